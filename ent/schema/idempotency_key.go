@@ -1,0 +1,54 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/policies"
+)
+
+// IdempotencyKey keeps the outcome of a POST for its repetition.
+type IdempotencyKey struct{ ent.Schema }
+
+// Mixin of the IdempotencyKey.
+func (IdempotencyKey) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the IdempotencyKey.
+func (IdempotencyKey) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("route").Immutable().
+			Annotations(policies.Length(1, 200)).
+			Comment("Operation that the key was used with."),
+		field.String("key").Immutable().
+			Annotations(policies.Length(1, 255)).
+			Comment("Key that the client chose."),
+		field.Bytes("request_digest").Immutable().
+			Comment("SHA-256 of the request's path and body."),
+		field.Int("status").Immutable().
+			Annotations(policies.Between(200, 299)).
+			Comment("HTTP status of the outcome."),
+		field.JSON("headers", map[string]string{}).Immutable().
+			Comment("Headers of the outcome."),
+		field.Bytes("body").Optional().Nillable().Immutable().
+			Comment("Body of the outcome."),
+		field.Time("expires_at").Optional().Immutable().
+			Annotations(policies.Derived("clock_timestamp() + interval '24 hours'")).
+			Comment("Until when the outcome is kept."),
+	}
+}
+
+// Indexes of the IdempotencyKey.
+func (IdempotencyKey) Indexes() []ent.Index {
+	return []ent.Index{by("route", "key").Unique(), by("expires_at")}
+}
+
+// Annotations of the IdempotencyKey.
+func (IdempotencyKey) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		supporting("idempotency_keys"),
+		schema.Comment("Outcomes of POST requests, kept for their repetition."),
+		policies.Access{Human: "SID", Agent: "SID"},
+		policies.Unaudited{Why: "it repeats what the audited write says"},
+	}
+}

@@ -1,0 +1,66 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Identity is a person with an account. Everything else belongs to one.
+type Identity struct{ ent.Schema }
+
+// Mixin of the Identity.
+func (Identity) Mixin() []ent.Mixin { return []ent.Mixin{tracked{}} }
+
+// Fields of the Identity.
+func (Identity) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("id", uuid.UUID{}).Default(newID).Immutable().
+			Comment("Identifier, a UUIDv7."),
+		field.String("email").Immutable().
+			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Example(`"ada@example.org"`)).
+			Comment("E-mail address, unique without regard to case."),
+		field.String("name").
+			Annotations(policies.Length(1, 200), policies.Example(`"Ada Lovelace"`)).
+			Comment("Name to be shown."),
+		field.String("hashed_password").Optional().Nillable().Immutable().Sensitive().
+			Annotations(policies.Secret(), policies.Pattern(`\$argon2id\$.*`)).
+			Comment("argon2id hash as a PHC string; never leaves the database but to the login function."),
+		field.JSON("settings", datatype.Settings{}).Default(datatype.Settings{}).
+			Annotations(policies.Bytes(16<<10), policies.Rules{Default: "'{}'"}).
+			Comment("Preferences; time_zone is an IANA name and decides when a day begins."),
+		field.Time("email_verified_at").Optional().Nillable().
+			Annotations(policies.DerivedNullable()).
+			Comment("When the e-mail address was verified."),
+		field.Enum("status").GoType(datatype.IdentityStatus("")).Optional().
+			Annotations(policies.Derived("'active'")).
+			Comment("Whether the identity may log in."),
+		field.Int("failed_logins").Optional().
+			Annotations(policies.Derived("0"), policies.AtLeast(0)).
+			Comment("Failed logins since the last one that succeeded."),
+		field.Time("locked_until").Optional().Nillable().
+			Annotations(policies.DerivedNullable()).
+			Comment("Until when logins are refused."),
+		field.Time("password_changed_at").Optional().Nillable().
+			Annotations(policies.DerivedNullable()).
+			Comment("When the password was last changed."),
+		field.Time("created_at").Optional().Immutable().
+			Annotations(policies.Derived("clock_timestamp()")).
+			Comment("When the account was made."),
+	}
+}
+
+// Annotations of the Identity.
+func (Identity) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("identities"),
+		schema.Comment("People with an account. Each is its own owner: its own row is the only one it sees."),
+		policies.Owner{Column: "id"},
+		policies.Access{Human: "SIU", Agent: policies.ReadOnly},
+		policies.UniqueExpression{Index: "identities_email", Expression: "lower(email)", Column: "email"},
+	}
+}

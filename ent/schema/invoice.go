@@ -1,0 +1,88 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Invoice is a bill with line items. The database computes its totals.
+type Invoice struct{ ent.Schema }
+
+// Mixin of the Invoice.
+func (Invoice) Mixin() []ent.Mixin { return inSphere("business") }
+
+// Fields of the Invoice.
+func (Invoice) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("number").
+			Annotations(policies.Length(1, 50), policies.Filter(), policies.Example(`"2026-001"`)).
+			Comment("Invoice number, unique per owner."),
+		field.UUID("contact_id", uuid.UUID{}).Optional().Nillable().
+			Annotations(policies.Filter()).
+			Comment("The contact it is addressed to."),
+		field.String("currency").
+			Annotations(policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)).
+			Comment("Currency code of ISO 4217."),
+		field.JSON("line_items", []datatype.LineItem{}).
+			Annotations(policies.Length(1, 200), policies.Example(`[{"description":"Consulting","quantity":"7.5","unit_price":"120.00","tax_rate":"0.19"}]`)).
+			Comment("What is charged for, 1 to 200 lines."),
+		field.Other("subtotal", datatype.Money{}).SchemaType(money).Optional().
+			Annotations(policies.Generated("app.line_items_subtotal(line_items)")).
+			Comment("Sum of the lines before tax: each line's quantity × unit_price is rounded to two places, half away from zero."),
+		field.Other("tax_total", datatype.Money{}).SchemaType(money).Optional().
+			Annotations(policies.Generated("app.line_items_tax(line_items)")).
+			Comment("Sum of the lines' taxes: each line's rounded amount × tax_rate, rounded the same way."),
+		field.Other("total", datatype.Money{}).SchemaType(money).Optional().
+			Annotations(policies.Generated("app.line_items_subtotal(line_items) + app.line_items_tax(line_items)")).
+			Comment("subtotal + tax_total."),
+		field.Enum("status").GoType(datatype.InvoiceStatus("")).Default("draft").
+			Annotations(policies.Rules{Default: "'draft'"}, policies.Filter()).
+			Comment("Stored status; a sent invoice past its due date reads as overdue."),
+		field.Other("issued_on", datatype.Date{}).SchemaType(date).Optional().Nillable().
+			Annotations(policies.Example(`"2026-01-15"`)).
+			Comment("Day of issue."),
+		field.Other("due_on", datatype.Date{}).SchemaType(date).Optional().Nillable().
+			Annotations(policies.Range(), policies.Example(`"2026-02-14"`)).
+			Comment("Day by which it is to be paid, not before the day of issue."),
+		field.Time("paid_at").Optional().Nillable().
+			Comment("When it was paid."),
+	}
+}
+
+// Edges of the Invoice.
+func (Invoice) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("contact", Contact.Type).Ref("invoices").Field("contact_id").Unique(),
+	}
+}
+
+// Indexes of the Invoice.
+func (Invoice) Indexes() []ent.Index {
+	return []ent.Index{
+		by("number").Unique(),
+		by("contact_id", "id"),
+		by("status", "id"),
+		by("due_on", "id"),
+	}
+}
+
+// Annotations of the Invoice.
+func (Invoice) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("business_invoices"),
+		schema.Comment("Invoices with line items; the database computes the totals."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Gate{Type: "cost", State: "status IN ('sent', 'paid', 'void')", NoDelete: true},
+		policies.Checks{
+			"business_invoices_line_items_valid": "app.line_items_valid(line_items)",
+			"business_invoices_due_on_order":     "due_on >= issued_on",
+			"business_invoices_paid_at_status":   "paid_at IS NULL OR status IN ('paid', 'void')",
+		},
+	}
+}

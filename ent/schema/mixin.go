@@ -1,0 +1,96 @@
+// Package schema says what the data is: one file per entity, with its fields,
+// edges, indexes and the annotations that the wall is made of. Field comments
+// are public documentation: they become the OpenAPI descriptions and the
+// comments in the database.
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"entgo.io/ent/schema/mixin"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// newID makes a UUIDv7. It panics when the system has no randomness, as
+// nothing can go on then.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// owned gives an entity its id, its owner and its chronological key
+// (created_by, id).
+type owned struct{ mixin.Schema }
+
+func (owned) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("id", uuid.UUID{}).Default(newID).Immutable().
+			Comment("Identifier, a UUIDv7: newer rows sort after older ones."),
+		field.UUID("created_by", uuid.UUID{}).Immutable().
+			Comment("The identity this belongs to."),
+		field.Time("created_at").Optional().Immutable().
+			Annotations(policies.Derived("clock_timestamp()"), policies.Range()).
+			Comment("When it was made."),
+	}
+}
+
+func (owned) Annotations() []schema.Annotation {
+	return []schema.Annotation{policies.Owner{Column: "created_by"}}
+}
+
+// tracked says of a changeable row who changed it last, when, and how often.
+type tracked struct{ mixin.Schema }
+
+func (tracked) Fields() []ent.Field {
+	return []ent.Field{
+		field.Time("updated_at").Optional().
+			Annotations(policies.Derived("clock_timestamp()")).
+			Comment("When it was last changed."),
+		field.Int64("version").Optional().
+			Annotations(policies.Derived("1"), policies.AtLeast(1)).
+			Comment("Counts its changes from 1; the ETag is made of it."),
+		field.UUID("updated_by", uuid.UUID{}).Optional().Nillable().
+			Annotations(policies.DerivedNullable()).
+			Comment("Who changed it last: the identity itself or one of its agents; null for a bare database session."),
+		field.Enum("updated_by_kind").GoType(datatype.ActorKind("")).Optional().
+			Annotations(policies.Derived("'system'")).
+			Comment("What kind of actor changed it last."),
+	}
+}
+
+// Sphere is what all sphere entities have in common.
+func inSphere(sphere string) []ent.Mixin {
+	return []ent.Mixin{owned{}, tracked{}, annotated{policies.Sphere(sphere)}}
+}
+
+type annotated struct{ annotation schema.Annotation }
+
+func (annotated) Fields() []ent.Field                { return nil }
+func (annotated) Edges() []ent.Edge                  { return nil }
+func (annotated) Indexes() []ent.Index               { return nil }
+func (annotated) Hooks() []ent.Hook                  { return nil }
+func (annotated) Interceptors() []ent.Interceptor    { return nil }
+func (annotated) Policy() ent.Policy                 { return nil }
+func (a annotated) Annotations() []schema.Annotation { return []schema.Annotation{a.annotation} }
+
+// by is an index that leads with the owner, as every index does.
+func by(fields ...string) *indexBuilder {
+	return index.Fields(append([]string{"created_by"}, fields...)...)
+}
+
+type indexBuilder = index.Builder
+
+func tags(most int) ent.Field {
+	return field.Other("tags", datatype.Texts{}).SchemaType(textArray).Default(datatype.Texts{}).
+		Annotations(policies.Length(0, most), policies.ItemLength(64), policies.Rules{Default: "'{}'"}).
+		Comment("Free labels, in the order given.")
+}
+
+// table names an entity's table.
+func table(name string) schema.Annotation { return entsql.Annotation{Schema: "public", Table: name} }
+
+// supporting names a table that is not an entity of the graph's own subject.
+func supporting(name string) schema.Annotation { return entsql.Annotation{Schema: "app", Table: name} }

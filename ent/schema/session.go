@@ -1,0 +1,46 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Session is one login of an identity. It changes through app.open_session()
+// and app.close_session() only.
+type Session struct{ ent.Schema }
+
+// Mixin of the Session.
+func (Session) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the Session.
+func (Session) Fields() []ent.Field {
+	return []ent.Field{
+		field.Time("expires_at").
+			Comment("When it ends at the latest."),
+		field.Time("revoked_at").Optional().Nillable().
+			Comment("When it was ended before its time."),
+		field.Time("authenticated_at").
+			Comment("When the identity last proved itself in it."),
+		field.Other("amr", datatype.Texts{}).SchemaType(textArray).
+			Annotations(policies.Length(0, 8), policies.ItemLength(16)).
+			Comment("How the identity proved itself: names of RFC 8176."),
+		field.String("ip").Optional().Nillable().
+			Comment("Network address it was opened from."),
+		field.String("user_agent").Optional().Nillable().
+			Annotations(policies.Length(0, 400)).
+			Comment("Program it was opened with."),
+	}
+}
+
+// Annotations of the Session.
+func (Session) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		supporting("sessions"),
+		schema.Comment("Logins of identities."),
+		policies.Access{Human: policies.ReadOnly, Agent: policies.None},
+	}
+}

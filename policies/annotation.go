@@ -1,0 +1,260 @@
+// Package policies says who may see and change each row, and turns that into SQL.
+//
+// It holds the annotations that ent/schema puts on entities and fields, the
+// table descriptions that the generator makes of them (Tables), Render, which
+// writes one reviewable file per table, and the written SQL: roles.sql and
+// functions/*.sql. It is a leaf: it imports nothing of this project.
+package policies
+
+import "entgo.io/ent/schema"
+
+// Owner names the column that holds the identity a row belongs to. Every
+// entity has exactly one of Owner and Ownerless.
+type Owner struct {
+	Column string `json:"column"`
+}
+
+// Name implements schema.Annotation.
+func (Owner) Name() string { return "Owner" }
+
+// Ownerless marks a table that holds no identity's data, and says why. No
+// serving role gets a policy on it: it is reached through functions only.
+type Ownerless struct {
+	Why string `json:"why"`
+}
+
+// Name implements schema.Annotation.
+func (Ownerless) Name() string { return "Ownerless" }
+
+// Verbs is what a role may do with its own identity's rows: any of the letters
+// S (select), I (insert), U (update) and D (delete).
+type Verbs string
+
+// Common sets of verbs.
+const (
+	None     Verbs = ""
+	ReadOnly Verbs = "S"
+	AddOnly  Verbs = "SI"
+	All      Verbs = "SIUD"
+)
+
+// Has tells whether v contains the verb.
+func (v Verbs) Has(verb byte) bool {
+	for i := range len(v) {
+		if v[i] == verb {
+			return true
+		}
+	}
+	return false
+}
+
+// Access says what each kind of actor may do with rows of the identity it acts
+// for. Everything else is refused by Postgres.
+type Access struct {
+	Human Verbs `json:"human"`
+	Agent Verbs `json:"agent"`
+}
+
+// Name implements schema.Annotation.
+func (Access) Name() string { return "Access" }
+
+// Sphere is the sphere that a table belongs to; the audit trail records it.
+type Sphere string
+
+// Name implements schema.Annotation.
+func (Sphere) Name() string { return "Sphere" }
+
+// Gate names a state that no row may enter, leave or change in without a
+// human's approval of exactly that write (Rule #1).
+type Gate struct {
+	// Type is the CheckpointType that the approval has.
+	Type string `json:"type"`
+	// State is an SQL condition over the row's own columns.
+	State string `json:"state"`
+	// NoDelete forbids deleting a row in the state altogether.
+	NoDelete bool `json:"no_delete,omitempty"`
+}
+
+// Name implements schema.Annotation.
+func (Gate) Name() string { return "Gate" }
+
+// AuditReads makes every read of the entity leave an audit row.
+type AuditReads struct{}
+
+// Name implements schema.Annotation.
+func (AuditReads) Name() string { return "AuditReads" }
+
+// Unaudited leaves a table out of the audit trail, and says why.
+type Unaudited struct {
+	Why string `json:"why"`
+}
+
+// Name implements schema.Annotation.
+func (Unaudited) Name() string { return "Unaudited" }
+
+// AppendOnly refuses UPDATE, DELETE and TRUNCATE to everyone, the owner of the
+// table included. Content lists the columns that the erasure of an identity
+// may set to NULL; a salted digest of them stays (architecture, point 7).
+type AppendOnly struct {
+	Content []string `json:"content"`
+}
+
+// Name implements schema.Annotation.
+func (AppendOnly) Name() string { return "AppendOnly" }
+
+// Partitioned splits the table by ranges of its UUIDv7 id, which are ranges of
+// time, and gives it a DEFAULT partition.
+type Partitioned struct{}
+
+// Name implements schema.Annotation.
+func (Partitioned) Name() string { return "Partitioned" }
+
+// Search adds a full-text column over the named text columns, in their order,
+// and the q= filter.
+type Search struct {
+	Columns []string `json:"columns"`
+}
+
+// Name implements schema.Annotation.
+func (Search) Name() string { return "Search" }
+
+// UniqueExpression is a unique index over an expression rather than columns.
+// Column is the field that an error names.
+type UniqueExpression struct {
+	Index      string `json:"index"`
+	Expression string `json:"expression"`
+	Column     string `json:"column"`
+}
+
+// Name implements schema.Annotation.
+func (UniqueExpression) Name() string { return "UniqueExpression" }
+
+// Checks are conditions that hold for every row, beyond those that follow from
+// its fields, by constraint name.
+type Checks map[string]string
+
+// Name implements schema.Annotation.
+func (Checks) Name() string { return "Checks" }
+
+// Rules are what one column demands. The generator makes of them the CHECK
+// constraint, the limits in the OpenAPI document and the service's validation,
+// so that each limit stands once.
+type Rules struct {
+	// MinLength and MaxLength count characters of text and elements of arrays.
+	MinLength int `json:"min_length,omitempty"`
+	MaxLength int `json:"max_length,omitempty"`
+	// ItemMaxLength counts characters of each element of a text array.
+	ItemMaxLength int `json:"item_max_length,omitempty"`
+	// MaxBytes bounds a jsonb value as stored.
+	MaxBytes int      `json:"max_bytes,omitempty"`
+	Minimum  *float64 `json:"minimum,omitempty"`
+	Maximum  *float64 `json:"maximum,omitempty"`
+	// Pattern is a regular expression in the common subset of POSIX ARE,
+	// ECMA-262 and RE2, anchored at both ends.
+	Pattern string `json:"pattern,omitempty"`
+	// Format is a JSON Schema format (email, uri, date); the service checks it.
+	Format string `json:"format,omitempty"`
+	// Default is the SQL expression that the database inserts when the column
+	// is left out.
+	Default string `json:"default,omitempty"`
+	// Derived columns are set by the database and never granted.
+	Derived bool `json:"derived,omitempty"`
+	// Nullable keeps a derived column nullable; by default it is NOT NULL.
+	Nullable bool `json:"nullable,omitempty"`
+	// Secret columns are never selected by a serving role and never audited.
+	Secret bool `json:"secret,omitempty"`
+	// Generated is the expression of a stored generated column.
+	Generated string `json:"generated,omitempty"`
+	// Backfill is the expression that fills rows which stand when the column
+	// becomes NOT NULL.
+	Backfill string `json:"backfill,omitempty"`
+	// Filter makes the column an equality filter of the collection.
+	Filter bool `json:"filter,omitempty"`
+	// Range makes the column a pair of filters, <name>_after and <name>_before.
+	Range bool `json:"range,omitempty"`
+	// Example is a valid value, as JSON, for the documentation.
+	Example string `json:"example,omitempty"`
+}
+
+// Name implements schema.Annotation.
+func (Rules) Name() string { return "Rules" }
+
+// Merge implements schema.Merger: rules on one field add up.
+func (r Rules) Merge(other schema.Annotation) schema.Annotation {
+	o, ok := other.(Rules)
+	if !ok {
+		return r
+	}
+	merge(&r.MinLength, o.MinLength)
+	merge(&r.MaxLength, o.MaxLength)
+	merge(&r.ItemMaxLength, o.ItemMaxLength)
+	merge(&r.MaxBytes, o.MaxBytes)
+	merge(&r.Minimum, o.Minimum)
+	merge(&r.Maximum, o.Maximum)
+	merge(&r.Pattern, o.Pattern)
+	merge(&r.Format, o.Format)
+	merge(&r.Default, o.Default)
+	merge(&r.Derived, o.Derived)
+	merge(&r.Nullable, o.Nullable)
+	merge(&r.Secret, o.Secret)
+	merge(&r.Generated, o.Generated)
+	merge(&r.Backfill, o.Backfill)
+	merge(&r.Filter, o.Filter)
+	merge(&r.Range, o.Range)
+	merge(&r.Example, o.Example)
+	return r
+}
+
+func merge[T comparable](into *T, from T) {
+	var zero T
+	if from != zero {
+		*into = from
+	}
+}
+
+// Length bounds the characters of a text or the elements of an array.
+func Length(least, most int) Rules { return Rules{MinLength: least, MaxLength: most} }
+
+// ItemLength bounds the characters of each element of a text array.
+func ItemLength(most int) Rules { return Rules{ItemMaxLength: most} }
+
+// Bytes bounds a jsonb value as stored.
+func Bytes(most int) Rules { return Rules{MaxBytes: most} }
+
+// Between bounds a number, both ends included.
+func Between(least, most float64) Rules { return Rules{Minimum: &least, Maximum: &most} }
+
+// AtLeast bounds a number from below.
+func AtLeast(least float64) Rules { return Rules{Minimum: &least} }
+
+// Pattern demands a match of the anchored regular expression.
+func Pattern(expression string) Rules { return Rules{Pattern: expression} }
+
+// Format names a JSON Schema format that the service checks.
+func Format(name string) Rules { return Rules{Format: name} }
+
+// Derived marks a column that only the database sets, by default from the
+// SQL expression; without one a trigger sets it.
+func Derived(expression string) Rules { return Rules{Derived: true, Default: expression} }
+
+// DerivedNullable is Derived for a column that may be NULL.
+func DerivedNullable() Rules { return Rules{Derived: true, Nullable: true} }
+
+// Generated marks a stored generated column.
+func Generated(expression string) Rules { return Rules{Derived: true, Generated: expression} }
+
+// Secret marks a column that no serving role reads and no audit row holds.
+func Secret() Rules { return Rules{Secret: true} }
+
+// Filter makes the column an equality filter of its collection.
+func Filter() Rules { return Rules{Filter: true} }
+
+// Range makes a time or date column a pair of filters of its collection.
+func Range() Rules { return Rules{Range: true} }
+
+// Backfill is the expression for rows that stand when the column becomes
+// NOT NULL.
+func Backfill(expression string) Rules { return Rules{Backfill: expression} }
+
+// Example is a valid value, as JSON, that the documentation shows.
+func Example(json string) Rules { return Rules{Example: json} }

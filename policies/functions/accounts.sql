@@ -1,0 +1,143 @@
+-- Accounts: what a login has to see across identities, and what changes sessions and
+-- signing keys. All of it belongs to chenu_login, whose privileges and policies stand
+-- with the tables. Agents may call none of it.
+
+-- The closed list's way from an e-mail address to an account, for a caller who is nobody
+-- yet. It gives the hash to be checked and not the row. An account without a password,
+-- or one that may not log in now, is a row too: the caller does the same work for all.
+CREATE FUNCTION app.login_lookup(email text)
+    RETURNS TABLE (identity_id uuid, hashed_password text, may_log_in boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT i.id, i.hashed_password::text,
+           i.status = 'active' AND (i.locked_until IS NULL OR i.locked_until <= clock_timestamp())
+      FROM public.identities i
+     WHERE lower(i.email) = lower(login_lookup.email);
+END
+$$;
+ALTER FUNCTION app.login_lookup(text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.login_lookup(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.login_lookup(text) TO chenu_human;
+
+-- Opens a session of the caller and records the login. The time of authentication is
+-- never in the future: the service's clock may be ahead of this one.
+CREATE FUNCTION app.open_session(session_id uuid, authenticated_at timestamptz, expires_at timestamptz, amr text[])
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    moment timestamptz := clock_timestamp();
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.identities i WHERE i.id = caller AND i.status = 'active') THEN
+        RAISE EXCEPTION 'the identity is not active' USING ERRCODE = 'CH403';
+    END IF;
+    IF open_session.expires_at NOT BETWEEN moment AND moment + interval '90 days' THEN
+        RAISE EXCEPTION 'a session ends within 90 days' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/expires_at", "code": "out_of_range"}';
+    END IF;
+    INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr, ip, user_agent)
+    VALUES (open_session.session_id, caller, open_session.expires_at,
+            least(open_session.authenticated_at, moment), open_session.amr,
+            nullif(current_setting('app.ip', true), ''),
+            left(nullif(current_setting('app.user_agent', true), ''), 400));
+    PERFORM app.record_event('login', 'success', 'session', open_session.session_id,
+        jsonb_build_object('amr', open_session.amr));
+END
+$$;
+ALTER FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[]) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[]) TO chenu_human;
+
+-- Ends a session of the caller and records the logout; false when it had ended already
+-- or is not the caller's.
+CREATE FUNCTION app.close_session(session_id uuid)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    UPDATE app.sessions s SET revoked_at = clock_timestamp()
+     WHERE s.created_by = caller AND s.id = close_session.session_id AND s.revoked_at IS NULL;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM app.record_event('logout', 'success', 'session', close_session.session_id, '{}'::jsonb);
+    RETURN true;
+END
+$$;
+ALTER FUNCTION app.close_session(uuid) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.close_session(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.close_session(uuid) TO chenu_human;
+
+-- Replaces the caller's hash by a stronger one of the same password. It wants the hash
+-- that the password was checked against, so that it can't undo a change of password
+-- that came between.
+CREATE FUNCTION app.rehash_password(expected text, replacement text)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    UPDATE public.identities i SET hashed_password = rehash_password.replacement
+     WHERE i.id = caller AND i.hashed_password = rehash_password.expected;
+    RETURN FOUND;
+END
+$$;
+ALTER FUNCTION app.rehash_password(text, text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.rehash_password(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.rehash_password(text, text) TO chenu_human;
+
+-- The keys that sign and verify access tokens. The private halves are encrypted under a
+-- secret that the database never has.
+CREATE FUNCTION app.signing_keys()
+    RETURNS TABLE (id uuid, public_key bytea, private_key bytea, status text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT k.id, k.public_key, k.private_key, k.status::text FROM app.signing_keys k ORDER BY k.id;
+END
+$$;
+ALTER FUNCTION app.signing_keys() OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.signing_keys() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.signing_keys() TO chenu_human;
+
+-- Stores the first signing key; false when there is an active one already. The lock
+-- makes instances that start together agree on one key.
+CREATE FUNCTION app.add_first_signing_key(id uuid, public_key bytea, private_key bytea)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('chenu signing keys', 0));
+    IF EXISTS (SELECT FROM app.signing_keys k WHERE k.status = 'active') THEN
+        RETURN false;
+    END IF;
+    INSERT INTO app.signing_keys (id, public_key, private_key)
+    VALUES (add_first_signing_key.id, add_first_signing_key.public_key, add_first_signing_key.private_key);
+    RETURN true;
+END
+$$;
+ALTER FUNCTION app.add_first_signing_key(uuid, bytea, bytea) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.add_first_signing_key(uuid, bytea, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.add_first_signing_key(uuid, bytea, bytea) TO chenu_human;

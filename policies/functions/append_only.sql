@@ -1,0 +1,54 @@
+-- Gives a new row its salt and the digest of its content, the columns that the
+-- trigger names. Erasing the content keeps the digest, so that proofs outlive
+-- it; the salt keeps erased content from being guessed.
+CREATE FUNCTION app.seal_content() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+BEGIN
+    NEW.content_salt := uuid_send(gen_random_uuid());
+    NEW.content_digest := app.content_digest(NEW.content_salt, to_jsonb(NEW), TG_ARGV);
+    RETURN NEW;
+END
+$$;
+
+-- SHA-256 of the salt and the content: the named fields of the row as jsonb
+-- text, whose key order Postgres fixes (manual, section 8.14).
+CREATE FUNCTION app.content_digest(salt bytea, content jsonb, fields text[]) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT sha256(salt || convert_to(coalesce(jsonb_object_agg(key, value), '{}')::text, 'UTF8'))
+    FROM jsonb_each(content) WHERE key = ANY (fields)
+$$;
+
+-- Refuses UPDATE and DELETE to everyone. The one exception is the erasure of an
+-- identity's content, which sets the named columns and the salt to NULL and
+-- leaves everything else as it was.
+CREATE FUNCTION app.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    erased jsonb;
+BEGIN
+    IF TG_OP = 'UPDATE' AND current_user = 'chenu_erase' AND TG_NARGS > 0 THEN
+        SELECT to_jsonb(OLD) || jsonb_object_agg(field, NULL) INTO erased
+        FROM unnest(TG_ARGV || 'content_salt'::text) AS field;
+        IF to_jsonb(NEW) = erased THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CH403';
+END
+$$;
+
+CREATE FUNCTION app.refuse_truncate() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CH403';
+END
+$$;

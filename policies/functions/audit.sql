@@ -1,0 +1,142 @@
+-- Writes the audit row of every change, in the change's own transaction, for
+-- raw SQL and superusers too. Arguments: resource type, owner column, sphere or
+-- '', then the columns to leave out. Its owner may insert audit rows and
+-- nothing else.
+CREATE FUNCTION app.audit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    present jsonb := coalesce(new_row, old_row);
+    left_out text[] := TG_ARGV[3:];
+    before jsonb;
+    after jsonb;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, new_row -> o.key) INTO before, after
+        FROM jsonb_each(old_row) AS o
+        WHERE o.value IS DISTINCT FROM new_row -> o.key AND o.key <> ALL (left_out);
+        IF EXISTS (SELECT FROM unnest(left_out) AS c WHERE old_row -> c IS DISTINCT FROM new_row -> c) THEN
+            after := coalesce(after, '{}');
+        ELSIF after IS NULL THEN
+            RETURN NULL;
+        END IF;
+    ELSE
+        before := old_row - left_out;
+        after := new_row - left_out;
+    END IF;
+    INSERT INTO public.audit_logs (
+        id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id, sphere,
+        before, after, details, checkpoint_id, request_id, traceparent, session_id, ip, user_agent, db_role
+    ) VALUES (
+        app.uuid_v7(),
+        (present ->> TG_ARGV[1])::uuid,
+        nullif(current_setting('app.actor_id', true), '')::uuid,
+        app.actor_kind(),
+        CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END,
+        'success',
+        TG_ARGV[0],
+        (present ->> 'id')::uuid,
+        nullif(TG_ARGV[2], ''),
+        before,
+        after,
+        '{}',
+        nullif(current_setting('app.checkpoint_id', true), '')::uuid,
+        nullif(current_setting('app.request_id', true), '')::uuid,
+        nullif(current_setting('app.traceparent', true), ''),
+        nullif(current_setting('app.session_id', true), '')::uuid,
+        nullif(current_setting('app.ip', true), ''),
+        nullif(left(current_setting('app.user_agent', true), 400), ''),
+        coalesce(nullif(current_setting('role', true), 'none'), session_user)
+    );
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.audit() OWNER TO chenu_audit;
+REVOKE EXECUTE ON FUNCTION app.audit() FROM PUBLIC;
+
+-- Records what leaves no row behind: logins, denials, audited reads. Whoever
+-- may call it can only speak of the identity that the session runs as, and can
+-- claim success only of what the service itself does.
+CREATE FUNCTION app.record_event(action text, outcome text, resource_type text, resource_id uuid, details jsonb) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    identity uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    recorded uuid := app.uuid_v7();
+BEGIN
+    IF identity IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    IF outcome = 'success' AND action NOT IN ('login', 'logout', 'credential_change', 'read') THEN
+        RAISE EXCEPTION 'a success of % is recorded by the change itself', action USING ERRCODE = 'CH403';
+    END IF;
+    INSERT INTO public.audit_logs (
+        id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id,
+        details, checkpoint_id, request_id, traceparent, session_id, ip, user_agent, db_role
+    ) VALUES (
+        recorded,
+        identity,
+        nullif(current_setting('app.actor_id', true), '')::uuid,
+        app.actor_kind(),
+        action, outcome, resource_type, resource_id, coalesce(details, '{}'),
+        nullif(current_setting('app.checkpoint_id', true), '')::uuid,
+        nullif(current_setting('app.request_id', true), '')::uuid,
+        nullif(current_setting('app.traceparent', true), ''),
+        nullif(current_setting('app.session_id', true), '')::uuid,
+        nullif(current_setting('app.ip', true), ''),
+        nullif(left(current_setting('app.user_agent', true), 400), ''),
+        coalesce(nullif(current_setting('role', true), 'none'), session_user)
+    );
+    RETURN recorded;
+END
+$$;
+ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb) OWNER TO chenu_audit;
+REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) TO chenu_human, chenu_agent;
+
+-- Makes the monthly partitions of the audit trail from this month to the one
+-- after `months` more, each as protected as its parent, and returns how many
+-- it made. Its owner owns the tables, as partitions demand; it takes no text
+-- that could become SQL.
+CREATE FUNCTION app.ensure_partitions(months integer DEFAULT 3) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    month timestamptz;
+    name text;
+    made integer := 0;
+BEGIN
+    IF months IS NULL OR months NOT BETWEEN 0 AND 24 THEN
+        RAISE EXCEPTION 'months must be between 0 and 24' USING ERRCODE = 'CH422';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('app.ensure_partitions'));
+    FOR i IN 0..months LOOP
+        month := (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => i)) AT TIME ZONE 'UTC';
+        name := 'audit_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+        CONTINUE WHEN to_regclass('public.' || name) IS NOT NULL;
+        -- Rows of the month that already stand in the default partition keep
+        -- it from being made; they are as well kept there.
+        BEGIN
+            EXECUTE format('CREATE TABLE public.%I PARTITION OF public.audit_logs FOR VALUES FROM (%L) TO (%L)',
+                name, app.uuid_v7_floor(month),
+                app.uuid_v7_floor((month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'));
+        EXCEPTION WHEN check_violation THEN
+            CONTINUE;
+        END;
+        EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate()', name);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION app.ensure_partitions(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.ensure_partitions(integer) TO chenu_human;

@@ -1,0 +1,268 @@
+package policies
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// identity is the caller, or NULL when nobody is: after a transaction-local
+// setting ends it reads back as ” and not as NULL. It is flat and STABLE, so
+// that it serves as an index condition and distributed engines accept it.
+const identity = "nullif(current_setting('app.identity_id', true), '')::uuid"
+
+// Render writes the desired wall of one table: row security, policies,
+// triggers and privileges, in that order. The same description always gives
+// the same text.
+func Render(t Table) string {
+	r := &renderer{Table: t}
+	r.line("-- Code generated from ent/schema. DO NOT EDIT.")
+	r.describe()
+	r.rowSecurity()
+	if t.Partitioned {
+		r.partition()
+	}
+	r.policies()
+	r.triggers()
+	r.privileges()
+	return r.text.String()
+}
+
+type renderer struct {
+	Table
+	text strings.Builder
+}
+
+func (r *renderer) line(format string, args ...any) {
+	fmt.Fprintf(&r.text, format+"\n", args...)
+}
+
+func (r *renderer) describe() {
+	r.line("--")
+	r.line("-- %s: %s", r.QualifiedName(), strings.TrimSpace(r.Comment))
+	if r.Owner != "" {
+		r.line("-- Owner: %s. Humans: %s. Agents: %s.", r.Owner, r.Access.Human.words(), r.Access.Agent.words())
+	} else {
+		r.line("-- No owner: %s.", r.OwnerlessWhy)
+	}
+	for _, g := range r.Gates {
+		r.line("-- Gate %s: %s.", g.Type, g.State)
+	}
+	if r.UnauditedWhy != "" {
+		r.line("-- Not audited: %s.", r.UnauditedWhy)
+	}
+}
+
+func (v Verbs) words() string {
+	names := map[byte]string{'S': "select", 'I': "insert", 'U': "update", 'D': "delete"}
+	var words []string
+	for i := range len(v) {
+		words = append(words, names[v[i]])
+	}
+	if len(words) == 0 {
+		return "nothing"
+	}
+	return strings.Join(words, ", ")
+}
+
+func (r *renderer) rowSecurity() {
+	r.line("")
+	r.line("ALTER TABLE %s ENABLE ROW LEVEL SECURITY;", r.QualifiedName())
+	r.line("ALTER TABLE %s FORCE ROW LEVEL SECURITY;", r.QualifiedName())
+}
+
+// partition makes the DEFAULT partition; app.ensure_partitions() makes those
+// of the months. A partition that is named directly ignores its parent's
+// policies, so it has row security of its own and no privileges.
+func (r *renderer) partition() {
+	child := r.QualifiedName() + "_default"
+	r.line("")
+	r.line("CREATE TABLE %s PARTITION OF %s DEFAULT;", child, r.QualifiedName())
+	r.line("ALTER TABLE %s ENABLE ROW LEVEL SECURITY;", child)
+	r.line("ALTER TABLE %s FORCE ROW LEVEL SECURITY;", child)
+	if r.AppendOnly != nil {
+		r.line("CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %s", child)
+		r.line("    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();")
+	}
+}
+
+func (r *renderer) policies() {
+	r.line("")
+	if r.Owner != "" {
+		for _, who := range []struct {
+			name  string
+			verbs Verbs
+		}{{"human", r.Access.Human}, {"agent", r.Access.Agent}} {
+			r.policiesFor(who.name, who.verbs)
+		}
+	}
+	r.line("CREATE POLICY auditor_select ON %s FOR SELECT TO chenu_auditor", r.QualifiedName())
+	r.line("    USING (true);")
+	for _, d := range definers[r.Name] {
+		r.definer(d)
+	}
+}
+
+func (r *renderer) policiesFor(who string, verbs Verbs) {
+	own := fmt.Sprintf("%s = %s", r.Owner, identity)
+	if verbs.Has('S') {
+		r.line("CREATE POLICY %s_select ON %s FOR SELECT TO chenu_%s", who, r.QualifiedName(), who)
+		r.line("    USING (%s);", own)
+	}
+	if verbs.Has('I') {
+		r.line("CREATE POLICY %s_insert ON %s FOR INSERT TO chenu_%s", who, r.QualifiedName(), who)
+		r.line("    WITH CHECK (%s);", own)
+	}
+	if verbs.Has('U') {
+		r.line("CREATE POLICY %s_update ON %s FOR UPDATE TO chenu_%s", who, r.QualifiedName(), who)
+		r.line("    USING (%s)", own)
+		r.line("    WITH CHECK (%s);", own)
+	}
+	if verbs.Has('D') {
+		r.line("CREATE POLICY %s_delete ON %s FOR DELETE TO chenu_%s", who, r.QualifiedName(), who)
+		r.line("    USING (%s);", own)
+	}
+}
+
+// definer writes the policies of a narrow role that owns definer functions.
+func (r *renderer) definer(d definer) {
+	short := strings.TrimPrefix(d.role, "chenu_")
+	condition := d.rows
+	if condition == "" {
+		condition = "true"
+	}
+	for _, g := range d.grants {
+		verb, _, _ := strings.Cut(g, " ")
+		name := fmt.Sprintf("%s_%s", short, strings.ToLower(verb))
+		r.line("CREATE POLICY %s ON %s FOR %s TO %s", name, r.QualifiedName(), verb, d.role)
+		switch verb {
+		case "INSERT":
+			r.line("    WITH CHECK (%s);", condition)
+		case "UPDATE":
+			r.line("    USING (%s)", condition)
+			r.line("    WITH CHECK (%s);", condition)
+		default:
+			r.line("    USING (%s);", condition)
+		}
+	}
+}
+
+func (r *renderer) triggers() {
+	name := r.QualifiedName()
+	if _, ok := r.Column("created_at"); ok {
+		r.line("")
+		function := "app.stamp"
+		if _, tracked := r.Column("version"); tracked {
+			function = "app.stamp_change"
+		}
+		events := "INSERT"
+		if function == "app.stamp_change" {
+			events = "INSERT OR UPDATE"
+		}
+		r.line("CREATE TRIGGER stamp BEFORE %s ON %s", events, name)
+		r.line("    FOR EACH ROW EXECUTE FUNCTION %s();", function)
+	}
+	if r.AppendOnly != nil {
+		r.line("")
+		if len(r.AppendOnly.Content) > 0 {
+			r.line("CREATE TRIGGER seal_content BEFORE INSERT ON %s", name)
+			r.line("    FOR EACH ROW EXECUTE FUNCTION app.seal_content(%s);", quoted(r.AppendOnly.Content))
+		}
+		r.line("CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %s", name)
+		r.line("    FOR EACH ROW EXECUTE FUNCTION app.refuse_change(%s);", quoted(r.AppendOnly.Content))
+		r.line("CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %s", name)
+		r.line("    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();")
+	}
+	if r.UnauditedWhy == "" {
+		r.line("")
+		r.line("CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON %s", name)
+		r.line("    FOR EACH ROW EXECUTE FUNCTION app.audit(%s);", quoted(append([]string{r.Resource, r.Owner, r.Sphere}, r.unaudited()...)))
+	}
+}
+
+// unaudited are the columns that an audit row leaves out: secrets, and what
+// every change changes.
+func (r *renderer) unaudited() []string {
+	var out []string
+	for _, c := range r.Columns {
+		if c.Rules.Secret {
+			out = append(out, c.Name)
+		}
+	}
+	if r.Search != nil {
+		out = append(out, "search")
+	}
+	return out
+}
+
+func (r *renderer) privileges() {
+	r.line("")
+	for _, who := range []struct {
+		role  string
+		verbs Verbs
+	}{{"chenu_human", r.Access.Human}, {"chenu_agent", r.Access.Agent}} {
+		if who.verbs.Has('S') {
+			r.line("GRANT SELECT%s ON %s TO %s;", r.readable(), r.QualifiedName(), who.role)
+		}
+		if columns := r.Insertable(); who.verbs.Has('I') && len(columns) > 0 {
+			r.line("GRANT INSERT (%s) ON %s TO %s;", strings.Join(columns, ", "), r.QualifiedName(), who.role)
+		}
+		if columns := r.Updatable(); who.verbs.Has('U') && len(columns) > 0 {
+			r.line("GRANT UPDATE (%s) ON %s TO %s;", strings.Join(columns, ", "), r.QualifiedName(), who.role)
+		}
+		if who.verbs.Has('D') {
+			r.line("GRANT DELETE ON %s TO %s;", r.QualifiedName(), who.role)
+		}
+	}
+	r.line("GRANT SELECT ON %s TO chenu_auditor;", r.QualifiedName())
+	for _, d := range definers[r.Name] {
+		for _, g := range d.grants {
+			r.line("GRANT %s ON %s TO %s;", g, r.QualifiedName(), d.role)
+		}
+	}
+}
+
+// readable is the column list of a SELECT grant: none, that is all columns,
+// unless one is secret.
+func (r *renderer) readable() string {
+	if !slices.ContainsFunc(r.Columns, func(c Column) bool { return c.Rules.Secret }) {
+		return ""
+	}
+	var names []string
+	for _, c := range r.Columns {
+		if !c.Rules.Secret {
+			names = append(names, c.Name)
+		}
+	}
+	return " (" + strings.Join(names, ", ") + ")"
+}
+
+// Insertable are the columns that a serving role may give to a new row.
+func (t Table) Insertable() []string {
+	var names []string
+	for _, c := range t.Columns {
+		if !c.Rules.Derived {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// Updatable are the columns that a serving role may change.
+func (t Table) Updatable() []string {
+	var names []string
+	for _, c := range t.Columns {
+		if !c.Rules.Derived && !c.Immutable && c.Name != "id" && c.Name != t.Owner {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func quoted(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = "'" + strings.ReplaceAll(w, "'", "''") + "'"
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,146 @@
+package policies
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Table describes one table as the generator found it in ent/schema. The
+// desired policies, the planner's alterations of Ent's tables, the filters and
+// the tests' matrix are all derived from these descriptions.
+type Table struct {
+	// Schema is "public" for entities and "app" for supporting tables.
+	Schema string `json:"schema"`
+	Name   string `json:"name"`
+	// Entity is Ent's type name; Resource is how the audit trail and error
+	// documents call it: the same in snake_case.
+	Entity   string `json:"entity"`
+	Resource string `json:"resource"`
+	Comment  string `json:"comment,omitempty"`
+	Sphere   string `json:"sphere,omitempty"`
+	// Owner is the column that holds the identity; empty when OwnerlessWhy
+	// says why there is none.
+	Owner        string      `json:"owner,omitempty"`
+	OwnerlessWhy string      `json:"ownerless_why,omitempty"`
+	Access       Access      `json:"access"`
+	Gates        []Gate      `json:"gates,omitempty"`
+	AppendOnly   *AppendOnly `json:"append_only,omitempty"`
+	AuditReads   bool        `json:"audit_reads,omitempty"`
+	UnauditedWhy string      `json:"unaudited_why,omitempty"`
+	Partitioned  bool        `json:"partitioned,omitempty"`
+	Search       *Search     `json:"search,omitempty"`
+	Columns      []Column    `json:"columns"`
+	References   []Reference `json:"references,omitempty"`
+	Uniques      []Unique    `json:"uniques,omitempty"`
+	Checks       []Check     `json:"checks,omitempty"`
+}
+
+// Column is one column of a Table.
+type Column struct {
+	Name      string   `json:"name"`
+	Comment   string   `json:"comment,omitempty"`
+	Optional  bool     `json:"optional,omitempty"`
+	Immutable bool     `json:"immutable,omitempty"`
+	Enum      []string `json:"enum,omitempty"`
+	Rules     Rules    `json:"rules"`
+}
+
+// Reference is a foreign key to another entity's table. In the database it is
+// composite: (owner, Column) → (owner, id).
+type Reference struct {
+	Name   string `json:"name"`
+	Column string `json:"column"`
+	Table  string `json:"table"`
+	// Cascade deletes the row with the one it is a part of; otherwise the
+	// other row cannot be deleted while this one names it.
+	Cascade bool `json:"cascade,omitempty"`
+}
+
+// Unique is a unique index, over columns that lead with the owner or over an
+// expression of the one column.
+type Unique struct {
+	Name       string   `json:"name"`
+	Columns    []string `json:"columns"`
+	Expression string   `json:"expression,omitempty"`
+}
+
+// Check is a CHECK constraint. Column is empty when it concerns several.
+type Check struct {
+	Name       string `json:"name"`
+	Column     string `json:"column,omitempty"`
+	Expression string `json:"expression"`
+}
+
+// Tables are all tables of the graph, in the order of their names: entities
+// first, then the supporting tables.
+var Tables = decode()
+
+//go:embed tables.json
+var tablesJSON []byte
+
+func decode() []Table {
+	var tables []Table
+	if err := json.Unmarshal(tablesJSON, &tables); err != nil {
+		panic(fmt.Sprintf("policies: tables.json: %v", err))
+	}
+	return tables
+}
+
+// Supporting tells whether the table stands in schema app and is not an entity
+// of the seed.
+func (t Table) Supporting() bool { return t.Schema == "app" }
+
+// QualifiedName is the table's name with its schema, the entities' without.
+func (t Table) QualifiedName() string {
+	if t.Schema == "" || t.Schema == "public" {
+		return t.Name
+	}
+	return t.Schema + "." + t.Name
+}
+
+// Column returns the named column.
+func (t Table) Column(name string) (Column, bool) {
+	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return Column{}, false
+	}
+	return t.Columns[i], true
+}
+
+// ByEntity returns the table of Ent's type.
+func ByEntity(entity string) (Table, bool) {
+	i := slices.IndexFunc(Tables, func(t Table) bool { return t.Entity == entity })
+	if i < 0 {
+		return Table{}, false
+	}
+	return Tables[i], true
+}
+
+// Constraint tells which field of which resource a constraint or unique index
+// guards. The field is empty when it concerns several or none in particular.
+func Constraint(table, name string) (resource, field string, ok bool) {
+	for _, t := range Tables {
+		if t.Name != table {
+			continue
+		}
+		for _, r := range t.References {
+			if r.Name == name {
+				return t.Resource, r.Column, true
+			}
+		}
+		for _, u := range t.Uniques {
+			if u.Name == name {
+				return t.Resource, u.Columns[len(u.Columns)-1], true
+			}
+		}
+		for _, c := range t.Checks {
+			if c.Name == name {
+				return t.Resource, c.Column, true
+			}
+		}
+		return t.Resource, "", true
+	}
+	return "", "", false
+}

@@ -1,0 +1,38 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- audit_logs: Who did what, when, before and after, and on whose behalf. Append-only.
+-- Owner: created_by. Humans: select. Agents: select.
+-- Not audited: it is the audit trail.
+
+ALTER TABLE audit_logs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE audit_logs FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE audit_logs_default PARTITION OF audit_logs DEFAULT;
+ALTER TABLE audit_logs_default ENABLE ROW LEVEL SECURITY;
+ALTER TABLE audit_logs_default FORCE ROW LEVEL SECURITY;
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_logs_default
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
+CREATE POLICY human_select ON audit_logs FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON audit_logs FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON audit_logs FOR SELECT TO chenu_auditor
+    USING (true);
+CREATE POLICY audit_insert ON audit_logs FOR INSERT TO chenu_audit
+    WITH CHECK (true);
+
+CREATE TRIGGER stamp BEFORE INSERT ON audit_logs
+    FOR EACH ROW EXECUTE FUNCTION app.stamp();
+
+CREATE TRIGGER seal_content BEFORE INSERT ON audit_logs
+    FOR EACH ROW EXECUTE FUNCTION app.seal_content('before', 'after', 'ip', 'user_agent');
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON audit_logs
+    FOR EACH ROW EXECUTE FUNCTION app.refuse_change('before', 'after', 'ip', 'user_agent');
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_logs
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
+GRANT SELECT ON audit_logs TO chenu_human;
+GRANT SELECT ON audit_logs TO chenu_agent;
+GRANT SELECT ON audit_logs TO chenu_auditor;
+GRANT INSERT ON audit_logs TO chenu_audit;

@@ -1,0 +1,34 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- app.idempotency_keys: Outcomes of POST requests, kept for their repetition.
+-- Owner: created_by. Humans: select, insert, delete. Agents: select, insert, delete.
+-- Not audited: it repeats what the audited write says.
+
+ALTER TABLE app.idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.idempotency_keys FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON app.idempotency_keys FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON app.idempotency_keys FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON app.idempotency_keys FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON app.idempotency_keys FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON app.idempotency_keys FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON app.idempotency_keys FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON app.idempotency_keys FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT ON app.idempotency_keys
+    FOR EACH ROW EXECUTE FUNCTION app.stamp();
+
+GRANT SELECT ON app.idempotency_keys TO chenu_human;
+GRANT INSERT (id, created_by, route, key, request_digest, status, headers, body) ON app.idempotency_keys TO chenu_human;
+GRANT DELETE ON app.idempotency_keys TO chenu_human;
+GRANT SELECT ON app.idempotency_keys TO chenu_agent;
+GRANT INSERT (id, created_by, route, key, request_digest, status, headers, body) ON app.idempotency_keys TO chenu_agent;
+GRANT DELETE ON app.idempotency_keys TO chenu_agent;
+GRANT SELECT ON app.idempotency_keys TO chenu_auditor;

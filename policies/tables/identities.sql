@@ -1,0 +1,38 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- identities: People with an account. Each is its own owner: its own row is the only one it sees.
+-- Owner: id. Humans: select, insert, update. Agents: select.
+
+ALTER TABLE identities ENABLE ROW LEVEL SECURITY;
+ALTER TABLE identities FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON identities FOR SELECT TO chenu_human
+    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON identities FOR INSERT TO chenu_human
+    WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON identities FOR UPDATE TO chenu_human
+    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON identities FOR SELECT TO chenu_agent
+    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON identities FOR SELECT TO chenu_auditor
+    USING (true);
+CREATE POLICY login_select ON identities FOR SELECT TO chenu_login
+    USING (true);
+CREATE POLICY login_update ON identities FOR UPDATE TO chenu_login
+    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON identities
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON identities
+    FOR EACH ROW EXECUTE FUNCTION app.audit('identity', 'id', '', 'hashed_password');
+
+GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_human;
+GRANT INSERT (id, email, name, hashed_password, settings) ON identities TO chenu_human;
+GRANT UPDATE (name, settings) ON identities TO chenu_human;
+GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_agent;
+GRANT SELECT ON identities TO chenu_auditor;
+GRANT SELECT (id, email, hashed_password, status, locked_until) ON identities TO chenu_login;
+GRANT UPDATE (hashed_password) ON identities TO chenu_login;

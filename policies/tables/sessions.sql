@@ -1,0 +1,31 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- app.sessions: Logins of identities.
+-- Owner: created_by. Humans: select. Agents: nothing.
+
+ALTER TABLE app.sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.sessions FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON app.sessions FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON app.sessions FOR SELECT TO chenu_auditor
+    USING (true);
+CREATE POLICY login_select ON app.sessions FOR SELECT TO chenu_login
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY login_insert ON app.sessions FOR INSERT TO chenu_login
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY login_update ON app.sessions FOR UPDATE TO chenu_login
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+
+CREATE TRIGGER stamp BEFORE INSERT ON app.sessions
+    FOR EACH ROW EXECUTE FUNCTION app.stamp();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.sessions
+    FOR EACH ROW EXECUTE FUNCTION app.audit('session', 'created_by', '');
+
+GRANT SELECT ON app.sessions TO chenu_human;
+GRANT SELECT ON app.sessions TO chenu_auditor;
+GRANT SELECT ON app.sessions TO chenu_login;
+GRANT INSERT (id, created_by, expires_at, authenticated_at, amr, ip, user_agent) ON app.sessions TO chenu_login;
+GRANT UPDATE (revoked_at) ON app.sessions TO chenu_login;

@@ -1,0 +1,22 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- app.signing_keys: Keys that sign access tokens.
+-- No owner: keys belong to the service, not to an identity.
+-- Not audited: no identity's data.
+
+ALTER TABLE app.signing_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.signing_keys FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY auditor_select ON app.signing_keys FOR SELECT TO chenu_auditor
+    USING (true);
+CREATE POLICY login_select ON app.signing_keys FOR SELECT TO chenu_login
+    USING (true);
+CREATE POLICY login_insert ON app.signing_keys FOR INSERT TO chenu_login
+    WITH CHECK (true);
+
+CREATE TRIGGER stamp BEFORE INSERT ON app.signing_keys
+    FOR EACH ROW EXECUTE FUNCTION app.stamp();
+
+GRANT SELECT ON app.signing_keys TO chenu_auditor;
+GRANT SELECT ON app.signing_keys TO chenu_login;
+GRANT INSERT (id, public_key, private_key) ON app.signing_keys TO chenu_login;
