@@ -30,7 +30,6 @@ func main() {
 	log.SetPrefix("entc: ")
 	templates := gen.MustParse(gen.NewTemplate("chenu").Funcs(template.FuncMap{
 		"describe": describe,
-		"inputTag": inputTag,
 		"listed":   func(t policies.Table) bool { return !t.Supporting() && t.Entity != "Identity" },
 		"written":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('I') },
 		"updated":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('U') },
@@ -293,58 +292,6 @@ func tagField(f *gen.Field) {
 	if f.Sensitive() {
 		f.StructTag = `json:"-"`
 	}
-}
-
-// inputTag is the struct tag of a field of a generated input: its limits and
-// its description.
-func inputTag(t policies.Table, f *gen.Field, required bool) string {
-	c, _ := t.Column(f.StorageKey())
-	return "`" + tag(c, f, required) + "`"
-}
-
-func tag(c policies.Column, f *gen.Field, required bool) string {
-	name := c.Name
-	if !required {
-		name += ",omitempty"
-	}
-	var keys []string
-	add := func(key string, v any) {
-		keys = append(keys, key+"="+strings.NewReplacer(`\`, `\\`, `,`, `\,`).Replace(fmt.Sprint(v)))
-	}
-	if required {
-		keys = append(keys, "required")
-	}
-	r := c.Rules
-	length := [2]string{"minLength", "maxLength"}
-	if f.Type.Type == field.TypeJSON || f.Type.Type == field.TypeOther {
-		length = [2]string{"minItems", "maxItems"}
-	}
-	if r.MinLength > 0 {
-		add(length[0], r.MinLength)
-	}
-	if r.MaxLength > 0 {
-		add(length[1], r.MaxLength)
-	}
-	if r.Minimum != nil {
-		add("minimum", *r.Minimum)
-	}
-	if r.Maximum != nil {
-		add("maximum", *r.Maximum)
-	}
-	if r.Pattern != "" {
-		add("pattern", "^("+r.Pattern+")$")
-	}
-	if r.Format != "" {
-		add("format", r.Format)
-	}
-	out := fmt.Sprintf("json:%s jsonschema:%s jsonschema_description:%s", strconv.Quote(name), strconv.Quote(strings.Join(keys, ",")), strconv.Quote(c.Comment))
-	if r.ItemMaxLength > 0 {
-		out += fmt.Sprintf(` item_max_length:"%d"`, r.ItemMaxLength)
-	}
-	if r.Example != "" {
-		out += " example:" + strconv.Quote(r.Example)
-	}
-	return out
 }
 
 // inputs are the fields that a client gives.

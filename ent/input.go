@@ -7,6 +7,7 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
+	"github.com/invopop/jsonschema"
 
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/contact"
@@ -15,6 +16,9 @@ import (
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/predicate"
 )
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (AuditLog) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AuditLog") }
 
 // AuditLogFilter narrows a list to the rows that meet every given field.
 type AuditLogFilter struct {
@@ -65,31 +69,40 @@ func (f AuditLogFilter) predicates() []predicate.AuditLog {
 
 // CreateContact is what a client gives to make a contact.
 type CreateContact struct {
-	Name       string               `json:"name" jsonschema:"required,minLength=1,maxLength=200" jsonschema_description:"Name of the person or organisation." example:"\"Grace Hopper\""`
-	Email      *string              `json:"email,omitempty" jsonschema:"minLength=3,maxLength=320,format=email" jsonschema_description:"E-mail address." example:"\"grace@example.org\""`
-	Phone      *string              `json:"phone,omitempty" jsonschema:"pattern=^(\\\\+[1-9][0-9]{1\\,14})$" jsonschema_description:"Telephone number in the form of E.164." example:"\"+12125550123\""`
-	Company    *string              `json:"company,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Company."`
-	JobTitle   *string              `json:"job_title,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Position in the company."`
-	LeadScore  *int                 `json:"lead_score,omitempty" jsonschema:"minimum=0,maximum=100" jsonschema_description:"How promising a lead, 0 to 100; a note of the owner's, never an order." example:"70"`
-	LeadStatus *datatype.LeadStatus `json:"lead_status,omitempty" jsonschema:"" jsonschema_description:"How far the lead has come." example:"\"qualified\""`
-	Source     *string              `json:"source,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Where the contact came from."`
-	Tags       *datatype.Texts      `json:"tags,omitempty" jsonschema:"maxItems=64" jsonschema_description:"Free labels, in the order given." item_max_length:"64"`
-	Notes      *string              `json:"notes,omitempty" jsonschema:"minLength=1,maxLength=20000" jsonschema_description:"Free text."`
+	Name       string               `json:"name"`
+	Email      *string              `json:"email,omitempty"`
+	Phone      *string              `json:"phone,omitempty"`
+	Company    *string              `json:"company,omitempty"`
+	JobTitle   *string              `json:"job_title,omitempty"`
+	LeadScore  *int                 `json:"lead_score,omitempty"`
+	LeadStatus *datatype.LeadStatus `json:"lead_status,omitempty"`
+	Source     *string              `json:"source,omitempty"`
+	Tags       *datatype.Texts      `json:"tags,omitempty"`
+	Notes      *string              `json:"notes,omitempty"`
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateContact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact") }
 
 // UpdateContact is the whole of what a client may change of a contact.
 type UpdateContact struct {
-	Name       string              `json:"name" jsonschema:"required,minLength=1,maxLength=200" jsonschema_description:"Name of the person or organisation." example:"\"Grace Hopper\""`
-	Email      *string             `json:"email,omitempty" jsonschema:"minLength=3,maxLength=320,format=email" jsonschema_description:"E-mail address." example:"\"grace@example.org\""`
-	Phone      *string             `json:"phone,omitempty" jsonschema:"pattern=^(\\\\+[1-9][0-9]{1\\,14})$" jsonschema_description:"Telephone number in the form of E.164." example:"\"+12125550123\""`
-	Company    *string             `json:"company,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Company."`
-	JobTitle   *string             `json:"job_title,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Position in the company."`
-	LeadScore  int                 `json:"lead_score" jsonschema:"required,minimum=0,maximum=100" jsonschema_description:"How promising a lead, 0 to 100; a note of the owner's, never an order." example:"70"`
-	LeadStatus datatype.LeadStatus `json:"lead_status" jsonschema:"required" jsonschema_description:"How far the lead has come." example:"\"qualified\""`
-	Source     *string             `json:"source,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Where the contact came from."`
-	Tags       datatype.Texts      `json:"tags" jsonschema:"required,maxItems=64" jsonschema_description:"Free labels, in the order given." item_max_length:"64"`
-	Notes      *string             `json:"notes,omitempty" jsonschema:"minLength=1,maxLength=20000" jsonschema_description:"Free text."`
+	Name       string              `json:"name"`
+	Email      *string             `json:"email,omitempty"`
+	Phone      *string             `json:"phone,omitempty"`
+	Company    *string             `json:"company,omitempty"`
+	JobTitle   *string             `json:"job_title,omitempty"`
+	LeadScore  int                 `json:"lead_score"`
+	LeadStatus datatype.LeadStatus `json:"lead_status"`
+	Source     *string             `json:"source,omitempty"`
+	Tags       datatype.Texts      `json:"tags"`
+	Notes      *string             `json:"notes,omitempty"`
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateContact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact") }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Contact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact") }
 
 // ContactFilter narrows a list to the rows that meet every given field.
 type ContactFilter struct {
@@ -128,27 +141,36 @@ func (f ContactFilter) predicates() []predicate.Contact {
 
 // CreateInvoice is what a client gives to make an invoice.
 type CreateInvoice struct {
-	Number    string                  `json:"number" jsonschema:"required,minLength=1,maxLength=50" jsonschema_description:"Invoice number, unique per owner." example:"\"2026-001\""`
-	ContactID *uuid.UUID              `json:"contact_id,omitempty" jsonschema:"" jsonschema_description:"The contact it is addressed to."`
-	Currency  string                  `json:"currency" jsonschema:"required,pattern=^([A-Z]{3})$" jsonschema_description:"Currency code of ISO 4217." example:"\"EUR\""`
-	LineItems []datatype.LineItem     `json:"line_items" jsonschema:"required,minItems=1,maxItems=200" jsonschema_description:"What is charged for, 1 to 200 lines." example:"[{\"description\":\"Consulting\",\"quantity\":\"7.5\",\"unit_price\":\"120.00\",\"tax_rate\":\"0.19\"}]"`
-	Status    *datatype.InvoiceStatus `json:"status,omitempty" jsonschema:"" jsonschema_description:"Stored status; a sent invoice past its due date reads as overdue."`
-	IssuedOn  *datatype.Date          `json:"issued_on,omitempty" jsonschema:"" jsonschema_description:"Day of issue." example:"\"2026-01-15\""`
-	DueOn     *datatype.Date          `json:"due_on,omitempty" jsonschema:"" jsonschema_description:"Day by which it is to be paid, not before the day of issue." example:"\"2026-02-14\""`
-	PaidAt    *time.Time              `json:"paid_at,omitempty" jsonschema:"" jsonschema_description:"When it was paid."`
+	Number    string                  `json:"number"`
+	ContactID *uuid.UUID              `json:"contact_id,omitempty"`
+	Currency  string                  `json:"currency"`
+	LineItems []datatype.LineItem     `json:"line_items"`
+	Status    *datatype.InvoiceStatus `json:"status,omitempty"`
+	IssuedOn  *datatype.Date          `json:"issued_on,omitempty"`
+	DueOn     *datatype.Date          `json:"due_on,omitempty"`
+	PaidAt    *time.Time              `json:"paid_at,omitempty"`
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateInvoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice") }
 
 // UpdateInvoice is the whole of what a client may change of an invoice.
 type UpdateInvoice struct {
-	Number    string                 `json:"number" jsonschema:"required,minLength=1,maxLength=50" jsonschema_description:"Invoice number, unique per owner." example:"\"2026-001\""`
-	ContactID *uuid.UUID             `json:"contact_id,omitempty" jsonschema:"" jsonschema_description:"The contact it is addressed to."`
-	Currency  string                 `json:"currency" jsonschema:"required,pattern=^([A-Z]{3})$" jsonschema_description:"Currency code of ISO 4217." example:"\"EUR\""`
-	LineItems []datatype.LineItem    `json:"line_items" jsonschema:"required,minItems=1,maxItems=200" jsonschema_description:"What is charged for, 1 to 200 lines." example:"[{\"description\":\"Consulting\",\"quantity\":\"7.5\",\"unit_price\":\"120.00\",\"tax_rate\":\"0.19\"}]"`
-	Status    datatype.InvoiceStatus `json:"status" jsonschema:"required" jsonschema_description:"Stored status; a sent invoice past its due date reads as overdue."`
-	IssuedOn  *datatype.Date         `json:"issued_on,omitempty" jsonschema:"" jsonschema_description:"Day of issue." example:"\"2026-01-15\""`
-	DueOn     *datatype.Date         `json:"due_on,omitempty" jsonschema:"" jsonschema_description:"Day by which it is to be paid, not before the day of issue." example:"\"2026-02-14\""`
-	PaidAt    *time.Time             `json:"paid_at,omitempty" jsonschema:"" jsonschema_description:"When it was paid."`
+	Number    string                 `json:"number"`
+	ContactID *uuid.UUID             `json:"contact_id,omitempty"`
+	Currency  string                 `json:"currency"`
+	LineItems []datatype.LineItem    `json:"line_items"`
+	Status    datatype.InvoiceStatus `json:"status"`
+	IssuedOn  *datatype.Date         `json:"issued_on,omitempty"`
+	DueOn     *datatype.Date         `json:"due_on,omitempty"`
+	PaidAt    *time.Time             `json:"paid_at,omitempty"`
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateInvoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice") }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Invoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice") }
 
 // InvoiceFilter narrows a list to the rows that meet every given field.
 type InvoiceFilter struct {
@@ -191,21 +213,30 @@ func (f InvoiceFilter) predicates() []predicate.Invoice {
 
 // CreateNote is what a client gives to make a note.
 type CreateNote struct {
-	Title   string          `json:"title" jsonschema:"required,minLength=1,maxLength=300" jsonschema_description:"Title." example:"\"Groceries\""`
-	Content *string         `json:"content,omitempty" jsonschema:"maxLength=200000" jsonschema_description:"Text of the note." example:"\"Bread, olives, figs\""`
-	Folder  *string         `json:"folder,omitempty" jsonschema:"minLength=1,maxLength=255" jsonschema_description:"Folder it is kept in." example:"\"Home\""`
-	Tags    *datatype.Texts `json:"tags,omitempty" jsonschema:"maxItems=64" jsonschema_description:"Free labels, in the order given." item_max_length:"64"`
-	Pinned  *bool           `json:"pinned,omitempty" jsonschema:"" jsonschema_description:"Whether it is pinned; a mark, not an order."`
+	Title   string          `json:"title"`
+	Content *string         `json:"content,omitempty"`
+	Folder  *string         `json:"folder,omitempty"`
+	Tags    *datatype.Texts `json:"tags,omitempty"`
+	Pinned  *bool           `json:"pinned,omitempty"`
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateNote) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note") }
 
 // UpdateNote is the whole of what a client may change of a note.
 type UpdateNote struct {
-	Title   string         `json:"title" jsonschema:"required,minLength=1,maxLength=300" jsonschema_description:"Title." example:"\"Groceries\""`
-	Content string         `json:"content" jsonschema:"required,maxLength=200000" jsonschema_description:"Text of the note." example:"\"Bread, olives, figs\""`
-	Folder  *string        `json:"folder,omitempty" jsonschema:"minLength=1,maxLength=255" jsonschema_description:"Folder it is kept in." example:"\"Home\""`
-	Tags    datatype.Texts `json:"tags" jsonschema:"required,maxItems=64" jsonschema_description:"Free labels, in the order given." item_max_length:"64"`
-	Pinned  bool           `json:"pinned" jsonschema:"required" jsonschema_description:"Whether it is pinned; a mark, not an order."`
+	Title   string         `json:"title"`
+	Content string         `json:"content"`
+	Folder  *string        `json:"folder,omitempty"`
+	Tags    datatype.Texts `json:"tags"`
+	Pinned  bool           `json:"pinned"`
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateNote) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note") }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Note) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note") }
 
 // NoteFilter narrows a list to the rows that meet every given field.
 type NoteFilter struct {

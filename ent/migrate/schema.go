@@ -316,7 +316,7 @@ func init() {
 		"business_contacts_lead_status_check":     "lead_status IN ('new', 'contacted', 'qualified', 'proposal', 'won', 'lost')",
 		"business_contacts_name_check":            "char_length(name) BETWEEN 1 AND 200",
 		"business_contacts_notes_check":           "char_length(notes) BETWEEN 1 AND 20000",
-		"business_contacts_phone_format":          "phone ~ '^(\\+[1-9][0-9]{1,14})$'",
+		"business_contacts_phone_format":          "phone ~ '^([+][1-9][0-9]{1,14})$'",
 		"business_contacts_source_check":          "char_length(source) BETWEEN 1 AND 200",
 		"business_contacts_tags_check":            "app.texts_valid(tags, 64, 64)",
 		"business_contacts_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
@@ -336,7 +336,7 @@ func init() {
 	IdentitiesTable.Annotation.Checks = map[string]string{
 		"identities_email_check":            "char_length(email) BETWEEN 3 AND 320",
 		"identities_failed_logins_check":    "failed_logins >= 0",
-		"identities_hashed_password_format": "hashed_password ~ '^(\\$argon2id\\$.*)$'",
+		"identities_hashed_password_format": "hashed_password ~ '^([$]argon2id[$].*)$'",
 		"identities_name_check":             "char_length(name) BETWEEN 1 AND 200",
 		"identities_settings_check":         "pg_column_size(settings) <= 16384",
 		"identities_status_check":           "status IN ('active', 'locked', 'erased')",

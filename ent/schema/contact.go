@@ -26,7 +26,7 @@ func (Contact) Fields() []ent.Field {
 			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Filter(), policies.Example(`"grace@example.org"`)).
 			Comment("E-mail address."),
 		field.String("phone").Optional().Nillable().
-			Annotations(policies.Pattern(`\+[1-9][0-9]{1,14}`), policies.Example(`"+12125550123"`)).
+			Annotations(policies.Pattern(`[+][1-9][0-9]{1,14}`), policies.Example(`"+12125550123"`)).
 			Comment("Telephone number in the form of E.164."),
 		field.String("company").Optional().Nillable().
 			Annotations(policies.Length(1, 200), policies.Filter()).

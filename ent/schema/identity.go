@@ -28,7 +28,7 @@ func (Identity) Fields() []ent.Field {
 			Annotations(policies.Length(1, 200), policies.Example(`"Ada Lovelace"`)).
 			Comment("Name to be shown."),
 		field.String("hashed_password").Optional().Nillable().Immutable().Sensitive().
-			Annotations(policies.Secret(), policies.Pattern(`\$argon2id\$.*`)).
+			Annotations(policies.Secret(), policies.Pattern(`[$]argon2id[$].*`)).
 			Comment("argon2id hash as a PHC string; never leaves the database but to the login function."),
 		field.JSON("settings", datatype.Settings{}).Default(datatype.Settings{}).
 			Annotations(policies.Bytes(16<<10), policies.Rules{Default: "'{}'"}).
