@@ -1,0 +1,443 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// DefaultLockTimeout is how long a statement waits for a lock on a table. A statement that waits for an exclusive lock
+	// makes every later query on the table wait behind it, so it had better give up and be tried again.
+	DefaultLockTimeout = 5 * time.Second
+	// DefaultWait is how long Apply waits for another migration of the same database, as when several replicas of a
+	// service start at once.
+	DefaultWait = time.Minute
+)
+
+// Options of Apply. The zero value applies everything that this program was built with.
+type Options struct {
+	Dir         migrate.Dir   // nil means Embedded
+	To          string        // version, or file name, to stop after; "" means the last
+	DryRun      bool          // say what would be applied, in a read-only session without the lock, and write nothing
+	LockTimeout time.Duration // lock_timeout of the session; 0 means DefaultLockTimeout, negative means to wait for ever
+	Wait        time.Duration // for another migration to end; 0 means DefaultWait, negative means not at all
+	Progress    func(Event)   // called as things happen, by the goroutine that called Apply; may be nil
+}
+
+// Kind of an Event.
+type Kind int
+
+const (
+	// Waiting: another migration is running; Message says whose.
+	Waiting Kind = iota + 1
+	// Started: the files are known; Statements is how many files, Message the version to begin from.
+	Started
+	// FileStarted: Statement is how many of its statements are done from an earlier attempt.
+	FileStarted
+	// StatementStarted and StatementDone come in pairs, unless the statement fails.
+	StatementStarted
+	// StatementDone has Took.
+	StatementDone
+	// FileDone: the file and its revision are committed; Took is of the whole file.
+	FileDone
+	// Noticed: the server has something to say about a statement, in Message.
+	Noticed
+)
+
+// Event is one step of Apply.
+type Event struct {
+	Kind       Kind
+	File       string
+	Line       int // where the statement starts
+	Statement  int // from 1
+	Statements int
+	SQL        string
+	Took       time.Duration
+	Message    string
+}
+
+// Report of Apply. With an error it holds what was applied before that.
+type Report struct {
+	From    string   // version before; "" if none
+	To      string   // version after, or that a dry run would reach
+	Files   []Done   // applied, or that would be
+	Unknown []string // versions that the database has and this directory is too old to know
+}
+
+// Done is a file that Apply has applied, or would.
+type Done struct {
+	Name        string
+	Version     string
+	Transaction bool // false for -- atlas:txmode none
+	Resumed     int  // statements that were done before; Statements does not hold them
+	Statements  []Statement
+	Took        time.Duration
+}
+
+// Statement of a file.
+type Statement struct {
+	Line int
+	SQL  string
+}
+
+// Apply brings the database at url to the end of the directory, or to Options.To. The login must be a member of
+// chenu_owner, or a superuser; the connection must be a direct one, because the lock and the role belong to the session.
+//
+// Each file is one transaction together with its row in the revision table: it is applied and recorded, or neither. A file
+// with `-- atlas:txmode none` is recorded before and after each statement; when it fails, the next Apply goes on with the
+// statement that failed. What contradicts the history is refused before anything runs: a *Refusal. A statement that fails
+// is a *StatementError. Files before the one that failed stay applied.
+//
+// When ctx ends, the statement that is running is ended on the server too.
+func Apply(ctx context.Context, url string, o Options) (Report, error) {
+	var report Report
+	if err := o.setDefaults(); err != nil {
+		return report, err
+	}
+	files, err := load(o.Dir)
+	if err != nil {
+		return report, err
+	}
+	to, err := versionOf(files, o.To)
+	if err != nil {
+		return report, err
+	}
+	a := &applier{Options: o}
+	a.session, err = connect(ctx, url, o.LockTimeout, o.DryRun, func(m string) { a.event(Event{Kind: Noticed, Message: m}) })
+	if err != nil {
+		return report, err
+	}
+	defer a.session.close()
+	if !o.DryRun {
+		err := a.session.lock(ctx, lockName, o.Wait, func(holder string) { a.event(Event{Kind: Waiting, Message: holder}) })
+		if err != nil {
+			return report, err
+		}
+	}
+	a.revisions = NewRevisions(a.session)
+	revisions, err := a.revisions.ReadRevisions(ctx)
+	if err != nil {
+		return report, err
+	}
+	next, err := plan(files, revisions)
+	if err != nil {
+		return report, err
+	}
+	for _, r := range revisions {
+		if done(r) {
+			report.From = r.Version
+		}
+	}
+	report.To, report.Unknown = report.From, next.unknown
+	if to != "" {
+		next.pending = slices.DeleteFunc(next.pending, func(f *file) bool { return f.Version() > to })
+	}
+	a.event(Event{Kind: Started, Statements: len(next.pending), Message: report.From})
+	if len(next.pending) > 0 && !o.DryRun {
+		if err := a.revisions.create(ctx); err != nil {
+			return report, err
+		}
+	}
+	for _, f := range next.pending {
+		partial := next.partial
+		if partial != nil && partial.Version != f.Version() {
+			partial = nil
+		}
+		d := describe(f, partial)
+		if !o.DryRun {
+			began := time.Now()
+			if err := a.file(ctx, f, partial); err != nil {
+				return report, err
+			}
+			d.Took = time.Since(began)
+		}
+		report.Files = append(report.Files, d)
+		report.To = f.Version()
+	}
+	return report, nil
+}
+
+func (o *Options) setDefaults() error {
+	if o.Dir == nil {
+		dir, err := Embedded()
+		if err != nil {
+			return err
+		}
+		o.Dir = dir
+	}
+	switch {
+	case o.LockTimeout == 0:
+		o.LockTimeout = DefaultLockTimeout
+	case o.LockTimeout < 0:
+		o.LockTimeout = 0 // which Postgres takes for no limit
+	}
+	switch {
+	case o.Wait == 0:
+		o.Wait = DefaultWait
+	case o.Wait < 0:
+		o.Wait = 0
+	}
+	return nil
+}
+
+// versionOf finds the version that to names; "" is "".
+func versionOf(files []*file, to string) (string, error) {
+	if to == "" {
+		return "", nil
+	}
+	versions := make([]string, 0, len(files))
+	for _, f := range files {
+		if to == f.Version() || to == f.Name() {
+			return f.Version(), nil
+		}
+		versions = append(versions, f.Version())
+	}
+	if len(versions) == 0 {
+		versions = []string{"none: the directory is empty"}
+	}
+	return "", &Refusal{Kind: ErrMissing, Reason: fmt.Sprintf("there is no migration %q", to),
+		Advice: "choose one of " + strings.Join(versions, ", ")}
+}
+
+func describe(f *file, partial *migrate.Revision) Done {
+	d := Done{Name: f.Name(), Version: f.Version(), Transaction: !f.alone}
+	if partial != nil {
+		d.Resumed = partial.Applied
+	}
+	for i := d.Resumed; i < len(f.statements); i++ {
+		d.Statements = append(d.Statements, Statement{Line: f.line(i, 0), SQL: f.statements[i].Text})
+	}
+	return d
+}
+
+type applier struct {
+	Options
+	session   *session
+	revisions *Revisions
+}
+
+func (a *applier) event(e Event) {
+	if a.Progress != nil {
+		a.Progress(e)
+	}
+}
+
+// file applies one file, from where partial says it stopped.
+func (a *applier) file(ctx context.Context, f *file, partial *migrate.Revision) error {
+	began := time.Now()
+	if err := a.session.reset(ctx); err != nil {
+		return err
+	}
+	r := partial
+	if r == nil {
+		r = &migrate.Revision{Version: f.Version(), Description: f.Desc(), Type: migrate.RevisionTypeExecute}
+	}
+	// What is left of a file that stopped may have been mended: it counts as it is now.
+	r.Hash, r.Total, r.ExecutedAt, r.OperatorVersion = f.hash, len(f.statements), began.UTC(), operator()
+	a.event(Event{Kind: FileStarted, File: f.Name(), Statement: r.Applied, Statements: r.Total})
+	var err error
+	if f.alone {
+		err = a.statements(ctx, f, r)
+	} else {
+		err = a.transaction(ctx, f, r)
+	}
+	if err != nil {
+		return err
+	}
+	a.event(Event{Kind: FileDone, File: f.Name(), Statement: r.Applied, Statements: r.Total, Took: time.Since(began)})
+	return nil
+}
+
+// transaction applies a file and writes its revision as one.
+func (a *applier) transaction(ctx context.Context, f *file, r *migrate.Revision) (err error) {
+	tx, err := a.session.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: begin: %w", f.Name(), err)
+	}
+	defer func() {
+		if err != nil {
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			_ = tx.Rollback(late) // fails only with the connection, and then the server rolls back by itself
+		}
+	}()
+	for i := r.Applied; i < len(f.statements); i++ {
+		if err := a.statement(ctx, f, i); err != nil {
+			kept := "nothing of the file was kept"
+			if r.Applied > 0 {
+				kept = fmt.Sprintf("the first %d statements stay applied from an earlier attempt, nothing after them", r.Applied)
+			}
+			return a.failed(ctx, f, i, r.Applied, kept, err)
+		}
+	}
+	finish(r)
+	if err := NewRevisions(tx).WriteRevision(ctx, r); err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		e := &StatementError{File: f.Name(), Version: f.Version(), Statements: len(f.statements), Err: err,
+			Advice: "nothing of the file was kept: mend it, run `chenu migrate hash`, and apply again"}
+		if state(err) == "" {
+			e.Advice = "the connection was lost, and whether the file is applied is not known: see `chenu migrate status`"
+		}
+		return e
+	}
+	return nil
+}
+
+// interrupted is what the revision of a file that is not a transaction says of a statement that is running. It stays if
+// this process or the connection ends before the outcome is known.
+const interrupted = "interrupted: it is not known whether this statement was finished"
+
+// statements applies a file statement by statement. The revision is written between any two, so that it is exact to the
+// statement however this ends.
+func (a *applier) statements(ctx context.Context, f *file, r *migrate.Revision) error {
+	again := r.Error == interrupted
+	for i := r.Applied; i < len(f.statements); i++ {
+		r.Error, r.ErrorStmt, r.ExecutionTime = interrupted, f.statements[i].Text, time.Since(r.ExecutedAt)
+		if err := a.revisions.WriteRevision(ctx, r); err != nil {
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		err := a.statement(ctx, f, i)
+		if err == nil && a.session.PgConn().TxStatus() != 'I' {
+			err = errors.New("the statement left a transaction open")
+		}
+		if err != nil {
+			r.Error, r.ExecutionTime = err.Error(), time.Since(r.ExecutedAt)
+			if again && i == r.Applied && alreadyThere(err) {
+				r.Error = interrupted // the object may be what the interrupted attempt made: still not known
+			}
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			kept := fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", i)
+			if i == 0 {
+				kept = "no statement before it was applied"
+			}
+			if werr := a.revisions.WriteRevision(late, r); werr != nil && !a.session.IsClosed() {
+				err = errors.Join(err, werr)
+			}
+			return a.failed(late, f, i, i, kept, err)
+		}
+		again = false
+		r.Applied, r.PartialHashes = i+1, append(r.PartialHashes[:i:i], "h1:"+f.sums[i])
+	}
+	finish(r)
+	if err := a.revisions.WriteRevision(ctx, r); err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+func finish(r *migrate.Revision) {
+	r.Applied, r.PartialHashes, r.Error, r.ErrorStmt = r.Total, nil, "", ""
+	r.ExecutionTime = time.Since(r.ExecutedAt)
+}
+
+func (a *applier) statement(ctx context.Context, f *file, i int) error {
+	e := Event{Kind: StatementStarted, File: f.Name(), Line: f.line(i, 0), Statement: i + 1, Statements: len(f.statements), SQL: f.statements[i].Text}
+	a.event(e)
+	began := time.Now()
+	// Without arguments pgx uses the simple protocol, which takes whatever psql takes.
+	if _, err := a.session.Exec(ctx, e.SQL); err != nil {
+		return err
+	}
+	e.Kind, e.Took = StatementDone, time.Since(began)
+	a.event(e)
+	return nil
+}
+
+// failed makes the error of a statement, and says what to do about it.
+func (a *applier) failed(ctx context.Context, f *file, i, kept int, keptText string, err error) error {
+	e := &StatementError{File: f.Name(), Version: f.Version(), Statement: i + 1, Statements: len(f.statements), Line: f.line(i, 0),
+		SQL: f.statements[i].Text, Kept: kept, Err: err}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Position > 0 {
+		e.Line = f.line(i, byteOffset(e.SQL, int(refused.Position)-1))
+	}
+	e.Advice = keptText + ": " + a.advice(ctx, e, refused)
+	return e
+}
+
+var reConcurrently = regexp.MustCompile(`(?is)^(CREATE\s+(UNIQUE\s+)?INDEX|REINDEX)\b.*\bCONCURRENTLY\b`)
+
+func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn.PgError) string {
+	if refused == nil || strings.HasPrefix(refused.Code, "57P") {
+		if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
+			return "it was stopped; apply again"
+		}
+		return "the connection was lost; see `chenu migrate status`, and apply again"
+	}
+	if reConcurrently.MatchString(e.SQL) {
+		if left := a.invalidIndexes(ctx); left != "" {
+			return fmt.Sprintf("what is left of an index build is in the way (%s): DROP INDEX CONCURRENTLY it, and apply again", left)
+		}
+	}
+	switch {
+	case refused.Code == stateLockNotAvailable:
+		return fmt.Sprintf("another session has had the table for longer than the lock timeout of %s: apply again at a quieter time, or with a longer --lock-timeout", a.LockTimeout)
+	case refused.Code == stateQueryCanceled:
+		return "it was stopped; apply again"
+	case refused.Code == stateActiveTransaction:
+		return "put the statement into a file of its own that begins with `-- atlas:txmode none` and an empty line, and run `chenu migrate hash`"
+	case refused.Code == stateInsufficientPrivilege && strings.Contains(refused.Message, "row-level security"):
+		return "row-level security would hide rows from it, so it would silently do less than it says: " +
+			"ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE ROW LEVEL SECURITY after it in the same file, and run `chenu migrate hash`"
+	case refused.Code == stateInsufficientPrivilege:
+		return owner + " lacks this right: `chenu bootstrap` gives what the migrations need"
+	case alreadyThere(e.Err):
+		return "the database has it already, though no migration that was applied here made it: see whether this is the right database, and what made it"
+	}
+	return "mend the file, run `chenu migrate hash`, and apply again"
+}
+
+func alreadyThere(err error) bool {
+	switch state(err) {
+	case stateDuplicateTable, stateDuplicateObject, stateDuplicateSchema:
+		return true
+	}
+	return false
+}
+
+// invalidIndexes names the indexes that a concurrent build left behind unfinished.
+func (a *applier) invalidIndexes(ctx context.Context) string {
+	rows, err := a.session.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND n.nspname <> 'pg_toast' ORDER BY 1`)
+	if err != nil {
+		return ""
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return "" // this only makes an error's advice better
+	}
+	return strings.Join(names, ", ")
+}
+
+// byteOffset turns the server's count of characters into one of bytes.
+func byteOffset(s string, characters int) int {
+	for i := range s {
+		if characters == 0 {
+			return i
+		}
+		characters--
+	}
+	return len(s)
+}
+
+// operator is what the revision table says applied a file.
+func operator() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return "chenu " + info.Main.Version
+	}
+	return "chenu"
+}

@@ -1,0 +1,232 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+)
+
+const (
+	// owner is the role that owns every object, and the revision table. Every session here is it.
+	owner = "chenu_owner"
+
+	// lockName is the Atlas CLI's: the two exclude each other.
+	lockName = "atlas_migrate_execute"
+
+	applicationName = "chenu migrate"
+
+	// closeTimeout is how long saying goodbye to the server, or recording an error, may take after the caller gave up.
+	closeTimeout = 5 * time.Second
+)
+
+// SQLSTATEs, from the appendix "PostgreSQL Error Codes" of the manual.
+const (
+	stateActiveTransaction     = "25001"
+	stateReadOnly              = "25006"
+	stateInsufficientPrivilege = "42501"
+	stateDuplicateTable        = "42P07"
+	stateDuplicateObject       = "42710"
+	stateDuplicateSchema       = "42P06"
+	stateInvalidParameter      = "22023"
+	stateLockNotAvailable      = "55P03"
+	stateObjectInUse           = "55006"
+	stateQueryCanceled         = "57014"
+	stateInvalidCatalogName    = "3D000"
+)
+
+// sessionSQL makes the session the owner's, whoever logged in, and independent of what the login, the database or an
+// earlier file set. row_security is off so that a statement that a policy would hide rows from fails, instead of quietly
+// touching none of them. A login's own time limits must not end a long index build.
+const sessionSQL = `SELECT
+	set_config('role', $1, false),
+	set_config('row_security', 'off', false),
+	set_config('search_path', 'public', false),
+	set_config('lock_timeout', $2, false),
+	set_config('statement_timeout', '0', false),
+	set_config('idle_in_transaction_session_timeout', '0', false),
+	set_config('default_transaction_read_only', $3, false),
+	set_config('TimeZone', 'UTC', false),
+	set_config('application_name', $4, false)`
+
+type session struct {
+	*pgx.Conn
+	lockTimeout time.Duration
+	readOnly    bool
+}
+
+// connect opens a session that is the owner's. notice gets the server's notices; it may be nil.
+func connect(ctx context.Context, url string, lockTimeout time.Duration, readOnly bool, notice func(string)) (*session, error) {
+	config, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	if notice != nil {
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notice(n.Message) }
+	}
+	conn, err := dial(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{Conn: conn, lockTimeout: lockTimeout, readOnly: readOnly}
+	if err := s.reset(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func parseURL(url string) (*pgx.ConnConfig, error) {
+	if url == "" {
+		return nil, errors.New("no database URL is given")
+	}
+	config, err := pgx.ParseConfig(url) // its errors leave the password out
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	// When the caller gives up, end the statement on the server as well: a plain deadline would leave it running there,
+	// with its locks. The connection survives, so that what happened can still be recorded.
+	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: closeTimeout}
+	}
+	return config, nil
+}
+
+func dial(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == stateInvalidCatalogName {
+			return nil, &Refusal{Kind: ErrNoRights, Reason: fmt.Sprintf("there is no database %q", config.Database), Advice: "make it with `chenu bootstrap`"}
+		}
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return conn, nil
+}
+
+// reset puts the session's settings back to what they were at its start: a file must not see those of the one before.
+func (s *session) reset(ctx context.Context) error {
+	if _, err := s.Exec(ctx, "RESET ALL"); err != nil {
+		return fmt.Errorf("reset the session: %w", err)
+	}
+	readOnly := "off"
+	if s.readOnly {
+		readOnly = "on"
+	}
+	_, err := s.Exec(ctx, sessionSQL, owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		user := s.Config().User
+		switch refused.Code {
+		case stateInvalidParameter:
+			return &Refusal{Kind: ErrNoRights, Reason: "there is no role " + owner + " on this server", Advice: "make the roles with `chenu bootstrap`"}
+		case stateInsufficientPrivilege:
+			return &Refusal{Kind: ErrNoRights, Reason: fmt.Sprintf("the login %s may not become %s", user, owner),
+				Advice: fmt.Sprintf("migrate with the login that `chenu bootstrap` makes for it, or let an administrator run: GRANT %s TO %s", owner, pgx.Identifier{user}.Sanitize())}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("become %s: %w", owner, err)
+	}
+	return nil
+}
+
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = s.Close(ctx) // nothing is left to lose: all work is committed or rolled back by now
+}
+
+// lockKey is how Atlas turns a lock's name into Postgres's number (ariga.io/atlas/sql/postgres, Driver.Lock).
+func lockKey(name string) int64 {
+	h := fnv.New32()
+	h.Write([]byte(name)) // never fails
+	return int64(h.Sum32())
+}
+
+// lock takes the session-level advisory lock of that name, waiting for it as long as wait. It polls rather than blocks: a
+// session that waits inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY of the one that has the lock would
+// wait for it in turn. waiting is called once, with who has it, if it must wait. The lock ends with the session.
+func (s *session) lock(ctx context.Context, name string, wait time.Duration, waiting func(holder string)) error {
+	const first, longest = 25 * time.Millisecond, time.Second
+	deadline := time.Now().Add(wait)
+	for pause := first; ; pause = min(2*pause, longest) {
+		var taken bool
+		if err := s.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lockKey(name)).Scan(&taken); err != nil {
+			return fmt.Errorf("take the migration lock: %w", err)
+		}
+		if taken {
+			return nil
+		}
+		if pause == first {
+			holder, err := s.lockHolder(ctx, name)
+			if err != nil {
+				return err
+			}
+			if waiting != nil && holder != "" {
+				waiting(holder)
+			}
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			holder, err := s.lockHolder(ctx, name)
+			if err != nil {
+				return err
+			}
+			return &Refusal{Kind: ErrLocked, Reason: fmt.Sprintf("another migration of this database is running (%s), and did not end within %s", holder, wait),
+				Advice: "wait for it, or end it with pg_terminate_backend if nobody knows of it, and try again"}
+		}
+		timer := time.NewTimer(min(left, pause+rand.N(pause))) //nolint:gosec // only spreads the attempts
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("wait for the migration lock: %w", ctx.Err())
+		case <-timer.C:
+		}
+	}
+}
+
+// lockHolder says who has the lock: "" if nobody does. Others' names and times are hidden from an ordinary role, which
+// then sees the process id only.
+func (s *session) lockHolder(ctx context.Context, name string) (string, error) {
+	const holderSQL = `SELECT l.pid, coalesce(a.application_name, ''), a.backend_start
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.classid = ($1::bigint >> 32)::int::oid AND l.objid = ($1::bigint & 4294967295)::oid`
+	var (
+		pid     int32
+		program string
+		since   *time.Time
+	)
+	err := s.QueryRow(ctx, holderSQL, lockKey(name)).Scan(&pid, &program, &since)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find who has the migration lock: %w", err)
+	}
+	holder := fmt.Sprintf("process %d of the server", pid)
+	if program != "" {
+		holder += fmt.Sprintf(", %q", program)
+	}
+	if since != nil {
+		holder += ", connected since " + since.UTC().Format(time.RFC3339)
+	}
+	return holder, nil
+}
+
+// state returns the SQLSTATE of err, or "".
+func state(err error) string {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}
