@@ -1,0 +1,119 @@
+package auth
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// secretBytes is the length of the root secret: as long as the keys derived from it.
+const secretBytes = 32
+
+// Secret is the service's root secret, CHENU_SECRET_KEY. It is never used as a key
+// itself: each use derives its own with [Secret.Derive]. It formats as a fixed word,
+// so that it can't reach a log by accident.
+type Secret struct{ key [secretBytes]byte }
+
+// ParseSecret reads the base64 form (standard or URL alphabet, padded or not) of 32
+// random bytes. The error says how to make one and never repeats the value.
+func ParseSecret(s string) (Secret, error) {
+	const advice = "32 random bytes in base64, for example the output of `openssl rand -base64 32`"
+	s = strings.TrimRight(strings.TrimSpace(s), "=")
+	raw, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(s))
+	if err != nil {
+		return Secret{}, errors.New("the secret key is not base64: give it " + advice)
+	}
+	if len(raw) != secretBytes {
+		return Secret{}, fmt.Errorf("the secret key has %d bytes: give it %s", len(raw), advice)
+	}
+	secret := Secret{key: [secretBytes]byte(raw)}
+	if secret == (Secret{}) {
+		return Secret{}, errors.New("the secret key is all zeros: give it " + advice)
+	}
+	return secret, nil
+}
+
+// NewSecret makes a random secret.
+func NewSecret() Secret {
+	var s Secret
+	// Never fails since Go 1.24: the program ends when the system has no randomness.
+	_, _ = rand.Read(s.key[:])
+	return s
+}
+
+// SecretFile returns the secret kept in the file at path, and makes both when there is
+// no such file. Processes that start together agree on one secret. A file that others
+// than its owner can read is an error: it opens the signing keys.
+func SecretFile(path string) (Secret, error) {
+	secret, err := readSecretFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err != nil {
+		return Secret{}, fmt.Errorf("make the secret file: %w", err)
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	_, err = tmp.WriteString(NewSecret().encode() + "\n")
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err != nil {
+		return Secret{}, fmt.Errorf("make the secret file: %w", err)
+	}
+	// A link, unlike a rename, does not replace the file of a process that was faster.
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Secret{}, fmt.Errorf("make the secret file: %w", err)
+	}
+	return readSecretFile(path)
+}
+
+func readSecretFile(path string) (Secret, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Secret{}, fmt.Errorf("read the secret file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return Secret{}, fmt.Errorf("the secret file %s is open to other users: run `chmod 600` on it", path)
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // The operator's own path.
+	if err != nil {
+		return Secret{}, fmt.Errorf("read the secret file: %w", err)
+	}
+	secret, err := ParseSecret(string(text))
+	if err != nil {
+		return Secret{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return secret, nil
+}
+
+// Derive returns a 32-byte key for one purpose (HKDF-SHA256, RFC 5869). Keys of
+// different purposes say nothing about each other.
+func (s Secret) Derive(purpose string) []byte {
+	// No salt: the input is already uniformly random (RFC 5869 section 3.1).
+	key, err := hkdf.Key(sha256.New, s.key[:], nil, "chenu/"+purpose, secretBytes)
+	if err != nil {
+		panic(err) // Only for a length beyond 255 hashes, which secretBytes is not.
+	}
+	return key
+}
+
+func (s Secret) encode() string { return base64.StdEncoding.EncodeToString(s.key[:]) }
+
+// String hides the secret.
+func (Secret) String() string { return "[secret]" }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return "[secret]" }
+
+// LogValue hides the secret.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// MarshalText hides the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
