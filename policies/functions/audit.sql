@@ -97,7 +97,7 @@ END
 $$;
 ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb) OWNER TO chenu_audit;
 REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) TO chenu_human, chenu_agent;
+GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) TO chenu_human, chenu_agent, chenu_login;
 
 -- Makes the monthly partitions of the audit trail from this month to the one
 -- after `months` more, each as protected as its parent, and returns how many
