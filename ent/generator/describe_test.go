@@ -1,0 +1,177 @@
+package generator
+
+import (
+	"strings"
+	"testing"
+
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/entc/gen"
+	"entgo.io/ent/entc/load"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/policies"
+)
+
+// Thing is an entity that the generator takes; each test spoils one part.
+type Thing struct {
+	ent.Schema
+	fields      []ent.Field
+	indexes     []ent.Index
+	annotations []schema.Annotation
+}
+
+func (t Thing) Fields() []ent.Field              { return t.fields }
+func (t Thing) Indexes() []ent.Index             { return t.indexes }
+func (t Thing) Annotations() []schema.Annotation { return t.annotations }
+
+func good() Thing {
+	return Thing{
+		fields: []ent.Field{
+			field.UUID("id", uuid.UUID{}).Comment("Identifier."),
+			field.UUID("created_by", uuid.UUID{}).Comment("Owner."),
+			field.Time("created_at").Comment("When made."),
+			field.Time("updated_at").Comment("When changed."),
+			field.Int64("version").Comment("Changes."),
+		},
+		indexes: []ent.Index{index.Fields("created_by", "id")},
+		annotations: []schema.Annotation{
+			entsql.Annotation{Schema: "public", Table: "things"},
+			policies.Owner{Column: "created_by"},
+			policies.Access{Human: policies.All, Agent: policies.ReadOnly},
+		},
+	}
+}
+
+func (t Thing) without(name string) Thing {
+	var annotations []schema.Annotation
+	for _, a := range t.annotations {
+		if a.Name() != name {
+			annotations = append(annotations, a)
+		}
+	}
+	t.annotations = annotations
+	var fields []ent.Field
+	for _, f := range t.fields {
+		if f.Descriptor().Name != name {
+			fields = append(fields, f)
+		}
+	}
+	t.fields = fields
+	return t
+}
+
+func (t Thing) with(annotations ...schema.Annotation) Thing {
+	t.annotations = append(t.annotations, annotations...)
+	return t
+}
+
+func (t Thing) withField(f ent.Field) Thing {
+	t.fields = append(t.fields, f)
+	return t
+}
+
+// TestRefusals shows the sentence for every schema that would leave the wall a
+// gap: Rules #3, #5 and #6 as a check at generation.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		schema Thing
+		want   string // part of the sentence; empty when the schema is good
+	}{
+		{name: "good", schema: good()},
+		{"no owner", good().without("Owner"), "exactly one of the annotations Owner and Ownerless"},
+		{"owner and ownerless", good().with(policies.Ownerless{Why: "x"}), "exactly one of the annotations Owner and Ownerless"},
+		{"ownerless without a reason", good().without("Owner").with(policies.Ownerless{}), "Ownerless without a reason"},
+		{"ownerless with access", good().without("Owner").with(policies.Ownerless{Why: "x"}), "its Access must be empty"},
+		{"ownerless and audited", good().without("Owner").without("Access").with(policies.Ownerless{Why: "x"}, policies.Access{}), "annotate it Unaudited"},
+		{"owner column missing", good().without("Owner").with(policies.Owner{Column: "owned_by"}), `names "owned_by" as its owner column`},
+		{"no access", good().without("Access"), "has no Access annotation"},
+		{"no created_at", good().without("created_at"), "has no created_at"},
+		{"no updated_at", good().without("updated_at"), "lacks updated_at or version"},
+		{"no version", good().without("version"), "lacks updated_at or version"},
+		{"no table name", good().without("EntSQL"), "no entsql.Table annotation"},
+		{"unaudited without a reason", good().with(policies.Unaudited{}), "Unaudited without a reason"},
+		{"field without a comment", good().withField(field.String("name")), "Thing.name has no comment"},
+		{"append-only with update", good().with(policies.AppendOnly{}), "neither update nor delete"},
+		{"append-only content without digest", good().without("Access").with(policies.Access{Human: policies.AddOnly}, policies.AppendOnly{Content: []string{"name"}}), "lacks content_salt"},
+		{"index without the owner", func() Thing {
+			s := good()
+			s.indexes = append(s.indexes, index.Fields("version"))
+			return s
+		}(), "does not lead with created_by"},
+		{"a score in a social entity", good().with(policies.Sphere("social")).withField(field.Int("engagement_score").Comment("Score.")), "Rule #5"},
+		{"a rank in an entertainment entity", good().with(policies.Sphere("entertainment")).withField(field.Int("rank").Comment("Rank.")), "Rule #5"},
+		{"a score in a business entity", good().with(policies.Sphere("business")).withField(field.Int("lead_score").Comment("Score.")), ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := describeOne(t, test.schema)
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case test.want != "" && err == nil:
+				t.Error("was taken")
+			case test.want != "" && !strings.Contains(err.Error(), test.want):
+				t.Errorf("got %q, want a sentence with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func describeOne(t *testing.T, s Thing) ([]policies.Table, error) {
+	t.Helper()
+	data, err := load.MarshalSchema(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := load.UnmarshalSchema(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storage, err := gen.NewStorage("sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes, err := gen.NewGraph(&gen.Config{Package: "x", Storage: storage, IDType: &field.TypeInfo{Type: field.TypeUUID}}, loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &graph{tables: map[string]policies.Table{}}
+	return g.describe(nodes)
+}
+
+// TestLimitsBecomeChecks shows that a limit at a field is a CHECK constraint.
+func TestLimitsBecomeChecks(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		field ent.Field
+		want  string
+	}{
+		{field.String("x").Comment("X.").Annotations(policies.Length(1, 9)), "char_length(x) BETWEEN 1 AND 9"},
+		{field.String("x").Comment("X.").Annotations(policies.Length(0, 9)), "char_length(x) <= 9"},
+		{field.String("x").Comment("X.").Annotations(policies.Pattern("[a-z']+")), "x ~ '^([a-z'']+)$'"},
+		{field.Int("x").Comment("X.").Annotations(policies.Between(0, 100)), "x BETWEEN 0 AND 100"},
+		{field.Int("x").Comment("X.").Annotations(policies.AtLeast(1)), "x >= 1"},
+		{field.Enum("x").Values("a", "b").Comment("X."), "x IN ('a', 'b')"},
+		{field.JSON("x", map[string]any{}).Comment("X.").Annotations(policies.Bytes(99)), "pg_column_size(x) <= 99"},
+	}
+	for _, test := range tests {
+		t.Run(test.want, func(t *testing.T) {
+			t.Parallel()
+			tables, err := describeOne(t, good().withField(test.field))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checks := tables[0].Checks
+			if last := checks[len(checks)-1]; last.Expression != test.want || last.Column != "x" {
+				t.Errorf("got %q on %q, want %q", last.Expression, last.Column, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,93 @@
+// Package generator turns ent/schema into the graph and what follows from its
+// annotations: the typed inputs and stores, policies/tables.json and
+// policies/tables/*.sql. It refuses a schema that leaves the wall a gap.
+package generator
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"entgo.io/ent/entc"
+	"entgo.io/ent/entc/gen"
+
+	"github.com/chenu/chenu/policies"
+)
+
+// Run generates the graph from the package in schemaDir with the templates in
+// templateDir, and the table descriptions and rendered walls in policiesDir.
+// Nothing of the policies is written when the schema is refused.
+func Run(schemaDir, templateDir, policiesDir string) error {
+	g := &graph{tables: map[string]policies.Table{}}
+	templates, err := gen.NewTemplate("chenu").Funcs(g.functions()).ParseGlob(filepath.Join(templateDir, "*.tmpl"))
+	if err != nil {
+		return err
+	}
+	var tables []policies.Table
+	err = entc.Generate(schemaDir, &gen.Config{
+		Features: []gen.Feature{
+			gen.FeatureExecQuery, gen.FeatureIntercept, gen.FeatureLock,
+			gen.FeatureModifier, gen.FeatureSchemaConfig, gen.FeatureUpsert,
+		},
+		Templates: []*gen.Template{templates},
+		Hooks: []gen.Hook{func(next gen.Generator) gen.Generator {
+			return gen.GenerateFunc(func(nodes *gen.Graph) (err error) {
+				if tables, err = g.describe(nodes); err != nil {
+					return err
+				}
+				return next.Generate(nodes)
+			})
+		}},
+	})
+	if err != nil {
+		return err
+	}
+	return writePolicies(policiesDir, tables)
+}
+
+// graph holds each type's table for the templates.
+type graph struct {
+	tables map[string]policies.Table
+}
+
+func (g *graph) functions() template.FuncMap {
+	return template.FuncMap{
+		"describe": func(t *gen.Type) policies.Table { return g.tables[t.Name] },
+		"listed":   func(t policies.Table) bool { return !t.Supporting() && t.Entity != "Identity" },
+		"written":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('I') },
+		"updated":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('U') },
+		"article":  article,
+		"inputs":   inputs,
+		"filters":  filters,
+		"hasTags": func(t policies.Table) bool {
+			_, ok := t.Column("tags")
+			return ok
+		},
+	}
+}
+
+func writePolicies(dir string, tables []policies.Table) error {
+	data, err := json.MarshalIndent(tables, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tables.json"), append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	old, err := filepath.Glob(filepath.Join(dir, "tables", "*.sql"))
+	if err != nil {
+		return err
+	}
+	for _, file := range old {
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+	}
+	for _, t := range tables {
+		if err := os.WriteFile(filepath.Join(dir, "tables", t.Name+".sql"), []byte(policies.Render(t)), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
