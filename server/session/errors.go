@@ -1,0 +1,45 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// known gives an error of the server the form its readers look for. The
+// *pgconn.PgError stays reachable by errors.As.
+func known(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	switch pg.Code {
+	case "23505":
+		return &constraintError{"unique", pg}
+	case "23503":
+		return &constraintError{"foreign key", pg}
+	case "23514":
+		return &constraintError{"check", pg}
+	case "26000", "42P05": // invalid_sql_statement_name, duplicate_prepared_statement
+		return fmt.Errorf("session: prepared statements do not survive on this connection: "+
+			"if a pooler in transaction mode stands before Postgres, set Config.Pooler: %w", err)
+	}
+	return err
+}
+
+// constraintError is a violated constraint. Ent recognises one by an English
+// phrase in the message (sqlgraph.IsConstraintError), and the server's messages
+// are in the server's language (lc_messages), so the phrase is ours.
+type constraintError struct {
+	kind string
+	pg   *pgconn.PgError
+}
+
+// Error implements error.
+func (e *constraintError) Error() string {
+	return fmt.Sprintf("violates %s constraint %q (SQLSTATE %s): %s", e.kind, e.pg.ConstraintName, e.pg.Code, e.pg.Message)
+}
+
+// Unwrap returns the server's error.
+func (e *constraintError) Unwrap() error { return e.pg }

@@ -1,0 +1,120 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/chenu/chenu/server/auth"
+)
+
+// guardSQL describes the login and every reason why the wall does not hold for
+// it: what it is, what it can become by SET ROLE or has by inheritance, over any
+// number of memberships (from PostgreSQL 16 on, those that grant at least one of
+// the two or let it grant them to itself), and what those roles own. The last
+// reason is data-driven: whoever has policies beside the two serving roles is a
+// definer's owner or an auditor, and sees rows of many identities.
+const guardSQL = `
+WITH RECURSIVE reach(oid) AS (
+    SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user
+    UNION
+    SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN reach r ON m.member = r.oid
+     WHERE coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
+        OR coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) OR m.admin_option
+), role AS (
+    SELECT r.*, CASE WHEN r.rolname = session_user THEN 'it ' ELSE 'it can become ' || quote_ident(r.rolname) || ', which ' END AS who
+      FROM pg_catalog.pg_roles r JOIN reach USING (oid)
+), object AS (
+    SELECT relowner AS owner, relnamespace AS schema, relname::text AS name FROM pg_catalog.pg_class
+    UNION ALL SELECT proowner, pronamespace, proname::text FROM pg_catalog.pg_proc
+    UNION ALL SELECT nspowner, oid, NULL FROM pg_catalog.pg_namespace
+), owned AS (
+    SELECT o.owner, min(quote_ident(n.nspname) || coalesce('.' || quote_ident(o.name), '')) AS name
+      FROM object o JOIN pg_catalog.pg_namespace n ON n.oid = o.schema
+     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+     GROUP BY o.owner
+), reason AS (
+    SELECT 1 AS weight, who || 'is a superuser' AS text FROM role WHERE rolsuper
+    UNION ALL SELECT 2, who || 'has BYPASSRLS' FROM role WHERE rolbypassrls
+    UNION ALL SELECT 3, who || 'owns ' || owned.name FROM role JOIN owned ON owned.owner = role.oid
+    UNION ALL SELECT 4, who || 'owns the database' FROM role JOIN pg_catalog.pg_database d ON d.datdba = role.oid WHERE d.datname = current_database()
+    UNION ALL SELECT 5, who || 'has CREATEROLE, and can make itself a member of others' FROM role WHERE rolcreaterole
+    UNION ALL SELECT 6, who || 'has REPLICATION, and can copy the whole cluster' FROM role WHERE rolreplication
+    UNION ALL SELECT 7, who || 'reaches beyond the tables'' privileges' FROM role WHERE rolname = ANY ($1)
+    UNION ALL SELECT 8, who || 'has policies of its own' FROM role
+        WHERE rolname <> ALL ($2) AND EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE role.oid = ANY (p.polroles))
+    UNION ALL SELECT 9, who || 'is a human, and this login is for agents' FROM role WHERE rolname = $3
+)
+SELECT session_user::text, current_setting('server_version_num')::int, current_setting('server_version'),
+       coalesce((SELECT text FROM reason ORDER BY weight, text LIMIT 1), ''),
+       coalesce((SELECT rolinherit FROM role WHERE rolname = session_user), false)
+           AND current_setting('server_version_num')::int < 160000`
+
+// beyond are Postgres's predefined roles that see or change rows past column
+// privileges, or files past everything (manual, section 22.5).
+var beyond = []string{
+	"pg_execute_server_program", "pg_read_server_files", "pg_write_server_files",
+	"pg_read_all_data", "pg_write_all_data", "pg_maintain",
+}
+
+// patched are the minor versions, by major, below which row-level security or the
+// privileges around it have known holes.
+var patched = map[int]int{15: 20, 16: 16, 17: 12, 18: 7}
+
+// oldest is the first major version that has what the schema needs.
+const oldest = 15
+
+// guard refuses a login for which the wall does not hold.
+func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
+	notHuman := "" // the agents' own login must not become a human
+	if kind == auth.Agent && cfg.AgentURL != cfg.HumanURL {
+		notHuman = roles[auth.Human]
+	}
+	var (
+		login, version, reason string
+		number                 int
+		inherits               bool
+	)
+	err := d.conductor.pools[kind].QueryRow(ctx, guardSQL, beyond, []string{roles[auth.Human], roles[auth.Agent]}, notHuman).
+		Scan(&login, &number, &version, &reason, &inherits)
+	if err != nil {
+		return fmt.Errorf("session: look at the login for actors of the kind %s: %w", kind, err)
+	}
+	variable, group := "CHENU_DATABASE_URL", "chenu_app"
+	if cfg.AgentURL != cfg.HumanURL && kind == auth.Agent {
+		variable, group = "CHENU_AGENT_DATABASE_URL", "chenu_agent"
+	}
+	if reason != "" {
+		return fmt.Errorf("session: refusing to serve as the login %q: %s, and row-level security would not hold; "+
+			"set %s to a login that is a member of %s and of nothing else (`chenu bootstrap` makes one)", login, reason, variable, group)
+	}
+	if inherits {
+		cfg.Logger.WarnContext(ctx, "the login inherits the privileges of the roles it may become: ALTER ROLE it NOINHERIT", "login", login)
+	}
+	if err := d.patchLevel(ctx, number, version, cfg); err != nil {
+		return err
+	}
+	if _, err := d.conductor.once(ctx, anonymousSettings(ctx, kind), true, "SELECT 1", nil); err != nil {
+		return fmt.Errorf("session: the login %q cannot become %s: make it a member of %s (`chenu bootstrap` does): %w",
+			login, roles[kind], group, err)
+	}
+	return nil
+}
+
+func (d *DB) patchLevel(ctx context.Context, number int, version string, cfg Config) error {
+	major, minor := number/10000, number%10000
+	if major < oldest {
+		return fmt.Errorf("session: PostgreSQL %s is too old: %d or later is needed", version, oldest)
+	}
+	need, known := patched[major]
+	if !known || minor >= need {
+		return nil
+	}
+	sentence := fmt.Sprintf("PostgreSQL %s lacks security fixes that row-level security relies on: update it to %d.%d or later",
+		strings.Fields(version)[0], major, need)
+	if cfg.StrictPatchLevel {
+		return fmt.Errorf("session: %s", sentence)
+	}
+	cfg.Logger.WarnContext(ctx, sentence)
+	return nil
+}

@@ -1,0 +1,384 @@
+package session
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"sync"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// column describes one column of a result. It is shared by all results of a
+// prepared statement and never changed.
+type column struct {
+	name   string
+	oid    uint32
+	format int16
+}
+
+// result is a statement's whole answer. It is read to the end, and its
+// transaction's too where that ends with it, before anyone sees it: an error of
+// the implicit commit can then be returned by the statement that caused it, a
+// connection is never held by rows that nobody closed, and a second statement
+// of a transaction cannot find the first one's rows in its way.
+type result struct {
+	columns []column
+	// data holds all values behind one another; cells say where each one stands,
+	// row by row.
+	data  []byte
+	cells []cell
+	tag   pgconn.CommandTag
+}
+
+// cell is one value's place in data. An end of -1 is NULL.
+type cell struct{ start, end int }
+
+// read takes over the rows of rr, whose buffers belong to the connection.
+func (r *result) read(rr *pgconn.ResultReader) error {
+	for rr.NextRow() {
+		for _, v := range rr.Values() {
+			if v == nil {
+				r.cells = append(r.cells, cell{end: -1})
+				continue
+			}
+			start := len(r.data)
+			r.data = append(r.data, v...)
+			r.cells = append(r.cells, cell{start, len(r.data)})
+		}
+	}
+	tag, err := rr.Close()
+	r.tag = tag
+	return err
+}
+
+// rows walks over a result. It is what Ent scans from, not safe for concurrent
+// use.
+type rows struct {
+	result *result
+	next   int
+}
+
+var _ entsql.ColumnScanner = (*rows)(nil)
+
+// Columns returns the columns' names.
+func (r *rows) Columns() ([]string, error) {
+	names := make([]string, len(r.result.columns))
+	for i, c := range r.result.columns {
+		names[i] = c.name
+	}
+	return names, nil
+}
+
+// ColumnTypes describes the columns as database/sql does.
+func (r *rows) ColumnTypes() ([]*sql.ColumnType, error) {
+	std, err := standardRows(&result{columns: r.result.columns})
+	if err != nil {
+		return nil, err
+	}
+	types, err := std.ColumnTypes()
+	return types, errors.Join(err, std.Close())
+}
+
+// Next steps to the next row.
+func (r *rows) Next() bool {
+	width := len(r.result.columns)
+	if width == 0 || (r.next+1)*width > len(r.result.cells) {
+		r.next = len(r.result.cells)/max(width, 1) + 1
+		return false
+	}
+	r.next++
+	return true
+}
+
+// NextResultSet is always false: the extended protocol has one per statement.
+func (r *rows) NextResultSet() bool { return false }
+
+// Err is always nil: errors came before the first row.
+func (r *rows) Err() error { return nil }
+
+// Close ends the walk. Nothing is held that it could release.
+func (r *rows) Close() error {
+	r.next = len(r.result.cells) + 1
+	return nil
+}
+
+// Scan copies the current row into dest, by the rules of database/sql; beyond
+// them, whatever pgx can scan.
+func (r *rows) Scan(dest ...any) error {
+	width := len(r.result.columns)
+	if r.next < 1 || width == 0 || r.next*width > len(r.result.cells) {
+		return errors.New("session: Scan called without a row: call Next first")
+	}
+	if len(dest) != width {
+		return fmt.Errorf("session: the row has %d columns, Scan was given %d destinations", width, len(dest))
+	}
+	cells := r.result.cells[(r.next-1)*width:]
+	for i, d := range dest {
+		if err := r.result.scan(i, cells[i], d); err != nil {
+			return fmt.Errorf("scan column %q: %w", r.result.columns[i].name, err)
+		}
+	}
+	return nil
+}
+
+// bytes is the value's place in the result; the caller must not keep it.
+func (r *result) bytes(c cell) []byte {
+	if c.end < 0 {
+		return nil
+	}
+	return r.data[c.start:c.end:c.end]
+}
+
+// scan is split by destination: what Ent's generated code scans into comes
+// first and needs neither reflection nor a detour over driver.Value.
+func (r *result) scan(i int, c cell, dest any) error {
+	col, src := r.columns[i], r.bytes(c)
+	switch d := dest.(type) {
+	case *uuid.UUID:
+		if src != nil && col.oid == pgtype.UUIDOID && col.format == pgtype.BinaryFormatCode && len(src) == len(d) {
+			copy(d[:], src)
+			return nil
+		}
+	case *sql.NullString:
+		if src == nil {
+			*d = sql.NullString{}
+			return nil
+		}
+		if col.textual() {
+			*d = sql.NullString{String: string(src), Valid: true}
+			return nil
+		}
+	case *sql.NullTime:
+		if t, ok := col.time(src); ok {
+			*d = sql.NullTime{Time: t, Valid: true}
+			return nil
+		}
+	case *sql.NullInt64:
+		if n, ok := col.integer(src); ok {
+			*d = sql.NullInt64{Int64: n, Valid: true}
+			return nil
+		}
+	case *string:
+		if src != nil && col.textual() {
+			*d = string(src)
+			return nil
+		}
+	case *[]byte:
+		if src == nil {
+			*d = nil
+			return nil
+		}
+		if col.textual() || col.oid == pgtype.ByteaOID && col.format == pgtype.BinaryFormatCode {
+			*d = append(make([]byte, 0, len(src)), src...)
+			return nil
+		}
+	case *int64:
+		if n, ok := col.integer(src); ok {
+			*d = n
+			return nil
+		}
+	case *int:
+		if n, ok := col.integer(src); ok && int64(int(n)) == n {
+			*d = int(n)
+			return nil
+		}
+	case *time.Time:
+		if t, ok := col.time(src); ok {
+			*d = t
+			return nil
+		}
+	case *bool:
+		if src != nil && col.oid == pgtype.BoolOID && len(src) == 1 {
+			*d = src[0] == 1 || src[0] == 't'
+			return nil
+		}
+	case *any:
+		v, err := r.value(i, c)
+		*d = v
+		return err
+	case *entsql.UnknownType:
+		v, err := r.value(i, c)
+		*d = v
+		return err
+	case *entsql.NullScanner:
+		// An optional id, by far the most frequent one.
+		if id, ok := d.S.(*uuid.UUID); ok && src != nil && col.oid == pgtype.UUIDOID && col.format == pgtype.BinaryFormatCode && len(src) == len(id) {
+			copy(id[:], src)
+			d.Valid = true
+			return nil
+		}
+	}
+	if s, ok := dest.(sql.Scanner); ok {
+		v, err := r.value(i, c)
+		if err != nil {
+			return err
+		}
+		return s.Scan(v)
+	}
+	return scanType(col, src, dest)
+}
+
+// typeMaps are pgx's decoders. A map is for one goroutine at a time, and the
+// connection's own already serves its next user when its result is scanned.
+var typeMaps = sync.Pool{New: func() any { return pgtype.NewMap() }}
+
+func scanType(c column, src []byte, dest any) error {
+	types := typeMaps.Get().(*pgtype.Map)
+	defer typeMaps.Put(types)
+	return types.Scan(c.oid, c.format, src, dest)
+}
+
+// textual tells whether the value's bytes are its text.
+func (c column) textual() bool {
+	if c.format == pgtype.TextFormatCode {
+		return c.oid != pgtype.ByteaOID
+	}
+	return c.oid == pgtype.TextOID || c.oid == pgtype.VarcharOID
+}
+
+// integer decodes the binary integers.
+func (c column) integer(src []byte) (int64, bool) {
+	if c.format != pgtype.BinaryFormatCode {
+		return 0, false
+	}
+	switch {
+	case c.oid == pgtype.Int8OID && len(src) == 8:
+		return int64(binary.BigEndian.Uint64(src)), true
+	case c.oid == pgtype.Int4OID && len(src) == 4:
+		return int64(int32(binary.BigEndian.Uint32(src))), true
+	case c.oid == pgtype.Int2OID && len(src) == 2:
+		return int64(int16(binary.BigEndian.Uint16(src))), true
+	}
+	return 0, false
+}
+
+// epoch is Postgres's zero time, in microseconds of Unix time.
+const epoch = 946_684_800 * 1_000_000
+
+// time decodes a binary timestamptz. The infinities are left to pgx, which
+// refuses them: time.Time has none.
+func (c column) time(src []byte) (time.Time, bool) {
+	if c.oid != pgtype.TimestamptzOID || c.format != pgtype.BinaryFormatCode || len(src) != 8 {
+		return time.Time{}, false
+	}
+	micro := int64(binary.BigEndian.Uint64(src))
+	if micro == math.MaxInt64 || micro == math.MinInt64 {
+		return time.Time{}, false
+	}
+	return time.UnixMicro(micro + epoch).UTC(), true
+}
+
+// value converts a cell to one of database/sql's driver values, as drivers for
+// Postgres do: integers to int64, floats to float64, bytea and JSON to []byte,
+// times to time.Time in UTC, and everything else, numeric, uuid and arrays
+// included, to its text.
+func (r *result) value(i int, c cell) (driver.Value, error) {
+	col, src := r.columns[i], r.bytes(c)
+	if src == nil {
+		return nil, nil
+	}
+	switch col.oid {
+	case pgtype.Int8OID, pgtype.Int4OID, pgtype.Int2OID:
+		if n, ok := col.integer(src); ok {
+			return n, nil
+		}
+		return strconv.ParseInt(string(src), 10, 64)
+	case pgtype.OIDOID, pgtype.XIDOID, pgtype.CIDOID:
+		return strconv.ParseInt(string(src), 10, 64) // always fetched as text
+	case pgtype.BoolOID:
+		if len(src) != 1 {
+			return nil, fmt.Errorf("a boolean of %d bytes", len(src))
+		}
+		return src[0] == 1 || src[0] == 't', nil
+	case pgtype.Float8OID:
+		if col.format == pgtype.BinaryFormatCode && len(src) == 8 {
+			return math.Float64frombits(binary.BigEndian.Uint64(src)), nil
+		}
+		return strconv.ParseFloat(string(src), 64)
+	case pgtype.Float4OID:
+		if col.format == pgtype.BinaryFormatCode && len(src) == 4 {
+			return float64(math.Float32frombits(binary.BigEndian.Uint32(src))), nil
+		}
+		return strconv.ParseFloat(string(src), 32)
+	case pgtype.TimestamptzOID, pgtype.TimestampOID, pgtype.DateOID:
+		if t, ok := col.time(src); ok {
+			return t, nil
+		}
+		var t time.Time
+		if err := scanType(col, src, &t); err != nil {
+			return nil, err
+		}
+		return t.UTC(), nil
+	case pgtype.UUIDOID:
+		if col.format == pgtype.BinaryFormatCode && len(src) == 16 {
+			return uuid.UUID(src).String(), nil
+		}
+		return string(src), nil
+	case pgtype.ByteaOID:
+		var b []byte
+		err := scanType(col, src, &b)
+		return b, err
+	case pgtype.JSONOID, pgtype.JSONBOID, pgtype.XMLOID:
+		return append(make([]byte, 0, len(src)), src...), nil
+	default:
+		return string(src), nil
+	}
+}
+
+// binaryFormat tells which types are fetched in binary form once a statement is
+// known: those with a form that is cheaper to decode. The rest come as text,
+// which every scanner for Postgres understands.
+func binaryFormat(oid uint32) bool {
+	switch oid {
+	case pgtype.BoolOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Float4OID, pgtype.Float8OID,
+		pgtype.UUIDOID, pgtype.ByteaOID, pgtype.TimestamptzOID, pgtype.TimestampOID, pgtype.DateOID:
+		return true
+	}
+	return false
+}
+
+// affected is the sql.Result of a statement.
+type affected struct{ tag pgconn.CommandTag }
+
+// LastInsertId is refused: Postgres has RETURNING.
+func (affected) LastInsertId() (int64, error) {
+	return 0, errors.New("session: Postgres has no last insert id: use RETURNING")
+}
+
+// RowsAffected returns the number in the statement's command tag.
+func (a affected) RowsAffected() (int64, error) { return a.tag.RowsAffected(), nil }
+
+// driverRows lets database/sql walk over a result; see standardRows.
+type driverRows struct {
+	rows  rows
+	names []string
+}
+
+func (d *driverRows) Columns() []string { return d.names }
+func (d *driverRows) Close() error      { return d.rows.Close() }
+
+func (d *driverRows) Next(dest []driver.Value) error {
+	if !d.rows.Next() {
+		return io.EOF
+	}
+	r := d.rows.result
+	cells := r.cells[(d.rows.next-1)*len(r.columns):]
+	for i := range dest {
+		v, err := r.value(i, cells[i])
+		if err != nil {
+			return fmt.Errorf("scan column %q: %w", r.columns[i].name, err)
+		}
+		dest[i] = v
+	}
+	return nil
+}

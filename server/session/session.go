@@ -1,0 +1,247 @@
+// Package session is the service's way to the database: one transaction as one
+// identity. It is Ent's driver directly on pgx, it sets who a transaction runs as
+// in the same round trip as its first statement, and without an identity nothing
+// leaves the process. Postgres decides what the identity may see and change; this
+// package only says, truthfully and every time, who is asking.
+//
+// A request uses Do, the unit of work. What needs no transaction of its own uses
+// Client, one round trip for each statement. Anonymous is for the few functions
+// that a caller without an identity may call.
+package session
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/auth"
+)
+
+// Config says where the database is and how to use it.
+type Config struct {
+	// HumanURL is the service's login, a member of chenu_app (see `chenu
+	// bootstrap`). It takes pgxpool's parameters too, such as pool_max_conns.
+	HumanURL string
+	// AgentURL is the login for agents' requests, a member of chenu_agent only.
+	// Empty means HumanURL.
+	AgentURL string
+	// MaxConns bounds each of the two pools. Zero leaves it to the URL, and else to
+	// pgx: the number of processors, at least 4.
+	MaxConns int32
+	// Pooler says that a pooler in transaction mode, such as PgBouncer, stands
+	// before Postgres. Then nothing is prepared: each statement is parsed and planned
+	// when it runs.
+	Pooler bool
+	// StrictPatchLevel refuses a server whose minor version lacks security fixes
+	// that the wall relies on; otherwise that is a warning.
+	StrictPatchLevel bool
+	// Logger gets the warnings; nil means slog's default.
+	Logger *slog.Logger
+}
+
+// DB is the database as the service sees it. Safe for concurrent use.
+type DB struct {
+	conductor *conductor
+	client    *ent.Client
+}
+
+// Open connects, one pool for each kind of actor, and refuses to serve as a login
+// for which the wall does not hold; the error says what to do.
+//
+// There are two pools because a prepared statement is analysed anew whenever its
+// connection changes its role, which costs more than a whole read by key.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.HumanURL == "" {
+		return nil, errors.New("session: no database URL")
+	}
+	if cfg.AgentURL == "" {
+		cfg.AgentURL = cfg.HumanURL
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	d := &DB{conductor: &conductor{pools: map[auth.Kind]*pgxpool.Pool{}}}
+	for _, kind := range []auth.Kind{auth.Human, auth.Agent} {
+		pool, err := newPool(ctx, kind, cfg)
+		if err != nil {
+			d.Close()
+			return nil, err
+		}
+		d.conductor.pools[kind] = pool
+		if err := d.guard(ctx, kind, cfg); err != nil {
+			d.Close()
+			return nil, err
+		}
+	}
+	d.client = newClient(d.conductor)
+	return d, nil
+}
+
+// Limits of a pool that the URL does not set.
+const (
+	connectTimeout = 5 * time.Second
+	// lifetimeJitter spreads the renewal of connections, which happens each hour.
+	lifetimeJitter = 5 * time.Minute
+)
+
+func newPool(ctx context.Context, kind auth.Kind, cfg Config) (*pgxpool.Pool, error) {
+	url := cfg.HumanURL
+	if kind == auth.Agent {
+		url = cfg.AgentURL
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("session: database URL for actors of the kind %s: %w", kind, err)
+	}
+	if cfg.MaxConns > 0 {
+		config.MaxConns = cfg.MaxConns
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if config.MaxConnLifetimeJitter == 0 {
+		config.MaxConnLifetimeJitter = lifetimeJitter
+	}
+	// This package talks to pgconn and keeps its own statements. What little goes
+	// through pgx (the guard) must not prepare any.
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.ConnConfig.StatementCacheCapacity = 0
+	config.ConnConfig.DescriptionCacheCapacity = 0
+	// What a result looks like as text must not depend on the server's
+	// configuration. PgBouncer keeps track of exactly these and application_name.
+	params := config.ConnConfig.RuntimeParams
+	params["DateStyle"], params["TimeZone"], params["client_encoding"] = "ISO, YMD", "UTC", "UTF8"
+	if params["application_name"] == "" {
+		params["application_name"] = "chenu " + string(kind)
+	}
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		return newWire(ctx, conn, !cfg.Pooler)
+	}
+	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
+		return doubtful(p.Conn.PgConn().Conn(), p.IdleDuration)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("session: open a pool for actors of the kind %s: %w", kind, err)
+	}
+	return pool, nil
+}
+
+// Close closes all connections. It waits for those in use.
+func (d *DB) Close() {
+	for _, pool := range d.conductor.pools {
+		pool.Close()
+	}
+}
+
+// Ping is the health check: each pool gets a connection and becomes its role.
+func (d *DB) Ping(ctx context.Context) error {
+	for kind := range d.conductor.pools {
+		if _, err := d.conductor.once(ctx, anonymousSettings(ctx, kind), true, "SELECT 1", nil); err != nil {
+			return fmt.Errorf("session: ping as %s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// Stats returns each pool's statistics, for metrics.
+func (d *DB) Stats() map[auth.Kind]*pgxpool.Stat {
+	stats := make(map[auth.Kind]*pgxpool.Stat, len(d.conductor.pools))
+	for kind, pool := range d.conductor.pools {
+		stats[kind] = pool.Stat()
+	}
+	return stats
+}
+
+// Client returns the graph for single statements. Each runs as the identity in
+// its context, in one round trip and a transaction of its own; what Ent does in
+// several statements (an update that reads back, edges) it does in a transaction.
+func (d *DB) Client() *ent.Client { return d.client }
+
+// Options are what a unit of work may ask for.
+type Options struct {
+	// ReadOnly refuses every write. At the default isolation it also saves the
+	// commit's round trip: see Do.
+	ReadOnly bool
+	// Checkpoint is the approved checkpoint that a gated write uses up; zero is none.
+	Checkpoint uuid.UUID
+	// Isolation is the transaction's isolation level; zero is READ COMMITTED.
+	Isolation sql.IsolationLevel
+}
+
+// Do runs fn as one transaction of the identity in ctx, a unit of work. It
+// commits when fn returns nil, and rolls back when fn returns an error or
+// panics; the panic goes on. The transaction ends with ctx: what was not
+// committed by then is rolled back.
+//
+// Nothing is sent before fn's first statement, and nothing at all when it has
+// none. A write of n statements costs n+1 round trips. A read-only unit of n
+// statements costs n: at READ COMMITTED every statement sees a snapshot of its
+// own in any case, so each goes as a read-only transaction by itself; ask for
+// sql.LevelRepeatableRead where several must see the same snapshot.
+//
+// Errors come back as they are: of the driver as *pgconn.PgError, serialization
+// failures (40001, 40P01) included, so that the caller decides on a retry;
+// ErrNoIdentity; ErrCommitUnknown. fn and tx are for one goroutine.
+func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error) error {
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, checkpointKey{}, o.Checkpoint))
+	defer cancel()
+	tx, err := d.client.BeginTx(ctx, &sql.TxOptions{ReadOnly: o.ReadOnly, Isolation: o.Isolation})
+	if err != nil {
+		return err
+	}
+	return finish(tx, func() error { return fn(ctx, tx) })
+}
+
+// Querier runs raw statements. Rows hold no connection.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// Anonymous runs fn as one transaction of nobody: the role of a human without an
+// identity, whoever ctx may name. No policy shows such a caller a row; only the
+// functions answer that are made for it, such as app.login_lookup.
+func (d *DB) Anonymous(ctx context.Context, fn func(Querier) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tx, err := d.conductor.begin(ctx, anonymousSettings(ctx, auth.Human), nil)
+	if err != nil {
+		return err
+	}
+	return finish(tx, func() error { return fn(tx.(*transaction)) })
+}
+
+// finish ends a transaction as the work in it ended. The rollback is deferred, so
+// that a panic, or a test's FailNow, passes through with its own stack.
+func finish(tx interface {
+	Commit() error
+	Rollback() error
+}, work func() error) error {
+	worked := false
+	defer func() {
+		if !worked {
+			_ = tx.Rollback() // the panic is what counts
+		}
+	}()
+	err := work()
+	worked = true
+	if err == nil {
+		return tx.Commit()
+	}
+	if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) {
+		err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
+	}
+	// The one place where a refusal is known and its transaction is over: what a
+	// gate refused (SQLSTATE CH423) becomes a pending checkpoint from here, in a
+	// second transaction.
+	return err
+}

@@ -1,0 +1,87 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Ent's raw queries (feature sql/execquery) return a *sql.Rows, a type that only
+// database/sql can make. The bridge is a driver for it whose one query answers
+// with a result we already have: no connection, no arguments, no conversions.
+
+// resultKey is under which the bridge's context carries the result.
+type resultKey struct{}
+
+var bridge = sync.OnceValue(func() *sql.DB { return sql.OpenDB(connector{}) })
+
+// standardRows gives a result the form of database/sql.
+func standardRows(r *result) (*sql.Rows, error) {
+	return bridge().QueryContext(context.WithValue(context.Background(), resultKey{}, r), "")
+}
+
+type connector struct{}
+
+func (connector) Connect(context.Context) (driver.Conn, error) { return bridgeConn{}, nil }
+func (c connector) Driver() driver.Driver                      { return c }
+func (connector) Open(string) (driver.Conn, error)             { return bridgeConn{}, nil }
+
+var errBridge = errors.New("session: the bridge to database/sql only carries results")
+
+type bridgeConn struct{}
+
+var _ driver.QueryerContext = bridgeConn{}
+
+func (bridgeConn) Prepare(string) (driver.Stmt, error) { return nil, errBridge }
+func (bridgeConn) Begin() (driver.Tx, error)           { return nil, errBridge }
+func (bridgeConn) Close() error                        { return nil }
+
+func (bridgeConn) QueryContext(ctx context.Context, _ string, _ []driver.NamedValue) (driver.Rows, error) {
+	r, ok := ctx.Value(resultKey{}).(*result)
+	if !ok {
+		return nil, errBridge
+	}
+	d := &driverRows{rows: rows{result: r}, names: make([]string, len(r.columns))}
+	for i, c := range r.columns {
+		d.names[i] = c.name
+	}
+	return d, nil
+}
+
+// ColumnTypeDatabaseTypeName returns the type's name in capitals, or its OID
+// where pgx does not know the type.
+func (d *driverRows) ColumnTypeDatabaseTypeName(i int) string {
+	c := d.rows.result.columns[i]
+	types := typeMaps.Get().(*pgtype.Map)
+	defer typeMaps.Put(types)
+	if t, ok := types.TypeForOID(c.oid); ok {
+		return strings.ToUpper(t.Name)
+	}
+	return strconv.FormatUint(uint64(c.oid), 10)
+}
+
+// ColumnTypeScanType returns the type of the values that value gives.
+func (d *driverRows) ColumnTypeScanType(i int) reflect.Type {
+	switch d.rows.result.columns[i].oid {
+	case pgtype.Int8OID, pgtype.Int4OID, pgtype.Int2OID, pgtype.OIDOID, pgtype.XIDOID, pgtype.CIDOID:
+		return reflect.TypeFor[int64]()
+	case pgtype.BoolOID:
+		return reflect.TypeFor[bool]()
+	case pgtype.Float8OID, pgtype.Float4OID:
+		return reflect.TypeFor[float64]()
+	case pgtype.TimestamptzOID, pgtype.TimestampOID, pgtype.DateOID:
+		return reflect.TypeFor[time.Time]()
+	case pgtype.ByteaOID, pgtype.JSONOID, pgtype.JSONBOID, pgtype.XMLOID:
+		return reflect.TypeFor[[]byte]()
+	default:
+		return reflect.TypeFor[string]()
+	}
+}

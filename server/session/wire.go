@@ -1,0 +1,302 @@
+package session
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// The statements beside the settings that every connection knows by name.
+const (
+	commitSQL   = "COMMIT"
+	rollbackSQL = "ROLLBACK"
+)
+
+// statementCacheSize is how many prepared statements a connection keeps. The
+// whole graph has a few hundred; what varies is the length of IN lists.
+const statementCacheSize = 512
+
+// wire is one connection's knowledge of its prepared statements. It belongs to
+// whoever holds the connection.
+type wire struct {
+	pg *pgconn.PgConn
+	// named is false behind a transaction pooler, which hands each transaction to
+	// another server process: there nothing may be prepared.
+	named   bool
+	encoder encoder
+	fixed   map[string]*pgconn.StatementDescription
+	cached  map[string]*list.Element // of *statement, by its SQL
+	recent  *list.List               // most recently used first
+	closing []string                 // names to deallocate with the next exchange
+	counter uint64
+	// generation is the pool's schema generation when the cache was filled.
+	generation uint64
+}
+
+// statement is a prepared statement with what binding and reading it needs.
+type statement struct {
+	*pgconn.StatementDescription
+	columns []column
+	formats []int16
+}
+
+// wireKey is under which a connection carries its wire.
+const wireKey = "chenu.session.wire"
+
+func wireOf(conn *pgx.Conn) *wire {
+	return conn.PgConn().CustomData()[wireKey].(*wire)
+}
+
+// newWire makes a connection ready for use. A named one prepares the statements
+// that every transaction needs, all in one round trip, so that an error in a
+// pipeline never costs their preparation again.
+func newWire(ctx context.Context, conn *pgx.Conn, named bool) error {
+	w := &wire{
+		pg: conn.PgConn(), named: named, encoder: encoder{types: conn.TypeMap()},
+		fixed:  map[string]*pgconn.StatementDescription{},
+		cached: map[string]*list.Element{}, recent: list.New(),
+	}
+	w.pg.CustomData()[wireKey] = w
+	if !named {
+		return nil
+	}
+	fixed := append([]string{settingsSQL, readOnlySettingsSQL, commitSQL, rollbackSQL}, beginStatements...)
+	p := w.pg.StartPipeline(ctx)
+	for i, query := range fixed {
+		p.SendPrepare("chenu_"+strconv.Itoa(i), query, nil)
+	}
+	err := p.Sync()
+	for i := 0; i < len(fixed) && err == nil; i++ {
+		var got any
+		if got, err = p.GetResults(); err != nil {
+			break
+		}
+		sd, ok := got.(*pgconn.StatementDescription)
+		if !ok {
+			err = fmt.Errorf("prepare %q: unexpected answer %T", fixed[i], got)
+			break
+		}
+		sd.Name, sd.SQL = "chenu_"+strconv.Itoa(i), fixed[i]
+		w.fixed[sd.SQL] = sd
+	}
+	if err = errors.Join(err, p.Close()); err != nil {
+		return fmt.Errorf("session: prepare a connection: %w", err)
+	}
+	return nil
+}
+
+// step is a fixed statement that goes ahead of another in its round trip.
+type step struct {
+	sql    string
+	params [][]byte
+}
+
+// exchange sends the steps and then the query, when there is one, up to one
+// Sync, and reads everything to the end: one round trip, and outside an explicit
+// transaction one implicit transaction, whose commit is over when it returns.
+// (Postgres manual, section 55.2.3: "the backend closes the current transaction
+// at Sync if it is not inside a BEGIN/COMMIT block".)
+//
+// When nothing about the query is known yet it is parsed, described, bound and
+// executed all the same in that one trip, with parameters and results as text.
+// Parsing comes after the settings: it needs the role's rights.
+func (w *wire) exchange(ctx context.Context, steps []step, query string, args []any) (*result, error) {
+	known := w.lookup(query)
+	var oids []uint32
+	if known != nil {
+		oids = known.ParamOIDs
+		if oids == nil {
+			oids = []uint32{}
+		}
+	}
+	if query != "" {
+		if err := w.encoder.encode(oids, args); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+
+	p := w.pg.StartPipeline(ctx)
+	closing := w.closing
+	w.closing = nil
+	for _, name := range closing {
+		p.SendDeallocate(name)
+	}
+	for _, s := range steps {
+		if sd := w.fixed[s.sql]; sd != nil {
+			p.SendQueryStatement(sd, s.params, nil, nil)
+		} else {
+			p.SendQueryParams(s.sql, s.params, nil, nil, nil)
+		}
+	}
+	name := ""
+	switch {
+	case query == "":
+	case known != nil:
+		p.SendQueryStatement(known.StatementDescription, w.encoder.values, w.encoder.formats, known.formats)
+	case w.named:
+		w.counter++
+		name = "chenu_s" + strconv.FormatUint(w.counter, 10)
+		p.SendPrepare(name, query, nil)
+		p.SendQueryPrepared(name, w.encoder.values, w.encoder.formats, nil)
+	default:
+		p.SendQueryParams(query, w.encoder.values, nil, w.encoder.formats, nil)
+	}
+	if err := p.Sync(); err != nil {
+		return nil, err
+	}
+
+	r, err := w.answers(p, len(closing), len(steps), query, name, known)
+	closeErr := p.Close()
+	if err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		w.failed(query, err)
+		return nil, err
+	}
+	return r, nil
+}
+
+// answers reads what an exchange gives back, in the order it was sent.
+func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string, known *statement) (*result, error) {
+	for range closed {
+		if _, err := p.GetResults(); err != nil {
+			return nil, err
+		}
+	}
+	r := &result{}
+	for range steps {
+		rr, err := nextResult(p)
+		if err != nil {
+			return nil, err
+		}
+		if r.tag, err = rr.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if query != "" {
+		if name != "" {
+			got, err := p.GetResults()
+			if err != nil {
+				return nil, err
+			}
+			sd, ok := got.(*pgconn.StatementDescription)
+			if !ok {
+				return nil, fmt.Errorf("session: unexpected answer %T to a preparation", got)
+			}
+			sd.Name, sd.SQL = name, query
+			w.remember(sd)
+		}
+		rr, err := nextResult(p)
+		if err != nil {
+			return nil, err
+		}
+		if known != nil {
+			r.columns = known.columns
+		} else {
+			r.columns = columnsOf(rr.FieldDescriptions())
+		}
+		if err := r.read(rr); err != nil {
+			return nil, err
+		}
+	}
+	// The Sync: outside an explicit transaction this is the implicit commit, and
+	// its error (a deferred constraint, a serialization failure) the statement's.
+	got, err := p.GetResults()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := got.(*pgconn.PipelineSync); !ok {
+		return nil, fmt.Errorf("session: unexpected answer %T to a Sync", got)
+	}
+	return r, nil
+}
+
+func nextResult(p *pgconn.Pipeline) (*pgconn.ResultReader, error) {
+	got, err := p.GetResults()
+	if err != nil {
+		return nil, err
+	}
+	rr, ok := got.(*pgconn.ResultReader)
+	if !ok {
+		return nil, fmt.Errorf("session: unexpected answer %T to a statement", got)
+	}
+	return rr, nil
+}
+
+func columnsOf(fields []pgconn.FieldDescription) []column {
+	columns := make([]column, len(fields))
+	for i, f := range fields {
+		columns[i] = column{name: f.Name, oid: f.DataTypeOID, format: f.Format}
+	}
+	return columns
+}
+
+// lookup returns the query's statement, or nil when the connection has not
+// prepared it.
+func (w *wire) lookup(query string) *statement {
+	e := w.cached[query]
+	if e == nil {
+		return nil
+	}
+	w.recent.MoveToFront(e)
+	return e.Value.(*statement)
+}
+
+// remember keeps a statement the server has just prepared.
+func (w *wire) remember(sd *pgconn.StatementDescription) {
+	s := &statement{StatementDescription: sd, columns: columnsOf(sd.Fields), formats: make([]int16, len(sd.Fields))}
+	for i := range s.columns {
+		if binaryFormat(s.columns[i].oid) {
+			s.formats[i] = pgtype.BinaryFormatCode
+		}
+		s.columns[i].format = s.formats[i]
+	}
+	w.cached[sd.SQL] = w.recent.PushFront(s)
+	if w.recent.Len() > statementCacheSize {
+		w.drop(w.recent.Back())
+	}
+}
+
+// drop forgets a statement and has the server forget it with the next exchange.
+func (w *wire) drop(e *list.Element) {
+	s := w.recent.Remove(e).(*statement)
+	delete(w.cached, s.SQL)
+	w.closing = append(w.closing, s.Name)
+}
+
+// forget drops all statements; the fixed ones touch no table.
+func (w *wire) forget() {
+	for w.recent.Len() > 0 {
+		w.drop(w.recent.Back())
+	}
+}
+
+// failed forgets the statement whose error says that it is out of date. Any
+// other error leaves the prepared statements as they are: a unique violation
+// does not cost the next request a preparation.
+func (w *wire) failed(query string, err error) {
+	if !outdated(err) {
+		return
+	}
+	if e := w.cached[query]; e != nil {
+		w.drop(e)
+	}
+}
+
+// outdated tells whether a prepared statement no longer fits the schema: a
+// migration ran since. It is known by the server's routine, which unlike the
+// message is not translated. The statement itself did nothing.
+func outdated(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery"
+}
