@@ -1,0 +1,131 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/server/problem"
+)
+
+// ETag is an entity tag with its quotes: `"v3"` (RFC 9110 section 8.8.3). All of ours
+// are strong.
+type ETag string
+
+// VersionTag is the entity tag of a resource's version.
+func VersionTag(version int64) ETag {
+	return ETag(`"v` + strconv.FormatInt(version, 10) + `"`)
+}
+
+// JSONSchema describes the header.
+func (ETag) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: `^"[^"]*"$`, Examples: []any{`"v3"`}}
+}
+
+// tag is one member of a list of entity tags.
+type tag struct {
+	weak   bool
+	opaque string // with its quotes
+}
+
+// tags is the value of If-Match or If-None-Match (RFC 9110 sections 13.1.1, 13.1.2).
+type tags struct {
+	any  bool
+	list []tag
+}
+
+// parse reads `*` or a list of entity tags.
+func (t *tags) parse(text string) error {
+	text = strings.Trim(text, " \t")
+	if text == "*" {
+		t.any = true
+		return nil
+	}
+	for rest := text; ; {
+		rest = strings.TrimLeft(rest, " \t,")
+		if rest == "" {
+			break
+		}
+		var one tag
+		if after, ok := strings.CutPrefix(rest, "W/"); ok {
+			one.weak, rest = true, after
+		}
+		if rest == "" || rest[0] != '"' {
+			return errTag
+		}
+		end := strings.IndexByte(rest[1:], '"')
+		if end < 0 {
+			return errTag
+		}
+		one.opaque, rest = rest[:end+2], rest[end+2:]
+		// etagc has neither space nor control characters (RFC 9110 section 8.8.3).
+		if strings.ContainsFunc(one.opaque, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+			return errTag
+		}
+		t.list = append(t.list, one)
+		rest = strings.TrimLeft(rest, " \t")
+		if rest != "" && rest[0] != ',' {
+			return errTag
+		}
+	}
+	if len(t.list) == 0 {
+		return errTag
+	}
+	return nil
+}
+
+var errTag = errors.New(`must be * or entity tags such as "v3"`)
+
+// IfMatch is the header If-Match of a request that changes a resource: the versions that
+// the client has seen. As a field of an operation's input it is required: a request
+// without it is answered 428.
+type IfMatch struct{ tags }
+
+// UnmarshalText reads the header.
+func (m *IfMatch) UnmarshalText(text []byte) error { return m.parse(string(text)) }
+
+// JSONSchema describes the header.
+func (IfMatch) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{
+		Type: "string", Examples: []any{`"v3"`},
+		Description: "The ETag of the resource as last read, or * for whatever it is now. It was changed since: 412.",
+	}
+}
+
+// Matches tells whether the version is one that the client has seen. Weak tags never
+// match (the strong comparison of RFC 9110 section 8.8.3.2).
+func (m IfMatch) Matches(version int64) bool {
+	return m.any || slices.Contains(m.list, tag{opaque: string(VersionTag(version))})
+}
+
+// Check returns nil when the client has seen the version, and otherwise the problem of
+// status 412, which carries the present ETag.
+func (m IfMatch) Check(version int64) error {
+	if m.Matches(version) {
+		return nil
+	}
+	return problem.New(http.StatusPreconditionFailed, "stale_version", "The resource was changed since you read it. Read it again.").
+		WithHeader("ETag", string(VersionTag(version)))
+}
+
+func ifMatchRequired() *problem.Problem {
+	return problem.New(http.StatusPreconditionRequired, "if_match_required", "Send If-Match with the ETag of the resource as you last read it.").
+		WithErrors(problem.In("If-Match", "required", "This header is required."))
+}
+
+// unchanged tells whether If-None-Match names the current entity tag, by the weak
+// comparison. A header that can't be read is ignored: the whole answer is always right.
+func unchanged(header []string, current string) bool {
+	if len(header) == 0 || current == "" {
+		return false
+	}
+	var t tags
+	if t.parse(strings.Join(header, ",")) != nil {
+		return false
+	}
+	return t.any || slices.ContainsFunc(t.list, func(one tag) bool { return one.opaque == current })
+}

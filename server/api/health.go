@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/invopop/jsonschema"
+)
+
+// checkTimeout bounds a readiness check: shorter than the probe's own time-out, which is
+// one second by default in Kubernetes and five here would be late.
+const checkTimeout = 2 * time.Second
+
+// Check is one condition of readiness.
+type Check struct {
+	// Name stands in the answer: database, migrations.
+	Name string
+	// Ready returns nil, or why the service can't work. The reason is logged and not shown.
+	Ready func(ctx context.Context) error
+}
+
+// Health is the body of /healthz and /readyz.
+type Health struct {
+	Status HealthStatus            `json:"status"`
+	Checks map[string]HealthStatus `json:"checks,omitempty" jsonschema_description:"Each condition of readiness by its name."`
+}
+
+// HealthStatus is ok or failed.
+type HealthStatus string
+
+// JSONSchema is the list of statuses.
+func (HealthStatus) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Enum: []any{"ok", "failed"}}
+}
+
+type healthOutput struct {
+	Status int
+	Body   Health
+}
+
+// HandleHealth registers GET /healthz, which answers 200 while the process serves, and
+// GET /readyz, which answers 200 when all checks succeed and 503 otherwise.
+func HandleHealth(a *API, checks ...Check) {
+	HandlePublic(a, Op{
+		ID: "get-health", Method: http.MethodGet, Path: "/healthz", Tag: "service",
+		Summary: "Liveness", Description: "Answers while the process serves requests.",
+	}, func(context.Context, *struct{}) (*healthOutput, error) {
+		return &healthOutput{Body: Health{Status: "ok"}}, nil
+	})
+	HandlePublic(a, Op{
+		ID: "get-readiness", Method: http.MethodGet, Path: "/readyz", Tag: "service",
+		Summary: "Readiness", Description: "Answers 200 when the service can work: its database answers and has all migrations.",
+		OtherStatuses: []int{http.StatusServiceUnavailable},
+	}, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+		return ready(ctx, checks), nil
+	})
+}
+
+// ready runs the checks side by side.
+func ready(ctx context.Context, checks []Check) *healthOutput {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	errs := make([]error, len(checks))
+	var group sync.WaitGroup
+	for i, check := range checks {
+		group.Go(func() {
+			defer func() {
+				if r := recover(); r != nil {
+					errs[i] = fmt.Errorf("panic: %v", r)
+				}
+			}()
+			errs[i] = check.Ready(ctx)
+		})
+	}
+	group.Wait()
+	out := &healthOutput{Status: http.StatusOK, Body: Health{Status: "ok", Checks: map[string]HealthStatus{}}}
+	for i, check := range checks {
+		out.Body.Checks[check.Name] = "ok"
+		if errs[i] != nil {
+			slog.WarnContext(ctx, "not ready", "check", check.Name, "error", errs[i])
+			out.Body.Checks[check.Name] = "failed"
+			out.Status, out.Body.Status = http.StatusServiceUnavailable, "failed"
+		}
+	}
+	return out
+}

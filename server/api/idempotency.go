@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/idempotencykey"
+	"github.com/chenu/chenu/server/problem"
+)
+
+const idempotencyHeader = "Idempotency-Key"
+
+// maxIdempotencyKey bounds the key, in characters.
+const maxIdempotencyKey = 255
+
+// Outcome is what a POST answered, kept under its Idempotency-Key.
+type Outcome struct {
+	// Digest is the SHA-256 of the request that it answered.
+	Digest []byte
+	Status int
+	Header map[string]string
+	Body   []byte
+}
+
+// Outcomes keeps the outcomes of POSTs. Every method works in the transaction, as its
+// identity, and sees that identity's keys only.
+type Outcomes interface {
+	// Lock takes the key for the rest of the transaction. It returns false at once when
+	// another transaction has it.
+	Lock(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (bool, error)
+	// Find returns the outcome that is kept, nil when there is none that still counts.
+	Find(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (*Outcome, error)
+	// Keep stores an outcome for 24 hours. Nothing that counts is kept under the key yet.
+	Keep(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string, o Outcome) error
+}
+
+// idempotencyKeyOf reads the header; empty when there is none.
+func idempotencyKeyOf(h http.Header) (string, error) {
+	values := h.Values(idempotencyHeader)
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", problem.Malformed(problem.In(idempotencyHeader, "repeated_parameter", "Give this header once."))
+	case values[0] == "":
+		return "", problem.Invalid(problem.In(idempotencyHeader, "too_short", "This must have at least 1 character."))
+	case len(values[0]) > maxIdempotencyKey:
+		return "", problem.Invalid(problem.In(idempotencyHeader, "too_long", fmt.Sprintf("This must have at most %s.", count(maxIdempotencyKey, "character"))))
+	}
+	for _, b := range []byte(values[0]) {
+		if b < ' ' || b > '~' {
+			return "", problem.Invalid(problem.In(idempotencyHeader, "invalid_character", "This may have printable ASCII characters only."))
+		}
+	}
+	return values[0], nil
+}
+
+// onceForKey runs the operation unless its outcome is known. Only an outcome that commits
+// is kept, in the same transaction; an error rolls back whatever was kept with it.
+func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
+	outcomes := c.api.outcomes
+	free, err := outcomes.Lock(ctx, tx, c.identity.ID, c.ID, c.key)
+	if err != nil {
+		return nil, fmt.Errorf("lock the idempotency key: %w", err)
+	}
+	if !free {
+		return nil, problem.New(http.StatusConflict, "request_in_progress", "A request with this Idempotency-Key is still running.").
+			WithRetryAfter(time.Second)
+	}
+	digest, err := c.digest()
+	if err != nil {
+		return nil, err
+	}
+	known, err := outcomes.Find(ctx, tx, c.identity.ID, c.ID, c.key)
+	if err != nil {
+		return nil, fmt.Errorf("look for the idempotency key: %w", err)
+	}
+	if known != nil {
+		return replay(known, digest)
+	}
+	result, err := c.run(ctx, tx, c.in)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.encode(result)
+	if err != nil {
+		return nil, err
+	}
+	header := make(map[string]string, len(r.header))
+	for name := range r.header {
+		header[name] = r.header.Get(name)
+	}
+	err = outcomes.Keep(ctx, tx, c.identity.ID, c.ID, c.key, Outcome{Digest: digest, Status: r.status, Header: header, Body: r.body})
+	if err != nil {
+		return nil, fmt.Errorf("keep the outcome: %w", err)
+	}
+	return r, nil
+}
+
+func replay(known *Outcome, digest []byte) (*response, error) {
+	if string(known.Digest) != string(digest) {
+		return nil, problem.New(http.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used with another request.").
+			WithErrors(problem.In(idempotencyHeader, "idempotency_key_reused", "Make a new key for a new request."))
+	}
+	r := &response{status: known.Status, header: http.Header{}, body: known.Body, replayed: true}
+	for name, value := range known.Header {
+		r.header.Set(name, value)
+	}
+	return r, nil
+}
+
+// digest is what makes two requests the same: who acts, the path, the query and the body
+// as JSON, whatever the order of its fields. The Checkpoint is no part of it: a request
+// that was refused for want of one is repeated with it.
+func (c *call) digest() ([]byte, error) {
+	request, err := stdjson.Marshal([]any{c.identity.ActorID, c.path, c.query, c.body}) // Sorts the names.
+	if err != nil {
+		return nil, fmt.Errorf("digest the request: %w", err)
+	}
+	sum := sha256.Sum256(request)
+	return sum[:], nil
+}
+
+// storedOutcomes keeps outcomes in the table app.idempotency_keys.
+type storedOutcomes struct{}
+
+// lockKeySQL takes an advisory lock, named by a hash of the identity, the operation and
+// the key, until the transaction ends. Two names with the same hash only make a client
+// wait. A second INSERT of the same row would block on the unique index instead.
+const lockKeySQL = `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`
+
+func (storedOutcomes) Lock(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (free bool, err error) {
+	rows, err := tx.QueryContext(ctx, lockKeySQL, "idempotency_key\n"+identity.String()+"\n"+route+"\n"+key)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if !rows.Next() {
+		return false, errors.Join(sql.ErrNoRows, rows.Err())
+	}
+	return free, rows.Scan(&free)
+}
+
+func (storedOutcomes) Find(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (*Outcome, error) {
+	row, err := tx.IdempotencyKey.Query().
+		Where(idempotencykey.CreatedBy(identity), idempotencykey.Route(route), idempotencykey.Key(key)).
+		Only(ctx)
+	switch {
+	case ent.IsNotFound(err):
+		return nil, nil //nolint:nilnil // As the interface has it.
+	case err != nil:
+		return nil, err
+	case !row.ExpiresAt.After(time.Now()):
+		return nil, tx.IdempotencyKey.DeleteOne(row).Exec(ctx)
+	}
+	o := &Outcome{Digest: row.RequestDigest, Status: row.Status, Header: row.Headers}
+	if row.Body != nil {
+		o.Body = *row.Body
+	}
+	return o, nil
+}
+
+func (storedOutcomes) Keep(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string, o Outcome) error {
+	create := tx.IdempotencyKey.Create().
+		SetCreatedBy(identity).
+		SetRoute(route).
+		SetKey(key).
+		SetRequestDigest(o.Digest).
+		SetStatus(o.Status).
+		SetHeaders(o.Header)
+	if o.Body != nil {
+		create.SetBody(o.Body)
+	}
+	return create.Exec(ctx)
+}

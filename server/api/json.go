@@ -1,0 +1,222 @@
+package api
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/chenu/chenu/server/problem"
+)
+
+// What a JSON document may be made of, whatever its schema says.
+const (
+	// maxDepth bounds nesting: deeper than any body of ours, and shallow enough for every
+	// recursive reader, Postgres's jsonb among them.
+	maxDepth = 64
+	// maxNumberLength and maxExponent bound a number. A double has at most 17 significant
+	// digits and an exponent of 308 (IEEE 754); a longer one only costs time.
+	maxNumberLength = 64
+	maxExponent     = 308
+	// maxErrors bounds the field errors of one answer.
+	maxErrors = 50
+)
+
+// timeLayout is RFC 3339 in UTC with microseconds, as Postgres keeps them.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+// writing is how every answer is written: times as timeLayout, maps in a fixed order,
+// empty lists as [].
+var writing = json.JoinOptions(
+	json.Deterministic(true),
+	json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder, t time.Time) error {
+		b := make([]byte, 0, len(timeLayout)+2)
+		b = append(b, '"')
+		b = t.UTC().AppendFormat(b, timeLayout)
+		return e.WriteValue(append(b, '"'))
+	})),
+)
+
+// Marshal writes v as answers are written: times in RFC 3339, UTC, with microseconds;
+// nil slices and maps as empty ones.
+func Marshal(v any) ([]byte, error) { return json.Marshal(v, writing) }
+
+// parse reads exactly one JSON value of RFC 8259 into maps, slices, strings, bools, nil
+// and [stdjson.Number]s, the form that schema validation takes. The problem is a 400 for
+// what is no JSON: bad syntax, bad UTF-8, lone surrogates, duplicate names, trailing data,
+// too deep nesting. The field errors are for JSON that can't be stored: NUL characters,
+// which Postgres's text and jsonb do not take, and unbounded numbers; in the value, such a
+// number is 0.
+func parse(data []byte) (value any, errs []problem.FieldError, p *problem.Problem) {
+	if !utf8.Valid(data) {
+		return nil, nil, malformedJSON("", "invalid_encoding", "The body is not valid UTF-8.")
+	}
+	r := reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data))}
+	value, err := r.value()
+	if err == nil {
+		switch _, err = r.dec.ReadToken(); {
+		case errors.Is(err, io.EOF):
+			return value, r.errs, nil
+		case err == nil:
+			return nil, nil, malformedJSON("", "trailing_data", "There is more after the JSON value.")
+		}
+		return nil, nil, malformedJSON("", "trailing_data", fmt.Sprintf("There is more after the JSON value, at byte %d.", r.dec.InputOffset()))
+	}
+	if errors.Is(err, io.EOF) {
+		return nil, nil, bodyRequired()
+	}
+	return nil, nil, syntaxProblem(err)
+}
+
+func bodyRequired() *problem.Problem {
+	return malformedJSON("", "body_required", "The request needs a JSON body.")
+}
+
+func malformedJSON(pointer, code, detail string) *problem.Problem {
+	return problem.New(http.StatusBadRequest, "invalid_json", "The body is not acceptable JSON.").
+		WithErrors(problem.At(pointer, code, detail))
+}
+
+var errTooDeep = errors.New("nested too deep")
+
+func syntaxProblem(err error) *problem.Problem {
+	if errors.Is(err, errTooDeep) {
+		return malformedJSON("", "too_deep", fmt.Sprintf("Values may be nested at most %d deep.", maxDepth))
+	}
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return malformedJSON("", "invalid_syntax", "The body ends too early or can't be read.")
+	}
+	pointer := string(syntax.JSONPointer)
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return malformedJSON(pointer, "duplicate_field", "This name stands more than once in its object.")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return malformedJSON(pointer, "invalid_syntax", "The body ends before the JSON value does.")
+	}
+	return malformedJSON(pointer, "invalid_syntax", fmt.Sprintf("The JSON is malformed at or after byte %d.", syntax.ByteOffset))
+}
+
+type reader struct {
+	dec  *jsontext.Decoder
+	errs []problem.FieldError
+}
+
+func (r *reader) value() (any, error) {
+	token, err := r.dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case jsontext.KindBeginObject:
+		return r.object()
+	case jsontext.KindBeginArray:
+		return r.array()
+	case jsontext.KindString:
+		return r.text(token), nil
+	case jsontext.KindNumber:
+		return r.number(token.String()), nil
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return token.Bool(), nil
+	}
+	return nil, nil //nolint:nilnil // JSON's null.
+}
+
+func (r *reader) object() (any, error) {
+	if r.dec.StackDepth() > maxDepth {
+		return nil, errTooDeep
+	}
+	object := map[string]any{}
+	for r.dec.PeekKind() != jsontext.KindEndObject {
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := r.text(token)
+		if object[name], err = r.value(); err != nil {
+			return nil, err
+		}
+	}
+	_, err := r.dec.ReadToken()
+	return object, err
+}
+
+func (r *reader) array() (any, error) {
+	if r.dec.StackDepth() > maxDepth {
+		return nil, errTooDeep
+	}
+	array := []any{}
+	for r.dec.PeekKind() != jsontext.KindEndArray {
+		item, err := r.value()
+		if err != nil {
+			return nil, err
+		}
+		array = append(array, item)
+	}
+	_, err := r.dec.ReadToken()
+	return array, err
+}
+
+func (r *reader) text(token jsontext.Token) string {
+	s := token.String()
+	if strings.IndexByte(s, 0) >= 0 {
+		r.refuse("invalid_character", "Text can't contain the character U+0000.")
+	}
+	return s
+}
+
+func (r *reader) number(s string) stdjson.Number {
+	if !bounded(s) {
+		r.refuse("out_of_range", "This number is too long, too large or too small.")
+		return "0"
+	}
+	return stdjson.Number(s)
+}
+
+func (r *reader) refuse(code, detail string) {
+	if len(r.errs) < maxErrors {
+		r.errs = append(r.errs, problem.At(string(r.dec.StackPointer()), code, detail))
+	}
+}
+
+// bounded tells whether arithmetic on the JSON number s is cheap.
+func bounded(s string) bool {
+	if len(s) > maxNumberLength {
+		return false
+	}
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		exponent, err := strconv.Atoi(s[i+1:])
+		return err == nil && exponent >= -maxExponent && exponent <= maxExponent
+	}
+	return true
+}
+
+// decode fills into, a pointer, from JSON that its schema accepted. What the schema
+// can't say, such as an integer's size, is a field error here.
+func decode(data []byte, into any) []problem.FieldError {
+	err := json.Unmarshal(data, into)
+	if err == nil {
+		return nil
+	}
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	if !ok {
+		return []problem.FieldError{problem.At("", "invalid_value", "The body can't be read.")}
+	}
+	pointer := string(semantic.JSONPointer)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return []problem.FieldError{problem.At(pointer, "out_of_range", "This number is too large or too small.")}
+	case semantic.JSONKind == jsontext.KindNumber:
+		return []problem.FieldError{problem.At(pointer, "wrong_type", "Write this number without fraction and exponent.")}
+	}
+	return []problem.FieldError{problem.At(pointer, "invalid_format", "This value is not of the right form.")}
+}

@@ -1,0 +1,466 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	stdjson "encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/server/problem"
+)
+
+// The document as OpenAPI 3.1.1 defines it, in the order in which it is written. Only what
+// we use of it.
+type (
+	document struct {
+		OpenAPI    string                              `json:"openapi"`
+		Info       info                                `json:"info"`
+		Servers    []server                            `json:"servers"`
+		Security   []security                          `json:"security"`
+		Tags       []tagObject                         `json:"tags"`
+		Paths      map[string]map[string]*operationDoc `json:"paths"`
+		Components components                          `json:"components"`
+	}
+	info struct {
+		Title       string `json:"title"`
+		Version     string `json:"version"`
+		Description string `json:"description,omitempty"`
+	}
+	server struct {
+		URL string `json:"url"`
+	}
+	security  map[string][]string
+	tagObject struct {
+		Name string `json:"name"`
+	}
+	components struct {
+		Schemas         jsonschema.Definitions     `json:"schemas"`
+		Responses       map[string]*responseDoc    `json:"responses"`
+		Parameters      map[string]*parameterDoc   `json:"parameters"`
+		Headers         map[string]*headerDoc      `json:"headers"`
+		SecuritySchemes map[string]*securityScheme `json:"securitySchemes"`
+	}
+	operationDoc struct {
+		ID          string                  `json:"operationId"`
+		Tags        []string                `json:"tags"`
+		Summary     string                  `json:"summary"`
+		Description string                  `json:"description,omitempty"`
+		Parameters  []*parameterDoc         `json:"parameters,omitempty"`
+		RequestBody *bodyDoc                `json:"requestBody,omitempty"`
+		Responses   map[string]*responseDoc `json:"responses"`
+		Security    *[]security             `json:"security,omitempty"`
+	}
+	parameterDoc struct {
+		Ref         string             `json:"$ref,omitempty"`
+		Name        string             `json:"name,omitempty"`
+		In          string             `json:"in,omitempty"`
+		Description string             `json:"description,omitempty"`
+		Required    bool               `json:"required,omitempty"`
+		Schema      *jsonschema.Schema `json:"schema,omitempty"`
+	}
+	bodyDoc struct {
+		Required bool                 `json:"required,omitempty"`
+		Content  map[string]*mediaDoc `json:"content"`
+	}
+	mediaDoc struct {
+		Schema  *jsonschema.Schema `json:"schema"`
+		Example stdjson.RawMessage `json:"example,omitempty"`
+	}
+	responseDoc struct {
+		Ref         string                `json:"$ref,omitempty"`
+		Description string                `json:"description,omitempty"`
+		Headers     map[string]*headerDoc `json:"headers,omitempty"`
+		Content     map[string]*mediaDoc  `json:"content,omitempty"`
+	}
+	headerDoc struct {
+		Ref         string             `json:"$ref,omitempty"`
+		Description string             `json:"description,omitempty"`
+		Schema      *jsonschema.Schema `json:"schema,omitempty"`
+	}
+	securityScheme struct {
+		Type         string `json:"type"`
+		Scheme       string `json:"scheme"`
+		BearerFormat string `json:"bearerFormat"`
+		Description  string `json:"description"`
+	}
+)
+
+const bearer = "bearer"
+
+// refusals are the errors that operations answer with, by status: what clients read about
+// them, and their headers.
+var refusals = map[int]struct {
+	description string
+	headers     []string
+}{
+	http.StatusBadRequest:                  {"The request is malformed, or has parts that do not exist.", nil},
+	http.StatusUnauthorized:                {"The access token is missing or invalid.", []string{"WWW-Authenticate"}},
+	http.StatusForbidden:                   {"The caller may not do this.", nil},
+	http.StatusNotFound:                    {"There is no such resource, or it belongs to another identity.", nil},
+	http.StatusMethodNotAllowed:            {"The path does not take this method.", []string{"Allow"}},
+	http.StatusConflict:                    {"The request does not fit the present state.", []string{"Retry-After"}},
+	http.StatusPreconditionFailed:          {"The resource was changed since it was read.", []string{"ETag"}},
+	http.StatusRequestEntityTooLarge:       {"The body is too large.", nil},
+	http.StatusUnsupportedMediaType:        {"The body is of another media type, or compressed.", []string{"Accept"}},
+	http.StatusUnprocessableEntity:         {"The request has values that are not acceptable; errors says which.", nil},
+	http.StatusLocked:                      {"A human must approve exactly this write first; checkpoint says which approval waits.", nil},
+	http.StatusPreconditionRequired:        {"The header If-Match is missing.", nil},
+	http.StatusTooManyRequests:             {"There were too many requests.", []string{"Retry-After", "RateLimit", "RateLimit-Policy"}},
+	http.StatusInternalServerError:         {"Something went wrong in the service. The request id finds it in the log.", nil},
+	http.StatusServiceUnavailable:          {"The service can't reach its database.", []string{"Retry-After"}},
+	http.StatusGatewayTimeout:              {"The request took too long. It may or may not have had its effect; a repeated Idempotency-Key tells.", nil},
+	http.StatusRequestHeaderFieldsTooLarge: {"The headers are too large.", nil},
+}
+
+// headerDescriptions are the headers of answers that no output declares.
+var headerDescriptions = map[string]string{
+	"Request-Id":          "The request's id: the client's if it sent a UUID.",
+	"WWW-Authenticate":    "What kind of credentials to send (RFC 6750).",
+	"Allow":               "The methods that the path takes.",
+	"Retry-After":         "After how many seconds to try again.",
+	"ETag":                "The resource's present version.",
+	"Accept":              "The media types that are accepted.",
+	"RateLimit":           "What is left of the limits (draft-ietf-httpapi-ratelimit-headers).",
+	"RateLimit-Policy":    "The limits (draft-ietf-httpapi-ratelimit-headers).",
+	"Idempotent-Replayed": "true when the answer is that of an earlier request with the same Idempotency-Key.",
+}
+
+// Parameters that the machinery reads for operations.
+var commonParameters = map[string]*parameterDoc{
+	"RequestId": {
+		Name: problem.RequestIDHeader, In: inHeader, Description: "An id for the request, to find it in logs and the audit trail. One is made when this is missing or no UUID.",
+		Schema: &jsonschema.Schema{Type: "string"},
+	},
+	"Traceparent": {
+		Name: "traceparent", In: inHeader, Description: "W3C Trace Context; the audit trail keeps it.",
+		Schema: &jsonschema.Schema{Type: "string", Examples: []any{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}},
+	},
+	"IdempotencyKey": {
+		Name: idempotencyHeader, In: inHeader, Description: "Makes the request safe to repeat: for 24 hours the same key gives the same answer.",
+		Schema: &jsonschema.Schema{Type: "string", MinLength: ptr(uint64(1)), MaxLength: ptr(uint64(maxIdempotencyKey))},
+	},
+	"Checkpoint": {
+		Name: checkpointHeader, In: inHeader, Description: "The approved checkpoint that this write uses, when it needs one.",
+		Schema: &jsonschema.Schema{Type: "string", Format: "uuid"},
+	},
+	"IfNoneMatch": {
+		Name: "If-None-Match", In: inHeader, Description: "ETags that the client has; if the resource's is among them, the answer is 304.",
+		Schema: &jsonschema.Schema{Type: "string", Examples: []any{`"v3"`}},
+	},
+}
+
+// complete makes the document and compiles every operation's validators from it.
+func (a *API) complete() (*document, error) {
+	doc := a.describe()
+	data, err := writeDocument(doc)
+	if err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	if a.schemas.err != nil {
+		return nil, a.schemas.err
+	}
+	a.document = data
+	compiler, err := newCompiler(data)
+	if err != nil {
+		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
+	}
+	for _, o := range a.operations {
+		in := o.in
+		for i, p := range in.parameters {
+			pointer := problem.Pointer("paths", o.Path, strings.ToLower(o.Method), "parameters", strconv.Itoa(i), "schema")
+			if p.validator, err = compile(compiler, pointer); err != nil {
+				return nil, fmt.Errorf("operation %s: parameter %s: %w", o.ID, p.name, err)
+			}
+		}
+		for _, body := range []struct {
+			schema    *jsonschema.Schema
+			validator **validator
+		}{{in.bodySchema, &in.body}, {in.patchTarget, &in.patched}} {
+			if body.schema == nil {
+				continue
+			}
+			if *body.validator, err = compile(compiler, strings.TrimPrefix(body.schema.Ref, "#")); err != nil {
+				return nil, fmt.Errorf("operation %s: body: %w", o.ID, err)
+			}
+		}
+	}
+	return doc, nil
+}
+
+// writeDocument writes the document the same way every time: members of structs in their
+// order, of maps by name.
+func writeDocument(doc *document) ([]byte, error) {
+	var b bytes.Buffer
+	e := stdjson.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(doc); err != nil {
+		return nil, err
+	}
+	data := jsontext.Value(b.Bytes())
+	err := data.Format(jsontext.WithIndent("  "), jsontext.PreserveRawStrings(false))
+	return append(data, '\n'), err
+}
+
+func (a *API) describe() *document {
+	a.documentRoutes()
+	problemSchema := a.schemas.of(reflect.TypeFor[problem.Problem]())
+	doc := &document{
+		OpenAPI:  "3.1.1",
+		Info:     info{Title: a.config.Title, Version: a.config.Version, Description: a.config.Description},
+		Servers:  []server{{URL: "/"}},
+		Security: []security{{bearer: {}}},
+		Paths:    map[string]map[string]*operationDoc{},
+		Components: components{
+			Responses:  map[string]*responseDoc{},
+			Parameters: map[string]*parameterDoc{},
+			Headers:    map[string]*headerDoc{},
+			SecuritySchemes: map[string]*securityScheme{bearer: {
+				Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token from POST /v1/auth/login.",
+			}},
+		},
+	}
+	if doc.Info.Title == "" {
+		doc.Info.Title = "CHE·NU"
+	}
+	if doc.Info.Version == "" {
+		doc.Info.Version = "0"
+	}
+	var inputs []*jsonschema.Schema
+	for _, o := range a.operations {
+		if o.in.bodySchema != nil {
+			inputs = append(inputs, o.in.bodySchema)
+		}
+		if o.in.patchTarget != nil {
+			inputs = append(inputs, o.in.patchTarget)
+		}
+		path := doc.Paths[o.Path]
+		if path == nil {
+			path = map[string]*operationDoc{}
+			doc.Paths[o.Path] = path
+		}
+		path[strings.ToLower(o.Method)] = a.describeOperation(doc, o, problemSchema)
+		if !slices.Contains(doc.Tags, tagObject{o.Tag}) {
+			doc.Tags = append(doc.Tags, tagObject{o.Tag})
+		}
+	}
+	// Clients send what is known and nothing else; answers may grow fields.
+	closed := a.schemas.reachable(inputs...)
+	for name, schema := range a.schemas.components {
+		if !closed[name] && schema.AdditionalProperties == jsonschema.FalseSchema {
+			schema.AdditionalProperties = nil
+		}
+	}
+	doc.Components.Schemas = a.schemas.components
+	return doc
+}
+
+func (a *API) describeOperation(doc *document, o *operation, problemSchema *jsonschema.Schema) *operationDoc {
+	d := &operationDoc{
+		ID: o.ID, Tags: []string{o.Tag}, Summary: o.Summary, Description: o.Description,
+		Responses: map[string]*responseDoc{},
+	}
+	if o.public {
+		d.Security = &[]security{}
+	}
+	// The operation's own parameters come first: the validators find them by place.
+	for _, p := range o.in.parameters {
+		d.Parameters = append(d.Parameters, &parameterDoc{Name: p.name, In: p.in, Description: p.description, Required: p.required, Schema: p.schema})
+	}
+	common := func(name string) {
+		doc.Components.Parameters[name] = commonParameters[name]
+		d.Parameters = append(d.Parameters, &parameterDoc{Ref: "#/components/parameters/" + name})
+	}
+	tagged := slices.ContainsFunc(o.out.headers, func(h outputHeader) bool { return h.name == "Etag" })
+	if tagged && o.Method == http.MethodGet {
+		common("IfNoneMatch")
+	}
+	if o.idempotent() {
+		common("IdempotencyKey")
+	}
+	if !o.public && !o.readOnly() {
+		common("Checkpoint")
+	}
+	common("RequestId")
+	common("Traceparent")
+	if o.in.bodySchema != nil {
+		d.RequestBody = &bodyDoc{Required: !o.in.bodyOptional, Content: map[string]*mediaDoc{}}
+		for _, media := range o.in.mediaTypes() {
+			d.RequestBody.Content[media] = &mediaDoc{Schema: o.in.bodySchema}
+		}
+	}
+	for _, status := range append([]int{o.Status}, o.OtherStatuses...) {
+		d.Responses[strconv.Itoa(status)] = a.describeAnswer(doc, o, status)
+	}
+	if tagged && o.Method == http.MethodGet {
+		d.Responses["304"] = &responseDoc{Description: "The resource is as the client has it.", Headers: doc.headers("Request-Id", "ETag")}
+	}
+	for _, status := range o.refusals() {
+		name := strings.ReplaceAll(http.StatusText(status), " ", "")
+		if d.Responses[strconv.Itoa(status)] != nil {
+			continue
+		}
+		if doc.Components.Responses[name] == nil {
+			r := refusals[status]
+			doc.Components.Responses[name] = &responseDoc{
+				Description: r.description,
+				Headers:     doc.headers(append([]string{"Request-Id"}, r.headers...)...),
+				Content:     map[string]*mediaDoc{problem.ContentType: {Schema: problemSchema}},
+			}
+		}
+		d.Responses[strconv.Itoa(status)] = &responseDoc{Ref: "#/components/responses/" + name}
+	}
+	return d
+}
+
+// headers refers to the named headers, and puts them into the components.
+func (doc *document) headers(names ...string) map[string]*headerDoc {
+	headers := map[string]*headerDoc{}
+	for _, name := range names {
+		doc.Components.Headers[name] = &headerDoc{Description: headerDescriptions[name], Schema: &jsonschema.Schema{Type: "string"}}
+		headers[name] = &headerDoc{Ref: "#/components/headers/" + name}
+	}
+	return headers
+}
+
+func (a *API) describeAnswer(doc *document, o *operation, status int) *responseDoc {
+	r := &responseDoc{Description: http.StatusText(status), Headers: doc.headers("Request-Id")}
+	for _, h := range o.out.headers {
+		name := h.name
+		if name == "Etag" {
+			name = "ETag" // As RFC 9110 writes it.
+		}
+		description := h.description
+		if description == "" {
+			description = headerDescriptions[name]
+		}
+		r.Headers[name] = &headerDoc{Description: description, Schema: h.schema}
+	}
+	if o.idempotent() {
+		r.Headers["Idempotent-Replayed"] = doc.headers("Idempotent-Replayed")["Idempotent-Replayed"]
+	}
+	if o.out.bodySchema != nil && status != http.StatusNoContent {
+		media := &mediaDoc{Schema: o.out.bodySchema}
+		if o.Example != nil && status == o.Status {
+			example, err := Marshal(o.Example)
+			if err != nil {
+				a.fail(fmt.Errorf("operation %s: example: %w", o.ID, err))
+			}
+			media.Example = example
+		}
+		r.Content = map[string]*mediaDoc{o.ContentType: media}
+	}
+	return r
+}
+
+// refusals are the statuses of errors that follow from the operation's form, and its own.
+func (o *operation) refusals() []int {
+	list := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+	if !o.public {
+		list = append(list, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if len(o.in.parameters) > 0 || o.in.bodySchema != nil || !o.readOnly() && !o.public {
+		list = append(list, http.StatusUnprocessableEntity)
+	}
+	if strings.Contains(o.Path, "{") {
+		list = append(list, http.StatusNotFound)
+	}
+	if o.in.bodySchema != nil {
+		list = append(list, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if o.in.ifMatch {
+		list = append(list, http.StatusPreconditionRequired, http.StatusPreconditionFailed)
+	}
+	if o.Method != http.MethodGet {
+		list = append(list, http.StatusConflict)
+		if !o.public {
+			list = append(list, http.StatusLocked)
+		}
+	}
+	list = append(list, o.Problems...)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+var ginParameter = regexp.MustCompile(`:([^/]+)`)
+
+func openapiPath(path string) string { return ginParameter.ReplaceAllString(path, "{$1}") }
+
+// documentRoutes adds the operations that show the API itself to the document. Their
+// routes are added by serveDocument.
+func (a *API) documentRoutes() {
+	anything := &jsonschema.Schema{Type: "object"}
+	page := &jsonschema.Schema{Type: "string"}
+	tagHeader := outputHeader{name: "Etag", schema: &jsonschema.Schema{Type: "string"}}
+	for _, o := range []*operation{
+		{
+			Op: Op{
+				ID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json", Tag: "service", Status: http.StatusOK,
+				Summary: "This document", Description: "The OpenAPI 3.1 document of the service.", ContentType: "application/json",
+			},
+			out: &output{headers: []outputHeader{tagHeader}, bodySchema: anything},
+		},
+		{
+			Op: Op{
+				ID: "get-docs", Method: http.MethodGet, Path: "/docs", Tag: "service", Status: http.StatusOK,
+				Summary: "This document as a page", Description: "The OpenAPI document for people to read.", ContentType: "text/html; charset=utf-8",
+			},
+			out: &output{headers: []outputHeader{tagHeader}, bodySchema: page},
+		},
+		{
+			Op: Op{
+				ID: "get-docs-style", Method: http.MethodGet, Path: "/docs/style.css", Tag: "service", Status: http.StatusOK,
+				Summary: "The style of the page", ContentType: "text/css; charset=utf-8",
+			},
+			out: &output{headers: []outputHeader{tagHeader}, bodySchema: page},
+		},
+	} {
+		o.public, o.api, o.in = true, a, &input{query: map[string]*parameter{}}
+		a.operations = append(a.operations, o)
+	}
+}
+
+// serveDocument adds the routes of the document and its page.
+func (a *API) serveDocument(doc *document) error {
+	page, err := renderDocs(doc)
+	if err != nil {
+		return fmt.Errorf("render the documentation: %w", err)
+	}
+	a.serveFile("get-openapi", a.document, "")
+	a.serveFile("get-docs", page, docsPolicy)
+	a.serveFile("get-docs-style", docsStyle, "")
+	return nil
+}
+
+// serveFile serves bytes that stay the same while the process runs.
+func (a *API) serveFile(id string, content []byte, contentSecurityPolicy string) {
+	i := slices.IndexFunc(a.operations, func(o *operation) bool { return o.ID == id })
+	o := a.operations[i]
+	sum := sha256.Sum256(content)
+	r := &response{status: http.StatusOK, body: content, header: http.Header{
+		"Content-Type":  {o.ContentType},
+		"Etag":          {`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`},
+		"Cache-Control": {"public, no-cache"},
+	}}
+	if contentSecurityPolicy != "" {
+		r.header.Set("Content-Security-Policy", contentSecurityPolicy)
+	}
+	a.route(o.Method, o.Path, func(c *gin.Context) {
+		v := reflect.ValueOf(&struct{}{}).Elem()
+		if _, err := o.in.bindParameters(c, v); err != nil {
+			problem.Write(c, err)
+			return
+		}
+		o.write(c, r)
+	})
+}

@@ -1,0 +1,486 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// Op describes an operation: one method on one path.
+type Op struct {
+	// ID is the operation's id: a verb and a noun in kebab-case, create-contact.
+	ID string
+	// Method is GET, POST, PATCH, PUT or DELETE. A GET also answers HEAD.
+	Method string
+	// Path is the path as OpenAPI writes it, with parameters in braces: /v1/notes/{id}.
+	Path string
+	// Tag groups operations in the document; Summary is a few words without a full stop,
+	// Description one or more sentences.
+	Tag, Summary, Description string
+
+	// Status is the answer's status. Zero is 200, or 204 where the output has no Body. An
+	// output with a field Status int sets it at run time; list in OtherStatuses what else
+	// that may be.
+	Status        int
+	OtherStatuses []int
+	// Problems are statuses of errors beside those that follow from the operation's form.
+	Problems []int
+	// ContentType is the answer's media type; empty is application/json.
+	ContentType string
+	// MaxBodyBytes bounds the body; zero is DefaultMaxBodyBytes.
+	MaxBodyBytes int64
+	// AuditedRead lets a GET write, so that it can record the reading in its transaction.
+	AuditedRead bool
+	// Example is an example of the answer's body, to be marshalled.
+	Example any
+}
+
+// DefaultMaxBodyBytes bounds a request's body where the operation does not say otherwise.
+const DefaultMaxBodyBytes = 1 << 20
+
+// operation is an Op with everything that was learned of its types.
+type operation struct {
+	Op
+	api    *API
+	public bool
+	in     *input
+	out    *output
+	newIn  func() any
+	run    func(ctx context.Context, tx *ent.Tx, in any) (any, error)
+}
+
+// Handle registers an operation: its route, its transaction and its part of the OpenAPI
+// document.
+//
+// In is a struct. Its fields are tagged path:"id", query:"status" or header:"Name", with
+// the same tags for the schema as a body's (jsonschema, jsonschema_description); a pointer
+// is nil when the parameter was not given, another type has its schema's default or its
+// zero value. A field Body is the body: a named type, a pointer to one when it may be
+// missing, or a [Patch]. Other struct fields, [Page] for one, are looked into. All of it is
+// validated before fn runs; whatever is wrong is answered in one problem with pointers.
+//
+// Out is a struct. Its fields may be tagged header:"ETag"; empty ones are not sent. A
+// field Body is the body, a field Status int the status if it isn't zero. fn may return nil
+// where Out has no Body.
+//
+// fn runs in one transaction as the caller, read-only for a GET unless the Op is an
+// AuditedRead. Its error rolls the transaction back and is answered as [problem.From] says.
+// After a serialization failure or a deadlock it runs a second time, so it must not change
+// in or anything else outside the transaction. The answer is written once the transaction
+// is committed. A POST keeps its answer under the Idempotency-Key of the request, in the
+// same transaction.
+func Handle[In, Out any](a *API, op Op, fn func(ctx context.Context, tx *ent.Tx, in *In) (*Out, error)) {
+	register(a, op, false, fn)
+}
+
+// HandlePublic registers an operation that anybody may call and that has no transaction of
+// its own. It is otherwise like [Handle], but does without Idempotency-Key.
+func HandlePublic[In, Out any](a *API, op Op, fn func(ctx context.Context, in *In) (*Out, error)) {
+	register(a, op, true, func(ctx context.Context, _ *ent.Tx, in *In) (*Out, error) { return fn(ctx, in) })
+}
+
+func register[In, Out any](a *API, op Op, public bool, fn func(ctx context.Context, tx *ent.Tx, in *In) (*Out, error)) {
+	o := &operation{
+		Op: op, api: a, public: public,
+		newIn: func() any { return new(In) },
+		run: func(ctx context.Context, tx *ent.Tx, in any) (any, error) {
+			out, err := fn(ctx, tx, in.(*In)) //nolint:errcheck,forcetypeassert // newIn made it.
+			if err != nil || out == nil {
+				return nil, err
+			}
+			return out, nil
+		},
+	}
+	if err := o.prepare(reflect.TypeFor[In](), reflect.TypeFor[Out]()); err != nil {
+		a.fail(fmt.Errorf("operation %s: %w", op.ID, err))
+		return
+	}
+	a.add(o)
+}
+
+func (o *operation) prepare(in, out reflect.Type) (err error) {
+	if o.ID == "" || o.Summary == "" || o.Tag == "" {
+		return errors.New("it needs an ID, a Summary and a Tag")
+	}
+	if o.in, err = inputOf(in, o.api.schemas); err != nil {
+		return err
+	}
+	if o.out, err = outputOf(out, o.api.schemas); err != nil {
+		return err
+	}
+	var declared []string
+	for _, p := range o.in.parameters {
+		if p.in == inPath {
+			declared = append(declared, p.name)
+		}
+	}
+	slices.Sort(declared)
+	inPath := pathParameters(o.Path)
+	slices.Sort(inPath)
+	if !slices.Equal(declared, inPath) {
+		return fmt.Errorf("the path %s has the parameters %v, the input %v", o.Path, inPath, declared)
+	}
+	switch o.Method {
+	case http.MethodGet, http.MethodDelete:
+		if o.in.bodyIndex != nil {
+			return fmt.Errorf("a %s has no body", o.Method)
+		}
+	case http.MethodPost, http.MethodPatch, http.MethodPut:
+	default:
+		return fmt.Errorf("the method %q is none of GET, POST, PATCH, PUT, DELETE", o.Method)
+	}
+	if o.Status == 0 {
+		o.Status = http.StatusOK
+		if o.out.bodySchema == nil {
+			o.Status = http.StatusNoContent
+		}
+	}
+	if o.MaxBodyBytes == 0 {
+		o.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if o.ContentType == "" {
+		o.ContentType = "application/json"
+	}
+	return nil
+}
+
+func pathParameters(path string) []string {
+	var names []string
+	for segment := range strings.SplitSeq(path, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			names = append(names, strings.TrimSuffix(name, "}"))
+		}
+	}
+	return names
+}
+
+// ginPath is the path in Gin's form.
+func ginPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
+func (o *operation) readOnly() bool { return o.Method == http.MethodGet && !o.AuditedRead }
+
+// idempotent tells whether the operation honours an Idempotency-Key.
+func (o *operation) idempotent() bool { return o.Method == http.MethodPost && !o.public }
+
+// output is how an operation's output becomes an answer.
+type output struct {
+	headers     []outputHeader
+	statusIndex []int
+	bodyIndex   []int
+	bodySchema  *jsonschema.Schema
+}
+
+type outputHeader struct {
+	name        string
+	index       []int
+	description string
+	schema      *jsonschema.Schema
+}
+
+func outputOf(t reflect.Type, s *schemas) (*output, error) {
+	if t.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("the output %v is not a struct", t)
+	}
+	out := &output{}
+	for f := range t.Fields() {
+		name, ok := f.Tag.Lookup("header")
+		switch {
+		case !f.IsExported():
+		case ok:
+			out.headers = append(out.headers, outputHeader{
+				name: http.CanonicalHeaderKey(name), index: f.Index,
+				description: f.Tag.Get("jsonschema_description"), schema: s.of(f.Type),
+			})
+		case f.Name == "Status" && f.Type.Kind() == reflect.Int:
+			out.statusIndex = f.Index
+		case f.Name == "Body":
+			out.bodyIndex, out.bodySchema = f.Index, s.of(f.Type)
+		default:
+			return nil, fmt.Errorf("%v.%s is neither tagged header nor named Body or Status", t, f.Name)
+		}
+	}
+	return out, nil
+}
+
+// response is an answer that is ready to be written.
+type response struct {
+	status   int
+	header   http.Header
+	body     []byte
+	replayed bool
+}
+
+// encode makes the answer. It runs inside the transaction: what can't be written is not
+// committed.
+func (o *operation) encode(result any) (*response, error) {
+	r := &response{status: o.Status, header: http.Header{}}
+	if result == nil {
+		if o.out.bodySchema != nil {
+			return nil, errors.New("the operation returned neither an output nor an error")
+		}
+		return r, nil
+	}
+	v := reflect.ValueOf(result).Elem()
+	for _, h := range o.out.headers {
+		text, err := headerText(v.FieldByIndex(h.index))
+		if err != nil {
+			return nil, fmt.Errorf("header %s: %w", h.name, err)
+		}
+		if text != "" {
+			r.header.Set(h.name, text)
+		}
+	}
+	if o.out.statusIndex != nil {
+		if status := int(v.FieldByIndex(o.out.statusIndex).Int()); status != 0 {
+			r.status = status
+		}
+	}
+	if o.out.bodySchema != nil {
+		body, err := Marshal(v.FieldByIndex(o.out.bodyIndex).Interface())
+		if err != nil {
+			return nil, fmt.Errorf("marshal the answer: %w", err)
+		}
+		r.header.Set("Content-Type", o.ContentType)
+		r.body = body
+	}
+	return r, nil
+}
+
+func headerText(v reflect.Value) (string, error) {
+	switch v.Kind() {
+	case reflect.String:
+		return v.String(), nil
+	case reflect.Int, reflect.Int64:
+		return strconv.FormatInt(v.Int(), 10), nil
+	}
+	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+		text, err := m.MarshalText()
+		return string(text), err
+	}
+	return "", fmt.Errorf("the type %v has no text", v.Type())
+}
+
+// serve answers one request.
+func (o *operation) serve(c *gin.Context) {
+	r, err := o.answer(c)
+	if err != nil {
+		problem.Write(c, err)
+		return
+	}
+	o.write(c, r)
+}
+
+func (o *operation) answer(c *gin.Context) (*response, error) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), o.api.timeout)
+	defer cancel()
+	var identity auth.Identity
+	if !o.public {
+		var err error
+		if identity, err = o.api.authenticate(c.Request.WithContext(ctx)); err != nil {
+			return nil, authProblem(err)
+		}
+		ctx = auth.With(ctx, identity)
+		access(c).identity = identity
+	}
+	call := &call{operation: o, identity: identity, in: o.newIn(), path: c.Request.URL.Path}
+	v := reflect.ValueOf(call.in).Elem()
+	query, err := o.in.bindParameters(c, v)
+	if err != nil {
+		return nil, err
+	}
+	for _, index := range o.in.pages {
+		token := v.FieldByIndex(index).Addr().Interface().(*PageToken) //nolint:errcheck,forcetypeassert // inputOf saw that it is one.
+		if err := token.bind(o.api.pageKey, call.binding(query)); err != nil {
+			return nil, err
+		}
+	}
+	if call.body, err = o.in.readBody(c, v, o.MaxBodyBytes); err != nil {
+		return nil, err
+	}
+	call.query = query
+	if o.public {
+		result, err := o.run(ctx, nil, call.in)
+		if err != nil {
+			return nil, err
+		}
+		return o.encode(result)
+	}
+	return call.transact(ctx, c.Request.Header)
+}
+
+// call is one request of an operation with a caller.
+type call struct {
+	*operation
+	identity auth.Identity
+	in       any
+	path     string
+	query    url.Values
+	body     any
+	key      string // Idempotency-Key
+}
+
+// binding is what a page token is good for: this operation on this path, with these
+// filters, for this identity.
+func (c *call) binding(query url.Values) []byte {
+	filters := url.Values{}
+	for name, values := range query {
+		if name != "page_token" && name != "page_size" {
+			filters[name] = values
+		}
+	}
+	var b bytes.Buffer
+	b.Write(c.identity.ID[:])
+	for _, part := range []string{c.ID, c.path, filters.Encode()} {
+		b.WriteString(part)
+		b.WriteByte('\n') // None of the parts before it contains one unescaped but the path, which is followed by what has none.
+	}
+	return b.Bytes()
+}
+
+func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
+	options := session.Options{ReadOnly: c.readOnly()}
+	if !c.readOnly() {
+		var err error
+		if options.Checkpoint, err = checkpointOf(h); err != nil {
+			return nil, err
+		}
+	}
+	if c.idempotent() {
+		var err error
+		if c.key, err = idempotencyKeyOf(h); err != nil {
+			return nil, err
+		}
+	}
+	var r *response
+	attempt := func() error {
+		return c.api.transactor.Do(ctx, options, func(ctx context.Context, tx *ent.Tx) (err error) {
+			r, err = c.once(ctx, tx)
+			return err
+		})
+	}
+	err := attempt()
+	if problem.Retryable(err) && ctx.Err() == nil {
+		slog.InfoContext(ctx, "transaction is tried again", "operation", c.ID, "error", err)
+		err = attempt()
+	}
+	switch {
+	case err == nil:
+		return r, nil
+	case errors.Is(err, session.ErrCommitUnknown):
+		return nil, problem.New(http.StatusServiceUnavailable, "outcome_unknown",
+			"The database went away while the change was being made; it may have been made or not. "+
+				"Look before you repeat it, or repeat it with the same Idempotency-Key.").
+			WithRetryAfter(time.Second).WithCause(err)
+	case c.Method == http.MethodDelete:
+		return nil, problem.OnDelete(err)
+	}
+	return nil, err
+}
+
+// once runs the operation in a transaction, or finds its outcome of the time before.
+func (c *call) once(ctx context.Context, tx *ent.Tx) (*response, error) {
+	if c.key == "" {
+		result, err := c.run(ctx, tx, c.in)
+		if err != nil {
+			return nil, err
+		}
+		return c.encode(result)
+	}
+	return c.onceForKey(ctx, tx)
+}
+
+func (o *operation) write(c *gin.Context, r *response) {
+	h := c.Writer.Header()
+	for name, values := range r.header {
+		h[name] = values
+	}
+	if h.Get("Cache-Control") == "" {
+		if tag := h.Get("ETag"); tag != "" && o.Method == http.MethodGet {
+			h.Set("Cache-Control", "private, no-cache") // Kept, and checked each time.
+			h.Set("Vary", "Authorization")
+		} else {
+			h.Set("Cache-Control", "no-store")
+		}
+	}
+	if r.replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
+	if o.Method == http.MethodGet && r.status == http.StatusOK &&
+		unchanged(c.Request.Header.Values("If-None-Match"), h.Get("ETag")) {
+		h.Del("Content-Type")
+		c.Writer.WriteHeader(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	if r.status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(r.body)))
+	}
+	c.Writer.WriteHeader(r.status)
+	c.Writer.WriteHeaderNow()
+	if c.Request.Method != http.MethodHead {
+		_, _ = c.Writer.Write(r.body) // A client that went away is no error of ours.
+	}
+}
+
+// authProblem translates what an authenticator says.
+func authProblem(err error) error {
+	switch {
+	case errors.Is(err, auth.ErrNoCredentials):
+		return problem.Unauthorized("").WithCause(err)
+	case errors.Is(err, auth.ErrMalformedCredentials):
+		// RFC 6750 section 3.1: invalid_request is 400.
+		return problem.Malformed(problem.In("Authorization", "invalid_format", "Send one header Authorization: Bearer <token>.")).
+			WithHeader("WWW-Authenticate", `Bearer realm="chenu", error="invalid_request"`).WithCause(err)
+	case errors.Is(err, auth.ErrInvalidToken):
+		return problem.Unauthorized("The access token is invalid or has expired, or its session has ended.").WithCause(err)
+	}
+	return err
+}
+
+// checkpointOf reads the header Checkpoint: the approval that a gated write uses.
+func checkpointOf(h http.Header) (uuid.UUID, error) {
+	values := h.Values(checkpointHeader)
+	if len(values) == 0 {
+		return uuid.Nil, nil
+	}
+	if len(values) > 1 {
+		return uuid.Nil, problem.Malformed(problem.In(checkpointHeader, "repeated_parameter", "Give this header once."))
+	}
+	id, ok := canonicalUUID(values[0])
+	if !ok {
+		return uuid.Nil, problem.Invalid(problem.In(checkpointHeader, "invalid_format", "This must be "+formatWords("uuid")+"."))
+	}
+	return id, nil
+}
+
+const checkpointHeader = "Checkpoint"
+
+// canonicalUUID reads a UUID in the form of RFC 9562 section 4 and no other.
+func canonicalUUID(s string) (uuid.UUID, bool) {
+	if len(s) != 36 {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(s)
+	return id, err == nil
+}

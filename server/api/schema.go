@@ -1,0 +1,343 @@
+package api
+
+import (
+	stdjson "encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/invopop/jsonschema"
+)
+
+// componentPrefix is where the OpenAPI document keeps its schemas.
+const componentPrefix = "#/components/schemas/"
+
+// schemas turns Go types into JSON Schema 2020-12, once, when operations are
+// registered. What it makes is published in the OpenAPI document and compiled into the
+// validators: there is one schema for both.
+//
+//   - A property is required unless its json tag says omitempty or omitzero.
+//   - A pointer is nullable.
+//   - A type may say its own schema with a method JSONSchema() *jsonschema.Schema. An enum
+//     or object becomes a component; other such types stand where they are used, so that
+//     the limits of a field apply to them.
+//   - Beside the tags of invopop/jsonschema, a field may have item_max_length:"64" (of the
+//     strings in a list) and example:"<JSON>".
+type schemas struct {
+	components jsonschema.Definitions
+	types      map[string]reflect.Type
+	describe   func(t reflect.Type, property string) string
+	err        error
+}
+
+func newSchemas(describe func(t reflect.Type, property string) string) *schemas {
+	return &schemas{components: jsonschema.Definitions{}, types: map[string]reflect.Type{}, describe: describe}
+}
+
+// of returns the schema of t: a reference to a component where t has a name.
+func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	named := map[string]reflect.Type{}
+	r := &jsonschema.Reflector{
+		Anonymous: true,
+		Mapper:    inlined,
+		Namer: func(t reflect.Type) string {
+			if t.Kind() == reflect.Pointer || t.Name() == "" {
+				return ""
+			}
+			name := componentName(t.Name())
+			if other, ok := named[name]; ok && other != t {
+				s.fail("the types %v and %v would both be the component %s: rename one", other, t, name)
+			}
+			named[name] = t
+			return name
+		},
+	}
+	root := r.ReflectFromType(t)
+	definitions := root.Definitions
+	root.Version, root.Definitions = "", nil
+	for name, schema := range definitions {
+		if other, ok := s.types[name]; ok {
+			if other != named[name] {
+				s.fail("the types %v and %v would both be the component %s: rename one", other, named[name], name)
+			}
+			continue
+		}
+		s.types[name] = named[name]
+		s.components[name] = schema
+	}
+	for name, schema := range definitions {
+		if s.components[name] != schema {
+			continue
+		}
+		rewrite(schema)
+		if _, own := reflect.Zero(named[name]).Interface().(selfDescribing); !own && named[name].Kind() == reflect.Struct {
+			s.refine(named[name], schema)
+		}
+	}
+	rewrite(root)
+	if root.Ref == "" && t.Kind() == reflect.Struct {
+		if _, own := reflect.Zero(t).Interface().(selfDescribing); !own && root.Properties != nil {
+			s.refine(t, root)
+		}
+	}
+	return root
+}
+
+func (s *schemas) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
+	}
+}
+
+type selfDescribing interface{ JSONSchema() *jsonschema.Schema }
+
+var (
+	timeType = reflect.TypeFor[time.Time]()
+	uuidType = reflect.TypeFor[uuid.UUID]()
+)
+
+// inlined gives the schemas that are repeated wherever they are used.
+func inlined(t reflect.Type) *jsonschema.Schema {
+	switch t {
+	case timeType:
+		return &jsonschema.Schema{Type: "string", Format: "date-time"}
+	case uuidType:
+		return &jsonschema.Schema{Type: "string", Format: "uuid"}
+	}
+	if t.Kind() == reflect.Pointer {
+		return nil
+	}
+	if own, ok := reflect.New(t).Interface().(selfDescribing); ok {
+		if schema := own.JSONSchema(); len(schema.Enum) == 0 && schema.Type != "object" {
+			return schema
+		}
+	}
+	return nil
+}
+
+var typeArgument = regexp.MustCompile(`^\*?(?:[^\[\],]*[./])?([^\[\],./]+)$`)
+
+// componentName makes a readable name of a Go type's: List[*…/ent.Contact] is ContactList.
+func componentName(name string) string {
+	generic, arguments, ok := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+	if !ok {
+		return name
+	}
+	var b strings.Builder
+	for argument := range strings.SplitSeq(arguments, ",") {
+		if m := typeArgument.FindStringSubmatch(argument); m != nil {
+			argument = m[1]
+		}
+		b.WriteString(strings.Map(func(r rune) rune {
+			if r == '[' || r == ']' || r == '*' || r == '.' || r == '/' || r == '·' {
+				return -1
+			}
+			return r
+		}, argument))
+	}
+	return b.String() + generic
+}
+
+// rewrite lets references point at components, and writes what is nullable as a type.
+func rewrite(schema *jsonschema.Schema) {
+	visit(schema, func(s *jsonschema.Schema) {
+		if name, ok := strings.CutPrefix(s.Ref, "#/$defs/"); ok {
+			s.Ref = componentPrefix + name
+		}
+		if s.Properties == nil {
+			return
+		}
+		for p := s.Properties.Oldest(); p != nil; p = p.Next() {
+			if o := p.Value.OneOf; len(o) == 2 && o[1].Type == "null" { // the tag "nullable"
+				p.Value = nullable(o[0])
+			}
+		}
+	})
+}
+
+// nullable returns a schema that also accepts null.
+func nullable(s *jsonschema.Schema) *jsonschema.Schema {
+	switch {
+	case s.Extras["type"] != nil, len(s.AnyOf) > 0 && s.AnyOf[len(s.AnyOf)-1].Type == "null":
+		return s
+	case s.Type != "":
+		out := *s
+		out.Extras = map[string]any{"type": []string{s.Type, "null"}}
+		for k, v := range s.Extras {
+			out.Extras[k] = v
+		}
+		out.Type = ""
+		if len(s.Enum) > 0 {
+			out.Enum = append(slices.Clone(s.Enum), nil)
+		}
+		return &out
+	case s.Ref != "":
+		return &jsonschema.Schema{
+			AnyOf:       []*jsonschema.Schema{{Ref: s.Ref}, {Type: "null"}},
+			Description: s.Description, Examples: s.Examples, Default: s.Default,
+		}
+	}
+	return s // It says no type, so null is among what it accepts.
+}
+
+// visit calls f for a schema and all schemas in it, the outer ones first.
+func visit(s *jsonschema.Schema, f func(*jsonschema.Schema)) {
+	if s == nil {
+		return
+	}
+	f(s)
+	for _, list := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf, s.PrefixItems} {
+		for _, sub := range list {
+			visit(sub, f)
+		}
+	}
+	for _, sub := range []*jsonschema.Schema{s.Not, s.If, s.Then, s.Else, s.Items, s.Contains, s.AdditionalProperties, s.PropertyNames, s.ContentSchema} {
+		visit(sub, f)
+	}
+	for _, sub := range s.PatternProperties {
+		visit(sub, f)
+	}
+	for _, sub := range s.DependentSchemas {
+		visit(sub, f)
+	}
+	if s.Properties != nil {
+		for p := s.Properties.Oldest(); p != nil; p = p.Next() {
+			visit(p.Value, f)
+		}
+	}
+}
+
+// refine adds to the properties of the struct t what invopop/jsonschema does not know.
+func (s *schemas) refine(t reflect.Type, schema *jsonschema.Schema) {
+	if schema.Properties == nil {
+		return
+	}
+	for f := range fields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			name = f.Name
+		}
+		p, ok := schema.Properties.Get(name)
+		if !ok {
+			continue
+		}
+		if p.Description == "" && s.describe != nil {
+			p.Description = s.describe(t, name)
+		}
+		s.annotate(f, p)
+		if f.Type.Kind() == reflect.Pointer {
+			p = nullable(p)
+		}
+		schema.Properties.Set(name, p)
+	}
+}
+
+// annotate applies the tags of our own to the schema of a field.
+func (s *schemas) annotate(f reflect.StructField, p *jsonschema.Schema) {
+	if text := f.Tag.Get("item_max_length"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil || p.Items == nil {
+			s.fail("the field %s has the tag item_max_length:%q, which wants a number and a list", f.Name, text)
+			return
+		}
+		p.Items.MaxLength = &n
+	}
+	if text := f.Tag.Get("example"); text != "" {
+		var example any
+		if err := stdjson.Unmarshal([]byte(text), &example); err != nil {
+			s.fail("the field %s has an example that is not JSON: %w", f.Name, err)
+			return
+		}
+		p.Examples = append(p.Examples, stdjson.RawMessage(text))
+	}
+}
+
+// fields are the fields of a struct as JSON sees them: those of embedded structs are
+// the outer one's.
+func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for f := range t.Fields() {
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			inner := f.Type
+			if inner.Kind() == reflect.Pointer {
+				inner = inner.Elem()
+			}
+			if inner.Kind() == reflect.Struct && (f.Anonymous && name == "" || slices.Contains(strings.Split(options, ","), "inline")) {
+				for g := range fields(inner) {
+					if !yield(g) {
+						return
+					}
+				}
+				continue
+			}
+			if f.IsExported() && name != "-" && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// patchOf returns the schema of a merge patch (RFC 7396) for the documents that schema
+// describes: nothing is required, and what is optional may also be null, which removes
+// it. Objects in it are merged too, so they are patched as well; lists are replaced.
+func (s *schemas) patchOf(schema *jsonschema.Schema) *jsonschema.Schema {
+	if name, ok := strings.CutPrefix(schema.Ref, componentPrefix); ok {
+		target := s.components[name]
+		if target == nil || target.Type != "object" {
+			return schema
+		}
+		patchName := name + "Patch"
+		out := *schema
+		out.Ref = componentPrefix + patchName
+		if _, made := s.components[patchName]; !made {
+			s.components[patchName] = nil // ends a recursion
+			s.components[patchName] = s.patchOf(target)
+		}
+		return &out
+	}
+	out := *schema
+	if len(schema.AnyOf) > 0 {
+		out.AnyOf = make([]*jsonschema.Schema, len(schema.AnyOf))
+		for i, option := range schema.AnyOf {
+			out.AnyOf[i] = s.patchOf(option)
+		}
+	}
+	if schema.Properties != nil {
+		out.Properties = jsonschema.NewProperties()
+		out.Required = nil
+		for p := schema.Properties.Oldest(); p != nil; p = p.Next() {
+			property := s.patchOf(p.Value)
+			if !slices.Contains(schema.Required, p.Key) {
+				property = nullable(property)
+			}
+			out.Properties.Set(p.Key, property)
+		}
+	}
+	return &out
+}
+
+// reachable returns the names of the components that the schemas refer to, directly or
+// not.
+func (s *schemas) reachable(roots ...*jsonschema.Schema) map[string]bool {
+	found := map[string]bool{}
+	var follow func(*jsonschema.Schema)
+	follow = func(schema *jsonschema.Schema) {
+		name, ok := strings.CutPrefix(schema.Ref, componentPrefix)
+		if ok && !found[name] {
+			found[name] = true
+			visit(s.components[name], follow)
+		}
+	}
+	for _, root := range roots {
+		visit(root, follow)
+	}
+	return found
+}

@@ -1,0 +1,237 @@
+package api
+
+import (
+	"cmp"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/chenu/chenu/server/problem"
+)
+
+// validator checks parsed JSON against one schema of the published document.
+type validator struct{ schema *jsonschema.Schema }
+
+// documentURL names the OpenAPI document while schemas are compiled. Nothing is fetched.
+const documentURL = "chenu:///openapi.json"
+
+// newCompiler returns a compiler for schemas in the OpenAPI document.
+func newCompiler(document []byte) (*jsonschema.Compiler, error) {
+	tree, err := jsonschema.UnmarshalJSON(strings.NewReader(string(document)))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	// What is read as a time here is read the same way when it is decoded.
+	c.RegisterFormat(&jsonschema.Format{Name: "date-time", Validate: formatOf(func(s string) error {
+		t, err := time.Parse(time.RFC3339, s)
+		if err == nil && (t.UTC().Year() < 1 || t.UTC().Year() > 9999) {
+			err = errors.New("year out of range")
+		}
+		return err
+	})})
+	c.RegisterFormat(&jsonschema.Format{Name: "date", Validate: formatOf(func(s string) error {
+		t, err := time.Parse(time.DateOnly, s)
+		if err == nil && t.Year() < 1 {
+			err = errors.New("year out of range")
+		}
+		return err
+	})})
+	return c, c.AddResource(documentURL, tree)
+}
+
+func formatOf(check func(string) error) func(any) error {
+	return func(v any) error {
+		if s, ok := v.(string); ok {
+			return check(s)
+		}
+		return nil
+	}
+}
+
+// compile returns the validator of the schema at the JSON pointer in the document.
+func compile(c *jsonschema.Compiler, pointer string) (*validator, error) {
+	schema, err := c.Compile(documentURL + "#" + (&url.URL{Path: pointer}).EscapedPath())
+	if err != nil {
+		return nil, fmt.Errorf("compile the schema at %s: %w", pointer, err)
+	}
+	return &validator{schema}, nil
+}
+
+// check returns what is wrong with the value, in the order of the JSON pointers; at most
+// maxErrors.
+func (v *validator) check(value any) []problem.FieldError {
+	err := v.schema.Validate(value)
+	if err == nil {
+		return nil
+	}
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return []problem.FieldError{problem.At("", "invalid_value", "This value is not acceptable.")}
+	}
+	var errs []problem.FieldError
+	flatten(invalid, &errs)
+	slices.SortStableFunc(errs, func(a, b problem.FieldError) int {
+		return cmp.Or(strings.Compare(*a.Pointer, *b.Pointer), strings.Compare(a.Code, b.Code))
+	})
+	errs = slices.CompactFunc(errs, func(a, b problem.FieldError) bool {
+		return *a.Pointer == *b.Pointer && a.Code == b.Code
+	})
+	return errs[:min(len(errs), maxErrors)]
+}
+
+// flatten collects the leaves of e.
+func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
+	at := func(code, format string, args ...any) {
+		*errs = append(*errs, problem.At(problem.Pointer(e.InstanceLocation...), code, fmt.Sprintf(format, args...)))
+	}
+	under := func(names []string, code, detail string) {
+		for _, name := range names {
+			*errs = append(*errs, problem.At(problem.Pointer(append(slices.Clone(e.InstanceLocation), name)...), code, detail))
+		}
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		// The one alternative that is not null says what was meant.
+		if meant := meantAlternative(e); meant != nil {
+			flatten(meant, errs)
+			return
+		}
+		at("invalid_value", "This value fits none of what is allowed here.")
+	case *kind.Required:
+		under(k.Missing, "required", "This field is required.")
+	case *kind.DependentRequired:
+		under(k.Missing, "required", fmt.Sprintf("This field is required together with %s.", k.Prop))
+	case *kind.AdditionalProperties:
+		under(k.Properties, "unknown_field", "There is no such field, or it can't be set.")
+	case *kind.Type:
+		if k.Got == "null" {
+			at("null_not_allowed", "This can't be null.")
+			return
+		}
+		at("wrong_type", "This must be %s.", typeWords(k.Want))
+	case *kind.Enum:
+		at("not_in_enum", "This must be one of %s.", words(k.Want))
+	case *kind.Const:
+		at("not_in_enum", "This must be %s.", words([]any{k.Want}))
+	case *kind.Format:
+		at("invalid_format", "This must be %s.", formatWords(k.Want))
+	case *kind.Pattern:
+		at("invalid_format", "This must match the pattern %s.", k.Want)
+	case *kind.MinLength:
+		at("too_short", "This must have at least %s.", count(k.Want, "character"))
+	case *kind.MaxLength:
+		at("too_long", "This must have at most %s.", count(k.Want, "character"))
+	case *kind.MinItems:
+		at("too_short", "This must have at least %s.", count(k.Want, "item"))
+	case *kind.MaxItems:
+		at("too_long", "This must have at most %s.", count(k.Want, "item"))
+	case *kind.MinProperties:
+		at("too_short", "This must have at least %s.", count(k.Want, "field"))
+	case *kind.MaxProperties:
+		at("too_long", "This must have at most %s.", count(k.Want, "field"))
+	case *kind.UniqueItems:
+		at("not_unique", "Items %d and %d are equal.", k.Duplicates[0], k.Duplicates[1])
+	case *kind.Minimum:
+		at("out_of_range", "This must be at least %s.", number(k.Want))
+	case *kind.Maximum:
+		at("out_of_range", "This must be at most %s.", number(k.Want))
+	case *kind.ExclusiveMinimum:
+		at("out_of_range", "This must be greater than %s.", number(k.Want))
+	case *kind.ExclusiveMaximum:
+		at("out_of_range", "This must be less than %s.", number(k.Want))
+	case *kind.MultipleOf:
+		at("out_of_range", "This must be a multiple of %s.", number(k.Want))
+	default:
+		if len(e.Causes) == 0 {
+			at("invalid_value", "This value is not acceptable.")
+			return
+		}
+		for _, cause := range e.Causes {
+			flatten(cause, errs)
+		}
+	}
+}
+
+// meantAlternative returns the failure of the only alternative that is not "null".
+func meantAlternative(e *jsonschema.ValidationError) *jsonschema.ValidationError {
+	var meant *jsonschema.ValidationError
+	for _, cause := range e.Causes {
+		if k, ok := cause.ErrorKind.(*kind.Type); ok && slices.Equal(k.Want, []string{"null"}) {
+			continue
+		}
+		if meant != nil {
+			return nil
+		}
+		meant = cause
+	}
+	return meant
+}
+
+func number(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
+}
+
+func words(values []any) string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		text, err := stdjson.Marshal(v)
+		if err != nil {
+			continue
+		}
+		list[i] = string(text)
+	}
+	return strings.Join(list, ", ")
+}
+
+func typeWords(types []string) string {
+	list := make([]string, 0, len(types))
+	for _, t := range types {
+		switch t {
+		case "null":
+		case "integer", "array", "object":
+			list = append(list, "an "+t)
+		default:
+			list = append(list, "a "+t)
+		}
+	}
+	return strings.Join(list, " or ")
+}
+
+func formatWords(format string) string {
+	switch format {
+	case "uuid":
+		return "a UUID such as 019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
+	case "date-time":
+		return "a time of RFC 3339 such as 2026-01-31T09:30:00Z"
+	case "date":
+		return "a date such as 2026-01-31"
+	case "email":
+		return "an e-mail address"
+	case "uri":
+		return "a URI with its scheme"
+	}
+	return "of the form " + format
+}

@@ -1,0 +1,222 @@
+package problem
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/policies"
+)
+
+// codeClientGone marks a request whose client hung up: nobody reads the answer.
+const codeClientGone = "client_gone"
+
+// statusClientGone is nginx's status for a client that hung up; only logs show it.
+const statusClientGone = 499
+
+// OnDelete marks an error of an operation that deletes rows, so that a violated
+// reference means that others still name the row (409 in_use), and not that the row
+// names one that is not there (422 reference_not_found). Postgres reports both with the
+// same SQLSTATE and tells them apart only in its translated text. A nil err stays nil.
+func OnDelete(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &deleteError{err}
+}
+
+type deleteError struct{ error }
+
+func (e *deleteError) Unwrap() error { return e.error }
+
+// From translates any error to the problem that a client sees. It is the only such
+// translation. A *Problem, also a wrapped one, stays as it is; what nobody foresaw is a
+// 500 that says nothing but that. err must not be nil.
+func From(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		_, deleting := errors.AsType[*deleteError](err)
+		return fromPostgres(pg, deleting).WithCause(err)
+	}
+	if p := fromGraph(err); p != nil {
+		return p.WithCause(err)
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return New(statusClientGone, codeClientGone, "The client closed the connection.").WithCause(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return timeout().WithCause(err)
+	case isConnectionError(err):
+		return unavailable().WithCause(err)
+	}
+	return internal().WithCause(err)
+}
+
+// Retryable reports whether the transaction failed for a reason that a second try of
+// the whole transaction can end: a serialization failure or a deadlock (Postgres manual,
+// "Serialization Failure Handling"). Nothing of it was committed.
+func Retryable(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+func fromGraph(err error) *Problem {
+	if ent.IsNotFound(err) {
+		return NotFound()
+	}
+	if v, ok := errors.AsType[*ent.ValidationError](err); ok {
+		return Invalid(At(Pointer(v.Name), "invalid_value", "This value is not acceptable."))
+	}
+	return nil
+}
+
+// fromPostgres translates what the server said. Names of SQLSTATEs are those of the
+// Postgres manual, appendix A.
+func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
+	switch e.Code {
+	case "CH401":
+		return Unauthorized("")
+	case "CH403":
+		return ruled(e, http.StatusForbidden, "forbidden", "This is not allowed.")
+	case "CH409":
+		return ruled(e, http.StatusConflict, "conflict", "This does not fit the resource's present state.")
+	case "CH422":
+		return ruled(e, http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values.")
+	case "CH423":
+		return New(http.StatusLocked, "checkpoint_required", "A human must approve exactly this write before it can happen.")
+	case "23505": // unique_violation
+		return fieldProblem(e, http.StatusConflict, "already_exists",
+			"A resource with the same value exists already.", "Another resource has this value already.")
+	case "23503": // foreign_key_violation
+		if deleting {
+			p := New(http.StatusConflict, "in_use", "Other resources name this one. Delete or detach them first.")
+			if resource, _, ok := policies.Constraint(e.TableName, e.ConstraintName); ok {
+				p.Kinds = []string{resource}
+			}
+			return p
+		}
+		return fieldProblem(e, http.StatusUnprocessableEntity, "reference_not_found",
+			"The request names a resource that is not there.", "There is no such resource.")
+	case "23514": // check_violation
+		return fieldProblem(e, http.StatusUnprocessableEntity, "invalid_value",
+			"The request has values that are not acceptable, or not together.", "This value is not acceptable.")
+	case "23502": // not_null_violation: here the server names the column itself
+		p := Invalid()
+		if e.ColumnName != "" {
+			p.WithErrors(At(Pointer(e.ColumnName), "required", "This field is required."))
+		}
+		return p
+	case "23P01": // exclusion_violation
+		return New(http.StatusConflict, "conflict", "This collides with another resource.")
+	case "22001", "22003", "22007", "22008", "22021", "22P02", "22P05":
+		// Values of a form or size that no column takes: string_data_right_truncation,
+		// numeric_value_out_of_range, invalid_datetime_format, datetime_field_overflow,
+		// character_not_in_repertoire, invalid_text_representation, untranslatable_character.
+		return New(http.StatusUnprocessableEntity, "invalid_value", "The request has a value that can't be stored.")
+	case "42501": // insufficient_privilege, also a row that a policy refuses
+		return Forbidden("This is not allowed.")
+	case "40001", "40P01": // serialization_failure, deadlock_detected
+		return New(http.StatusConflict, "write_conflict", "Another request changed the same data at the same time. Nothing was changed; try again.").
+			WithRetryAfter(time.Second)
+	case "57014": // query_canceled, by statement_timeout
+		return timeout()
+	case "55P03": // lock_not_available
+		return New(http.StatusServiceUnavailable, "busy", "The resource is busy. Nothing was changed; try again.").
+			WithRetryAfter(time.Second)
+	case "57P01", "57P02", "57P03", "57P05": // shutdown, crash, starting up, idle time-out
+		return unavailable()
+	}
+	switch e.Code[:min(2, len(e.Code))] {
+	case "08", "28", "53": // connection exceptions, refused logins, too few resources
+		return unavailable()
+	}
+	return internal()
+}
+
+// fieldProblem is a problem whose field error points at the column that the violated
+// constraint guards, when it guards one.
+func fieldProblem(e *pgconn.PgError, status int, code, detail, fieldDetail string) *Problem {
+	problemCode := code
+	if status == http.StatusUnprocessableEntity && code == "invalid_value" {
+		problemCode = "validation_failed"
+	}
+	p := New(status, problemCode, detail)
+	if _, field, ok := policies.Constraint(e.TableName, e.ConstraintName); ok && field != "" {
+		p.WithErrors(At(Pointer(field), code, fieldDetail))
+	}
+	return p
+}
+
+// ruled is a problem of a rule of ours, raised by a function of policies/functions. Its
+// DETAIL may be a JSON object {"pointer", "code", "detail"}, each optional: the code is
+// the field error's where there is a pointer and the problem's otherwise; the detail is a
+// sentence for clients. MESSAGE is for logs.
+func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
+	var said struct {
+		Pointer *string `json:"pointer"`
+		Code    string  `json:"code"`
+		Detail  string  `json:"detail"`
+	}
+	if strings.HasPrefix(e.Detail, "{") {
+		if err := json.Unmarshal([]byte(e.Detail), &said); err != nil {
+			said.Pointer, said.Code, said.Detail = nil, "", ""
+		}
+	}
+	if said.Pointer == nil {
+		if said.Code != "" {
+			code = said.Code
+		}
+		if said.Detail != "" {
+			detail = said.Detail
+		}
+		return New(status, code, detail)
+	}
+	field := At(*said.Pointer, said.Code, said.Detail)
+	if field.Code == "" {
+		field.Code = "invalid_value"
+	}
+	if field.Detail == "" {
+		field.Detail = "This value is not acceptable."
+	}
+	return New(status, code, detail).WithErrors(field)
+}
+
+func internal() *Problem {
+	return New(http.StatusInternalServerError, "internal_error", "internal error")
+}
+
+func timeout() *Problem {
+	return New(http.StatusGatewayTimeout, "timeout", "The request took too long and was given up.")
+}
+
+func unavailable() *Problem {
+	return New(http.StatusServiceUnavailable, "unavailable", "The service can't reach its database. Try again later.").
+		WithRetryAfter(5 * time.Second)
+}
+
+// isConnectionError reports whether the way to the server failed, rather than the
+// server answering with an error.
+func isConnectionError(err error) bool {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+func isDatabaseError(err error) bool {
+	_, ok := errors.AsType[*pgconn.PgError](err)
+	return ok
+}

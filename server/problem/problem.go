@@ -1,0 +1,245 @@
+// Package problem is the service's errors as clients see them: RFC 9457 problem
+// documents. It is the only package that knows which error is which HTTP status, and
+// it takes care that nothing internal (SQL, names of tables and constraints, driver
+// text) reaches a client.
+package problem
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+)
+
+// ContentType is the media type of every error (RFC 9457 section 3).
+const ContentType = "application/problem+json"
+
+// RequestIDHeader carries the request's id, in requests and in answers.
+const RequestIDHeader = "Request-Id"
+
+// typePrefix and a code make the problem's type. A URN, because the code says
+// everything and the type need not be fetched (RFC 9457 section 3.1.1).
+const typePrefix = "urn:chenu:problem:"
+
+// Problem is one error as a client sees it. It is an error too, so that any layer may
+// return one. Its type and title follow from its code.
+type Problem struct {
+	Type   string `json:"type"             jsonschema:"format=uri,example=urn:chenu:problem:not_found" jsonschema_description:"Names the kind of problem: urn:chenu:problem: and the code."`
+	Title  string `json:"title"            jsonschema:"example=Not found"                              jsonschema_description:"The kind of problem in words. The same for every occurrence."`
+	Status int    `json:"status"           jsonschema:"minimum=400,maximum=599,example=404"            jsonschema_description:"The HTTP status."`
+	Detail string `json:"detail,omitempty" jsonschema:"example=There is no such resource."             jsonschema_description:"This occurrence in a sentence for people."`
+	// Code is stable: clients may branch on it.
+	Code      string       `json:"code"             jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=not_found" jsonschema_description:"The kind of problem for programs. Codes do not change."`
+	RequestID string       `json:"request_id"       jsonschema:"format=uuid"                                 jsonschema_description:"The request's id, as in the header Request-Id. Quote it when you report a problem."`
+	Errors    []FieldError `json:"errors,omitempty"                                                          jsonschema_description:"What is wrong with which part of the request."`
+	// Checkpoint is the approval that a 423 asks for.
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty" jsonschema_description:"The approval that a 423 waits for."`
+	// Kinds are the kinds of resource that stand in the way of a 409 in_use.
+	Kinds []string `json:"kinds,omitempty" jsonschema_description:"The kinds of resource that name the one which was to be deleted."`
+
+	// Header is sent with the answer, beside what every problem has.
+	Header http.Header `json:"-"`
+	cause  error
+}
+
+// FieldError says what is wrong with one part of the request: exactly one of Pointer
+// and Parameter is set.
+type FieldError struct {
+	// Pointer is a JSON pointer into the request's body (RFC 6901); nil for a parameter.
+	Pointer *string `json:"pointer,omitempty" jsonschema:"format=json-pointer,example=/line_items/0/quantity" jsonschema_description:"Where in the request's body: a JSON pointer (RFC 6901). Empty: the body itself."`
+	// Parameter is the name of a path or query parameter or of a header.
+	Parameter string `json:"parameter,omitempty" jsonschema:"example=page_size" jsonschema_description:"Which parameter or header, when it is not in the body."`
+	Code      string `json:"code"   jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=out_of_range" jsonschema_description:"What is wrong, for programs. Codes do not change."`
+	Detail    string `json:"detail"                                                             jsonschema_description:"What is wrong, in words."`
+}
+
+// Checkpoint is a pending approval, as a 423 shows it.
+type Checkpoint struct {
+	ID        uuid.UUID `json:"id"         jsonschema_description:"Repeat the request with the header Checkpoint and this id once a human has approved it."`
+	Type      string    `json:"type"       jsonschema_description:"Why an approval is needed."`
+	Status    string    `json:"status"     jsonschema_description:"Where the approval stands."`
+	Digest    string    `json:"digest"     jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"What exactly is to be approved: the SHA-256 of the write, in hexadecimal."`
+	ExpiresAt time.Time `json:"expires_at" jsonschema_description:"Until when it can be decided."`
+	Href      string    `json:"href"       jsonschema:"format=uri-reference" jsonschema_description:"Where to read it."`
+}
+
+// New returns a problem. The code is snake_case and stable; the detail is a sentence
+// for clients, so it must not contain anything internal.
+func New(status int, code, detail string) *Problem {
+	words := strings.ReplaceAll(code, "_", " ")
+	return &Problem{
+		Type:   typePrefix + code,
+		Title:  strings.ToUpper(words[:1]) + words[1:],
+		Status: status,
+		Code:   code,
+		Detail: detail,
+	}
+}
+
+// NotFound is the answer for a resource that is not there and for one that belongs to
+// another identity: the two must not differ in anything.
+func NotFound() *Problem {
+	return New(http.StatusNotFound, "not_found", "There is no such resource.")
+}
+
+// Unauthorized asks for credentials, in the form of RFC 6750 section 3. The detail says
+// what is wrong with the ones that were sent; with none sent it is empty.
+func Unauthorized(detail string) *Problem {
+	if detail == "" {
+		return New(http.StatusUnauthorized, "unauthenticated", "Send an access token: Authorization: Bearer <token>.").
+			WithHeader("WWW-Authenticate", `Bearer realm="chenu"`)
+	}
+	return New(http.StatusUnauthorized, "invalid_token", detail).
+		WithHeader("WWW-Authenticate", `Bearer realm="chenu", error="invalid_token"`)
+}
+
+// Forbidden refuses a caller who is known.
+func Forbidden(detail string) *Problem {
+	return New(http.StatusForbidden, "forbidden", detail)
+}
+
+// Invalid is 422: the request is well formed, and something in it is not acceptable.
+func Invalid(errs ...FieldError) *Problem {
+	return New(http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values.").WithErrors(errs...)
+}
+
+// Malformed is 400: the request can't be read, or has parts that do not exist.
+func Malformed(errs ...FieldError) *Problem {
+	return New(http.StatusBadRequest, "invalid_request", "The request is malformed.").WithErrors(errs...)
+}
+
+// RateLimited is 429. after is rounded up to whole seconds.
+func RateLimited(after time.Duration) *Problem {
+	return New(http.StatusTooManyRequests, "rate_limited", "There were too many requests. Try again later.").WithRetryAfter(after)
+}
+
+// At makes a FieldError about a part of the body. The pointer is a JSON pointer
+// (RFC 6901); see [Pointer].
+func At(pointer, code, detail string) FieldError {
+	return FieldError{Pointer: &pointer, Code: code, Detail: detail}
+}
+
+// In makes a FieldError about a path or query parameter or a header.
+func In(parameter, code, detail string) FieldError {
+	return FieldError{Parameter: parameter, Code: code, Detail: detail}
+}
+
+// Pointer joins names and indices to a JSON pointer, escaping as RFC 6901 section 3 says.
+func Pointer(tokens ...string) string {
+	var b strings.Builder
+	for _, t := range tokens {
+		b.WriteByte('/')
+		b.WriteString(pointerEscaper.Replace(t))
+	}
+	return b.String()
+}
+
+var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
+
+// WithErrors adds field errors and returns p.
+func (p *Problem) WithErrors(errs ...FieldError) *Problem {
+	p.Errors = append(p.Errors, errs...)
+	return p
+}
+
+// WithHeader sets a header of the answer and returns p.
+func (p *Problem) WithHeader(name, value string) *Problem {
+	if p.Header == nil {
+		p.Header = http.Header{}
+	}
+	p.Header.Set(name, value)
+	return p
+}
+
+// WithRetryAfter sets Retry-After, in whole seconds rounded up and at least 1, and
+// returns p.
+func (p *Problem) WithRetryAfter(after time.Duration) *Problem {
+	seconds := max(1, int64((after+time.Second-1)/time.Second))
+	return p.WithHeader("Retry-After", strconv.FormatInt(seconds, 10))
+}
+
+// WithCause keeps err for the log and for errors.Is, and returns p. Clients never see it.
+func (p *Problem) WithCause(err error) *Problem {
+	p.cause = err
+	return p
+}
+
+// Error is for logs.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d %s", p.Status, p.Code)
+	if p.Detail != "" {
+		b.WriteString(": " + p.Detail)
+	}
+	for _, e := range p.Errors {
+		where := e.Parameter
+		if e.Pointer != nil {
+			where = *e.Pointer
+		}
+		fmt.Fprintf(&b, "; %q %s", where, e.Code)
+	}
+	if p.cause != nil {
+		b.WriteString(": " + p.cause.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause, if one is kept.
+func (p *Problem) Unwrap() error { return p.cause }
+
+// Write answers with what [From] makes of err and ends the request's handlers. An error
+// of the server itself is logged here, once, with its cause. It writes nothing when the
+// answer has begun already.
+func Write(c *gin.Context, err error) {
+	c.Abort()
+	p := From(err)
+	id := c.Writer.Header().Get(RequestIDHeader)
+	logCause(c, p, id, err)
+	if c.Writer.Written() {
+		return
+	}
+	answer := *p // The caller's problem may be shared by requests.
+	answer.RequestID = id
+	body, err := json.Marshal(&answer)
+	if err != nil {
+		panic(fmt.Errorf("marshal a problem: %w", err)) // Only strings, numbers and times are in it.
+	}
+	header := c.Writer.Header()
+	for name, values := range p.Header {
+		header[name] = slices.Clone(values)
+	}
+	header.Set("Content-Type", ContentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if header.Get("Cache-Control") == "" {
+		header.Set("Cache-Control", "no-store")
+	}
+	c.Writer.WriteHeader(p.Status)
+	_, _ = c.Writer.Write(body) // A client that went away is no error of ours.
+}
+
+func logCause(c *gin.Context, p *Problem, id string, err error) {
+	ctx := c.Request.Context()
+	switch {
+	case p.Code == codeClientGone:
+		slog.DebugContext(ctx, "client went away", "request_id", id)
+	case p.Status >= http.StatusInternalServerError:
+		slog.ErrorContext(ctx, "request failed", "request_id", id, "status", p.Status, "code", p.Code, "error", err)
+	case isDatabaseError(err):
+		// A refusal by the database is the client's, yet what refused it is only here.
+		slog.InfoContext(ctx, "request refused by the database", "request_id", id, "status", p.Status, "code", p.Code, "error", err)
+	}
+}
+
+// Is reports whether err is, or wraps, a problem with this code.
+func Is(err error, code string) bool {
+	p, ok := errors.AsType[*Problem](err)
+	return ok && p.Code == code
+}
