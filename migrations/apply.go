@@ -119,7 +119,7 @@ func Apply(ctx context.Context, url string, o Options) (Report, error) {
 	}
 	defer a.session.close()
 	if !o.DryRun {
-		err := a.session.lock(ctx, lockName, o.Wait, func(holder string) { a.event(Event{Kind: Waiting, Message: holder}) })
+		err := a.session.lock(ctx, migrateLock, o.Wait, func(holder string) { a.event(Event{Kind: Waiting, Message: holder}) })
 		if err != nil {
 			return report, err
 		}

@@ -18,7 +18,7 @@ const (
 	owner = "chenu_owner"
 
 	// lockName is the Atlas CLI's: the two exclude each other.
-	lockName = "atlas_migrate_execute"
+	migrateLock = "atlas_migrate_execute"
 
 	applicationName = "chenu migrate"
 
@@ -159,7 +159,7 @@ func (s *session) lock(ctx context.Context, name string, wait time.Duration, wai
 	for pause := first; ; pause = min(2*pause, longest) {
 		var taken bool
 		if err := s.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lockKey(name)).Scan(&taken); err != nil {
-			return fmt.Errorf("take the migration lock: %w", err)
+			return fmt.Errorf("take the lock: %w", err)
 		}
 		if taken {
 			return nil
@@ -179,14 +179,14 @@ func (s *session) lock(ctx context.Context, name string, wait time.Duration, wai
 			if err != nil {
 				return err
 			}
-			return &Refusal{Kind: ErrLocked, Reason: fmt.Sprintf("another migration of this database is running (%s), and did not end within %s", holder, wait),
+			return &Refusal{Kind: ErrLocked, Reason: fmt.Sprintf("another run is at work on this database: %s has the lock %s, and did not give it back within %s", holder, name, wait),
 				Advice: "wait for it, or end it with pg_terminate_backend if nobody knows of it, and try again"}
 		}
 		timer := time.NewTimer(min(left, pause+rand.N(pause))) //nolint:gosec // only spreads the attempts
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("wait for the migration lock: %w", ctx.Err())
+			return fmt.Errorf("wait for the lock: %w", ctx.Err())
 		case <-timer.C:
 		}
 	}
@@ -210,7 +210,7 @@ WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("find who has the migration lock: %w", err)
+		return "", fmt.Errorf("find who has the lock: %w", err)
 	}
 	holder := fmt.Sprintf("process %d of the server", pid)
 	if program != "" {

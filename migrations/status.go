@@ -84,7 +84,7 @@ func Status(ctx context.Context, url string, dir migrate.Dir) (*Standing, error)
 		return nil, err
 	}
 	standing := newStanding(files, revisions)
-	if standing.Running, err = s.lockHolder(ctx, lockName); err != nil {
+	if standing.Running, err = s.lockHolder(ctx, migrateLock); err != nil {
 		return nil, err
 	}
 	return standing, nil

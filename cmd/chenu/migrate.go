@@ -1,0 +1,415 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"github.com/mattn/go-isatty"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+const migrateURLVariable = "CHENU_MIGRATE_DATABASE_URL"
+
+var migrateCommands = []command{
+	{"apply", "apply the pending migrations", runMigrateApply},
+	{"status", "say what is applied and what is pending", runMigrateStatus},
+	{"validate", "check the migration directory, without a database", runMigrateValidate},
+	{"hash", "write atlas.sum anew after files were edited on purpose", runMigrateHash},
+}
+
+func runMigrate(ctx context.Context, args []string, env environment) error {
+	if len(args) == 0 {
+		return usagef("no subcommand is given: choose apply, status, validate or hash")
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		fmt.Fprint(env.Stdout, "usage: chenu migrate SUBCOMMAND [flags]\n\n")
+		tw := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+		for _, c := range migrateCommands {
+			fmt.Fprintf(tw, "  %s\t%s\n", c.name, c.summary)
+		}
+		_ = tw.Flush()
+		fmt.Fprint(env.Stdout, "\nchenu migrate SUBCOMMAND --help says more.\n")
+		return nil
+	}
+	for _, c := range migrateCommands {
+		if c.name == args[0] {
+			return legible(c.run(ctx, args[1:], env))
+		}
+	}
+	return usagef("there is no subcommand %q", args[0])
+}
+
+// target is the database and directory that a subcommand works on.
+type target struct {
+	url, dir string
+}
+
+func (t *target) register(set *flag.FlagSet, env environment) {
+	set.StringVar(&t.url, "url", env.Getenv(migrateURLVariable), "`URL` of the database, with a login that is a member of chenu_owner;\nby default "+migrateURLVariable+", which does not show it in the process list")
+	t.registerDir(set)
+	// The default would show a password in the help.
+	set.Lookup("url").DefValue = ""
+}
+
+func (t *target) registerDir(set *flag.FlagSet) {
+	set.StringVar(&t.dir, "dir", "", "migration `directory`; by default the one this program was built with")
+}
+
+func (t *target) needURL() error {
+	if t.url == "" {
+		return usagef("no database is given: set %s or --url", migrateURLVariable)
+	}
+	return nil
+}
+
+func (t *target) open() (migrate.Dir, error) {
+	if t.dir == "" {
+		return migrations.Embedded()
+	}
+	return openDir(t.dir)
+}
+
+func openDir(path string) (migrate.Dir, error) {
+	dir, err := migrate.NewLocalDir(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("there is no migration directory %s", path)
+		}
+		return nil, fmt.Errorf("%s is not a directory that can be read", path)
+	}
+	return dir, nil
+}
+
+func runMigrateApply(ctx context.Context, args []string, env environment) error {
+	var (
+		t       target
+		o       migrations.Options
+		verbose bool
+	)
+	set := newFlags(env, "chenu migrate apply [flags]", `Applies the pending migrations, each file in one transaction together with the
+record that it was applied; a file that says "-- atlas:txmode none" goes statement
+by statement, and after a failure the next apply goes on with the statement that
+failed. Only one apply runs at a time, the Atlas CLI included: others wait.
+
+Exits with 0 when the database is at the last version, 1 when something failed or
+was refused (what was applied before it stays), 2 when called wrongly.`)
+	t.register(set, env)
+	set.StringVar(&o.To, "to", "", "`version` to stop after; by default the last")
+	set.BoolVar(&o.DryRun, "dry-run", false, "print what would be run; writes nothing to the database, not even the record table")
+	set.DurationVar(&o.LockTimeout, "lock-timeout", migrations.DefaultLockTimeout, "how long a statement waits for a lock on a table; negative is for ever")
+	set.DurationVar(&o.Wait, "wait", migrations.DefaultWait, "how long to wait for another migration to end")
+	set.BoolVar(&verbose, "v", false, "print each statement with its duration")
+	if err := parseAll(set, args); err != nil {
+		return err
+	}
+	if err := t.needURL(); err != nil {
+		return err
+	}
+	var err error
+	if o.Dir, err = t.open(); err != nil {
+		return err
+	}
+	p := &progress{w: env.Stdout, terminal: isTerminal(env.Stdout), verbose: verbose, dryRun: o.DryRun}
+	o.Progress = p.event
+	if o.Wait == 0 {
+		o.Wait = -1
+	}
+	began := time.Now()
+	report, err := migrations.Apply(ctx, t.url, o)
+	p.clear()
+	if err != nil {
+		if n := len(report.Files); n > 0 {
+			fmt.Fprintf(env.Stdout, "%s applied before that; the database is at %s\n", plural(n, "file"), at(report.To))
+		}
+		return err
+	}
+	switch {
+	case len(report.Files) == 0 && len(report.Unknown) > 0:
+		fmt.Fprintf(env.Stdout, "nothing to apply: the database is ahead of this directory, which does not have %s\n", strings.Join(report.Unknown, ", "))
+	case len(report.Files) == 0:
+		fmt.Fprintf(env.Stdout, "nothing to apply: the database is at %s\n", at(report.To))
+	case o.DryRun:
+		printDryRun(env.Stdout, report)
+	default:
+		fmt.Fprintf(env.Stdout, "the database is at %s: %s applied in %s\n", at(report.To), plural(len(report.Files), "file"), short(time.Since(began)))
+	}
+	return nil
+}
+
+func printDryRun(w io.Writer, report migrations.Report) {
+	for _, f := range report.Files {
+		mode := "one transaction"
+		if !f.Transaction {
+			mode = "no transaction"
+		}
+		fmt.Fprintf(w, "-- %s: %s, %s", f.Name, plural(len(f.Statements), "statement"), mode)
+		if f.Resumed > 0 {
+			fmt.Fprintf(w, ", after %d that are applied", f.Resumed)
+		}
+		fmt.Fprintln(w)
+		for _, s := range f.Statements {
+			fmt.Fprintln(w, s.SQL)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "-- dry run: nothing was applied; the database is at %s, and %s would bring it to %s\n", at(report.From), plural(len(report.Files), "file"), report.To)
+}
+
+// progress prints what Apply does: in a terminal with the running statement on a line that is overwritten, elsewhere a
+// line per file.
+type progress struct {
+	w                         io.Writer
+	terminal, verbose, dryRun bool
+	live                      bool
+}
+
+func (p *progress) clear() {
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.live = false
+	}
+}
+
+func (p *progress) event(e migrations.Event) {
+	p.clear()
+	switch e.Kind {
+	case migrations.Waiting:
+		fmt.Fprintf(p.w, "waiting: another migration is running (%s)\n", e.Message)
+	case migrations.Started:
+		if e.Statements > 0 && !p.dryRun {
+			fmt.Fprintf(p.w, "the database is at %s, %s to apply\n", at(e.Message), plural(e.Statements, "file"))
+		}
+	case migrations.FileStarted:
+		if e.Statement > 0 {
+			fmt.Fprintf(p.w, "%s: resuming after statement %d of %d\n", e.File, e.Statement, e.Statements)
+		}
+	case migrations.StatementStarted:
+		if p.terminal {
+			fmt.Fprintf(p.w, "%s: %d/%d %s", e.File, e.Statement, e.Statements, firstLine(e.SQL, 50))
+			p.live = true
+		}
+	case migrations.StatementDone:
+		if p.verbose {
+			fmt.Fprintf(p.w, "%s:%d: %d/%d %s (%s)\n", e.File, e.Line, e.Statement, e.Statements, firstLine(e.SQL, 50), short(e.Took))
+		}
+	case migrations.FileDone:
+		fmt.Fprintf(p.w, "%s: %s in %s\n", e.File, plural(e.Statements, "statement"), short(e.Took))
+	case migrations.Noticed:
+		fmt.Fprintf(p.w, "notice: %s\n", e.Message)
+	}
+}
+
+func runMigrateStatus(ctx context.Context, args []string, env environment) error {
+	var (
+		t             target
+		asJSON, check bool
+	)
+	set := newFlags(env, "chenu migrate status [flags]", `Says which migrations the database has and which are pending. Writes nothing, and
+does not wait for a migration that is running.
+
+Exits with 0 when it could tell, 1 when not, 2 when called wrongly; with --check
+also with 1 when the database is anything but current.`)
+	t.register(set, env)
+	set.BoolVar(&asJSON, "json", false, "print JSON")
+	set.BoolVar(&check, "check", false, "fail unless the database is at the last version")
+	if err := parseAll(set, args); err != nil {
+		return err
+	}
+	if err := t.needURL(); err != nil {
+		return err
+	}
+	dir, err := t.open()
+	if err != nil {
+		return err
+	}
+	standing, err := migrations.Status(ctx, t.url, dir)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		e := json.NewEncoder(env.Stdout)
+		e.SetIndent("", "  ")
+		if err := e.Encode(standing); err != nil {
+			return fmt.Errorf("write status: %w", err)
+		}
+	} else {
+		printStatus(env.Stdout, standing)
+	}
+	if check && standing.State != migrations.Current {
+		return fmt.Errorf("the database is %s", standing.State)
+	}
+	return nil
+}
+
+func printStatus(w io.Writer, s *migrations.Standing) {
+	sentence := map[migrations.State]string{
+		migrations.Current:  "nothing is pending",
+		migrations.Behind:   fmt.Sprintf("%s pending, to %s", plural(len(s.Pending), "file"), s.Head),
+		migrations.Ahead:    "the database has versions that this directory does not: " + strings.Join(s.Unknown, ", "),
+		migrations.Partial:  "a file stopped half-way; apply resumes it",
+		migrations.Conflict: "apply would refuse",
+	}[s.State]
+	fmt.Fprintf(w, "state:    %s (%s)\n", s.State, sentence)
+	fmt.Fprintf(w, "version:  %s\n", at(s.Version))
+	fmt.Fprintf(w, "applied:  %s\n", plural(len(s.Applied), "file"))
+	if n := len(s.Applied); n > 0 {
+		last := s.Applied[n-1]
+		fmt.Fprintf(w, "          last %s_%s, at %s by %s\n", last.Version, last.Name, last.AppliedAt.UTC().Format(time.RFC3339), last.By)
+	}
+	for _, name := range s.Pending {
+		fmt.Fprintf(w, "pending:  %s\n", name)
+	}
+	if s.Stopped != nil {
+		fmt.Fprintf(w, "stopped:  %s, after %d of %s\n", s.Stopped.Version, s.Stopped.Applied, plural(s.Stopped.Statements, "statement"))
+		fmt.Fprintf(w, "          %s\n", firstLine(s.Stopped.Statement, 100))
+		fmt.Fprintf(w, "          %s\n", firstLine(s.Stopped.Error, 200))
+	}
+	if s.Running != "" {
+		fmt.Fprintf(w, "running:  %s\n", s.Running)
+	}
+	if s.Problem != "" {
+		fmt.Fprintf(w, "problem:  %s\n", s.Problem)
+	}
+}
+
+func runMigrateValidate(_ context.Context, args []string, env environment) error {
+	var t target
+	set := newFlags(env, "chenu migrate validate [flags]", `Checks that atlas.sum is of exactly the files in the directory, and that each file
+is well-formed. Needs no database. Exits with 0 if so, 1 if not.`)
+	t.registerDir(set)
+	if err := parseAll(set, args); err != nil {
+		return err
+	}
+	dir, err := t.open()
+	if err != nil {
+		return err
+	}
+	if err := migrations.Validate(dir); err != nil {
+		return err
+	}
+	head, err := migrations.Head(dir)
+	if err != nil {
+		return err
+	}
+	files, err := dir.Files()
+	if err != nil {
+		return fmt.Errorf("read migration directory: %w", err)
+	}
+	fmt.Fprintf(env.Stdout, "the directory is valid: %s, the last version is %s\n", plural(len(files), "file"), at(head))
+	return nil
+}
+
+func runMigrateHash(_ context.Context, args []string, env environment) error {
+	var path string
+	set := newFlags(env, "chenu migrate hash [flags]", `Writes atlas.sum anew for the files as they are now. To be used after a file that
+was applied nowhere was edited or renamed on purpose. Databases that have applied a
+file that was edited still refuse it.`)
+	set.StringVar(&path, "dir", "migrations", "migration `directory`")
+	if err := parseAll(set, args); err != nil {
+		return err
+	}
+	if _, err := openDir(path); err != nil {
+		return err
+	}
+	if err := migrations.Hash(path); err != nil {
+		return err
+	}
+	dir, err := openDir(path)
+	if err != nil {
+		return err
+	}
+	return migrations.Validate(dir)
+}
+
+// parseAll parses flags where nothing else is expected.
+func parseAll(set *flag.FlagSet, args []string) error {
+	if err := parse(set, args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return usagef("unexpected argument %q", set.Arg(0))
+	}
+	return nil
+}
+
+// legibleError is an error with its text laid out for a person.
+type legibleError struct {
+	error
+	text string
+}
+
+func (e legibleError) Error() string { return e.text }
+func (e legibleError) Unwrap() error { return e.error }
+
+// legible puts what to do about an error, and the statement it is about, on lines of their own.
+func legible(err error) error {
+	var (
+		statement *migrations.StatementError
+		refusal   *migrations.Refusal
+	)
+	switch {
+	case errors.As(err, &statement):
+		text := strings.TrimSuffix(err.Error(), "; "+statement.Advice)
+		const most = 8 // lines; a function can have hundreds
+		for i, line := range strings.Split(statement.SQL, "\n") {
+			if i == most {
+				text += "\n  | …"
+				break
+			}
+			text += "\n  | " + line
+		}
+		return legibleError{err, text + "\n  " + statement.Advice}
+	case errors.As(err, &refusal) && refusal.Advice != "":
+		return legibleError{err, strings.TrimSuffix(err.Error(), "; "+refusal.Advice) + "\n  " + refusal.Advice}
+	}
+	return err
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
+}
+
+func at(version string) string {
+	if version == "" {
+		return "no version"
+	}
+	return version
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// short rounds a duration to what a person reads.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
+
+// firstLine returns the beginning of s, on one line.
+func firstLine(s string, width int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return s
+}
