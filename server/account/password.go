@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/chenu/chenu/server/problem"
 )
 
 // What a password has to be (NIST SP 800-63B-4 section 3.1.1.2: at least 15 characters
@@ -82,9 +86,15 @@ func checkPassword(password string, known ...string) error {
 type hasher struct {
 	params argon2id.Params
 	slots  *semaphore.Weighted
+	// patience is how long one waits for its turn.
+	patience time.Duration
 	// dummy is a hash of no password, which is checked where there is no hash.
 	dummy string
 }
+
+// hashPatience is some 25 turns on a slow core, and well below the time that a request may
+// take.
+const hashPatience = 5 * time.Second
 
 func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
 	if concurrency <= 0 {
@@ -94,13 +104,25 @@ func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hash a password: %w", err)
 	}
-	return &hasher{params: params, slots: semaphore.NewWeighted(int64(concurrency)), dummy: dummy}, nil
+	return &hasher{params: params, slots: semaphore.NewWeighted(int64(concurrency)), patience: hashPatience, dummy: dummy}, nil
 }
 
-// hash returns the PHC string of a normalised password. It waits for its turn as long
-// as ctx allows.
+// acquire waits for a turn: as long as ctx allows, and not so long that a flood of logins
+// keeps every other one waiting until it times out.
+func (h *hasher) acquire(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, h.patience)
+	defer cancel()
+	err := h.slots.Acquire(waiting, 1)
+	if err != nil && ctx.Err() == nil {
+		return problem.New(http.StatusServiceUnavailable, "busy", "Too many passwords are being checked. Try again shortly.").
+			WithRetryAfter(h.patience).WithCause(err)
+	}
+	return err
+}
+
+// hash returns the PHC string of a normalised password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	if err := h.slots.Acquire(ctx, 1); err != nil {
+	if err := h.acquire(ctx); err != nil {
 		return "", fmt.Errorf("wait to hash a password: %w", err)
 	}
 	defer h.slots.Release(1)
@@ -127,7 +149,7 @@ func (h *hasher) check(ctx context.Context, password, hash string) (match, weak 
 		params.Iterations == 0, params.Parallelism == 0, params.KeyLength == 0:
 		return false, false, errors.New("read a password hash: its parameters are out of bounds")
 	}
-	if err := h.slots.Acquire(ctx, 1); err != nil {
+	if err := h.acquire(ctx); err != nil {
 		return false, false, fmt.Errorf("wait to check a password: %w", err)
 	}
 	defer h.slots.Release(1)

@@ -81,7 +81,7 @@ type keySet struct {
 	signerID string
 	// public holds the keys that verify, by their kid.
 	public   map[string]ed25519.PublicKey
-	document []byte
+	document JWKS
 	etag     string
 }
 

@@ -1,0 +1,183 @@
+// Package account is what a person does about their own account: register, log in, log
+// out, read and change the identity. It also keeps, for package auth, the signing keys and
+// sessions in the database.
+//
+// Passwords and logins go through the narrow functions of policies/functions/accounts.sql:
+// the service itself can neither read a password hash nor change a session.
+package account
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/identity"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// SessionLifetime is how long a session lives at most, however often it is used. The
+// database allows up to 90 days.
+const SessionLifetime = 30 * 24 * time.Hour
+
+// How a person proved who they are (RFC 8176): amr of their tokens.
+const byPassword = "pwd"
+
+// Config is what the accounts are made of. DB, Keys, Issuer and Authenticator are needed.
+type Config struct {
+	DB            *session.DB
+	Keys          *auth.Keys
+	Issuer        *auth.Issuer
+	Authenticator *auth.Authenticator
+	// HashConcurrency bounds how many passwords are hashed at once, 19 MiB and a core
+	// each; zero is one for each core.
+	HashConcurrency int
+}
+
+// Service are the account's operations. Safe for concurrent use.
+type Service struct {
+	Config
+	hasher *hasher
+	now    func() time.Time
+	// refusals is the step at which refused logins are answered: see refuse.
+	refusals time.Duration
+}
+
+// New returns the account's operations.
+func New(c Config) (*Service, error) {
+	h, err := newHasher(hashParams, c.HashConcurrency)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep}, nil
+}
+
+// Mount registers the operations.
+func (s *Service) Mount(a *api.API) {
+	const accounts, me = "Accounts", "Me"
+	api.HandlePublic(a, api.Op{
+		ID: "register", Method: http.MethodPost, Path: "/v1/auth/register", Tag: accounts,
+		Summary:     "Make an account",
+		Description: "Makes an identity and opens its first session. A known e-mail address is 409 `email_taken`.",
+		Status:      http.StatusCreated,
+		Problems:    []int{http.StatusConflict, http.StatusServiceUnavailable},
+	}, s.register)
+	api.HandlePublic(a, api.Op{
+		ID: "login", Method: http.MethodPost, Path: "/v1/auth/login", Tag: accounts,
+		Summary: "Log in",
+		Description: "Opens a session. A wrong password, an unknown e-mail address and an account that may not log in " +
+			"have the same answer, 401 `invalid_credentials`.",
+		Problems: []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
+	}, s.login)
+	api.Handle(a, api.Op{
+		ID: "logout", Method: http.MethodPost, Path: "/v1/auth/logout", Tag: accounts,
+		Summary:     "Log out",
+		Description: "Ends the session that the token belongs to. Its tokens are refused at once here and within two seconds elsewhere.",
+	}, s.logout)
+	api.HandlePublic(a, api.Op{
+		ID: "get-signing-keys", Method: http.MethodGet, Path: auth.JWKSPath, Tag: accounts,
+		Summary:     "The public signing keys",
+		Description: "The keys that verify access tokens, as a JWK Set (RFC 7517). A key is published before it signs.",
+		ContentType: "application/jwk-set+json",
+	}, s.signingKeys)
+	api.Handle(a, api.Op{
+		ID: "get-me", Method: http.MethodGet, Path: "/v1/me", Tag: me,
+		Summary:     "Read the own identity",
+		Description: "The identity that the token speaks for.",
+	}, s.get)
+	api.Handle(a, api.Op{
+		ID: "update-me", Method: http.MethodPatch, Path: "/v1/me", Tag: me,
+		Summary:     "Change the own identity",
+		Description: "Changes the name and settings by a merge patch (RFC 7396). The setting `time_zone` is an IANA name.",
+	}, s.update)
+}
+
+// Identity is an identity as its owner sees it.
+type Identity struct {
+	ID              uuid.UUID               `json:"id"`
+	Email           string                  `json:"email"`
+	Name            string                  `json:"name"`
+	Settings        datatype.Settings       `json:"settings"`
+	Status          datatype.IdentityStatus `json:"status"`
+	EmailVerifiedAt *time.Time              `json:"email_verified_at"`
+	CreatedAt       time.Time               `json:"created_at"`
+	UpdatedAt       time.Time               `json:"updated_at"`
+	Version         int64                   `json:"version"`
+}
+
+// columns are what an Identity is made of. They are named because a serving role may not
+// read all: hashed_password is among the others.
+var columns = []string{
+	identity.FieldID, identity.FieldEmail, identity.FieldName, identity.FieldSettings, identity.FieldStatus,
+	identity.FieldEmailVerifiedAt, identity.FieldCreatedAt, identity.FieldUpdatedAt, identity.FieldVersion,
+}
+
+// read returns the identity with the id, which is the caller.
+func read(ctx context.Context, tx *ent.Tx, id uuid.UUID) (Identity, error) {
+	row, err := tx.Identity.Query().Where(identity.ID(id)).Select(columns...).Only(ctx)
+	if err != nil {
+		return Identity{}, fmt.Errorf("read the identity: %w", err)
+	}
+	return Identity{
+		ID: row.ID, Email: row.Email, Name: row.Name, Settings: row.Settings, Status: row.Status,
+		EmailVerifiedAt: row.EmailVerifiedAt, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
+	}, nil
+}
+
+// Tokens are what a login gives.
+type Tokens struct {
+	Identity    Identity `json:"identity"     jsonschema_description:"Who has logged in."`
+	AccessToken string   `json:"access_token" jsonschema_description:"Send it as Authorization: Bearer <token>."`
+	TokenType   string   `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Always Bearer."`
+	ExpiresIn   int      `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"Seconds until the access token expires."`
+}
+
+// newSession is who a new session's transaction runs as: a person who has just proved, by
+// a password, to be the identity.
+func (s *Service) newSession(id uuid.UUID) (auth.Identity, error) {
+	sid, err := uuid.NewV7()
+	if err != nil {
+		return auth.Identity{}, fmt.Errorf("make a session's id: %w", err)
+	}
+	return auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: sid, AuthTime: s.now().UTC()}, nil
+}
+
+// openSessionSQL records the login too.
+const openSessionSQL = `SELECT app.open_session($1, $2, $3, $4)`
+
+// openSession opens the session that who carries, in the transaction that runs as who.
+func (s *Service) openSession(ctx context.Context, tx *ent.Tx, who auth.Identity, amr ...string) error {
+	end := s.now().Add(SessionLifetime)
+	if _, err := tx.ExecContext(ctx, openSessionSQL, who.SessionID, who.AuthTime, end, datatype.Texts(amr)); err != nil {
+		return fmt.Errorf("open a session: %w", err)
+	}
+	return nil
+}
+
+// issue makes the answer to a login that is committed.
+func (s *Service) issue(who auth.Identity, identity Identity) (*Tokens, error) {
+	token, end, err := s.Issuer.Issue(who, []string{byPassword})
+	if err != nil {
+		return nil, err
+	}
+	return &Tokens{
+		Identity: identity, AccessToken: token, TokenType: "Bearer",
+		ExpiresIn: int(end.Sub(s.now()).Round(time.Second).Seconds()),
+	}, nil
+}
+
+// caller is who an authenticated operation runs as.
+func caller(ctx context.Context) (auth.Identity, error) {
+	id, ok := auth.From(ctx)
+	if !ok {
+		return auth.Identity{}, problem.Unauthorized("")
+	}
+	return id, nil
+}

@@ -1,0 +1,144 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// refusalStep is longer than a refused login takes on an idle machine, so that all are
+// answered after the same time.
+const refusalStep = 250 * time.Millisecond
+
+// Credentials are what a login is tried with.
+type Credentials struct {
+	Email    string `json:"email"    jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"The account's e-mail address, in any case."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"The password."`
+}
+
+type loginIn struct{ Body Credentials }
+
+func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
+	began := s.now()
+	// Not validated: an address of no possible form is one that nobody has.
+	account, err := lookup(ctx, s.DB, norm.NFC.String(strings.TrimSpace(in.Body.Email)))
+	if err != nil {
+		return nil, err
+	}
+	password := normalizePassword(in.Body.Password)
+	match, weak, err := s.hasher.check(ctx, password, account.hash)
+	if err != nil {
+		return nil, err
+	}
+	if !match || !account.mayLogIn {
+		s.recordRefusal(ctx, account, match)
+		return nil, s.refuse(ctx, began)
+	}
+	who, err := s.newSession(account.id)
+	if err != nil {
+		return nil, err
+	}
+	stronger := ""
+	if weak {
+		if stronger, err = s.hasher.hash(ctx, password); err != nil {
+			return nil, err
+		}
+	}
+	var me Identity
+	err = s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		if stronger != "" {
+			if _, err := tx.ExecContext(ctx, rehashSQL, account.hash, stronger); err != nil {
+				return fmt.Errorf("store a stronger password hash: %w", err)
+			}
+		}
+		if err := s.openSession(ctx, tx, who, byPassword); err != nil {
+			return err
+		}
+		me, err = read(ctx, tx, who.ID)
+		return err
+	})
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "CH403" {
+		return nil, s.refuse(ctx, began) // Locked or erased since the look-up.
+	}
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := s.issue(who, me)
+	if err != nil {
+		return nil, err
+	}
+	return &tokensOut{ETag: api.VersionTag(me.Version), Body: *tokens}, nil
+}
+
+const rehashSQL = `SELECT app.rehash_password($1, $2)`
+
+const recordRefusalSQL = `SELECT app.record_event('login', 'denied', 'identity', $1, jsonb_build_object('reason', $2::text))`
+
+// recordRefusal writes a refused login into the trail of the account that it was tried on,
+// if there is one. That it can't be written is logged and changes nothing in the answer:
+// another one would tell that the account exists.
+func (s *Service) recordRefusal(ctx context.Context, account found, match bool) {
+	if account == (found{}) {
+		return
+	}
+	reason := "wrong_password"
+	if match {
+		reason = "account_locked"
+	}
+	as := auth.Identity{ID: account.id, ActorID: account.id, Kind: auth.Human}
+	err := s.DB.Do(auth.With(ctx, as), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		_, err := tx.ExecContext(ctx, recordRefusalSQL, account.id, reason)
+		return err
+	})
+	if err != nil {
+		slog.ErrorContext(ctx, "a refused login could not be recorded", "identity_id", account.id, "error", err)
+	}
+}
+
+// refuse returns the one answer to a login that fails, at the next whole step of time
+// since it began. A wrong password costs a transaction more than an unknown address, a
+// millisecond or two, which enough measurements would tell apart.
+func (s *Service) refuse(ctx context.Context, began time.Time) error {
+	taken := s.now().Sub(began)
+	wait := time.NewTimer(s.refusals - taken%s.refusals)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return problem.New(http.StatusUnauthorized, "invalid_credentials", "The e-mail address or the password is wrong.").
+		WithHeader("WWW-Authenticate", `Bearer realm="chenu"`) // RFC 9110 section 15.5.2 wants one with every 401.
+}
+
+const closeSessionSQL = `SELECT app.close_session($1)`
+
+func (s *Service) logout(ctx context.Context, tx *ent.Tx, _ *struct{}) (*struct{}, error) {
+	who, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tx.OnCommit(func(next ent.Committer) ent.Committer {
+		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
+			err := next.Commit(ctx, tx)
+			s.Authenticator.Forget(who)
+			return err
+		})
+	})
+	if _, err := tx.ExecContext(ctx, closeSessionSQL, who.SessionID); err != nil {
+		return nil, fmt.Errorf("close the session: %w", err)
+	}
+	return nil, nil //nolint:nilnil // 204.
+}

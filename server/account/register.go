@@ -1,0 +1,114 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// Registration is what an account is made of.
+type Registration struct {
+	Email    string `json:"email"    jsonschema:"minLength=3,maxLength=320,example=ada@example.org" jsonschema_description:"The e-mail address, unique without regard to case."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"15 to 256 characters; any will do."`
+	Name     string `json:"name"     jsonschema:"minLength=1,maxLength=200,example=Ada Lovelace" jsonschema_description:"The name to be shown."`
+}
+
+type registerIn struct{ Body Registration }
+
+type tokensOut struct {
+	Location string   `header:"Location"`
+	ETag     api.ETag `header:"ETag"`
+	Body     Tokens
+}
+
+// emailIndex is the unique index over lower(email), from ent/schema.
+const emailIndex = "identities_email"
+
+func (s *Service) register(ctx context.Context, in *registerIn) (*tokensOut, error) {
+	email, password, err := in.Body.check()
+	if err != nil {
+		return nil, err
+	}
+	// Before the address is looked at, so that a known one takes as long as a new one.
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an identity's id: %w", err)
+	}
+	who, err := s.newSession(id)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := s.create(ctx, who, newAccount{email: email, name: in.Body.Name, hash: &hash, amr: byPassword})
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := s.issue(who, identity)
+	if err != nil {
+		return nil, err
+	}
+	return &tokensOut{Location: "/v1/me", ETag: api.VersionTag(identity.Version), Body: *tokens}, nil
+}
+
+// check returns the e-mail address and the password in the form in which they are used.
+func (r Registration) check() (email, password string, err error) {
+	var wrong []problem.FieldError
+	email, err = normalizeEmail(r.Email)
+	if err != nil {
+		wrong = append(wrong, problem.At("/email", "invalid_format", "This must be an e-mail address of the form name@example.org."))
+	}
+	if strings.TrimSpace(r.Name) == "" {
+		wrong = append(wrong, problem.At("/name", "too_short", "This must not be blank."))
+	}
+	password = normalizePassword(r.Password)
+	if weak, ok := errors.AsType[*errWeakPassword](checkPassword(password, email, r.Name)); ok {
+		wrong = append(wrong, problem.At("/password", weak.code, weak.detail))
+	}
+	if len(wrong) > 0 {
+		return "", "", problem.Invalid(wrong...)
+	}
+	return email, password, nil
+}
+
+// newAccount is an account to be made.
+type newAccount struct {
+	email, name string
+	hash        *string // nil: nobody can log in with a password
+	amr         string
+}
+
+// create makes an identity with its first session, as that identity: the policy lets
+// nobody insert another's row, so registration needs no privilege of its own.
+func (s *Service) create(ctx context.Context, who auth.Identity, n newAccount) (Identity, error) {
+	var made Identity
+	err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		err := tx.Identity.Create().SetID(who.ID).SetEmail(n.email).SetName(n.name).SetNillableHashedPassword(n.hash).Exec(ctx)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.ConstraintName == emailIndex {
+			return problem.New(http.StatusConflict, "email_taken", "There is an account with this e-mail address already.").
+				WithErrors(problem.At("/email", "email_taken", "Log in, or choose another address.")).WithCause(err)
+		}
+		if err != nil {
+			return fmt.Errorf("make an identity: %w", err)
+		}
+		if err := s.openSession(ctx, tx, who, n.amr); err != nil {
+			return err
+		}
+		made, err = read(ctx, tx, who.ID)
+		return err
+	})
+	return made, err
+}

@@ -1,0 +1,118 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+)
+
+// KeyStore keeps the signing keys in the database. It implements [auth.KeyStore].
+type KeyStore struct{ DB *session.DB }
+
+const signingKeysSQL = `SELECT id, public_key, private_key, status FROM app.signing_keys()`
+
+// SigningKeys implements [auth.KeyStore].
+func (s KeyStore) SigningKeys(ctx context.Context) ([]auth.StoredKey, error) {
+	var keys []auth.StoredKey
+	err := s.DB.Anonymous(ctx, func(q session.Querier) error {
+		keys = nil
+		return each(ctx, q, signingKeysSQL, nil, func(rows *sql.Rows) error {
+			var k auth.StoredKey
+			if err := rows.Scan(&k.ID, &k.PublicKey, &k.Sealed, &k.Status); err != nil {
+				return err
+			}
+			keys = append(keys, k)
+			return nil
+		})
+	})
+	return keys, err
+}
+
+const addFirstSigningKeySQL = `SELECT app.add_first_signing_key($1, $2, $3)`
+
+// AddFirstSigningKey implements [auth.KeyStore].
+func (s KeyStore) AddFirstSigningKey(ctx context.Context, k auth.StoredKey) error {
+	return s.DB.Anonymous(ctx, func(q session.Querier) error {
+		_, err := q.ExecContext(ctx, addFirstSigningKeySQL, k.ID, k.PublicKey, k.Sealed)
+		return err
+	})
+}
+
+// Sessions looks at sessions in the database. It implements [auth.Sessions].
+type Sessions struct{ DB *session.DB }
+
+// aliveSQL runs as the identity, so that it sees no other's session, and says so itself
+// for the planner.
+const aliveSQL = `SELECT true FROM app.sessions s JOIN public.identities i ON i.id = s.created_by
+ WHERE s.created_by = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+   AND i.status = 'active'`
+
+// Alive implements [auth.Sessions], in one round trip.
+func (s Sessions) Alive(ctx context.Context, id auth.Identity) (bool, error) {
+	// It is the service that asks, on the owner's behalf: an agent may not see sessions.
+	owner := auth.Identity{ID: id.ID, ActorID: id.ID, Kind: auth.Human, SessionID: id.SessionID}
+	var alive bool
+	err := one(auth.With(ctx, owner), s.DB.Client(), aliveSQL, []any{id.ID, id.SessionID}, &alive)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return alive, err
+}
+
+// found is what login_lookup knows of an e-mail address.
+type found struct {
+	id       uuid.UUID
+	hash     string // empty when there is no password, and when there is no account
+	mayLogIn bool
+}
+
+const loginLookupSQL = `SELECT identity_id, coalesce(hashed_password, ''), may_log_in FROM app.login_lookup($1)`
+
+// lookup finds an account by its e-mail address; the zero value is none.
+func lookup(ctx context.Context, db *session.DB, email string) (found, error) {
+	var f found
+	err := db.Anonymous(ctx, func(q session.Querier) error {
+		return one(ctx, q, loginLookupSQL, []any{email}, &f.id, &f.hash, &f.mayLogIn)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return found{}, nil
+	}
+	if err != nil {
+		return found{}, fmt.Errorf("look up an account: %w", err)
+	}
+	return f, nil
+}
+
+// one reads the only row of a query; [sql.ErrNoRows] when there is none.
+func one(ctx context.Context, q session.Querier, query string, args []any, into ...any) error {
+	found := false
+	err := each(ctx, q, query, args, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(into...)
+	})
+	if err == nil && !found {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+// each calls row for every row of a query.
+func each(ctx context.Context, q session.Querier, query string, args []any, row func(*sql.Rows) error) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
