@@ -51,6 +51,9 @@ type binaries struct {
 // obtain finds or fetches the programs for a data directory that holds data of the given majors.
 func obtain(ctx context.Context, cfg Config, home string, data []int) (binaries, error) {
 	found := findBinaries(ctx, cfg)
+	if ctx.Err() != nil { // so nothing was found, which means nothing
+		return binaries{}, fmt.Errorf("look for PostgreSQL: %w", context.Cause(ctx))
+	}
 	major, err := chooseMajor(home, data, found, cfg.Version)
 	if err != nil {
 		return binaries{}, err

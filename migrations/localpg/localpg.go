@@ -96,6 +96,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start PostgreSQL: %w", context.Cause(ctx))
+	}
 	s := &Server{done: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -258,6 +261,16 @@ func (s *Server) run(ctx context.Context, cfg Config, bin binaries, who account)
 	}
 }
 
+// EphemeralSettings are the settings of a server that holds nothing worth keeping, as name=value.
+func EphemeralSettings() []string {
+	return []string{
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
+		"checkpoint_timeout=1d", "max_wal_size=4GB", "shared_buffers=256MB", "max_connections=200",
+		// Its workers hold databases that a test wants to drop, and nothing lives long enough to need it.
+		"autovacuum=off",
+	}
+}
+
 func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) error {
 	settings := []string{
 		"listen_addresses=127.0.0.1",
@@ -269,13 +282,7 @@ func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) e
 		"log_destination=stderr",
 	}
 	if cfg.Ephemeral {
-		settings = append(settings,
-			"fsync=off", "synchronous_commit=off", "full_page_writes=off",
-			"wal_level=minimal", "max_wal_senders=0", "checkpoint_timeout=1d", "max_wal_size=4GB",
-			"shared_buffers=256MB", "max_connections=200",
-			// Its workers hold databases that a test wants to drop, and nothing here lives long enough to need it.
-			"autovacuum=off",
-		)
+		settings = append(settings, EphemeralSettings()...)
 	}
 	args := []string{"-D", s.dataDir}
 	for _, setting := range settings {

@@ -32,7 +32,21 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(helperDir); dir != "" {
 		os.Exit(helper(dir))
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+// run gives the tests a directory for temporary files of their own: embedded-postgres leaves a log there.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "localpg-")
+	if err == nil {
+		err = errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir))
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	return m.Run()
 }
 
 // helper runs a server until this process is killed. It prints the server's URL, and then a line for every interrupt
