@@ -102,10 +102,11 @@ const (
 
 // template is a database that clones are made of.
 type template struct {
-	name   string
-	grants []string // who may do what with a clone: CREATE DATABASE does not copy that; %s stands for its name
-	admin  *pgxpool.Pool
-	logins map[string]login
+	name     string
+	grants   []string // who may do what with a clone: CREATE DATABASE does not copy that; %s stands for its name
+	strategy string   // of CREATE DATABASE
+	admin    *pgxpool.Pool
+	logins   map[string]login
 }
 
 type login struct{ name, password string }
@@ -142,8 +143,7 @@ func clone(t testing.TB, k kind) *DB {
 }
 
 func (from *template) clone(ctx context.Context, name string) error {
-	// The owner is the one fact of a database that CREATE DATABASE asks for.
-	if _, err := from.admin.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER chenu_owner", quote(name), quote(from.name))); err != nil {
+	if _, err := from.admin.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER chenu_owner STRATEGY %s", quote(name), quote(from.name), from.strategy)); err != nil {
 		return err
 	}
 	for _, grant := range from.grants {
@@ -251,7 +251,12 @@ func newTemplate(k kind) (*template, error) {
 			}
 		}
 	}
-	from.grants, err = grantsOn(ctx, conn.Conn(), from.name)
+	if from.grants, err = grantsOn(ctx, conn.Conn(), from.name); err != nil {
+		return nil, err
+	}
+	// Copying files takes 13 ms where the default takes 40, but it needs two checkpoints, which are free only on a server
+	// that does not wait for its disk, as those are that we start.
+	err = conn.QueryRow(ctx, "SELECT CASE current_setting('fsync') WHEN 'off' THEN 'file_copy' ELSE 'wal_log' END").Scan(&from.strategy)
 	return from, err
 }
 
