@@ -13,6 +13,9 @@ type definer struct {
 // definers are the narrow roles' privileges by table.
 var definers = map[string][]definer{
 	"audit_logs": {{role: "chenu_audit", grants: []string{"INSERT"}}},
+	"idempotency_keys": {{role: "chenu_maintain", rows: "expires_at < clock_timestamp()", grants: []string{
+		"SELECT (id, created_by, expires_at)", "DELETE",
+	}}},
 	"identities": {
 		{role: "chenu_login", grants: []string{"SELECT (id, email, hashed_password, status, locked_until)"}},
 		{role: "chenu_login", rows: "id = " + identity, grants: []string{"UPDATE (hashed_password)"}},

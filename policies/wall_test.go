@@ -122,6 +122,16 @@ var definers = map[string]struct {
 	"audit":             {owner: "chenu_audit"},
 	"record_event":      {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
 	"ensure_partitions": {owner: "chenu_owner", callers: []string{"chenu_human"}},
+	"schema_version":    {owner: "chenu_owner", callers: []string{"chenu_human"}},
+
+	"expire_idempotency_keys": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+
+	"login_lookup":          {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"open_session":          {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"close_session":         {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"rehash_password":       {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"signing_keys":          {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"add_first_signing_key": {owner: "chenu_login", callers: []string{"chenu_human"}},
 }
 
 // TestDefiners holds the definer functions to the closed list.

@@ -21,6 +21,10 @@ CREATE POLICY agent_delete ON app.idempotency_keys FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON app.idempotency_keys FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY maintain_select ON app.idempotency_keys FOR SELECT TO chenu_maintain
+    USING (expires_at < clock_timestamp());
+CREATE POLICY maintain_delete ON app.idempotency_keys FOR DELETE TO chenu_maintain
+    USING (expires_at < clock_timestamp());
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.idempotency_keys
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -32,3 +36,5 @@ GRANT SELECT ON app.idempotency_keys TO chenu_agent;
 GRANT INSERT (id, created_by, route, key, request_digest, status, headers, body) ON app.idempotency_keys TO chenu_agent;
 GRANT DELETE ON app.idempotency_keys TO chenu_agent;
 GRANT SELECT ON app.idempotency_keys TO chenu_auditor;
+GRANT SELECT (id, created_by, expires_at) ON app.idempotency_keys TO chenu_maintain;
+GRANT DELETE ON app.idempotency_keys TO chenu_maintain;

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/chenu/chenu/server/auth"
+)
+
+// config is what the service's environment says.
+type config struct {
+	DatabaseURL        string
+	AgentDatabaseURL   string
+	MigrateDatabaseURL string
+	DataDir            string
+	ListenAddr         string
+	Secret             auth.Secret
+	Issuer             string
+	Audience           string
+	MaxConns           int32
+	Pooler             bool
+	StrictPatchLevel   bool
+	TrustedProxies     []string
+	RequestTimeout     time.Duration
+	ShutdownTimeout    time.Duration
+	LogLevel           slog.Level
+	LogJSON            bool
+}
+
+// variable is one variable of the environment: the one place that documents,
+// defaults and reads it.
+type variable struct {
+	name, fallback, doc string
+	set                 func(c *config, value string) error
+}
+
+var variables = []variable{
+	{"CHENU_DATABASE_URL", "", "The service's login: a member of chenu_app and nothing more. Without it the service runs a Postgres of its own.",
+		func(c *config, v string) error { return setURL(&c.DatabaseURL, v) }},
+	{"CHENU_AGENT_DATABASE_URL", "CHENU_DATABASE_URL", "A second login for agents' requests: a member of chenu_agent only.",
+		func(c *config, v string) error { return setURL(&c.AgentDatabaseURL, v) }},
+	{"CHENU_MIGRATE_DATABASE_URL", "", "The login that migrates: a member of chenu_owner. chenu migrate and serve --migrate use it.",
+		func(c *config, v string) error { return setURL(&c.MigrateDatabaseURL, v) }},
+	{"CHENU_DATA_DIR", "~/.local/share/chenu; for root /var/lib/chenu", "Where the service's own Postgres keeps its data, and the secret key when none is given.",
+		func(c *config, v string) (err error) { c.DataDir, err = filepath.Abs(v); return err }},
+	{"CHENU_LISTEN_ADDR", "127.0.0.1:8080", "Address and port of the API; port 0 is any free one.",
+		func(c *config, v string) error { c.ListenAddr = v; return checkAddr(v) }},
+	{"CHENU_SECRET_KEY", "made and kept in CHENU_DATA_DIR with the service's own Postgres", "32 random bytes in base64 (openssl rand -base64 32). Signing keys are encrypted under it and page tokens authenticated; all instances share it.",
+		func(c *config, v string) (err error) { c.Secret, err = auth.ParseSecret(v); return err }},
+	{"CHENU_TOKEN_ISSUER", "chenu", "The iss of access tokens.",
+		func(c *config, v string) error { c.Issuer = v; return nil }},
+	{"CHENU_TOKEN_AUDIENCE", "chenu", "The aud of access tokens.",
+		func(c *config, v string) error { c.Audience = v; return nil }},
+	{"CHENU_DATABASE_MAX_CONNS", "pool_max_conns of the URL, else the number of CPUs but at least 4", "Upper bound of each of the two connection pools, one for people and one for agents.",
+		func(c *config, v string) error { return setInt(&c.MaxConns, v, 1, 10000) }},
+	{"CHENU_DATABASE_POOLER", "none", "none, or transaction behind a pooler in transaction mode such as PgBouncer.",
+		func(c *config, v string) error { return setChoice(&c.Pooler, v, "none", "transaction") }},
+	{"CHENU_STRICT_PATCH_LEVEL", "false", "Refuse a Postgres below 15.20, 16.16, 17.12 or 18.7 rather than warn.",
+		func(c *config, v string) error { return setBool(&c.StrictPatchLevel, v) }},
+	{"CHENU_TRUSTED_PROXIES", "none", "Addresses or networks, by commas, whose X-Forwarded-For is believed.",
+		func(c *config, v string) error { return setNetworks(&c.TrustedProxies, v) }},
+	{"CHENU_REQUEST_TIMEOUT", "30s", "How long one request may take.",
+		func(c *config, v string) error { return setDuration(&c.RequestTimeout, v) }},
+	{"CHENU_SHUTDOWN_TIMEOUT", "15s", "How long running requests may take to end when the service stops.",
+		func(c *config, v string) error { return setDuration(&c.ShutdownTimeout, v) }},
+	{"CHENU_LOG_LEVEL", "info", "debug, info, warn or error.",
+		func(c *config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
+	{"CHENU_LOG_FORMAT", "text", "text or json.",
+		func(c *config, v string) error { return setChoice(&c.LogJSON, v, "text", "json") }},
+}
+
+// elsewhere are variables of ours that other commands and the tests read.
+var elsewhere = []string{"CHENU_AUDIT_DATABASE_URL", "CHENU_TEST_"}
+
+// loadConfig reads the environment. It refuses a malformed variable, and one of
+// our prefix that it does not know, since that is a setting gone unheard.
+func loadConfig(env environment) (config, error) {
+	c := config{
+		ListenAddr: "127.0.0.1:8080", Issuer: auth.DefaultIssuer, Audience: auth.DefaultAudience,
+		RequestTimeout: 30 * time.Second, ShutdownTimeout: 15 * time.Second,
+	}
+	var errs []error
+	for _, entry := range env.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "CHENU_") || slices.ContainsFunc(elsewhere, func(e string) bool {
+			return name == e || strings.HasSuffix(e, "_") && strings.HasPrefix(name, e)
+		}) {
+			continue
+		}
+		i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
+		if i < 0 {
+			errs = append(errs, fmt.Errorf("%s is no setting of chenu; see chenu serve --help", name))
+			continue
+		}
+		if value == "" {
+			continue // as good as unset, so that compose files can leave a blank
+		}
+		if err := variables[i].set(&c, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	if c.DataDir == "" {
+		dir, err := defaultDataDir(env)
+		if err != nil && c.DatabaseURL == "" {
+			errs = append(errs, err)
+		}
+		c.DataDir = dir
+	}
+	return c, errors.Join(errs...)
+}
+
+// defaultDataDir is where XDG keeps a user's data. Root's is elsewhere: the
+// Postgres that root starts runs as an unprivileged user, who can't enter
+// root's home.
+func defaultDataDir(env environment) (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/chenu", nil
+	}
+	if dir := env.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "chenu"), nil
+	}
+	home := env.Getenv("HOME")
+	if home == "" {
+		return "", errors.New("HOME is not set, so CHENU_DATA_DIR must say where the data is to stay")
+	}
+	return filepath.Join(home, ".local", "share", "chenu"), nil
+}
+
+// printVariables lists the variables for the help.
+func printVariables(w io.Writer) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, v := range variables {
+		fmt.Fprintf(tw, "  %s\t%s\n", v.name, v.doc)
+		if v.fallback != "" {
+			fmt.Fprintf(tw, "  \tdefault: %s\n", v.fallback)
+		}
+	}
+	_ = tw.Flush()
+}
+
+func setURL(into *string, value string) error {
+	if !strings.HasPrefix(value, "postgres://") && !strings.HasPrefix(value, "postgresql://") {
+		return errors.New("is no URL such as postgres://user:password@host:5432/database")
+	}
+	*into = value
+	return nil
+}
+
+func checkAddr(value string) error {
+	host, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return fmt.Errorf("%q is no address and port such as 127.0.0.1:8080", value)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q has no port between 0 and 65535", value)
+	}
+	_ = host // Listening says best whether the host can be had.
+	return nil
+}
+
+func setInt(into *int32, value string, least, most int64) error {
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n < least || n > most {
+		return fmt.Errorf("%q is no number between %d and %d", value, least, most)
+	}
+	*into = int32(n)
+	return nil
+}
+
+func setBool(into *bool, value string) error { return setChoice(into, value, "false", "true") }
+
+// setChoice sets false for the first and true for the second of two words.
+func setChoice(into *bool, value, no, yes string) error {
+	if value != no && value != yes {
+		return fmt.Errorf("%q is neither %s nor %s", value, no, yes)
+	}
+	*into = value == yes
+	return nil
+}
+
+func setDuration(into *time.Duration, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is no length of time such as 30s", value)
+	}
+	*into = d
+	return nil
+}
+
+func setNetworks(into *[]string, value string) error {
+	for part := range strings.SplitSeq(value, ",") {
+		part = strings.TrimSpace(part)
+		if _, err := netip.ParsePrefix(part); err != nil {
+			if _, err := netip.ParseAddr(part); err != nil {
+				return fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", part)
+			}
+		}
+		*into = append(*into, part)
+	}
+	return nil
+}

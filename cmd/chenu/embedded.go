@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+)
+
+// embedded is the Postgres that this process runs for itself.
+type embedded struct {
+	postgres *localpg.Server
+	note     string // path of the note for other commands
+}
+
+// embeddedNote tells `chenu token` where the running service's database is.
+type embeddedNote struct {
+	DatabaseURL string `json:"database_url"`
+}
+
+// Files in the data directory beside the data itself.
+const (
+	secretFile = "secret"
+	noteFile   = "service.json"
+)
+
+const stopTimeout = 30 * time.Second
+
+// startEmbedded runs the Postgres in the data directory, brings it to the newest
+// schema, and fills in the parts of the configuration that follow: the secret
+// and the URLs of the logins.
+func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embedded, err error) {
+	if err := makeDataDir(c.DataDir); err != nil {
+		return nil, err
+	}
+	if c.Secret == (auth.Secret{}) {
+		if c.Secret, err = auth.SecretFile(filepath.Join(c.DataDir, secretFile)); err != nil {
+			return nil, err
+		}
+	}
+	postgres, err := localpg.Start(ctx, localpg.Config{DataDir: c.DataDir, Progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	e := &embedded{postgres: postgres, note: filepath.Join(c.DataDir, noteFile)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.stop(ctx))
+		}
+	}()
+	logins := migrations.BootstrapOptions{
+		Service: embeddedLogin(c.Secret, "chenu_service"), Agent: embeddedLogin(c.Secret, "chenu_service_agent"),
+		Migrate: embeddedLogin(c.Secret, "chenu_migrate"), Audit: embeddedLogin(c.Secret, "chenu_verify"),
+	}
+	report, err := migrations.Bootstrap(ctx, postgres.URL("postgres"), logins)
+	if err != nil {
+		return nil, fmt.Errorf("bootstrap: %w", err)
+	}
+	for _, login := range report.Logins {
+		switch login.Variable {
+		case "CHENU_DATABASE_URL":
+			c.DatabaseURL = login.URL
+		case "CHENU_AGENT_DATABASE_URL":
+			c.AgentDatabaseURL = login.URL
+		case "CHENU_MIGRATE_DATABASE_URL":
+			c.MigrateDatabaseURL = login.URL
+		}
+	}
+	if _, err := migrations.Apply(ctx, c.MigrateDatabaseURL, migrations.Options{Progress: applyProgress(progress)}); err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(embeddedNote{DatabaseURL: c.DatabaseURL})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(e.note, data, 0o600); err != nil {
+		return nil, fmt.Errorf("note where the database is: %w", err)
+	}
+	return e, nil
+}
+
+// embeddedLogin derives a login's password from the secret, so that there is
+// only one secret to keep.
+func embeddedLogin(secret auth.Secret, name string) migrations.Login {
+	return migrations.Login{Name: name, Password: hex.EncodeToString(secret.Derive("login " + name))}
+}
+
+// watch ends the service when its Postgres ends by itself.
+func (e *embedded) watch(ctx context.Context, end context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+	case <-e.postgres.Done():
+		if err := e.postgres.Err(); err != nil {
+			end(err)
+		}
+	}
+}
+
+// stop ends the Postgres; it does so when ctx has ended already, too.
+func (e *embedded) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	err := e.postgres.Stop(ctx)
+	if removed := os.Remove(e.note); removed != nil && !errors.Is(removed, fs.ErrNotExist) {
+		err = errors.Join(err, removed)
+	}
+	return err
+}
+
+// openEmbeddedAccounts opens the accounts of the embedded database: that of the
+// service that runs on the data directory, or else the database itself for as
+// long as it takes.
+func openEmbeddedAccounts(ctx context.Context, env environment) (_ *account.Service, _ func(), err error) {
+	c, err := loadConfig(env)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.DatabaseURL != "" {
+		return nil, nil, errors.New("CHENU_DATABASE_URL is set: development tokens are for the embedded database only")
+	}
+	log := c.logger(env.Stderr)
+	if db, ok := openRunning(ctx, &c, log); ok {
+		return accountsOn(ctx, c, db, db.Close)
+	}
+	own, err := startEmbedded(ctx, &c, env.Stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := func() {
+		if err := own.stop(ctx); err != nil {
+			log.WarnContext(ctx, "the database did not stop cleanly", "error", err)
+		}
+	}
+	db, err := session.Open(ctx, c.server("", log).Session)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return accountsOn(ctx, c, db, func() {
+		db.Close()
+		stop()
+	})
+}
+
+// openRunning connects to the database of a running service by the note that it
+// left. A note that outlived its service leads nowhere, and that is no error.
+func openRunning(ctx context.Context, c *config, log *slog.Logger) (*session.DB, bool) {
+	data, err := os.ReadFile(filepath.Join(c.DataDir, noteFile))
+	if err != nil {
+		return nil, false
+	}
+	var note embeddedNote
+	if json.Unmarshal(data, &note) != nil {
+		return nil, false
+	}
+	if c.Secret == (auth.Secret{}) {
+		if c.Secret, err = auth.SecretFile(filepath.Join(c.DataDir, secretFile)); err != nil {
+			return nil, false
+		}
+	}
+	db, err := session.Open(ctx, session.Config{HumanURL: note.DatabaseURL, Logger: log})
+	return db, err == nil
+}
+
+func accountsOn(ctx context.Context, c config, db *session.DB, closeAll func()) (*account.Service, func(), error) {
+	keys, err := auth.OpenKeys(ctx, account.KeyStore{DB: db}, c.Secret)
+	if err != nil {
+		closeAll()
+		return nil, nil, err
+	}
+	tokens := auth.Config{Issuer: c.Issuer, Audience: c.Audience}
+	accounts, err := account.New(account.Config{
+		DB: db, Keys: keys, Issuer: auth.NewIssuer(keys, tokens),
+		Authenticator: auth.NewAuthenticator(auth.NewVerifier(keys, tokens), account.Sessions{DB: db}),
+	})
+	if err != nil {
+		closeAll()
+		return nil, nil, err
+	}
+	return accounts, closeAll, nil
+}

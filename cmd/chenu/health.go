@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+const healthTimeout = 5 * time.Second
+
+func runHealth(ctx context.Context, args []string, env environment) (err error) {
+	flags := newFlags(env, "chenu health", "Asks the service at CHENU_LISTEN_ADDR whether it is ready. Exits with 0 when it is and with 1 otherwise, as container engines want it.")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(c.ListenAddr)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	url := "http://" + net.JoinHostPort(host, port) + "/readyz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("no service answers at %s: %w", url, err)
+	}
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<16))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(env.Stdout, string(body))
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the service is not ready: %s", response.Status)
+	}
+	return nil
+}

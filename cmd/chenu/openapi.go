@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+
+	"github.com/chenu/chenu/server"
+)
+
+func runOpenAPI(_ context.Context, args []string, env environment) error {
+	flags := newFlags(env, "chenu openapi", "Prints the OpenAPI 3.1 document of the API, as server/openapi.json holds it.")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	document, err := server.Document()
+	if err != nil {
+		return err
+	}
+	_, err = env.Stdout.Write(document)
+	return err
+}

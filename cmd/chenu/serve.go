@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/server"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+)
+
+const serveAbout = `Runs the service until it is interrupted.
+
+With CHENU_DATABASE_URL it serves from that database, which must have been
+bootstrapped and migrated (chenu bootstrap, chenu migrate apply, or --migrate).
+Without, it runs a Postgres of its own, whose data stays in CHENU_DATA_DIR, and
+migrates it.
+
+The environment configures it:
+`
+
+func runServe(ctx context.Context, args []string, env environment) (err error) {
+	flags := newFlags(env, "chenu serve [--migrate]", serveAbout)
+	help := flags.Usage
+	flags.Usage = func() {
+		help()
+		fmt.Fprintln(env.Stdout, "\nvariables:")
+		printVariables(env.Stdout)
+	}
+	migrate := flags.Bool("migrate", false, "bring the database to the newest schema first, as CHENU_MIGRATE_DATABASE_URL")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return usagef("it takes no arguments, but was given %q", flags.Arg(0))
+	}
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	log := c.logger(env.Stderr)
+	slog.SetDefault(log)
+
+	var own *embedded
+	if c.DatabaseURL == "" {
+		if own, err = startEmbedded(ctx, &c, env.Stderr); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, own.stop(ctx)) }()
+	} else if err := c.external(ctx, *migrate, env.Stderr); err != nil {
+		return err
+	}
+
+	head, err := embeddedHead()
+	if err != nil {
+		return err
+	}
+	s, err := server.New(ctx, c.server(head, log))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Ready(ctx); err != nil {
+		log.WarnContext(ctx, "the service is not ready", "error", err)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if own != nil {
+		go own.watch(ctx, stop)
+	}
+	err = s.Run(ctx, func(addr net.Addr) { greet(env.Stdout, addr) })
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(err, cause)
+	}
+	return err
+}
+
+// embeddedHead is the version of the last migration in this program.
+func embeddedHead() (string, error) {
+	dir, err := migrations.Embedded()
+	if err != nil {
+		return "", err
+	}
+	return migrations.Head(dir)
+}
+
+// server is the server's part of the configuration.
+func (c config) server(head string, log *slog.Logger) server.Config {
+	return server.Config{
+		Session: session.Config{
+			HumanURL: c.DatabaseURL, AgentURL: c.AgentDatabaseURL, MaxConns: c.MaxConns,
+			Pooler: c.Pooler, StrictPatchLevel: c.StrictPatchLevel, Logger: log,
+		},
+		ListenAddr: c.ListenAddr, Secret: c.Secret, Tokens: auth.Config{Issuer: c.Issuer, Audience: c.Audience},
+		SchemaVersion: head, TrustedProxies: c.TrustedProxies,
+		RequestTimeout: c.RequestTimeout, ShutdownTimeout: c.ShutdownTimeout, Log: log,
+	}
+}
+
+func (c config) logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// external checks what a service on a database of someone else's needs, and
+// migrates it when told to.
+func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
+	if c.Secret == (auth.Secret{}) {
+		return errors.New("CHENU_SECRET_KEY is not set: with a database of your own, give the service 32 random bytes in base64 (openssl rand -base64 32)")
+	}
+	if !migrate {
+		return nil
+	}
+	if c.MigrateDatabaseURL == "" {
+		return errors.New("--migrate needs CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner")
+	}
+	_, err := migrations.Apply(ctx, c.MigrateDatabaseURL, migrations.Options{Progress: applyProgress(w)})
+	return err
+}
+
+// applyProgress says of each file that it was applied.
+func applyProgress(w io.Writer) func(migrations.Event) {
+	return func(e migrations.Event) {
+		switch e.Kind {
+		case migrations.Waiting:
+			fmt.Fprintln(w, "waiting:", e.Message)
+		case migrations.FileDone:
+			fmt.Fprintf(w, "migrated: %s (%s)\n", e.File, e.Took.Round(time.Millisecond))
+		}
+	}
+}
+
+// greet prints where the service is and requests to paste.
+func greet(w io.Writer, addr net.Addr) {
+	base := "http://" + addr.String()
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		base = fmt.Sprintf("http://127.0.0.1:%d", tcp.Port)
+	}
+	fmt.Fprintf(w, `
+CHE·NU listens on %[1]s
+  documentation   %[1]s/docs
+  OpenAPI         %[1]s/openapi.json
+  readiness       %[1]s/readyz
+
+Try it: register, then make a contact.
+
+  TOKEN=$(curl -s %[1]s/v1/auth/register -H 'Content-Type: application/json' \
+    -d '{"email":"ada@example.org","name":"Ada Lovelace","password":"correct horse battery staple"}' \
+    | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+  curl -s %[1]s/v1/business/contacts -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{"name":"Grace Hopper","email":"grace@example.org"}'
+
+Stop it with Ctrl-C.
+`, base)
+}
+
+// dataFile opens or makes the data directory.
+func makeDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Root's server runs as another user, who must be able to enter.
+		return fmt.Errorf("make the data directory: %w; CHENU_DATA_DIR names another", err)
+	}
+	return nil
+}

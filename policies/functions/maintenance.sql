@@ -1,0 +1,75 @@
+-- The last migration that was applied to this database. It is plpgsql so that
+-- the table need not be there when the function is made.
+CREATE FUNCTION app.schema_version() RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT max(version) FROM atlas_schema_revisions.atlas_schema_revisions WHERE applied = total);
+EXCEPTION WHEN undefined_table OR invalid_schema_name THEN
+    RETURN '';
+END
+$$;
+REVOKE EXECUTE ON FUNCTION app.schema_version() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.schema_version() TO chenu_human;
+
+-- Makes the monthly partitions of the audit trail from this month to the one
+-- after `months` more, each as protected as its parent, and returns how many
+-- it made. Its owner owns the tables, as partitions demand; it takes no text
+-- that could become SQL.
+CREATE FUNCTION app.ensure_partitions(months integer DEFAULT 3) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    month timestamptz;
+    name text;
+    made integer := 0;
+BEGIN
+    IF months IS NULL OR months NOT BETWEEN 0 AND 24 THEN
+        RAISE EXCEPTION 'months must be between 0 and 24' USING ERRCODE = 'CH422';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('app.ensure_partitions'));
+    FOR i IN 0..months LOOP
+        month := (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => i)) AT TIME ZONE 'UTC';
+        name := 'audit_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+        CONTINUE WHEN to_regclass('public.' || name) IS NOT NULL;
+        -- Rows of the month that already stand in the default partition keep
+        -- it from being made; they are as well kept there.
+        BEGIN
+            EXECUTE format('CREATE TABLE public.%I PARTITION OF public.audit_logs FOR VALUES FROM (%L) TO (%L)',
+                name, app.uuid_v7_floor(month),
+                app.uuid_v7_floor((month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'));
+        EXCEPTION WHEN check_violation THEN
+            CONTINUE;
+        END;
+        EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate()', name);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION app.ensure_partitions(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.ensure_partitions(integer) TO chenu_human;
+
+-- Forgets the outcomes of POST requests that are past their time, at most
+-- `most` of them, and returns how many. Its owner sees those rows only.
+CREATE FUNCTION app.expire_idempotency_keys(most integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired integer;
+BEGIN
+    DELETE FROM app.idempotency_keys WHERE (created_by, id) IN (
+        SELECT k.created_by, k.id FROM app.idempotency_keys k WHERE k.expires_at < clock_timestamp() LIMIT most);
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    RETURN expired;
+END
+$$;
+ALTER FUNCTION app.expire_idempotency_keys(integer) OWNER TO chenu_maintain;
+REVOKE EXECUTE ON FUNCTION app.expire_idempotency_keys(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.expire_idempotency_keys(integer) TO chenu_human;

@@ -1,0 +1,70 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/problem"
+)
+
+// release frees a row of the references to it before it is deleted. With detach
+// it clears the optional ones; any that is left is a problem that names the
+// kinds which refer to it. The foreign keys decide in the end: this only says
+// it better than they can.
+func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID, detach bool) error {
+	var kinds []string
+	for _, other := range policies.Tables {
+		for _, reference := range other.References {
+			if reference.Table != table.Name || reference.Cascade {
+				continue
+			}
+			column, _ := other.Column(reference.Column)
+			if detach && column.Optional && !column.Immutable {
+				if err := clear(ctx, tx, other, reference, id); err != nil {
+					return err
+				}
+				continue
+			}
+			named, err := names(ctx, tx, other, reference, id)
+			if err != nil {
+				return err
+			}
+			if named && !slices.Contains(kinds, other.Resource) {
+				kinds = append(kinds, other.Resource)
+			}
+		}
+	}
+	if len(kinds) > 0 {
+		return problem.New(http.StatusConflict, "in_use", "It is still named by: "+strings.Join(kinds, ", ")+".")
+	}
+	return nil
+}
+
+// The statements are made of names from the graph and never of input.
+
+func clear(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("UPDATE %s SET %[2]s = NULL WHERE %[2]s = $1", t.QualifiedName(), r.Column), id)
+	return err
+}
+
+func names(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) (named bool, err error) {
+	rows, err := tx.QueryContext(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE %s = $1)", t.QualifiedName(), r.Column), id)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := rows.Scan(&named); err != nil {
+			return false, err
+		}
+	}
+	return named, rows.Err()
+}

@@ -1,0 +1,256 @@
+// Package resource holds the operations that all collections have in common:
+// list, count, create, get, update and delete. Each is written once, over the
+// stores that the generator makes of the graph, so a collection is one line in
+// the route table. What makes one entity different stands in a package of its
+// own or in the database, never here.
+package resource
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/api"
+)
+
+// Reader is a store of rows that clients only read. E is the row, F its filter.
+type Reader[E, F any] interface {
+	Get(ctx context.Context, id uuid.UUID) (*E, error)
+	// List returns at most limit rows, newest first, those before the id when it is given.
+	List(ctx context.Context, filter *F, before *uuid.UUID, limit int) ([]*E, error)
+	Count(ctx context.Context, filter *F) (int, error)
+	ID(row *E) uuid.UUID
+}
+
+// Appender is a store of rows that clients also make. C is what they give.
+type Appender[E, C, F any] interface {
+	Reader[E, F]
+	Create(ctx context.Context, in *C) (*E, error)
+}
+
+// Store is a store of rows that clients make and change. U is all that they
+// may change.
+type Store[E, C, U, F any] interface {
+	Appender[E, C, F]
+	Lock(ctx context.Context, id uuid.UUID) (*E, error)
+	Version(row *E) int64
+	Input(row *E) *U
+	Update(ctx context.Context, id uuid.UUID, in *U) (*E, error)
+	Delete(ctx context.Context, id uuid.UUID) error
+}
+
+// Mount registers all operations of a collection at path, whose last segment is
+// its plural: /v1/business/contacts.
+func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store func(*ent.Tx) S) {
+	MountAppendOnly[S, E, C, F](a, path, store)
+	c := newCollection[E](path)
+	api.Handle(a, c.op("update", "Change some fields", http.MethodPatch, "/{id}"),
+		func(ctx context.Context, tx *ent.Tx, in *updateInput[U]) (*changed[E], error) {
+			s := store(tx)
+			row, err := s.Lock(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			if err := in.IfMatch.Check(s.Version(row)); err != nil {
+				return nil, err
+			}
+			present := s.Input(row)
+			wanted, err := in.Body.Apply(*present)
+			if err != nil {
+				return nil, err
+			}
+			if !reflect.DeepEqual(wanted, *present) {
+				if row, err = s.Update(ctx, in.ID, &wanted); err != nil {
+					return nil, err
+				}
+			}
+			return &changed[E]{ETag: api.VersionTag(s.Version(row)), Body: row}, nil
+		})
+	api.Handle(a, c.op("delete", "Delete one", http.MethodDelete, "/{id}"),
+		func(ctx context.Context, tx *ent.Tx, in *deleteInput) (*struct{}, error) {
+			s := store(tx)
+			row, err := s.Lock(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			if err := in.IfMatch.Check(s.Version(row)); err != nil {
+				return nil, err
+			}
+			if err := release(ctx, tx, c.table, in.ID, in.Detach); err != nil {
+				return nil, err
+			}
+			return nil, s.Delete(ctx, in.ID)
+		})
+}
+
+// MountAppendOnly registers the operations of a collection whose rows are made
+// and read, and never changed.
+func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, store func(*ent.Tx) S) {
+	MountReadOnly[S, E, F](a, path, store)
+	c := newCollection[E](path)
+	op := c.op("create", "Make one", http.MethodPost, "")
+	op.Status = http.StatusCreated
+	api.Handle(a, op,
+		func(ctx context.Context, tx *ent.Tx, in *createInput[C]) (*created[E], error) {
+			s := store(tx)
+			row, err := s.Create(ctx, &in.Body)
+			if err != nil {
+				return nil, err
+			}
+			return &created[E]{Location: path + "/" + s.ID(row).String(), ETag: tagOf(s, row), Body: row}, nil
+		})
+}
+
+// MountReadOnly registers the operations of a collection that clients only
+// read.
+func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func(*ent.Tx) S) {
+	c := newCollection[E](path)
+	api.Handle(a, c.op("list", "List them, newest first", http.MethodGet, ""),
+		func(ctx context.Context, tx *ent.Tx, in *listInput[F]) (*listed[E], error) {
+			before, err := position(&in.Page)
+			if err != nil {
+				return nil, err
+			}
+			s := store(tx)
+			rows, err := s.List(ctx, &in.Filter, before, in.Page.Limit())
+			if err != nil {
+				return nil, err
+			}
+			key := func(row *E) []byte { return api.Key{ID: s.ID(row)}.Bytes() }
+			return &listed[E]{Body: api.NewList(&in.Page, rows, key)}, nil
+		})
+	api.Handle(a, c.op("count", "Count them", http.MethodGet, "/count"),
+		func(ctx context.Context, tx *ent.Tx, in *countInput[F]) (*counted, error) {
+			n, err := store(tx).Count(ctx, &in.Filter)
+			if err != nil {
+				return nil, err
+			}
+			return &counted{Body: Count{n}}, nil
+		})
+	api.Handle(a, c.op("get", "Read one", http.MethodGet, "/{id}"),
+		func(ctx context.Context, tx *ent.Tx, in *getInput) (*changed[E], error) {
+			s := store(tx)
+			row, err := s.Get(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &changed[E]{ETag: tagOf(s, row), Body: row}, nil
+		})
+}
+
+// tagOf is the row's entity tag. A row without versions never changes: its
+// first version is its last.
+func tagOf[E any](store any, row *E) api.ETag {
+	if s, ok := store.(interface{ Version(*E) int64 }); ok {
+		return api.VersionTag(s.Version(row))
+	}
+	return api.VersionTag(1)
+}
+
+// position is the id that the page before ended with.
+func position(page *api.Page) (*uuid.UUID, error) {
+	keyset, ok := page.Keyset()
+	if !ok {
+		return nil, nil //nolint:nilnil // The first page starts nowhere.
+	}
+	key, err := api.ParseKey(keyset)
+	if err != nil {
+		return nil, err
+	}
+	return &key.ID, nil
+}
+
+// collection knows the names of one mounted collection.
+type collection struct {
+	path   string
+	plural string
+	table  policies.Table
+}
+
+func newCollection[E any](path string) collection {
+	table, ok := policies.ByEntity(reflect.TypeFor[E]().Name())
+	if !ok {
+		panic("resource: " + reflect.TypeFor[E]().Name() + " is no entity of the graph")
+	}
+	return collection{path: path, plural: path[strings.LastIndexByte(path, '/')+1:], table: table}
+}
+
+// op describes an operation of the collection.
+func (c collection) op(verb, summary, method, suffix string) api.Op {
+	segments := strings.Split(strings.Trim(c.path, "/"), "/")
+	name := strings.ReplaceAll(c.table.Resource, "_", "-")
+	if verb == "list" || verb == "count" {
+		name = c.pluralName(name)
+	}
+	return api.Op{
+		ID: verb + "-" + name, Method: method, Path: c.path + suffix, Tag: segments[1],
+		Summary: summary + " (" + strings.ReplaceAll(name, "-", " ") + ")", Description: c.table.Comment,
+	}
+}
+
+// pluralName is the plural that goes with the resource's name: that of the path
+// where it ends alike, and otherwise the name with the path's plural behind it.
+func (c collection) pluralName(name string) string {
+	if stem := strings.TrimSuffix(c.plural, "s"); strings.HasSuffix(name, stem) {
+		return strings.TrimSuffix(name, stem) + c.plural
+	}
+	return c.plural
+}
+
+type getInput struct {
+	ID uuid.UUID `path:"id" jsonschema_description:"Which one."`
+}
+
+type listInput[F any] struct {
+	Page   api.Page
+	Filter F
+}
+
+type countInput[F any] struct {
+	Filter F
+}
+
+type createInput[C any] struct {
+	Body C
+}
+
+type updateInput[U any] struct {
+	ID      uuid.UUID   `path:"id" jsonschema_description:"Which one."`
+	IfMatch api.IfMatch `header:"If-Match"`
+	Body    api.Patch[U]
+}
+
+type deleteInput struct {
+	ID      uuid.UUID   `path:"id" jsonschema_description:"Which one."`
+	IfMatch api.IfMatch `header:"If-Match"`
+	Detach  bool        `query:"detach" jsonschema_description:"Clear the optional references to it first."`
+}
+
+type listed[E any] struct {
+	Body api.List[*E]
+}
+
+type counted struct {
+	Body Count
+}
+
+// Count is how many rows a filter leaves.
+type Count struct {
+	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"How many there are."`
+}
+
+type created[E any] struct {
+	Location string   `header:"Location" jsonschema_description:"Where it can be read."`
+	ETag     api.ETag `header:"ETag" jsonschema_description:"Its version."`
+	Body     *E
+}
+
+type changed[E any] struct {
+	ETag api.ETag `header:"ETag" jsonschema_description:"Its version."`
+	Body *E
+}

@@ -1,0 +1,214 @@
+// Package server is the HTTP service: it joins the request machinery, the
+// accounts and the collections, and runs them. Its table of contents is
+// routes.go.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+)
+
+// Config is what a server needs to know. Session.HumanURL, Secret and ListenAddr
+// are needed.
+type Config struct {
+	Session session.Config
+	// ListenAddr is the address and port of the API; port 0 is any free one.
+	ListenAddr string
+	// Secret is the root of all keys; instances of one service share it.
+	Secret auth.Secret
+	Tokens auth.Config
+	// SchemaVersion is the migration that the program was built for; readiness
+	// compares it with the database's. Empty compares nothing.
+	SchemaVersion  string
+	TrustedProxies []string
+	// RequestTimeout bounds one request, ShutdownTimeout the end of those that
+	// still run when the server stops. Zero is 30 s and 15 s.
+	RequestTimeout, ShutdownTimeout time.Duration
+	// Log takes the service's records; nil is slog's default.
+	Log *slog.Logger
+}
+
+// Server is a running service's parts. Make it with New and end it with Close.
+type Server struct {
+	config  Config
+	db      *session.DB
+	keys    *auth.Keys
+	handler http.Handler
+	log     *slog.Logger
+}
+
+// New connects to the database, reads the signing keys, and registers every
+// route. It refuses a login that the wall does not hold for (session.Open).
+func New(ctx context.Context, c Config) (_ *Server, err error) {
+	s := &Server{config: c, log: c.Log}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.db, err = session.Open(ctx, c.Session); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.db.Close()
+		}
+	}()
+	if s.keys, err = auth.OpenKeys(ctx, account.KeyStore{DB: s.db}, c.Secret); err != nil {
+		return nil, err
+	}
+	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db})
+	accounts, err := account.New(account.Config{
+		DB: s.db, Keys: s.keys, Issuer: auth.NewIssuer(s.keys, c.Tokens), Authenticator: authenticator,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := api.New(api.Config{
+		Title: title, Description: description,
+		Transactor: s.db, Authenticate: authenticator.Authenticate, PageKey: c.Secret.Derive("page-tokens"),
+		Timeout: c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	routes(a, accounts, s.checks()...)
+	if s.handler, err = a.Handler(); err != nil {
+		return nil, fmt.Errorf("routes: %w", err)
+	}
+	return s, nil
+}
+
+const (
+	title       = "CHE·NU"
+	description = "People, and agents acting for them, keep their notes, contacts and invoices here. " +
+		"Every request runs as one identity, and Postgres itself enforces what it may see and change."
+)
+
+// Document is the OpenAPI document of all routes. It needs no database.
+func Document() ([]byte, error) {
+	a, err := api.New(api.Config{
+		Title: title, Description: description, Transactor: (*session.DB)(nil), PageKey: make([]byte, 32),
+		Authenticate: func(*http.Request) (auth.Identity, error) { return auth.Identity{}, auth.ErrNoCredentials },
+	})
+	if err != nil {
+		return nil, err
+	}
+	routes(a, &account.Service{})
+	if _, err := a.Handler(); err != nil {
+		return nil, fmt.Errorf("routes: %w", err)
+	}
+	return a.Document(), nil
+}
+
+func (s *Server) checks() []api.Check {
+	return []api.Check{
+		{Name: "database", Ready: s.db.Ping},
+		{Name: "migrations", Ready: s.atHead},
+	}
+}
+
+const schemaVersionSQL = `SELECT app.schema_version()`
+
+// atHead tells whether the database has the schema that the program was built
+// for, or a newer one.
+func (s *Server) atHead(ctx context.Context) error {
+	if s.config.SchemaVersion == "" {
+		return nil
+	}
+	var version string
+	err := s.db.Anonymous(ctx, func(q session.Querier) error { return scalar(ctx, q, schemaVersionSQL, &version) })
+	if err != nil {
+		return err
+	}
+	if version < s.config.SchemaVersion {
+		return fmt.Errorf("the schema is at %s and needs %s: run chenu migrate apply", version, s.config.SchemaVersion)
+	}
+	return nil
+}
+
+// scalar reads the one value of a query.
+func scalar(ctx context.Context, q session.Querier, query string, into any) error {
+	rows, err := q.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if err := rows.Scan(into); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// Ready tells whether the database is there and its schema the one that the
+// program was built for.
+func (s *Server) Ready(ctx context.Context) error {
+	for _, check := range s.checks() {
+		if err := check.Ready(ctx); err != nil {
+			return fmt.Errorf("%s: %w", check.Name, err)
+		}
+	}
+	return nil
+}
+
+// Handler serves the API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Timeouts and limits of the HTTP server. A client that is slower than these to
+// send a header, or to take an answer of at most a few MiB, is cut off.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// Run listens and serves until ctx ends; then it lets running requests finish.
+// It calls listening once, when requests can come.
+func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", s.config.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", s.config.ListenAddr, err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.keys.Run(ctx)
+	go s.maintain(ctx)
+	web := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	listening(listener.Addr())
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	timeout := s.config.ShutdownTimeout
+	if timeout == 0 {
+		timeout = 15 * time.Second
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	if err := web.Shutdown(ending); err != nil {
+		return fmt.Errorf("some requests did not end within %s: %w", timeout, errors.Join(err, web.Close()))
+	}
+	return nil
+}
+
+// Close ends the connections to the database. Call it after Run has returned.
+func (s *Server) Close() { s.db.Close() }
