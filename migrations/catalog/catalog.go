@@ -1,0 +1,357 @@
+// Package catalog reads the objects of a live database that Atlas does not
+// read (functions, triggers, policies, row security, privileges, owners,
+// default partitions), gives each a key that is the same in every database,
+// and compares two such states. The planner plans with it; drift is reported
+// with it.
+package catalog
+
+import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// RevisionsSchema is where Atlas keeps its revision table. It belongs to the
+// tool that applies migrations, so a State leaves it out.
+const RevisionsSchema = "atlas_schema_revisions"
+
+// Public is the grantee that stands for every role.
+const Public = "PUBLIC"
+
+// Kind says what a Key names.
+type Kind string
+
+// The kinds of keys. KindRelation... kinds from View on are only read so that
+// their existence, definition and dependencies are known.
+const (
+	KindSchema     Kind = "schema"
+	KindTable      Kind = "table"
+	KindColumn     Kind = "column"
+	KindSequence   Kind = "sequence"
+	KindFunction   Kind = "function"
+	KindTrigger    Kind = "trigger"
+	KindPolicy     Kind = "policy"
+	KindSecurity   Kind = "row security"
+	KindPartition  Kind = "partition"
+	KindPrivileges Kind = "privileges"
+	KindDefaults   Kind = "default privileges"
+	KindView       Kind = "view"
+	KindIndex      Kind = "index"
+	KindConstraint Kind = "constraint"
+)
+
+// Key names one object the same way in every database. Sub is the column,
+// policy, trigger or constraint of the relation Name; it is empty for objects
+// that stand by themselves. A function's Sub holds its argument types.
+type Key struct {
+	Kind              Kind
+	Schema, Name, Sub string
+}
+
+// String is the key as a person would write it: "policy notes_read on
+// public.personal_notes".
+func (k Key) String() string {
+	switch k.Kind {
+	case KindSchema:
+		return "schema " + Ident(k.Name)
+	case KindColumn:
+		return "column " + k.Qualified() + "." + Ident(k.Sub)
+	case KindFunction:
+		return "function " + k.Qualified() + "(" + k.Sub + ")"
+	case KindTrigger, KindPolicy, KindConstraint:
+		return string(k.Kind) + " " + Ident(k.Sub) + " on " + k.Qualified()
+	case KindSecurity:
+		return "row security of " + k.Qualified()
+	case KindPrivileges, KindDefaults:
+		return string(k.Kind) + " of " + k.Name
+	default:
+		return string(k.Kind) + " " + k.Qualified()
+	}
+}
+
+// Qualified is schema and name, quoted where SQL needs it. For a column,
+// policy or trigger that is its table.
+func (k Key) Qualified() string { return Qualify(k.Schema, k.Name) }
+
+// Compare orders keys by kind, schema, name and part.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Schema, o.Schema), cmp.Compare(k.Name, o.Name), cmp.Compare(k.Sub, o.Sub))
+}
+
+// Object is one object of a State.
+type Object interface {
+	Key() Key
+}
+
+// Function is a function or procedure.
+type Function struct {
+	Schema, Name string
+	// Types and Arguments are its arguments: the types alone, and with modes
+	// and names; no defaults.
+	Types, Arguments string
+	Result           string
+	Kind             string // f: function, p: procedure
+	Defaults         int    // how many arguments have a default
+	Definer          bool   // SECURITY DEFINER: it runs as its owner
+	Definition       string // as of pg_get_functiondef
+	Owner            string
+	Comment          string
+}
+
+// Key of the function.
+func (f *Function) Key() Key { return Key{KindFunction, f.Schema, f.Name, f.Types} }
+
+// Replaces says whether CREATE OR REPLACE can turn the function old into this
+// one. https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-NOTES
+func (f *Function) Replaces(old *Function) bool {
+	return f.Arguments == old.Arguments && f.Result == old.Result && f.Kind == old.Kind && f.Defaults >= old.Defaults
+}
+
+// Trigger is a trigger that someone created: neither one that a constraint
+// brings nor one that a partition inherits.
+type Trigger struct {
+	Schema, Table, Name string
+	Function            string // schema.name of what it calls
+	Definition          string // as of pg_get_triggerdef
+	Enabled             string // tgenabled: O origin, D disabled, R replica, A always
+	Constraint          bool   // CREATE CONSTRAINT TRIGGER; cannot be replaced in place
+	Comment             string
+}
+
+// Key of the trigger.
+func (t *Trigger) Key() Key { return Key{KindTrigger, t.Schema, t.Table, t.Name} }
+
+// Policy is a row security policy, its expressions as Postgres writes them.
+// An empty expression means that there is none.
+type Policy struct {
+	Schema, Table, Name string
+	Command             string // ALL, SELECT, INSERT, UPDATE or DELETE
+	Permissive          bool
+	Roles               []string
+	Using, Check        string
+	Comment             string
+}
+
+// Key of the policy.
+func (p *Policy) Key() Key { return Key{KindPolicy, p.Schema, p.Table, p.Name} }
+
+// Alters says whether ALTER POLICY can turn the policy old into this one: it
+// changes roles and expressions but neither the command nor the kind, and
+// cannot take an expression away.
+func (p *Policy) Alters(old *Policy) bool {
+	return p.Command == old.Command && p.Permissive == old.Permissive &&
+		(p.Using != "" || old.Using == "") && (p.Check != "" || old.Check == "")
+}
+
+// Security tells whether a table's policies apply, and to its owner too.
+type Security struct {
+	Schema, Table   string
+	Enabled, Forced bool
+}
+
+// Key of the row security.
+func (s *Security) Key() Key { return Key{KindSecurity, s.Schema, s.Table, ""} }
+
+// Partition is a DEFAULT partition. Other partitions are made while the
+// database is in use and are data, as their rows are.
+type Partition struct {
+	Schema, Name              string
+	ParentSchema, ParentTable string
+}
+
+// Key of the partition.
+func (p *Partition) Key() Key { return Key{KindPartition, p.Schema, p.Name, ""} }
+
+// Grant lets a role do one thing, or also pass that on.
+type Grant struct {
+	Grantee   string `json:"grantee"`
+	Privilege string `json:"privilege"`
+	Grantable bool   `json:"grantable"`
+}
+
+// Privileges is who owns an object and who may do what with it. A column has
+// no owner and only the grants made on the column itself.
+type Privileges struct {
+	Of     Key
+	Owner  string
+	Grants []Grant
+	// Initial is what a new object of that kind and owner grants by itself.
+	Initial []Grant
+}
+
+// Key of the privileges: that of their object, marked as privileges.
+func (p *Privileges) Key() Key { return PrivilegesOf(p.Of) }
+
+// PrivilegesOf is the key under which the privileges of an object stand.
+func PrivilegesOf(of Key) Key { return Key{Kind: KindPrivileges, Name: of.String()} }
+
+// Defaults is what ALTER DEFAULT PRIVILEGES says for objects that a role
+// creates, in one schema or (Schema empty) in all.
+type Defaults struct {
+	Role, Schema, Objects string
+	Grants                []Grant
+}
+
+// Key of the default privileges.
+func (d *Defaults) Key() Key {
+	name := d.Objects + " made by " + Ident(d.Role)
+	if d.Schema != "" {
+		name += " in schema " + Ident(d.Schema)
+	}
+	return Key{Kind: KindDefaults, Name: name}
+}
+
+// Other is an object, or a property of one, that neither Atlas nor this
+// package can plan: a view, a rule, a deferrable constraint, a storage
+// option. It is read so that a difference is seen and refused, not missed.
+type Other struct {
+	Type, Identity string
+	Definition     string
+}
+
+// Key of the object.
+func (o *Other) Key() Key { return Key{Kind: Kind(o.Type), Name: o.Identity} }
+
+// Role is a role of the cluster with what makes it powerful.
+type Role struct {
+	Name       string
+	Attributes []string // such as LOGIN, SUPERUSER, BYPASSRLS, NOINHERIT
+	MemberOf   []string // with the options of the membership
+}
+
+// Dependency says that Postgres will not drop or retype On while Of stands,
+// or drops Of with it.
+type Dependency struct{ Of, On Key }
+
+// State is everything Read found.
+type State struct {
+	Version      int // server_version_num
+	Functions    []*Function
+	Triggers     []*Trigger
+	Policies     []*Policy
+	Security     []*Security
+	Partitions   []*Partition
+	Privileges   []*Privileges
+	Defaults     []*Defaults
+	Others       []*Other
+	Roles        []*Role
+	Dependencies []Dependency
+	// RuntimePartitions are the tables that are partitions but not DEFAULT
+	// ones, as schema.name.
+	RuntimePartitions []string
+}
+
+// Objects is the state by key, without roles and dependencies.
+func (s *State) Objects() map[Key]Object {
+	all := map[Key]Object{}
+	add(all, s.Functions)
+	add(all, s.Triggers)
+	add(all, s.Policies)
+	add(all, s.Security)
+	add(all, s.Partitions)
+	add(all, s.Privileges)
+	add(all, s.Defaults)
+	add(all, s.Others)
+	return all
+}
+
+func add[T Object](all map[Key]Object, some []T) {
+	for _, o := range some {
+		all[o.Key()] = o
+	}
+}
+
+// Dependents are the keys of what depends on the object, in order.
+func (s *State) Dependents(on Key) []Key {
+	var of []Key
+	for _, d := range s.Dependencies {
+		if d.On == on {
+			of = append(of, d.Of)
+		}
+	}
+	return of
+}
+
+// Difference is one object that is not the same in two states. From is nil
+// when the object is new, To when it is gone.
+type Difference struct {
+	Key      Key
+	From, To Object
+}
+
+// String says in a few words what differs.
+func (d Difference) String() string {
+	switch {
+	case d.From == nil:
+		return d.Key.String() + " is missing"
+	case d.To == nil:
+		return d.Key.String() + " is not expected"
+	}
+	var what []string
+	from, to := reflect.ValueOf(d.From).Elem(), reflect.ValueOf(d.To).Elem()
+	for i := range from.NumField() {
+		if name := from.Type().Field(i).Name; name != "Initial" && !reflect.DeepEqual(from.Field(i).Interface(), to.Field(i).Interface()) {
+			what = append(what, strings.ToLower(name))
+		}
+	}
+	return d.Key.String() + " differs: " + strings.Join(what, ", ")
+}
+
+// Compare gives what must change for from to become to, ordered by key. Roles
+// belong to the cluster and are compared by CompareRoles.
+func Compare(from, to *State) []Difference {
+	a, b := from.Objects(), to.Objects()
+	var all []Difference
+	for key, f := range a {
+		if t, ok := b[key]; !ok {
+			all = append(all, Difference{key, f, nil})
+		} else if !equal(f, t) {
+			all = append(all, Difference{key, f, t})
+		}
+	}
+	for key, t := range b {
+		if _, ok := a[key]; !ok {
+			all = append(all, Difference{key, nil, t})
+		}
+	}
+	slices.SortFunc(all, func(x, y Difference) int { return x.Key.Compare(y.Key) })
+	return all
+}
+
+func equal(a, b Object) bool {
+	p, ok := a.(*Privileges)
+	q, ok2 := b.(*Privileges)
+	if ok && ok2 {
+		return p.Owner == q.Owner && slices.Equal(p.Grants, q.Grants)
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// CompareRoles says in sentences how roles that exist in both states differ.
+func CompareRoles(from, to *State) []string {
+	have := maps.Collect(func(yield func(string, *Role) bool) {
+		for _, r := range from.Roles {
+			if !yield(r.Name, r) {
+				return
+			}
+		}
+	})
+	var all []string
+	for _, want := range to.Roles {
+		r := have[want.Name]
+		switch {
+		case r == nil:
+			all = append(all, "role "+Ident(want.Name)+" is missing")
+		default:
+			if a, b := strings.Join(r.Attributes, " "), strings.Join(want.Attributes, " "); a != b {
+				all = append(all, "role "+Ident(want.Name)+" is "+a+" and should be "+b)
+			}
+			if a, b := strings.Join(r.MemberOf, ", "), strings.Join(want.MemberOf, ", "); a != b {
+				all = append(all, "role "+Ident(want.Name)+" is a member of ["+a+"] and should be of ["+b+"]")
+			}
+		}
+	}
+	return all
+}

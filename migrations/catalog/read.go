@@ -1,0 +1,76 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Read reads the database in one read-only transaction, so that what it gives
+// existed at one moment. It leaves out the system's schemas, the revision
+// table's, members of extensions, and partitions made at run time. The
+// session may be any role: the catalog hides nothing.
+func Read(ctx context.Context, conn *pgx.Conn) (*State, error) {
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, fmt.Errorf("read catalog: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	return ReadIn(ctx, tx)
+}
+
+// ReadIn is Read within the caller's transaction, which should be REPEATABLE
+// READ. It leaves the transaction's search_path empty.
+func ReadIn(ctx context.Context, tx pgx.Tx) (*State, error) {
+	var (
+		s     = &State{}
+		batch pgx.Batch
+	)
+	// An empty search path makes Postgres qualify every name it writes.
+	batch.Queue("SET LOCAL search_path = ''").Exec(func(pgconn.CommandTag) error { return nil })
+	batch.Queue("SELECT current_setting('server_version_num')::int").QueryRow(func(row pgx.Row) error { return row.Scan(&s.Version) })
+	queue(&batch, functionsQuery, &s.Functions)
+	queue(&batch, triggersQuery, &s.Triggers)
+	queue(&batch, policiesQuery, &s.Policies)
+	queue(&batch, securityQuery, &s.Security)
+	queue(&batch, partitionsQuery, &s.Partitions)
+	queue(&batch, defaultsQuery, &s.Defaults)
+	queue(&batch, othersQuery, &s.Others)
+	queue(&batch, rolesQuery, &s.Roles)
+	batch.Queue(privilegesQuery).Query(func(rows pgx.Rows) (err error) {
+		s.Privileges, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Privileges, error) {
+			var p Privileges
+			err := row.Scan(&p.Of.Kind, &p.Of.Schema, &p.Of.Name, &p.Of.Sub, &p.Owner, &p.Grants, &p.Initial)
+			return &p, err
+		})
+		// A column whose last grant was taken back keeps an empty list.
+		s.Privileges = slices.DeleteFunc(s.Privileges, func(p *Privileges) bool { return p.Of.Kind == KindColumn && len(p.Grants) == 0 })
+		return err
+	})
+	batch.Queue(dependenciesQuery).Query(func(rows pgx.Rows) (err error) {
+		s.Dependencies, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Dependency, error) {
+			var d Dependency
+			err := row.Scan(&d.Of.Kind, &d.Of.Schema, &d.Of.Name, &d.Of.Sub, &d.On.Kind, &d.On.Schema, &d.On.Name, &d.On.Sub)
+			return d, err
+		})
+		return err
+	})
+	batch.Queue(runtimePartitionsQuery).Query(func(rows pgx.Rows) (err error) {
+		s.RuntimePartitions, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("read catalog: %w", err)
+	}
+	return s, nil
+}
+
+func queue[T any](batch *pgx.Batch, query string, into *[]*T) {
+	batch.Queue(query).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[T])
+		return err
+	})
+}

@@ -1,0 +1,133 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations/catalog"
+)
+
+// backfill gives a column of rows that stand a value.
+type backfill struct {
+	column     *schema.Column
+	expression string
+	added      bool // the column is new
+	constant   bool // the expression names no column of the row
+}
+
+// needsValue says whether rows that stand would be without a value in the new
+// column: it is NOT NULL, and neither default, generation nor identity fills it.
+func needsValue(c *schema.Column) bool {
+	if c.Type.Null || c.Default != nil {
+		return false
+	}
+	if _, ok := c.Type.Type.(*postgres.SerialType); ok {
+		return false
+	}
+	for _, a := range c.Attrs {
+		switch a.(type) {
+		case *schema.GeneratedExpr, *postgres.Identity:
+			return false
+		}
+	}
+	return true
+}
+
+// backfill finds the declared expression, or refuses the plan.
+func (p *planning) backfill(t *schema.Table, column string) (string, bool) {
+	expression, ok := lookup(t, column, p.in.Backfills, p.declaration.Backfills)
+	if !ok {
+		p.refuse("column %s.%s becomes NOT NULL, but which value rows that stand get is not declared: "+
+			"annotate the field with policies.Backfill(\"<SQL expression>\"), or give --backfill '%s.%s=<SQL expression>'",
+			tableName(t), catalog.Ident(column), t.Name, column)
+	}
+	return expression, ok
+}
+
+// checkConstant finds out whether the expression stands by itself, without a
+// row. Postgres decides, in the desired database, where its functions exist.
+func (p *planning) checkConstant(ctx context.Context, b *backfill) error {
+	rows, err := p.driver.QueryContext(ctx, "SELECT ("+b.expression+") WHERE false")
+	if err == nil {
+		b.constant = true
+		return rows.Close()
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return nil
+	}
+	return err
+}
+
+// backfills adds the steps for one table's columns. A new column whose value
+// names no other column comes with it as a default that is taken away at
+// once: Postgres stores such a value once for all rows, so that no row is
+// written, no trigger fires and an append-only table stays as it is. Other
+// values need an UPDATE, which the table's policies would keep from the owner.
+// https://www.postgresql.org/docs/current/ddl-alter.html#DDL-ALTER-ADDING-A-COLUMN
+func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfill) error {
+	var updated []backfill
+	for _, b := range all {
+		switch {
+		case b.added && b.constant:
+			filled := *b.column
+			filled.Default = &schema.RawExpr{X: b.expression}
+			if err := p.alter(ctx, phaseColumns, "Rows that stand get the value; new rows must bring theirs.", t, &schema.AddColumn{C: &filled}); err != nil {
+				return err
+			}
+			change := &schema.ModifyColumn{From: &filled, To: b.column, Change: schema.ChangeDefault}
+			if err := p.alter(ctx, phaseColumns, "", t, change); err != nil {
+				return err
+			}
+		case b.added:
+			if err := p.alter(ctx, phaseColumns, "", t, &schema.AddColumn{C: nullable(b.column)}); err != nil {
+				return err
+			}
+			fallthrough
+		default:
+			updated = append(updated, b)
+		}
+	}
+	if len(updated) == 0 {
+		return nil
+	}
+	restore := p.unforce(phaseBackfills, t.Schema.Name, t.Name)
+	p.add(phaseBackfills, update(t, updated), "Fills rows that stand; the table's triggers fire for each.")
+	restore()
+	for _, b := range updated {
+		if !b.added {
+			continue // its change to NOT NULL is planned with its table
+		}
+		if err := p.alter(ctx, phaseBackfills, "", t, &schema.ModifyColumn{From: nullable(b.column), To: b.column, Change: schema.ChangeNull}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// update is one statement for all of a table's columns, which leaves values
+// that are there alone.
+func update(t *schema.Table, columns []backfill) string {
+	var sets, missing []string
+	for _, b := range columns {
+		name, expression := catalog.Ident(b.column.Name), b.expression
+		if len(columns) > 1 {
+			expression = "coalesce(" + name + ", " + expression + ")"
+		}
+		sets = append(sets, name+" = "+expression)
+		missing = append(missing, name+" IS NULL")
+	}
+	return "UPDATE " + tableName(t) + " SET " + strings.Join(sets, ", ") + " WHERE " + strings.Join(missing, " OR ")
+}
+
+func nullable(c *schema.Column) *schema.Column {
+	as, kind := *c, *c.Type
+	kind.Null = true
+	as.Type = &kind
+	return &as
+}

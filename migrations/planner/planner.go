@@ -1,0 +1,171 @@
+// Package planner writes migrations. It compares the state that the migration
+// directory reaches with the desired state, both built in databases of their
+// own on a development server, and plans one new file from the differences:
+// tables, keys, checks and indexes by Atlas; functions, triggers, policies,
+// row security, privileges and default partitions by itself. It runs the plan
+// before it gives it away, so a plan is known to work, to reach the desired
+// state, and to take the locks that its comments name.
+package planner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"golang.org/x/sync/errgroup"
+)
+
+// Owner is the role that owns every object and that every migration runs as.
+const Owner = "chenu_owner"
+
+// File is a file of desired-state SQL.
+type File struct{ Name, SQL string }
+
+// Desired builds the wanted state.
+type Desired interface {
+	// Build brings the empty database of the session to the wanted state, as
+	// Owner, and says what was declared.
+	Build(ctx context.Context, s *Session) (*Declaration, error)
+}
+
+// Input is what Diff plans from.
+type Input struct {
+	// Name says what the migration is for: lower-case words. It becomes part
+	// of the file's name.
+	Name string
+	// Dir is the migration directory. Diff reads it; Write writes it.
+	Dir migrate.Dir
+	// Desired is where to go.
+	Desired Desired
+	// DevURL is a login on a development server that may create databases
+	// and roles. Nothing there is touched but databases that Diff makes and
+	// drops, and our roles, which it creates when they are missing.
+	DevURL string
+	// Backfills gives, by table.column or schema.table.column, the SQL
+	// expression that fills a column of existing rows when it becomes NOT
+	// NULL. They add to the ones that Desired declares.
+	Backfills map[string]string
+	// Conversions gives, by the same names, the USING expression of a change
+	// of a column's type.
+	Conversions map[string]string
+	// AllowDestructive permits a plan that drops columns or tables with what
+	// is in them.
+	AllowDestructive bool
+	// ConcurrentIndexes builds new indexes of existing tables in a second
+	// file, outside a transaction, so that writes go on meanwhile. Without
+	// it they are built in the one transaction, under a SHARE lock.
+	ConcurrentIndexes bool
+	// Now is the time of the plan; the zero time means the present.
+	Now time.Time
+}
+
+// Plan is what Diff found. Its SQL is final: it has been run.
+type Plan struct {
+	Name    string   // file name: <UTC timestamp>_<name>.sql
+	SQL     string   // content of the file
+	Summary []string // who gains or loses access, what is locked or destroyed, in lines to print
+	// Concurrent is the second file, if Input.ConcurrentIndexes asked for it
+	// and an index needs it. Its Name sorts after the first.
+	Concurrent *File
+}
+
+// Files are the plan's files, in the order they apply.
+func (p *Plan) Files() []File {
+	var files []File
+	if p.SQL != "" {
+		files = append(files, File{p.Name, p.SQL})
+	}
+	if p.Concurrent != nil {
+		files = append(files, *p.Concurrent)
+	}
+	return files
+}
+
+// Refusal is an error that says what is missing for a plan, and what to do.
+type Refusal struct{ Reasons []string }
+
+// Error joins the reasons, one a line.
+func (r *Refusal) Error() string { return strings.Join(r.Reasons, "\n") }
+
+// Diff plans the migration that leads from the state of the directory to the
+// desired state. It returns nil and no error when there is nothing to do. It
+// writes nothing; see Write.
+//
+// A plan that would lose data, or needs to be told something, is refused with
+// a *Refusal.
+func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
+	name, err := checkName(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	version, err := nextVersion(in.Dir, in.Now)
+	if err != nil {
+		return nil, err
+	}
+	dev, err := openServer(ctx, in.DevURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dev.close(ctx)) }()
+
+	var (
+		replayed, wanted       *Session
+		current, desired       *inspection
+		declaration            *Declaration
+		group, groupCtx        = errgroup.WithContext(ctx)
+		replayedErr, wantedErr error
+	)
+	if replayed, replayedErr = dev.create(ctx); replayedErr != nil {
+		return nil, replayedErr
+	}
+	if wanted, wantedErr = dev.create(ctx); wantedErr != nil {
+		return nil, wantedErr
+	}
+	group.Go(func() (err error) {
+		if err := replayed.replay(groupCtx, in.Dir); err != nil {
+			return err
+		}
+		current, err = replayed.inspect(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		if declaration, err = wanted.build(groupCtx, in.Desired); err != nil {
+			return err
+		}
+		desired, err = wanted.inspect(groupCtx)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+
+	p := newPlanning(in, wanted.driver, current, desired, declaration)
+	if err := p.plan(ctx); err != nil {
+		return nil, err
+	}
+	if len(p.steps) == 0 && len(p.concurrent) == 0 {
+		return nil, nil
+	}
+	effects, err := replayed.run(ctx, p.ordered(), current)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range p.concurrent {
+		if err := replayed.exec(ctx, s.sql); err != nil {
+			return nil, planFailed(s, err)
+		}
+	}
+	reached, err := replayed.inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if rest, err := differences(wanted.driver, reached, desired); err != nil {
+		return nil, fmt.Errorf("the plan does not reach the desired state: %w", err)
+	} else if len(rest) > 0 {
+		return nil, fmt.Errorf("the plan does not reach the desired state; after it:\n\t%s", strings.Join(rest, "\n\t"))
+	}
+	return p.render(version, name, effects), nil
+}

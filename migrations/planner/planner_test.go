@@ -1,0 +1,246 @@
+package planner_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/planner"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden plans in testdata")
+
+// TestPlans runs the scripts in testdata. Each gives two desired states; the
+// plan from the first to the second is compared with the golden one, applied
+// to a database with rows of two identities, and planned again.
+//
+// The comment of a script holds settings, one a line: "allow-destructive",
+// "concurrent-indexes", "backfill: table.column=expression",
+// "convert: table.column=expression", and "refused: text" when the plan must
+// be refused with that text. Files: before.sql and after.sql, each after
+// base.sql; rows.sql, run by a superuser in between; check.sql, whose queries
+// must each give true at the end; hand.sql, a migration that somebody wrote
+// before; plan.sql and indexes.sql are the golden files.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	base, err := os.ReadFile("testdata/base.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			s := readScript(t, path)
+			s.base = planner.File{Name: "base.sql", SQL: string(base)}
+			s.run(t)
+		})
+	}
+}
+
+type script struct {
+	path    string
+	archive *txtar.Archive
+	base    planner.File
+	input   planner.Input
+	refused string
+}
+
+func readScript(t *testing.T, path string) *script {
+	t.Helper()
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{path: path, archive: archive}
+	s.input.Backfills, s.input.Conversions = map[string]string{}, map[string]string{}
+	for line := range strings.Lines(string(archive.Comment)) {
+		line = strings.TrimSpace(line)
+		name, value, _ := strings.Cut(line, ": ")
+		column, expression, _ := strings.Cut(value, "=")
+		switch name {
+		case "allow-destructive":
+			s.input.AllowDestructive = true
+		case "concurrent-indexes":
+			s.input.ConcurrentIndexes = true
+		case "backfill":
+			s.input.Backfills[column] = expression
+		case "convert":
+			s.input.Conversions[column] = expression
+		case "refused":
+			s.refused = value
+		default:
+			if line != "" && !strings.HasPrefix(line, "#") {
+				t.Fatalf("%s: unknown setting %q", path, line)
+			}
+		}
+	}
+	return s
+}
+
+func (s *script) file(name string) string {
+	for _, f := range s.archive.Files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	return ""
+}
+
+func (s *script) desired(name string) planner.Desired {
+	return planner.SQL(s.base, planner.File{Name: name, SQL: s.file(name)})
+}
+
+func (s *script) run(t *testing.T) {
+	ctx := t.Context()
+	dir := &migrate.MemDir{}
+	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+	first := s.diff(t, planner.Input{Name: "first", Dir: dir, Desired: s.desired("before.sql"), Now: day})
+	add(t, dir, first)
+	if hand := s.file("hand.sql"); hand != "" {
+		add(t, dir, &planner.Plan{Name: "20260101120000_hand.sql", SQL: hand})
+	}
+	database := emptyDatabase(t)
+	apply(t, database, dir)
+	exec(t, database, "INSERT INTO identities (id, email) VALUES "+
+		"('00000000-0000-7000-8000-00000000000a', 'ada@example.org'), ('00000000-0000-7000-8000-00000000000b', 'bob@example.org')")
+	if rows := s.file("rows.sql"); rows != "" {
+		exec(t, database, rows)
+	}
+
+	in := s.input
+	in.Name, in.Dir, in.Desired, in.Now = strings.TrimSuffix(filepath.Base(s.path), ".txtar"), dir, s.desired("after.sql"), day.AddDate(0, 0, 1)
+	in.DevURL = serverURL(t)
+	began := time.Now()
+	plan, err := planner.Diff(ctx, in)
+	t.Logf("planned in %s", time.Since(began).Round(time.Millisecond))
+	if s.refused != "" {
+		var refusal *planner.Refusal
+		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), s.refused) {
+			t.Fatalf("Diff: %v; want a refusal with %q", err, s.refused)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("Diff: %v", err)
+	}
+	if plan == nil {
+		plan = &planner.Plan{}
+	}
+	indexes := ""
+	if plan.Concurrent != nil {
+		indexes = plan.Concurrent.SQL
+	}
+	s.golden(t, "plan.sql", plan.SQL)
+	s.golden(t, "indexes.sql", indexes)
+	add(t, dir, plan)
+	apply(t, database, dir)
+	s.check(t, database)
+
+	in.Now = in.Now.AddDate(0, 0, 1)
+	if again, err := planner.Diff(ctx, in); err != nil || again != nil {
+		t.Fatalf("second Diff: %v, %+v; want no changes", err, again)
+	}
+}
+
+func (s *script) diff(t *testing.T, in planner.Input) *planner.Plan {
+	t.Helper()
+	in.DevURL = serverURL(t)
+	plan, err := planner.Diff(t.Context(), in)
+	if err != nil {
+		t.Fatalf("plan the state before: %v", err)
+	}
+	return plan
+}
+
+// golden compares a plan with the script's, or writes it there.
+func (s *script) golden(t *testing.T, name, got string) {
+	t.Helper()
+	if want := s.file(name); got == want {
+		return
+	} else if !*update {
+		t.Errorf("%s differs (go test ./migrations/planner -update rewrites it)\ngot:\n%s\nwant:\n%s", name, got, want)
+		return
+	}
+	found := false
+	for i := range s.archive.Files {
+		if s.archive.Files[i].Name == name {
+			s.archive.Files[i].Data, found = []byte(got), true
+		}
+	}
+	if !found {
+		s.archive.Files = append(s.archive.Files, txtar.File{Name: name, Data: []byte(got)})
+	}
+	if err := os.WriteFile(s.path, txtar.Format(s.archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check runs the queries of check.sql; each must give one row, true.
+func (s *script) check(t *testing.T, url string) {
+	t.Helper()
+	conn := connect(t, url)
+	for query := range strings.SplitSeq(s.file("check.sql"), ";\n") {
+		if strings.TrimSpace(query) == "" {
+			continue
+		}
+		var ok bool
+		if err := conn.QueryRow(t.Context(), query).Scan(&ok); err != nil || !ok {
+			t.Errorf("check: %t, %v: %s", ok, err, query)
+		}
+	}
+}
+
+func add(t *testing.T, dir migrate.Dir, plan *planner.Plan) {
+	t.Helper()
+	for _, file := range plan.Files() {
+		if err := dir.WriteFile(file.Name, []byte(file.SQL)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum, err := dir.Checksum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate.WriteSumFile(dir, sum); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func apply(t *testing.T, url string, dir migrate.Dir) {
+	t.Helper()
+	if _, err := migrations.Apply(t.Context(), url, migrations.Options{Dir: dir}); err != nil {
+		t.Fatalf("apply: %v", err)
+	}
+}
+
+func exec(t *testing.T, url, sql string) {
+	t.Helper()
+	if _, err := connect(t, url).PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
+		t.Fatalf("%v: %s", err, sql)
+	}
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
