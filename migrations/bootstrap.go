@@ -239,14 +239,14 @@ func BootstrapSQL(o BootstrapOptions) (string, error) {
 		fmt.Fprintf(&b, "\\getenv %[1]s_password CHENU_BOOTSTRAP_%[2]s_PASSWORD\n\\if :{?%[1]s_password} \\else \\set %[1]s_password '' \\endif\n", l.key, strings.ToUpper(l.key))
 	}
 	b.WriteString("\nSET client_min_messages = warning;\nBEGIN;\n\n")
-	fmt.Fprintf(&b, "%s\n\n%s;\n", strings.TrimSpace(policies.Roles()), o.roleCheck())
+	fmt.Fprintf(&b, "%s\n\n%s;\n\n%s;\n", strings.TrimSpace(policies.Roles()), o.roleCheck(), o.ownerCheck())
 	for _, l := range o.logins() {
 		fmt.Fprintf(&b, "\n-- %s: %s.\n", l.Name, l.purpose)
 		for _, s := range loginSteps(l, fmt.Sprintf("nullif(:'%s_password', '')", l.key)) {
 			fmt.Fprintf(&b, "%s \\gexec\n", s.query)
 		}
 	}
-	fmt.Fprintf(&b, "\nCOMMIT;\n\n-- The database, for the logins only: by default everybody may connect to a new one.\n%s;\n", o.ownerCheck())
+	b.WriteString("\nCOMMIT;\n\n-- The database, for the logins only: by default everybody may connect to a new one.\n")
 	for _, s := range o.databaseSteps() {
 		fmt.Fprintf(&b, "%s \\gexec\n", s.query)
 	}
@@ -282,9 +282,6 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 	}
 	b := bootstrapper{session: s, options: o, report: &report}
 	if err := b.roles(ctx); err != nil {
-		return report, b.explain(err)
-	}
-	if _, err := s.Exec(ctx, o.ownerCheck()); err != nil {
 		return report, b.explain(err)
 	}
 	for _, step := range o.databaseSteps() {
@@ -359,8 +356,10 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 	if _, err := tx.Exec(ctx, policies.Roles()); err != nil {
 		return fmt.Errorf("make the roles: %w", err)
 	}
-	if _, err := tx.Exec(ctx, b.options.roleCheck()); err != nil {
-		return err
+	for _, check := range []string{b.options.roleCheck(), b.options.ownerCheck()} {
+		if _, err := tx.Exec(ctx, check); err != nil {
+			return err
+		}
 	}
 	after, err := roleFacts(ctx, tx)
 	if err != nil {

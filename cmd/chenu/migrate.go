@@ -246,7 +246,7 @@ also with 1 when the database is anything but current.`)
 		printStatus(env.Stdout, standing)
 	}
 	if check && standing.State != migrations.Current {
-		return fmt.Errorf("the database is %s", standing.State)
+		return fmt.Errorf("the state is %s", standing.State)
 	}
 	return nil
 }

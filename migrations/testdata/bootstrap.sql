@@ -1,0 +1,133 @@
+-- Makes the roles, logins and database of chenu. For psql 14 or later, on a server of version 15 or later, as a
+-- superuser or as a role with CREATEROLE and CREATEDB, connected to any database:
+--
+--     psql -X -d postgres -f bootstrap.sql
+--
+-- It may be run again at any time, and then changes only what is missing. Four logins come of it:
+--
+--   chenu_service         serves requests: becomes chenu_human or chenu_agent for each transaction (CHENU_DATABASE_URL)
+--   chenu_service_agent   optional: serves agents' requests, and can become nothing else (CHENU_AGENT_DATABASE_URL)
+--   chenu_migrate         applies migrations, as chenu_owner (CHENU_MIGRATE_DATABASE_URL)
+--   chenu_verify          reads everything: verification and backups (CHENU_AUDIT_DATABASE_URL)
+--
+-- Their passwords are taken from these environment variables. A login that is made without one has no password: it
+-- cannot log in with one until it is set. psql's \password is the better way: it keeps the password out of the server's log.
+
+\set ON_ERROR_STOP on
+\getenv service_password CHENU_BOOTSTRAP_SERVICE_PASSWORD
+\if :{?service_password} \else \set service_password '' \endif
+\getenv agent_password CHENU_BOOTSTRAP_AGENT_PASSWORD
+\if :{?agent_password} \else \set agent_password '' \endif
+\getenv migrate_password CHENU_BOOTSTRAP_MIGRATE_PASSWORD
+\if :{?migrate_password} \else \set migrate_password '' \endif
+\getenv audit_password CHENU_BOOTSTRAP_AUDIT_PASSWORD
+\if :{?audit_password} \else \set audit_password '' \endif
+
+SET client_min_messages = warning;
+BEGIN;
+
+-- (policies/roles.sql)
+
+DO $$
+DECLARE
+    other text := (SELECT string_agg(rolname, ', ') FROM pg_catalog.pg_roles WHERE rolname IN ('chenu_service', 'chenu_service_agent', 'chenu_migrate', 'chenu_verify') AND NOT rolcanlogin);
+BEGIN
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = 'there is a role already that nobody may log in as: ' || other,
+            HINT = 'choose another name for the login';
+    END IF;
+END
+$$;
+
+DO $$
+DECLARE
+    other text := (SELECT pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'chenu');
+BEGIN
+    IF other <> 'chenu_owner' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = 'there is a database chenu already, and it belongs to ' || other,
+            HINT = 'choose another name, or if this one is meant: ALTER DATABASE chenu OWNER TO chenu_owner';
+    END IF;
+END
+$$;
+
+-- chenu_service: serves requests: becomes chenu_human or chenu_agent for each transaction.
+SELECT format('CREATE ROLE %I LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_service', nullif(:'service_password', ''))
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service') \gexec
+SELECT format('ALTER ROLE %I NOINHERIT', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service' AND rolinherit <> false \gexec
+SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service' AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) \gexec
+SELECT format('GRANT %I TO %I%s', 'chenu_app', 'chenu_service',
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+    JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    WHERE r.rolname = 'chenu_app' AND u.rolname = 'chenu_service'
+      AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, false) = false AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)) \gexec
+
+-- chenu_service_agent: optional: serves agents' requests, and can become nothing else.
+SELECT format('CREATE ROLE %I LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_service_agent', nullif(:'agent_password', ''))
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service_agent') \gexec
+SELECT format('ALTER ROLE %I NOINHERIT', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service_agent' AND rolinherit <> false \gexec
+SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service_agent' AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) \gexec
+SELECT format('GRANT %I TO %I%s', 'chenu_agent', 'chenu_service_agent',
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+    JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    WHERE r.rolname = 'chenu_agent' AND u.rolname = 'chenu_service_agent'
+      AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, false) = false AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)) \gexec
+
+-- chenu_migrate: applies migrations, as chenu_owner.
+SELECT format('CREATE ROLE %I LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_migrate', nullif(:'migrate_password', ''))
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'chenu_migrate') \gexec
+SELECT format('ALTER ROLE %I NOINHERIT', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_migrate' AND rolinherit <> false \gexec
+SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_migrate' AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) \gexec
+SELECT format('GRANT %I TO %I%s', 'chenu_owner', 'chenu_migrate',
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+    JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    WHERE r.rolname = 'chenu_owner' AND u.rolname = 'chenu_migrate'
+      AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, false) = false AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)) \gexec
+
+-- chenu_verify: reads everything: verification and backups.
+SELECT format('CREATE ROLE %I LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_verify', nullif(:'audit_password', ''))
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'chenu_verify') \gexec
+SELECT format('ALTER ROLE %I INHERIT', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_verify' AND rolinherit <> true \gexec
+SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = 'chenu_verify' AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) \gexec
+SELECT format('GRANT %I TO %I%s', 'chenu_auditor', 'chenu_verify',
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+    JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    WHERE r.rolname = 'chenu_auditor' AND u.rolname = 'chenu_verify'
+      AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, true) = true AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)) \gexec
+
+COMMIT;
+
+-- The database, for the logins only: by default everybody may connect to a new one.
+SELECT format('GRANT chenu_owner TO %I', current_user)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'chenu')
+  AND NOT pg_has_role(current_user, 'chenu_owner', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) \gexec
+SELECT format('CREATE DATABASE %I OWNER chenu_owner TEMPLATE template0 ENCODING ''UTF8''', 'chenu')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'chenu') \gexec
+SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
+FROM pg_catalog.pg_database d WHERE datname = 'chenu'
+  AND EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE a.grantee = 0) \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', d.datname, u.rolname)
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' AND u.rolname = 'chenu_service'
+  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT') \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', d.datname, u.rolname)
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' AND u.rolname = 'chenu_service_agent'
+  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT') \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', d.datname, u.rolname)
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' AND u.rolname = 'chenu_migrate'
+  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT') \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', d.datname, u.rolname)
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' AND u.rolname = 'chenu_verify'
+  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT') \gexec
