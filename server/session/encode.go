@@ -38,8 +38,8 @@ func (e *encoder) encode(oids []uint32, args []any) error {
 	if oids != nil && len(oids) != len(args) {
 		return fmt.Errorf("session: the statement has %d parameters, %d arguments were given", len(oids), len(args))
 	}
-	if cap(e.buf) > 1<<16 {
-		e.buf = nil // one large note must not stay with the connection
+	if e.buf == nil || cap(e.buf) > 1<<16 { // one large note must not stay with the connection
+		e.buf = make([]byte, 0, 512) // never nil: a part of nil is nil, which means NULL
 	}
 	e.buf, e.formats, e.places = e.buf[:0], e.formats[:0], e.places[:0]
 	for i, arg := range args {

@@ -2,8 +2,11 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chenu/chenu/server/auth"
 )
@@ -48,7 +51,8 @@ WITH RECURSIVE reach(oid) AS (
 SELECT session_user::text, current_setting('server_version_num')::int, current_setting('server_version'),
        coalesce((SELECT text FROM reason ORDER BY weight, text LIMIT 1), ''),
        coalesce((SELECT rolinherit FROM role WHERE rolname = session_user), false)
-           AND current_setting('server_version_num')::int < 160000`
+           AND current_setting('server_version_num')::int < 160000,
+       pg_backend_pid()`
 
 // beyond are Postgres's predefined roles that see or change rows past column
 // privileges, or files past everything (manual, section 22.5).
@@ -74,9 +78,13 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 		login, version, reason string
 		number                 int
 		inherits               bool
+		answered, announced    uint32
 	)
-	err := d.conductor.pools[kind].QueryRow(ctx, guardSQL, beyond, []string{roles[auth.Human], roles[auth.Agent]}, notHuman).
-		Scan(&login, &number, &version, &reason, &inherits)
+	err := d.conductor.pools[kind].AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		announced = conn.Conn().PgConn().PID()
+		return conn.QueryRow(ctx, guardSQL, beyond, []string{roles[auth.Human], roles[auth.Agent]}, notHuman).
+			Scan(&login, &number, &version, &reason, &inherits, &answered)
+	})
 	if err != nil {
 		return fmt.Errorf("session: look at the login for actors of the kind %s: %w", kind, err)
 	}
@@ -88,10 +96,15 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 		return fmt.Errorf("session: refusing to serve as the login %q: %s, and row-level security would not hold; "+
 			"set %s to a login that is a member of %s and of nothing else (`chenu bootstrap` makes one)", login, reason, variable, group)
 	}
+	// A pooler announces a process number of its own making.
+	if answered != announced && !cfg.Pooler {
+		return errors.New("session: a connection pooler stands before Postgres, and prepared statements may not survive it: " +
+			"set CHENU_DATABASE_POOLER=true, or connect to Postgres directly")
+	}
 	if inherits {
 		cfg.Logger.WarnContext(ctx, "the login inherits the privileges of the roles it may become: ALTER ROLE it NOINHERIT", "login", login)
 	}
-	if err := d.patchLevel(ctx, number, version, cfg); err != nil {
+	if err := patchLevel(ctx, number, version, cfg); err != nil {
 		return err
 	}
 	if _, err := d.conductor.once(ctx, anonymousSettings(ctx, kind), true, "SELECT 1", nil); err != nil {
@@ -101,7 +114,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	return nil
 }
 
-func (d *DB) patchLevel(ctx context.Context, number int, version string, cfg Config) error {
+func patchLevel(ctx context.Context, number int, version string, cfg Config) error {
 	major, minor := number/10000, number%10000
 	if major < oldest {
 		return fmt.Errorf("session: PostgreSQL %s is too old: %d or later is needed", version, oldest)

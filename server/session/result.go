@@ -136,6 +136,9 @@ func (r *result) bytes(c cell) []byte {
 	if c.end < 0 {
 		return nil
 	}
+	if r.data == nil { // all values are empty; a part of nil would be NULL
+		return []byte{}
+	}
 	return r.data[c.start:c.end:c.end]
 }
 
@@ -230,7 +233,12 @@ func (r *result) scan(i int, c cell, dest any) error {
 
 // typeMaps are pgx's decoders. A map is for one goroutine at a time, and the
 // connection's own already serves its next user when its result is scanned.
-var typeMaps = sync.Pool{New: func() any { return pgtype.NewMap() }}
+// Times come in UTC.
+var typeMaps = sync.Pool{New: func() any {
+	m := pgtype.NewMap()
+	m.RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+	return m
+}}
 
 func scanType(c column, src []byte, dest any) error {
 	types := typeMaps.Get().(*pgtype.Map)

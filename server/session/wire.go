@@ -3,9 +3,10 @@ package session
 import (
 	"container/list"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,7 +35,6 @@ type wire struct {
 	cached  map[string]*list.Element // of *statement, by its SQL
 	recent  *list.List               // most recently used first
 	closing []string                 // names to deallocate with the next exchange
-	counter uint64
 	// generation is the pool's schema generation when the cache was filled.
 	generation uint64
 }
@@ -68,8 +68,8 @@ func newWire(ctx context.Context, conn *pgx.Conn, named bool) error {
 	}
 	fixed := append([]string{settingsSQL, readOnlySettingsSQL, commitSQL, rollbackSQL}, beginStatements...)
 	p := w.pg.StartPipeline(ctx)
-	for i, query := range fixed {
-		p.SendPrepare("chenu_"+strconv.Itoa(i), query, nil)
+	for _, query := range fixed {
+		p.SendPrepare(statementName("chenu_fixed_", query), query, nil)
 	}
 	err := p.Sync()
 	for i := 0; i < len(fixed) && err == nil; i++ {
@@ -82,13 +82,22 @@ func newWire(ctx context.Context, conn *pgx.Conn, named bool) error {
 			err = fmt.Errorf("prepare %q: unexpected answer %T", fixed[i], got)
 			break
 		}
-		sd.Name, sd.SQL = "chenu_"+strconv.Itoa(i), fixed[i]
+		sd.Name, sd.SQL = statementName("chenu_fixed_", fixed[i]), fixed[i]
 		w.fixed[sd.SQL] = sd
 	}
 	if err = errors.Join(err, p.Close()); err != nil {
 		return fmt.Errorf("session: prepare a connection: %w", err)
 	}
 	return nil
+}
+
+// statementName is the name a statement is prepared under. It follows from the
+// text, so that no name ever means two statements: were a pooler in between after
+// all, another client's statement would be missing or there already, an error in
+// either case, and never be run in place of one's own.
+func statementName(prefix, query string) string {
+	sum := sha256.Sum256([]byte(query))
+	return prefix + hex.EncodeToString(sum[:16])
 }
 
 // step is a fixed statement that goes ahead of another in its round trip.
@@ -143,8 +152,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 	case known != nil:
 		p.SendQueryStatement(known.StatementDescription, w.encoder.values, w.encoder.formats, known.formats)
 	case w.named:
-		w.counter++
-		name = "chenu_s" + strconv.FormatUint(w.counter, 10)
+		name = statementName("chenu_", query)
 		p.SendPrepare(name, query, nil)
 		p.SendQueryPrepared(name, w.encoder.values, w.encoder.formats, nil)
 	default:
