@@ -23,8 +23,7 @@ const Public = "PUBLIC"
 // Kind says what a Key names.
 type Kind string
 
-// The kinds of keys. KindRelation... kinds from View on are only read so that
-// their existence, definition and dependencies are known.
+// The kinds of keys. An Other has more.
 const (
 	KindSchema     Kind = "schema"
 	KindTable      Kind = "table"
@@ -53,9 +52,15 @@ type Key struct {
 // String is the key as a person would write it: "policy notes_read on
 // public.personal_notes".
 func (k Key) String() string {
-	switch k.Kind {
-	case KindSchema:
+	switch {
+	case k.Kind == KindSchema:
 		return "schema " + Ident(k.Name)
+	case k.Kind == KindPrivileges || k.Kind == KindDefaults:
+		return string(k.Kind) + " of " + k.Name
+	case k.Schema == "":
+		return string(k.Kind) + " " + k.Name // an Other says itself which it is
+	}
+	switch k.Kind {
 	case KindColumn:
 		return "column " + k.Qualified() + "." + Ident(k.Sub)
 	case KindFunction:
@@ -64,8 +69,6 @@ func (k Key) String() string {
 		return string(k.Kind) + " " + Ident(k.Sub) + " on " + k.Qualified()
 	case KindSecurity:
 		return "row security of " + k.Qualified()
-	case KindPrivileges, KindDefaults:
-		return string(k.Kind) + " of " + k.Name
 	default:
 		return string(k.Kind) + " " + k.Qualified()
 	}
@@ -97,6 +100,7 @@ type Function struct {
 	Definer          bool   // SECURITY DEFINER: it runs as its owner
 	Definition       string // as of pg_get_functiondef
 	Owner            string
+	Language         string
 	Comment          string
 }
 

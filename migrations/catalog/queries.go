@@ -41,6 +41,7 @@ const functionsQuery = scope + `
 SELECT schema, proname::text, types, pg_catalog.pg_get_function_identity_arguments(oid),
 	coalesce(pg_catalog.pg_get_function_result(oid), ''), prokind::text, pronargdefaults::int, prosecdef,
 	pg_catalog.pg_get_functiondef(oid), pg_catalog.pg_get_userbyid(proowner)::text,
+	(SELECT l.lanname::text FROM pg_catalog.pg_language l WHERE l.oid = prolang),
 	coalesce(pg_catalog.obj_description(oid, 'pg_proc'), '')
 FROM functions WHERE prokind IN ('f', 'p')
 ORDER BY schema, proname, types`
@@ -186,7 +187,7 @@ SELECT * FROM (
 	SELECT 'constraint', r.schema || '.' || r.relname || '.' || c.conname,
 		pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN c.convalidated THEN '' ELSE ' NOT VALID' END
 	FROM pg_catalog.pg_constraint c JOIN relations r ON r.oid = c.conrelid
-	WHERE r.relkind IN ('r', 'p') AND c.conparentid = 0
+	WHERE r.relkind IN ('r', 'p') AND c.conparentid = 0 AND c.contype <> 't'
 	AND (c.condeferrable OR NOT c.convalidated OR c.contype = 'x' OR c.confmatchtype = 'f'
 		OR c.contype = 'c' AND coalesce(pg_catalog.cardinality(c.conkey), 0) = 0
 		OR c.contype = 'f' AND pg_catalog.pg_get_constraintdef(c.oid) ~ 'ON (DELETE|UPDATE) SET (NULL|DEFAULT) \('

@@ -173,6 +173,19 @@ func (p *planning) checkOthers() {
 	}
 }
 
+// madeByHand says of an object that is not desired whether it is left alone:
+// only migrations that somebody wrote can have made it.
+func madeByHand(o catalog.Object) bool {
+	switch o := o.(type) {
+	case *catalog.Other:
+		return !partOfTable(o.Key())
+	case *catalog.Privileges:
+		return o.Of.Kind == catalog.KindView || o.Of.Kind == catalog.KindSequence
+	default:
+		return false
+	}
+}
+
 func isOther(o catalog.Object) bool {
 	_, ok := o.(*catalog.Other)
 	return ok

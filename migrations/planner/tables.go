@@ -159,10 +159,10 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 		case *schema.DropForeignKey:
 			unlink = append(unlink, c)
 		case *schema.AddForeignKey:
-			links = append(links, c)
+			links = append(links, &schema.AddForeignKey{F: brief(c.F)})
 		case *schema.ModifyForeignKey:
 			unlink = append(unlink, &schema.DropForeignKey{F: c.From})
-			links = append(links, &schema.AddForeignKey{F: c.To})
+			links = append(links, &schema.AddForeignKey{F: brief(c.To)})
 		case *schema.DropPrimaryKey:
 			unbuild = append(unbuild, c)
 		case *schema.AddPrimaryKey:
@@ -379,11 +379,16 @@ func (p *planning) declared(t *schema.Table) *schema.Table {
 }
 
 func (p *planning) declaredTable(t *schema.Table) *schema.Table {
-	if p.declared(t) == nil {
-		return t
-	}
 	as := *t
-	as.Columns, as.Indexes, as.Attrs = nil, nil, nil
+	as.Columns, as.Indexes, as.Attrs, as.ForeignKeys = nil, nil, nil, nil
+	for _, fk := range t.ForeignKeys {
+		fk = brief(fk)
+		fk.Table = &as
+		if fk.RefTable == t {
+			fk.RefTable = &as // Atlas knows a self-reference by the pointer
+		}
+		as.ForeignKeys = append(as.ForeignKeys, fk)
+	}
 	for _, c := range t.Columns {
 		as.Columns = append(as.Columns, p.declaredColumn(t, c))
 	}
@@ -395,6 +400,18 @@ func (p *planning) declaredTable(t *schema.Table) *schema.Table {
 			a = p.declaredCheck(t, c)
 		}
 		as.Attrs = append(as.Attrs, a)
+	}
+	return &as
+}
+
+// brief leaves out what a foreign key does anyway.
+func brief(fk *schema.ForeignKey) *schema.ForeignKey {
+	as := *fk
+	if as.OnUpdate == schema.NoAction {
+		as.OnUpdate = ""
+	}
+	if as.OnDelete == schema.NoAction {
+		as.OnDelete = ""
 	}
 	return &as
 }
