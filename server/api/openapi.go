@@ -295,8 +295,9 @@ func (a *API) describeOperation(doc *document, o *operation, problemSchema *json
 	common("Traceparent")
 	if o.in.bodySchema != nil {
 		d.RequestBody = &bodyDoc{Required: !o.in.bodyOptional, Content: map[string]*mediaDoc{}}
+		example, _ := a.schemas.example(o.in.bodySchema, 0)
 		for _, media := range o.in.mediaTypes() {
-			d.RequestBody.Content[media] = &mediaDoc{Schema: o.in.bodySchema}
+			d.RequestBody.Content[media] = &mediaDoc{Schema: o.in.bodySchema, Example: example}
 		}
 	}
 	for _, status := range append([]int{o.Status}, o.OtherStatuses...) {
@@ -351,12 +352,8 @@ func (a *API) describeAnswer(doc *document, o *operation, status int) *responseD
 	}
 	if o.out.bodySchema != nil && status != http.StatusNoContent {
 		media := &mediaDoc{Schema: o.out.bodySchema}
-		if o.Example != nil && status == o.Status {
-			example, err := Marshal(o.Example)
-			if err != nil {
-				a.fail(fmt.Errorf("operation %s: example: %w", o.ID, err))
-			}
-			media.Example = example
+		if status == o.Status && o.ContentType == "application/json" && o.out.bodyIndex != nil {
+			media.Example, _ = a.schemas.example(o.out.bodySchema, 0)
 		}
 		r.Content = map[string]*mediaDoc{o.ContentType: media}
 	}

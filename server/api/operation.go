@@ -50,8 +50,6 @@ type Op struct {
 	MaxBodyBytes int64
 	// AuditedRead lets a GET write, so that it can record the reading in its transaction.
 	AuditedRead bool
-	// Example is an example of the answer's body, to be marshalled.
-	Example any
 }
 
 // DefaultMaxBodyBytes bounds a request's body where the operation does not say otherwise.
