@@ -17,13 +17,37 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/chenu/chenu/ent/auditlog"
+	"github.com/chenu/chenu/ent/checkpoint"
+	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/communityevent"
+	"github.com/chenu/chenu/ent/communitygroup"
+	"github.com/chenu/chenu/ent/complianceitem"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/ent/creativeasset"
+	"github.com/chenu/chenu/ent/creativeproject"
+	"github.com/chenu/chenu/ent/eventrsvp"
+	"github.com/chenu/chenu/ent/habit"
+	"github.com/chenu/chenu/ent/habitcheckin"
+	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
+	"github.com/chenu/chenu/ent/playlist"
+	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/session"
 	"github.com/chenu/chenu/ent/signingkey"
+	"github.com/chenu/chenu/ent/socialpost"
+	"github.com/chenu/chenu/ent/socialschedule"
+	"github.com/chenu/chenu/ent/streamhistory"
+	"github.com/chenu/chenu/ent/task"
+	"github.com/chenu/chenu/ent/teammember"
+	"github.com/chenu/chenu/ent/teamtask"
+	"github.com/chenu/chenu/ent/thread"
+	"github.com/chenu/chenu/ent/threadevent"
 
 	stdsql "database/sql"
 
@@ -37,20 +61,68 @@ type Client struct {
 	Schema *migrate.Schema
 	// AuditLog is the client for interacting with the AuditLog builders.
 	AuditLog *AuditLogClient
+	// Checkpoint is the client for interacting with the Checkpoint builders.
+	Checkpoint *CheckpointClient
+	// ClinicalTrial is the client for interacting with the ClinicalTrial builders.
+	ClinicalTrial *ClinicalTrialClient
+	// CommunityEvent is the client for interacting with the CommunityEvent builders.
+	CommunityEvent *CommunityEventClient
+	// CommunityGroup is the client for interacting with the CommunityGroup builders.
+	CommunityGroup *CommunityGroupClient
+	// ComplianceItem is the client for interacting with the ComplianceItem builders.
+	ComplianceItem *ComplianceItemClient
 	// Contact is the client for interacting with the Contact builders.
 	Contact *ContactClient
+	// CreativeAsset is the client for interacting with the CreativeAsset builders.
+	CreativeAsset *CreativeAssetClient
+	// CreativeProject is the client for interacting with the CreativeProject builders.
+	CreativeProject *CreativeProjectClient
+	// EventRSVP is the client for interacting with the EventRSVP builders.
+	EventRSVP *EventRSVPClient
+	// Habit is the client for interacting with the Habit builders.
+	Habit *HabitClient
+	// HabitCheckIn is the client for interacting with the HabitCheckIn builders.
+	HabitCheckIn *HabitCheckInClient
+	// HiredAgent is the client for interacting with the HiredAgent builders.
+	HiredAgent *HiredAgentClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
 	// Identity is the client for interacting with the Identity builders.
 	Identity *IdentityClient
 	// Invoice is the client for interacting with the Invoice builders.
 	Invoice *InvoiceClient
+	// Manuscript is the client for interacting with the Manuscript builders.
+	Manuscript *ManuscriptClient
 	// Note is the client for interacting with the Note builders.
 	Note *NoteClient
+	// Playlist is the client for interacting with the Playlist builders.
+	Playlist *PlaylistClient
+	// Project is the client for interacting with the Project builders.
+	Project *ProjectClient
+	// Reference is the client for interacting with the Reference builders.
+	Reference *ReferenceClient
+	// ReferenceCitation is the client for interacting with the ReferenceCitation builders.
+	ReferenceCitation *ReferenceCitationClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// SigningKey is the client for interacting with the SigningKey builders.
 	SigningKey *SigningKeyClient
+	// SocialPost is the client for interacting with the SocialPost builders.
+	SocialPost *SocialPostClient
+	// SocialSchedule is the client for interacting with the SocialSchedule builders.
+	SocialSchedule *SocialScheduleClient
+	// StreamHistory is the client for interacting with the StreamHistory builders.
+	StreamHistory *StreamHistoryClient
+	// Task is the client for interacting with the Task builders.
+	Task *TaskClient
+	// TeamMember is the client for interacting with the TeamMember builders.
+	TeamMember *TeamMemberClient
+	// TeamTask is the client for interacting with the TeamTask builders.
+	TeamTask *TeamTaskClient
+	// Thread is the client for interacting with the Thread builders.
+	Thread *ThreadClient
+	// ThreadEvent is the client for interacting with the ThreadEvent builders.
+	ThreadEvent *ThreadEventClient
 }
 
 // NewClient creates a new client configured with the given options.
@@ -63,13 +135,37 @@ func NewClient(opts ...Option) *Client {
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.AuditLog = NewAuditLogClient(c.config)
+	c.Checkpoint = NewCheckpointClient(c.config)
+	c.ClinicalTrial = NewClinicalTrialClient(c.config)
+	c.CommunityEvent = NewCommunityEventClient(c.config)
+	c.CommunityGroup = NewCommunityGroupClient(c.config)
+	c.ComplianceItem = NewComplianceItemClient(c.config)
 	c.Contact = NewContactClient(c.config)
+	c.CreativeAsset = NewCreativeAssetClient(c.config)
+	c.CreativeProject = NewCreativeProjectClient(c.config)
+	c.EventRSVP = NewEventRSVPClient(c.config)
+	c.Habit = NewHabitClient(c.config)
+	c.HabitCheckIn = NewHabitCheckInClient(c.config)
+	c.HiredAgent = NewHiredAgentClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Identity = NewIdentityClient(c.config)
 	c.Invoice = NewInvoiceClient(c.config)
+	c.Manuscript = NewManuscriptClient(c.config)
 	c.Note = NewNoteClient(c.config)
+	c.Playlist = NewPlaylistClient(c.config)
+	c.Project = NewProjectClient(c.config)
+	c.Reference = NewReferenceClient(c.config)
+	c.ReferenceCitation = NewReferenceCitationClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.SigningKey = NewSigningKeyClient(c.config)
+	c.SocialPost = NewSocialPostClient(c.config)
+	c.SocialSchedule = NewSocialScheduleClient(c.config)
+	c.StreamHistory = NewStreamHistoryClient(c.config)
+	c.Task = NewTaskClient(c.config)
+	c.TeamMember = NewTeamMemberClient(c.config)
+	c.TeamTask = NewTeamTaskClient(c.config)
+	c.Thread = NewThreadClient(c.config)
+	c.ThreadEvent = NewThreadEventClient(c.config)
 }
 
 type (
@@ -163,16 +259,40 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		AuditLog:       NewAuditLogClient(cfg),
-		Contact:        NewContactClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		Identity:       NewIdentityClient(cfg),
-		Invoice:        NewInvoiceClient(cfg),
-		Note:           NewNoteClient(cfg),
-		Session:        NewSessionClient(cfg),
-		SigningKey:     NewSigningKeyClient(cfg),
+		ctx:               ctx,
+		config:            cfg,
+		AuditLog:          NewAuditLogClient(cfg),
+		Checkpoint:        NewCheckpointClient(cfg),
+		ClinicalTrial:     NewClinicalTrialClient(cfg),
+		CommunityEvent:    NewCommunityEventClient(cfg),
+		CommunityGroup:    NewCommunityGroupClient(cfg),
+		ComplianceItem:    NewComplianceItemClient(cfg),
+		Contact:           NewContactClient(cfg),
+		CreativeAsset:     NewCreativeAssetClient(cfg),
+		CreativeProject:   NewCreativeProjectClient(cfg),
+		EventRSVP:         NewEventRSVPClient(cfg),
+		Habit:             NewHabitClient(cfg),
+		HabitCheckIn:      NewHabitCheckInClient(cfg),
+		HiredAgent:        NewHiredAgentClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
+		Identity:          NewIdentityClient(cfg),
+		Invoice:           NewInvoiceClient(cfg),
+		Manuscript:        NewManuscriptClient(cfg),
+		Note:              NewNoteClient(cfg),
+		Playlist:          NewPlaylistClient(cfg),
+		Project:           NewProjectClient(cfg),
+		Reference:         NewReferenceClient(cfg),
+		ReferenceCitation: NewReferenceCitationClient(cfg),
+		Session:           NewSessionClient(cfg),
+		SigningKey:        NewSigningKeyClient(cfg),
+		SocialPost:        NewSocialPostClient(cfg),
+		SocialSchedule:    NewSocialScheduleClient(cfg),
+		StreamHistory:     NewStreamHistoryClient(cfg),
+		Task:              NewTaskClient(cfg),
+		TeamMember:        NewTeamMemberClient(cfg),
+		TeamTask:          NewTeamTaskClient(cfg),
+		Thread:            NewThreadClient(cfg),
+		ThreadEvent:       NewThreadEventClient(cfg),
 	}, nil
 }
 
@@ -190,16 +310,40 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		AuditLog:       NewAuditLogClient(cfg),
-		Contact:        NewContactClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		Identity:       NewIdentityClient(cfg),
-		Invoice:        NewInvoiceClient(cfg),
-		Note:           NewNoteClient(cfg),
-		Session:        NewSessionClient(cfg),
-		SigningKey:     NewSigningKeyClient(cfg),
+		ctx:               ctx,
+		config:            cfg,
+		AuditLog:          NewAuditLogClient(cfg),
+		Checkpoint:        NewCheckpointClient(cfg),
+		ClinicalTrial:     NewClinicalTrialClient(cfg),
+		CommunityEvent:    NewCommunityEventClient(cfg),
+		CommunityGroup:    NewCommunityGroupClient(cfg),
+		ComplianceItem:    NewComplianceItemClient(cfg),
+		Contact:           NewContactClient(cfg),
+		CreativeAsset:     NewCreativeAssetClient(cfg),
+		CreativeProject:   NewCreativeProjectClient(cfg),
+		EventRSVP:         NewEventRSVPClient(cfg),
+		Habit:             NewHabitClient(cfg),
+		HabitCheckIn:      NewHabitCheckInClient(cfg),
+		HiredAgent:        NewHiredAgentClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
+		Identity:          NewIdentityClient(cfg),
+		Invoice:           NewInvoiceClient(cfg),
+		Manuscript:        NewManuscriptClient(cfg),
+		Note:              NewNoteClient(cfg),
+		Playlist:          NewPlaylistClient(cfg),
+		Project:           NewProjectClient(cfg),
+		Reference:         NewReferenceClient(cfg),
+		ReferenceCitation: NewReferenceCitationClient(cfg),
+		Session:           NewSessionClient(cfg),
+		SigningKey:        NewSigningKeyClient(cfg),
+		SocialPost:        NewSocialPostClient(cfg),
+		SocialSchedule:    NewSocialScheduleClient(cfg),
+		StreamHistory:     NewStreamHistoryClient(cfg),
+		Task:              NewTaskClient(cfg),
+		TeamMember:        NewTeamMemberClient(cfg),
+		TeamTask:          NewTeamTaskClient(cfg),
+		Thread:            NewThreadClient(cfg),
+		ThreadEvent:       NewThreadEventClient(cfg),
 	}, nil
 }
 
@@ -229,8 +373,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.AuditLog, c.Contact, c.IdempotencyKey, c.Identity, c.Invoice, c.Note,
-		c.Session, c.SigningKey,
+		c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent, c.CommunityGroup,
+		c.ComplianceItem, c.Contact, c.CreativeAsset, c.CreativeProject, c.EventRSVP,
+		c.Habit, c.HabitCheckIn, c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice,
+		c.Manuscript, c.Note, c.Playlist, c.Project, c.Reference, c.ReferenceCitation,
+		c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory,
+		c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
 	} {
 		n.Use(hooks...)
 	}
@@ -240,8 +388,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.AuditLog, c.Contact, c.IdempotencyKey, c.Identity, c.Invoice, c.Note,
-		c.Session, c.SigningKey,
+		c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent, c.CommunityGroup,
+		c.ComplianceItem, c.Contact, c.CreativeAsset, c.CreativeProject, c.EventRSVP,
+		c.Habit, c.HabitCheckIn, c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice,
+		c.Manuscript, c.Note, c.Playlist, c.Project, c.Reference, c.ReferenceCitation,
+		c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory,
+		c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -252,20 +404,68 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
 	case *AuditLogMutation:
 		return c.AuditLog.mutate(ctx, m)
+	case *CheckpointMutation:
+		return c.Checkpoint.mutate(ctx, m)
+	case *ClinicalTrialMutation:
+		return c.ClinicalTrial.mutate(ctx, m)
+	case *CommunityEventMutation:
+		return c.CommunityEvent.mutate(ctx, m)
+	case *CommunityGroupMutation:
+		return c.CommunityGroup.mutate(ctx, m)
+	case *ComplianceItemMutation:
+		return c.ComplianceItem.mutate(ctx, m)
 	case *ContactMutation:
 		return c.Contact.mutate(ctx, m)
+	case *CreativeAssetMutation:
+		return c.CreativeAsset.mutate(ctx, m)
+	case *CreativeProjectMutation:
+		return c.CreativeProject.mutate(ctx, m)
+	case *EventRSVPMutation:
+		return c.EventRSVP.mutate(ctx, m)
+	case *HabitMutation:
+		return c.Habit.mutate(ctx, m)
+	case *HabitCheckInMutation:
+		return c.HabitCheckIn.mutate(ctx, m)
+	case *HiredAgentMutation:
+		return c.HiredAgent.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *IdentityMutation:
 		return c.Identity.mutate(ctx, m)
 	case *InvoiceMutation:
 		return c.Invoice.mutate(ctx, m)
+	case *ManuscriptMutation:
+		return c.Manuscript.mutate(ctx, m)
 	case *NoteMutation:
 		return c.Note.mutate(ctx, m)
+	case *PlaylistMutation:
+		return c.Playlist.mutate(ctx, m)
+	case *ProjectMutation:
+		return c.Project.mutate(ctx, m)
+	case *ReferenceMutation:
+		return c.Reference.mutate(ctx, m)
+	case *ReferenceCitationMutation:
+		return c.ReferenceCitation.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
 	case *SigningKeyMutation:
 		return c.SigningKey.mutate(ctx, m)
+	case *SocialPostMutation:
+		return c.SocialPost.mutate(ctx, m)
+	case *SocialScheduleMutation:
+		return c.SocialSchedule.mutate(ctx, m)
+	case *StreamHistoryMutation:
+		return c.StreamHistory.mutate(ctx, m)
+	case *TaskMutation:
+		return c.Task.mutate(ctx, m)
+	case *TeamMemberMutation:
+		return c.TeamMember.mutate(ctx, m)
+	case *TeamTaskMutation:
+		return c.TeamTask.mutate(ctx, m)
+	case *ThreadMutation:
+		return c.Thread.mutate(ctx, m)
+	case *ThreadEventMutation:
+		return c.ThreadEvent.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
 	}
@@ -404,6 +604,747 @@ func (c *AuditLogClient) mutate(ctx context.Context, m *AuditLogMutation) (Value
 	}
 }
 
+// CheckpointClient is a client for the Checkpoint schema.
+type CheckpointClient struct {
+	config
+}
+
+// NewCheckpointClient returns a client for the Checkpoint from the given config.
+func NewCheckpointClient(c config) *CheckpointClient {
+	return &CheckpointClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `checkpoint.Hooks(f(g(h())))`.
+func (c *CheckpointClient) Use(hooks ...Hook) {
+	c.hooks.Checkpoint = append(c.hooks.Checkpoint, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `checkpoint.Intercept(f(g(h())))`.
+func (c *CheckpointClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Checkpoint = append(c.inters.Checkpoint, interceptors...)
+}
+
+// Create returns a builder for creating a Checkpoint entity.
+func (c *CheckpointClient) Create() *CheckpointCreate {
+	mutation := newCheckpointMutation(c.config, OpCreate)
+	return &CheckpointCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Checkpoint entities.
+func (c *CheckpointClient) CreateBulk(builders ...*CheckpointCreate) *CheckpointCreateBulk {
+	return &CheckpointCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CheckpointClient) MapCreateBulk(slice any, setFunc func(*CheckpointCreate, int)) *CheckpointCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CheckpointCreateBulk{err: fmt.Errorf("calling to CheckpointClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CheckpointCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CheckpointCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Checkpoint.
+func (c *CheckpointClient) Update() *CheckpointUpdate {
+	mutation := newCheckpointMutation(c.config, OpUpdate)
+	return &CheckpointUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CheckpointClient) UpdateOne(_m *Checkpoint) *CheckpointUpdateOne {
+	mutation := newCheckpointMutation(c.config, OpUpdateOne, withCheckpoint(_m))
+	return &CheckpointUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CheckpointClient) UpdateOneID(id uuid.UUID) *CheckpointUpdateOne {
+	mutation := newCheckpointMutation(c.config, OpUpdateOne, withCheckpointID(id))
+	return &CheckpointUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Checkpoint.
+func (c *CheckpointClient) Delete() *CheckpointDelete {
+	mutation := newCheckpointMutation(c.config, OpDelete)
+	return &CheckpointDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CheckpointClient) DeleteOne(_m *Checkpoint) *CheckpointDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CheckpointClient) DeleteOneID(id uuid.UUID) *CheckpointDeleteOne {
+	builder := c.Delete().Where(checkpoint.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CheckpointDeleteOne{builder}
+}
+
+// Query returns a query builder for Checkpoint.
+func (c *CheckpointClient) Query() *CheckpointQuery {
+	return &CheckpointQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCheckpoint},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Checkpoint entity by its id.
+func (c *CheckpointClient) Get(ctx context.Context, id uuid.UUID) (*Checkpoint, error) {
+	return c.Query().Where(checkpoint.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CheckpointClient) GetX(ctx context.Context, id uuid.UUID) *Checkpoint {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryThread queries the thread edge of a Checkpoint.
+func (c *CheckpointClient) QueryThread(_m *Checkpoint) *ThreadQuery {
+	query := (&ThreadClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(checkpoint.Table, checkpoint.FieldID, id),
+			sqlgraph.To(thread.Table, thread.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, checkpoint.ThreadTable, checkpoint.ThreadColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Thread
+		step.Edge.Schema = schemaConfig.Checkpoint
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CheckpointClient) Hooks() []Hook {
+	return c.hooks.Checkpoint
+}
+
+// Interceptors returns the client interceptors.
+func (c *CheckpointClient) Interceptors() []Interceptor {
+	return c.inters.Checkpoint
+}
+
+func (c *CheckpointClient) mutate(ctx context.Context, m *CheckpointMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CheckpointCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CheckpointUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CheckpointUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CheckpointDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Checkpoint mutation op: %q", m.Op())
+	}
+}
+
+// ClinicalTrialClient is a client for the ClinicalTrial schema.
+type ClinicalTrialClient struct {
+	config
+}
+
+// NewClinicalTrialClient returns a client for the ClinicalTrial from the given config.
+func NewClinicalTrialClient(c config) *ClinicalTrialClient {
+	return &ClinicalTrialClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `clinicaltrial.Hooks(f(g(h())))`.
+func (c *ClinicalTrialClient) Use(hooks ...Hook) {
+	c.hooks.ClinicalTrial = append(c.hooks.ClinicalTrial, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `clinicaltrial.Intercept(f(g(h())))`.
+func (c *ClinicalTrialClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ClinicalTrial = append(c.inters.ClinicalTrial, interceptors...)
+}
+
+// Create returns a builder for creating a ClinicalTrial entity.
+func (c *ClinicalTrialClient) Create() *ClinicalTrialCreate {
+	mutation := newClinicalTrialMutation(c.config, OpCreate)
+	return &ClinicalTrialCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ClinicalTrial entities.
+func (c *ClinicalTrialClient) CreateBulk(builders ...*ClinicalTrialCreate) *ClinicalTrialCreateBulk {
+	return &ClinicalTrialCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ClinicalTrialClient) MapCreateBulk(slice any, setFunc func(*ClinicalTrialCreate, int)) *ClinicalTrialCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ClinicalTrialCreateBulk{err: fmt.Errorf("calling to ClinicalTrialClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ClinicalTrialCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ClinicalTrialCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ClinicalTrial.
+func (c *ClinicalTrialClient) Update() *ClinicalTrialUpdate {
+	mutation := newClinicalTrialMutation(c.config, OpUpdate)
+	return &ClinicalTrialUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ClinicalTrialClient) UpdateOne(_m *ClinicalTrial) *ClinicalTrialUpdateOne {
+	mutation := newClinicalTrialMutation(c.config, OpUpdateOne, withClinicalTrial(_m))
+	return &ClinicalTrialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ClinicalTrialClient) UpdateOneID(id uuid.UUID) *ClinicalTrialUpdateOne {
+	mutation := newClinicalTrialMutation(c.config, OpUpdateOne, withClinicalTrialID(id))
+	return &ClinicalTrialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ClinicalTrial.
+func (c *ClinicalTrialClient) Delete() *ClinicalTrialDelete {
+	mutation := newClinicalTrialMutation(c.config, OpDelete)
+	return &ClinicalTrialDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ClinicalTrialClient) DeleteOne(_m *ClinicalTrial) *ClinicalTrialDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ClinicalTrialClient) DeleteOneID(id uuid.UUID) *ClinicalTrialDeleteOne {
+	builder := c.Delete().Where(clinicaltrial.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ClinicalTrialDeleteOne{builder}
+}
+
+// Query returns a query builder for ClinicalTrial.
+func (c *ClinicalTrialClient) Query() *ClinicalTrialQuery {
+	return &ClinicalTrialQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeClinicalTrial},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ClinicalTrial entity by its id.
+func (c *ClinicalTrialClient) Get(ctx context.Context, id uuid.UUID) (*ClinicalTrial, error) {
+	return c.Query().Where(clinicaltrial.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ClinicalTrialClient) GetX(ctx context.Context, id uuid.UUID) *ClinicalTrial {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ClinicalTrialClient) Hooks() []Hook {
+	return c.hooks.ClinicalTrial
+}
+
+// Interceptors returns the client interceptors.
+func (c *ClinicalTrialClient) Interceptors() []Interceptor {
+	return c.inters.ClinicalTrial
+}
+
+func (c *ClinicalTrialClient) mutate(ctx context.Context, m *ClinicalTrialMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ClinicalTrialCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ClinicalTrialUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ClinicalTrialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ClinicalTrialDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ClinicalTrial mutation op: %q", m.Op())
+	}
+}
+
+// CommunityEventClient is a client for the CommunityEvent schema.
+type CommunityEventClient struct {
+	config
+}
+
+// NewCommunityEventClient returns a client for the CommunityEvent from the given config.
+func NewCommunityEventClient(c config) *CommunityEventClient {
+	return &CommunityEventClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `communityevent.Hooks(f(g(h())))`.
+func (c *CommunityEventClient) Use(hooks ...Hook) {
+	c.hooks.CommunityEvent = append(c.hooks.CommunityEvent, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `communityevent.Intercept(f(g(h())))`.
+func (c *CommunityEventClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CommunityEvent = append(c.inters.CommunityEvent, interceptors...)
+}
+
+// Create returns a builder for creating a CommunityEvent entity.
+func (c *CommunityEventClient) Create() *CommunityEventCreate {
+	mutation := newCommunityEventMutation(c.config, OpCreate)
+	return &CommunityEventCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CommunityEvent entities.
+func (c *CommunityEventClient) CreateBulk(builders ...*CommunityEventCreate) *CommunityEventCreateBulk {
+	return &CommunityEventCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CommunityEventClient) MapCreateBulk(slice any, setFunc func(*CommunityEventCreate, int)) *CommunityEventCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CommunityEventCreateBulk{err: fmt.Errorf("calling to CommunityEventClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CommunityEventCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CommunityEventCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CommunityEvent.
+func (c *CommunityEventClient) Update() *CommunityEventUpdate {
+	mutation := newCommunityEventMutation(c.config, OpUpdate)
+	return &CommunityEventUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CommunityEventClient) UpdateOne(_m *CommunityEvent) *CommunityEventUpdateOne {
+	mutation := newCommunityEventMutation(c.config, OpUpdateOne, withCommunityEvent(_m))
+	return &CommunityEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CommunityEventClient) UpdateOneID(id uuid.UUID) *CommunityEventUpdateOne {
+	mutation := newCommunityEventMutation(c.config, OpUpdateOne, withCommunityEventID(id))
+	return &CommunityEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CommunityEvent.
+func (c *CommunityEventClient) Delete() *CommunityEventDelete {
+	mutation := newCommunityEventMutation(c.config, OpDelete)
+	return &CommunityEventDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CommunityEventClient) DeleteOne(_m *CommunityEvent) *CommunityEventDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CommunityEventClient) DeleteOneID(id uuid.UUID) *CommunityEventDeleteOne {
+	builder := c.Delete().Where(communityevent.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CommunityEventDeleteOne{builder}
+}
+
+// Query returns a query builder for CommunityEvent.
+func (c *CommunityEventClient) Query() *CommunityEventQuery {
+	return &CommunityEventQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCommunityEvent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CommunityEvent entity by its id.
+func (c *CommunityEventClient) Get(ctx context.Context, id uuid.UUID) (*CommunityEvent, error) {
+	return c.Query().Where(communityevent.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CommunityEventClient) GetX(ctx context.Context, id uuid.UUID) *CommunityEvent {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryGroup queries the group edge of a CommunityEvent.
+func (c *CommunityEventClient) QueryGroup(_m *CommunityEvent) *CommunityGroupQuery {
+	query := (&CommunityGroupClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(communityevent.Table, communityevent.FieldID, id),
+			sqlgraph.To(communitygroup.Table, communitygroup.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, communityevent.GroupTable, communityevent.GroupColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.CommunityGroup
+		step.Edge.Schema = schemaConfig.CommunityEvent
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRsvps queries the rsvps edge of a CommunityEvent.
+func (c *CommunityEventClient) QueryRsvps(_m *CommunityEvent) *EventRSVPQuery {
+	query := (&EventRSVPClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(communityevent.Table, communityevent.FieldID, id),
+			sqlgraph.To(eventrsvp.Table, eventrsvp.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, communityevent.RsvpsTable, communityevent.RsvpsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.EventRSVP
+		step.Edge.Schema = schemaConfig.EventRSVP
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CommunityEventClient) Hooks() []Hook {
+	return c.hooks.CommunityEvent
+}
+
+// Interceptors returns the client interceptors.
+func (c *CommunityEventClient) Interceptors() []Interceptor {
+	return c.inters.CommunityEvent
+}
+
+func (c *CommunityEventClient) mutate(ctx context.Context, m *CommunityEventMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CommunityEventCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CommunityEventUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CommunityEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CommunityEventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CommunityEvent mutation op: %q", m.Op())
+	}
+}
+
+// CommunityGroupClient is a client for the CommunityGroup schema.
+type CommunityGroupClient struct {
+	config
+}
+
+// NewCommunityGroupClient returns a client for the CommunityGroup from the given config.
+func NewCommunityGroupClient(c config) *CommunityGroupClient {
+	return &CommunityGroupClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `communitygroup.Hooks(f(g(h())))`.
+func (c *CommunityGroupClient) Use(hooks ...Hook) {
+	c.hooks.CommunityGroup = append(c.hooks.CommunityGroup, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `communitygroup.Intercept(f(g(h())))`.
+func (c *CommunityGroupClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CommunityGroup = append(c.inters.CommunityGroup, interceptors...)
+}
+
+// Create returns a builder for creating a CommunityGroup entity.
+func (c *CommunityGroupClient) Create() *CommunityGroupCreate {
+	mutation := newCommunityGroupMutation(c.config, OpCreate)
+	return &CommunityGroupCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CommunityGroup entities.
+func (c *CommunityGroupClient) CreateBulk(builders ...*CommunityGroupCreate) *CommunityGroupCreateBulk {
+	return &CommunityGroupCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CommunityGroupClient) MapCreateBulk(slice any, setFunc func(*CommunityGroupCreate, int)) *CommunityGroupCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CommunityGroupCreateBulk{err: fmt.Errorf("calling to CommunityGroupClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CommunityGroupCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CommunityGroupCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CommunityGroup.
+func (c *CommunityGroupClient) Update() *CommunityGroupUpdate {
+	mutation := newCommunityGroupMutation(c.config, OpUpdate)
+	return &CommunityGroupUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CommunityGroupClient) UpdateOne(_m *CommunityGroup) *CommunityGroupUpdateOne {
+	mutation := newCommunityGroupMutation(c.config, OpUpdateOne, withCommunityGroup(_m))
+	return &CommunityGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CommunityGroupClient) UpdateOneID(id uuid.UUID) *CommunityGroupUpdateOne {
+	mutation := newCommunityGroupMutation(c.config, OpUpdateOne, withCommunityGroupID(id))
+	return &CommunityGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CommunityGroup.
+func (c *CommunityGroupClient) Delete() *CommunityGroupDelete {
+	mutation := newCommunityGroupMutation(c.config, OpDelete)
+	return &CommunityGroupDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CommunityGroupClient) DeleteOne(_m *CommunityGroup) *CommunityGroupDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CommunityGroupClient) DeleteOneID(id uuid.UUID) *CommunityGroupDeleteOne {
+	builder := c.Delete().Where(communitygroup.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CommunityGroupDeleteOne{builder}
+}
+
+// Query returns a query builder for CommunityGroup.
+func (c *CommunityGroupClient) Query() *CommunityGroupQuery {
+	return &CommunityGroupQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCommunityGroup},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CommunityGroup entity by its id.
+func (c *CommunityGroupClient) Get(ctx context.Context, id uuid.UUID) (*CommunityGroup, error) {
+	return c.Query().Where(communitygroup.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CommunityGroupClient) GetX(ctx context.Context, id uuid.UUID) *CommunityGroup {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryEvents queries the events edge of a CommunityGroup.
+func (c *CommunityGroupClient) QueryEvents(_m *CommunityGroup) *CommunityEventQuery {
+	query := (&CommunityEventClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(communitygroup.Table, communitygroup.FieldID, id),
+			sqlgraph.To(communityevent.Table, communityevent.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, communitygroup.EventsTable, communitygroup.EventsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.CommunityEvent
+		step.Edge.Schema = schemaConfig.CommunityEvent
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CommunityGroupClient) Hooks() []Hook {
+	return c.hooks.CommunityGroup
+}
+
+// Interceptors returns the client interceptors.
+func (c *CommunityGroupClient) Interceptors() []Interceptor {
+	return c.inters.CommunityGroup
+}
+
+func (c *CommunityGroupClient) mutate(ctx context.Context, m *CommunityGroupMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CommunityGroupCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CommunityGroupUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CommunityGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CommunityGroupDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CommunityGroup mutation op: %q", m.Op())
+	}
+}
+
+// ComplianceItemClient is a client for the ComplianceItem schema.
+type ComplianceItemClient struct {
+	config
+}
+
+// NewComplianceItemClient returns a client for the ComplianceItem from the given config.
+func NewComplianceItemClient(c config) *ComplianceItemClient {
+	return &ComplianceItemClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `complianceitem.Hooks(f(g(h())))`.
+func (c *ComplianceItemClient) Use(hooks ...Hook) {
+	c.hooks.ComplianceItem = append(c.hooks.ComplianceItem, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `complianceitem.Intercept(f(g(h())))`.
+func (c *ComplianceItemClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ComplianceItem = append(c.inters.ComplianceItem, interceptors...)
+}
+
+// Create returns a builder for creating a ComplianceItem entity.
+func (c *ComplianceItemClient) Create() *ComplianceItemCreate {
+	mutation := newComplianceItemMutation(c.config, OpCreate)
+	return &ComplianceItemCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ComplianceItem entities.
+func (c *ComplianceItemClient) CreateBulk(builders ...*ComplianceItemCreate) *ComplianceItemCreateBulk {
+	return &ComplianceItemCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ComplianceItemClient) MapCreateBulk(slice any, setFunc func(*ComplianceItemCreate, int)) *ComplianceItemCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ComplianceItemCreateBulk{err: fmt.Errorf("calling to ComplianceItemClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ComplianceItemCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ComplianceItemCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ComplianceItem.
+func (c *ComplianceItemClient) Update() *ComplianceItemUpdate {
+	mutation := newComplianceItemMutation(c.config, OpUpdate)
+	return &ComplianceItemUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ComplianceItemClient) UpdateOne(_m *ComplianceItem) *ComplianceItemUpdateOne {
+	mutation := newComplianceItemMutation(c.config, OpUpdateOne, withComplianceItem(_m))
+	return &ComplianceItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ComplianceItemClient) UpdateOneID(id uuid.UUID) *ComplianceItemUpdateOne {
+	mutation := newComplianceItemMutation(c.config, OpUpdateOne, withComplianceItemID(id))
+	return &ComplianceItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ComplianceItem.
+func (c *ComplianceItemClient) Delete() *ComplianceItemDelete {
+	mutation := newComplianceItemMutation(c.config, OpDelete)
+	return &ComplianceItemDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ComplianceItemClient) DeleteOne(_m *ComplianceItem) *ComplianceItemDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ComplianceItemClient) DeleteOneID(id uuid.UUID) *ComplianceItemDeleteOne {
+	builder := c.Delete().Where(complianceitem.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ComplianceItemDeleteOne{builder}
+}
+
+// Query returns a query builder for ComplianceItem.
+func (c *ComplianceItemClient) Query() *ComplianceItemQuery {
+	return &ComplianceItemQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeComplianceItem},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ComplianceItem entity by its id.
+func (c *ComplianceItemClient) Get(ctx context.Context, id uuid.UUID) (*ComplianceItem, error) {
+	return c.Query().Where(complianceitem.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ComplianceItemClient) GetX(ctx context.Context, id uuid.UUID) *ComplianceItem {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ComplianceItemClient) Hooks() []Hook {
+	return c.hooks.ComplianceItem
+}
+
+// Interceptors returns the client interceptors.
+func (c *ComplianceItemClient) Interceptors() []Interceptor {
+	return c.inters.ComplianceItem
+}
+
+func (c *ComplianceItemClient) mutate(ctx context.Context, m *ComplianceItemMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ComplianceItemCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ComplianceItemUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ComplianceItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ComplianceItemDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ComplianceItem mutation op: %q", m.Op())
+	}
+}
+
 // ContactClient is a client for the Contact schema.
 type ContactClient struct {
 	config
@@ -531,6 +1472,44 @@ func (c *ContactClient) QueryInvoices(_m *Contact) *InvoiceQuery {
 	return query
 }
 
+// QueryProjects queries the projects edge of a Contact.
+func (c *ContactClient) QueryProjects(_m *Contact) *ProjectQuery {
+	query := (&ProjectClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(contact.Table, contact.FieldID, id),
+			sqlgraph.To(project.Table, project.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, contact.ProjectsTable, contact.ProjectsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Project
+		step.Edge.Schema = schemaConfig.Project
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRsvps queries the rsvps edge of a Contact.
+func (c *ContactClient) QueryRsvps(_m *Contact) *EventRSVPQuery {
+	query := (&EventRSVPClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(contact.Table, contact.FieldID, id),
+			sqlgraph.To(eventrsvp.Table, eventrsvp.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, contact.RsvpsTable, contact.RsvpsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.EventRSVP
+		step.Edge.Schema = schemaConfig.EventRSVP
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *ContactClient) Hooks() []Hook {
 	return c.hooks.Contact
@@ -553,6 +1532,975 @@ func (c *ContactClient) mutate(ctx context.Context, m *ContactMutation) (Value, 
 		return (&ContactDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Contact mutation op: %q", m.Op())
+	}
+}
+
+// CreativeAssetClient is a client for the CreativeAsset schema.
+type CreativeAssetClient struct {
+	config
+}
+
+// NewCreativeAssetClient returns a client for the CreativeAsset from the given config.
+func NewCreativeAssetClient(c config) *CreativeAssetClient {
+	return &CreativeAssetClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `creativeasset.Hooks(f(g(h())))`.
+func (c *CreativeAssetClient) Use(hooks ...Hook) {
+	c.hooks.CreativeAsset = append(c.hooks.CreativeAsset, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `creativeasset.Intercept(f(g(h())))`.
+func (c *CreativeAssetClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CreativeAsset = append(c.inters.CreativeAsset, interceptors...)
+}
+
+// Create returns a builder for creating a CreativeAsset entity.
+func (c *CreativeAssetClient) Create() *CreativeAssetCreate {
+	mutation := newCreativeAssetMutation(c.config, OpCreate)
+	return &CreativeAssetCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CreativeAsset entities.
+func (c *CreativeAssetClient) CreateBulk(builders ...*CreativeAssetCreate) *CreativeAssetCreateBulk {
+	return &CreativeAssetCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CreativeAssetClient) MapCreateBulk(slice any, setFunc func(*CreativeAssetCreate, int)) *CreativeAssetCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CreativeAssetCreateBulk{err: fmt.Errorf("calling to CreativeAssetClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CreativeAssetCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CreativeAssetCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CreativeAsset.
+func (c *CreativeAssetClient) Update() *CreativeAssetUpdate {
+	mutation := newCreativeAssetMutation(c.config, OpUpdate)
+	return &CreativeAssetUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CreativeAssetClient) UpdateOne(_m *CreativeAsset) *CreativeAssetUpdateOne {
+	mutation := newCreativeAssetMutation(c.config, OpUpdateOne, withCreativeAsset(_m))
+	return &CreativeAssetUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CreativeAssetClient) UpdateOneID(id uuid.UUID) *CreativeAssetUpdateOne {
+	mutation := newCreativeAssetMutation(c.config, OpUpdateOne, withCreativeAssetID(id))
+	return &CreativeAssetUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CreativeAsset.
+func (c *CreativeAssetClient) Delete() *CreativeAssetDelete {
+	mutation := newCreativeAssetMutation(c.config, OpDelete)
+	return &CreativeAssetDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CreativeAssetClient) DeleteOne(_m *CreativeAsset) *CreativeAssetDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CreativeAssetClient) DeleteOneID(id uuid.UUID) *CreativeAssetDeleteOne {
+	builder := c.Delete().Where(creativeasset.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CreativeAssetDeleteOne{builder}
+}
+
+// Query returns a query builder for CreativeAsset.
+func (c *CreativeAssetClient) Query() *CreativeAssetQuery {
+	return &CreativeAssetQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCreativeAsset},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CreativeAsset entity by its id.
+func (c *CreativeAssetClient) Get(ctx context.Context, id uuid.UUID) (*CreativeAsset, error) {
+	return c.Query().Where(creativeasset.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CreativeAssetClient) GetX(ctx context.Context, id uuid.UUID) *CreativeAsset {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryProject queries the project edge of a CreativeAsset.
+func (c *CreativeAssetClient) QueryProject(_m *CreativeAsset) *CreativeProjectQuery {
+	query := (&CreativeProjectClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(creativeasset.Table, creativeasset.FieldID, id),
+			sqlgraph.To(creativeproject.Table, creativeproject.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, creativeasset.ProjectTable, creativeasset.ProjectColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.CreativeProject
+		step.Edge.Schema = schemaConfig.CreativeAsset
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCoverOf queries the cover_of edge of a CreativeAsset.
+func (c *CreativeAssetClient) QueryCoverOf(_m *CreativeAsset) *CreativeProjectQuery {
+	query := (&CreativeProjectClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(creativeasset.Table, creativeasset.FieldID, id),
+			sqlgraph.To(creativeproject.Table, creativeproject.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, creativeasset.CoverOfTable, creativeasset.CoverOfColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.CreativeProject
+		step.Edge.Schema = schemaConfig.CreativeProject
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CreativeAssetClient) Hooks() []Hook {
+	return c.hooks.CreativeAsset
+}
+
+// Interceptors returns the client interceptors.
+func (c *CreativeAssetClient) Interceptors() []Interceptor {
+	return c.inters.CreativeAsset
+}
+
+func (c *CreativeAssetClient) mutate(ctx context.Context, m *CreativeAssetMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CreativeAssetCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CreativeAssetUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CreativeAssetUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CreativeAssetDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CreativeAsset mutation op: %q", m.Op())
+	}
+}
+
+// CreativeProjectClient is a client for the CreativeProject schema.
+type CreativeProjectClient struct {
+	config
+}
+
+// NewCreativeProjectClient returns a client for the CreativeProject from the given config.
+func NewCreativeProjectClient(c config) *CreativeProjectClient {
+	return &CreativeProjectClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `creativeproject.Hooks(f(g(h())))`.
+func (c *CreativeProjectClient) Use(hooks ...Hook) {
+	c.hooks.CreativeProject = append(c.hooks.CreativeProject, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `creativeproject.Intercept(f(g(h())))`.
+func (c *CreativeProjectClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CreativeProject = append(c.inters.CreativeProject, interceptors...)
+}
+
+// Create returns a builder for creating a CreativeProject entity.
+func (c *CreativeProjectClient) Create() *CreativeProjectCreate {
+	mutation := newCreativeProjectMutation(c.config, OpCreate)
+	return &CreativeProjectCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CreativeProject entities.
+func (c *CreativeProjectClient) CreateBulk(builders ...*CreativeProjectCreate) *CreativeProjectCreateBulk {
+	return &CreativeProjectCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CreativeProjectClient) MapCreateBulk(slice any, setFunc func(*CreativeProjectCreate, int)) *CreativeProjectCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CreativeProjectCreateBulk{err: fmt.Errorf("calling to CreativeProjectClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CreativeProjectCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CreativeProjectCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CreativeProject.
+func (c *CreativeProjectClient) Update() *CreativeProjectUpdate {
+	mutation := newCreativeProjectMutation(c.config, OpUpdate)
+	return &CreativeProjectUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CreativeProjectClient) UpdateOne(_m *CreativeProject) *CreativeProjectUpdateOne {
+	mutation := newCreativeProjectMutation(c.config, OpUpdateOne, withCreativeProject(_m))
+	return &CreativeProjectUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CreativeProjectClient) UpdateOneID(id uuid.UUID) *CreativeProjectUpdateOne {
+	mutation := newCreativeProjectMutation(c.config, OpUpdateOne, withCreativeProjectID(id))
+	return &CreativeProjectUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CreativeProject.
+func (c *CreativeProjectClient) Delete() *CreativeProjectDelete {
+	mutation := newCreativeProjectMutation(c.config, OpDelete)
+	return &CreativeProjectDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CreativeProjectClient) DeleteOne(_m *CreativeProject) *CreativeProjectDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CreativeProjectClient) DeleteOneID(id uuid.UUID) *CreativeProjectDeleteOne {
+	builder := c.Delete().Where(creativeproject.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CreativeProjectDeleteOne{builder}
+}
+
+// Query returns a query builder for CreativeProject.
+func (c *CreativeProjectClient) Query() *CreativeProjectQuery {
+	return &CreativeProjectQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCreativeProject},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CreativeProject entity by its id.
+func (c *CreativeProjectClient) Get(ctx context.Context, id uuid.UUID) (*CreativeProject, error) {
+	return c.Query().Where(creativeproject.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CreativeProjectClient) GetX(ctx context.Context, id uuid.UUID) *CreativeProject {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryAssets queries the assets edge of a CreativeProject.
+func (c *CreativeProjectClient) QueryAssets(_m *CreativeProject) *CreativeAssetQuery {
+	query := (&CreativeAssetClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(creativeproject.Table, creativeproject.FieldID, id),
+			sqlgraph.To(creativeasset.Table, creativeasset.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, creativeproject.AssetsTable, creativeproject.AssetsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.CreativeAsset
+		step.Edge.Schema = schemaConfig.CreativeAsset
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCover queries the cover edge of a CreativeProject.
+func (c *CreativeProjectClient) QueryCover(_m *CreativeProject) *CreativeAssetQuery {
+	query := (&CreativeAssetClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(creativeproject.Table, creativeproject.FieldID, id),
+			sqlgraph.To(creativeasset.Table, creativeasset.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, creativeproject.CoverTable, creativeproject.CoverColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.CreativeAsset
+		step.Edge.Schema = schemaConfig.CreativeProject
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CreativeProjectClient) Hooks() []Hook {
+	return c.hooks.CreativeProject
+}
+
+// Interceptors returns the client interceptors.
+func (c *CreativeProjectClient) Interceptors() []Interceptor {
+	return c.inters.CreativeProject
+}
+
+func (c *CreativeProjectClient) mutate(ctx context.Context, m *CreativeProjectMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CreativeProjectCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CreativeProjectUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CreativeProjectUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CreativeProjectDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CreativeProject mutation op: %q", m.Op())
+	}
+}
+
+// EventRSVPClient is a client for the EventRSVP schema.
+type EventRSVPClient struct {
+	config
+}
+
+// NewEventRSVPClient returns a client for the EventRSVP from the given config.
+func NewEventRSVPClient(c config) *EventRSVPClient {
+	return &EventRSVPClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `eventrsvp.Hooks(f(g(h())))`.
+func (c *EventRSVPClient) Use(hooks ...Hook) {
+	c.hooks.EventRSVP = append(c.hooks.EventRSVP, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `eventrsvp.Intercept(f(g(h())))`.
+func (c *EventRSVPClient) Intercept(interceptors ...Interceptor) {
+	c.inters.EventRSVP = append(c.inters.EventRSVP, interceptors...)
+}
+
+// Create returns a builder for creating a EventRSVP entity.
+func (c *EventRSVPClient) Create() *EventRSVPCreate {
+	mutation := newEventRSVPMutation(c.config, OpCreate)
+	return &EventRSVPCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of EventRSVP entities.
+func (c *EventRSVPClient) CreateBulk(builders ...*EventRSVPCreate) *EventRSVPCreateBulk {
+	return &EventRSVPCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *EventRSVPClient) MapCreateBulk(slice any, setFunc func(*EventRSVPCreate, int)) *EventRSVPCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &EventRSVPCreateBulk{err: fmt.Errorf("calling to EventRSVPClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*EventRSVPCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &EventRSVPCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for EventRSVP.
+func (c *EventRSVPClient) Update() *EventRSVPUpdate {
+	mutation := newEventRSVPMutation(c.config, OpUpdate)
+	return &EventRSVPUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *EventRSVPClient) UpdateOne(_m *EventRSVP) *EventRSVPUpdateOne {
+	mutation := newEventRSVPMutation(c.config, OpUpdateOne, withEventRSVP(_m))
+	return &EventRSVPUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *EventRSVPClient) UpdateOneID(id uuid.UUID) *EventRSVPUpdateOne {
+	mutation := newEventRSVPMutation(c.config, OpUpdateOne, withEventRSVPID(id))
+	return &EventRSVPUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for EventRSVP.
+func (c *EventRSVPClient) Delete() *EventRSVPDelete {
+	mutation := newEventRSVPMutation(c.config, OpDelete)
+	return &EventRSVPDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *EventRSVPClient) DeleteOne(_m *EventRSVP) *EventRSVPDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *EventRSVPClient) DeleteOneID(id uuid.UUID) *EventRSVPDeleteOne {
+	builder := c.Delete().Where(eventrsvp.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &EventRSVPDeleteOne{builder}
+}
+
+// Query returns a query builder for EventRSVP.
+func (c *EventRSVPClient) Query() *EventRSVPQuery {
+	return &EventRSVPQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeEventRSVP},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a EventRSVP entity by its id.
+func (c *EventRSVPClient) Get(ctx context.Context, id uuid.UUID) (*EventRSVP, error) {
+	return c.Query().Where(eventrsvp.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *EventRSVPClient) GetX(ctx context.Context, id uuid.UUID) *EventRSVP {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryEvent queries the event edge of a EventRSVP.
+func (c *EventRSVPClient) QueryEvent(_m *EventRSVP) *CommunityEventQuery {
+	query := (&CommunityEventClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(eventrsvp.Table, eventrsvp.FieldID, id),
+			sqlgraph.To(communityevent.Table, communityevent.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, eventrsvp.EventTable, eventrsvp.EventColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.CommunityEvent
+		step.Edge.Schema = schemaConfig.EventRSVP
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryContact queries the contact edge of a EventRSVP.
+func (c *EventRSVPClient) QueryContact(_m *EventRSVP) *ContactQuery {
+	query := (&ContactClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(eventrsvp.Table, eventrsvp.FieldID, id),
+			sqlgraph.To(contact.Table, contact.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, eventrsvp.ContactTable, eventrsvp.ContactColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Contact
+		step.Edge.Schema = schemaConfig.EventRSVP
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *EventRSVPClient) Hooks() []Hook {
+	return c.hooks.EventRSVP
+}
+
+// Interceptors returns the client interceptors.
+func (c *EventRSVPClient) Interceptors() []Interceptor {
+	return c.inters.EventRSVP
+}
+
+func (c *EventRSVPClient) mutate(ctx context.Context, m *EventRSVPMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&EventRSVPCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&EventRSVPUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&EventRSVPUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&EventRSVPDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown EventRSVP mutation op: %q", m.Op())
+	}
+}
+
+// HabitClient is a client for the Habit schema.
+type HabitClient struct {
+	config
+}
+
+// NewHabitClient returns a client for the Habit from the given config.
+func NewHabitClient(c config) *HabitClient {
+	return &HabitClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `habit.Hooks(f(g(h())))`.
+func (c *HabitClient) Use(hooks ...Hook) {
+	c.hooks.Habit = append(c.hooks.Habit, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `habit.Intercept(f(g(h())))`.
+func (c *HabitClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Habit = append(c.inters.Habit, interceptors...)
+}
+
+// Create returns a builder for creating a Habit entity.
+func (c *HabitClient) Create() *HabitCreate {
+	mutation := newHabitMutation(c.config, OpCreate)
+	return &HabitCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Habit entities.
+func (c *HabitClient) CreateBulk(builders ...*HabitCreate) *HabitCreateBulk {
+	return &HabitCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *HabitClient) MapCreateBulk(slice any, setFunc func(*HabitCreate, int)) *HabitCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &HabitCreateBulk{err: fmt.Errorf("calling to HabitClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*HabitCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &HabitCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Habit.
+func (c *HabitClient) Update() *HabitUpdate {
+	mutation := newHabitMutation(c.config, OpUpdate)
+	return &HabitUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *HabitClient) UpdateOne(_m *Habit) *HabitUpdateOne {
+	mutation := newHabitMutation(c.config, OpUpdateOne, withHabit(_m))
+	return &HabitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *HabitClient) UpdateOneID(id uuid.UUID) *HabitUpdateOne {
+	mutation := newHabitMutation(c.config, OpUpdateOne, withHabitID(id))
+	return &HabitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Habit.
+func (c *HabitClient) Delete() *HabitDelete {
+	mutation := newHabitMutation(c.config, OpDelete)
+	return &HabitDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *HabitClient) DeleteOne(_m *Habit) *HabitDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *HabitClient) DeleteOneID(id uuid.UUID) *HabitDeleteOne {
+	builder := c.Delete().Where(habit.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &HabitDeleteOne{builder}
+}
+
+// Query returns a query builder for Habit.
+func (c *HabitClient) Query() *HabitQuery {
+	return &HabitQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeHabit},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Habit entity by its id.
+func (c *HabitClient) Get(ctx context.Context, id uuid.UUID) (*Habit, error) {
+	return c.Query().Where(habit.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *HabitClient) GetX(ctx context.Context, id uuid.UUID) *Habit {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryCheckIns queries the check_ins edge of a Habit.
+func (c *HabitClient) QueryCheckIns(_m *Habit) *HabitCheckInQuery {
+	query := (&HabitCheckInClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(habit.Table, habit.FieldID, id),
+			sqlgraph.To(habitcheckin.Table, habitcheckin.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, habit.CheckInsTable, habit.CheckInsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.HabitCheckIn
+		step.Edge.Schema = schemaConfig.HabitCheckIn
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *HabitClient) Hooks() []Hook {
+	return c.hooks.Habit
+}
+
+// Interceptors returns the client interceptors.
+func (c *HabitClient) Interceptors() []Interceptor {
+	return c.inters.Habit
+}
+
+func (c *HabitClient) mutate(ctx context.Context, m *HabitMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&HabitCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&HabitUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&HabitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&HabitDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Habit mutation op: %q", m.Op())
+	}
+}
+
+// HabitCheckInClient is a client for the HabitCheckIn schema.
+type HabitCheckInClient struct {
+	config
+}
+
+// NewHabitCheckInClient returns a client for the HabitCheckIn from the given config.
+func NewHabitCheckInClient(c config) *HabitCheckInClient {
+	return &HabitCheckInClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `habitcheckin.Hooks(f(g(h())))`.
+func (c *HabitCheckInClient) Use(hooks ...Hook) {
+	c.hooks.HabitCheckIn = append(c.hooks.HabitCheckIn, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `habitcheckin.Intercept(f(g(h())))`.
+func (c *HabitCheckInClient) Intercept(interceptors ...Interceptor) {
+	c.inters.HabitCheckIn = append(c.inters.HabitCheckIn, interceptors...)
+}
+
+// Create returns a builder for creating a HabitCheckIn entity.
+func (c *HabitCheckInClient) Create() *HabitCheckInCreate {
+	mutation := newHabitCheckInMutation(c.config, OpCreate)
+	return &HabitCheckInCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of HabitCheckIn entities.
+func (c *HabitCheckInClient) CreateBulk(builders ...*HabitCheckInCreate) *HabitCheckInCreateBulk {
+	return &HabitCheckInCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *HabitCheckInClient) MapCreateBulk(slice any, setFunc func(*HabitCheckInCreate, int)) *HabitCheckInCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &HabitCheckInCreateBulk{err: fmt.Errorf("calling to HabitCheckInClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*HabitCheckInCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &HabitCheckInCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for HabitCheckIn.
+func (c *HabitCheckInClient) Update() *HabitCheckInUpdate {
+	mutation := newHabitCheckInMutation(c.config, OpUpdate)
+	return &HabitCheckInUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *HabitCheckInClient) UpdateOne(_m *HabitCheckIn) *HabitCheckInUpdateOne {
+	mutation := newHabitCheckInMutation(c.config, OpUpdateOne, withHabitCheckIn(_m))
+	return &HabitCheckInUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *HabitCheckInClient) UpdateOneID(id uuid.UUID) *HabitCheckInUpdateOne {
+	mutation := newHabitCheckInMutation(c.config, OpUpdateOne, withHabitCheckInID(id))
+	return &HabitCheckInUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for HabitCheckIn.
+func (c *HabitCheckInClient) Delete() *HabitCheckInDelete {
+	mutation := newHabitCheckInMutation(c.config, OpDelete)
+	return &HabitCheckInDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *HabitCheckInClient) DeleteOne(_m *HabitCheckIn) *HabitCheckInDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *HabitCheckInClient) DeleteOneID(id uuid.UUID) *HabitCheckInDeleteOne {
+	builder := c.Delete().Where(habitcheckin.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &HabitCheckInDeleteOne{builder}
+}
+
+// Query returns a query builder for HabitCheckIn.
+func (c *HabitCheckInClient) Query() *HabitCheckInQuery {
+	return &HabitCheckInQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeHabitCheckIn},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a HabitCheckIn entity by its id.
+func (c *HabitCheckInClient) Get(ctx context.Context, id uuid.UUID) (*HabitCheckIn, error) {
+	return c.Query().Where(habitcheckin.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *HabitCheckInClient) GetX(ctx context.Context, id uuid.UUID) *HabitCheckIn {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryHabit queries the habit edge of a HabitCheckIn.
+func (c *HabitCheckInClient) QueryHabit(_m *HabitCheckIn) *HabitQuery {
+	query := (&HabitClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(habitcheckin.Table, habitcheckin.FieldID, id),
+			sqlgraph.To(habit.Table, habit.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, habitcheckin.HabitTable, habitcheckin.HabitColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Habit
+		step.Edge.Schema = schemaConfig.HabitCheckIn
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *HabitCheckInClient) Hooks() []Hook {
+	return c.hooks.HabitCheckIn
+}
+
+// Interceptors returns the client interceptors.
+func (c *HabitCheckInClient) Interceptors() []Interceptor {
+	return c.inters.HabitCheckIn
+}
+
+func (c *HabitCheckInClient) mutate(ctx context.Context, m *HabitCheckInMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&HabitCheckInCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&HabitCheckInUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&HabitCheckInUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&HabitCheckInDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown HabitCheckIn mutation op: %q", m.Op())
+	}
+}
+
+// HiredAgentClient is a client for the HiredAgent schema.
+type HiredAgentClient struct {
+	config
+}
+
+// NewHiredAgentClient returns a client for the HiredAgent from the given config.
+func NewHiredAgentClient(c config) *HiredAgentClient {
+	return &HiredAgentClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `hiredagent.Hooks(f(g(h())))`.
+func (c *HiredAgentClient) Use(hooks ...Hook) {
+	c.hooks.HiredAgent = append(c.hooks.HiredAgent, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `hiredagent.Intercept(f(g(h())))`.
+func (c *HiredAgentClient) Intercept(interceptors ...Interceptor) {
+	c.inters.HiredAgent = append(c.inters.HiredAgent, interceptors...)
+}
+
+// Create returns a builder for creating a HiredAgent entity.
+func (c *HiredAgentClient) Create() *HiredAgentCreate {
+	mutation := newHiredAgentMutation(c.config, OpCreate)
+	return &HiredAgentCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of HiredAgent entities.
+func (c *HiredAgentClient) CreateBulk(builders ...*HiredAgentCreate) *HiredAgentCreateBulk {
+	return &HiredAgentCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *HiredAgentClient) MapCreateBulk(slice any, setFunc func(*HiredAgentCreate, int)) *HiredAgentCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &HiredAgentCreateBulk{err: fmt.Errorf("calling to HiredAgentClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*HiredAgentCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &HiredAgentCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for HiredAgent.
+func (c *HiredAgentClient) Update() *HiredAgentUpdate {
+	mutation := newHiredAgentMutation(c.config, OpUpdate)
+	return &HiredAgentUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *HiredAgentClient) UpdateOne(_m *HiredAgent) *HiredAgentUpdateOne {
+	mutation := newHiredAgentMutation(c.config, OpUpdateOne, withHiredAgent(_m))
+	return &HiredAgentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *HiredAgentClient) UpdateOneID(id uuid.UUID) *HiredAgentUpdateOne {
+	mutation := newHiredAgentMutation(c.config, OpUpdateOne, withHiredAgentID(id))
+	return &HiredAgentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for HiredAgent.
+func (c *HiredAgentClient) Delete() *HiredAgentDelete {
+	mutation := newHiredAgentMutation(c.config, OpDelete)
+	return &HiredAgentDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *HiredAgentClient) DeleteOne(_m *HiredAgent) *HiredAgentDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *HiredAgentClient) DeleteOneID(id uuid.UUID) *HiredAgentDeleteOne {
+	builder := c.Delete().Where(hiredagent.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &HiredAgentDeleteOne{builder}
+}
+
+// Query returns a query builder for HiredAgent.
+func (c *HiredAgentClient) Query() *HiredAgentQuery {
+	return &HiredAgentQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeHiredAgent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a HiredAgent entity by its id.
+func (c *HiredAgentClient) Get(ctx context.Context, id uuid.UUID) (*HiredAgent, error) {
+	return c.Query().Where(hiredagent.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *HiredAgentClient) GetX(ctx context.Context, id uuid.UUID) *HiredAgent {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTasks queries the tasks edge of a HiredAgent.
+func (c *HiredAgentClient) QueryTasks(_m *HiredAgent) *TeamTaskQuery {
+	query := (&TeamTaskClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(hiredagent.Table, hiredagent.FieldID, id),
+			sqlgraph.To(teamtask.Table, teamtask.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, hiredagent.TasksTable, hiredagent.TasksColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.TeamTask
+		step.Edge.Schema = schemaConfig.TeamTask
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *HiredAgentClient) Hooks() []Hook {
+	return c.hooks.HiredAgent
+}
+
+// Interceptors returns the client interceptors.
+func (c *HiredAgentClient) Interceptors() []Interceptor {
+	return c.inters.HiredAgent
+}
+
+func (c *HiredAgentClient) mutate(ctx context.Context, m *HiredAgentMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&HiredAgentCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&HiredAgentUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&HiredAgentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&HiredAgentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown HiredAgent mutation op: %q", m.Op())
 	}
 }
 
@@ -974,6 +2922,139 @@ func (c *InvoiceClient) mutate(ctx context.Context, m *InvoiceMutation) (Value, 
 	}
 }
 
+// ManuscriptClient is a client for the Manuscript schema.
+type ManuscriptClient struct {
+	config
+}
+
+// NewManuscriptClient returns a client for the Manuscript from the given config.
+func NewManuscriptClient(c config) *ManuscriptClient {
+	return &ManuscriptClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `manuscript.Hooks(f(g(h())))`.
+func (c *ManuscriptClient) Use(hooks ...Hook) {
+	c.hooks.Manuscript = append(c.hooks.Manuscript, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `manuscript.Intercept(f(g(h())))`.
+func (c *ManuscriptClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Manuscript = append(c.inters.Manuscript, interceptors...)
+}
+
+// Create returns a builder for creating a Manuscript entity.
+func (c *ManuscriptClient) Create() *ManuscriptCreate {
+	mutation := newManuscriptMutation(c.config, OpCreate)
+	return &ManuscriptCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Manuscript entities.
+func (c *ManuscriptClient) CreateBulk(builders ...*ManuscriptCreate) *ManuscriptCreateBulk {
+	return &ManuscriptCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ManuscriptClient) MapCreateBulk(slice any, setFunc func(*ManuscriptCreate, int)) *ManuscriptCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ManuscriptCreateBulk{err: fmt.Errorf("calling to ManuscriptClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ManuscriptCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ManuscriptCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Manuscript.
+func (c *ManuscriptClient) Update() *ManuscriptUpdate {
+	mutation := newManuscriptMutation(c.config, OpUpdate)
+	return &ManuscriptUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ManuscriptClient) UpdateOne(_m *Manuscript) *ManuscriptUpdateOne {
+	mutation := newManuscriptMutation(c.config, OpUpdateOne, withManuscript(_m))
+	return &ManuscriptUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ManuscriptClient) UpdateOneID(id uuid.UUID) *ManuscriptUpdateOne {
+	mutation := newManuscriptMutation(c.config, OpUpdateOne, withManuscriptID(id))
+	return &ManuscriptUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Manuscript.
+func (c *ManuscriptClient) Delete() *ManuscriptDelete {
+	mutation := newManuscriptMutation(c.config, OpDelete)
+	return &ManuscriptDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ManuscriptClient) DeleteOne(_m *Manuscript) *ManuscriptDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ManuscriptClient) DeleteOneID(id uuid.UUID) *ManuscriptDeleteOne {
+	builder := c.Delete().Where(manuscript.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ManuscriptDeleteOne{builder}
+}
+
+// Query returns a query builder for Manuscript.
+func (c *ManuscriptClient) Query() *ManuscriptQuery {
+	return &ManuscriptQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeManuscript},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Manuscript entity by its id.
+func (c *ManuscriptClient) Get(ctx context.Context, id uuid.UUID) (*Manuscript, error) {
+	return c.Query().Where(manuscript.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ManuscriptClient) GetX(ctx context.Context, id uuid.UUID) *Manuscript {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ManuscriptClient) Hooks() []Hook {
+	return c.hooks.Manuscript
+}
+
+// Interceptors returns the client interceptors.
+func (c *ManuscriptClient) Interceptors() []Interceptor {
+	return c.inters.Manuscript
+}
+
+func (c *ManuscriptClient) mutate(ctx context.Context, m *ManuscriptMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ManuscriptCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ManuscriptUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ManuscriptUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ManuscriptDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Manuscript mutation op: %q", m.Op())
+	}
+}
+
 // NoteClient is a client for the Note schema.
 type NoteClient struct {
 	config
@@ -1104,6 +3185,633 @@ func (c *NoteClient) mutate(ctx context.Context, m *NoteMutation) (Value, error)
 		return (&NoteDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Note mutation op: %q", m.Op())
+	}
+}
+
+// PlaylistClient is a client for the Playlist schema.
+type PlaylistClient struct {
+	config
+}
+
+// NewPlaylistClient returns a client for the Playlist from the given config.
+func NewPlaylistClient(c config) *PlaylistClient {
+	return &PlaylistClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `playlist.Hooks(f(g(h())))`.
+func (c *PlaylistClient) Use(hooks ...Hook) {
+	c.hooks.Playlist = append(c.hooks.Playlist, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `playlist.Intercept(f(g(h())))`.
+func (c *PlaylistClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Playlist = append(c.inters.Playlist, interceptors...)
+}
+
+// Create returns a builder for creating a Playlist entity.
+func (c *PlaylistClient) Create() *PlaylistCreate {
+	mutation := newPlaylistMutation(c.config, OpCreate)
+	return &PlaylistCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Playlist entities.
+func (c *PlaylistClient) CreateBulk(builders ...*PlaylistCreate) *PlaylistCreateBulk {
+	return &PlaylistCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PlaylistClient) MapCreateBulk(slice any, setFunc func(*PlaylistCreate, int)) *PlaylistCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PlaylistCreateBulk{err: fmt.Errorf("calling to PlaylistClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PlaylistCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PlaylistCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Playlist.
+func (c *PlaylistClient) Update() *PlaylistUpdate {
+	mutation := newPlaylistMutation(c.config, OpUpdate)
+	return &PlaylistUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PlaylistClient) UpdateOne(_m *Playlist) *PlaylistUpdateOne {
+	mutation := newPlaylistMutation(c.config, OpUpdateOne, withPlaylist(_m))
+	return &PlaylistUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PlaylistClient) UpdateOneID(id uuid.UUID) *PlaylistUpdateOne {
+	mutation := newPlaylistMutation(c.config, OpUpdateOne, withPlaylistID(id))
+	return &PlaylistUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Playlist.
+func (c *PlaylistClient) Delete() *PlaylistDelete {
+	mutation := newPlaylistMutation(c.config, OpDelete)
+	return &PlaylistDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PlaylistClient) DeleteOne(_m *Playlist) *PlaylistDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PlaylistClient) DeleteOneID(id uuid.UUID) *PlaylistDeleteOne {
+	builder := c.Delete().Where(playlist.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PlaylistDeleteOne{builder}
+}
+
+// Query returns a query builder for Playlist.
+func (c *PlaylistClient) Query() *PlaylistQuery {
+	return &PlaylistQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePlaylist},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Playlist entity by its id.
+func (c *PlaylistClient) Get(ctx context.Context, id uuid.UUID) (*Playlist, error) {
+	return c.Query().Where(playlist.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PlaylistClient) GetX(ctx context.Context, id uuid.UUID) *Playlist {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *PlaylistClient) Hooks() []Hook {
+	return c.hooks.Playlist
+}
+
+// Interceptors returns the client interceptors.
+func (c *PlaylistClient) Interceptors() []Interceptor {
+	return c.inters.Playlist
+}
+
+func (c *PlaylistClient) mutate(ctx context.Context, m *PlaylistMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PlaylistCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PlaylistUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PlaylistUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PlaylistDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Playlist mutation op: %q", m.Op())
+	}
+}
+
+// ProjectClient is a client for the Project schema.
+type ProjectClient struct {
+	config
+}
+
+// NewProjectClient returns a client for the Project from the given config.
+func NewProjectClient(c config) *ProjectClient {
+	return &ProjectClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `project.Hooks(f(g(h())))`.
+func (c *ProjectClient) Use(hooks ...Hook) {
+	c.hooks.Project = append(c.hooks.Project, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `project.Intercept(f(g(h())))`.
+func (c *ProjectClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Project = append(c.inters.Project, interceptors...)
+}
+
+// Create returns a builder for creating a Project entity.
+func (c *ProjectClient) Create() *ProjectCreate {
+	mutation := newProjectMutation(c.config, OpCreate)
+	return &ProjectCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Project entities.
+func (c *ProjectClient) CreateBulk(builders ...*ProjectCreate) *ProjectCreateBulk {
+	return &ProjectCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ProjectClient) MapCreateBulk(slice any, setFunc func(*ProjectCreate, int)) *ProjectCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ProjectCreateBulk{err: fmt.Errorf("calling to ProjectClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ProjectCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ProjectCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Project.
+func (c *ProjectClient) Update() *ProjectUpdate {
+	mutation := newProjectMutation(c.config, OpUpdate)
+	return &ProjectUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ProjectClient) UpdateOne(_m *Project) *ProjectUpdateOne {
+	mutation := newProjectMutation(c.config, OpUpdateOne, withProject(_m))
+	return &ProjectUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ProjectClient) UpdateOneID(id uuid.UUID) *ProjectUpdateOne {
+	mutation := newProjectMutation(c.config, OpUpdateOne, withProjectID(id))
+	return &ProjectUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Project.
+func (c *ProjectClient) Delete() *ProjectDelete {
+	mutation := newProjectMutation(c.config, OpDelete)
+	return &ProjectDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ProjectClient) DeleteOne(_m *Project) *ProjectDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ProjectClient) DeleteOneID(id uuid.UUID) *ProjectDeleteOne {
+	builder := c.Delete().Where(project.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ProjectDeleteOne{builder}
+}
+
+// Query returns a query builder for Project.
+func (c *ProjectClient) Query() *ProjectQuery {
+	return &ProjectQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeProject},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Project entity by its id.
+func (c *ProjectClient) Get(ctx context.Context, id uuid.UUID) (*Project, error) {
+	return c.Query().Where(project.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ProjectClient) GetX(ctx context.Context, id uuid.UUID) *Project {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryContact queries the contact edge of a Project.
+func (c *ProjectClient) QueryContact(_m *Project) *ContactQuery {
+	query := (&ContactClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(project.Table, project.FieldID, id),
+			sqlgraph.To(contact.Table, contact.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, project.ContactTable, project.ContactColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Contact
+		step.Edge.Schema = schemaConfig.Project
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ProjectClient) Hooks() []Hook {
+	return c.hooks.Project
+}
+
+// Interceptors returns the client interceptors.
+func (c *ProjectClient) Interceptors() []Interceptor {
+	return c.inters.Project
+}
+
+func (c *ProjectClient) mutate(ctx context.Context, m *ProjectMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ProjectCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ProjectUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ProjectUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ProjectDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Project mutation op: %q", m.Op())
+	}
+}
+
+// ReferenceClient is a client for the Reference schema.
+type ReferenceClient struct {
+	config
+}
+
+// NewReferenceClient returns a client for the Reference from the given config.
+func NewReferenceClient(c config) *ReferenceClient {
+	return &ReferenceClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `reference.Hooks(f(g(h())))`.
+func (c *ReferenceClient) Use(hooks ...Hook) {
+	c.hooks.Reference = append(c.hooks.Reference, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `reference.Intercept(f(g(h())))`.
+func (c *ReferenceClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Reference = append(c.inters.Reference, interceptors...)
+}
+
+// Create returns a builder for creating a Reference entity.
+func (c *ReferenceClient) Create() *ReferenceCreate {
+	mutation := newReferenceMutation(c.config, OpCreate)
+	return &ReferenceCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Reference entities.
+func (c *ReferenceClient) CreateBulk(builders ...*ReferenceCreate) *ReferenceCreateBulk {
+	return &ReferenceCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReferenceClient) MapCreateBulk(slice any, setFunc func(*ReferenceCreate, int)) *ReferenceCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReferenceCreateBulk{err: fmt.Errorf("calling to ReferenceClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReferenceCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReferenceCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Reference.
+func (c *ReferenceClient) Update() *ReferenceUpdate {
+	mutation := newReferenceMutation(c.config, OpUpdate)
+	return &ReferenceUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReferenceClient) UpdateOne(_m *Reference) *ReferenceUpdateOne {
+	mutation := newReferenceMutation(c.config, OpUpdateOne, withReference(_m))
+	return &ReferenceUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReferenceClient) UpdateOneID(id uuid.UUID) *ReferenceUpdateOne {
+	mutation := newReferenceMutation(c.config, OpUpdateOne, withReferenceID(id))
+	return &ReferenceUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Reference.
+func (c *ReferenceClient) Delete() *ReferenceDelete {
+	mutation := newReferenceMutation(c.config, OpDelete)
+	return &ReferenceDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReferenceClient) DeleteOne(_m *Reference) *ReferenceDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReferenceClient) DeleteOneID(id uuid.UUID) *ReferenceDeleteOne {
+	builder := c.Delete().Where(reference.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReferenceDeleteOne{builder}
+}
+
+// Query returns a query builder for Reference.
+func (c *ReferenceClient) Query() *ReferenceQuery {
+	return &ReferenceQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReference},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Reference entity by its id.
+func (c *ReferenceClient) Get(ctx context.Context, id uuid.UUID) (*Reference, error) {
+	return c.Query().Where(reference.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReferenceClient) GetX(ctx context.Context, id uuid.UUID) *Reference {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryCites queries the cites edge of a Reference.
+func (c *ReferenceClient) QueryCites(_m *Reference) *ReferenceCitationQuery {
+	query := (&ReferenceCitationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reference.Table, reference.FieldID, id),
+			sqlgraph.To(referencecitation.Table, referencecitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, reference.CitesTable, reference.CitesColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.ReferenceCitation
+		step.Edge.Schema = schemaConfig.ReferenceCitation
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCitedBy queries the cited_by edge of a Reference.
+func (c *ReferenceClient) QueryCitedBy(_m *Reference) *ReferenceCitationQuery {
+	query := (&ReferenceCitationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(reference.Table, reference.FieldID, id),
+			sqlgraph.To(referencecitation.Table, referencecitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, reference.CitedByTable, reference.CitedByColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.ReferenceCitation
+		step.Edge.Schema = schemaConfig.ReferenceCitation
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReferenceClient) Hooks() []Hook {
+	return c.hooks.Reference
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReferenceClient) Interceptors() []Interceptor {
+	return c.inters.Reference
+}
+
+func (c *ReferenceClient) mutate(ctx context.Context, m *ReferenceMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReferenceCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReferenceUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReferenceUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReferenceDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Reference mutation op: %q", m.Op())
+	}
+}
+
+// ReferenceCitationClient is a client for the ReferenceCitation schema.
+type ReferenceCitationClient struct {
+	config
+}
+
+// NewReferenceCitationClient returns a client for the ReferenceCitation from the given config.
+func NewReferenceCitationClient(c config) *ReferenceCitationClient {
+	return &ReferenceCitationClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `referencecitation.Hooks(f(g(h())))`.
+func (c *ReferenceCitationClient) Use(hooks ...Hook) {
+	c.hooks.ReferenceCitation = append(c.hooks.ReferenceCitation, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `referencecitation.Intercept(f(g(h())))`.
+func (c *ReferenceCitationClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ReferenceCitation = append(c.inters.ReferenceCitation, interceptors...)
+}
+
+// Create returns a builder for creating a ReferenceCitation entity.
+func (c *ReferenceCitationClient) Create() *ReferenceCitationCreate {
+	mutation := newReferenceCitationMutation(c.config, OpCreate)
+	return &ReferenceCitationCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ReferenceCitation entities.
+func (c *ReferenceCitationClient) CreateBulk(builders ...*ReferenceCitationCreate) *ReferenceCitationCreateBulk {
+	return &ReferenceCitationCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReferenceCitationClient) MapCreateBulk(slice any, setFunc func(*ReferenceCitationCreate, int)) *ReferenceCitationCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReferenceCitationCreateBulk{err: fmt.Errorf("calling to ReferenceCitationClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReferenceCitationCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReferenceCitationCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ReferenceCitation.
+func (c *ReferenceCitationClient) Update() *ReferenceCitationUpdate {
+	mutation := newReferenceCitationMutation(c.config, OpUpdate)
+	return &ReferenceCitationUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReferenceCitationClient) UpdateOne(_m *ReferenceCitation) *ReferenceCitationUpdateOne {
+	mutation := newReferenceCitationMutation(c.config, OpUpdateOne, withReferenceCitation(_m))
+	return &ReferenceCitationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReferenceCitationClient) UpdateOneID(id uuid.UUID) *ReferenceCitationUpdateOne {
+	mutation := newReferenceCitationMutation(c.config, OpUpdateOne, withReferenceCitationID(id))
+	return &ReferenceCitationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ReferenceCitation.
+func (c *ReferenceCitationClient) Delete() *ReferenceCitationDelete {
+	mutation := newReferenceCitationMutation(c.config, OpDelete)
+	return &ReferenceCitationDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReferenceCitationClient) DeleteOne(_m *ReferenceCitation) *ReferenceCitationDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReferenceCitationClient) DeleteOneID(id uuid.UUID) *ReferenceCitationDeleteOne {
+	builder := c.Delete().Where(referencecitation.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReferenceCitationDeleteOne{builder}
+}
+
+// Query returns a query builder for ReferenceCitation.
+func (c *ReferenceCitationClient) Query() *ReferenceCitationQuery {
+	return &ReferenceCitationQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReferenceCitation},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ReferenceCitation entity by its id.
+func (c *ReferenceCitationClient) Get(ctx context.Context, id uuid.UUID) (*ReferenceCitation, error) {
+	return c.Query().Where(referencecitation.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReferenceCitationClient) GetX(ctx context.Context, id uuid.UUID) *ReferenceCitation {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryCiting queries the citing edge of a ReferenceCitation.
+func (c *ReferenceCitationClient) QueryCiting(_m *ReferenceCitation) *ReferenceQuery {
+	query := (&ReferenceClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(referencecitation.Table, referencecitation.FieldID, id),
+			sqlgraph.To(reference.Table, reference.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, referencecitation.CitingTable, referencecitation.CitingColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Reference
+		step.Edge.Schema = schemaConfig.ReferenceCitation
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCited queries the cited edge of a ReferenceCitation.
+func (c *ReferenceCitationClient) QueryCited(_m *ReferenceCitation) *ReferenceQuery {
+	query := (&ReferenceClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(referencecitation.Table, referencecitation.FieldID, id),
+			sqlgraph.To(reference.Table, reference.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, referencecitation.CitedTable, referencecitation.CitedColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Reference
+		step.Edge.Schema = schemaConfig.ReferenceCitation
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ReferenceCitationClient) Hooks() []Hook {
+	return c.hooks.ReferenceCitation
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReferenceCitationClient) Interceptors() []Interceptor {
+	return c.inters.ReferenceCitation
+}
+
+func (c *ReferenceCitationClient) mutate(ctx context.Context, m *ReferenceCitationMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReferenceCitationCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReferenceCitationUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReferenceCitationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReferenceCitationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ReferenceCitation mutation op: %q", m.Op())
 	}
 }
 
@@ -1373,29 +4081,1391 @@ func (c *SigningKeyClient) mutate(ctx context.Context, m *SigningKeyMutation) (V
 	}
 }
 
+// SocialPostClient is a client for the SocialPost schema.
+type SocialPostClient struct {
+	config
+}
+
+// NewSocialPostClient returns a client for the SocialPost from the given config.
+func NewSocialPostClient(c config) *SocialPostClient {
+	return &SocialPostClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `socialpost.Hooks(f(g(h())))`.
+func (c *SocialPostClient) Use(hooks ...Hook) {
+	c.hooks.SocialPost = append(c.hooks.SocialPost, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `socialpost.Intercept(f(g(h())))`.
+func (c *SocialPostClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SocialPost = append(c.inters.SocialPost, interceptors...)
+}
+
+// Create returns a builder for creating a SocialPost entity.
+func (c *SocialPostClient) Create() *SocialPostCreate {
+	mutation := newSocialPostMutation(c.config, OpCreate)
+	return &SocialPostCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SocialPost entities.
+func (c *SocialPostClient) CreateBulk(builders ...*SocialPostCreate) *SocialPostCreateBulk {
+	return &SocialPostCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SocialPostClient) MapCreateBulk(slice any, setFunc func(*SocialPostCreate, int)) *SocialPostCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SocialPostCreateBulk{err: fmt.Errorf("calling to SocialPostClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SocialPostCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SocialPostCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SocialPost.
+func (c *SocialPostClient) Update() *SocialPostUpdate {
+	mutation := newSocialPostMutation(c.config, OpUpdate)
+	return &SocialPostUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SocialPostClient) UpdateOne(_m *SocialPost) *SocialPostUpdateOne {
+	mutation := newSocialPostMutation(c.config, OpUpdateOne, withSocialPost(_m))
+	return &SocialPostUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SocialPostClient) UpdateOneID(id uuid.UUID) *SocialPostUpdateOne {
+	mutation := newSocialPostMutation(c.config, OpUpdateOne, withSocialPostID(id))
+	return &SocialPostUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SocialPost.
+func (c *SocialPostClient) Delete() *SocialPostDelete {
+	mutation := newSocialPostMutation(c.config, OpDelete)
+	return &SocialPostDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SocialPostClient) DeleteOne(_m *SocialPost) *SocialPostDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SocialPostClient) DeleteOneID(id uuid.UUID) *SocialPostDeleteOne {
+	builder := c.Delete().Where(socialpost.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SocialPostDeleteOne{builder}
+}
+
+// Query returns a query builder for SocialPost.
+func (c *SocialPostClient) Query() *SocialPostQuery {
+	return &SocialPostQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSocialPost},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SocialPost entity by its id.
+func (c *SocialPostClient) Get(ctx context.Context, id uuid.UUID) (*SocialPost, error) {
+	return c.Query().Where(socialpost.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SocialPostClient) GetX(ctx context.Context, id uuid.UUID) *SocialPost {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryThread queries the thread edge of a SocialPost.
+func (c *SocialPostClient) QueryThread(_m *SocialPost) *ThreadQuery {
+	query := (&ThreadClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(socialpost.Table, socialpost.FieldID, id),
+			sqlgraph.To(thread.Table, thread.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, socialpost.ThreadTable, socialpost.ThreadColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Thread
+		step.Edge.Schema = schemaConfig.SocialPost
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryReplyTo queries the reply_to edge of a SocialPost.
+func (c *SocialPostClient) QueryReplyTo(_m *SocialPost) *SocialPostQuery {
+	query := (&SocialPostClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(socialpost.Table, socialpost.FieldID, id),
+			sqlgraph.To(socialpost.Table, socialpost.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, socialpost.ReplyToTable, socialpost.ReplyToColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.SocialPost
+		step.Edge.Schema = schemaConfig.SocialPost
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryReplies queries the replies edge of a SocialPost.
+func (c *SocialPostClient) QueryReplies(_m *SocialPost) *SocialPostQuery {
+	query := (&SocialPostClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(socialpost.Table, socialpost.FieldID, id),
+			sqlgraph.To(socialpost.Table, socialpost.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, socialpost.RepliesTable, socialpost.RepliesColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.SocialPost
+		step.Edge.Schema = schemaConfig.SocialPost
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QuerySchedules queries the schedules edge of a SocialPost.
+func (c *SocialPostClient) QuerySchedules(_m *SocialPost) *SocialScheduleQuery {
+	query := (&SocialScheduleClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(socialpost.Table, socialpost.FieldID, id),
+			sqlgraph.To(socialschedule.Table, socialschedule.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, socialpost.SchedulesTable, socialpost.SchedulesColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.SocialSchedule
+		step.Edge.Schema = schemaConfig.SocialSchedule
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *SocialPostClient) Hooks() []Hook {
+	return c.hooks.SocialPost
+}
+
+// Interceptors returns the client interceptors.
+func (c *SocialPostClient) Interceptors() []Interceptor {
+	return c.inters.SocialPost
+}
+
+func (c *SocialPostClient) mutate(ctx context.Context, m *SocialPostMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SocialPostCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SocialPostUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SocialPostUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SocialPostDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown SocialPost mutation op: %q", m.Op())
+	}
+}
+
+// SocialScheduleClient is a client for the SocialSchedule schema.
+type SocialScheduleClient struct {
+	config
+}
+
+// NewSocialScheduleClient returns a client for the SocialSchedule from the given config.
+func NewSocialScheduleClient(c config) *SocialScheduleClient {
+	return &SocialScheduleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `socialschedule.Hooks(f(g(h())))`.
+func (c *SocialScheduleClient) Use(hooks ...Hook) {
+	c.hooks.SocialSchedule = append(c.hooks.SocialSchedule, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `socialschedule.Intercept(f(g(h())))`.
+func (c *SocialScheduleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SocialSchedule = append(c.inters.SocialSchedule, interceptors...)
+}
+
+// Create returns a builder for creating a SocialSchedule entity.
+func (c *SocialScheduleClient) Create() *SocialScheduleCreate {
+	mutation := newSocialScheduleMutation(c.config, OpCreate)
+	return &SocialScheduleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SocialSchedule entities.
+func (c *SocialScheduleClient) CreateBulk(builders ...*SocialScheduleCreate) *SocialScheduleCreateBulk {
+	return &SocialScheduleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SocialScheduleClient) MapCreateBulk(slice any, setFunc func(*SocialScheduleCreate, int)) *SocialScheduleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SocialScheduleCreateBulk{err: fmt.Errorf("calling to SocialScheduleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SocialScheduleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SocialScheduleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SocialSchedule.
+func (c *SocialScheduleClient) Update() *SocialScheduleUpdate {
+	mutation := newSocialScheduleMutation(c.config, OpUpdate)
+	return &SocialScheduleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SocialScheduleClient) UpdateOne(_m *SocialSchedule) *SocialScheduleUpdateOne {
+	mutation := newSocialScheduleMutation(c.config, OpUpdateOne, withSocialSchedule(_m))
+	return &SocialScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SocialScheduleClient) UpdateOneID(id uuid.UUID) *SocialScheduleUpdateOne {
+	mutation := newSocialScheduleMutation(c.config, OpUpdateOne, withSocialScheduleID(id))
+	return &SocialScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SocialSchedule.
+func (c *SocialScheduleClient) Delete() *SocialScheduleDelete {
+	mutation := newSocialScheduleMutation(c.config, OpDelete)
+	return &SocialScheduleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SocialScheduleClient) DeleteOne(_m *SocialSchedule) *SocialScheduleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SocialScheduleClient) DeleteOneID(id uuid.UUID) *SocialScheduleDeleteOne {
+	builder := c.Delete().Where(socialschedule.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SocialScheduleDeleteOne{builder}
+}
+
+// Query returns a query builder for SocialSchedule.
+func (c *SocialScheduleClient) Query() *SocialScheduleQuery {
+	return &SocialScheduleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSocialSchedule},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SocialSchedule entity by its id.
+func (c *SocialScheduleClient) Get(ctx context.Context, id uuid.UUID) (*SocialSchedule, error) {
+	return c.Query().Where(socialschedule.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SocialScheduleClient) GetX(ctx context.Context, id uuid.UUID) *SocialSchedule {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryPost queries the post edge of a SocialSchedule.
+func (c *SocialScheduleClient) QueryPost(_m *SocialSchedule) *SocialPostQuery {
+	query := (&SocialPostClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(socialschedule.Table, socialschedule.FieldID, id),
+			sqlgraph.To(socialpost.Table, socialpost.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, socialschedule.PostTable, socialschedule.PostColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.SocialPost
+		step.Edge.Schema = schemaConfig.SocialSchedule
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *SocialScheduleClient) Hooks() []Hook {
+	return c.hooks.SocialSchedule
+}
+
+// Interceptors returns the client interceptors.
+func (c *SocialScheduleClient) Interceptors() []Interceptor {
+	return c.inters.SocialSchedule
+}
+
+func (c *SocialScheduleClient) mutate(ctx context.Context, m *SocialScheduleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SocialScheduleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SocialScheduleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SocialScheduleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SocialScheduleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown SocialSchedule mutation op: %q", m.Op())
+	}
+}
+
+// StreamHistoryClient is a client for the StreamHistory schema.
+type StreamHistoryClient struct {
+	config
+}
+
+// NewStreamHistoryClient returns a client for the StreamHistory from the given config.
+func NewStreamHistoryClient(c config) *StreamHistoryClient {
+	return &StreamHistoryClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `streamhistory.Hooks(f(g(h())))`.
+func (c *StreamHistoryClient) Use(hooks ...Hook) {
+	c.hooks.StreamHistory = append(c.hooks.StreamHistory, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `streamhistory.Intercept(f(g(h())))`.
+func (c *StreamHistoryClient) Intercept(interceptors ...Interceptor) {
+	c.inters.StreamHistory = append(c.inters.StreamHistory, interceptors...)
+}
+
+// Create returns a builder for creating a StreamHistory entity.
+func (c *StreamHistoryClient) Create() *StreamHistoryCreate {
+	mutation := newStreamHistoryMutation(c.config, OpCreate)
+	return &StreamHistoryCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of StreamHistory entities.
+func (c *StreamHistoryClient) CreateBulk(builders ...*StreamHistoryCreate) *StreamHistoryCreateBulk {
+	return &StreamHistoryCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *StreamHistoryClient) MapCreateBulk(slice any, setFunc func(*StreamHistoryCreate, int)) *StreamHistoryCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &StreamHistoryCreateBulk{err: fmt.Errorf("calling to StreamHistoryClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*StreamHistoryCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &StreamHistoryCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for StreamHistory.
+func (c *StreamHistoryClient) Update() *StreamHistoryUpdate {
+	mutation := newStreamHistoryMutation(c.config, OpUpdate)
+	return &StreamHistoryUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *StreamHistoryClient) UpdateOne(_m *StreamHistory) *StreamHistoryUpdateOne {
+	mutation := newStreamHistoryMutation(c.config, OpUpdateOne, withStreamHistory(_m))
+	return &StreamHistoryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *StreamHistoryClient) UpdateOneID(id uuid.UUID) *StreamHistoryUpdateOne {
+	mutation := newStreamHistoryMutation(c.config, OpUpdateOne, withStreamHistoryID(id))
+	return &StreamHistoryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for StreamHistory.
+func (c *StreamHistoryClient) Delete() *StreamHistoryDelete {
+	mutation := newStreamHistoryMutation(c.config, OpDelete)
+	return &StreamHistoryDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *StreamHistoryClient) DeleteOne(_m *StreamHistory) *StreamHistoryDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *StreamHistoryClient) DeleteOneID(id uuid.UUID) *StreamHistoryDeleteOne {
+	builder := c.Delete().Where(streamhistory.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &StreamHistoryDeleteOne{builder}
+}
+
+// Query returns a query builder for StreamHistory.
+func (c *StreamHistoryClient) Query() *StreamHistoryQuery {
+	return &StreamHistoryQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeStreamHistory},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a StreamHistory entity by its id.
+func (c *StreamHistoryClient) Get(ctx context.Context, id uuid.UUID) (*StreamHistory, error) {
+	return c.Query().Where(streamhistory.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *StreamHistoryClient) GetX(ctx context.Context, id uuid.UUID) *StreamHistory {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *StreamHistoryClient) Hooks() []Hook {
+	return c.hooks.StreamHistory
+}
+
+// Interceptors returns the client interceptors.
+func (c *StreamHistoryClient) Interceptors() []Interceptor {
+	return c.inters.StreamHistory
+}
+
+func (c *StreamHistoryClient) mutate(ctx context.Context, m *StreamHistoryMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&StreamHistoryCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&StreamHistoryUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&StreamHistoryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&StreamHistoryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown StreamHistory mutation op: %q", m.Op())
+	}
+}
+
+// TaskClient is a client for the Task schema.
+type TaskClient struct {
+	config
+}
+
+// NewTaskClient returns a client for the Task from the given config.
+func NewTaskClient(c config) *TaskClient {
+	return &TaskClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `task.Hooks(f(g(h())))`.
+func (c *TaskClient) Use(hooks ...Hook) {
+	c.hooks.Task = append(c.hooks.Task, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `task.Intercept(f(g(h())))`.
+func (c *TaskClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Task = append(c.inters.Task, interceptors...)
+}
+
+// Create returns a builder for creating a Task entity.
+func (c *TaskClient) Create() *TaskCreate {
+	mutation := newTaskMutation(c.config, OpCreate)
+	return &TaskCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Task entities.
+func (c *TaskClient) CreateBulk(builders ...*TaskCreate) *TaskCreateBulk {
+	return &TaskCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TaskClient) MapCreateBulk(slice any, setFunc func(*TaskCreate, int)) *TaskCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TaskCreateBulk{err: fmt.Errorf("calling to TaskClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TaskCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TaskCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Task.
+func (c *TaskClient) Update() *TaskUpdate {
+	mutation := newTaskMutation(c.config, OpUpdate)
+	return &TaskUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TaskClient) UpdateOne(_m *Task) *TaskUpdateOne {
+	mutation := newTaskMutation(c.config, OpUpdateOne, withTask(_m))
+	return &TaskUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TaskClient) UpdateOneID(id uuid.UUID) *TaskUpdateOne {
+	mutation := newTaskMutation(c.config, OpUpdateOne, withTaskID(id))
+	return &TaskUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Task.
+func (c *TaskClient) Delete() *TaskDelete {
+	mutation := newTaskMutation(c.config, OpDelete)
+	return &TaskDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TaskClient) DeleteOne(_m *Task) *TaskDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TaskClient) DeleteOneID(id uuid.UUID) *TaskDeleteOne {
+	builder := c.Delete().Where(task.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TaskDeleteOne{builder}
+}
+
+// Query returns a query builder for Task.
+func (c *TaskClient) Query() *TaskQuery {
+	return &TaskQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTask},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Task entity by its id.
+func (c *TaskClient) Get(ctx context.Context, id uuid.UUID) (*Task, error) {
+	return c.Query().Where(task.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TaskClient) GetX(ctx context.Context, id uuid.UUID) *Task {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *TaskClient) Hooks() []Hook {
+	return c.hooks.Task
+}
+
+// Interceptors returns the client interceptors.
+func (c *TaskClient) Interceptors() []Interceptor {
+	return c.inters.Task
+}
+
+func (c *TaskClient) mutate(ctx context.Context, m *TaskMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TaskCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TaskUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TaskUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TaskDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Task mutation op: %q", m.Op())
+	}
+}
+
+// TeamMemberClient is a client for the TeamMember schema.
+type TeamMemberClient struct {
+	config
+}
+
+// NewTeamMemberClient returns a client for the TeamMember from the given config.
+func NewTeamMemberClient(c config) *TeamMemberClient {
+	return &TeamMemberClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `teammember.Hooks(f(g(h())))`.
+func (c *TeamMemberClient) Use(hooks ...Hook) {
+	c.hooks.TeamMember = append(c.hooks.TeamMember, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `teammember.Intercept(f(g(h())))`.
+func (c *TeamMemberClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TeamMember = append(c.inters.TeamMember, interceptors...)
+}
+
+// Create returns a builder for creating a TeamMember entity.
+func (c *TeamMemberClient) Create() *TeamMemberCreate {
+	mutation := newTeamMemberMutation(c.config, OpCreate)
+	return &TeamMemberCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TeamMember entities.
+func (c *TeamMemberClient) CreateBulk(builders ...*TeamMemberCreate) *TeamMemberCreateBulk {
+	return &TeamMemberCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TeamMemberClient) MapCreateBulk(slice any, setFunc func(*TeamMemberCreate, int)) *TeamMemberCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TeamMemberCreateBulk{err: fmt.Errorf("calling to TeamMemberClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TeamMemberCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TeamMemberCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TeamMember.
+func (c *TeamMemberClient) Update() *TeamMemberUpdate {
+	mutation := newTeamMemberMutation(c.config, OpUpdate)
+	return &TeamMemberUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TeamMemberClient) UpdateOne(_m *TeamMember) *TeamMemberUpdateOne {
+	mutation := newTeamMemberMutation(c.config, OpUpdateOne, withTeamMember(_m))
+	return &TeamMemberUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TeamMemberClient) UpdateOneID(id uuid.UUID) *TeamMemberUpdateOne {
+	mutation := newTeamMemberMutation(c.config, OpUpdateOne, withTeamMemberID(id))
+	return &TeamMemberUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TeamMember.
+func (c *TeamMemberClient) Delete() *TeamMemberDelete {
+	mutation := newTeamMemberMutation(c.config, OpDelete)
+	return &TeamMemberDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TeamMemberClient) DeleteOne(_m *TeamMember) *TeamMemberDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TeamMemberClient) DeleteOneID(id uuid.UUID) *TeamMemberDeleteOne {
+	builder := c.Delete().Where(teammember.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TeamMemberDeleteOne{builder}
+}
+
+// Query returns a query builder for TeamMember.
+func (c *TeamMemberClient) Query() *TeamMemberQuery {
+	return &TeamMemberQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTeamMember},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TeamMember entity by its id.
+func (c *TeamMemberClient) Get(ctx context.Context, id uuid.UUID) (*TeamMember, error) {
+	return c.Query().Where(teammember.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TeamMemberClient) GetX(ctx context.Context, id uuid.UUID) *TeamMember {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTasks queries the tasks edge of a TeamMember.
+func (c *TeamMemberClient) QueryTasks(_m *TeamMember) *TeamTaskQuery {
+	query := (&TeamTaskClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(teammember.Table, teammember.FieldID, id),
+			sqlgraph.To(teamtask.Table, teamtask.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, teammember.TasksTable, teammember.TasksColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.TeamTask
+		step.Edge.Schema = schemaConfig.TeamTask
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TeamMemberClient) Hooks() []Hook {
+	return c.hooks.TeamMember
+}
+
+// Interceptors returns the client interceptors.
+func (c *TeamMemberClient) Interceptors() []Interceptor {
+	return c.inters.TeamMember
+}
+
+func (c *TeamMemberClient) mutate(ctx context.Context, m *TeamMemberMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TeamMemberCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TeamMemberUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TeamMemberUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TeamMemberDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TeamMember mutation op: %q", m.Op())
+	}
+}
+
+// TeamTaskClient is a client for the TeamTask schema.
+type TeamTaskClient struct {
+	config
+}
+
+// NewTeamTaskClient returns a client for the TeamTask from the given config.
+func NewTeamTaskClient(c config) *TeamTaskClient {
+	return &TeamTaskClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `teamtask.Hooks(f(g(h())))`.
+func (c *TeamTaskClient) Use(hooks ...Hook) {
+	c.hooks.TeamTask = append(c.hooks.TeamTask, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `teamtask.Intercept(f(g(h())))`.
+func (c *TeamTaskClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TeamTask = append(c.inters.TeamTask, interceptors...)
+}
+
+// Create returns a builder for creating a TeamTask entity.
+func (c *TeamTaskClient) Create() *TeamTaskCreate {
+	mutation := newTeamTaskMutation(c.config, OpCreate)
+	return &TeamTaskCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TeamTask entities.
+func (c *TeamTaskClient) CreateBulk(builders ...*TeamTaskCreate) *TeamTaskCreateBulk {
+	return &TeamTaskCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TeamTaskClient) MapCreateBulk(slice any, setFunc func(*TeamTaskCreate, int)) *TeamTaskCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TeamTaskCreateBulk{err: fmt.Errorf("calling to TeamTaskClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TeamTaskCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TeamTaskCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TeamTask.
+func (c *TeamTaskClient) Update() *TeamTaskUpdate {
+	mutation := newTeamTaskMutation(c.config, OpUpdate)
+	return &TeamTaskUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TeamTaskClient) UpdateOne(_m *TeamTask) *TeamTaskUpdateOne {
+	mutation := newTeamTaskMutation(c.config, OpUpdateOne, withTeamTask(_m))
+	return &TeamTaskUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TeamTaskClient) UpdateOneID(id uuid.UUID) *TeamTaskUpdateOne {
+	mutation := newTeamTaskMutation(c.config, OpUpdateOne, withTeamTaskID(id))
+	return &TeamTaskUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TeamTask.
+func (c *TeamTaskClient) Delete() *TeamTaskDelete {
+	mutation := newTeamTaskMutation(c.config, OpDelete)
+	return &TeamTaskDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TeamTaskClient) DeleteOne(_m *TeamTask) *TeamTaskDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TeamTaskClient) DeleteOneID(id uuid.UUID) *TeamTaskDeleteOne {
+	builder := c.Delete().Where(teamtask.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TeamTaskDeleteOne{builder}
+}
+
+// Query returns a query builder for TeamTask.
+func (c *TeamTaskClient) Query() *TeamTaskQuery {
+	return &TeamTaskQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTeamTask},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TeamTask entity by its id.
+func (c *TeamTaskClient) Get(ctx context.Context, id uuid.UUID) (*TeamTask, error) {
+	return c.Query().Where(teamtask.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TeamTaskClient) GetX(ctx context.Context, id uuid.UUID) *TeamTask {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMember queries the member edge of a TeamTask.
+func (c *TeamTaskClient) QueryMember(_m *TeamTask) *TeamMemberQuery {
+	query := (&TeamMemberClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(teamtask.Table, teamtask.FieldID, id),
+			sqlgraph.To(teammember.Table, teammember.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, teamtask.MemberTable, teamtask.MemberColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.TeamMember
+		step.Edge.Schema = schemaConfig.TeamTask
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryAgent queries the agent edge of a TeamTask.
+func (c *TeamTaskClient) QueryAgent(_m *TeamTask) *HiredAgentQuery {
+	query := (&HiredAgentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(teamtask.Table, teamtask.FieldID, id),
+			sqlgraph.To(hiredagent.Table, hiredagent.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, teamtask.AgentTable, teamtask.AgentColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.HiredAgent
+		step.Edge.Schema = schemaConfig.TeamTask
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TeamTaskClient) Hooks() []Hook {
+	return c.hooks.TeamTask
+}
+
+// Interceptors returns the client interceptors.
+func (c *TeamTaskClient) Interceptors() []Interceptor {
+	return c.inters.TeamTask
+}
+
+func (c *TeamTaskClient) mutate(ctx context.Context, m *TeamTaskMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TeamTaskCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TeamTaskUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TeamTaskUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TeamTaskDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TeamTask mutation op: %q", m.Op())
+	}
+}
+
+// ThreadClient is a client for the Thread schema.
+type ThreadClient struct {
+	config
+}
+
+// NewThreadClient returns a client for the Thread from the given config.
+func NewThreadClient(c config) *ThreadClient {
+	return &ThreadClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `thread.Hooks(f(g(h())))`.
+func (c *ThreadClient) Use(hooks ...Hook) {
+	c.hooks.Thread = append(c.hooks.Thread, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `thread.Intercept(f(g(h())))`.
+func (c *ThreadClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Thread = append(c.inters.Thread, interceptors...)
+}
+
+// Create returns a builder for creating a Thread entity.
+func (c *ThreadClient) Create() *ThreadCreate {
+	mutation := newThreadMutation(c.config, OpCreate)
+	return &ThreadCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Thread entities.
+func (c *ThreadClient) CreateBulk(builders ...*ThreadCreate) *ThreadCreateBulk {
+	return &ThreadCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ThreadClient) MapCreateBulk(slice any, setFunc func(*ThreadCreate, int)) *ThreadCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ThreadCreateBulk{err: fmt.Errorf("calling to ThreadClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ThreadCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ThreadCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Thread.
+func (c *ThreadClient) Update() *ThreadUpdate {
+	mutation := newThreadMutation(c.config, OpUpdate)
+	return &ThreadUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ThreadClient) UpdateOne(_m *Thread) *ThreadUpdateOne {
+	mutation := newThreadMutation(c.config, OpUpdateOne, withThread(_m))
+	return &ThreadUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ThreadClient) UpdateOneID(id uuid.UUID) *ThreadUpdateOne {
+	mutation := newThreadMutation(c.config, OpUpdateOne, withThreadID(id))
+	return &ThreadUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Thread.
+func (c *ThreadClient) Delete() *ThreadDelete {
+	mutation := newThreadMutation(c.config, OpDelete)
+	return &ThreadDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ThreadClient) DeleteOne(_m *Thread) *ThreadDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ThreadClient) DeleteOneID(id uuid.UUID) *ThreadDeleteOne {
+	builder := c.Delete().Where(thread.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ThreadDeleteOne{builder}
+}
+
+// Query returns a query builder for Thread.
+func (c *ThreadClient) Query() *ThreadQuery {
+	return &ThreadQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeThread},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Thread entity by its id.
+func (c *ThreadClient) Get(ctx context.Context, id uuid.UUID) (*Thread, error) {
+	return c.Query().Where(thread.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ThreadClient) GetX(ctx context.Context, id uuid.UUID) *Thread {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryParent queries the parent edge of a Thread.
+func (c *ThreadClient) QueryParent(_m *Thread) *ThreadQuery {
+	query := (&ThreadClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(thread.Table, thread.FieldID, id),
+			sqlgraph.To(thread.Table, thread.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, thread.ParentTable, thread.ParentColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Thread
+		step.Edge.Schema = schemaConfig.Thread
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryChildren queries the children edge of a Thread.
+func (c *ThreadClient) QueryChildren(_m *Thread) *ThreadQuery {
+	query := (&ThreadClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(thread.Table, thread.FieldID, id),
+			sqlgraph.To(thread.Table, thread.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, thread.ChildrenTable, thread.ChildrenColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Thread
+		step.Edge.Schema = schemaConfig.Thread
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryEvents queries the events edge of a Thread.
+func (c *ThreadClient) QueryEvents(_m *Thread) *ThreadEventQuery {
+	query := (&ThreadEventClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(thread.Table, thread.FieldID, id),
+			sqlgraph.To(threadevent.Table, threadevent.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, thread.EventsTable, thread.EventsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.ThreadEvent
+		step.Edge.Schema = schemaConfig.ThreadEvent
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCheckpoints queries the checkpoints edge of a Thread.
+func (c *ThreadClient) QueryCheckpoints(_m *Thread) *CheckpointQuery {
+	query := (&CheckpointClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(thread.Table, thread.FieldID, id),
+			sqlgraph.To(checkpoint.Table, checkpoint.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, thread.CheckpointsTable, thread.CheckpointsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Checkpoint
+		step.Edge.Schema = schemaConfig.Checkpoint
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryPosts queries the posts edge of a Thread.
+func (c *ThreadClient) QueryPosts(_m *Thread) *SocialPostQuery {
+	query := (&SocialPostClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(thread.Table, thread.FieldID, id),
+			sqlgraph.To(socialpost.Table, socialpost.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, thread.PostsTable, thread.PostsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.SocialPost
+		step.Edge.Schema = schemaConfig.SocialPost
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ThreadClient) Hooks() []Hook {
+	return c.hooks.Thread
+}
+
+// Interceptors returns the client interceptors.
+func (c *ThreadClient) Interceptors() []Interceptor {
+	return c.inters.Thread
+}
+
+func (c *ThreadClient) mutate(ctx context.Context, m *ThreadMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ThreadCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ThreadUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ThreadUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ThreadDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Thread mutation op: %q", m.Op())
+	}
+}
+
+// ThreadEventClient is a client for the ThreadEvent schema.
+type ThreadEventClient struct {
+	config
+}
+
+// NewThreadEventClient returns a client for the ThreadEvent from the given config.
+func NewThreadEventClient(c config) *ThreadEventClient {
+	return &ThreadEventClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `threadevent.Hooks(f(g(h())))`.
+func (c *ThreadEventClient) Use(hooks ...Hook) {
+	c.hooks.ThreadEvent = append(c.hooks.ThreadEvent, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `threadevent.Intercept(f(g(h())))`.
+func (c *ThreadEventClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ThreadEvent = append(c.inters.ThreadEvent, interceptors...)
+}
+
+// Create returns a builder for creating a ThreadEvent entity.
+func (c *ThreadEventClient) Create() *ThreadEventCreate {
+	mutation := newThreadEventMutation(c.config, OpCreate)
+	return &ThreadEventCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ThreadEvent entities.
+func (c *ThreadEventClient) CreateBulk(builders ...*ThreadEventCreate) *ThreadEventCreateBulk {
+	return &ThreadEventCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ThreadEventClient) MapCreateBulk(slice any, setFunc func(*ThreadEventCreate, int)) *ThreadEventCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ThreadEventCreateBulk{err: fmt.Errorf("calling to ThreadEventClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ThreadEventCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ThreadEventCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ThreadEvent.
+func (c *ThreadEventClient) Update() *ThreadEventUpdate {
+	mutation := newThreadEventMutation(c.config, OpUpdate)
+	return &ThreadEventUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ThreadEventClient) UpdateOne(_m *ThreadEvent) *ThreadEventUpdateOne {
+	mutation := newThreadEventMutation(c.config, OpUpdateOne, withThreadEvent(_m))
+	return &ThreadEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ThreadEventClient) UpdateOneID(id uuid.UUID) *ThreadEventUpdateOne {
+	mutation := newThreadEventMutation(c.config, OpUpdateOne, withThreadEventID(id))
+	return &ThreadEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ThreadEvent.
+func (c *ThreadEventClient) Delete() *ThreadEventDelete {
+	mutation := newThreadEventMutation(c.config, OpDelete)
+	return &ThreadEventDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ThreadEventClient) DeleteOne(_m *ThreadEvent) *ThreadEventDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ThreadEventClient) DeleteOneID(id uuid.UUID) *ThreadEventDeleteOne {
+	builder := c.Delete().Where(threadevent.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ThreadEventDeleteOne{builder}
+}
+
+// Query returns a query builder for ThreadEvent.
+func (c *ThreadEventClient) Query() *ThreadEventQuery {
+	return &ThreadEventQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeThreadEvent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ThreadEvent entity by its id.
+func (c *ThreadEventClient) Get(ctx context.Context, id uuid.UUID) (*ThreadEvent, error) {
+	return c.Query().Where(threadevent.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ThreadEventClient) GetX(ctx context.Context, id uuid.UUID) *ThreadEvent {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryThread queries the thread edge of a ThreadEvent.
+func (c *ThreadEventClient) QueryThread(_m *ThreadEvent) *ThreadQuery {
+	query := (&ThreadClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(threadevent.Table, threadevent.FieldID, id),
+			sqlgraph.To(thread.Table, thread.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, threadevent.ThreadTable, threadevent.ThreadColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Thread
+		step.Edge.Schema = schemaConfig.ThreadEvent
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ThreadEventClient) Hooks() []Hook {
+	return c.hooks.ThreadEvent
+}
+
+// Interceptors returns the client interceptors.
+func (c *ThreadEventClient) Interceptors() []Interceptor {
+	return c.inters.ThreadEvent
+}
+
+func (c *ThreadEventClient) mutate(ctx context.Context, m *ThreadEventMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ThreadEventCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ThreadEventUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ThreadEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ThreadEventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ThreadEvent mutation op: %q", m.Op())
+	}
+}
+
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		AuditLog, Contact, IdempotencyKey, Identity, Invoice, Note, Session,
-		SigningKey []ent.Hook
+		AuditLog, Checkpoint, ClinicalTrial, CommunityEvent, CommunityGroup,
+		ComplianceItem, Contact, CreativeAsset, CreativeProject, EventRSVP, Habit,
+		HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice, Manuscript, Note,
+		Playlist, Project, Reference, ReferenceCitation, Session, SigningKey,
+		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
+		ThreadEvent []ent.Hook
 	}
 	inters struct {
-		AuditLog, Contact, IdempotencyKey, Identity, Invoice, Note, Session,
-		SigningKey []ent.Interceptor
+		AuditLog, Checkpoint, ClinicalTrial, CommunityEvent, CommunityGroup,
+		ComplianceItem, Contact, CreativeAsset, CreativeProject, EventRSVP, Habit,
+		HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice, Manuscript, Note,
+		Playlist, Project, Reference, ReferenceCitation, Session, SigningKey,
+		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
+		ThreadEvent []ent.Interceptor
 	}
 )
 
 var (
 	// DefaultSchemaConfig represents the default schema names for all tables as defined in ent/schema.
 	DefaultSchemaConfig = SchemaConfig{
-		AuditLog:       tableSchemas[1],
-		Contact:        tableSchemas[1],
-		IdempotencyKey: tableSchemas[0],
-		Identity:       tableSchemas[1],
-		Invoice:        tableSchemas[1],
-		Note:           tableSchemas[1],
-		Session:        tableSchemas[0],
-		SigningKey:     tableSchemas[0],
+		AuditLog:          tableSchemas[1],
+		Checkpoint:        tableSchemas[1],
+		ClinicalTrial:     tableSchemas[1],
+		CommunityEvent:    tableSchemas[1],
+		CommunityGroup:    tableSchemas[1],
+		ComplianceItem:    tableSchemas[1],
+		Contact:           tableSchemas[1],
+		CreativeAsset:     tableSchemas[1],
+		CreativeProject:   tableSchemas[1],
+		EventRSVP:         tableSchemas[0],
+		Habit:             tableSchemas[1],
+		HabitCheckIn:      tableSchemas[0],
+		HiredAgent:        tableSchemas[1],
+		IdempotencyKey:    tableSchemas[0],
+		Identity:          tableSchemas[1],
+		Invoice:           tableSchemas[1],
+		Manuscript:        tableSchemas[1],
+		Note:              tableSchemas[1],
+		Playlist:          tableSchemas[1],
+		Project:           tableSchemas[1],
+		Reference:         tableSchemas[1],
+		ReferenceCitation: tableSchemas[0],
+		Session:           tableSchemas[0],
+		SigningKey:        tableSchemas[0],
+		SocialPost:        tableSchemas[1],
+		SocialSchedule:    tableSchemas[1],
+		StreamHistory:     tableSchemas[1],
+		Task:              tableSchemas[1],
+		TeamMember:        tableSchemas[1],
+		TeamTask:          tableSchemas[1],
+		Thread:            tableSchemas[1],
+		ThreadEvent:       tableSchemas[1],
 	}
 	tableSchemas = [...]string{"app", "public"}
 )

@@ -62,9 +62,13 @@ type Contact struct {
 type ContactEdges struct {
 	// Invoices holds the value of the invoices edge.
 	Invoices []*Invoice `json:"invoices,omitempty"`
+	// Projects holds the value of the projects edge.
+	Projects []*Project `json:"projects,omitempty"`
+	// Rsvps holds the value of the rsvps edge.
+	Rsvps []*EventRSVP `json:"rsvps,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [1]bool
+	loadedTypes [3]bool
 }
 
 // InvoicesOrErr returns the Invoices value or an error if the edge
@@ -74,6 +78,24 @@ func (e ContactEdges) InvoicesOrErr() ([]*Invoice, error) {
 		return e.Invoices, nil
 	}
 	return nil, &NotLoadedError{edge: "invoices"}
+}
+
+// ProjectsOrErr returns the Projects value or an error if the edge
+// was not loaded in eager-loading.
+func (e ContactEdges) ProjectsOrErr() ([]*Project, error) {
+	if e.loadedTypes[1] {
+		return e.Projects, nil
+	}
+	return nil, &NotLoadedError{edge: "projects"}
+}
+
+// RsvpsOrErr returns the Rsvps value or an error if the edge
+// was not loaded in eager-loading.
+func (e ContactEdges) RsvpsOrErr() ([]*EventRSVP, error) {
+	if e.loadedTypes[2] {
+		return e.Rsvps, nil
+	}
+	return nil, &NotLoadedError{edge: "rsvps"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -233,6 +255,16 @@ func (_m *Contact) Value(name string) (ent.Value, error) {
 // QueryInvoices queries the "invoices" edge of the Contact entity.
 func (_m *Contact) QueryInvoices() *InvoiceQuery {
 	return NewContactClient(_m.config).QueryInvoices(_m)
+}
+
+// QueryProjects queries the "projects" edge of the Contact entity.
+func (_m *Contact) QueryProjects() *ProjectQuery {
+	return NewContactClient(_m.config).QueryProjects(_m)
+}
+
+// QueryRsvps queries the "rsvps" edge of the Contact entity.
+func (_m *Contact) QueryRsvps() *EventRSVPQuery {
+	return NewContactClient(_m.config).QueryRsvps(_m)
 }
 
 // Update returns a builder for updating this Contact.

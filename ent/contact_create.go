@@ -14,7 +14,9 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/contact"
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/eventrsvp"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/project"
 	"github.com/google/uuid"
 )
 
@@ -255,6 +257,36 @@ func (_c *ContactCreate) AddInvoices(v ...*Invoice) *ContactCreate {
 	return _c.AddInvoiceIDs(ids...)
 }
 
+// AddProjectIDs adds the "projects" edge to the Project entity by IDs.
+func (_c *ContactCreate) AddProjectIDs(ids ...uuid.UUID) *ContactCreate {
+	_c.mutation.AddProjectIDs(ids...)
+	return _c
+}
+
+// AddProjects adds the "projects" edges to the Project entity.
+func (_c *ContactCreate) AddProjects(v ...*Project) *ContactCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddProjectIDs(ids...)
+}
+
+// AddRsvpIDs adds the "rsvps" edge to the EventRSVP entity by IDs.
+func (_c *ContactCreate) AddRsvpIDs(ids ...uuid.UUID) *ContactCreate {
+	_c.mutation.AddRsvpIDs(ids...)
+	return _c
+}
+
+// AddRsvps adds the "rsvps" edges to the EventRSVP entity.
+func (_c *ContactCreate) AddRsvps(v ...*EventRSVP) *ContactCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddRsvpIDs(ids...)
+}
+
 // Mutation returns the ContactMutation object of the builder.
 func (_c *ContactCreate) Mutation() *ContactMutation {
 	return _c.mutation
@@ -448,6 +480,40 @@ func (_c *ContactCreate) createSpec() (*Contact, *sqlgraph.CreateSpec) {
 			},
 		}
 		edge.Schema = _c.schemaConfig.Invoice
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.ProjectsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.ProjectsTable,
+			Columns: []string{contact.ProjectsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(project.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _c.schemaConfig.Project
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.RsvpsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.RsvpsTable,
+			Columns: []string{contact.RsvpsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(eventrsvp.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _c.schemaConfig.EventRSVP
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}

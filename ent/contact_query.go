@@ -14,9 +14,11 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/ent/eventrsvp"
 	"github.com/chenu/chenu/ent/internal"
 	"github.com/chenu/chenu/ent/invoice"
 	"github.com/chenu/chenu/ent/predicate"
+	"github.com/chenu/chenu/ent/project"
 	"github.com/google/uuid"
 )
 
@@ -28,6 +30,8 @@ type ContactQuery struct {
 	inters       []Interceptor
 	predicates   []predicate.Contact
 	withInvoices *InvoiceQuery
+	withProjects *ProjectQuery
+	withRsvps    *EventRSVPQuery
 	modifiers    []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -84,6 +88,56 @@ func (_q *ContactQuery) QueryInvoices() *InvoiceQuery {
 		schemaConfig := _q.schemaConfig
 		step.To.Schema = schemaConfig.Invoice
 		step.Edge.Schema = schemaConfig.Invoice
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryProjects chains the current query on the "projects" edge.
+func (_q *ContactQuery) QueryProjects() *ProjectQuery {
+	query := (&ProjectClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(contact.Table, contact.FieldID, selector),
+			sqlgraph.To(project.Table, project.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, contact.ProjectsTable, contact.ProjectsColumn),
+		)
+		schemaConfig := _q.schemaConfig
+		step.To.Schema = schemaConfig.Project
+		step.Edge.Schema = schemaConfig.Project
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryRsvps chains the current query on the "rsvps" edge.
+func (_q *ContactQuery) QueryRsvps() *EventRSVPQuery {
+	query := (&EventRSVPClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(contact.Table, contact.FieldID, selector),
+			sqlgraph.To(eventrsvp.Table, eventrsvp.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, contact.RsvpsTable, contact.RsvpsColumn),
+		)
+		schemaConfig := _q.schemaConfig
+		step.To.Schema = schemaConfig.EventRSVP
+		step.Edge.Schema = schemaConfig.EventRSVP
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
 	}
@@ -283,6 +337,8 @@ func (_q *ContactQuery) Clone() *ContactQuery {
 		inters:       append([]Interceptor{}, _q.inters...),
 		predicates:   append([]predicate.Contact{}, _q.predicates...),
 		withInvoices: _q.withInvoices.Clone(),
+		withProjects: _q.withProjects.Clone(),
+		withRsvps:    _q.withRsvps.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -298,6 +354,28 @@ func (_q *ContactQuery) WithInvoices(opts ...func(*InvoiceQuery)) *ContactQuery 
 		opt(query)
 	}
 	_q.withInvoices = query
+	return _q
+}
+
+// WithProjects tells the query-builder to eager-load the nodes that are connected to
+// the "projects" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *ContactQuery) WithProjects(opts ...func(*ProjectQuery)) *ContactQuery {
+	query := (&ProjectClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withProjects = query
+	return _q
+}
+
+// WithRsvps tells the query-builder to eager-load the nodes that are connected to
+// the "rsvps" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *ContactQuery) WithRsvps(opts ...func(*EventRSVPQuery)) *ContactQuery {
+	query := (&EventRSVPClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withRsvps = query
 	return _q
 }
 
@@ -379,8 +457,10 @@ func (_q *ContactQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Cont
 	var (
 		nodes       = []*Contact{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [3]bool{
 			_q.withInvoices != nil,
+			_q.withProjects != nil,
+			_q.withRsvps != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -410,6 +490,20 @@ func (_q *ContactQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Cont
 		if err := _q.loadInvoices(ctx, query, nodes,
 			func(n *Contact) { n.Edges.Invoices = []*Invoice{} },
 			func(n *Contact, e *Invoice) { n.Edges.Invoices = append(n.Edges.Invoices, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withProjects; query != nil {
+		if err := _q.loadProjects(ctx, query, nodes,
+			func(n *Contact) { n.Edges.Projects = []*Project{} },
+			func(n *Contact, e *Project) { n.Edges.Projects = append(n.Edges.Projects, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withRsvps; query != nil {
+		if err := _q.loadRsvps(ctx, query, nodes,
+			func(n *Contact) { n.Edges.Rsvps = []*EventRSVP{} },
+			func(n *Contact, e *EventRSVP) { n.Edges.Rsvps = append(n.Edges.Rsvps, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -444,6 +538,69 @@ func (_q *ContactQuery) loadInvoices(ctx context.Context, query *InvoiceQuery, n
 		node, ok := nodeids[*fk]
 		if !ok {
 			return fmt.Errorf(`unexpected referenced foreign-key "contact_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *ContactQuery) loadProjects(ctx context.Context, query *ProjectQuery, nodes []*Contact, init func(*Contact), assign func(*Contact, *Project)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Contact)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(project.FieldContactID)
+	}
+	query.Where(predicate.Project(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(contact.ProjectsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.ContactID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "contact_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "contact_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *ContactQuery) loadRsvps(ctx context.Context, query *EventRSVPQuery, nodes []*Contact, init func(*Contact), assign func(*Contact, *EventRSVP)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Contact)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(eventrsvp.FieldContactID)
+	}
+	query.Where(predicate.EventRSVP(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(contact.RsvpsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.ContactID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "contact_id" returned %v for node %v`, fk, n.ID)
 		}
 		assign(node, n)
 	}

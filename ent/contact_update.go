@@ -13,9 +13,11 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/contact"
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/eventrsvp"
 	"github.com/chenu/chenu/ent/internal"
 	"github.com/chenu/chenu/ent/invoice"
 	"github.com/chenu/chenu/ent/predicate"
+	"github.com/chenu/chenu/ent/project"
 	"github.com/google/uuid"
 )
 
@@ -310,6 +312,36 @@ func (_u *ContactUpdate) AddInvoices(v ...*Invoice) *ContactUpdate {
 	return _u.AddInvoiceIDs(ids...)
 }
 
+// AddProjectIDs adds the "projects" edge to the Project entity by IDs.
+func (_u *ContactUpdate) AddProjectIDs(ids ...uuid.UUID) *ContactUpdate {
+	_u.mutation.AddProjectIDs(ids...)
+	return _u
+}
+
+// AddProjects adds the "projects" edges to the Project entity.
+func (_u *ContactUpdate) AddProjects(v ...*Project) *ContactUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddProjectIDs(ids...)
+}
+
+// AddRsvpIDs adds the "rsvps" edge to the EventRSVP entity by IDs.
+func (_u *ContactUpdate) AddRsvpIDs(ids ...uuid.UUID) *ContactUpdate {
+	_u.mutation.AddRsvpIDs(ids...)
+	return _u
+}
+
+// AddRsvps adds the "rsvps" edges to the EventRSVP entity.
+func (_u *ContactUpdate) AddRsvps(v ...*EventRSVP) *ContactUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRsvpIDs(ids...)
+}
+
 // Mutation returns the ContactMutation object of the builder.
 func (_u *ContactUpdate) Mutation() *ContactMutation {
 	return _u.mutation
@@ -334,6 +366,48 @@ func (_u *ContactUpdate) RemoveInvoices(v ...*Invoice) *ContactUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveInvoiceIDs(ids...)
+}
+
+// ClearProjects clears all "projects" edges to the Project entity.
+func (_u *ContactUpdate) ClearProjects() *ContactUpdate {
+	_u.mutation.ClearProjects()
+	return _u
+}
+
+// RemoveProjectIDs removes the "projects" edge to Project entities by IDs.
+func (_u *ContactUpdate) RemoveProjectIDs(ids ...uuid.UUID) *ContactUpdate {
+	_u.mutation.RemoveProjectIDs(ids...)
+	return _u
+}
+
+// RemoveProjects removes "projects" edges to Project entities.
+func (_u *ContactUpdate) RemoveProjects(v ...*Project) *ContactUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveProjectIDs(ids...)
+}
+
+// ClearRsvps clears all "rsvps" edges to the EventRSVP entity.
+func (_u *ContactUpdate) ClearRsvps() *ContactUpdate {
+	_u.mutation.ClearRsvps()
+	return _u
+}
+
+// RemoveRsvpIDs removes the "rsvps" edge to EventRSVP entities by IDs.
+func (_u *ContactUpdate) RemoveRsvpIDs(ids ...uuid.UUID) *ContactUpdate {
+	_u.mutation.RemoveRsvpIDs(ids...)
+	return _u
+}
+
+// RemoveRsvps removes "rsvps" edges to EventRSVP entities.
+func (_u *ContactUpdate) RemoveRsvps(v ...*EventRSVP) *ContactUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRsvpIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -520,6 +594,102 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			},
 		}
 		edge.Schema = _u.schemaConfig.Invoice
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.ProjectsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.ProjectsTable,
+			Columns: []string{contact.ProjectsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(project.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.Project
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedProjectsIDs(); len(nodes) > 0 && !_u.mutation.ProjectsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.ProjectsTable,
+			Columns: []string{contact.ProjectsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(project.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.Project
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ProjectsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.ProjectsTable,
+			Columns: []string{contact.ProjectsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(project.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.Project
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RsvpsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.RsvpsTable,
+			Columns: []string{contact.RsvpsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(eventrsvp.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.EventRSVP
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRsvpsIDs(); len(nodes) > 0 && !_u.mutation.RsvpsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.RsvpsTable,
+			Columns: []string{contact.RsvpsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(eventrsvp.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.EventRSVP
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RsvpsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.RsvpsTable,
+			Columns: []string{contact.RsvpsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(eventrsvp.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.EventRSVP
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
@@ -826,6 +996,36 @@ func (_u *ContactUpdateOne) AddInvoices(v ...*Invoice) *ContactUpdateOne {
 	return _u.AddInvoiceIDs(ids...)
 }
 
+// AddProjectIDs adds the "projects" edge to the Project entity by IDs.
+func (_u *ContactUpdateOne) AddProjectIDs(ids ...uuid.UUID) *ContactUpdateOne {
+	_u.mutation.AddProjectIDs(ids...)
+	return _u
+}
+
+// AddProjects adds the "projects" edges to the Project entity.
+func (_u *ContactUpdateOne) AddProjects(v ...*Project) *ContactUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddProjectIDs(ids...)
+}
+
+// AddRsvpIDs adds the "rsvps" edge to the EventRSVP entity by IDs.
+func (_u *ContactUpdateOne) AddRsvpIDs(ids ...uuid.UUID) *ContactUpdateOne {
+	_u.mutation.AddRsvpIDs(ids...)
+	return _u
+}
+
+// AddRsvps adds the "rsvps" edges to the EventRSVP entity.
+func (_u *ContactUpdateOne) AddRsvps(v ...*EventRSVP) *ContactUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRsvpIDs(ids...)
+}
+
 // Mutation returns the ContactMutation object of the builder.
 func (_u *ContactUpdateOne) Mutation() *ContactMutation {
 	return _u.mutation
@@ -850,6 +1050,48 @@ func (_u *ContactUpdateOne) RemoveInvoices(v ...*Invoice) *ContactUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveInvoiceIDs(ids...)
+}
+
+// ClearProjects clears all "projects" edges to the Project entity.
+func (_u *ContactUpdateOne) ClearProjects() *ContactUpdateOne {
+	_u.mutation.ClearProjects()
+	return _u
+}
+
+// RemoveProjectIDs removes the "projects" edge to Project entities by IDs.
+func (_u *ContactUpdateOne) RemoveProjectIDs(ids ...uuid.UUID) *ContactUpdateOne {
+	_u.mutation.RemoveProjectIDs(ids...)
+	return _u
+}
+
+// RemoveProjects removes "projects" edges to Project entities.
+func (_u *ContactUpdateOne) RemoveProjects(v ...*Project) *ContactUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveProjectIDs(ids...)
+}
+
+// ClearRsvps clears all "rsvps" edges to the EventRSVP entity.
+func (_u *ContactUpdateOne) ClearRsvps() *ContactUpdateOne {
+	_u.mutation.ClearRsvps()
+	return _u
+}
+
+// RemoveRsvpIDs removes the "rsvps" edge to EventRSVP entities by IDs.
+func (_u *ContactUpdateOne) RemoveRsvpIDs(ids ...uuid.UUID) *ContactUpdateOne {
+	_u.mutation.RemoveRsvpIDs(ids...)
+	return _u
+}
+
+// RemoveRsvps removes "rsvps" edges to EventRSVP entities.
+func (_u *ContactUpdateOne) RemoveRsvps(v ...*EventRSVP) *ContactUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRsvpIDs(ids...)
 }
 
 // Where appends a list predicates to the ContactUpdate builder.
@@ -1066,6 +1308,102 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 			},
 		}
 		edge.Schema = _u.schemaConfig.Invoice
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.ProjectsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.ProjectsTable,
+			Columns: []string{contact.ProjectsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(project.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.Project
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedProjectsIDs(); len(nodes) > 0 && !_u.mutation.ProjectsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.ProjectsTable,
+			Columns: []string{contact.ProjectsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(project.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.Project
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ProjectsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.ProjectsTable,
+			Columns: []string{contact.ProjectsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(project.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.Project
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RsvpsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.RsvpsTable,
+			Columns: []string{contact.RsvpsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(eventrsvp.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.EventRSVP
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRsvpsIDs(); len(nodes) > 0 && !_u.mutation.RsvpsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.RsvpsTable,
+			Columns: []string{contact.RsvpsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(eventrsvp.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.EventRSVP
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RsvpsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   contact.RsvpsTable,
+			Columns: []string{contact.RsvpsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(eventrsvp.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.EventRSVP
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}

@@ -13,13 +13,37 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/chenu/chenu/ent/auditlog"
+	"github.com/chenu/chenu/ent/checkpoint"
+	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/communityevent"
+	"github.com/chenu/chenu/ent/communitygroup"
+	"github.com/chenu/chenu/ent/complianceitem"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/ent/creativeasset"
+	"github.com/chenu/chenu/ent/creativeproject"
+	"github.com/chenu/chenu/ent/eventrsvp"
+	"github.com/chenu/chenu/ent/habit"
+	"github.com/chenu/chenu/ent/habitcheckin"
+	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
+	"github.com/chenu/chenu/ent/playlist"
+	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/session"
 	"github.com/chenu/chenu/ent/signingkey"
+	"github.com/chenu/chenu/ent/socialpost"
+	"github.com/chenu/chenu/ent/socialschedule"
+	"github.com/chenu/chenu/ent/streamhistory"
+	"github.com/chenu/chenu/ent/task"
+	"github.com/chenu/chenu/ent/teammember"
+	"github.com/chenu/chenu/ent/teamtask"
+	"github.com/chenu/chenu/ent/thread"
+	"github.com/chenu/chenu/ent/threadevent"
 )
 
 // ent aliases to avoid import conflicts in user's code.
@@ -80,14 +104,38 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			auditlog.Table:       auditlog.ValidColumn,
-			contact.Table:        contact.ValidColumn,
-			idempotencykey.Table: idempotencykey.ValidColumn,
-			identity.Table:       identity.ValidColumn,
-			invoice.Table:        invoice.ValidColumn,
-			note.Table:           note.ValidColumn,
-			session.Table:        session.ValidColumn,
-			signingkey.Table:     signingkey.ValidColumn,
+			auditlog.Table:          auditlog.ValidColumn,
+			checkpoint.Table:        checkpoint.ValidColumn,
+			clinicaltrial.Table:     clinicaltrial.ValidColumn,
+			communityevent.Table:    communityevent.ValidColumn,
+			communitygroup.Table:    communitygroup.ValidColumn,
+			complianceitem.Table:    complianceitem.ValidColumn,
+			contact.Table:           contact.ValidColumn,
+			creativeasset.Table:     creativeasset.ValidColumn,
+			creativeproject.Table:   creativeproject.ValidColumn,
+			eventrsvp.Table:         eventrsvp.ValidColumn,
+			habit.Table:             habit.ValidColumn,
+			habitcheckin.Table:      habitcheckin.ValidColumn,
+			hiredagent.Table:        hiredagent.ValidColumn,
+			idempotencykey.Table:    idempotencykey.ValidColumn,
+			identity.Table:          identity.ValidColumn,
+			invoice.Table:           invoice.ValidColumn,
+			manuscript.Table:        manuscript.ValidColumn,
+			note.Table:              note.ValidColumn,
+			playlist.Table:          playlist.ValidColumn,
+			project.Table:           project.ValidColumn,
+			reference.Table:         reference.ValidColumn,
+			referencecitation.Table: referencecitation.ValidColumn,
+			session.Table:           session.ValidColumn,
+			signingkey.Table:        signingkey.ValidColumn,
+			socialpost.Table:        socialpost.ValidColumn,
+			socialschedule.Table:    socialschedule.ValidColumn,
+			streamhistory.Table:     streamhistory.ValidColumn,
+			task.Table:              task.ValidColumn,
+			teammember.Table:        teammember.ValidColumn,
+			teamtask.Table:          teamtask.ValidColumn,
+			thread.Table:            thread.ValidColumn,
+			threadevent.Table:       threadevent.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

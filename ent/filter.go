@@ -7,6 +7,36 @@ import (
 	"github.com/google/uuid"
 )
 
+// Position is a row's place in a list that is ordered by a time and then id, or
+// by id alone.
+type Position struct {
+	// Time is the zero time in a list by id alone.
+	Time time.Time
+	ID   uuid.UUID
+}
+
+// earlier keeps the rows behind the position in a list by the column and id.
+func earlier(column string, p Position) func(*sql.Selector) {
+	return func(s *sql.Selector) {
+		s.Where(sql.P(func(b *sql.Builder) {
+			b.WriteString("(").Ident(s.C(column)).WriteString(", ").Ident(s.C("id")).WriteString(") < (").Args(p.Time, p.ID).WriteString(")")
+		}))
+	}
+}
+
+// read makes readers see the expression in the column's place: of two columns of
+// one name in a result, Ent takes the later.
+func read(expression, column string) func(*sql.Selector) {
+	return func(s *sql.Selector) { s.AppendSelectExprAs(sql.Raw("("+expression+")"), column) }
+}
+
+// readsAs keeps the rows for which readers see the value.
+func readsAs(expression string, value any) func(*sql.Selector) {
+	return func(s *sql.Selector) {
+		s.Where(sql.P(func(b *sql.Builder) { b.WriteString("(" + expression + ") = ").Arg(value) }))
+	}
+}
+
 // clockSkew is how far the time in an id may be from the database's clock; the
 // trigger app.stamp refuses more.
 const clockSkew = time.Hour

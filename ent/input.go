@@ -10,15 +10,36 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/chenu/chenu/ent/auditlog"
+	"github.com/chenu/chenu/ent/checkpoint"
+	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/communityevent"
+	"github.com/chenu/chenu/ent/communitygroup"
+	"github.com/chenu/chenu/ent/complianceitem"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/ent/creativeasset"
+	"github.com/chenu/chenu/ent/creativeproject"
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/habit"
+	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
+	"github.com/chenu/chenu/ent/playlist"
 	"github.com/chenu/chenu/ent/predicate"
+	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/ent/socialpost"
+	"github.com/chenu/chenu/ent/socialschedule"
+	"github.com/chenu/chenu/ent/streamhistory"
+	"github.com/chenu/chenu/ent/task"
+	"github.com/chenu/chenu/ent/teammember"
+	"github.com/chenu/chenu/ent/teamtask"
+	"github.com/chenu/chenu/ent/thread"
+	"github.com/chenu/chenu/ent/threadevent"
 )
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (AuditLog) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AuditLog") }
+func (AuditLog) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AuditLog", true) }
 
 // AuditLogFilter narrows a list to the rows that meet every given field.
 type AuditLogFilter struct {
@@ -67,6 +88,338 @@ func (f AuditLogFilter) predicates() []predicate.AuditLog {
 	return all
 }
 
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Checkpoint) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Checkpoint", true) }
+
+// CheckpointFilter narrows a list to the rows that meet every given field.
+type CheckpointFilter struct {
+	CreatedAfter  *time.Time                 `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time                 `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Sphere        *datatype.SphereType       `query:"sphere" jsonschema_description:"Equal to: The sphere that the action belongs to."`
+	Type          *datatype.CheckpointType   `query:"type" jsonschema_description:"Equal to: Why it needs a human."`
+	Status        *datatype.CheckpointStatus `query:"status" jsonschema_description:"Equal to: How far it was decided; a pending one past its time reads as expired."`
+	ResourceType  *string                    `query:"resource_type" jsonschema_description:"Equal to: What kind of thing it is to be done to."`
+	ResourceID    *uuid.UUID                 `query:"resource_id" jsonschema_description:"Equal to: Which one; null for one that is yet to be made."`
+	ThreadID      *uuid.UUID                 `query:"thread_id" jsonschema_description:"Equal to: The thread that it belongs to."`
+}
+
+func (f CheckpointFilter) predicates() []predicate.Checkpoint {
+	var all []predicate.Checkpoint
+	if f.CreatedAfter != nil {
+		all = append(all, checkpoint.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Checkpoint(sql.FieldGTE(checkpoint.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, checkpoint.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Checkpoint(sql.FieldLT(checkpoint.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Sphere != nil {
+		all = append(all, predicate.Checkpoint(sql.FieldEQ(checkpoint.FieldSphere, *f.Sphere)))
+	}
+	if f.Type != nil {
+		all = append(all, predicate.Checkpoint(sql.FieldEQ(checkpoint.FieldType, *f.Type)))
+	}
+	if f.Status != nil {
+		all = append(all, readsAs("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END", *f.Status))
+	}
+	if f.ResourceType != nil {
+		all = append(all, predicate.Checkpoint(sql.FieldEQ(checkpoint.FieldResourceType, *f.ResourceType)))
+	}
+	if f.ResourceID != nil {
+		all = append(all, predicate.Checkpoint(sql.FieldEQ(checkpoint.FieldResourceID, *f.ResourceID)))
+	}
+	if f.ThreadID != nil {
+		all = append(all, predicate.Checkpoint(sql.FieldEQ(checkpoint.FieldThreadID, *f.ThreadID)))
+	}
+	return all
+}
+
+// CreateClinicalTrial is what a client gives to make a clinical trial.
+type CreateClinicalTrial struct {
+	RegistryID       string                `json:"registry_id"`
+	Title            string                `json:"title"`
+	Phase            *datatype.TrialPhase  `json:"phase,omitempty"`
+	Status           *datatype.TrialStatus `json:"status,omitempty"`
+	Sponsor          *string               `json:"sponsor,omitempty"`
+	StartsOn         *datatype.Date        `json:"starts_on,omitempty"`
+	EndsOn           *datatype.Date        `json:"ends_on,omitempty"`
+	TargetEnrollment *int                  `json:"target_enrollment,omitempty"`
+	Enrolled         *int                  `json:"enrolled,omitempty"`
+	EthicsReference  *string               `json:"ethics_reference,omitempty"`
+	EthicsApprovedOn *datatype.Date        `json:"ethics_approved_on,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateClinicalTrial) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "ClinicalTrial", false)
+}
+
+// UpdateClinicalTrial is the whole of what a client may change of a clinical trial.
+type UpdateClinicalTrial struct {
+	RegistryID       string               `json:"registry_id"`
+	Title            string               `json:"title"`
+	Phase            datatype.TrialPhase  `json:"phase"`
+	Status           datatype.TrialStatus `json:"status"`
+	Sponsor          *string              `json:"sponsor,omitempty"`
+	StartsOn         *datatype.Date       `json:"starts_on,omitempty"`
+	EndsOn           *datatype.Date       `json:"ends_on,omitempty"`
+	TargetEnrollment int                  `json:"target_enrollment"`
+	Enrolled         int                  `json:"enrolled"`
+	EthicsReference  *string              `json:"ethics_reference,omitempty"`
+	EthicsApprovedOn *datatype.Date       `json:"ethics_approved_on,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateClinicalTrial) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "ClinicalTrial", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (ClinicalTrial) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "ClinicalTrial", true) }
+
+// ClinicalTrialFilter narrows a list to the rows that meet every given field.
+type ClinicalTrialFilter struct {
+	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	RegistryID    *string               `query:"registry_id" jsonschema_description:"Equal to: Id in a public registry, unique per owner: NCT and 8 digits, ISRCTN and 8 digits, or another registry's."`
+	Phase         *datatype.TrialPhase  `query:"phase" jsonschema_description:"Equal to: Phase."`
+	Status        *datatype.TrialStatus `query:"status" jsonschema_description:"Equal to: How far it has come; recruiting needs an ethics approval."`
+}
+
+func (f ClinicalTrialFilter) predicates() []predicate.ClinicalTrial {
+	var all []predicate.ClinicalTrial
+	if f.CreatedAfter != nil {
+		all = append(all, clinicaltrial.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.ClinicalTrial(sql.FieldGTE(clinicaltrial.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, clinicaltrial.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.ClinicalTrial(sql.FieldLT(clinicaltrial.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.RegistryID != nil {
+		all = append(all, predicate.ClinicalTrial(sql.FieldEQ(clinicaltrial.FieldRegistryID, *f.RegistryID)))
+	}
+	if f.Phase != nil {
+		all = append(all, predicate.ClinicalTrial(sql.FieldEQ(clinicaltrial.FieldPhase, *f.Phase)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.ClinicalTrial(sql.FieldEQ(clinicaltrial.FieldStatus, *f.Status)))
+	}
+	return all
+}
+
+// CreateCommunityEvent is what a client gives to make a community event.
+type CreateCommunityEvent struct {
+	GroupID     *uuid.UUID            `json:"group_id,omitempty"`
+	Title       string                `json:"title"`
+	Description *string               `json:"description,omitempty"`
+	StartsAt    time.Time             `json:"starts_at"`
+	EndsAt      time.Time             `json:"ends_at"`
+	TimeZone    string                `json:"time_zone"`
+	Location    *string               `json:"location,omitempty"`
+	OnlineURL   *string               `json:"online_url,omitempty"`
+	Capacity    *int                  `json:"capacity,omitempty"`
+	Status      *datatype.EventStatus `json:"status,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateCommunityEvent) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CommunityEvent", false)
+}
+
+// UpdateCommunityEvent is the whole of what a client may change of a community event.
+type UpdateCommunityEvent struct {
+	GroupID     *uuid.UUID           `json:"group_id,omitempty"`
+	Title       string               `json:"title"`
+	Description *string              `json:"description,omitempty"`
+	StartsAt    time.Time            `json:"starts_at"`
+	EndsAt      time.Time            `json:"ends_at"`
+	TimeZone    string               `json:"time_zone"`
+	Location    *string              `json:"location,omitempty"`
+	OnlineURL   *string              `json:"online_url,omitempty"`
+	Capacity    *int                 `json:"capacity,omitempty"`
+	Status      datatype.EventStatus `json:"status"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateCommunityEvent) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CommunityEvent", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CommunityEvent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "CommunityEvent", true) }
+
+// CommunityEventFilter narrows a list to the rows that meet every given field.
+type CommunityEventFilter struct {
+	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	GroupID       *uuid.UUID            `query:"group_id" jsonschema_description:"Equal to: The group that holds it."`
+	StartsAfter   *time.Time            `query:"starts_after" jsonschema_description:"At this moment or later: When it begins."`
+	StartsBefore  *time.Time            `query:"starts_before" jsonschema_description:"Before this moment: When it begins."`
+	Status        *datatype.EventStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+}
+
+func (f CommunityEventFilter) predicates() []predicate.CommunityEvent {
+	var all []predicate.CommunityEvent
+	if f.CreatedAfter != nil {
+		all = append(all, communityevent.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.CommunityEvent(sql.FieldGTE(communityevent.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, communityevent.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.CommunityEvent(sql.FieldLT(communityevent.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.GroupID != nil {
+		all = append(all, predicate.CommunityEvent(sql.FieldEQ(communityevent.FieldGroupID, *f.GroupID)))
+	}
+	if f.StartsAfter != nil {
+		all = append(all, predicate.CommunityEvent(sql.FieldGTE(communityevent.FieldStartsAt, *f.StartsAfter)))
+	}
+	if f.StartsBefore != nil {
+		all = append(all, predicate.CommunityEvent(sql.FieldLT(communityevent.FieldStartsAt, *f.StartsBefore)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.CommunityEvent(sql.FieldEQ(communityevent.FieldStatus, *f.Status)))
+	}
+	return all
+}
+
+// CreateCommunityGroup is what a client gives to make a community group.
+type CreateCommunityGroup struct {
+	Name        string                  `json:"name"`
+	Description *string                 `json:"description,omitempty"`
+	Kind        *datatype.GroupKind     `json:"kind,omitempty"`
+	Visibility  *datatype.Visibility    `json:"visibility,omitempty"`
+	Settings    *map[string]interface{} `json:"settings,omitempty"`
+	Rules       *string                 `json:"rules,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateCommunityGroup) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CommunityGroup", false)
+}
+
+// UpdateCommunityGroup is the whole of what a client may change of a community group.
+type UpdateCommunityGroup struct {
+	Name        string                 `json:"name"`
+	Description *string                `json:"description,omitempty"`
+	Kind        datatype.GroupKind     `json:"kind"`
+	Visibility  datatype.Visibility    `json:"visibility"`
+	Settings    map[string]interface{} `json:"settings"`
+	Rules       *string                `json:"rules,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateCommunityGroup) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CommunityGroup", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CommunityGroup) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "CommunityGroup", true) }
+
+// CommunityGroupFilter narrows a list to the rows that meet every given field.
+type CommunityGroupFilter struct {
+	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Kind          *datatype.GroupKind  `query:"kind" jsonschema_description:"Equal to: What kind of group it is."`
+	Visibility    *datatype.Visibility `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
+}
+
+func (f CommunityGroupFilter) predicates() []predicate.CommunityGroup {
+	var all []predicate.CommunityGroup
+	if f.CreatedAfter != nil {
+		all = append(all, communitygroup.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.CommunityGroup(sql.FieldGTE(communitygroup.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, communitygroup.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.CommunityGroup(sql.FieldLT(communitygroup.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Kind != nil {
+		all = append(all, predicate.CommunityGroup(sql.FieldEQ(communitygroup.FieldKind, *f.Kind)))
+	}
+	if f.Visibility != nil {
+		all = append(all, predicate.CommunityGroup(sql.FieldEQ(communitygroup.FieldVisibility, *f.Visibility)))
+	}
+	return all
+}
+
+// CreateComplianceItem is what a client gives to make a compliance item.
+type CreateComplianceItem struct {
+	Name        string                     `json:"name"`
+	Regulation  string                     `json:"regulation"`
+	Authority   string                     `json:"authority"`
+	Identifier  *string                    `json:"identifier,omitempty"`
+	Status      *datatype.ComplianceStatus `json:"status,omitempty"`
+	EffectiveOn *datatype.Date             `json:"effective_on,omitempty"`
+	ExpiresOn   *datatype.Date             `json:"expires_on,omitempty"`
+	Evidence    *[]datatype.Evidence       `json:"evidence,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateComplianceItem) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "ComplianceItem", false)
+}
+
+// UpdateComplianceItem is the whole of what a client may change of a compliance item.
+type UpdateComplianceItem struct {
+	Name        string                    `json:"name"`
+	Regulation  string                    `json:"regulation"`
+	Authority   string                    `json:"authority"`
+	Identifier  *string                   `json:"identifier,omitempty"`
+	Status      datatype.ComplianceStatus `json:"status"`
+	EffectiveOn *datatype.Date            `json:"effective_on,omitempty"`
+	ExpiresOn   *datatype.Date            `json:"expires_on,omitempty"`
+	Evidence    []datatype.Evidence       `json:"evidence"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateComplianceItem) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "ComplianceItem", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (ComplianceItem) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "ComplianceItem", true) }
+
+// ComplianceItemFilter narrows a list to the rows that meet every given field.
+type ComplianceItemFilter struct {
+	CreatedAfter  *time.Time     `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time     `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Regulation    *string        `query:"regulation" jsonschema_description:"Equal to: Rule that demands it."`
+	Authority     *string        `query:"authority" jsonschema_description:"Equal to: Authority that sees to it."`
+	Status        *string        `query:"status" jsonschema:"enum=pending,enum=active,enum=waived,enum=expiring,enum=expired" jsonschema_description:"Equal to: Status; an active one reads as expiring within 30 days of its expiry, and as expired after it."`
+	ExpiresAfter  *datatype.Date `query:"expires_after" jsonschema_description:"At this moment or later: Last day it holds, not before the first."`
+	ExpiresBefore *datatype.Date `query:"expires_before" jsonschema_description:"Before this moment: Last day it holds, not before the first."`
+}
+
+func (f ComplianceItemFilter) predicates() []predicate.ComplianceItem {
+	var all []predicate.ComplianceItem
+	if f.CreatedAfter != nil {
+		all = append(all, complianceitem.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.ComplianceItem(sql.FieldGTE(complianceitem.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, complianceitem.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.ComplianceItem(sql.FieldLT(complianceitem.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Regulation != nil {
+		all = append(all, predicate.ComplianceItem(sql.FieldEQ(complianceitem.FieldRegulation, *f.Regulation)))
+	}
+	if f.Authority != nil {
+		all = append(all, predicate.ComplianceItem(sql.FieldEQ(complianceitem.FieldAuthority, *f.Authority)))
+	}
+	if f.Status != nil {
+		all = append(all, readsAs("CASE WHEN status = 'active' AND expires_on < (SELECT app.today()) THEN 'expired' WHEN status = 'active' AND expires_on <= (SELECT app.today()) + 30 THEN 'expiring' ELSE status END", *f.Status))
+	}
+	if f.ExpiresAfter != nil {
+		all = append(all, predicate.ComplianceItem(sql.FieldGTE(complianceitem.FieldExpiresOn, *f.ExpiresAfter)))
+	}
+	if f.ExpiresBefore != nil {
+		all = append(all, predicate.ComplianceItem(sql.FieldLT(complianceitem.FieldExpiresOn, *f.ExpiresBefore)))
+	}
+	return all
+}
+
 // CreateContact is what a client gives to make a contact.
 type CreateContact struct {
 	Name       string               `json:"name"`
@@ -82,7 +435,7 @@ type CreateContact struct {
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (CreateContact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact") }
+func (CreateContact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact", false) }
 
 // UpdateContact is the whole of what a client may change of a contact.
 type UpdateContact struct {
@@ -99,10 +452,10 @@ type UpdateContact struct {
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (UpdateContact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact") }
+func (UpdateContact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact", false) }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (Contact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact") }
+func (Contact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact", true) }
 
 // ContactFilter narrows a list to the rows that meet every given field.
 type ContactFilter struct {
@@ -139,6 +492,258 @@ func (f ContactFilter) predicates() []predicate.Contact {
 	return all
 }
 
+// CreateCreativeAsset is what a client gives to make a creative asset.
+type CreateCreativeAsset struct {
+	Name           string                  `json:"name"`
+	Kind           datatype.AssetKind      `json:"kind"`
+	URI            string                  `json:"uri"`
+	MediaType      string                  `json:"media_type"`
+	SizeBytes      int64                   `json:"size_bytes"`
+	Sha256         *string                 `json:"sha256,omitempty"`
+	AiGenerated    *bool                   `json:"ai_generated,omitempty"`
+	Prompt         *string                 `json:"prompt,omitempty"`
+	NegativePrompt *string                 `json:"negative_prompt,omitempty"`
+	Model          *string                 `json:"model,omitempty"`
+	Parameters     *map[string]interface{} `json:"parameters,omitempty"`
+	RandomSeed     *int64                  `json:"random_seed,omitempty"`
+	ProjectID      *uuid.UUID              `json:"project_id,omitempty"`
+	Licence        *string                 `json:"licence,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateCreativeAsset) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CreativeAsset", false)
+}
+
+// UpdateCreativeAsset is the whole of what a client may change of a creative asset.
+type UpdateCreativeAsset struct {
+	Name           string                 `json:"name"`
+	Kind           datatype.AssetKind     `json:"kind"`
+	URI            string                 `json:"uri"`
+	MediaType      string                 `json:"media_type"`
+	SizeBytes      int64                  `json:"size_bytes"`
+	Sha256         *string                `json:"sha256,omitempty"`
+	AiGenerated    bool                   `json:"ai_generated"`
+	Prompt         *string                `json:"prompt,omitempty"`
+	NegativePrompt *string                `json:"negative_prompt,omitempty"`
+	Model          *string                `json:"model,omitempty"`
+	Parameters     map[string]interface{} `json:"parameters"`
+	RandomSeed     *int64                 `json:"random_seed,omitempty"`
+	ProjectID      *uuid.UUID             `json:"project_id,omitempty"`
+	Licence        *string                `json:"licence,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateCreativeAsset) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CreativeAsset", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreativeAsset) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "CreativeAsset", true) }
+
+// CreativeAssetFilter narrows a list to the rows that meet every given field.
+type CreativeAssetFilter struct {
+	CreatedAfter  *time.Time          `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time          `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Kind          *datatype.AssetKind `query:"kind" jsonschema_description:"Equal to: What it is."`
+	AiGenerated   *bool               `query:"ai_generated" jsonschema_description:"Equal to: Whether an AI made it; then the prompt is required."`
+	Model         *string             `query:"model" jsonschema_description:"Equal to: Model that made it."`
+	ProjectID     *uuid.UUID          `query:"project_id" jsonschema_description:"Equal to: The project it belongs to."`
+}
+
+func (f CreativeAssetFilter) predicates() []predicate.CreativeAsset {
+	var all []predicate.CreativeAsset
+	if f.CreatedAfter != nil {
+		all = append(all, creativeasset.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.CreativeAsset(sql.FieldGTE(creativeasset.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, creativeasset.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.CreativeAsset(sql.FieldLT(creativeasset.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Kind != nil {
+		all = append(all, predicate.CreativeAsset(sql.FieldEQ(creativeasset.FieldKind, *f.Kind)))
+	}
+	if f.AiGenerated != nil {
+		all = append(all, predicate.CreativeAsset(sql.FieldEQ(creativeasset.FieldAiGenerated, *f.AiGenerated)))
+	}
+	if f.Model != nil {
+		all = append(all, predicate.CreativeAsset(sql.FieldEQ(creativeasset.FieldModel, *f.Model)))
+	}
+	if f.ProjectID != nil {
+		all = append(all, predicate.CreativeAsset(sql.FieldEQ(creativeasset.FieldProjectID, *f.ProjectID)))
+	}
+	return all
+}
+
+// CreateCreativeProject is what a client gives to make a creative project.
+type CreateCreativeProject struct {
+	Name         string                          `json:"name"`
+	Description  *string                         `json:"description,omitempty"`
+	Status       *datatype.CreativeProjectStatus `json:"status,omitempty"`
+	CoverAssetID *uuid.UUID                      `json:"cover_asset_id,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateCreativeProject) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CreativeProject", false)
+}
+
+// UpdateCreativeProject is the whole of what a client may change of a creative project.
+type UpdateCreativeProject struct {
+	Name         string                         `json:"name"`
+	Description  *string                        `json:"description,omitempty"`
+	Status       datatype.CreativeProjectStatus `json:"status"`
+	CoverAssetID *uuid.UUID                     `json:"cover_asset_id,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateCreativeProject) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CreativeProject", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreativeProject) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "CreativeProject", true)
+}
+
+// CreativeProjectFilter narrows a list to the rows that meet every given field.
+type CreativeProjectFilter struct {
+	CreatedAfter  *time.Time                      `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time                      `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Status        *datatype.CreativeProjectStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+	CoverAssetID  *uuid.UUID                      `query:"cover_asset_id" jsonschema_description:"Equal to: The asset that is shown for it."`
+}
+
+func (f CreativeProjectFilter) predicates() []predicate.CreativeProject {
+	var all []predicate.CreativeProject
+	if f.CreatedAfter != nil {
+		all = append(all, creativeproject.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.CreativeProject(sql.FieldGTE(creativeproject.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, creativeproject.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.CreativeProject(sql.FieldLT(creativeproject.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.CreativeProject(sql.FieldEQ(creativeproject.FieldStatus, *f.Status)))
+	}
+	if f.CoverAssetID != nil {
+		all = append(all, predicate.CreativeProject(sql.FieldEQ(creativeproject.FieldCoverAssetID, *f.CoverAssetID)))
+	}
+	return all
+}
+
+// CreateHabit is what a client gives to make a habit.
+type CreateHabit struct {
+	Name            string            `json:"name"`
+	Cadence         *datatype.Cadence `json:"cadence,omitempty"`
+	TargetPerPeriod *int              `json:"target_per_period,omitempty"`
+	Active          *bool             `json:"active,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateHabit) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Habit", false) }
+
+// UpdateHabit is the whole of what a client may change of a habit.
+type UpdateHabit struct {
+	Name            string           `json:"name"`
+	Cadence         datatype.Cadence `json:"cadence"`
+	TargetPerPeriod int              `json:"target_per_period"`
+	Active          bool             `json:"active"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateHabit) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Habit", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Habit) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Habit", true) }
+
+// HabitFilter narrows a list to the rows that meet every given field.
+type HabitFilter struct {
+	CreatedAfter  *time.Time        `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time        `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Cadence       *datatype.Cadence `query:"cadence" jsonschema_description:"Equal to: Its period."`
+	Active        *bool             `query:"active" jsonschema_description:"Equal to: Whether it is still pursued."`
+}
+
+func (f HabitFilter) predicates() []predicate.Habit {
+	var all []predicate.Habit
+	if f.CreatedAfter != nil {
+		all = append(all, habit.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Habit(sql.FieldGTE(habit.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, habit.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Habit(sql.FieldLT(habit.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Cadence != nil {
+		all = append(all, predicate.Habit(sql.FieldEQ(habit.FieldCadence, *f.Cadence)))
+	}
+	if f.Active != nil {
+		all = append(all, predicate.Habit(sql.FieldEQ(habit.FieldActive, *f.Active)))
+	}
+	return all
+}
+
+// CreateHiredAgent is what a client gives to make a hired agent.
+type CreateHiredAgent struct {
+	Name         string                `json:"name"`
+	Kind         *datatype.AgentKind   `json:"kind,omitempty"`
+	Provider     *string               `json:"provider,omitempty"`
+	Model        *string               `json:"model,omitempty"`
+	Capabilities *datatype.Texts       `json:"capabilities,omitempty"`
+	Status       *datatype.AgentStatus `json:"status,omitempty"`
+	TokenBudget  *int64                `json:"token_budget,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateHiredAgent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "HiredAgent", false) }
+
+// UpdateHiredAgent is the whole of what a client may change of a hired agent.
+type UpdateHiredAgent struct {
+	Name         string               `json:"name"`
+	Kind         datatype.AgentKind   `json:"kind"`
+	Provider     *string              `json:"provider,omitempty"`
+	Model        *string              `json:"model,omitempty"`
+	Capabilities datatype.Texts       `json:"capabilities"`
+	Status       datatype.AgentStatus `json:"status"`
+	TokenBudget  *int64               `json:"token_budget,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateHiredAgent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "HiredAgent", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (HiredAgent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "HiredAgent", true) }
+
+// HiredAgentFilter narrows a list to the rows that meet every given field.
+type HiredAgentFilter struct {
+	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Kind          *datatype.AgentKind   `query:"kind" jsonschema_description:"Equal to: What it is for."`
+	Status        *datatype.AgentStatus `query:"status" jsonschema_description:"Equal to: Whether it may work."`
+}
+
+func (f HiredAgentFilter) predicates() []predicate.HiredAgent {
+	var all []predicate.HiredAgent
+	if f.CreatedAfter != nil {
+		all = append(all, hiredagent.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.HiredAgent(sql.FieldGTE(hiredagent.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, hiredagent.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.HiredAgent(sql.FieldLT(hiredagent.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Kind != nil {
+		all = append(all, predicate.HiredAgent(sql.FieldEQ(hiredagent.FieldKind, *f.Kind)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.HiredAgent(sql.FieldEQ(hiredagent.FieldStatus, *f.Status)))
+	}
+	return all
+}
+
 // CreateInvoice is what a client gives to make an invoice.
 type CreateInvoice struct {
 	Number    string                  `json:"number"`
@@ -152,7 +757,7 @@ type CreateInvoice struct {
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (CreateInvoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice") }
+func (CreateInvoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice", false) }
 
 // UpdateInvoice is the whole of what a client may change of an invoice.
 type UpdateInvoice struct {
@@ -167,20 +772,20 @@ type UpdateInvoice struct {
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (UpdateInvoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice") }
+func (UpdateInvoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice", false) }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (Invoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice") }
+func (Invoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice", true) }
 
 // InvoiceFilter narrows a list to the rows that meet every given field.
 type InvoiceFilter struct {
-	CreatedAfter  *time.Time              `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time              `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Number        *string                 `query:"number" jsonschema_description:"Equal to: Invoice number, unique per owner."`
-	ContactID     *uuid.UUID              `query:"contact_id" jsonschema_description:"Equal to: The contact it is addressed to."`
-	Status        *datatype.InvoiceStatus `query:"status" jsonschema_description:"Equal to: Stored status; a sent invoice past its due date reads as overdue."`
-	DueAfter      *datatype.Date          `query:"due_after" jsonschema_description:"At this moment or later: Day by which it is to be paid, not before the day of issue."`
-	DueBefore     *datatype.Date          `query:"due_before" jsonschema_description:"Before this moment: Day by which it is to be paid, not before the day of issue."`
+	CreatedAfter  *time.Time     `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time     `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Number        *string        `query:"number" jsonschema_description:"Equal to: Invoice number, unique per owner."`
+	ContactID     *uuid.UUID     `query:"contact_id" jsonschema_description:"Equal to: The contact it is addressed to."`
+	Status        *string        `query:"status" jsonschema:"enum=draft,enum=sent,enum=paid,enum=void,enum=overdue" jsonschema_description:"Equal to: Status; a sent invoice past its due date reads as overdue."`
+	DueAfter      *datatype.Date `query:"due_after" jsonschema_description:"At this moment or later: Day by which it is to be paid, not before the day of issue."`
+	DueBefore     *datatype.Date `query:"due_before" jsonschema_description:"Before this moment: Day by which it is to be paid, not before the day of issue."`
 }
 
 func (f InvoiceFilter) predicates() []predicate.Invoice {
@@ -200,13 +805,75 @@ func (f InvoiceFilter) predicates() []predicate.Invoice {
 		all = append(all, predicate.Invoice(sql.FieldEQ(invoice.FieldContactID, *f.ContactID)))
 	}
 	if f.Status != nil {
-		all = append(all, predicate.Invoice(sql.FieldEQ(invoice.FieldStatus, *f.Status)))
+		all = append(all, readsAs("CASE WHEN status = 'sent' AND due_on < (SELECT app.today()) THEN 'overdue' ELSE status END", *f.Status))
 	}
 	if f.DueAfter != nil {
 		all = append(all, predicate.Invoice(sql.FieldGTE(invoice.FieldDueOn, *f.DueAfter)))
 	}
 	if f.DueBefore != nil {
 		all = append(all, predicate.Invoice(sql.FieldLT(invoice.FieldDueOn, *f.DueBefore)))
+	}
+	return all
+}
+
+// CreateManuscript is what a client gives to make a manuscript.
+type CreateManuscript struct {
+	Title         string                     `json:"title"`
+	Abstract      *string                    `json:"abstract,omitempty"`
+	Sections      *[]datatype.Section        `json:"sections,omitempty"`
+	Status        *datatype.ManuscriptStatus `json:"status,omitempty"`
+	TargetJournal *string                    `json:"target_journal,omitempty"`
+	SubmittedAt   *time.Time                 `json:"submitted_at,omitempty"`
+	CoAuthors     *datatype.Texts            `json:"co_authors,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateManuscript) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Manuscript", false) }
+
+// UpdateManuscript is the whole of what a client may change of a manuscript.
+type UpdateManuscript struct {
+	Title         string                    `json:"title"`
+	Abstract      *string                   `json:"abstract,omitempty"`
+	Sections      []datatype.Section        `json:"sections"`
+	Status        datatype.ManuscriptStatus `json:"status"`
+	TargetJournal *string                   `json:"target_journal,omitempty"`
+	SubmittedAt   *time.Time                `json:"submitted_at,omitempty"`
+	CoAuthors     datatype.Texts            `json:"co_authors"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateManuscript) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Manuscript", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Manuscript) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Manuscript", true) }
+
+// ManuscriptFilter narrows a list to the rows that meet every given field.
+type ManuscriptFilter struct {
+	CreatedAfter    *time.Time                 `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore   *time.Time                 `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Status          *datatype.ManuscriptStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+	SubmittedAfter  *time.Time                 `query:"submitted_after" jsonschema_description:"At this moment or later: When it was submitted."`
+	SubmittedBefore *time.Time                 `query:"submitted_before" jsonschema_description:"Before this moment: When it was submitted."`
+}
+
+func (f ManuscriptFilter) predicates() []predicate.Manuscript {
+	var all []predicate.Manuscript
+	if f.CreatedAfter != nil {
+		all = append(all, manuscript.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Manuscript(sql.FieldGTE(manuscript.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, manuscript.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Manuscript(sql.FieldLT(manuscript.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.Manuscript(sql.FieldEQ(manuscript.FieldStatus, *f.Status)))
+	}
+	if f.SubmittedAfter != nil {
+		all = append(all, predicate.Manuscript(sql.FieldGTE(manuscript.FieldSubmittedAt, *f.SubmittedAfter)))
+	}
+	if f.SubmittedBefore != nil {
+		all = append(all, predicate.Manuscript(sql.FieldLT(manuscript.FieldSubmittedAt, *f.SubmittedBefore)))
 	}
 	return all
 }
@@ -221,7 +888,7 @@ type CreateNote struct {
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (CreateNote) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note") }
+func (CreateNote) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note", false) }
 
 // UpdateNote is the whole of what a client may change of a note.
 type UpdateNote struct {
@@ -233,10 +900,10 @@ type UpdateNote struct {
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (UpdateNote) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note") }
+func (UpdateNote) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note", false) }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
-func (Note) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note") }
+func (Note) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note", true) }
 
 // NoteFilter narrows a list to the rows that meet every given field.
 type NoteFilter struct {
@@ -269,6 +936,689 @@ func (f NoteFilter) predicates() []predicate.Note {
 	}
 	if f.Q != nil {
 		all = append(all, matches(*f.Q))
+	}
+	return all
+}
+
+// CreatePlaylist is what a client gives to make a playlist.
+type CreatePlaylist struct {
+	Name       string                   `json:"name"`
+	Kind       *datatype.PlaylistKind   `json:"kind,omitempty"`
+	Visibility *datatype.Visibility     `json:"visibility,omitempty"`
+	Items      *[]datatype.PlaylistItem `json:"items,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreatePlaylist) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Playlist", false) }
+
+// UpdatePlaylist is the whole of what a client may change of a playlist.
+type UpdatePlaylist struct {
+	Name       string                  `json:"name"`
+	Kind       datatype.PlaylistKind   `json:"kind"`
+	Visibility datatype.Visibility     `json:"visibility"`
+	Items      []datatype.PlaylistItem `json:"items"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdatePlaylist) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Playlist", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Playlist) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Playlist", true) }
+
+// PlaylistFilter narrows a list to the rows that meet every given field.
+type PlaylistFilter struct {
+	CreatedAfter  *time.Time             `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time             `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Kind          *datatype.PlaylistKind `query:"kind" jsonschema_description:"Equal to: What it holds."`
+	Visibility    *datatype.Visibility   `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
+}
+
+func (f PlaylistFilter) predicates() []predicate.Playlist {
+	var all []predicate.Playlist
+	if f.CreatedAfter != nil {
+		all = append(all, playlist.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Playlist(sql.FieldGTE(playlist.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, playlist.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Playlist(sql.FieldLT(playlist.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Kind != nil {
+		all = append(all, predicate.Playlist(sql.FieldEQ(playlist.FieldKind, *f.Kind)))
+	}
+	if f.Visibility != nil {
+		all = append(all, predicate.Playlist(sql.FieldEQ(playlist.FieldVisibility, *f.Visibility)))
+	}
+	return all
+}
+
+// CreateProject is what a client gives to make a project.
+type CreateProject struct {
+	Name        string                  `json:"name"`
+	Description *string                 `json:"description,omitempty"`
+	Status      *datatype.ProjectStatus `json:"status,omitempty"`
+	StartsOn    *datatype.Date          `json:"starts_on,omitempty"`
+	EndsOn      *datatype.Date          `json:"ends_on,omitempty"`
+	Budget      *datatype.Money         `json:"budget,omitempty"`
+	Currency    *string                 `json:"currency,omitempty"`
+	Progress    *int                    `json:"progress,omitempty"`
+	ContactID   *uuid.UUID              `json:"contact_id,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateProject) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Project", false) }
+
+// UpdateProject is the whole of what a client may change of a project.
+type UpdateProject struct {
+	Name        string                 `json:"name"`
+	Description *string                `json:"description,omitempty"`
+	Status      datatype.ProjectStatus `json:"status"`
+	StartsOn    *datatype.Date         `json:"starts_on,omitempty"`
+	EndsOn      *datatype.Date         `json:"ends_on,omitempty"`
+	Budget      *datatype.Money        `json:"budget,omitempty"`
+	Currency    *string                `json:"currency,omitempty"`
+	Progress    int                    `json:"progress"`
+	ContactID   *uuid.UUID             `json:"contact_id,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateProject) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Project", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Project) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Project", true) }
+
+// ProjectFilter narrows a list to the rows that meet every given field.
+type ProjectFilter struct {
+	CreatedAfter  *time.Time              `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time              `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Status        *datatype.ProjectStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+	StartsAfter   *datatype.Date          `query:"starts_after" jsonschema_description:"At this moment or later: First day."`
+	StartsBefore  *datatype.Date          `query:"starts_before" jsonschema_description:"Before this moment: First day."`
+	EndsAfter     *datatype.Date          `query:"ends_after" jsonschema_description:"At this moment or later: Last day, not before the first."`
+	EndsBefore    *datatype.Date          `query:"ends_before" jsonschema_description:"Before this moment: Last day, not before the first."`
+	ContactID     *uuid.UUID              `query:"contact_id" jsonschema_description:"Equal to: The contact it is done for."`
+}
+
+func (f ProjectFilter) predicates() []predicate.Project {
+	var all []predicate.Project
+	if f.CreatedAfter != nil {
+		all = append(all, project.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Project(sql.FieldGTE(project.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, project.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Project(sql.FieldLT(project.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.Project(sql.FieldEQ(project.FieldStatus, *f.Status)))
+	}
+	if f.StartsAfter != nil {
+		all = append(all, predicate.Project(sql.FieldGTE(project.FieldStartsOn, *f.StartsAfter)))
+	}
+	if f.StartsBefore != nil {
+		all = append(all, predicate.Project(sql.FieldLT(project.FieldStartsOn, *f.StartsBefore)))
+	}
+	if f.EndsAfter != nil {
+		all = append(all, predicate.Project(sql.FieldGTE(project.FieldEndsOn, *f.EndsAfter)))
+	}
+	if f.EndsBefore != nil {
+		all = append(all, predicate.Project(sql.FieldLT(project.FieldEndsOn, *f.EndsBefore)))
+	}
+	if f.ContactID != nil {
+		all = append(all, predicate.Project(sql.FieldEQ(project.FieldContactID, *f.ContactID)))
+	}
+	return all
+}
+
+// CreateReference is what a client gives to make a reference.
+type CreateReference struct {
+	Title          string                  `json:"title"`
+	Authors        datatype.Texts          `json:"authors"`
+	Year           *int                    `json:"year,omitempty"`
+	Kind           *datatype.ReferenceKind `json:"kind,omitempty"`
+	ContainerTitle *string                 `json:"container_title,omitempty"`
+	Volume         *string                 `json:"volume,omitempty"`
+	Issue          *string                 `json:"issue,omitempty"`
+	Pages          *string                 `json:"pages,omitempty"`
+	Doi            *string                 `json:"doi,omitempty"`
+	URL            *string                 `json:"url,omitempty"`
+	Abstract       *string                 `json:"abstract,omitempty"`
+	CitationKey    string                  `json:"citation_key"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateReference) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Reference", false) }
+
+// UpdateReference is the whole of what a client may change of a reference.
+type UpdateReference struct {
+	Title          string                 `json:"title"`
+	Authors        datatype.Texts         `json:"authors"`
+	Year           *int                   `json:"year,omitempty"`
+	Kind           datatype.ReferenceKind `json:"kind"`
+	ContainerTitle *string                `json:"container_title,omitempty"`
+	Volume         *string                `json:"volume,omitempty"`
+	Issue          *string                `json:"issue,omitempty"`
+	Pages          *string                `json:"pages,omitempty"`
+	Doi            *string                `json:"doi,omitempty"`
+	URL            *string                `json:"url,omitempty"`
+	Abstract       *string                `json:"abstract,omitempty"`
+	CitationKey    string                 `json:"citation_key"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateReference) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Reference", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Reference) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Reference", true) }
+
+// ReferenceFilter narrows a list to the rows that meet every given field.
+type ReferenceFilter struct {
+	CreatedAfter  *time.Time              `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time              `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Year          *int                    `query:"year" jsonschema_description:"Equal to: Year of publication."`
+	Kind          *datatype.ReferenceKind `query:"kind" jsonschema_description:"Equal to: What it refers to."`
+	Doi           *string                 `query:"doi" jsonschema_description:"Equal to: DOI, unique per owner without regard to case."`
+	CitationKey   *string                 `query:"citation_key" jsonschema_description:"Equal to: Key that it is cited by, unique per owner."`
+	Q             *string                 `query:"q" jsonschema:"maxLength=500" jsonschema_description:"Full-text search: words, \"phrases\", or, -not."`
+}
+
+func (f ReferenceFilter) predicates() []predicate.Reference {
+	var all []predicate.Reference
+	if f.CreatedAfter != nil {
+		all = append(all, reference.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Reference(sql.FieldGTE(reference.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, reference.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Reference(sql.FieldLT(reference.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Year != nil {
+		all = append(all, predicate.Reference(sql.FieldEQ(reference.FieldYear, *f.Year)))
+	}
+	if f.Kind != nil {
+		all = append(all, predicate.Reference(sql.FieldEQ(reference.FieldKind, *f.Kind)))
+	}
+	if f.Doi != nil {
+		all = append(all, predicate.Reference(sql.FieldEQ(reference.FieldDoi, *f.Doi)))
+	}
+	if f.CitationKey != nil {
+		all = append(all, predicate.Reference(sql.FieldEQ(reference.FieldCitationKey, *f.CitationKey)))
+	}
+	if f.Q != nil {
+		all = append(all, matches(*f.Q))
+	}
+	return all
+}
+
+// CreateSocialPost is what a client gives to make a social post.
+type CreateSocialPost struct {
+	Body        string               `json:"body"`
+	Media       *[]datatype.Media    `json:"media,omitempty"`
+	Visibility  *datatype.Visibility `json:"visibility,omitempty"`
+	ThreadID    *uuid.UUID           `json:"thread_id,omitempty"`
+	ReplyToID   *uuid.UUID           `json:"reply_to_id,omitempty"`
+	PublishedAt *time.Time           `json:"published_at,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateSocialPost) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "SocialPost", false) }
+
+// UpdateSocialPost is the whole of what a client may change of a social post.
+type UpdateSocialPost struct {
+	Body        string              `json:"body"`
+	Media       []datatype.Media    `json:"media"`
+	Visibility  datatype.Visibility `json:"visibility"`
+	ThreadID    *uuid.UUID          `json:"thread_id,omitempty"`
+	ReplyToID   *uuid.UUID          `json:"reply_to_id,omitempty"`
+	PublishedAt *time.Time          `json:"published_at,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateSocialPost) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "SocialPost", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (SocialPost) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "SocialPost", true) }
+
+// SocialPostFilter narrows a list to the rows that meet every given field.
+type SocialPostFilter struct {
+	CreatedAfter    *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore   *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Visibility      *datatype.Visibility `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
+	ThreadID        *uuid.UUID           `query:"thread_id" jsonschema_description:"Equal to: The thread it belongs to."`
+	ReplyToID       *uuid.UUID           `query:"reply_to_id" jsonschema_description:"Equal to: The post it replies to."`
+	PublishedAfter  *time.Time           `query:"published_after" jsonschema_description:"At this moment or later: When it was published; null for a draft."`
+	PublishedBefore *time.Time           `query:"published_before" jsonschema_description:"Before this moment: When it was published; null for a draft."`
+}
+
+func (f SocialPostFilter) predicates() []predicate.SocialPost {
+	var all []predicate.SocialPost
+	if f.CreatedAfter != nil {
+		all = append(all, socialpost.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.SocialPost(sql.FieldGTE(socialpost.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, socialpost.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.SocialPost(sql.FieldLT(socialpost.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Visibility != nil {
+		all = append(all, predicate.SocialPost(sql.FieldEQ(socialpost.FieldVisibility, *f.Visibility)))
+	}
+	if f.ThreadID != nil {
+		all = append(all, predicate.SocialPost(sql.FieldEQ(socialpost.FieldThreadID, *f.ThreadID)))
+	}
+	if f.ReplyToID != nil {
+		all = append(all, predicate.SocialPost(sql.FieldEQ(socialpost.FieldReplyToID, *f.ReplyToID)))
+	}
+	if f.PublishedAfter != nil {
+		all = append(all, predicate.SocialPost(sql.FieldGTE(socialpost.FieldPublishedAt, *f.PublishedAfter)))
+	}
+	if f.PublishedBefore != nil {
+		all = append(all, predicate.SocialPost(sql.FieldLT(socialpost.FieldPublishedAt, *f.PublishedBefore)))
+	}
+	return all
+}
+
+// CreateSocialSchedule is what a client gives to make a social schedule.
+type CreateSocialSchedule struct {
+	PostID      uuid.UUID                `json:"post_id"`
+	Platform    datatype.SocialPlatform  `json:"platform"`
+	ScheduledAt time.Time                `json:"scheduled_at"`
+	Status      *datatype.ScheduleStatus `json:"status,omitempty"`
+	Attempts    *int                     `json:"attempts,omitempty"`
+	LastError   *string                  `json:"last_error,omitempty"`
+	ExternalID  *string                  `json:"external_id,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateSocialSchedule) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "SocialSchedule", false)
+}
+
+// UpdateSocialSchedule is the whole of what a client may change of a social schedule.
+type UpdateSocialSchedule struct {
+	ScheduledAt time.Time               `json:"scheduled_at"`
+	Status      datatype.ScheduleStatus `json:"status"`
+	Attempts    int                     `json:"attempts"`
+	LastError   *string                 `json:"last_error,omitempty"`
+	ExternalID  *string                 `json:"external_id,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateSocialSchedule) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "SocialSchedule", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (SocialSchedule) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "SocialSchedule", true) }
+
+// SocialScheduleFilter narrows a list to the rows that meet every given field.
+type SocialScheduleFilter struct {
+	CreatedAfter    *time.Time               `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore   *time.Time               `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	PostID          *uuid.UUID               `query:"post_id" jsonschema_description:"Equal to: The post."`
+	Platform        *datatype.SocialPlatform `query:"platform" jsonschema_description:"Equal to: Where it is to be published; once for each post."`
+	ScheduledAfter  *time.Time               `query:"scheduled_after" jsonschema_description:"At this moment or later: When; in the future when it is set."`
+	ScheduledBefore *time.Time               `query:"scheduled_before" jsonschema_description:"Before this moment: When; in the future when it is set."`
+	Status          *datatype.ScheduleStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+}
+
+func (f SocialScheduleFilter) predicates() []predicate.SocialSchedule {
+	var all []predicate.SocialSchedule
+	if f.CreatedAfter != nil {
+		all = append(all, socialschedule.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.SocialSchedule(sql.FieldGTE(socialschedule.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, socialschedule.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.SocialSchedule(sql.FieldLT(socialschedule.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.PostID != nil {
+		all = append(all, predicate.SocialSchedule(sql.FieldEQ(socialschedule.FieldPostID, *f.PostID)))
+	}
+	if f.Platform != nil {
+		all = append(all, predicate.SocialSchedule(sql.FieldEQ(socialschedule.FieldPlatform, *f.Platform)))
+	}
+	if f.ScheduledAfter != nil {
+		all = append(all, predicate.SocialSchedule(sql.FieldGTE(socialschedule.FieldScheduledAt, *f.ScheduledAfter)))
+	}
+	if f.ScheduledBefore != nil {
+		all = append(all, predicate.SocialSchedule(sql.FieldLT(socialschedule.FieldScheduledAt, *f.ScheduledBefore)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.SocialSchedule(sql.FieldEQ(socialschedule.FieldStatus, *f.Status)))
+	}
+	return all
+}
+
+// CreateStreamHistory is what a client gives to make a stream history.
+type CreateStreamHistory struct {
+	ContentID       string                     `json:"content_id"`
+	ContentType     datatype.StreamContentType `json:"content_type"`
+	Title           string                     `json:"title"`
+	StartedAt       time.Time                  `json:"started_at"`
+	WatchedSeconds  int                        `json:"watched_seconds"`
+	DurationSeconds *int                       `json:"duration_seconds,omitempty"`
+	Device          *string                    `json:"device,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateStreamHistory) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "StreamHistory", false)
+}
+
+// UpdateStreamHistory is the whole of what a client may change of a stream history.
+type UpdateStreamHistory struct {
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateStreamHistory) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "StreamHistory", false)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (StreamHistory) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "StreamHistory", true) }
+
+// StreamHistoryFilter narrows a list to the rows that meet every given field.
+type StreamHistoryFilter struct {
+	CreatedAfter  *time.Time                  `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time                  `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	ContentID     *string                     `query:"content_id" jsonschema_description:"Equal to: What it was, as its source calls it."`
+	ContentType   *datatype.StreamContentType `query:"content_type" jsonschema_description:"Equal to: What kind of thing it was."`
+	StartedAfter  *time.Time                  `query:"started_after" jsonschema_description:"At this moment or later: When it was begun; the list is in this order."`
+	StartedBefore *time.Time                  `query:"started_before" jsonschema_description:"Before this moment: When it was begun; the list is in this order."`
+}
+
+func (f StreamHistoryFilter) predicates() []predicate.StreamHistory {
+	var all []predicate.StreamHistory
+	if f.CreatedAfter != nil {
+		all = append(all, streamhistory.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.StreamHistory(sql.FieldGTE(streamhistory.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, streamhistory.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.StreamHistory(sql.FieldLT(streamhistory.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.ContentID != nil {
+		all = append(all, predicate.StreamHistory(sql.FieldEQ(streamhistory.FieldContentID, *f.ContentID)))
+	}
+	if f.ContentType != nil {
+		all = append(all, predicate.StreamHistory(sql.FieldEQ(streamhistory.FieldContentType, *f.ContentType)))
+	}
+	if f.StartedAfter != nil {
+		all = append(all, predicate.StreamHistory(sql.FieldGTE(streamhistory.FieldStartedAt, *f.StartedAfter)))
+	}
+	if f.StartedBefore != nil {
+		all = append(all, predicate.StreamHistory(sql.FieldLT(streamhistory.FieldStartedAt, *f.StartedBefore)))
+	}
+	return all
+}
+
+// CreateTask is what a client gives to make a task.
+type CreateTask struct {
+	Title       string               `json:"title"`
+	Description *string              `json:"description,omitempty"`
+	Status      *datatype.TaskStatus `json:"status,omitempty"`
+	Priority    *datatype.Priority   `json:"priority,omitempty"`
+	DueAt       *time.Time           `json:"due_at,omitempty"`
+	Tags        *datatype.Texts      `json:"tags,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Task", false) }
+
+// UpdateTask is the whole of what a client may change of a task.
+type UpdateTask struct {
+	Title       string              `json:"title"`
+	Description *string             `json:"description,omitempty"`
+	Status      datatype.TaskStatus `json:"status"`
+	Priority    datatype.Priority   `json:"priority"`
+	DueAt       *time.Time          `json:"due_at,omitempty"`
+	Tags        datatype.Texts      `json:"tags"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Task", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Task) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Task", true) }
+
+// TaskFilter narrows a list to the rows that meet every given field.
+type TaskFilter struct {
+	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Status        *datatype.TaskStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+	Priority      *datatype.Priority   `query:"priority" jsonschema_description:"Equal to: A label, never an order."`
+	DueAfter      *time.Time           `query:"due_after" jsonschema_description:"At this moment or later: When it is due."`
+	DueBefore     *time.Time           `query:"due_before" jsonschema_description:"Before this moment: When it is due."`
+	Tag           *string              `query:"tag" jsonschema_description:"Has this tag."`
+}
+
+func (f TaskFilter) predicates() []predicate.Task {
+	var all []predicate.Task
+	if f.CreatedAfter != nil {
+		all = append(all, task.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Task(sql.FieldGTE(task.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, task.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Task(sql.FieldLT(task.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.Task(sql.FieldEQ(task.FieldStatus, *f.Status)))
+	}
+	if f.Priority != nil {
+		all = append(all, predicate.Task(sql.FieldEQ(task.FieldPriority, *f.Priority)))
+	}
+	if f.DueAfter != nil {
+		all = append(all, predicate.Task(sql.FieldGTE(task.FieldDueAt, *f.DueAfter)))
+	}
+	if f.DueBefore != nil {
+		all = append(all, predicate.Task(sql.FieldLT(task.FieldDueAt, *f.DueBefore)))
+	}
+	if f.Tag != nil {
+		all = append(all, hasTag(*f.Tag))
+	}
+	return all
+}
+
+// CreateTeamMember is what a client gives to make a team member.
+type CreateTeamMember struct {
+	Name     string                 `json:"name"`
+	Email    *string                `json:"email,omitempty"`
+	Role     string                 `json:"role"`
+	Status   *datatype.MemberStatus `json:"status,omitempty"`
+	JoinedOn *datatype.Date         `json:"joined_on,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateTeamMember) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamMember", false) }
+
+// UpdateTeamMember is the whole of what a client may change of a team member.
+type UpdateTeamMember struct {
+	Name     string                `json:"name"`
+	Email    *string               `json:"email,omitempty"`
+	Role     string                `json:"role"`
+	Status   datatype.MemberStatus `json:"status"`
+	JoinedOn *datatype.Date        `json:"joined_on,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateTeamMember) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamMember", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (TeamMember) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamMember", true) }
+
+// TeamMemberFilter narrows a list to the rows that meet every given field.
+type TeamMemberFilter struct {
+	CreatedAfter  *time.Time             `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time             `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Email         *string                `query:"email" jsonschema_description:"Equal to: E-mail address."`
+	Status        *datatype.MemberStatus `query:"status" jsonschema_description:"Equal to: Whether they are part of the team."`
+}
+
+func (f TeamMemberFilter) predicates() []predicate.TeamMember {
+	var all []predicate.TeamMember
+	if f.CreatedAfter != nil {
+		all = append(all, teammember.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.TeamMember(sql.FieldGTE(teammember.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, teammember.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.TeamMember(sql.FieldLT(teammember.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Email != nil {
+		all = append(all, predicate.TeamMember(sql.FieldEQ(teammember.FieldEmail, *f.Email)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.TeamMember(sql.FieldEQ(teammember.FieldStatus, *f.Status)))
+	}
+	return all
+}
+
+// CreateTeamTask is what a client gives to make a team task.
+type CreateTeamTask struct {
+	Title       string               `json:"title"`
+	Description *string              `json:"description,omitempty"`
+	Status      *datatype.TaskStatus `json:"status,omitempty"`
+	Priority    *datatype.Priority   `json:"priority,omitempty"`
+	MemberID    *uuid.UUID           `json:"member_id,omitempty"`
+	AgentID     *uuid.UUID           `json:"agent_id,omitempty"`
+	DueAt       *time.Time           `json:"due_at,omitempty"`
+	Result      *string              `json:"result,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateTeamTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamTask", false) }
+
+// UpdateTeamTask is the whole of what a client may change of a team task.
+type UpdateTeamTask struct {
+	Title       string              `json:"title"`
+	Description *string             `json:"description,omitempty"`
+	Status      datatype.TaskStatus `json:"status"`
+	Priority    datatype.Priority   `json:"priority"`
+	MemberID    *uuid.UUID          `json:"member_id,omitempty"`
+	AgentID     *uuid.UUID          `json:"agent_id,omitempty"`
+	DueAt       *time.Time          `json:"due_at,omitempty"`
+	Result      *string             `json:"result,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateTeamTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamTask", false) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (TeamTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamTask", true) }
+
+// TeamTaskFilter narrows a list to the rows that meet every given field.
+type TeamTaskFilter struct {
+	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Status        *datatype.TaskStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+	Priority      *datatype.Priority   `query:"priority" jsonschema_description:"Equal to: A label, never an order."`
+	MemberID      *uuid.UUID           `query:"member_id" jsonschema_description:"Equal to: The member it was given to; exactly one of member_id and agent_id is set."`
+	AgentID       *uuid.UUID           `query:"agent_id" jsonschema_description:"Equal to: The agent it was given to."`
+	DueAfter      *time.Time           `query:"due_after" jsonschema_description:"At this moment or later: When it is due."`
+	DueBefore     *time.Time           `query:"due_before" jsonschema_description:"Before this moment: When it is due."`
+}
+
+func (f TeamTaskFilter) predicates() []predicate.TeamTask {
+	var all []predicate.TeamTask
+	if f.CreatedAfter != nil {
+		all = append(all, teamtask.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.TeamTask(sql.FieldGTE(teamtask.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, teamtask.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.TeamTask(sql.FieldLT(teamtask.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.TeamTask(sql.FieldEQ(teamtask.FieldStatus, *f.Status)))
+	}
+	if f.Priority != nil {
+		all = append(all, predicate.TeamTask(sql.FieldEQ(teamtask.FieldPriority, *f.Priority)))
+	}
+	if f.MemberID != nil {
+		all = append(all, predicate.TeamTask(sql.FieldEQ(teamtask.FieldMemberID, *f.MemberID)))
+	}
+	if f.AgentID != nil {
+		all = append(all, predicate.TeamTask(sql.FieldEQ(teamtask.FieldAgentID, *f.AgentID)))
+	}
+	if f.DueAfter != nil {
+		all = append(all, predicate.TeamTask(sql.FieldGTE(teamtask.FieldDueAt, *f.DueAfter)))
+	}
+	if f.DueBefore != nil {
+		all = append(all, predicate.TeamTask(sql.FieldLT(teamtask.FieldDueAt, *f.DueBefore)))
+	}
+	return all
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Thread) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Thread", true) }
+
+// ThreadFilter narrows a list to the rows that meet every given field.
+type ThreadFilter struct {
+	CreatedAfter   *time.Time             `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore  *time.Time             `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Sphere         *datatype.SphereType   `query:"sphere" jsonschema_description:"Equal to: The sphere it belongs to."`
+	Type           *datatype.ThreadType   `query:"type" jsonschema_description:"Equal to: For how many it is meant."`
+	Status         *datatype.ThreadStatus `query:"status" jsonschema_description:"Equal to: Where it stands."`
+	Visibility     *datatype.Visibility   `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
+	ParentThreadID *uuid.UUID             `query:"parent_thread_id" jsonschema_description:"Equal to: The thread it came out of."`
+	Tag            *string                `query:"tag" jsonschema_description:"Has this tag."`
+}
+
+func (f ThreadFilter) predicates() []predicate.Thread {
+	var all []predicate.Thread
+	if f.CreatedAfter != nil {
+		all = append(all, thread.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.Thread(sql.FieldGTE(thread.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, thread.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.Thread(sql.FieldLT(thread.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Sphere != nil {
+		all = append(all, predicate.Thread(sql.FieldEQ(thread.FieldSphere, *f.Sphere)))
+	}
+	if f.Type != nil {
+		all = append(all, predicate.Thread(sql.FieldEQ(thread.FieldType, *f.Type)))
+	}
+	if f.Status != nil {
+		all = append(all, predicate.Thread(sql.FieldEQ(thread.FieldStatus, *f.Status)))
+	}
+	if f.Visibility != nil {
+		all = append(all, predicate.Thread(sql.FieldEQ(thread.FieldVisibility, *f.Visibility)))
+	}
+	if f.ParentThreadID != nil {
+		all = append(all, predicate.Thread(sql.FieldEQ(thread.FieldParentThreadID, *f.ParentThreadID)))
+	}
+	if f.Tag != nil {
+		all = append(all, hasTag(*f.Tag))
+	}
+	return all
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (ThreadEvent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "ThreadEvent", true) }
+
+// ThreadEventFilter narrows a list to the rows that meet every given field.
+type ThreadEventFilter struct {
+	CreatedAfter  *time.Time                `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
+	CreatedBefore *time.Time                `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
+	Type          *datatype.ThreadEventType `query:"type" jsonschema_description:"Equal to: What happened."`
+}
+
+func (f ThreadEventFilter) predicates() []predicate.ThreadEvent {
+	var all []predicate.ThreadEvent
+	if f.CreatedAfter != nil {
+		all = append(all, threadevent.IDGTE(idsFrom(*f.CreatedAfter)))
+		all = append(all, predicate.ThreadEvent(sql.FieldGTE(threadevent.FieldCreatedAt, *f.CreatedAfter)))
+	}
+	if f.CreatedBefore != nil {
+		all = append(all, threadevent.IDLT(idsBefore(*f.CreatedBefore)))
+		all = append(all, predicate.ThreadEvent(sql.FieldLT(threadevent.FieldCreatedAt, *f.CreatedBefore)))
+	}
+	if f.Type != nil {
+		all = append(all, predicate.ThreadEvent(sql.FieldEQ(threadevent.FieldType, *f.Type)))
 	}
 	return all
 }

@@ -48,7 +48,7 @@ type Invoice struct {
 	TaxTotal datatype.Money `json:"tax_total"`
 	// subtotal + tax_total.
 	Total datatype.Money `json:"total"`
-	// Stored status; a sent invoice past its due date reads as overdue.
+	// Status; a sent invoice past its due date reads as overdue.
 	Status datatype.InvoiceStatus `json:"status"`
 	// Day of issue.
 	IssuedOn *datatype.Date `json:"issued_on"`

@@ -12,7 +12,9 @@ import (
 // extendSchema gives a schema's properties what policies knows of the columns
 // of the same names: descriptions, limits and examples. So each limit stands
 // once, at the field in ent/schema.
-func extendSchema(s *jsonschema.Schema, entity string) {
+//
+// What readers see of a column may have values that writers cannot give.
+func extendSchema(s *jsonschema.Schema, entity string, reading bool) {
 	table, ok := policies.ByEntity(entity)
 	if !ok {
 		return
@@ -21,6 +23,11 @@ func extendSchema(s *jsonschema.Schema, entity string) {
 	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
 		if column, ok := table.Column(pair.Key); ok {
 			extendProperty(pair.Value, column)
+			if reading {
+				for _, value := range column.Rules.ReadValues {
+					pair.Value.Enum = append(pair.Value.Enum, value)
+				}
+			}
 		}
 	}
 }

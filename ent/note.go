@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Personal notes.
+// Personal notes, with folders and tags.
 type Note struct {
 	config `json:"-"`
 	// ID of the ent.

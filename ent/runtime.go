@@ -4,15 +4,39 @@ package ent
 
 import (
 	"github.com/chenu/chenu/ent/auditlog"
+	"github.com/chenu/chenu/ent/checkpoint"
+	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/communityevent"
+	"github.com/chenu/chenu/ent/communitygroup"
+	"github.com/chenu/chenu/ent/complianceitem"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/ent/creativeasset"
+	"github.com/chenu/chenu/ent/creativeproject"
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/eventrsvp"
+	"github.com/chenu/chenu/ent/habit"
+	"github.com/chenu/chenu/ent/habitcheckin"
+	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
+	"github.com/chenu/chenu/ent/playlist"
+	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/schema"
 	"github.com/chenu/chenu/ent/session"
 	"github.com/chenu/chenu/ent/signingkey"
+	"github.com/chenu/chenu/ent/socialpost"
+	"github.com/chenu/chenu/ent/socialschedule"
+	"github.com/chenu/chenu/ent/streamhistory"
+	"github.com/chenu/chenu/ent/task"
+	"github.com/chenu/chenu/ent/teammember"
+	"github.com/chenu/chenu/ent/teamtask"
+	"github.com/chenu/chenu/ent/thread"
+	"github.com/chenu/chenu/ent/threadevent"
 	"github.com/google/uuid"
 )
 
@@ -29,6 +53,67 @@ func init() {
 	auditlogDescID := auditlogMixinFields0[0].Descriptor()
 	// auditlog.DefaultID holds the default value on creation for the id field.
 	auditlog.DefaultID = auditlogDescID.Default.(func() uuid.UUID)
+	checkpointMixin := schema.Checkpoint{}.Mixin()
+	checkpointMixinFields0 := checkpointMixin[0].Fields()
+	_ = checkpointMixinFields0
+	checkpointFields := schema.Checkpoint{}.Fields()
+	_ = checkpointFields
+	// checkpointDescID is the schema descriptor for id field.
+	checkpointDescID := checkpointMixinFields0[0].Descriptor()
+	// checkpoint.DefaultID holds the default value on creation for the id field.
+	checkpoint.DefaultID = checkpointDescID.Default.(func() uuid.UUID)
+	clinicaltrialMixin := schema.ClinicalTrial{}.Mixin()
+	clinicaltrialMixinFields0 := clinicaltrialMixin[0].Fields()
+	_ = clinicaltrialMixinFields0
+	clinicaltrialFields := schema.ClinicalTrial{}.Fields()
+	_ = clinicaltrialFields
+	// clinicaltrialDescTargetEnrollment is the schema descriptor for target_enrollment field.
+	clinicaltrialDescTargetEnrollment := clinicaltrialFields[7].Descriptor()
+	// clinicaltrial.DefaultTargetEnrollment holds the default value on creation for the target_enrollment field.
+	clinicaltrial.DefaultTargetEnrollment = clinicaltrialDescTargetEnrollment.Default.(int)
+	// clinicaltrialDescEnrolled is the schema descriptor for enrolled field.
+	clinicaltrialDescEnrolled := clinicaltrialFields[8].Descriptor()
+	// clinicaltrial.DefaultEnrolled holds the default value on creation for the enrolled field.
+	clinicaltrial.DefaultEnrolled = clinicaltrialDescEnrolled.Default.(int)
+	// clinicaltrialDescID is the schema descriptor for id field.
+	clinicaltrialDescID := clinicaltrialMixinFields0[0].Descriptor()
+	// clinicaltrial.DefaultID holds the default value on creation for the id field.
+	clinicaltrial.DefaultID = clinicaltrialDescID.Default.(func() uuid.UUID)
+	communityeventMixin := schema.CommunityEvent{}.Mixin()
+	communityeventMixinFields0 := communityeventMixin[0].Fields()
+	_ = communityeventMixinFields0
+	communityeventFields := schema.CommunityEvent{}.Fields()
+	_ = communityeventFields
+	// communityeventDescID is the schema descriptor for id field.
+	communityeventDescID := communityeventMixinFields0[0].Descriptor()
+	// communityevent.DefaultID holds the default value on creation for the id field.
+	communityevent.DefaultID = communityeventDescID.Default.(func() uuid.UUID)
+	communitygroupMixin := schema.CommunityGroup{}.Mixin()
+	communitygroupMixinFields0 := communitygroupMixin[0].Fields()
+	_ = communitygroupMixinFields0
+	communitygroupFields := schema.CommunityGroup{}.Fields()
+	_ = communitygroupFields
+	// communitygroupDescSettings is the schema descriptor for settings field.
+	communitygroupDescSettings := communitygroupFields[4].Descriptor()
+	// communitygroup.DefaultSettings holds the default value on creation for the settings field.
+	communitygroup.DefaultSettings = communitygroupDescSettings.Default.(map[string]interface{})
+	// communitygroupDescID is the schema descriptor for id field.
+	communitygroupDescID := communitygroupMixinFields0[0].Descriptor()
+	// communitygroup.DefaultID holds the default value on creation for the id field.
+	communitygroup.DefaultID = communitygroupDescID.Default.(func() uuid.UUID)
+	complianceitemMixin := schema.ComplianceItem{}.Mixin()
+	complianceitemMixinFields0 := complianceitemMixin[0].Fields()
+	_ = complianceitemMixinFields0
+	complianceitemFields := schema.ComplianceItem{}.Fields()
+	_ = complianceitemFields
+	// complianceitemDescEvidence is the schema descriptor for evidence field.
+	complianceitemDescEvidence := complianceitemFields[7].Descriptor()
+	// complianceitem.DefaultEvidence holds the default value on creation for the evidence field.
+	complianceitem.DefaultEvidence = complianceitemDescEvidence.Default.([]datatype.Evidence)
+	// complianceitemDescID is the schema descriptor for id field.
+	complianceitemDescID := complianceitemMixinFields0[0].Descriptor()
+	// complianceitem.DefaultID holds the default value on creation for the id field.
+	complianceitem.DefaultID = complianceitemDescID.Default.(func() uuid.UUID)
 	contactMixin := schema.Contact{}.Mixin()
 	contactMixinFields0 := contactMixin[0].Fields()
 	_ = contactMixinFields0
@@ -46,6 +131,80 @@ func init() {
 	contactDescID := contactMixinFields0[0].Descriptor()
 	// contact.DefaultID holds the default value on creation for the id field.
 	contact.DefaultID = contactDescID.Default.(func() uuid.UUID)
+	creativeassetMixin := schema.CreativeAsset{}.Mixin()
+	creativeassetMixinFields0 := creativeassetMixin[0].Fields()
+	_ = creativeassetMixinFields0
+	creativeassetFields := schema.CreativeAsset{}.Fields()
+	_ = creativeassetFields
+	// creativeassetDescAiGenerated is the schema descriptor for ai_generated field.
+	creativeassetDescAiGenerated := creativeassetFields[6].Descriptor()
+	// creativeasset.DefaultAiGenerated holds the default value on creation for the ai_generated field.
+	creativeasset.DefaultAiGenerated = creativeassetDescAiGenerated.Default.(bool)
+	// creativeassetDescParameters is the schema descriptor for parameters field.
+	creativeassetDescParameters := creativeassetFields[10].Descriptor()
+	// creativeasset.DefaultParameters holds the default value on creation for the parameters field.
+	creativeasset.DefaultParameters = creativeassetDescParameters.Default.(map[string]interface{})
+	// creativeassetDescID is the schema descriptor for id field.
+	creativeassetDescID := creativeassetMixinFields0[0].Descriptor()
+	// creativeasset.DefaultID holds the default value on creation for the id field.
+	creativeasset.DefaultID = creativeassetDescID.Default.(func() uuid.UUID)
+	creativeprojectMixin := schema.CreativeProject{}.Mixin()
+	creativeprojectMixinFields0 := creativeprojectMixin[0].Fields()
+	_ = creativeprojectMixinFields0
+	creativeprojectFields := schema.CreativeProject{}.Fields()
+	_ = creativeprojectFields
+	// creativeprojectDescID is the schema descriptor for id field.
+	creativeprojectDescID := creativeprojectMixinFields0[0].Descriptor()
+	// creativeproject.DefaultID holds the default value on creation for the id field.
+	creativeproject.DefaultID = creativeprojectDescID.Default.(func() uuid.UUID)
+	eventrsvpMixin := schema.EventRSVP{}.Mixin()
+	eventrsvpMixinFields0 := eventrsvpMixin[0].Fields()
+	_ = eventrsvpMixinFields0
+	eventrsvpFields := schema.EventRSVP{}.Fields()
+	_ = eventrsvpFields
+	// eventrsvpDescID is the schema descriptor for id field.
+	eventrsvpDescID := eventrsvpMixinFields0[0].Descriptor()
+	// eventrsvp.DefaultID holds the default value on creation for the id field.
+	eventrsvp.DefaultID = eventrsvpDescID.Default.(func() uuid.UUID)
+	habitMixin := schema.Habit{}.Mixin()
+	habitMixinFields0 := habitMixin[0].Fields()
+	_ = habitMixinFields0
+	habitFields := schema.Habit{}.Fields()
+	_ = habitFields
+	// habitDescTargetPerPeriod is the schema descriptor for target_per_period field.
+	habitDescTargetPerPeriod := habitFields[2].Descriptor()
+	// habit.DefaultTargetPerPeriod holds the default value on creation for the target_per_period field.
+	habit.DefaultTargetPerPeriod = habitDescTargetPerPeriod.Default.(int)
+	// habitDescActive is the schema descriptor for active field.
+	habitDescActive := habitFields[7].Descriptor()
+	// habit.DefaultActive holds the default value on creation for the active field.
+	habit.DefaultActive = habitDescActive.Default.(bool)
+	// habitDescID is the schema descriptor for id field.
+	habitDescID := habitMixinFields0[0].Descriptor()
+	// habit.DefaultID holds the default value on creation for the id field.
+	habit.DefaultID = habitDescID.Default.(func() uuid.UUID)
+	habitcheckinMixin := schema.HabitCheckIn{}.Mixin()
+	habitcheckinMixinFields0 := habitcheckinMixin[0].Fields()
+	_ = habitcheckinMixinFields0
+	habitcheckinFields := schema.HabitCheckIn{}.Fields()
+	_ = habitcheckinFields
+	// habitcheckinDescID is the schema descriptor for id field.
+	habitcheckinDescID := habitcheckinMixinFields0[0].Descriptor()
+	// habitcheckin.DefaultID holds the default value on creation for the id field.
+	habitcheckin.DefaultID = habitcheckinDescID.Default.(func() uuid.UUID)
+	hiredagentMixin := schema.HiredAgent{}.Mixin()
+	hiredagentMixinFields0 := hiredagentMixin[0].Fields()
+	_ = hiredagentMixinFields0
+	hiredagentFields := schema.HiredAgent{}.Fields()
+	_ = hiredagentFields
+	// hiredagentDescCapabilities is the schema descriptor for capabilities field.
+	hiredagentDescCapabilities := hiredagentFields[4].Descriptor()
+	// hiredagent.DefaultCapabilities holds the default value on creation for the capabilities field.
+	hiredagent.DefaultCapabilities = hiredagentDescCapabilities.Default.(datatype.Texts)
+	// hiredagentDescID is the schema descriptor for id field.
+	hiredagentDescID := hiredagentMixinFields0[0].Descriptor()
+	// hiredagent.DefaultID holds the default value on creation for the id field.
+	hiredagent.DefaultID = hiredagentDescID.Default.(func() uuid.UUID)
 	idempotencykeyMixin := schema.IdempotencyKey{}.Mixin()
 	idempotencykeyMixinFields0 := idempotencykeyMixin[0].Fields()
 	_ = idempotencykeyMixinFields0
@@ -74,6 +233,23 @@ func init() {
 	invoiceDescID := invoiceMixinFields0[0].Descriptor()
 	// invoice.DefaultID holds the default value on creation for the id field.
 	invoice.DefaultID = invoiceDescID.Default.(func() uuid.UUID)
+	manuscriptMixin := schema.Manuscript{}.Mixin()
+	manuscriptMixinFields0 := manuscriptMixin[0].Fields()
+	_ = manuscriptMixinFields0
+	manuscriptFields := schema.Manuscript{}.Fields()
+	_ = manuscriptFields
+	// manuscriptDescSections is the schema descriptor for sections field.
+	manuscriptDescSections := manuscriptFields[2].Descriptor()
+	// manuscript.DefaultSections holds the default value on creation for the sections field.
+	manuscript.DefaultSections = manuscriptDescSections.Default.([]datatype.Section)
+	// manuscriptDescCoAuthors is the schema descriptor for co_authors field.
+	manuscriptDescCoAuthors := manuscriptFields[7].Descriptor()
+	// manuscript.DefaultCoAuthors holds the default value on creation for the co_authors field.
+	manuscript.DefaultCoAuthors = manuscriptDescCoAuthors.Default.(datatype.Texts)
+	// manuscriptDescID is the schema descriptor for id field.
+	manuscriptDescID := manuscriptMixinFields0[0].Descriptor()
+	// manuscript.DefaultID holds the default value on creation for the id field.
+	manuscript.DefaultID = manuscriptDescID.Default.(func() uuid.UUID)
 	noteMixin := schema.Note{}.Mixin()
 	noteMixinFields0 := noteMixin[0].Fields()
 	_ = noteMixinFields0
@@ -95,6 +271,50 @@ func init() {
 	noteDescID := noteMixinFields0[0].Descriptor()
 	// note.DefaultID holds the default value on creation for the id field.
 	note.DefaultID = noteDescID.Default.(func() uuid.UUID)
+	playlistMixin := schema.Playlist{}.Mixin()
+	playlistMixinFields0 := playlistMixin[0].Fields()
+	_ = playlistMixinFields0
+	playlistFields := schema.Playlist{}.Fields()
+	_ = playlistFields
+	// playlistDescItems is the schema descriptor for items field.
+	playlistDescItems := playlistFields[3].Descriptor()
+	// playlist.DefaultItems holds the default value on creation for the items field.
+	playlist.DefaultItems = playlistDescItems.Default.([]datatype.PlaylistItem)
+	// playlistDescID is the schema descriptor for id field.
+	playlistDescID := playlistMixinFields0[0].Descriptor()
+	// playlist.DefaultID holds the default value on creation for the id field.
+	playlist.DefaultID = playlistDescID.Default.(func() uuid.UUID)
+	projectMixin := schema.Project{}.Mixin()
+	projectMixinFields0 := projectMixin[0].Fields()
+	_ = projectMixinFields0
+	projectFields := schema.Project{}.Fields()
+	_ = projectFields
+	// projectDescProgress is the schema descriptor for progress field.
+	projectDescProgress := projectFields[7].Descriptor()
+	// project.DefaultProgress holds the default value on creation for the progress field.
+	project.DefaultProgress = projectDescProgress.Default.(int)
+	// projectDescID is the schema descriptor for id field.
+	projectDescID := projectMixinFields0[0].Descriptor()
+	// project.DefaultID holds the default value on creation for the id field.
+	project.DefaultID = projectDescID.Default.(func() uuid.UUID)
+	referenceMixin := schema.Reference{}.Mixin()
+	referenceMixinFields0 := referenceMixin[0].Fields()
+	_ = referenceMixinFields0
+	referenceFields := schema.Reference{}.Fields()
+	_ = referenceFields
+	// referenceDescID is the schema descriptor for id field.
+	referenceDescID := referenceMixinFields0[0].Descriptor()
+	// reference.DefaultID holds the default value on creation for the id field.
+	reference.DefaultID = referenceDescID.Default.(func() uuid.UUID)
+	referencecitationMixin := schema.ReferenceCitation{}.Mixin()
+	referencecitationMixinFields0 := referencecitationMixin[0].Fields()
+	_ = referencecitationMixinFields0
+	referencecitationFields := schema.ReferenceCitation{}.Fields()
+	_ = referencecitationFields
+	// referencecitationDescID is the schema descriptor for id field.
+	referencecitationDescID := referencecitationMixinFields0[0].Descriptor()
+	// referencecitation.DefaultID holds the default value on creation for the id field.
+	referencecitation.DefaultID = referencecitationDescID.Default.(func() uuid.UUID)
 	sessionMixin := schema.Session{}.Mixin()
 	sessionMixinFields0 := sessionMixin[0].Fields()
 	_ = sessionMixinFields0
@@ -110,4 +330,92 @@ func init() {
 	signingkeyDescID := signingkeyFields[0].Descriptor()
 	// signingkey.DefaultID holds the default value on creation for the id field.
 	signingkey.DefaultID = signingkeyDescID.Default.(func() uuid.UUID)
+	socialpostMixin := schema.SocialPost{}.Mixin()
+	socialpostMixinFields0 := socialpostMixin[0].Fields()
+	_ = socialpostMixinFields0
+	socialpostFields := schema.SocialPost{}.Fields()
+	_ = socialpostFields
+	// socialpostDescMedia is the schema descriptor for media field.
+	socialpostDescMedia := socialpostFields[1].Descriptor()
+	// socialpost.DefaultMedia holds the default value on creation for the media field.
+	socialpost.DefaultMedia = socialpostDescMedia.Default.([]datatype.Media)
+	// socialpostDescID is the schema descriptor for id field.
+	socialpostDescID := socialpostMixinFields0[0].Descriptor()
+	// socialpost.DefaultID holds the default value on creation for the id field.
+	socialpost.DefaultID = socialpostDescID.Default.(func() uuid.UUID)
+	socialscheduleMixin := schema.SocialSchedule{}.Mixin()
+	socialscheduleMixinFields0 := socialscheduleMixin[0].Fields()
+	_ = socialscheduleMixinFields0
+	socialscheduleFields := schema.SocialSchedule{}.Fields()
+	_ = socialscheduleFields
+	// socialscheduleDescAttempts is the schema descriptor for attempts field.
+	socialscheduleDescAttempts := socialscheduleFields[4].Descriptor()
+	// socialschedule.DefaultAttempts holds the default value on creation for the attempts field.
+	socialschedule.DefaultAttempts = socialscheduleDescAttempts.Default.(int)
+	// socialscheduleDescID is the schema descriptor for id field.
+	socialscheduleDescID := socialscheduleMixinFields0[0].Descriptor()
+	// socialschedule.DefaultID holds the default value on creation for the id field.
+	socialschedule.DefaultID = socialscheduleDescID.Default.(func() uuid.UUID)
+	streamhistoryMixin := schema.StreamHistory{}.Mixin()
+	streamhistoryMixinFields0 := streamhistoryMixin[0].Fields()
+	_ = streamhistoryMixinFields0
+	streamhistoryFields := schema.StreamHistory{}.Fields()
+	_ = streamhistoryFields
+	// streamhistoryDescID is the schema descriptor for id field.
+	streamhistoryDescID := streamhistoryMixinFields0[0].Descriptor()
+	// streamhistory.DefaultID holds the default value on creation for the id field.
+	streamhistory.DefaultID = streamhistoryDescID.Default.(func() uuid.UUID)
+	taskMixin := schema.Task{}.Mixin()
+	taskMixinFields0 := taskMixin[0].Fields()
+	_ = taskMixinFields0
+	taskFields := schema.Task{}.Fields()
+	_ = taskFields
+	// taskDescTags is the schema descriptor for tags field.
+	taskDescTags := taskFields[6].Descriptor()
+	// task.DefaultTags holds the default value on creation for the tags field.
+	task.DefaultTags = taskDescTags.Default.(datatype.Texts)
+	// taskDescID is the schema descriptor for id field.
+	taskDescID := taskMixinFields0[0].Descriptor()
+	// task.DefaultID holds the default value on creation for the id field.
+	task.DefaultID = taskDescID.Default.(func() uuid.UUID)
+	teammemberMixin := schema.TeamMember{}.Mixin()
+	teammemberMixinFields0 := teammemberMixin[0].Fields()
+	_ = teammemberMixinFields0
+	teammemberFields := schema.TeamMember{}.Fields()
+	_ = teammemberFields
+	// teammemberDescID is the schema descriptor for id field.
+	teammemberDescID := teammemberMixinFields0[0].Descriptor()
+	// teammember.DefaultID holds the default value on creation for the id field.
+	teammember.DefaultID = teammemberDescID.Default.(func() uuid.UUID)
+	teamtaskMixin := schema.TeamTask{}.Mixin()
+	teamtaskMixinFields0 := teamtaskMixin[0].Fields()
+	_ = teamtaskMixinFields0
+	teamtaskFields := schema.TeamTask{}.Fields()
+	_ = teamtaskFields
+	// teamtaskDescID is the schema descriptor for id field.
+	teamtaskDescID := teamtaskMixinFields0[0].Descriptor()
+	// teamtask.DefaultID holds the default value on creation for the id field.
+	teamtask.DefaultID = teamtaskDescID.Default.(func() uuid.UUID)
+	threadMixin := schema.Thread{}.Mixin()
+	threadMixinFields0 := threadMixin[0].Fields()
+	_ = threadMixinFields0
+	threadFields := schema.Thread{}.Fields()
+	_ = threadFields
+	// threadDescTags is the schema descriptor for tags field.
+	threadDescTags := threadFields[7].Descriptor()
+	// thread.DefaultTags holds the default value on creation for the tags field.
+	thread.DefaultTags = threadDescTags.Default.(datatype.Texts)
+	// threadDescID is the schema descriptor for id field.
+	threadDescID := threadMixinFields0[0].Descriptor()
+	// thread.DefaultID holds the default value on creation for the id field.
+	thread.DefaultID = threadDescID.Default.(func() uuid.UUID)
+	threadeventMixin := schema.ThreadEvent{}.Mixin()
+	threadeventMixinFields0 := threadeventMixin[0].Fields()
+	_ = threadeventMixinFields0
+	threadeventFields := schema.ThreadEvent{}.Fields()
+	_ = threadeventFields
+	// threadeventDescID is the schema descriptor for id field.
+	threadeventDescID := threadeventMixinFields0[0].Descriptor()
+	// threadevent.DefaultID holds the default value on creation for the id field.
+	threadevent.DefaultID = threadeventDescID.Default.(func() uuid.UUID)
 }

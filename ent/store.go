@@ -7,9 +7,30 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/chenu/chenu/ent/auditlog"
+	"github.com/chenu/chenu/ent/checkpoint"
+	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/communityevent"
+	"github.com/chenu/chenu/ent/communitygroup"
+	"github.com/chenu/chenu/ent/complianceitem"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/ent/creativeasset"
+	"github.com/chenu/chenu/ent/creativeproject"
+	"github.com/chenu/chenu/ent/habit"
+	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
+	"github.com/chenu/chenu/ent/playlist"
+	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/ent/socialpost"
+	"github.com/chenu/chenu/ent/socialschedule"
+	"github.com/chenu/chenu/ent/streamhistory"
+	"github.com/chenu/chenu/ent/task"
+	"github.com/chenu/chenu/ent/teammember"
+	"github.com/chenu/chenu/ent/teamtask"
+	"github.com/chenu/chenu/ent/thread"
+	"github.com/chenu/chenu/ent/threadevent"
 	"github.com/google/uuid"
 )
 
@@ -21,14 +42,15 @@ func (tx *Tx) AuditLogStore() AuditLogStore { return AuditLogStore{tx} }
 
 // Get returns one row.
 func (s AuditLogStore) Get(ctx context.Context, id uuid.UUID) (*AuditLog, error) {
-	return s.tx.AuditLog.Query().Where(auditlog.ID(id)).Only(ctx)
+	query := s.tx.AuditLog.Query().Where(auditlog.ID(id))
+	return query.Only(ctx)
 }
 
-// List returns at most limit rows that meet the filter, newest first, those older than before when it is given.
-func (s AuditLogStore) List(ctx context.Context, filter *AuditLogFilter, before *uuid.UUID, limit int) ([]*AuditLog, error) {
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s AuditLogStore) List(ctx context.Context, filter *AuditLogFilter, before *Position, limit int) ([]*AuditLog, error) {
 	query := s.tx.AuditLog.Query().Where(filter.predicates()...)
 	if before != nil {
-		query.Where(auditlog.IDLT(*before))
+		query.Where(auditlog.IDLT(before.ID))
 	}
 	return query.Order(auditlog.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
 }
@@ -38,8 +60,536 @@ func (s AuditLogStore) Count(ctx context.Context, filter *AuditLogFilter) (int, 
 	return s.tx.AuditLog.Query().Where(filter.predicates()...).Count(ctx)
 }
 
-// ID returns the row's id.
-func (s AuditLogStore) ID(row *AuditLog) uuid.UUID { return row.ID }
+// Position returns the row's place in the list.
+func (s AuditLogStore) Position(row *AuditLog) Position {
+	return Position{ID: row.ID}
+}
+
+// CheckpointStore reads and writes checkpoint rows of the transaction's identity.
+type CheckpointStore struct{ tx *Tx }
+
+// CheckpointStore returns the transaction's store of checkpoint rows.
+func (tx *Tx) CheckpointStore() CheckpointStore { return CheckpointStore{tx} }
+
+// Get returns one row.
+func (s CheckpointStore) Get(ctx context.Context, id uuid.UUID) (*Checkpoint, error) {
+	query := s.tx.Checkpoint.Query().Where(checkpoint.ID(id))
+	query.Modify(read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END", "status"))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s CheckpointStore) List(ctx context.Context, filter *CheckpointFilter, before *Position, limit int) ([]*Checkpoint, error) {
+	query := s.tx.Checkpoint.Query().Where(filter.predicates()...)
+	query.Modify(read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END", "status"))
+	if before != nil {
+		query.Where(checkpoint.IDLT(before.ID))
+	}
+	return query.Order(checkpoint.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s CheckpointStore) Count(ctx context.Context, filter *CheckpointFilter) (int, error) {
+	return s.tx.Checkpoint.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s CheckpointStore) Position(row *Checkpoint) Position {
+	return Position{ID: row.ID}
+}
+
+// ClinicalTrialStore reads and writes clinical_trial rows of the transaction's identity.
+type ClinicalTrialStore struct{ tx *Tx }
+
+// ClinicalTrialStore returns the transaction's store of clinical_trial rows.
+func (tx *Tx) ClinicalTrialStore() ClinicalTrialStore { return ClinicalTrialStore{tx} }
+
+// Get returns one row.
+func (s ClinicalTrialStore) Get(ctx context.Context, id uuid.UUID) (*ClinicalTrial, error) {
+	query := s.tx.ClinicalTrial.Query().Where(clinicaltrial.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ClinicalTrialStore) List(ctx context.Context, filter *ClinicalTrialFilter, before *Position, limit int) ([]*ClinicalTrial, error) {
+	query := s.tx.ClinicalTrial.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(clinicaltrial.IDLT(before.ID))
+	}
+	return query.Order(clinicaltrial.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s ClinicalTrialStore) Count(ctx context.Context, filter *ClinicalTrialFilter) (int, error) {
+	return s.tx.ClinicalTrial.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s ClinicalTrialStore) Position(row *ClinicalTrial) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s ClinicalTrialStore) Create(ctx context.Context, in *CreateClinicalTrial) (*ClinicalTrial, error) {
+	create := s.tx.ClinicalTrial.Create()
+	create.SetRegistryID(in.RegistryID)
+	create.SetTitle(in.Title)
+	if in.Phase != nil {
+		create.SetPhase(*in.Phase)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.Sponsor != nil {
+		create.SetSponsor(*in.Sponsor)
+	}
+	if in.StartsOn != nil {
+		create.SetStartsOn(*in.StartsOn)
+	}
+	if in.EndsOn != nil {
+		create.SetEndsOn(*in.EndsOn)
+	}
+	if in.TargetEnrollment != nil {
+		create.SetTargetEnrollment(*in.TargetEnrollment)
+	}
+	if in.Enrolled != nil {
+		create.SetEnrolled(*in.Enrolled)
+	}
+	if in.EthicsReference != nil {
+		create.SetEthicsReference(*in.EthicsReference)
+	}
+	if in.EthicsApprovedOn != nil {
+		create.SetEthicsApprovedOn(*in.EthicsApprovedOn)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s ClinicalTrialStore) Lock(ctx context.Context, id uuid.UUID) (*ClinicalTrial, error) {
+	return s.tx.ClinicalTrial.Query().Where(clinicaltrial.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s ClinicalTrialStore) Version(row *ClinicalTrial) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s ClinicalTrialStore) Input(row *ClinicalTrial) *UpdateClinicalTrial {
+	return &UpdateClinicalTrial{
+		RegistryID:       row.RegistryID,
+		Title:            row.Title,
+		Phase:            row.Phase,
+		Status:           row.Status,
+		Sponsor:          row.Sponsor,
+		StartsOn:         row.StartsOn,
+		EndsOn:           row.EndsOn,
+		TargetEnrollment: row.TargetEnrollment,
+		Enrolled:         row.Enrolled,
+		EthicsReference:  row.EthicsReference,
+		EthicsApprovedOn: row.EthicsApprovedOn,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s ClinicalTrialStore) Update(ctx context.Context, id uuid.UUID, in *UpdateClinicalTrial) (*ClinicalTrial, error) {
+	update := s.tx.ClinicalTrial.UpdateOneID(id)
+	update.SetRegistryID(in.RegistryID)
+	update.SetTitle(in.Title)
+	update.SetPhase(in.Phase)
+	update.SetStatus(in.Status)
+	if in.Sponsor == nil {
+		update.ClearSponsor()
+	} else {
+		update.SetSponsor(*in.Sponsor)
+	}
+	if in.StartsOn == nil {
+		update.ClearStartsOn()
+	} else {
+		update.SetStartsOn(*in.StartsOn)
+	}
+	if in.EndsOn == nil {
+		update.ClearEndsOn()
+	} else {
+		update.SetEndsOn(*in.EndsOn)
+	}
+	update.SetTargetEnrollment(in.TargetEnrollment)
+	update.SetEnrolled(in.Enrolled)
+	if in.EthicsReference == nil {
+		update.ClearEthicsReference()
+	} else {
+		update.SetEthicsReference(*in.EthicsReference)
+	}
+	if in.EthicsApprovedOn == nil {
+		update.ClearEthicsApprovedOn()
+	} else {
+		update.SetEthicsApprovedOn(*in.EthicsApprovedOn)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s ClinicalTrialStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.ClinicalTrial.DeleteOneID(id).Exec(ctx)
+}
+
+// CommunityEventStore reads and writes community_event rows of the transaction's identity.
+type CommunityEventStore struct{ tx *Tx }
+
+// CommunityEventStore returns the transaction's store of community_event rows.
+func (tx *Tx) CommunityEventStore() CommunityEventStore { return CommunityEventStore{tx} }
+
+// Get returns one row.
+func (s CommunityEventStore) Get(ctx context.Context, id uuid.UUID) (*CommunityEvent, error) {
+	query := s.tx.CommunityEvent.Query().Where(communityevent.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s CommunityEventStore) List(ctx context.Context, filter *CommunityEventFilter, before *Position, limit int) ([]*CommunityEvent, error) {
+	query := s.tx.CommunityEvent.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(communityevent.IDLT(before.ID))
+	}
+	return query.Order(communityevent.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s CommunityEventStore) Count(ctx context.Context, filter *CommunityEventFilter) (int, error) {
+	return s.tx.CommunityEvent.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s CommunityEventStore) Position(row *CommunityEvent) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s CommunityEventStore) Create(ctx context.Context, in *CreateCommunityEvent) (*CommunityEvent, error) {
+	create := s.tx.CommunityEvent.Create()
+	if in.GroupID != nil {
+		create.SetGroupID(*in.GroupID)
+	}
+	create.SetTitle(in.Title)
+	if in.Description != nil {
+		create.SetDescription(*in.Description)
+	}
+	create.SetStartsAt(in.StartsAt)
+	create.SetEndsAt(in.EndsAt)
+	create.SetTimeZone(in.TimeZone)
+	if in.Location != nil {
+		create.SetLocation(*in.Location)
+	}
+	if in.OnlineURL != nil {
+		create.SetOnlineURL(*in.OnlineURL)
+	}
+	if in.Capacity != nil {
+		create.SetCapacity(*in.Capacity)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s CommunityEventStore) Lock(ctx context.Context, id uuid.UUID) (*CommunityEvent, error) {
+	return s.tx.CommunityEvent.Query().Where(communityevent.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s CommunityEventStore) Version(row *CommunityEvent) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s CommunityEventStore) Input(row *CommunityEvent) *UpdateCommunityEvent {
+	return &UpdateCommunityEvent{
+		GroupID:     row.GroupID,
+		Title:       row.Title,
+		Description: row.Description,
+		StartsAt:    row.StartsAt,
+		EndsAt:      row.EndsAt,
+		TimeZone:    row.TimeZone,
+		Location:    row.Location,
+		OnlineURL:   row.OnlineURL,
+		Capacity:    row.Capacity,
+		Status:      row.Status,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s CommunityEventStore) Update(ctx context.Context, id uuid.UUID, in *UpdateCommunityEvent) (*CommunityEvent, error) {
+	update := s.tx.CommunityEvent.UpdateOneID(id)
+	if in.GroupID == nil {
+		update.ClearGroupID()
+	} else {
+		update.SetGroupID(*in.GroupID)
+	}
+	update.SetTitle(in.Title)
+	if in.Description == nil {
+		update.ClearDescription()
+	} else {
+		update.SetDescription(*in.Description)
+	}
+	update.SetStartsAt(in.StartsAt)
+	update.SetEndsAt(in.EndsAt)
+	update.SetTimeZone(in.TimeZone)
+	if in.Location == nil {
+		update.ClearLocation()
+	} else {
+		update.SetLocation(*in.Location)
+	}
+	if in.OnlineURL == nil {
+		update.ClearOnlineURL()
+	} else {
+		update.SetOnlineURL(*in.OnlineURL)
+	}
+	if in.Capacity == nil {
+		update.ClearCapacity()
+	} else {
+		update.SetCapacity(*in.Capacity)
+	}
+	update.SetStatus(in.Status)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s CommunityEventStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.CommunityEvent.DeleteOneID(id).Exec(ctx)
+}
+
+// CommunityGroupStore reads and writes community_group rows of the transaction's identity.
+type CommunityGroupStore struct{ tx *Tx }
+
+// CommunityGroupStore returns the transaction's store of community_group rows.
+func (tx *Tx) CommunityGroupStore() CommunityGroupStore { return CommunityGroupStore{tx} }
+
+// Get returns one row.
+func (s CommunityGroupStore) Get(ctx context.Context, id uuid.UUID) (*CommunityGroup, error) {
+	query := s.tx.CommunityGroup.Query().Where(communitygroup.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s CommunityGroupStore) List(ctx context.Context, filter *CommunityGroupFilter, before *Position, limit int) ([]*CommunityGroup, error) {
+	query := s.tx.CommunityGroup.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(communitygroup.IDLT(before.ID))
+	}
+	return query.Order(communitygroup.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s CommunityGroupStore) Count(ctx context.Context, filter *CommunityGroupFilter) (int, error) {
+	return s.tx.CommunityGroup.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s CommunityGroupStore) Position(row *CommunityGroup) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s CommunityGroupStore) Create(ctx context.Context, in *CreateCommunityGroup) (*CommunityGroup, error) {
+	create := s.tx.CommunityGroup.Create()
+	create.SetName(in.Name)
+	if in.Description != nil {
+		create.SetDescription(*in.Description)
+	}
+	if in.Kind != nil {
+		create.SetKind(*in.Kind)
+	}
+	if in.Visibility != nil {
+		create.SetVisibility(*in.Visibility)
+	}
+	if in.Settings != nil {
+		create.SetSettings(*in.Settings)
+	}
+	if in.Rules != nil {
+		create.SetRules(*in.Rules)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s CommunityGroupStore) Lock(ctx context.Context, id uuid.UUID) (*CommunityGroup, error) {
+	return s.tx.CommunityGroup.Query().Where(communitygroup.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s CommunityGroupStore) Version(row *CommunityGroup) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s CommunityGroupStore) Input(row *CommunityGroup) *UpdateCommunityGroup {
+	return &UpdateCommunityGroup{
+		Name:        row.Name,
+		Description: row.Description,
+		Kind:        row.Kind,
+		Visibility:  row.Visibility,
+		Settings:    row.Settings,
+		Rules:       row.Rules,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s CommunityGroupStore) Update(ctx context.Context, id uuid.UUID, in *UpdateCommunityGroup) (*CommunityGroup, error) {
+	update := s.tx.CommunityGroup.UpdateOneID(id)
+	update.SetName(in.Name)
+	if in.Description == nil {
+		update.ClearDescription()
+	} else {
+		update.SetDescription(*in.Description)
+	}
+	update.SetKind(in.Kind)
+	update.SetVisibility(in.Visibility)
+	update.SetSettings(in.Settings)
+	if in.Rules == nil {
+		update.ClearRules()
+	} else {
+		update.SetRules(*in.Rules)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s CommunityGroupStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.CommunityGroup.DeleteOneID(id).Exec(ctx)
+}
+
+// ComplianceItemStore reads and writes compliance_item rows of the transaction's identity.
+type ComplianceItemStore struct{ tx *Tx }
+
+// ComplianceItemStore returns the transaction's store of compliance_item rows.
+func (tx *Tx) ComplianceItemStore() ComplianceItemStore { return ComplianceItemStore{tx} }
+
+// Get returns one row.
+func (s ComplianceItemStore) Get(ctx context.Context, id uuid.UUID) (*ComplianceItem, error) {
+	query := s.tx.ComplianceItem.Query().Where(complianceitem.ID(id))
+	query.Modify(read("CASE WHEN status = 'active' AND expires_on < (SELECT app.today()) THEN 'expired' WHEN status = 'active' AND expires_on <= (SELECT app.today()) + 30 THEN 'expiring' ELSE status END", "status"))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ComplianceItemStore) List(ctx context.Context, filter *ComplianceItemFilter, before *Position, limit int) ([]*ComplianceItem, error) {
+	query := s.tx.ComplianceItem.Query().Where(filter.predicates()...)
+	query.Modify(read("CASE WHEN status = 'active' AND expires_on < (SELECT app.today()) THEN 'expired' WHEN status = 'active' AND expires_on <= (SELECT app.today()) + 30 THEN 'expiring' ELSE status END", "status"))
+	if before != nil {
+		query.Where(complianceitem.IDLT(before.ID))
+	}
+	return query.Order(complianceitem.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s ComplianceItemStore) Count(ctx context.Context, filter *ComplianceItemFilter) (int, error) {
+	return s.tx.ComplianceItem.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s ComplianceItemStore) Position(row *ComplianceItem) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s ComplianceItemStore) Create(ctx context.Context, in *CreateComplianceItem) (*ComplianceItem, error) {
+	create := s.tx.ComplianceItem.Create()
+	create.SetName(in.Name)
+	create.SetRegulation(in.Regulation)
+	create.SetAuthority(in.Authority)
+	if in.Identifier != nil {
+		create.SetIdentifier(*in.Identifier)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.EffectiveOn != nil {
+		create.SetEffectiveOn(*in.EffectiveOn)
+	}
+	if in.ExpiresOn != nil {
+		create.SetExpiresOn(*in.ExpiresOn)
+	}
+	if in.Evidence != nil {
+		create.SetEvidence(*in.Evidence)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s ComplianceItemStore) Lock(ctx context.Context, id uuid.UUID) (*ComplianceItem, error) {
+	return s.tx.ComplianceItem.Query().Where(complianceitem.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s ComplianceItemStore) Version(row *ComplianceItem) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s ComplianceItemStore) Input(row *ComplianceItem) *UpdateComplianceItem {
+	return &UpdateComplianceItem{
+		Name:        row.Name,
+		Regulation:  row.Regulation,
+		Authority:   row.Authority,
+		Identifier:  row.Identifier,
+		Status:      row.Status,
+		EffectiveOn: row.EffectiveOn,
+		ExpiresOn:   row.ExpiresOn,
+		Evidence:    row.Evidence,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s ComplianceItemStore) Update(ctx context.Context, id uuid.UUID, in *UpdateComplianceItem) (*ComplianceItem, error) {
+	update := s.tx.ComplianceItem.UpdateOneID(id)
+	update.SetName(in.Name)
+	update.SetRegulation(in.Regulation)
+	update.SetAuthority(in.Authority)
+	if in.Identifier == nil {
+		update.ClearIdentifier()
+	} else {
+		update.SetIdentifier(*in.Identifier)
+	}
+	update.SetStatus(in.Status)
+	if in.EffectiveOn == nil {
+		update.ClearEffectiveOn()
+	} else {
+		update.SetEffectiveOn(*in.EffectiveOn)
+	}
+	if in.ExpiresOn == nil {
+		update.ClearExpiresOn()
+	} else {
+		update.SetExpiresOn(*in.ExpiresOn)
+	}
+	update.SetEvidence(in.Evidence)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s ComplianceItemStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.ComplianceItem.DeleteOneID(id).Exec(ctx)
+}
 
 // ContactStore reads and writes contact rows of the transaction's identity.
 type ContactStore struct{ tx *Tx }
@@ -49,14 +599,15 @@ func (tx *Tx) ContactStore() ContactStore { return ContactStore{tx} }
 
 // Get returns one row.
 func (s ContactStore) Get(ctx context.Context, id uuid.UUID) (*Contact, error) {
-	return s.tx.Contact.Query().Where(contact.ID(id)).Only(ctx)
+	query := s.tx.Contact.Query().Where(contact.ID(id))
+	return query.Only(ctx)
 }
 
-// List returns at most limit rows that meet the filter, newest first, those older than before when it is given.
-func (s ContactStore) List(ctx context.Context, filter *ContactFilter, before *uuid.UUID, limit int) ([]*Contact, error) {
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ContactStore) List(ctx context.Context, filter *ContactFilter, before *Position, limit int) ([]*Contact, error) {
 	query := s.tx.Contact.Query().Where(filter.predicates()...)
 	if before != nil {
-		query.Where(contact.IDLT(*before))
+		query.Where(contact.IDLT(before.ID))
 	}
 	return query.Order(contact.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
 }
@@ -66,8 +617,10 @@ func (s ContactStore) Count(ctx context.Context, filter *ContactFilter) (int, er
 	return s.tx.Contact.Query().Where(filter.predicates()...).Count(ctx)
 }
 
-// ID returns the row's id.
-func (s ContactStore) ID(row *Contact) uuid.UUID { return row.ID }
+// Position returns the row's place in the list.
+func (s ContactStore) Position(row *Contact) Position {
+	return Position{ID: row.ID}
+}
 
 // Create inserts a row and returns it as the database made it.
 func (s ContactStore) Create(ctx context.Context, in *CreateContact) (*Contact, error) {
@@ -107,7 +660,7 @@ func (s ContactStore) Create(ctx context.Context, in *CreateContact) (*Contact, 
 	return s.Get(ctx, row.ID)
 }
 
-// Lock returns one row and keeps others from changing it until the transaction ends.
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s ContactStore) Lock(ctx context.Context, id uuid.UUID) (*Contact, error) {
 	return s.tx.Contact.Query().Where(contact.ID(id)).ForUpdate().Only(ctx)
 }
@@ -168,12 +721,470 @@ func (s ContactStore) Update(ctx context.Context, id uuid.UUID, in *UpdateContac
 	} else {
 		update.SetNotes(*in.Notes)
 	}
-	return update.Save(ctx)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
 }
 
 // Delete removes one row.
 func (s ContactStore) Delete(ctx context.Context, id uuid.UUID) error {
 	return s.tx.Contact.DeleteOneID(id).Exec(ctx)
+}
+
+// CreativeAssetStore reads and writes creative_asset rows of the transaction's identity.
+type CreativeAssetStore struct{ tx *Tx }
+
+// CreativeAssetStore returns the transaction's store of creative_asset rows.
+func (tx *Tx) CreativeAssetStore() CreativeAssetStore { return CreativeAssetStore{tx} }
+
+// Get returns one row.
+func (s CreativeAssetStore) Get(ctx context.Context, id uuid.UUID) (*CreativeAsset, error) {
+	query := s.tx.CreativeAsset.Query().Where(creativeasset.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s CreativeAssetStore) List(ctx context.Context, filter *CreativeAssetFilter, before *Position, limit int) ([]*CreativeAsset, error) {
+	query := s.tx.CreativeAsset.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(creativeasset.IDLT(before.ID))
+	}
+	return query.Order(creativeasset.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s CreativeAssetStore) Count(ctx context.Context, filter *CreativeAssetFilter) (int, error) {
+	return s.tx.CreativeAsset.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s CreativeAssetStore) Position(row *CreativeAsset) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s CreativeAssetStore) Create(ctx context.Context, in *CreateCreativeAsset) (*CreativeAsset, error) {
+	create := s.tx.CreativeAsset.Create()
+	create.SetName(in.Name)
+	create.SetKind(in.Kind)
+	create.SetURI(in.URI)
+	create.SetMediaType(in.MediaType)
+	create.SetSizeBytes(in.SizeBytes)
+	if in.Sha256 != nil {
+		create.SetSha256(*in.Sha256)
+	}
+	if in.AiGenerated != nil {
+		create.SetAiGenerated(*in.AiGenerated)
+	}
+	if in.Prompt != nil {
+		create.SetPrompt(*in.Prompt)
+	}
+	if in.NegativePrompt != nil {
+		create.SetNegativePrompt(*in.NegativePrompt)
+	}
+	if in.Model != nil {
+		create.SetModel(*in.Model)
+	}
+	if in.Parameters != nil {
+		create.SetParameters(*in.Parameters)
+	}
+	if in.RandomSeed != nil {
+		create.SetRandomSeed(*in.RandomSeed)
+	}
+	if in.ProjectID != nil {
+		create.SetProjectID(*in.ProjectID)
+	}
+	if in.Licence != nil {
+		create.SetLicence(*in.Licence)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s CreativeAssetStore) Lock(ctx context.Context, id uuid.UUID) (*CreativeAsset, error) {
+	return s.tx.CreativeAsset.Query().Where(creativeasset.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s CreativeAssetStore) Version(row *CreativeAsset) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s CreativeAssetStore) Input(row *CreativeAsset) *UpdateCreativeAsset {
+	return &UpdateCreativeAsset{
+		Name:           row.Name,
+		Kind:           row.Kind,
+		URI:            row.URI,
+		MediaType:      row.MediaType,
+		SizeBytes:      row.SizeBytes,
+		Sha256:         row.Sha256,
+		AiGenerated:    row.AiGenerated,
+		Prompt:         row.Prompt,
+		NegativePrompt: row.NegativePrompt,
+		Model:          row.Model,
+		Parameters:     row.Parameters,
+		RandomSeed:     row.RandomSeed,
+		ProjectID:      row.ProjectID,
+		Licence:        row.Licence,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s CreativeAssetStore) Update(ctx context.Context, id uuid.UUID, in *UpdateCreativeAsset) (*CreativeAsset, error) {
+	update := s.tx.CreativeAsset.UpdateOneID(id)
+	update.SetName(in.Name)
+	update.SetKind(in.Kind)
+	update.SetURI(in.URI)
+	update.SetMediaType(in.MediaType)
+	update.SetSizeBytes(in.SizeBytes)
+	if in.Sha256 == nil {
+		update.ClearSha256()
+	} else {
+		update.SetSha256(*in.Sha256)
+	}
+	update.SetAiGenerated(in.AiGenerated)
+	if in.Prompt == nil {
+		update.ClearPrompt()
+	} else {
+		update.SetPrompt(*in.Prompt)
+	}
+	if in.NegativePrompt == nil {
+		update.ClearNegativePrompt()
+	} else {
+		update.SetNegativePrompt(*in.NegativePrompt)
+	}
+	if in.Model == nil {
+		update.ClearModel()
+	} else {
+		update.SetModel(*in.Model)
+	}
+	update.SetParameters(in.Parameters)
+	if in.RandomSeed == nil {
+		update.ClearRandomSeed()
+	} else {
+		update.SetRandomSeed(*in.RandomSeed)
+	}
+	if in.ProjectID == nil {
+		update.ClearProjectID()
+	} else {
+		update.SetProjectID(*in.ProjectID)
+	}
+	if in.Licence == nil {
+		update.ClearLicence()
+	} else {
+		update.SetLicence(*in.Licence)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s CreativeAssetStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.CreativeAsset.DeleteOneID(id).Exec(ctx)
+}
+
+// CreativeProjectStore reads and writes creative_project rows of the transaction's identity.
+type CreativeProjectStore struct{ tx *Tx }
+
+// CreativeProjectStore returns the transaction's store of creative_project rows.
+func (tx *Tx) CreativeProjectStore() CreativeProjectStore { return CreativeProjectStore{tx} }
+
+// Get returns one row.
+func (s CreativeProjectStore) Get(ctx context.Context, id uuid.UUID) (*CreativeProject, error) {
+	query := s.tx.CreativeProject.Query().Where(creativeproject.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s CreativeProjectStore) List(ctx context.Context, filter *CreativeProjectFilter, before *Position, limit int) ([]*CreativeProject, error) {
+	query := s.tx.CreativeProject.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(creativeproject.IDLT(before.ID))
+	}
+	return query.Order(creativeproject.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s CreativeProjectStore) Count(ctx context.Context, filter *CreativeProjectFilter) (int, error) {
+	return s.tx.CreativeProject.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s CreativeProjectStore) Position(row *CreativeProject) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s CreativeProjectStore) Create(ctx context.Context, in *CreateCreativeProject) (*CreativeProject, error) {
+	create := s.tx.CreativeProject.Create()
+	create.SetName(in.Name)
+	if in.Description != nil {
+		create.SetDescription(*in.Description)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.CoverAssetID != nil {
+		create.SetCoverAssetID(*in.CoverAssetID)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s CreativeProjectStore) Lock(ctx context.Context, id uuid.UUID) (*CreativeProject, error) {
+	return s.tx.CreativeProject.Query().Where(creativeproject.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s CreativeProjectStore) Version(row *CreativeProject) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s CreativeProjectStore) Input(row *CreativeProject) *UpdateCreativeProject {
+	return &UpdateCreativeProject{
+		Name:         row.Name,
+		Description:  row.Description,
+		Status:       row.Status,
+		CoverAssetID: row.CoverAssetID,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s CreativeProjectStore) Update(ctx context.Context, id uuid.UUID, in *UpdateCreativeProject) (*CreativeProject, error) {
+	update := s.tx.CreativeProject.UpdateOneID(id)
+	update.SetName(in.Name)
+	if in.Description == nil {
+		update.ClearDescription()
+	} else {
+		update.SetDescription(*in.Description)
+	}
+	update.SetStatus(in.Status)
+	if in.CoverAssetID == nil {
+		update.ClearCoverAssetID()
+	} else {
+		update.SetCoverAssetID(*in.CoverAssetID)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s CreativeProjectStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.CreativeProject.DeleteOneID(id).Exec(ctx)
+}
+
+// HabitStore reads and writes habit rows of the transaction's identity.
+type HabitStore struct{ tx *Tx }
+
+// HabitStore returns the transaction's store of habit rows.
+func (tx *Tx) HabitStore() HabitStore { return HabitStore{tx} }
+
+// Get returns one row.
+func (s HabitStore) Get(ctx context.Context, id uuid.UUID) (*Habit, error) {
+	query := s.tx.Habit.Query().Where(habit.ID(id))
+	query.Modify(read("app.current_streak(cadence, current_streak, last_completed_period)", "current_streak"))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s HabitStore) List(ctx context.Context, filter *HabitFilter, before *Position, limit int) ([]*Habit, error) {
+	query := s.tx.Habit.Query().Where(filter.predicates()...)
+	query.Modify(read("app.current_streak(cadence, current_streak, last_completed_period)", "current_streak"))
+	if before != nil {
+		query.Where(habit.IDLT(before.ID))
+	}
+	return query.Order(habit.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s HabitStore) Count(ctx context.Context, filter *HabitFilter) (int, error) {
+	return s.tx.Habit.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s HabitStore) Position(row *Habit) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s HabitStore) Create(ctx context.Context, in *CreateHabit) (*Habit, error) {
+	create := s.tx.Habit.Create()
+	create.SetName(in.Name)
+	if in.Cadence != nil {
+		create.SetCadence(*in.Cadence)
+	}
+	if in.TargetPerPeriod != nil {
+		create.SetTargetPerPeriod(*in.TargetPerPeriod)
+	}
+	if in.Active != nil {
+		create.SetActive(*in.Active)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s HabitStore) Lock(ctx context.Context, id uuid.UUID) (*Habit, error) {
+	return s.tx.Habit.Query().Where(habit.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s HabitStore) Version(row *Habit) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s HabitStore) Input(row *Habit) *UpdateHabit {
+	return &UpdateHabit{
+		Name:            row.Name,
+		Cadence:         row.Cadence,
+		TargetPerPeriod: row.TargetPerPeriod,
+		Active:          row.Active,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s HabitStore) Update(ctx context.Context, id uuid.UUID, in *UpdateHabit) (*Habit, error) {
+	update := s.tx.Habit.UpdateOneID(id)
+	update.SetName(in.Name)
+	update.SetCadence(in.Cadence)
+	update.SetTargetPerPeriod(in.TargetPerPeriod)
+	update.SetActive(in.Active)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s HabitStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.Habit.DeleteOneID(id).Exec(ctx)
+}
+
+// HiredAgentStore reads and writes hired_agent rows of the transaction's identity.
+type HiredAgentStore struct{ tx *Tx }
+
+// HiredAgentStore returns the transaction's store of hired_agent rows.
+func (tx *Tx) HiredAgentStore() HiredAgentStore { return HiredAgentStore{tx} }
+
+// Get returns one row.
+func (s HiredAgentStore) Get(ctx context.Context, id uuid.UUID) (*HiredAgent, error) {
+	query := s.tx.HiredAgent.Query().Where(hiredagent.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s HiredAgentStore) List(ctx context.Context, filter *HiredAgentFilter, before *Position, limit int) ([]*HiredAgent, error) {
+	query := s.tx.HiredAgent.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(hiredagent.IDLT(before.ID))
+	}
+	return query.Order(hiredagent.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s HiredAgentStore) Count(ctx context.Context, filter *HiredAgentFilter) (int, error) {
+	return s.tx.HiredAgent.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s HiredAgentStore) Position(row *HiredAgent) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s HiredAgentStore) Create(ctx context.Context, in *CreateHiredAgent) (*HiredAgent, error) {
+	create := s.tx.HiredAgent.Create()
+	create.SetName(in.Name)
+	if in.Kind != nil {
+		create.SetKind(*in.Kind)
+	}
+	if in.Provider != nil {
+		create.SetProvider(*in.Provider)
+	}
+	if in.Model != nil {
+		create.SetModel(*in.Model)
+	}
+	if in.Capabilities != nil {
+		create.SetCapabilities(*in.Capabilities)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.TokenBudget != nil {
+		create.SetTokenBudget(*in.TokenBudget)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s HiredAgentStore) Lock(ctx context.Context, id uuid.UUID) (*HiredAgent, error) {
+	return s.tx.HiredAgent.Query().Where(hiredagent.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s HiredAgentStore) Version(row *HiredAgent) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s HiredAgentStore) Input(row *HiredAgent) *UpdateHiredAgent {
+	return &UpdateHiredAgent{
+		Name:         row.Name,
+		Kind:         row.Kind,
+		Provider:     row.Provider,
+		Model:        row.Model,
+		Capabilities: row.Capabilities,
+		Status:       row.Status,
+		TokenBudget:  row.TokenBudget,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s HiredAgentStore) Update(ctx context.Context, id uuid.UUID, in *UpdateHiredAgent) (*HiredAgent, error) {
+	update := s.tx.HiredAgent.UpdateOneID(id)
+	update.SetName(in.Name)
+	update.SetKind(in.Kind)
+	if in.Provider == nil {
+		update.ClearProvider()
+	} else {
+		update.SetProvider(*in.Provider)
+	}
+	if in.Model == nil {
+		update.ClearModel()
+	} else {
+		update.SetModel(*in.Model)
+	}
+	update.SetCapabilities(in.Capabilities)
+	update.SetStatus(in.Status)
+	if in.TokenBudget == nil {
+		update.ClearTokenBudget()
+	} else {
+		update.SetTokenBudget(*in.TokenBudget)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s HiredAgentStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.HiredAgent.DeleteOneID(id).Exec(ctx)
 }
 
 // InvoiceStore reads and writes invoice rows of the transaction's identity.
@@ -184,14 +1195,17 @@ func (tx *Tx) InvoiceStore() InvoiceStore { return InvoiceStore{tx} }
 
 // Get returns one row.
 func (s InvoiceStore) Get(ctx context.Context, id uuid.UUID) (*Invoice, error) {
-	return s.tx.Invoice.Query().Where(invoice.ID(id)).Only(ctx)
+	query := s.tx.Invoice.Query().Where(invoice.ID(id))
+	query.Modify(read("CASE WHEN status = 'sent' AND due_on < (SELECT app.today()) THEN 'overdue' ELSE status END", "status"))
+	return query.Only(ctx)
 }
 
-// List returns at most limit rows that meet the filter, newest first, those older than before when it is given.
-func (s InvoiceStore) List(ctx context.Context, filter *InvoiceFilter, before *uuid.UUID, limit int) ([]*Invoice, error) {
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s InvoiceStore) List(ctx context.Context, filter *InvoiceFilter, before *Position, limit int) ([]*Invoice, error) {
 	query := s.tx.Invoice.Query().Where(filter.predicates()...)
+	query.Modify(read("CASE WHEN status = 'sent' AND due_on < (SELECT app.today()) THEN 'overdue' ELSE status END", "status"))
 	if before != nil {
-		query.Where(invoice.IDLT(*before))
+		query.Where(invoice.IDLT(before.ID))
 	}
 	return query.Order(invoice.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
 }
@@ -201,8 +1215,10 @@ func (s InvoiceStore) Count(ctx context.Context, filter *InvoiceFilter) (int, er
 	return s.tx.Invoice.Query().Where(filter.predicates()...).Count(ctx)
 }
 
-// ID returns the row's id.
-func (s InvoiceStore) ID(row *Invoice) uuid.UUID { return row.ID }
+// Position returns the row's place in the list.
+func (s InvoiceStore) Position(row *Invoice) Position {
+	return Position{ID: row.ID}
+}
 
 // Create inserts a row and returns it as the database made it.
 func (s InvoiceStore) Create(ctx context.Context, in *CreateInvoice) (*Invoice, error) {
@@ -232,7 +1248,7 @@ func (s InvoiceStore) Create(ctx context.Context, in *CreateInvoice) (*Invoice, 
 	return s.Get(ctx, row.ID)
 }
 
-// Lock returns one row and keeps others from changing it until the transaction ends.
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s InvoiceStore) Lock(ctx context.Context, id uuid.UUID) (*Invoice, error) {
 	return s.tx.Invoice.Query().Where(invoice.ID(id)).ForUpdate().Only(ctx)
 }
@@ -281,12 +1297,129 @@ func (s InvoiceStore) Update(ctx context.Context, id uuid.UUID, in *UpdateInvoic
 	} else {
 		update.SetPaidAt(*in.PaidAt)
 	}
-	return update.Save(ctx)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
 }
 
 // Delete removes one row.
 func (s InvoiceStore) Delete(ctx context.Context, id uuid.UUID) error {
 	return s.tx.Invoice.DeleteOneID(id).Exec(ctx)
+}
+
+// ManuscriptStore reads and writes manuscript rows of the transaction's identity.
+type ManuscriptStore struct{ tx *Tx }
+
+// ManuscriptStore returns the transaction's store of manuscript rows.
+func (tx *Tx) ManuscriptStore() ManuscriptStore { return ManuscriptStore{tx} }
+
+// Get returns one row.
+func (s ManuscriptStore) Get(ctx context.Context, id uuid.UUID) (*Manuscript, error) {
+	query := s.tx.Manuscript.Query().Where(manuscript.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ManuscriptStore) List(ctx context.Context, filter *ManuscriptFilter, before *Position, limit int) ([]*Manuscript, error) {
+	query := s.tx.Manuscript.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(manuscript.IDLT(before.ID))
+	}
+	return query.Order(manuscript.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s ManuscriptStore) Count(ctx context.Context, filter *ManuscriptFilter) (int, error) {
+	return s.tx.Manuscript.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s ManuscriptStore) Position(row *Manuscript) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s ManuscriptStore) Create(ctx context.Context, in *CreateManuscript) (*Manuscript, error) {
+	create := s.tx.Manuscript.Create()
+	create.SetTitle(in.Title)
+	if in.Abstract != nil {
+		create.SetAbstract(*in.Abstract)
+	}
+	if in.Sections != nil {
+		create.SetSections(*in.Sections)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.TargetJournal != nil {
+		create.SetTargetJournal(*in.TargetJournal)
+	}
+	if in.SubmittedAt != nil {
+		create.SetSubmittedAt(*in.SubmittedAt)
+	}
+	if in.CoAuthors != nil {
+		create.SetCoAuthors(*in.CoAuthors)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s ManuscriptStore) Lock(ctx context.Context, id uuid.UUID) (*Manuscript, error) {
+	return s.tx.Manuscript.Query().Where(manuscript.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s ManuscriptStore) Version(row *Manuscript) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s ManuscriptStore) Input(row *Manuscript) *UpdateManuscript {
+	return &UpdateManuscript{
+		Title:         row.Title,
+		Abstract:      row.Abstract,
+		Sections:      row.Sections,
+		Status:        row.Status,
+		TargetJournal: row.TargetJournal,
+		SubmittedAt:   row.SubmittedAt,
+		CoAuthors:     row.CoAuthors,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s ManuscriptStore) Update(ctx context.Context, id uuid.UUID, in *UpdateManuscript) (*Manuscript, error) {
+	update := s.tx.Manuscript.UpdateOneID(id)
+	update.SetTitle(in.Title)
+	if in.Abstract == nil {
+		update.ClearAbstract()
+	} else {
+		update.SetAbstract(*in.Abstract)
+	}
+	update.SetSections(in.Sections)
+	update.SetStatus(in.Status)
+	if in.TargetJournal == nil {
+		update.ClearTargetJournal()
+	} else {
+		update.SetTargetJournal(*in.TargetJournal)
+	}
+	if in.SubmittedAt == nil {
+		update.ClearSubmittedAt()
+	} else {
+		update.SetSubmittedAt(*in.SubmittedAt)
+	}
+	update.SetCoAuthors(in.CoAuthors)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s ManuscriptStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.Manuscript.DeleteOneID(id).Exec(ctx)
 }
 
 // NoteStore reads and writes note rows of the transaction's identity.
@@ -297,14 +1430,15 @@ func (tx *Tx) NoteStore() NoteStore { return NoteStore{tx} }
 
 // Get returns one row.
 func (s NoteStore) Get(ctx context.Context, id uuid.UUID) (*Note, error) {
-	return s.tx.Note.Query().Where(note.ID(id)).Only(ctx)
+	query := s.tx.Note.Query().Where(note.ID(id))
+	return query.Only(ctx)
 }
 
-// List returns at most limit rows that meet the filter, newest first, those older than before when it is given.
-func (s NoteStore) List(ctx context.Context, filter *NoteFilter, before *uuid.UUID, limit int) ([]*Note, error) {
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s NoteStore) List(ctx context.Context, filter *NoteFilter, before *Position, limit int) ([]*Note, error) {
 	query := s.tx.Note.Query().Where(filter.predicates()...)
 	if before != nil {
-		query.Where(note.IDLT(*before))
+		query.Where(note.IDLT(before.ID))
 	}
 	return query.Order(note.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
 }
@@ -314,8 +1448,10 @@ func (s NoteStore) Count(ctx context.Context, filter *NoteFilter) (int, error) {
 	return s.tx.Note.Query().Where(filter.predicates()...).Count(ctx)
 }
 
-// ID returns the row's id.
-func (s NoteStore) ID(row *Note) uuid.UUID { return row.ID }
+// Position returns the row's place in the list.
+func (s NoteStore) Position(row *Note) Position {
+	return Position{ID: row.ID}
+}
 
 // Create inserts a row and returns it as the database made it.
 func (s NoteStore) Create(ctx context.Context, in *CreateNote) (*Note, error) {
@@ -340,7 +1476,7 @@ func (s NoteStore) Create(ctx context.Context, in *CreateNote) (*Note, error) {
 	return s.Get(ctx, row.ID)
 }
 
-// Lock returns one row and keeps others from changing it until the transaction ends.
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s NoteStore) Lock(ctx context.Context, id uuid.UUID) (*Note, error) {
 	return s.tx.Note.Query().Where(note.ID(id)).ForUpdate().Only(ctx)
 }
@@ -371,10 +1507,1047 @@ func (s NoteStore) Update(ctx context.Context, id uuid.UUID, in *UpdateNote) (*N
 	}
 	update.SetTags(in.Tags)
 	update.SetPinned(in.Pinned)
-	return update.Save(ctx)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
 }
 
 // Delete removes one row.
 func (s NoteStore) Delete(ctx context.Context, id uuid.UUID) error {
 	return s.tx.Note.DeleteOneID(id).Exec(ctx)
+}
+
+// PlaylistStore reads and writes playlist rows of the transaction's identity.
+type PlaylistStore struct{ tx *Tx }
+
+// PlaylistStore returns the transaction's store of playlist rows.
+func (tx *Tx) PlaylistStore() PlaylistStore { return PlaylistStore{tx} }
+
+// Get returns one row.
+func (s PlaylistStore) Get(ctx context.Context, id uuid.UUID) (*Playlist, error) {
+	query := s.tx.Playlist.Query().Where(playlist.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s PlaylistStore) List(ctx context.Context, filter *PlaylistFilter, before *Position, limit int) ([]*Playlist, error) {
+	query := s.tx.Playlist.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(playlist.IDLT(before.ID))
+	}
+	return query.Order(playlist.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s PlaylistStore) Count(ctx context.Context, filter *PlaylistFilter) (int, error) {
+	return s.tx.Playlist.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s PlaylistStore) Position(row *Playlist) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s PlaylistStore) Create(ctx context.Context, in *CreatePlaylist) (*Playlist, error) {
+	create := s.tx.Playlist.Create()
+	create.SetName(in.Name)
+	if in.Kind != nil {
+		create.SetKind(*in.Kind)
+	}
+	if in.Visibility != nil {
+		create.SetVisibility(*in.Visibility)
+	}
+	if in.Items != nil {
+		create.SetItems(*in.Items)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s PlaylistStore) Lock(ctx context.Context, id uuid.UUID) (*Playlist, error) {
+	return s.tx.Playlist.Query().Where(playlist.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s PlaylistStore) Version(row *Playlist) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s PlaylistStore) Input(row *Playlist) *UpdatePlaylist {
+	return &UpdatePlaylist{
+		Name:       row.Name,
+		Kind:       row.Kind,
+		Visibility: row.Visibility,
+		Items:      row.Items,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s PlaylistStore) Update(ctx context.Context, id uuid.UUID, in *UpdatePlaylist) (*Playlist, error) {
+	update := s.tx.Playlist.UpdateOneID(id)
+	update.SetName(in.Name)
+	update.SetKind(in.Kind)
+	update.SetVisibility(in.Visibility)
+	update.SetItems(in.Items)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s PlaylistStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.Playlist.DeleteOneID(id).Exec(ctx)
+}
+
+// ProjectStore reads and writes project rows of the transaction's identity.
+type ProjectStore struct{ tx *Tx }
+
+// ProjectStore returns the transaction's store of project rows.
+func (tx *Tx) ProjectStore() ProjectStore { return ProjectStore{tx} }
+
+// Get returns one row.
+func (s ProjectStore) Get(ctx context.Context, id uuid.UUID) (*Project, error) {
+	query := s.tx.Project.Query().Where(project.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ProjectStore) List(ctx context.Context, filter *ProjectFilter, before *Position, limit int) ([]*Project, error) {
+	query := s.tx.Project.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(project.IDLT(before.ID))
+	}
+	return query.Order(project.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s ProjectStore) Count(ctx context.Context, filter *ProjectFilter) (int, error) {
+	return s.tx.Project.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s ProjectStore) Position(row *Project) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s ProjectStore) Create(ctx context.Context, in *CreateProject) (*Project, error) {
+	create := s.tx.Project.Create()
+	create.SetName(in.Name)
+	if in.Description != nil {
+		create.SetDescription(*in.Description)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.StartsOn != nil {
+		create.SetStartsOn(*in.StartsOn)
+	}
+	if in.EndsOn != nil {
+		create.SetEndsOn(*in.EndsOn)
+	}
+	if in.Budget != nil {
+		create.SetBudget(*in.Budget)
+	}
+	if in.Currency != nil {
+		create.SetCurrency(*in.Currency)
+	}
+	if in.Progress != nil {
+		create.SetProgress(*in.Progress)
+	}
+	if in.ContactID != nil {
+		create.SetContactID(*in.ContactID)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s ProjectStore) Lock(ctx context.Context, id uuid.UUID) (*Project, error) {
+	return s.tx.Project.Query().Where(project.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s ProjectStore) Version(row *Project) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s ProjectStore) Input(row *Project) *UpdateProject {
+	return &UpdateProject{
+		Name:        row.Name,
+		Description: row.Description,
+		Status:      row.Status,
+		StartsOn:    row.StartsOn,
+		EndsOn:      row.EndsOn,
+		Budget:      row.Budget,
+		Currency:    row.Currency,
+		Progress:    row.Progress,
+		ContactID:   row.ContactID,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s ProjectStore) Update(ctx context.Context, id uuid.UUID, in *UpdateProject) (*Project, error) {
+	update := s.tx.Project.UpdateOneID(id)
+	update.SetName(in.Name)
+	if in.Description == nil {
+		update.ClearDescription()
+	} else {
+		update.SetDescription(*in.Description)
+	}
+	update.SetStatus(in.Status)
+	if in.StartsOn == nil {
+		update.ClearStartsOn()
+	} else {
+		update.SetStartsOn(*in.StartsOn)
+	}
+	if in.EndsOn == nil {
+		update.ClearEndsOn()
+	} else {
+		update.SetEndsOn(*in.EndsOn)
+	}
+	if in.Budget == nil {
+		update.ClearBudget()
+	} else {
+		update.SetBudget(*in.Budget)
+	}
+	if in.Currency == nil {
+		update.ClearCurrency()
+	} else {
+		update.SetCurrency(*in.Currency)
+	}
+	update.SetProgress(in.Progress)
+	if in.ContactID == nil {
+		update.ClearContactID()
+	} else {
+		update.SetContactID(*in.ContactID)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s ProjectStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.Project.DeleteOneID(id).Exec(ctx)
+}
+
+// ReferenceStore reads and writes reference rows of the transaction's identity.
+type ReferenceStore struct{ tx *Tx }
+
+// ReferenceStore returns the transaction's store of reference rows.
+func (tx *Tx) ReferenceStore() ReferenceStore { return ReferenceStore{tx} }
+
+// Get returns one row.
+func (s ReferenceStore) Get(ctx context.Context, id uuid.UUID) (*Reference, error) {
+	query := s.tx.Reference.Query().Where(reference.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ReferenceStore) List(ctx context.Context, filter *ReferenceFilter, before *Position, limit int) ([]*Reference, error) {
+	query := s.tx.Reference.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(reference.IDLT(before.ID))
+	}
+	return query.Order(reference.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s ReferenceStore) Count(ctx context.Context, filter *ReferenceFilter) (int, error) {
+	return s.tx.Reference.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s ReferenceStore) Position(row *Reference) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s ReferenceStore) Create(ctx context.Context, in *CreateReference) (*Reference, error) {
+	create := s.tx.Reference.Create()
+	create.SetTitle(in.Title)
+	create.SetAuthors(in.Authors)
+	if in.Year != nil {
+		create.SetYear(*in.Year)
+	}
+	if in.Kind != nil {
+		create.SetKind(*in.Kind)
+	}
+	if in.ContainerTitle != nil {
+		create.SetContainerTitle(*in.ContainerTitle)
+	}
+	if in.Volume != nil {
+		create.SetVolume(*in.Volume)
+	}
+	if in.Issue != nil {
+		create.SetIssue(*in.Issue)
+	}
+	if in.Pages != nil {
+		create.SetPages(*in.Pages)
+	}
+	if in.Doi != nil {
+		create.SetDoi(*in.Doi)
+	}
+	if in.URL != nil {
+		create.SetURL(*in.URL)
+	}
+	if in.Abstract != nil {
+		create.SetAbstract(*in.Abstract)
+	}
+	create.SetCitationKey(in.CitationKey)
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s ReferenceStore) Lock(ctx context.Context, id uuid.UUID) (*Reference, error) {
+	return s.tx.Reference.Query().Where(reference.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s ReferenceStore) Version(row *Reference) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s ReferenceStore) Input(row *Reference) *UpdateReference {
+	return &UpdateReference{
+		Title:          row.Title,
+		Authors:        row.Authors,
+		Year:           row.Year,
+		Kind:           row.Kind,
+		ContainerTitle: row.ContainerTitle,
+		Volume:         row.Volume,
+		Issue:          row.Issue,
+		Pages:          row.Pages,
+		Doi:            row.Doi,
+		URL:            row.URL,
+		Abstract:       row.Abstract,
+		CitationKey:    row.CitationKey,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s ReferenceStore) Update(ctx context.Context, id uuid.UUID, in *UpdateReference) (*Reference, error) {
+	update := s.tx.Reference.UpdateOneID(id)
+	update.SetTitle(in.Title)
+	update.SetAuthors(in.Authors)
+	if in.Year == nil {
+		update.ClearYear()
+	} else {
+		update.SetYear(*in.Year)
+	}
+	update.SetKind(in.Kind)
+	if in.ContainerTitle == nil {
+		update.ClearContainerTitle()
+	} else {
+		update.SetContainerTitle(*in.ContainerTitle)
+	}
+	if in.Volume == nil {
+		update.ClearVolume()
+	} else {
+		update.SetVolume(*in.Volume)
+	}
+	if in.Issue == nil {
+		update.ClearIssue()
+	} else {
+		update.SetIssue(*in.Issue)
+	}
+	if in.Pages == nil {
+		update.ClearPages()
+	} else {
+		update.SetPages(*in.Pages)
+	}
+	if in.Doi == nil {
+		update.ClearDoi()
+	} else {
+		update.SetDoi(*in.Doi)
+	}
+	if in.URL == nil {
+		update.ClearURL()
+	} else {
+		update.SetURL(*in.URL)
+	}
+	if in.Abstract == nil {
+		update.ClearAbstract()
+	} else {
+		update.SetAbstract(*in.Abstract)
+	}
+	update.SetCitationKey(in.CitationKey)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s ReferenceStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.Reference.DeleteOneID(id).Exec(ctx)
+}
+
+// SocialPostStore reads and writes social_post rows of the transaction's identity.
+type SocialPostStore struct{ tx *Tx }
+
+// SocialPostStore returns the transaction's store of social_post rows.
+func (tx *Tx) SocialPostStore() SocialPostStore { return SocialPostStore{tx} }
+
+// Get returns one row.
+func (s SocialPostStore) Get(ctx context.Context, id uuid.UUID) (*SocialPost, error) {
+	query := s.tx.SocialPost.Query().Where(socialpost.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s SocialPostStore) List(ctx context.Context, filter *SocialPostFilter, before *Position, limit int) ([]*SocialPost, error) {
+	query := s.tx.SocialPost.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(socialpost.IDLT(before.ID))
+	}
+	return query.Order(socialpost.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s SocialPostStore) Count(ctx context.Context, filter *SocialPostFilter) (int, error) {
+	return s.tx.SocialPost.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s SocialPostStore) Position(row *SocialPost) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s SocialPostStore) Create(ctx context.Context, in *CreateSocialPost) (*SocialPost, error) {
+	create := s.tx.SocialPost.Create()
+	create.SetBody(in.Body)
+	if in.Media != nil {
+		create.SetMedia(*in.Media)
+	}
+	if in.Visibility != nil {
+		create.SetVisibility(*in.Visibility)
+	}
+	if in.ThreadID != nil {
+		create.SetThreadID(*in.ThreadID)
+	}
+	if in.ReplyToID != nil {
+		create.SetReplyToID(*in.ReplyToID)
+	}
+	if in.PublishedAt != nil {
+		create.SetPublishedAt(*in.PublishedAt)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s SocialPostStore) Lock(ctx context.Context, id uuid.UUID) (*SocialPost, error) {
+	return s.tx.SocialPost.Query().Where(socialpost.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s SocialPostStore) Version(row *SocialPost) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s SocialPostStore) Input(row *SocialPost) *UpdateSocialPost {
+	return &UpdateSocialPost{
+		Body:        row.Body,
+		Media:       row.Media,
+		Visibility:  row.Visibility,
+		ThreadID:    row.ThreadID,
+		ReplyToID:   row.ReplyToID,
+		PublishedAt: row.PublishedAt,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s SocialPostStore) Update(ctx context.Context, id uuid.UUID, in *UpdateSocialPost) (*SocialPost, error) {
+	update := s.tx.SocialPost.UpdateOneID(id)
+	update.SetBody(in.Body)
+	update.SetMedia(in.Media)
+	update.SetVisibility(in.Visibility)
+	if in.ThreadID == nil {
+		update.ClearThreadID()
+	} else {
+		update.SetThreadID(*in.ThreadID)
+	}
+	if in.ReplyToID == nil {
+		update.ClearReplyToID()
+	} else {
+		update.SetReplyToID(*in.ReplyToID)
+	}
+	if in.PublishedAt == nil {
+		update.ClearPublishedAt()
+	} else {
+		update.SetPublishedAt(*in.PublishedAt)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s SocialPostStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.SocialPost.DeleteOneID(id).Exec(ctx)
+}
+
+// SocialScheduleStore reads and writes social_schedule rows of the transaction's identity.
+type SocialScheduleStore struct{ tx *Tx }
+
+// SocialScheduleStore returns the transaction's store of social_schedule rows.
+func (tx *Tx) SocialScheduleStore() SocialScheduleStore { return SocialScheduleStore{tx} }
+
+// Get returns one row.
+func (s SocialScheduleStore) Get(ctx context.Context, id uuid.UUID) (*SocialSchedule, error) {
+	query := s.tx.SocialSchedule.Query().Where(socialschedule.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s SocialScheduleStore) List(ctx context.Context, filter *SocialScheduleFilter, before *Position, limit int) ([]*SocialSchedule, error) {
+	query := s.tx.SocialSchedule.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(socialschedule.IDLT(before.ID))
+	}
+	return query.Order(socialschedule.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s SocialScheduleStore) Count(ctx context.Context, filter *SocialScheduleFilter) (int, error) {
+	return s.tx.SocialSchedule.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s SocialScheduleStore) Position(row *SocialSchedule) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s SocialScheduleStore) Create(ctx context.Context, in *CreateSocialSchedule) (*SocialSchedule, error) {
+	create := s.tx.SocialSchedule.Create()
+	create.SetPostID(in.PostID)
+	create.SetPlatform(in.Platform)
+	create.SetScheduledAt(in.ScheduledAt)
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.Attempts != nil {
+		create.SetAttempts(*in.Attempts)
+	}
+	if in.LastError != nil {
+		create.SetLastError(*in.LastError)
+	}
+	if in.ExternalID != nil {
+		create.SetExternalID(*in.ExternalID)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s SocialScheduleStore) Lock(ctx context.Context, id uuid.UUID) (*SocialSchedule, error) {
+	return s.tx.SocialSchedule.Query().Where(socialschedule.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s SocialScheduleStore) Version(row *SocialSchedule) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s SocialScheduleStore) Input(row *SocialSchedule) *UpdateSocialSchedule {
+	return &UpdateSocialSchedule{
+		ScheduledAt: row.ScheduledAt,
+		Status:      row.Status,
+		Attempts:    row.Attempts,
+		LastError:   row.LastError,
+		ExternalID:  row.ExternalID,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s SocialScheduleStore) Update(ctx context.Context, id uuid.UUID, in *UpdateSocialSchedule) (*SocialSchedule, error) {
+	update := s.tx.SocialSchedule.UpdateOneID(id)
+	update.SetScheduledAt(in.ScheduledAt)
+	update.SetStatus(in.Status)
+	update.SetAttempts(in.Attempts)
+	if in.LastError == nil {
+		update.ClearLastError()
+	} else {
+		update.SetLastError(*in.LastError)
+	}
+	if in.ExternalID == nil {
+		update.ClearExternalID()
+	} else {
+		update.SetExternalID(*in.ExternalID)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s SocialScheduleStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.SocialSchedule.DeleteOneID(id).Exec(ctx)
+}
+
+// StreamHistoryStore reads and writes stream_history rows of the transaction's identity.
+type StreamHistoryStore struct{ tx *Tx }
+
+// StreamHistoryStore returns the transaction's store of stream_history rows.
+func (tx *Tx) StreamHistoryStore() StreamHistoryStore { return StreamHistoryStore{tx} }
+
+// Get returns one row.
+func (s StreamHistoryStore) Get(ctx context.Context, id uuid.UUID) (*StreamHistory, error) {
+	query := s.tx.StreamHistory.Query().Where(streamhistory.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s StreamHistoryStore) List(ctx context.Context, filter *StreamHistoryFilter, before *Position, limit int) ([]*StreamHistory, error) {
+	query := s.tx.StreamHistory.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(earlier("started_at", *before))
+	}
+	query.Order(sql.OrderByField("started_at", sql.OrderDesc()).ToFunc())
+	return query.Order(streamhistory.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s StreamHistoryStore) Count(ctx context.Context, filter *StreamHistoryFilter) (int, error) {
+	return s.tx.StreamHistory.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s StreamHistoryStore) Position(row *StreamHistory) Position {
+	return Position{ID: row.ID, Time: row.StartedAt}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s StreamHistoryStore) Create(ctx context.Context, in *CreateStreamHistory) (*StreamHistory, error) {
+	create := s.tx.StreamHistory.Create()
+	create.SetContentID(in.ContentID)
+	create.SetContentType(in.ContentType)
+	create.SetTitle(in.Title)
+	create.SetStartedAt(in.StartedAt)
+	create.SetWatchedSeconds(in.WatchedSeconds)
+	if in.DurationSeconds != nil {
+		create.SetDurationSeconds(*in.DurationSeconds)
+	}
+	if in.Device != nil {
+		create.SetDevice(*in.Device)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// TaskStore reads and writes task rows of the transaction's identity.
+type TaskStore struct{ tx *Tx }
+
+// TaskStore returns the transaction's store of task rows.
+func (tx *Tx) TaskStore() TaskStore { return TaskStore{tx} }
+
+// Get returns one row.
+func (s TaskStore) Get(ctx context.Context, id uuid.UUID) (*Task, error) {
+	query := s.tx.Task.Query().Where(task.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s TaskStore) List(ctx context.Context, filter *TaskFilter, before *Position, limit int) ([]*Task, error) {
+	query := s.tx.Task.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(task.IDLT(before.ID))
+	}
+	return query.Order(task.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s TaskStore) Count(ctx context.Context, filter *TaskFilter) (int, error) {
+	return s.tx.Task.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s TaskStore) Position(row *Task) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s TaskStore) Create(ctx context.Context, in *CreateTask) (*Task, error) {
+	create := s.tx.Task.Create()
+	create.SetTitle(in.Title)
+	if in.Description != nil {
+		create.SetDescription(*in.Description)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.Priority != nil {
+		create.SetPriority(*in.Priority)
+	}
+	if in.DueAt != nil {
+		create.SetDueAt(*in.DueAt)
+	}
+	if in.Tags != nil {
+		create.SetTags(*in.Tags)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s TaskStore) Lock(ctx context.Context, id uuid.UUID) (*Task, error) {
+	return s.tx.Task.Query().Where(task.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s TaskStore) Version(row *Task) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s TaskStore) Input(row *Task) *UpdateTask {
+	return &UpdateTask{
+		Title:       row.Title,
+		Description: row.Description,
+		Status:      row.Status,
+		Priority:    row.Priority,
+		DueAt:       row.DueAt,
+		Tags:        row.Tags,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s TaskStore) Update(ctx context.Context, id uuid.UUID, in *UpdateTask) (*Task, error) {
+	update := s.tx.Task.UpdateOneID(id)
+	update.SetTitle(in.Title)
+	if in.Description == nil {
+		update.ClearDescription()
+	} else {
+		update.SetDescription(*in.Description)
+	}
+	update.SetStatus(in.Status)
+	update.SetPriority(in.Priority)
+	if in.DueAt == nil {
+		update.ClearDueAt()
+	} else {
+		update.SetDueAt(*in.DueAt)
+	}
+	update.SetTags(in.Tags)
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s TaskStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.Task.DeleteOneID(id).Exec(ctx)
+}
+
+// TeamMemberStore reads and writes team_member rows of the transaction's identity.
+type TeamMemberStore struct{ tx *Tx }
+
+// TeamMemberStore returns the transaction's store of team_member rows.
+func (tx *Tx) TeamMemberStore() TeamMemberStore { return TeamMemberStore{tx} }
+
+// Get returns one row.
+func (s TeamMemberStore) Get(ctx context.Context, id uuid.UUID) (*TeamMember, error) {
+	query := s.tx.TeamMember.Query().Where(teammember.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s TeamMemberStore) List(ctx context.Context, filter *TeamMemberFilter, before *Position, limit int) ([]*TeamMember, error) {
+	query := s.tx.TeamMember.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(teammember.IDLT(before.ID))
+	}
+	return query.Order(teammember.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s TeamMemberStore) Count(ctx context.Context, filter *TeamMemberFilter) (int, error) {
+	return s.tx.TeamMember.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s TeamMemberStore) Position(row *TeamMember) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s TeamMemberStore) Create(ctx context.Context, in *CreateTeamMember) (*TeamMember, error) {
+	create := s.tx.TeamMember.Create()
+	create.SetName(in.Name)
+	if in.Email != nil {
+		create.SetEmail(*in.Email)
+	}
+	create.SetRole(in.Role)
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.JoinedOn != nil {
+		create.SetJoinedOn(*in.JoinedOn)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s TeamMemberStore) Lock(ctx context.Context, id uuid.UUID) (*TeamMember, error) {
+	return s.tx.TeamMember.Query().Where(teammember.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s TeamMemberStore) Version(row *TeamMember) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s TeamMemberStore) Input(row *TeamMember) *UpdateTeamMember {
+	return &UpdateTeamMember{
+		Name:     row.Name,
+		Email:    row.Email,
+		Role:     row.Role,
+		Status:   row.Status,
+		JoinedOn: row.JoinedOn,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s TeamMemberStore) Update(ctx context.Context, id uuid.UUID, in *UpdateTeamMember) (*TeamMember, error) {
+	update := s.tx.TeamMember.UpdateOneID(id)
+	update.SetName(in.Name)
+	if in.Email == nil {
+		update.ClearEmail()
+	} else {
+		update.SetEmail(*in.Email)
+	}
+	update.SetRole(in.Role)
+	update.SetStatus(in.Status)
+	if in.JoinedOn == nil {
+		update.ClearJoinedOn()
+	} else {
+		update.SetJoinedOn(*in.JoinedOn)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s TeamMemberStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.TeamMember.DeleteOneID(id).Exec(ctx)
+}
+
+// TeamTaskStore reads and writes team_task rows of the transaction's identity.
+type TeamTaskStore struct{ tx *Tx }
+
+// TeamTaskStore returns the transaction's store of team_task rows.
+func (tx *Tx) TeamTaskStore() TeamTaskStore { return TeamTaskStore{tx} }
+
+// Get returns one row.
+func (s TeamTaskStore) Get(ctx context.Context, id uuid.UUID) (*TeamTask, error) {
+	query := s.tx.TeamTask.Query().Where(teamtask.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s TeamTaskStore) List(ctx context.Context, filter *TeamTaskFilter, before *Position, limit int) ([]*TeamTask, error) {
+	query := s.tx.TeamTask.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(teamtask.IDLT(before.ID))
+	}
+	return query.Order(teamtask.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s TeamTaskStore) Count(ctx context.Context, filter *TeamTaskFilter) (int, error) {
+	return s.tx.TeamTask.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s TeamTaskStore) Position(row *TeamTask) Position {
+	return Position{ID: row.ID}
+}
+
+// Create inserts a row and returns it as the database made it.
+func (s TeamTaskStore) Create(ctx context.Context, in *CreateTeamTask) (*TeamTask, error) {
+	create := s.tx.TeamTask.Create()
+	create.SetTitle(in.Title)
+	if in.Description != nil {
+		create.SetDescription(*in.Description)
+	}
+	if in.Status != nil {
+		create.SetStatus(*in.Status)
+	}
+	if in.Priority != nil {
+		create.SetPriority(*in.Priority)
+	}
+	if in.MemberID != nil {
+		create.SetMemberID(*in.MemberID)
+	}
+	if in.AgentID != nil {
+		create.SetAgentID(*in.AgentID)
+	}
+	if in.DueAt != nil {
+		create.SetDueAt(*in.DueAt)
+	}
+	if in.Result != nil {
+		create.SetResult(*in.Result)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, row.ID)
+}
+
+// Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
+func (s TeamTaskStore) Lock(ctx context.Context, id uuid.UUID) (*TeamTask, error) {
+	return s.tx.TeamTask.Query().Where(teamtask.ID(id)).ForUpdate().Only(ctx)
+}
+
+// Version returns the row's version, which its ETag is made of.
+func (s TeamTaskStore) Version(row *TeamTask) int64 { return row.Version }
+
+// Input returns the changeable part of a row.
+func (s TeamTaskStore) Input(row *TeamTask) *UpdateTeamTask {
+	return &UpdateTeamTask{
+		Title:       row.Title,
+		Description: row.Description,
+		Status:      row.Status,
+		Priority:    row.Priority,
+		MemberID:    row.MemberID,
+		AgentID:     row.AgentID,
+		DueAt:       row.DueAt,
+		Result:      row.Result,
+	}
+}
+
+// Update gives every changeable column the input's value and returns the row as the database made it.
+func (s TeamTaskStore) Update(ctx context.Context, id uuid.UUID, in *UpdateTeamTask) (*TeamTask, error) {
+	update := s.tx.TeamTask.UpdateOneID(id)
+	update.SetTitle(in.Title)
+	if in.Description == nil {
+		update.ClearDescription()
+	} else {
+		update.SetDescription(*in.Description)
+	}
+	update.SetStatus(in.Status)
+	update.SetPriority(in.Priority)
+	if in.MemberID == nil {
+		update.ClearMemberID()
+	} else {
+		update.SetMemberID(*in.MemberID)
+	}
+	if in.AgentID == nil {
+		update.ClearAgentID()
+	} else {
+		update.SetAgentID(*in.AgentID)
+	}
+	if in.DueAt == nil {
+		update.ClearDueAt()
+	} else {
+		update.SetDueAt(*in.DueAt)
+	}
+	if in.Result == nil {
+		update.ClearResult()
+	} else {
+		update.SetResult(*in.Result)
+	}
+	if err := update.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete removes one row.
+func (s TeamTaskStore) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.tx.TeamTask.DeleteOneID(id).Exec(ctx)
+}
+
+// ThreadStore reads and writes thread rows of the transaction's identity.
+type ThreadStore struct{ tx *Tx }
+
+// ThreadStore returns the transaction's store of thread rows.
+func (tx *Tx) ThreadStore() ThreadStore { return ThreadStore{tx} }
+
+// Get returns one row.
+func (s ThreadStore) Get(ctx context.Context, id uuid.UUID) (*Thread, error) {
+	query := s.tx.Thread.Query().Where(thread.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ThreadStore) List(ctx context.Context, filter *ThreadFilter, before *Position, limit int) ([]*Thread, error) {
+	query := s.tx.Thread.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(thread.IDLT(before.ID))
+	}
+	return query.Order(thread.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s ThreadStore) Count(ctx context.Context, filter *ThreadFilter) (int, error) {
+	return s.tx.Thread.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s ThreadStore) Position(row *Thread) Position {
+	return Position{ID: row.ID}
+}
+
+// ThreadEventStore reads and writes thread_event rows of the transaction's identity.
+type ThreadEventStore struct{ tx *Tx }
+
+// ThreadEventStore returns the transaction's store of thread_event rows.
+func (tx *Tx) ThreadEventStore() ThreadEventStore { return ThreadEventStore{tx} }
+
+// Get returns one row.
+func (s ThreadEventStore) Get(ctx context.Context, id uuid.UUID) (*ThreadEvent, error) {
+	query := s.tx.ThreadEvent.Query().Where(threadevent.ID(id))
+	return query.Only(ctx)
+}
+
+// List returns at most limit rows that meet the filter, newest first, those before the position when it is given.
+func (s ThreadEventStore) List(ctx context.Context, filter *ThreadEventFilter, before *Position, limit int) ([]*ThreadEvent, error) {
+	query := s.tx.ThreadEvent.Query().Where(filter.predicates()...)
+	if before != nil {
+		query.Where(threadevent.IDLT(before.ID))
+	}
+	return query.Order(threadevent.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+}
+
+// Count returns how many rows meet the filter.
+func (s ThreadEventStore) Count(ctx context.Context, filter *ThreadEventFilter) (int, error) {
+	return s.tx.ThreadEvent.Query().Where(filter.predicates()...).Count(ctx)
+}
+
+// Position returns the row's place in the list.
+func (s ThreadEventStore) Position(row *ThreadEvent) Position {
+	return Position{ID: row.ID}
 }

@@ -16,20 +16,68 @@ type Tx struct {
 	config
 	// AuditLog is the client for interacting with the AuditLog builders.
 	AuditLog *AuditLogClient
+	// Checkpoint is the client for interacting with the Checkpoint builders.
+	Checkpoint *CheckpointClient
+	// ClinicalTrial is the client for interacting with the ClinicalTrial builders.
+	ClinicalTrial *ClinicalTrialClient
+	// CommunityEvent is the client for interacting with the CommunityEvent builders.
+	CommunityEvent *CommunityEventClient
+	// CommunityGroup is the client for interacting with the CommunityGroup builders.
+	CommunityGroup *CommunityGroupClient
+	// ComplianceItem is the client for interacting with the ComplianceItem builders.
+	ComplianceItem *ComplianceItemClient
 	// Contact is the client for interacting with the Contact builders.
 	Contact *ContactClient
+	// CreativeAsset is the client for interacting with the CreativeAsset builders.
+	CreativeAsset *CreativeAssetClient
+	// CreativeProject is the client for interacting with the CreativeProject builders.
+	CreativeProject *CreativeProjectClient
+	// EventRSVP is the client for interacting with the EventRSVP builders.
+	EventRSVP *EventRSVPClient
+	// Habit is the client for interacting with the Habit builders.
+	Habit *HabitClient
+	// HabitCheckIn is the client for interacting with the HabitCheckIn builders.
+	HabitCheckIn *HabitCheckInClient
+	// HiredAgent is the client for interacting with the HiredAgent builders.
+	HiredAgent *HiredAgentClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
 	// Identity is the client for interacting with the Identity builders.
 	Identity *IdentityClient
 	// Invoice is the client for interacting with the Invoice builders.
 	Invoice *InvoiceClient
+	// Manuscript is the client for interacting with the Manuscript builders.
+	Manuscript *ManuscriptClient
 	// Note is the client for interacting with the Note builders.
 	Note *NoteClient
+	// Playlist is the client for interacting with the Playlist builders.
+	Playlist *PlaylistClient
+	// Project is the client for interacting with the Project builders.
+	Project *ProjectClient
+	// Reference is the client for interacting with the Reference builders.
+	Reference *ReferenceClient
+	// ReferenceCitation is the client for interacting with the ReferenceCitation builders.
+	ReferenceCitation *ReferenceCitationClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// SigningKey is the client for interacting with the SigningKey builders.
 	SigningKey *SigningKeyClient
+	// SocialPost is the client for interacting with the SocialPost builders.
+	SocialPost *SocialPostClient
+	// SocialSchedule is the client for interacting with the SocialSchedule builders.
+	SocialSchedule *SocialScheduleClient
+	// StreamHistory is the client for interacting with the StreamHistory builders.
+	StreamHistory *StreamHistoryClient
+	// Task is the client for interacting with the Task builders.
+	Task *TaskClient
+	// TeamMember is the client for interacting with the TeamMember builders.
+	TeamMember *TeamMemberClient
+	// TeamTask is the client for interacting with the TeamTask builders.
+	TeamTask *TeamTaskClient
+	// Thread is the client for interacting with the Thread builders.
+	Thread *ThreadClient
+	// ThreadEvent is the client for interacting with the ThreadEvent builders.
+	ThreadEvent *ThreadEventClient
 
 	// lazily loaded.
 	client     *Client
@@ -162,13 +210,37 @@ func (tx *Tx) Client() *Client {
 
 func (tx *Tx) init() {
 	tx.AuditLog = NewAuditLogClient(tx.config)
+	tx.Checkpoint = NewCheckpointClient(tx.config)
+	tx.ClinicalTrial = NewClinicalTrialClient(tx.config)
+	tx.CommunityEvent = NewCommunityEventClient(tx.config)
+	tx.CommunityGroup = NewCommunityGroupClient(tx.config)
+	tx.ComplianceItem = NewComplianceItemClient(tx.config)
 	tx.Contact = NewContactClient(tx.config)
+	tx.CreativeAsset = NewCreativeAssetClient(tx.config)
+	tx.CreativeProject = NewCreativeProjectClient(tx.config)
+	tx.EventRSVP = NewEventRSVPClient(tx.config)
+	tx.Habit = NewHabitClient(tx.config)
+	tx.HabitCheckIn = NewHabitCheckInClient(tx.config)
+	tx.HiredAgent = NewHiredAgentClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Identity = NewIdentityClient(tx.config)
 	tx.Invoice = NewInvoiceClient(tx.config)
+	tx.Manuscript = NewManuscriptClient(tx.config)
 	tx.Note = NewNoteClient(tx.config)
+	tx.Playlist = NewPlaylistClient(tx.config)
+	tx.Project = NewProjectClient(tx.config)
+	tx.Reference = NewReferenceClient(tx.config)
+	tx.ReferenceCitation = NewReferenceCitationClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.SigningKey = NewSigningKeyClient(tx.config)
+	tx.SocialPost = NewSocialPostClient(tx.config)
+	tx.SocialSchedule = NewSocialScheduleClient(tx.config)
+	tx.StreamHistory = NewStreamHistoryClient(tx.config)
+	tx.Task = NewTaskClient(tx.config)
+	tx.TeamMember = NewTeamMemberClient(tx.config)
+	tx.TeamTask = NewTeamTaskClient(tx.config)
+	tx.Thread = NewThreadClient(tx.config)
+	tx.ThreadEvent = NewThreadEventClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.

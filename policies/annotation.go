@@ -71,6 +71,9 @@ type Gate struct {
 	Type string `json:"type"`
 	// State is an SQL condition over the row's own columns.
 	State string `json:"state"`
+	// On, when it is given, names a column every change of which is gated while
+	// the row is in the state; entering and leaving the state are then not.
+	On string `json:"on,omitempty"`
 	// NoDelete forbids deleting a row in the state altogether.
 	NoDelete bool `json:"no_delete,omitempty"`
 }
@@ -108,6 +111,34 @@ type Partitioned struct{}
 
 // Name implements schema.Annotation.
 func (Partitioned) Name() string { return "Partitioned" }
+
+// AuditWithout names columns that audit rows leave out because they are large
+// and kept elsewhere for good.
+type AuditWithout []string
+
+// Name implements schema.Annotation.
+func (AuditWithout) Name() string { return "AuditWithout" }
+
+// Triggers are triggers of an entity's own, beside those that every table has.
+type Triggers []Trigger
+
+// Name implements schema.Annotation.
+func (Triggers) Name() string { return "Triggers" }
+
+// Trigger calls a function for each row. Events is timing and events, as in
+// BEFORE INSERT OR UPDATE.
+type Trigger struct {
+	Name     string `json:"name"`
+	Events   string `json:"events"`
+	Function string `json:"function"`
+}
+
+// TimeOrder names the column of a resource's own time, whose order its lists
+// have, newest first; without it they have the order of their ids.
+type TimeOrder string
+
+// Name implements schema.Annotation.
+func (TimeOrder) Name() string { return "TimeOrder" }
 
 // Search adds a full-text column over the named text columns, in their order,
 // and the q= filter.
@@ -172,6 +203,10 @@ type Rules struct {
 	Filter bool `json:"filter,omitempty"`
 	// Range makes the column a pair of filters, <name>_after and <name>_before.
 	Range bool `json:"range,omitempty"`
+	// Read is the SQL expression that readers see in the column's place: what the
+	// clock decides. Filters use it too. ReadValues are values that only it has.
+	Read       string   `json:"read,omitempty"`
+	ReadValues []string `json:"read_values,omitempty"`
 	// Example is a valid value, as JSON, for the documentation.
 	Example string `json:"example,omitempty"`
 }
@@ -201,6 +236,10 @@ func (r Rules) Merge(other schema.Annotation) schema.Annotation {
 	merge(&r.Backfill, o.Backfill)
 	merge(&r.Filter, o.Filter)
 	merge(&r.Range, o.Range)
+	merge(&r.Read, o.Read)
+	if len(o.ReadValues) > 0 {
+		r.ReadValues = o.ReadValues
+	}
 	merge(&r.Example, o.Example)
 	return r
 }
@@ -255,6 +294,12 @@ func Range() Rules { return Rules{Range: true} }
 // Backfill is the expression for rows that stand when the column becomes
 // NOT NULL.
 func Backfill(expression string) Rules { return Rules{Backfill: expression} }
+
+// Read makes readers see the SQL expression in the column's place, which may
+// have values that are never stored.
+func Read(expression string, values ...string) Rules {
+	return Rules{Read: expression, ReadValues: values}
+}
 
 // Example is a valid value, as JSON, that the documentation shows.
 func Example(json string) Rules { return Rules{Example: json} }

@@ -23,5 +23,18 @@ var definers = map[string][]definer{
 	"sessions": {{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
 		"SELECT", "INSERT (id, created_by, expires_at, authenticated_at, amr, ip, user_agent)", "UPDATE (revoked_at)",
 	}}},
+	"personal_habits": {{role: "chenu_derive", grants: []string{
+		"SELECT (id, created_by, cadence, target_per_period)",
+		"UPDATE (current_streak, best_streak, last_completed_period, last_checked_in_on)",
+	}}},
+	"habit_check_ins": {{role: "chenu_derive", grants: []string{"SELECT (created_by, habit_id, checked_in_on)"}}},
+	"community_events": {{role: "chenu_derive", grants: []string{
+		"SELECT (id, created_by, group_id, capacity, going_count, maybe_count, declined_count)",
+		"UPDATE (going_count, maybe_count, declined_count)",
+	}}},
+	"community_groups": {{role: "chenu_derive", grants: []string{
+		"SELECT (id, created_by, member_count)", "UPDATE (member_count)",
+	}}},
+	"event_rsvps":  {{role: "chenu_derive", grants: []string{"SELECT (created_by, event_id, contact_id, status)"}}},
 	"signing_keys": {{role: "chenu_login", grants: []string{"SELECT", "INSERT (id, public_key, private_key)"}}},
 }

@@ -46,6 +46,10 @@ func (r *renderer) describe() {
 		r.line("-- No owner: %s.", r.OwnerlessWhy)
 	}
 	for _, g := range r.Gates {
+		if g.On != "" {
+			r.line("-- Gate %s: every change of %s while %s.", g.Type, g.On, g.State)
+			continue
+		}
 		r.line("-- Gate %s: %s.", g.Type, g.State)
 	}
 	if r.UnauditedWhy != "" {
@@ -162,6 +166,10 @@ func (r *renderer) triggers() {
 		r.line("CREATE TRIGGER stamp BEFORE %s ON %s", events, name)
 		r.line("    FOR EACH ROW EXECUTE FUNCTION %s();", function)
 	}
+	for _, trigger := range r.Triggers {
+		r.line("CREATE TRIGGER %s %s ON %s", trigger.Name, trigger.Events, name)
+		r.line("    FOR EACH ROW EXECUTE FUNCTION %s;", trigger.Function)
+	}
 	if r.AppendOnly != nil {
 		r.line("")
 		if len(r.AppendOnly.Content) > 0 {
@@ -180,10 +188,9 @@ func (r *renderer) triggers() {
 	}
 }
 
-// unaudited are the columns that an audit row leaves out: secrets, and what
-// every change changes.
+// unaudited are the columns that an audit row leaves out.
 func (r *renderer) unaudited() []string {
-	var out []string
+	out := slices.Clone(r.AuditWithout)
 	for _, c := range r.Columns {
 		if c.Rules.Secret {
 			out = append(out, c.Name)

@@ -31,6 +31,9 @@ type Table struct {
 	UnauditedWhy string      `json:"unaudited_why,omitempty"`
 	Partitioned  bool        `json:"partitioned,omitempty"`
 	Search       *Search     `json:"search,omitempty"`
+	TimeOrder    string      `json:"time_order,omitempty"`
+	Triggers     []Trigger   `json:"triggers,omitempty"`
+	AuditWithout []string    `json:"audit_without,omitempty"`
 	Columns      []Column    `json:"columns"`
 	References   []Reference `json:"references,omitempty"`
 	Uniques      []Unique    `json:"uniques,omitempty"`

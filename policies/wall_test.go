@@ -31,7 +31,7 @@ func TestCatalogue(t *testing.T) {
 			UNION ALL SELECT nspname FROM pg_namespace WHERE nspname = 'app' AND nspowner <> 'chenu_owner'::regrole`},
 		{"no role of ours is a superuser, logs in or bypasses row security", `
 			SELECT rolname FROM pg_roles WHERE rolname IN
-				('chenu_owner', 'chenu_app', 'chenu_human', 'chenu_agent', 'chenu_auditor', 'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_erase')
+				('chenu_owner', 'chenu_app', 'chenu_human', 'chenu_agent', 'chenu_auditor', 'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_derive', 'chenu_erase')
 			AND (rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole OR rolcreatedb OR rolreplication)`},
 		{"nobody but the owner holds TRUNCATE, REFERENCES, TRIGGER or MAINTAIN", `
 			SELECT c.oid::regclass || ' ' || a.grantee::regrole || ' ' || a.privilege_type
@@ -123,6 +123,11 @@ var definers = map[string]struct {
 	"record_event":      {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
 	"ensure_partitions": {owner: "chenu_owner", callers: []string{"chenu_human"}},
 	"schema_version":    {owner: "chenu_owner", callers: []string{"chenu_human"}},
+
+	"derive_streak":      {owner: "chenu_derive"},
+	"rederive_streak":    {owner: "chenu_derive"},
+	"derive_rsvp_counts": {owner: "chenu_derive"},
+	"derive_members":     {owner: "chenu_derive"},
 
 	"expire_idempotency_keys": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 

@@ -50,6 +50,10 @@ const (
 	FieldNotes = "notes"
 	// EdgeInvoices holds the string denoting the invoices edge name in mutations.
 	EdgeInvoices = "invoices"
+	// EdgeProjects holds the string denoting the projects edge name in mutations.
+	EdgeProjects = "projects"
+	// EdgeRsvps holds the string denoting the rsvps edge name in mutations.
+	EdgeRsvps = "rsvps"
 	// Table holds the table name of the contact in the database.
 	Table = "business_contacts"
 	// InvoicesTable is the table that holds the invoices relation/edge.
@@ -59,6 +63,20 @@ const (
 	InvoicesInverseTable = "business_invoices"
 	// InvoicesColumn is the table column denoting the invoices relation/edge.
 	InvoicesColumn = "contact_id"
+	// ProjectsTable is the table that holds the projects relation/edge.
+	ProjectsTable = "business_projects"
+	// ProjectsInverseTable is the table name for the Project entity.
+	// It exists in this package in order to avoid circular dependency with the "project" package.
+	ProjectsInverseTable = "business_projects"
+	// ProjectsColumn is the table column denoting the projects relation/edge.
+	ProjectsColumn = "contact_id"
+	// RsvpsTable is the table that holds the rsvps relation/edge.
+	RsvpsTable = "event_rsvps"
+	// RsvpsInverseTable is the table name for the EventRSVP entity.
+	// It exists in this package in order to avoid circular dependency with the "eventrsvp" package.
+	RsvpsInverseTable = "event_rsvps"
+	// RsvpsColumn is the table column denoting the rsvps relation/edge.
+	RsvpsColumn = "contact_id"
 )
 
 // Columns holds all SQL columns for contact fields.
@@ -224,10 +242,52 @@ func ByInvoices(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newInvoicesStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByProjectsCount orders the results by projects count.
+func ByProjectsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newProjectsStep(), opts...)
+	}
+}
+
+// ByProjects orders the results by projects terms.
+func ByProjects(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newProjectsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
+// ByRsvpsCount orders the results by rsvps count.
+func ByRsvpsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newRsvpsStep(), opts...)
+	}
+}
+
+// ByRsvps orders the results by rsvps terms.
+func ByRsvps(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newRsvpsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newInvoicesStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(InvoicesInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, InvoicesTable, InvoicesColumn),
+	)
+}
+func newProjectsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(ProjectsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, ProjectsTable, ProjectsColumn),
+	)
+}
+func newRsvpsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(RsvpsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, RsvpsTable, RsvpsColumn),
 	)
 }

@@ -36,13 +36,40 @@ func Enums() map[string][]string {
 }
 
 var enums = map[string]Enum{
-	"sphere_type":      SphereType(""),
-	"identity_status":  IdentityStatus(""),
-	"actor_kind":       ActorKind(""),
-	"audit_log_action": AuditLogAction(""),
-	"audit_outcome":    AuditOutcome(""),
-	"lead_status":      LeadStatus(""),
-	"invoice_status":   InvoiceStatus(""),
+	"sphere_type":             SphereType(""),
+	"identity_status":         IdentityStatus(""),
+	"actor_kind":              ActorKind(""),
+	"audit_log_action":        AuditLogAction(""),
+	"audit_outcome":           AuditOutcome(""),
+	"thread_status":           ThreadStatus(""),
+	"thread_type":             ThreadType(""),
+	"visibility":              Visibility(""),
+	"thread_event_type":       ThreadEventType(""),
+	"checkpoint_type":         CheckpointType(""),
+	"checkpoint_status":       CheckpointStatus(""),
+	"task_status":             TaskStatus(""),
+	"priority":                Priority(""),
+	"cadence":                 Cadence(""),
+	"lead_status":             LeadStatus(""),
+	"invoice_status":          InvoiceStatus(""),
+	"project_status":          ProjectStatus(""),
+	"asset_kind":              AssetKind(""),
+	"creative_project_status": CreativeProjectStatus(""),
+	"playlist_kind":           PlaylistKind(""),
+	"stream_content_type":     StreamContentType(""),
+	"group_kind":              GroupKind(""),
+	"event_status":            EventStatus(""),
+	"rsvp_status":             RSVPStatus(""),
+	"social_platform":         SocialPlatform(""),
+	"schedule_status":         ScheduleStatus(""),
+	"reference_kind":          ReferenceKind(""),
+	"manuscript_status":       ManuscriptStatus(""),
+	"compliance_status":       ComplianceStatus(""),
+	"trial_phase":             TrialPhase(""),
+	"trial_status":            TrialStatus(""),
+	"member_status":           MemberStatus(""),
+	"agent_kind":              AgentKind(""),
+	"agent_status":            AgentStatus(""),
 }
 
 // SphereType is one of the nine spheres of life and work.
@@ -50,29 +77,36 @@ type SphereType string
 
 // Values implements Enum.
 func (SphereType) Values() []string {
-	return []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}
+	return []string{
+		"personal", "business", "creative_studio", "entertainment", "community", "social",
+		"scholar", "government", "my_team",
+	}
 }
 
 // JSONSchema implements Enum.
-func (s SphereType) JSONSchema() *jsonschema.Schema { return enumSchema(s.Values()) }
+func (e SphereType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // IdentityStatus tells whether an identity may log in.
 type IdentityStatus string
 
 // Values implements Enum.
-func (IdentityStatus) Values() []string { return []string{"active", "locked", "erased"} }
+func (IdentityStatus) Values() []string {
+	return []string{"active", "locked", "erased"}
+}
 
 // JSONSchema implements Enum.
-func (s IdentityStatus) JSONSchema() *jsonschema.Schema { return enumSchema(s.Values()) }
+func (e IdentityStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // ActorKind tells who acted: the human, an agent for them, or neither.
 type ActorKind string
 
 // Values implements Enum.
-func (ActorKind) Values() []string { return []string{"human", "agent", "system"} }
+func (ActorKind) Values() []string {
+	return []string{"human", "agent", "system"}
+}
 
 // JSONSchema implements Enum.
-func (k ActorKind) JSONSchema() *jsonschema.Schema { return enumSchema(k.Values()) }
+func (e ActorKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // AuditLogAction is what an audit row records.
 type AuditLogAction string
@@ -81,22 +115,129 @@ type AuditLogAction string
 func (AuditLogAction) Values() []string {
 	return []string{
 		"login", "logout", "credential_change", "create", "read", "update", "delete",
-		"checkpoint_requested", "checkpoint_approved", "checkpoint_rejected", "checkpoint_expired", "checkpoint_consumed",
-		"agent_hired", "agent_dismissed",
+		"checkpoint_requested", "checkpoint_approved", "checkpoint_rejected",
+		"checkpoint_expired", "checkpoint_consumed", "agent_hired", "agent_dismissed",
 	}
 }
 
 // JSONSchema implements Enum.
-func (a AuditLogAction) JSONSchema() *jsonschema.Schema { return enumSchema(a.Values()) }
+func (e AuditLogAction) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // AuditOutcome tells how the recorded action ended.
 type AuditOutcome string
 
 // Values implements Enum.
-func (AuditOutcome) Values() []string { return []string{"success", "denied", "failed"} }
+func (AuditOutcome) Values() []string {
+	return []string{"success", "denied", "failed"}
+}
 
 // JSONSchema implements Enum.
-func (o AuditOutcome) JSONSchema() *jsonschema.Schema { return enumSchema(o.Values()) }
+func (e AuditOutcome) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ThreadStatus is where a thread stands.
+type ThreadStatus string
+
+// Values implements Enum.
+func (ThreadStatus) Values() []string {
+	return []string{"active", "paused", "completed", "archived"}
+}
+
+// JSONSchema implements Enum.
+func (e ThreadStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ThreadType tells for how many a thread is meant.
+type ThreadType string
+
+// Values implements Enum.
+func (ThreadType) Values() []string {
+	return []string{"personal", "collective", "institutional"}
+}
+
+// JSONSchema implements Enum.
+func (e ThreadType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// Visibility records whom the owner intends to see something. It opens
+// nothing: no row is visible to anyone but its owner.
+type Visibility string
+
+// Values implements Enum.
+func (Visibility) Values() []string {
+	return []string{"private", "semi_private", "public"}
+}
+
+// JSONSchema implements Enum.
+func (e Visibility) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ThreadEventType is what happened in a thread.
+type ThreadEventType string
+
+// Values implements Enum.
+func (ThreadEventType) Values() []string {
+	return []string{
+		"thread.created", "thread.updated", "thread.paused", "thread.resumed", "thread.completed",
+		"thread.archived", "intent.refined", "decision.recorded", "decision.revised",
+		"action.proposed", "action.executed", "note.added", "link.added", "checkpoint.requested",
+		"checkpoint.approved", "checkpoint.rejected", "checkpoint.expired",
+	}
+}
+
+// JSONSchema implements Enum.
+func (e ThreadEventType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// CheckpointType is why a write needs a human.
+type CheckpointType string
+
+// Values implements Enum.
+func (CheckpointType) Values() []string {
+	return []string{"governance", "cost", "identity", "sensitive", "cross_sphere"}
+}
+
+// JSONSchema implements Enum.
+func (e CheckpointType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// CheckpointStatus is how far the human has decided.
+type CheckpointStatus string
+
+// Values implements Enum.
+func (CheckpointStatus) Values() []string {
+	return []string{"pending", "approved", "rejected", "expired"}
+}
+
+// JSONSchema implements Enum.
+func (e CheckpointStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// TaskStatus is how far a task has come.
+type TaskStatus string
+
+// Values implements Enum.
+func (TaskStatus) Values() []string {
+	return []string{"todo", "in_progress", "done", "cancelled"}
+}
+
+// JSONSchema implements Enum.
+func (e TaskStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// Priority is a label that the owner gives, never an order.
+type Priority string
+
+// Values implements Enum.
+func (Priority) Values() []string {
+	return []string{"low", "normal", "high", "urgent"}
+}
+
+// JSONSchema implements Enum.
+func (e Priority) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// Cadence is the period of a habit.
+type Cadence string
+
+// Values implements Enum.
+func (Cadence) Values() []string {
+	return []string{"daily", "weekly", "monthly"}
+}
+
+// JSONSchema implements Enum.
+func (e Cadence) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // LeadStatus is how far a contact has come as a lead.
 type LeadStatus string
@@ -107,14 +248,221 @@ func (LeadStatus) Values() []string {
 }
 
 // JSONSchema implements Enum.
-func (s LeadStatus) JSONSchema() *jsonschema.Schema { return enumSchema(s.Values()) }
+func (e LeadStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // InvoiceStatus is the stored status of an invoice; a sent one past its due
 // date reads as overdue.
 type InvoiceStatus string
 
 // Values implements Enum.
-func (InvoiceStatus) Values() []string { return []string{"draft", "sent", "paid", "void"} }
+func (InvoiceStatus) Values() []string {
+	return []string{"draft", "sent", "paid", "void"}
+}
 
 // JSONSchema implements Enum.
-func (s InvoiceStatus) JSONSchema() *jsonschema.Schema { return enumSchema(s.Values()) }
+func (e InvoiceStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ProjectStatus is how far a business project has come.
+type ProjectStatus string
+
+// Values implements Enum.
+func (ProjectStatus) Values() []string {
+	return []string{"planned", "active", "on_hold", "done", "cancelled"}
+}
+
+// JSONSchema implements Enum.
+func (e ProjectStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// AssetKind is what a creative asset is.
+type AssetKind string
+
+// Values implements Enum.
+func (AssetKind) Values() []string {
+	return []string{"image", "video", "audio", "text", "model_3d"}
+}
+
+// JSONSchema implements Enum.
+func (e AssetKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// CreativeProjectStatus is how far a creative project has come.
+type CreativeProjectStatus string
+
+// Values implements Enum.
+func (CreativeProjectStatus) Values() []string {
+	return []string{"active", "paused", "done", "archived"}
+}
+
+// JSONSchema implements Enum.
+func (e CreativeProjectStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// PlaylistKind is what a playlist holds.
+type PlaylistKind string
+
+// Values implements Enum.
+func (PlaylistKind) Values() []string {
+	return []string{"video", "music", "podcast", "mixed"}
+}
+
+// JSONSchema implements Enum.
+func (e PlaylistKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// StreamContentType is what was watched or heard.
+type StreamContentType string
+
+// Values implements Enum.
+func (StreamContentType) Values() []string {
+	return []string{"movie", "series", "video", "music", "podcast", "audiobook", "live", "other"}
+}
+
+// JSONSchema implements Enum.
+func (e StreamContentType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// GroupKind is what a community group is.
+type GroupKind string
+
+// Values implements Enum.
+func (GroupKind) Values() []string {
+	return []string{"interest", "neighbourhood", "professional", "support", "club", "other"}
+}
+
+// JSONSchema implements Enum.
+func (e GroupKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// EventStatus is how far a community event has come.
+type EventStatus string
+
+// Values implements Enum.
+func (EventStatus) Values() []string {
+	return []string{"scheduled", "cancelled", "done"}
+}
+
+// JSONSchema implements Enum.
+func (e EventStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// RSVPStatus is what somebody answered to an invitation.
+type RSVPStatus string
+
+// Values implements Enum.
+func (RSVPStatus) Values() []string {
+	return []string{"going", "maybe", "declined"}
+}
+
+// JSONSchema implements Enum.
+func (e RSVPStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// SocialPlatform is where a post is to be published.
+type SocialPlatform string
+
+// Values implements Enum.
+func (SocialPlatform) Values() []string {
+	return []string{
+		"mastodon", "bluesky", "threads", "x", "linkedin", "instagram", "facebook", "youtube",
+		"tiktok", "other",
+	}
+}
+
+// JSONSchema implements Enum.
+func (e SocialPlatform) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ScheduleStatus is how far the publication of a post has come.
+type ScheduleStatus string
+
+// Values implements Enum.
+func (ScheduleStatus) Values() []string {
+	return []string{"scheduled", "published", "failed", "cancelled"}
+}
+
+// JSONSchema implements Enum.
+func (e ScheduleStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ReferenceKind is what an academic reference refers to.
+type ReferenceKind string
+
+// Values implements Enum.
+func (ReferenceKind) Values() []string {
+	return []string{"article", "book", "chapter", "thesis", "preprint", "dataset", "web"}
+}
+
+// JSONSchema implements Enum.
+func (e ReferenceKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ManuscriptStatus is how far a manuscript has come.
+type ManuscriptStatus string
+
+// Values implements Enum.
+func (ManuscriptStatus) Values() []string {
+	return []string{"draft", "in_review", "submitted", "revision", "accepted", "rejected", "published"}
+}
+
+// JSONSchema implements Enum.
+func (e ManuscriptStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// ComplianceStatus is the stored status of a compliance item; an active one
+// reads as expiring or expired by the clock.
+type ComplianceStatus string
+
+// Values implements Enum.
+func (ComplianceStatus) Values() []string {
+	return []string{"pending", "active", "waived"}
+}
+
+// JSONSchema implements Enum.
+func (e ComplianceStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// TrialPhase is the phase of a clinical trial.
+type TrialPhase string
+
+// Values implements Enum.
+func (TrialPhase) Values() []string {
+	return []string{
+		"early_phase_1", "phase_1", "phase_1_2", "phase_2", "phase_2_3", "phase_3", "phase_4",
+		"not_applicable",
+	}
+}
+
+// JSONSchema implements Enum.
+func (e TrialPhase) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// TrialStatus is how far a clinical trial has come.
+type TrialStatus string
+
+// Values implements Enum.
+func (TrialStatus) Values() []string {
+	return []string{"planned", "recruiting", "active", "suspended", "completed", "terminated", "withdrawn"}
+}
+
+// JSONSchema implements Enum.
+func (e TrialStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// MemberStatus tells whether a person is part of the team.
+type MemberStatus string
+
+// Values implements Enum.
+func (MemberStatus) Values() []string {
+	return []string{"invited", "active", "left"}
+}
+
+// JSONSchema implements Enum.
+func (e MemberStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// AgentKind is what an agent is for.
+type AgentKind string
+
+// Values implements Enum.
+func (AgentKind) Values() []string {
+	return []string{"assistant", "researcher", "writer", "analyst", "developer", "operator", "other"}
+}
+
+// JSONSchema implements Enum.
+func (e AgentKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// AgentStatus is whether a hired agent may work.
+type AgentStatus string
+
+// Values implements Enum.
+func (AgentStatus) Values() []string {
+	return []string{"active", "suspended", "dismissed"}
+}
+
+// JSONSchema implements Enum.
+func (e AgentStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }

@@ -53,6 +53,9 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		search    policies.Search
 		gate      policies.Gate
 		sphere    policies.Sphere
+		order     policies.TimeOrder
+		triggers  policies.Triggers
+		without   policies.AuditWithout
 	)
 	if a := node.EntSQL(); a != nil && a.Schema != "" {
 		t.Schema = a.Schema
@@ -78,7 +81,10 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		return t, fmt.Errorf("%s is Ownerless, so nobody's audit trail can have its changes: annotate it Unaudited and say why", node.Name)
 	}
 	annotation(node.Annotations, &sphere)
-	t.Sphere = string(sphere)
+	annotation(node.Annotations, &order)
+	annotation(node.Annotations, &triggers)
+	annotation(node.Annotations, &without)
+	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout = string(sphere), string(order), triggers, without
 	_, t.AuditReads = node.Annotations[policies.AuditReads{}.Name()]
 	_, t.Partitioned = node.Annotations[policies.Partitioned{}.Name()]
 	if annotation(node.Annotations, &only) {
@@ -160,7 +166,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		t.References = append(t.References, ref)
 	}
 	for _, index := range node.Indexes {
-		index.Name = t.Name + "_" + strings.Join(without(index.Columns, t.Owner), "_")
+		index.Name = t.Name + "_" + strings.Join(others(index.Columns, t.Owner), "_")
 		if hasOwner && index.Columns[0] != t.Owner {
 			return t, fmt.Errorf("%s: index %s does not lead with %s, so it would look into other identities' rows", node.Name, index.Name, t.Owner)
 		}
@@ -243,7 +249,7 @@ func snake(name string) string {
 	return b.String()
 }
 
-func without(list []string, one string) []string {
+func others(list []string, one string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == one })
 }
 

@@ -58,6 +58,7 @@ func (g *graph) functions() template.FuncMap {
 		"written":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('I') },
 		"updated":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('U') },
 		"article":  article,
+		"pascal":   gen.Funcs["pascal"],
 		"inputs":   inputs,
 		"filters":  filters,
 		"hasTags": func(t policies.Table) bool {

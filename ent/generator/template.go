@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"slices"
 	"strings"
 
 	"entgo.io/ent/entc/gen"
@@ -20,14 +21,18 @@ func inputs(t policies.Table, n *gen.Type) []*gen.Field {
 }
 
 // filter is one query parameter of a collection.
-type filter struct{ Field, Type, Param, Op, Doc, IDBound, IDValue string }
+type filter struct{ Field, Type, Param, Op, Doc, Schema, Read, IDBound, IDValue string }
 
 // filters are the query parameters that the field's rules ask for.
 func filters(t policies.Table, f *gen.Field) []filter {
 	c, _ := t.Column(f.StorageKey())
 	var out []filter
 	if c.Rules.Filter {
-		out = append(out, filter{Field: f.StructField(), Type: f.Type.String(), Param: c.Name, Op: "EQ", Doc: "Equal to: " + c.Comment})
+		equal := filter{Field: f.StructField(), Type: f.Type.String(), Param: c.Name, Op: "EQ", Doc: "Equal to: " + c.Comment, Read: c.Rules.Read}
+		if len(c.Rules.ReadValues) > 0 {
+			equal.Type, equal.Schema = "string", "enum="+strings.Join(slices.Concat(c.Enum, c.Rules.ReadValues), ",enum=")
+		}
+		out = append(out, equal)
 	}
 	if c.Rules.Range {
 		stem := strings.TrimSuffix(strings.TrimSuffix(c.Name, "_at"), "_on")

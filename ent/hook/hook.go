@@ -21,6 +21,66 @@ func (f AuditLogFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, er
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AuditLogMutation", m)
 }
 
+// The CheckpointFunc type is an adapter to allow the use of ordinary
+// function as Checkpoint mutator.
+type CheckpointFunc func(context.Context, *ent.CheckpointMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CheckpointFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CheckpointMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CheckpointMutation", m)
+}
+
+// The ClinicalTrialFunc type is an adapter to allow the use of ordinary
+// function as ClinicalTrial mutator.
+type ClinicalTrialFunc func(context.Context, *ent.ClinicalTrialMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ClinicalTrialFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ClinicalTrialMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ClinicalTrialMutation", m)
+}
+
+// The CommunityEventFunc type is an adapter to allow the use of ordinary
+// function as CommunityEvent mutator.
+type CommunityEventFunc func(context.Context, *ent.CommunityEventMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CommunityEventFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CommunityEventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CommunityEventMutation", m)
+}
+
+// The CommunityGroupFunc type is an adapter to allow the use of ordinary
+// function as CommunityGroup mutator.
+type CommunityGroupFunc func(context.Context, *ent.CommunityGroupMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CommunityGroupFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CommunityGroupMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CommunityGroupMutation", m)
+}
+
+// The ComplianceItemFunc type is an adapter to allow the use of ordinary
+// function as ComplianceItem mutator.
+type ComplianceItemFunc func(context.Context, *ent.ComplianceItemMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ComplianceItemFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ComplianceItemMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ComplianceItemMutation", m)
+}
+
 // The ContactFunc type is an adapter to allow the use of ordinary
 // function as Contact mutator.
 type ContactFunc func(context.Context, *ent.ContactMutation) (ent.Value, error)
@@ -31,6 +91,78 @@ func (f ContactFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ContactMutation", m)
+}
+
+// The CreativeAssetFunc type is an adapter to allow the use of ordinary
+// function as CreativeAsset mutator.
+type CreativeAssetFunc func(context.Context, *ent.CreativeAssetMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CreativeAssetFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CreativeAssetMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CreativeAssetMutation", m)
+}
+
+// The CreativeProjectFunc type is an adapter to allow the use of ordinary
+// function as CreativeProject mutator.
+type CreativeProjectFunc func(context.Context, *ent.CreativeProjectMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CreativeProjectFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CreativeProjectMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CreativeProjectMutation", m)
+}
+
+// The EventRSVPFunc type is an adapter to allow the use of ordinary
+// function as EventRSVP mutator.
+type EventRSVPFunc func(context.Context, *ent.EventRSVPMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f EventRSVPFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.EventRSVPMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.EventRSVPMutation", m)
+}
+
+// The HabitFunc type is an adapter to allow the use of ordinary
+// function as Habit mutator.
+type HabitFunc func(context.Context, *ent.HabitMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f HabitFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.HabitMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.HabitMutation", m)
+}
+
+// The HabitCheckInFunc type is an adapter to allow the use of ordinary
+// function as HabitCheckIn mutator.
+type HabitCheckInFunc func(context.Context, *ent.HabitCheckInMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f HabitCheckInFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.HabitCheckInMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.HabitCheckInMutation", m)
+}
+
+// The HiredAgentFunc type is an adapter to allow the use of ordinary
+// function as HiredAgent mutator.
+type HiredAgentFunc func(context.Context, *ent.HiredAgentMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f HiredAgentFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.HiredAgentMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.HiredAgentMutation", m)
 }
 
 // The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
@@ -69,6 +201,18 @@ func (f InvoiceFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.InvoiceMutation", m)
 }
 
+// The ManuscriptFunc type is an adapter to allow the use of ordinary
+// function as Manuscript mutator.
+type ManuscriptFunc func(context.Context, *ent.ManuscriptMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ManuscriptFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ManuscriptMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ManuscriptMutation", m)
+}
+
 // The NoteFunc type is an adapter to allow the use of ordinary
 // function as Note mutator.
 type NoteFunc func(context.Context, *ent.NoteMutation) (ent.Value, error)
@@ -79,6 +223,54 @@ func (f NoteFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error)
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.NoteMutation", m)
+}
+
+// The PlaylistFunc type is an adapter to allow the use of ordinary
+// function as Playlist mutator.
+type PlaylistFunc func(context.Context, *ent.PlaylistMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PlaylistFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PlaylistMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PlaylistMutation", m)
+}
+
+// The ProjectFunc type is an adapter to allow the use of ordinary
+// function as Project mutator.
+type ProjectFunc func(context.Context, *ent.ProjectMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ProjectFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ProjectMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ProjectMutation", m)
+}
+
+// The ReferenceFunc type is an adapter to allow the use of ordinary
+// function as Reference mutator.
+type ReferenceFunc func(context.Context, *ent.ReferenceMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReferenceFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ReferenceMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ReferenceMutation", m)
+}
+
+// The ReferenceCitationFunc type is an adapter to allow the use of ordinary
+// function as ReferenceCitation mutator.
+type ReferenceCitationFunc func(context.Context, *ent.ReferenceCitationMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReferenceCitationFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ReferenceCitationMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ReferenceCitationMutation", m)
 }
 
 // The SessionFunc type is an adapter to allow the use of ordinary
@@ -103,6 +295,102 @@ func (f SigningKeyFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, 
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SigningKeyMutation", m)
+}
+
+// The SocialPostFunc type is an adapter to allow the use of ordinary
+// function as SocialPost mutator.
+type SocialPostFunc func(context.Context, *ent.SocialPostMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f SocialPostFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.SocialPostMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SocialPostMutation", m)
+}
+
+// The SocialScheduleFunc type is an adapter to allow the use of ordinary
+// function as SocialSchedule mutator.
+type SocialScheduleFunc func(context.Context, *ent.SocialScheduleMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f SocialScheduleFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.SocialScheduleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SocialScheduleMutation", m)
+}
+
+// The StreamHistoryFunc type is an adapter to allow the use of ordinary
+// function as StreamHistory mutator.
+type StreamHistoryFunc func(context.Context, *ent.StreamHistoryMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f StreamHistoryFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.StreamHistoryMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.StreamHistoryMutation", m)
+}
+
+// The TaskFunc type is an adapter to allow the use of ordinary
+// function as Task mutator.
+type TaskFunc func(context.Context, *ent.TaskMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TaskFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TaskMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TaskMutation", m)
+}
+
+// The TeamMemberFunc type is an adapter to allow the use of ordinary
+// function as TeamMember mutator.
+type TeamMemberFunc func(context.Context, *ent.TeamMemberMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TeamMemberFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TeamMemberMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TeamMemberMutation", m)
+}
+
+// The TeamTaskFunc type is an adapter to allow the use of ordinary
+// function as TeamTask mutator.
+type TeamTaskFunc func(context.Context, *ent.TeamTaskMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TeamTaskFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TeamTaskMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TeamTaskMutation", m)
+}
+
+// The ThreadFunc type is an adapter to allow the use of ordinary
+// function as Thread mutator.
+type ThreadFunc func(context.Context, *ent.ThreadMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ThreadFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ThreadMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ThreadMutation", m)
+}
+
+// The ThreadEventFunc type is an adapter to allow the use of ordinary
+// function as ThreadEvent mutator.
+type ThreadEventFunc func(context.Context, *ent.ThreadEventMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ThreadEventFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ThreadEventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ThreadEventMutation", m)
 }
 
 // Condition is a hook condition function.

@@ -9,14 +9,38 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/auditlog"
+	"github.com/chenu/chenu/ent/checkpoint"
+	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/communityevent"
+	"github.com/chenu/chenu/ent/communitygroup"
+	"github.com/chenu/chenu/ent/complianceitem"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/ent/creativeasset"
+	"github.com/chenu/chenu/ent/creativeproject"
+	"github.com/chenu/chenu/ent/eventrsvp"
+	"github.com/chenu/chenu/ent/habit"
+	"github.com/chenu/chenu/ent/habitcheckin"
+	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
+	"github.com/chenu/chenu/ent/playlist"
 	"github.com/chenu/chenu/ent/predicate"
+	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/session"
 	"github.com/chenu/chenu/ent/signingkey"
+	"github.com/chenu/chenu/ent/socialpost"
+	"github.com/chenu/chenu/ent/socialschedule"
+	"github.com/chenu/chenu/ent/streamhistory"
+	"github.com/chenu/chenu/ent/task"
+	"github.com/chenu/chenu/ent/teammember"
+	"github.com/chenu/chenu/ent/teamtask"
+	"github.com/chenu/chenu/ent/thread"
+	"github.com/chenu/chenu/ent/threadevent"
 )
 
 // The Query interface represents an operation that queries a graph.
@@ -102,6 +126,141 @@ func (f TraverseAuditLog) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.AuditLogQuery", q)
 }
 
+// The CheckpointFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CheckpointFunc func(context.Context, *ent.CheckpointQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CheckpointFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CheckpointQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CheckpointQuery", q)
+}
+
+// The TraverseCheckpoint type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCheckpoint func(context.Context, *ent.CheckpointQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCheckpoint) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCheckpoint) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CheckpointQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CheckpointQuery", q)
+}
+
+// The ClinicalTrialFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ClinicalTrialFunc func(context.Context, *ent.ClinicalTrialQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ClinicalTrialFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ClinicalTrialQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ClinicalTrialQuery", q)
+}
+
+// The TraverseClinicalTrial type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseClinicalTrial func(context.Context, *ent.ClinicalTrialQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseClinicalTrial) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseClinicalTrial) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ClinicalTrialQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ClinicalTrialQuery", q)
+}
+
+// The CommunityEventFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CommunityEventFunc func(context.Context, *ent.CommunityEventQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CommunityEventFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CommunityEventQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CommunityEventQuery", q)
+}
+
+// The TraverseCommunityEvent type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCommunityEvent func(context.Context, *ent.CommunityEventQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCommunityEvent) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCommunityEvent) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CommunityEventQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CommunityEventQuery", q)
+}
+
+// The CommunityGroupFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CommunityGroupFunc func(context.Context, *ent.CommunityGroupQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CommunityGroupFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CommunityGroupQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CommunityGroupQuery", q)
+}
+
+// The TraverseCommunityGroup type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCommunityGroup func(context.Context, *ent.CommunityGroupQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCommunityGroup) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCommunityGroup) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CommunityGroupQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CommunityGroupQuery", q)
+}
+
+// The ComplianceItemFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ComplianceItemFunc func(context.Context, *ent.ComplianceItemQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ComplianceItemFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ComplianceItemQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ComplianceItemQuery", q)
+}
+
+// The TraverseComplianceItem type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseComplianceItem func(context.Context, *ent.ComplianceItemQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseComplianceItem) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseComplianceItem) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ComplianceItemQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ComplianceItemQuery", q)
+}
+
 // The ContactFunc type is an adapter to allow the use of ordinary function as a Querier.
 type ContactFunc func(context.Context, *ent.ContactQuery) (ent.Value, error)
 
@@ -127,6 +286,168 @@ func (f TraverseContact) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.ContactQuery", q)
+}
+
+// The CreativeAssetFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CreativeAssetFunc func(context.Context, *ent.CreativeAssetQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CreativeAssetFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CreativeAssetQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CreativeAssetQuery", q)
+}
+
+// The TraverseCreativeAsset type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCreativeAsset func(context.Context, *ent.CreativeAssetQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCreativeAsset) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCreativeAsset) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CreativeAssetQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CreativeAssetQuery", q)
+}
+
+// The CreativeProjectFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CreativeProjectFunc func(context.Context, *ent.CreativeProjectQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CreativeProjectFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CreativeProjectQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CreativeProjectQuery", q)
+}
+
+// The TraverseCreativeProject type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCreativeProject func(context.Context, *ent.CreativeProjectQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCreativeProject) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCreativeProject) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CreativeProjectQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CreativeProjectQuery", q)
+}
+
+// The EventRSVPFunc type is an adapter to allow the use of ordinary function as a Querier.
+type EventRSVPFunc func(context.Context, *ent.EventRSVPQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f EventRSVPFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.EventRSVPQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.EventRSVPQuery", q)
+}
+
+// The TraverseEventRSVP type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseEventRSVP func(context.Context, *ent.EventRSVPQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseEventRSVP) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseEventRSVP) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.EventRSVPQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.EventRSVPQuery", q)
+}
+
+// The HabitFunc type is an adapter to allow the use of ordinary function as a Querier.
+type HabitFunc func(context.Context, *ent.HabitQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f HabitFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.HabitQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.HabitQuery", q)
+}
+
+// The TraverseHabit type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseHabit func(context.Context, *ent.HabitQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseHabit) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseHabit) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.HabitQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.HabitQuery", q)
+}
+
+// The HabitCheckInFunc type is an adapter to allow the use of ordinary function as a Querier.
+type HabitCheckInFunc func(context.Context, *ent.HabitCheckInQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f HabitCheckInFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.HabitCheckInQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.HabitCheckInQuery", q)
+}
+
+// The TraverseHabitCheckIn type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseHabitCheckIn func(context.Context, *ent.HabitCheckInQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseHabitCheckIn) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseHabitCheckIn) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.HabitCheckInQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.HabitCheckInQuery", q)
+}
+
+// The HiredAgentFunc type is an adapter to allow the use of ordinary function as a Querier.
+type HiredAgentFunc func(context.Context, *ent.HiredAgentQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f HiredAgentFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.HiredAgentQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.HiredAgentQuery", q)
+}
+
+// The TraverseHiredAgent type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseHiredAgent func(context.Context, *ent.HiredAgentQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseHiredAgent) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseHiredAgent) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.HiredAgentQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.HiredAgentQuery", q)
 }
 
 // The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -210,6 +531,33 @@ func (f TraverseInvoice) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.InvoiceQuery", q)
 }
 
+// The ManuscriptFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ManuscriptFunc func(context.Context, *ent.ManuscriptQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ManuscriptFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ManuscriptQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ManuscriptQuery", q)
+}
+
+// The TraverseManuscript type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseManuscript func(context.Context, *ent.ManuscriptQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseManuscript) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseManuscript) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ManuscriptQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ManuscriptQuery", q)
+}
+
 // The NoteFunc type is an adapter to allow the use of ordinary function as a Querier.
 type NoteFunc func(context.Context, *ent.NoteQuery) (ent.Value, error)
 
@@ -235,6 +583,114 @@ func (f TraverseNote) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.NoteQuery", q)
+}
+
+// The PlaylistFunc type is an adapter to allow the use of ordinary function as a Querier.
+type PlaylistFunc func(context.Context, *ent.PlaylistQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f PlaylistFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.PlaylistQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.PlaylistQuery", q)
+}
+
+// The TraversePlaylist type is an adapter to allow the use of ordinary function as Traverser.
+type TraversePlaylist func(context.Context, *ent.PlaylistQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraversePlaylist) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraversePlaylist) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.PlaylistQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.PlaylistQuery", q)
+}
+
+// The ProjectFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ProjectFunc func(context.Context, *ent.ProjectQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ProjectFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ProjectQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ProjectQuery", q)
+}
+
+// The TraverseProject type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseProject func(context.Context, *ent.ProjectQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseProject) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseProject) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ProjectQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ProjectQuery", q)
+}
+
+// The ReferenceFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ReferenceFunc func(context.Context, *ent.ReferenceQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ReferenceFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ReferenceQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ReferenceQuery", q)
+}
+
+// The TraverseReference type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseReference func(context.Context, *ent.ReferenceQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseReference) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseReference) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ReferenceQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ReferenceQuery", q)
+}
+
+// The ReferenceCitationFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ReferenceCitationFunc func(context.Context, *ent.ReferenceCitationQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ReferenceCitationFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ReferenceCitationQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ReferenceCitationQuery", q)
+}
+
+// The TraverseReferenceCitation type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseReferenceCitation func(context.Context, *ent.ReferenceCitationQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseReferenceCitation) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseReferenceCitation) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ReferenceCitationQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ReferenceCitationQuery", q)
 }
 
 // The SessionFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -291,25 +747,289 @@ func (f TraverseSigningKey) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.SigningKeyQuery", q)
 }
 
+// The SocialPostFunc type is an adapter to allow the use of ordinary function as a Querier.
+type SocialPostFunc func(context.Context, *ent.SocialPostQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f SocialPostFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.SocialPostQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.SocialPostQuery", q)
+}
+
+// The TraverseSocialPost type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseSocialPost func(context.Context, *ent.SocialPostQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseSocialPost) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseSocialPost) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.SocialPostQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.SocialPostQuery", q)
+}
+
+// The SocialScheduleFunc type is an adapter to allow the use of ordinary function as a Querier.
+type SocialScheduleFunc func(context.Context, *ent.SocialScheduleQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f SocialScheduleFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.SocialScheduleQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.SocialScheduleQuery", q)
+}
+
+// The TraverseSocialSchedule type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseSocialSchedule func(context.Context, *ent.SocialScheduleQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseSocialSchedule) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseSocialSchedule) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.SocialScheduleQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.SocialScheduleQuery", q)
+}
+
+// The StreamHistoryFunc type is an adapter to allow the use of ordinary function as a Querier.
+type StreamHistoryFunc func(context.Context, *ent.StreamHistoryQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f StreamHistoryFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.StreamHistoryQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.StreamHistoryQuery", q)
+}
+
+// The TraverseStreamHistory type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseStreamHistory func(context.Context, *ent.StreamHistoryQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseStreamHistory) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseStreamHistory) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.StreamHistoryQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.StreamHistoryQuery", q)
+}
+
+// The TaskFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TaskFunc func(context.Context, *ent.TaskQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f TaskFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TaskQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TaskQuery", q)
+}
+
+// The TraverseTask type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTask func(context.Context, *ent.TaskQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseTask) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseTask) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TaskQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.TaskQuery", q)
+}
+
+// The TeamMemberFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TeamMemberFunc func(context.Context, *ent.TeamMemberQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f TeamMemberFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TeamMemberQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TeamMemberQuery", q)
+}
+
+// The TraverseTeamMember type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTeamMember func(context.Context, *ent.TeamMemberQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseTeamMember) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseTeamMember) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TeamMemberQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.TeamMemberQuery", q)
+}
+
+// The TeamTaskFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TeamTaskFunc func(context.Context, *ent.TeamTaskQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f TeamTaskFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TeamTaskQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TeamTaskQuery", q)
+}
+
+// The TraverseTeamTask type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTeamTask func(context.Context, *ent.TeamTaskQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseTeamTask) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseTeamTask) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TeamTaskQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.TeamTaskQuery", q)
+}
+
+// The ThreadFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ThreadFunc func(context.Context, *ent.ThreadQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ThreadFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ThreadQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ThreadQuery", q)
+}
+
+// The TraverseThread type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseThread func(context.Context, *ent.ThreadQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseThread) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseThread) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ThreadQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ThreadQuery", q)
+}
+
+// The ThreadEventFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ThreadEventFunc func(context.Context, *ent.ThreadEventQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ThreadEventFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ThreadEventQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ThreadEventQuery", q)
+}
+
+// The TraverseThreadEvent type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseThreadEvent func(context.Context, *ent.ThreadEventQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseThreadEvent) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseThreadEvent) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ThreadEventQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ThreadEventQuery", q)
+}
+
 // NewQuery returns the generic Query interface for the given typed query.
 func NewQuery(q ent.Query) (Query, error) {
 	switch q := q.(type) {
 	case *ent.AuditLogQuery:
 		return &query[*ent.AuditLogQuery, predicate.AuditLog, auditlog.OrderOption]{typ: ent.TypeAuditLog, tq: q}, nil
+	case *ent.CheckpointQuery:
+		return &query[*ent.CheckpointQuery, predicate.Checkpoint, checkpoint.OrderOption]{typ: ent.TypeCheckpoint, tq: q}, nil
+	case *ent.ClinicalTrialQuery:
+		return &query[*ent.ClinicalTrialQuery, predicate.ClinicalTrial, clinicaltrial.OrderOption]{typ: ent.TypeClinicalTrial, tq: q}, nil
+	case *ent.CommunityEventQuery:
+		return &query[*ent.CommunityEventQuery, predicate.CommunityEvent, communityevent.OrderOption]{typ: ent.TypeCommunityEvent, tq: q}, nil
+	case *ent.CommunityGroupQuery:
+		return &query[*ent.CommunityGroupQuery, predicate.CommunityGroup, communitygroup.OrderOption]{typ: ent.TypeCommunityGroup, tq: q}, nil
+	case *ent.ComplianceItemQuery:
+		return &query[*ent.ComplianceItemQuery, predicate.ComplianceItem, complianceitem.OrderOption]{typ: ent.TypeComplianceItem, tq: q}, nil
 	case *ent.ContactQuery:
 		return &query[*ent.ContactQuery, predicate.Contact, contact.OrderOption]{typ: ent.TypeContact, tq: q}, nil
+	case *ent.CreativeAssetQuery:
+		return &query[*ent.CreativeAssetQuery, predicate.CreativeAsset, creativeasset.OrderOption]{typ: ent.TypeCreativeAsset, tq: q}, nil
+	case *ent.CreativeProjectQuery:
+		return &query[*ent.CreativeProjectQuery, predicate.CreativeProject, creativeproject.OrderOption]{typ: ent.TypeCreativeProject, tq: q}, nil
+	case *ent.EventRSVPQuery:
+		return &query[*ent.EventRSVPQuery, predicate.EventRSVP, eventrsvp.OrderOption]{typ: ent.TypeEventRSVP, tq: q}, nil
+	case *ent.HabitQuery:
+		return &query[*ent.HabitQuery, predicate.Habit, habit.OrderOption]{typ: ent.TypeHabit, tq: q}, nil
+	case *ent.HabitCheckInQuery:
+		return &query[*ent.HabitCheckInQuery, predicate.HabitCheckIn, habitcheckin.OrderOption]{typ: ent.TypeHabitCheckIn, tq: q}, nil
+	case *ent.HiredAgentQuery:
+		return &query[*ent.HiredAgentQuery, predicate.HiredAgent, hiredagent.OrderOption]{typ: ent.TypeHiredAgent, tq: q}, nil
 	case *ent.IdempotencyKeyQuery:
 		return &query[*ent.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: ent.TypeIdempotencyKey, tq: q}, nil
 	case *ent.IdentityQuery:
 		return &query[*ent.IdentityQuery, predicate.Identity, identity.OrderOption]{typ: ent.TypeIdentity, tq: q}, nil
 	case *ent.InvoiceQuery:
 		return &query[*ent.InvoiceQuery, predicate.Invoice, invoice.OrderOption]{typ: ent.TypeInvoice, tq: q}, nil
+	case *ent.ManuscriptQuery:
+		return &query[*ent.ManuscriptQuery, predicate.Manuscript, manuscript.OrderOption]{typ: ent.TypeManuscript, tq: q}, nil
 	case *ent.NoteQuery:
 		return &query[*ent.NoteQuery, predicate.Note, note.OrderOption]{typ: ent.TypeNote, tq: q}, nil
+	case *ent.PlaylistQuery:
+		return &query[*ent.PlaylistQuery, predicate.Playlist, playlist.OrderOption]{typ: ent.TypePlaylist, tq: q}, nil
+	case *ent.ProjectQuery:
+		return &query[*ent.ProjectQuery, predicate.Project, project.OrderOption]{typ: ent.TypeProject, tq: q}, nil
+	case *ent.ReferenceQuery:
+		return &query[*ent.ReferenceQuery, predicate.Reference, reference.OrderOption]{typ: ent.TypeReference, tq: q}, nil
+	case *ent.ReferenceCitationQuery:
+		return &query[*ent.ReferenceCitationQuery, predicate.ReferenceCitation, referencecitation.OrderOption]{typ: ent.TypeReferenceCitation, tq: q}, nil
 	case *ent.SessionQuery:
 		return &query[*ent.SessionQuery, predicate.Session, session.OrderOption]{typ: ent.TypeSession, tq: q}, nil
 	case *ent.SigningKeyQuery:
 		return &query[*ent.SigningKeyQuery, predicate.SigningKey, signingkey.OrderOption]{typ: ent.TypeSigningKey, tq: q}, nil
+	case *ent.SocialPostQuery:
+		return &query[*ent.SocialPostQuery, predicate.SocialPost, socialpost.OrderOption]{typ: ent.TypeSocialPost, tq: q}, nil
+	case *ent.SocialScheduleQuery:
+		return &query[*ent.SocialScheduleQuery, predicate.SocialSchedule, socialschedule.OrderOption]{typ: ent.TypeSocialSchedule, tq: q}, nil
+	case *ent.StreamHistoryQuery:
+		return &query[*ent.StreamHistoryQuery, predicate.StreamHistory, streamhistory.OrderOption]{typ: ent.TypeStreamHistory, tq: q}, nil
+	case *ent.TaskQuery:
+		return &query[*ent.TaskQuery, predicate.Task, task.OrderOption]{typ: ent.TypeTask, tq: q}, nil
+	case *ent.TeamMemberQuery:
+		return &query[*ent.TeamMemberQuery, predicate.TeamMember, teammember.OrderOption]{typ: ent.TypeTeamMember, tq: q}, nil
+	case *ent.TeamTaskQuery:
+		return &query[*ent.TeamTaskQuery, predicate.TeamTask, teamtask.OrderOption]{typ: ent.TypeTeamTask, tq: q}, nil
+	case *ent.ThreadQuery:
+		return &query[*ent.ThreadQuery, predicate.Thread, thread.OrderOption]{typ: ent.TypeThread, tq: q}, nil
+	case *ent.ThreadEventQuery:
+		return &query[*ent.ThreadEventQuery, predicate.ThreadEvent, threadevent.OrderOption]{typ: ent.TypeThreadEvent, tq: q}, nil
 	default:
 		return nil, fmt.Errorf("unknown query type %T", q)
 	}

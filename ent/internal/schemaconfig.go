@@ -7,14 +7,38 @@ import "context"
 // SchemaConfig represents alternative schema names for all tables
 // that can be passed at runtime.
 type SchemaConfig struct {
-	AuditLog       string // AuditLog table.
-	Contact        string // Contact table.
-	IdempotencyKey string // IdempotencyKey table.
-	Identity       string // Identity table.
-	Invoice        string // Invoice table.
-	Note           string // Note table.
-	Session        string // Session table.
-	SigningKey     string // SigningKey table.
+	AuditLog          string // AuditLog table.
+	Checkpoint        string // Checkpoint table.
+	ClinicalTrial     string // ClinicalTrial table.
+	CommunityEvent    string // CommunityEvent table.
+	CommunityGroup    string // CommunityGroup table.
+	ComplianceItem    string // ComplianceItem table.
+	Contact           string // Contact table.
+	CreativeAsset     string // CreativeAsset table.
+	CreativeProject   string // CreativeProject table.
+	EventRSVP         string // EventRSVP table.
+	Habit             string // Habit table.
+	HabitCheckIn      string // HabitCheckIn table.
+	HiredAgent        string // HiredAgent table.
+	IdempotencyKey    string // IdempotencyKey table.
+	Identity          string // Identity table.
+	Invoice           string // Invoice table.
+	Manuscript        string // Manuscript table.
+	Note              string // Note table.
+	Playlist          string // Playlist table.
+	Project           string // Project table.
+	Reference         string // Reference table.
+	ReferenceCitation string // ReferenceCitation table.
+	Session           string // Session table.
+	SigningKey        string // SigningKey table.
+	SocialPost        string // SocialPost table.
+	SocialSchedule    string // SocialSchedule table.
+	StreamHistory     string // StreamHistory table.
+	Task              string // Task table.
+	TeamMember        string // TeamMember table.
+	TeamTask          string // TeamTask table.
+	Thread            string // Thread table.
+	ThreadEvent       string // ThreadEvent table.
 }
 
 type schemaCtxKey struct{}

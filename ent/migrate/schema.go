@@ -58,6 +58,232 @@ var (
 			},
 		},
 	}
+	// CheckpointsColumns holds the columns for the "checkpoints" table.
+	CheckpointsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "sphere", Type: field.TypeEnum, Nullable: true, Comment: "The sphere that the action belongs to.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
+		{Name: "type", Type: field.TypeEnum, Comment: "Why it needs a human.", Enums: []string{"governance", "cost", "identity", "sensitive", "cross_sphere"}},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it was decided; a pending one past its time reads as expired.", Enums: []string{"pending", "approved", "rejected", "expired"}, Default: "pending"},
+		{Name: "action", Type: field.TypeString, Comment: "What is to be done."},
+		{Name: "resource_type", Type: field.TypeString, Comment: "What kind of thing it is to be done to."},
+		{Name: "resource_id", Type: field.TypeUUID, Nullable: true, Comment: "Which one; null for one that is yet to be made."},
+		{Name: "resource_version", Type: field.TypeInt64, Nullable: true, Comment: "In which version."},
+		{Name: "payload", Type: field.TypeJSON, Nullable: true, Comment: "Exactly what would be done; the digest is of its text. Null once it was erased."},
+		{Name: "digest", Type: field.TypeBytes, Comment: "SHA-256 of the payload's text; a decision names it."},
+		{Name: "reason", Type: field.TypeString, Nullable: true, Comment: "Why it was decided so; required to reject."},
+		{Name: "requested_by", Type: field.TypeUUID, Comment: "Who asked: the identity itself or one of its agents."},
+		{Name: "requested_by_kind", Type: field.TypeEnum, Comment: "What kind of actor that was.", Enums: []string{"human", "agent", "system"}},
+		{Name: "decided_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who decided."},
+		{Name: "decided_at", Type: field.TypeTime, Nullable: true, Comment: "When it was decided."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Until when it can be decided."},
+		{Name: "use_before", Type: field.TypeTime, Nullable: true, Comment: "Until when the approval can be used."},
+		{Name: "consumed_at", Type: field.TypeTime, Nullable: true, Comment: "When the approval was used; it can be used once."},
+		{Name: "thread_id", Type: field.TypeUUID, Nullable: true, Comment: "The thread that it belongs to."},
+	}
+	// CheckpointsTable holds the schema information for the "checkpoints" table.
+	CheckpointsTable = &schema.Table{
+		Name:       "checkpoints",
+		Comment:    "Requests for a human's approval, each of exactly one action.",
+		Columns:    CheckpointsColumns,
+		PrimaryKey: []*schema.Column{CheckpointsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "checkpoints_threads_checkpoints",
+				Columns:    []*schema.Column{CheckpointsColumns[24]},
+				RefColumns: []*schema.Column{ThreadsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "checkpoints_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[9], CheckpointsColumns[0]},
+			},
+			{
+				Name:    "checkpoints_thread_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[24], CheckpointsColumns[0]},
+			},
+			{
+				Name:    "checkpoints_resource_type_resource_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[11], CheckpointsColumns[12], CheckpointsColumns[0]},
+			},
+			{
+				Name:    "checkpoints_digest_requested_by_key",
+				Unique:  true,
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[15], CheckpointsColumns[17]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status = 'pending'",
+				},
+			},
+		},
+	}
+	// GovernmentClinicalTrialsColumns holds the columns for the "government_clinical_trials" table.
+	GovernmentClinicalTrialsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "registry_id", Type: field.TypeString, Comment: "Id in a public registry, unique per owner: NCT and 8 digits, ISRCTN and 8 digits, or another registry's."},
+		{Name: "title", Type: field.TypeString, Comment: "Title."},
+		{Name: "phase", Type: field.TypeEnum, Comment: "Phase.", Enums: []string{"early_phase_1", "phase_1", "phase_1_2", "phase_2", "phase_2_3", "phase_3", "phase_4", "not_applicable"}, Default: "not_applicable"},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come; recruiting needs an ethics approval.", Enums: []string{"planned", "recruiting", "active", "suspended", "completed", "terminated", "withdrawn"}, Default: "planned"},
+		{Name: "sponsor", Type: field.TypeString, Nullable: true, Comment: "Sponsor."},
+		{Name: "starts_on", Type: field.TypeOther, Nullable: true, Comment: "First day.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "ends_on", Type: field.TypeOther, Nullable: true, Comment: "Last day, not before the first.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "target_enrollment", Type: field.TypeInt, Comment: "How many people shall take part.", Default: 0},
+		{Name: "enrolled", Type: field.TypeInt, Comment: "How many people take part, at most the target.", Default: 0},
+		{Name: "ethics_reference", Type: field.TypeString, Nullable: true, Comment: "Reference of the ethics committee's approval."},
+		{Name: "ethics_approved_on", Type: field.TypeOther, Nullable: true, Comment: "Day of the ethics committee's approval.", SchemaType: map[string]string{"postgres": "date"}},
+	}
+	// GovernmentClinicalTrialsTable holds the schema information for the "government_clinical_trials" table.
+	GovernmentClinicalTrialsTable = &schema.Table{
+		Name:       "government_clinical_trials",
+		Comment:    "Clinical trials. Reading one is recorded.",
+		Columns:    GovernmentClinicalTrialsColumns,
+		PrimaryKey: []*schema.Column{GovernmentClinicalTrialsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "government_clinical_trials_registry_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{GovernmentClinicalTrialsColumns[1], GovernmentClinicalTrialsColumns[7]},
+			},
+			{
+				Name:    "government_clinical_trials_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{GovernmentClinicalTrialsColumns[1], GovernmentClinicalTrialsColumns[10], GovernmentClinicalTrialsColumns[0]},
+			},
+		},
+	}
+	// CommunityEventsColumns holds the columns for the "community_events" table.
+	CommunityEventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
+		{Name: "starts_at", Type: field.TypeTime, Comment: "When it begins."},
+		{Name: "ends_at", Type: field.TypeTime, Comment: "When it ends, after it begins."},
+		{Name: "time_zone", Type: field.TypeString, Comment: "Time zone of the place, an IANA name."},
+		{Name: "location", Type: field.TypeString, Nullable: true, Comment: "Where it is."},
+		{Name: "online_url", Type: field.TypeString, Nullable: true, Comment: "Where it is online."},
+		{Name: "capacity", Type: field.TypeInt, Nullable: true, Comment: "How many may come; null for any number."},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"scheduled", "cancelled", "done"}, Default: "scheduled"},
+		{Name: "going_count", Type: field.TypeInt, Nullable: true, Comment: "How many answered going."},
+		{Name: "maybe_count", Type: field.TypeInt, Nullable: true, Comment: "How many answered maybe."},
+		{Name: "declined_count", Type: field.TypeInt, Nullable: true, Comment: "How many declined."},
+		{Name: "group_id", Type: field.TypeUUID, Nullable: true, Comment: "The group that holds it."},
+	}
+	// CommunityEventsTable holds the schema information for the "community_events" table.
+	CommunityEventsTable = &schema.Table{
+		Name:       "community_events",
+		Comment:    "Events with the answers to their invitations; never above capacity.",
+		Columns:    CommunityEventsColumns,
+		PrimaryKey: []*schema.Column{CommunityEventsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "community_events_community_groups_events",
+				Columns:    []*schema.Column{CommunityEventsColumns[19]},
+				RefColumns: []*schema.Column{CommunityGroupsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "community_events_group_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CommunityEventsColumns[1], CommunityEventsColumns[19], CommunityEventsColumns[0]},
+			},
+			{
+				Name:    "community_events_starts_at_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CommunityEventsColumns[1], CommunityEventsColumns[9], CommunityEventsColumns[0]},
+			},
+		},
+	}
+	// CommunityGroupsColumns holds the columns for the "community_groups" table.
+	CommunityGroupsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "What kind of group it is.", Enums: []string{"interest", "neighbourhood", "professional", "support", "club", "other"}, Default: "interest"},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "settings", Type: field.TypeJSON, Comment: "Settings of the group."},
+		{Name: "rules", Type: field.TypeString, Nullable: true, Comment: "Rules of the group."},
+		{Name: "member_count", Type: field.TypeInt, Nullable: true, Comment: "People who answered going to one of its events, each counted once."},
+	}
+	// CommunityGroupsTable holds the schema information for the "community_groups" table.
+	CommunityGroupsTable = &schema.Table{
+		Name:       "community_groups",
+		Comment:    "Groups with their settings and rules.",
+		Columns:    CommunityGroupsColumns,
+		PrimaryKey: []*schema.Column{CommunityGroupsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "community_groups_kind_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CommunityGroupsColumns[1], CommunityGroupsColumns[9], CommunityGroupsColumns[0]},
+			},
+		},
+	}
+	// GovernmentComplianceColumns holds the columns for the "government_compliance" table.
+	GovernmentComplianceColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "regulation", Type: field.TypeString, Comment: "Rule that demands it."},
+		{Name: "authority", Type: field.TypeString, Comment: "Authority that sees to it."},
+		{Name: "identifier", Type: field.TypeString, Nullable: true, Comment: "Number or mark that the authority gave."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status; an active one reads as expiring within 30 days of its expiry, and as expired after it.", Enums: []string{"pending", "active", "waived"}, Default: "pending"},
+		{Name: "effective_on", Type: field.TypeOther, Nullable: true, Comment: "First day it holds.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "expires_on", Type: field.TypeOther, Nullable: true, Comment: "Last day it holds, not before the first.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "evidence", Type: field.TypeJSON, Comment: "Documents that show it, at most 100."},
+	}
+	// GovernmentComplianceTable holds the schema information for the "government_compliance" table.
+	GovernmentComplianceTable = &schema.Table{
+		Name:       "government_compliance",
+		Comment:    "Compliance items with expiry.",
+		Columns:    GovernmentComplianceColumns,
+		PrimaryKey: []*schema.Column{GovernmentComplianceColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "government_compliance_expires_on_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{GovernmentComplianceColumns[1], GovernmentComplianceColumns[13], GovernmentComplianceColumns[0]},
+			},
+			{
+				Name:    "government_compliance_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{GovernmentComplianceColumns[1], GovernmentComplianceColumns[11], GovernmentComplianceColumns[0]},
+			},
+		},
+	}
 	// BusinessContactsColumns holds the columns for the "business_contacts" table.
 	BusinessContactsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
@@ -99,6 +325,237 @@ var (
 				Name:    "business_contacts_company_id_idx",
 				Unique:  false,
 				Columns: []*schema.Column{BusinessContactsColumns[1], BusinessContactsColumns[10], BusinessContactsColumns[0]},
+			},
+		},
+	}
+	// CreativeAssetsColumns holds the columns for the "creative_assets" table.
+	CreativeAssetsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "What it is.", Enums: []string{"image", "video", "audio", "text", "model_3d"}},
+		{Name: "uri", Type: field.TypeString, Comment: "Where the asset itself is kept."},
+		{Name: "media_type", Type: field.TypeString, Comment: "Media type (RFC 6838)."},
+		{Name: "size_bytes", Type: field.TypeInt64, Comment: "Size in bytes."},
+		{Name: "sha256", Type: field.TypeString, Nullable: true, Comment: "SHA-256 of the content in lower-case hex."},
+		{Name: "ai_generated", Type: field.TypeBool, Comment: "Whether an AI made it; then the prompt is required.", Default: false},
+		{Name: "prompt", Type: field.TypeString, Nullable: true, Comment: "What the AI was asked for."},
+		{Name: "negative_prompt", Type: field.TypeString, Nullable: true, Comment: "What the AI was asked to avoid."},
+		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "Model that made it."},
+		{Name: "parameters", Type: field.TypeJSON, Comment: "Settings that it was made with."},
+		{Name: "random_seed", Type: field.TypeInt64, Nullable: true, Comment: "Seed that it was made with."},
+		{Name: "licence", Type: field.TypeString, Nullable: true, Comment: "Licence, as an SPDX identifier or in words."},
+		{Name: "project_id", Type: field.TypeUUID, Nullable: true, Comment: "The project it belongs to."},
+	}
+	// CreativeAssetsTable holds the schema information for the "creative_assets" table.
+	CreativeAssetsTable = &schema.Table{
+		Name:       "creative_assets",
+		Comment:    "Creative assets; of those made by AI the prompt is kept.",
+		Columns:    CreativeAssetsColumns,
+		PrimaryKey: []*schema.Column{CreativeAssetsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "creative_assets_creative_projects_assets",
+				Columns:    []*schema.Column{CreativeAssetsColumns[20]},
+				RefColumns: []*schema.Column{CreativeProjectsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "creative_assets_project_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CreativeAssetsColumns[1], CreativeAssetsColumns[20], CreativeAssetsColumns[0]},
+			},
+			{
+				Name:    "creative_assets_kind_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CreativeAssetsColumns[1], CreativeAssetsColumns[8], CreativeAssetsColumns[0]},
+			},
+		},
+	}
+	// CreativeProjectsColumns holds the columns for the "creative_projects" table.
+	CreativeProjectsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"active", "paused", "done", "archived"}, Default: "active"},
+		{Name: "cover_asset_id", Type: field.TypeUUID, Nullable: true, Comment: "The asset that is shown for it."},
+	}
+	// CreativeProjectsTable holds the schema information for the "creative_projects" table.
+	CreativeProjectsTable = &schema.Table{
+		Name:       "creative_projects",
+		Comment:    "Collections of creative assets.",
+		Columns:    CreativeProjectsColumns,
+		PrimaryKey: []*schema.Column{CreativeProjectsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "creative_projects_creative_assets_cover_of",
+				Columns:    []*schema.Column{CreativeProjectsColumns[10]},
+				RefColumns: []*schema.Column{CreativeAssetsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "creative_projects_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CreativeProjectsColumns[1], CreativeProjectsColumns[9], CreativeProjectsColumns[0]},
+			},
+			{
+				Name:    "creative_projects_cover_asset_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{CreativeProjectsColumns[1], CreativeProjectsColumns[10], CreativeProjectsColumns[0]},
+			},
+		},
+	}
+	// EventRsvpsColumns holds the columns for the "event_rsvps" table.
+	EventRsvpsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "status", Type: field.TypeEnum, Comment: "The answer.", Enums: []string{"going", "maybe", "declined"}},
+		{Name: "event_id", Type: field.TypeUUID, Comment: "The event."},
+		{Name: "contact_id", Type: field.TypeUUID, Comment: "The contact who answered."},
+	}
+	// EventRsvpsTable holds the schema information for the "event_rsvps" table.
+	EventRsvpsTable = &schema.Table{
+		Name:       "event_rsvps",
+		Comment:    "Answers to the invitations to events.",
+		Columns:    EventRsvpsColumns,
+		PrimaryKey: []*schema.Column{EventRsvpsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "event_rsvps_community_events_rsvps",
+				Columns:    []*schema.Column{EventRsvpsColumns[8]},
+				RefColumns: []*schema.Column{CommunityEventsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "event_rsvps_business_contacts_rsvps",
+				Columns:    []*schema.Column{EventRsvpsColumns[9]},
+				RefColumns: []*schema.Column{BusinessContactsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "event_rsvps_event_id_contact_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{EventRsvpsColumns[1], EventRsvpsColumns[8], EventRsvpsColumns[9]},
+			},
+			{
+				Name:    "event_rsvps_contact_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{EventRsvpsColumns[1], EventRsvpsColumns[9], EventRsvpsColumns[0]},
+			},
+		},
+	}
+	// PersonalHabitsColumns holds the columns for the "personal_habits" table.
+	PersonalHabitsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "What the habit is."},
+		{Name: "cadence", Type: field.TypeEnum, Comment: "Its period.", Enums: []string{"daily", "weekly", "monthly"}, Default: "daily"},
+		{Name: "target_per_period", Type: field.TypeInt, Comment: "How many check-ins make a period count.", Default: 1},
+		{Name: "current_streak", Type: field.TypeInt, Nullable: true, Comment: "Periods in a row that reached the target, up to now; 0 after a missed one."},
+		{Name: "best_streak", Type: field.TypeInt, Nullable: true, Comment: "The longest streak so far."},
+		{Name: "last_completed_period", Type: field.TypeOther, Nullable: true, Comment: "First day of the latest period that reached the target.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "last_checked_in_on", Type: field.TypeOther, Nullable: true, Comment: "Day of the latest check-in.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "active", Type: field.TypeBool, Comment: "Whether it is still pursued.", Default: true},
+	}
+	// PersonalHabitsTable holds the schema information for the "personal_habits" table.
+	PersonalHabitsTable = &schema.Table{
+		Name:       "personal_habits",
+		Comment:    "Habits; the database derives their streaks from the check-ins.",
+		Columns:    PersonalHabitsColumns,
+		PrimaryKey: []*schema.Column{PersonalHabitsColumns[0]},
+	}
+	// HabitCheckInsColumns holds the columns for the "habit_check_ins" table.
+	HabitCheckInsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "checked_in_on", Type: field.TypeOther, Nullable: true, Comment: "The day, in the identity's time zone; today by default, never in the future.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "note", Type: field.TypeString, Nullable: true, Comment: "What there is to say about it."},
+		{Name: "habit_id", Type: field.TypeUUID, Comment: "The habit."},
+	}
+	// HabitCheckInsTable holds the schema information for the "habit_check_ins" table.
+	HabitCheckInsTable = &schema.Table{
+		Name:       "habit_check_ins",
+		Comment:    "Days on which habits were done.",
+		Columns:    HabitCheckInsColumns,
+		PrimaryKey: []*schema.Column{HabitCheckInsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "habit_check_ins_personal_habits_check_ins",
+				Columns:    []*schema.Column{HabitCheckInsColumns[5]},
+				RefColumns: []*schema.Column{PersonalHabitsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "habit_check_ins_habit_id_checked_in_on_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{HabitCheckInsColumns[1], HabitCheckInsColumns[5], HabitCheckInsColumns[3], HabitCheckInsColumns[0]},
+			},
+		},
+	}
+	// TeamAgentsColumns holds the columns for the "team_agents" table.
+	TeamAgentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "What it is for.", Enums: []string{"assistant", "researcher", "writer", "analyst", "developer", "operator", "other"}, Default: "assistant"},
+		{Name: "provider", Type: field.TypeString, Nullable: true, Comment: "Who provides it."},
+		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "Model it runs on."},
+		{Name: "capabilities", Type: field.TypeOther, Comment: "What its tokens may do: the tags of the operations it may call.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "status", Type: field.TypeEnum, Comment: "Whether it may work.", Enums: []string{"active", "suspended", "dismissed"}, Default: "active"},
+		{Name: "token_budget", Type: field.TypeInt64, Nullable: true, Comment: "How many tokens of its model it may use."},
+		{Name: "hired_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who hired it."},
+		{Name: "hired_at", Type: field.TypeTime, Nullable: true, Comment: "When it was hired."},
+		{Name: "hire_checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The approval that it was hired with."},
+		{Name: "dismissed_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who dismissed it."},
+		{Name: "dismissed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was dismissed."},
+		{Name: "dismiss_reason", Type: field.TypeString, Nullable: true, Comment: "Why it was dismissed."},
+	}
+	// TeamAgentsTable holds the schema information for the "team_agents" table.
+	TeamAgentsTable = &schema.Table{
+		Name:       "team_agents",
+		Comment:    "AI agents that the owner hired, with the trail of their hiring.",
+		Columns:    TeamAgentsColumns,
+		PrimaryKey: []*schema.Column{TeamAgentsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "team_agents_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{TeamAgentsColumns[1], TeamAgentsColumns[12], TeamAgentsColumns[0]},
 			},
 		},
 	}
@@ -174,7 +631,7 @@ var (
 		{Name: "subtotal", Type: field.TypeOther, Nullable: true, Comment: "Sum of the lines before tax: each line's quantity × unit_price is rounded to two places, half away from zero.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
 		{Name: "tax_total", Type: field.TypeOther, Nullable: true, Comment: "Sum of the lines' taxes: each line's rounded amount × tax_rate, rounded the same way.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
 		{Name: "total", Type: field.TypeOther, Nullable: true, Comment: "subtotal + tax_total.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
-		{Name: "status", Type: field.TypeEnum, Comment: "Stored status; a sent invoice past its due date reads as overdue.", Enums: []string{"draft", "sent", "paid", "void"}, Default: "draft"},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status; a sent invoice past its due date reads as overdue.", Enums: []string{"draft", "sent", "paid", "void"}, Default: "draft"},
 		{Name: "issued_on", Type: field.TypeOther, Nullable: true, Comment: "Day of issue.", SchemaType: map[string]string{"postgres": "date"}},
 		{Name: "due_on", Type: field.TypeOther, Nullable: true, Comment: "Day by which it is to be paid, not before the day of issue.", SchemaType: map[string]string{"postgres": "date"}},
 		{Name: "paid_at", Type: field.TypeTime, Nullable: true, Comment: "When it was paid."},
@@ -217,6 +674,43 @@ var (
 			},
 		},
 	}
+	// ScholarManuscriptsColumns holds the columns for the "scholar_manuscripts" table.
+	ScholarManuscriptsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title."},
+		{Name: "abstract", Type: field.TypeString, Nullable: true, Comment: "Abstract."},
+		{Name: "sections", Type: field.TypeJSON, Comment: "Its sections, at most 200, each with its position."},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"draft", "in_review", "submitted", "revision", "accepted", "rejected", "published"}, Default: "draft"},
+		{Name: "target_journal", Type: field.TypeString, Nullable: true, Comment: "Journal it is meant for."},
+		{Name: "submitted_at", Type: field.TypeTime, Nullable: true, Comment: "When it was submitted."},
+		{Name: "word_count", Type: field.TypeInt, Nullable: true, Comment: "Words of all headings and bodies."},
+		{Name: "co_authors", Type: field.TypeOther, Comment: "Co-authors, family name first.", SchemaType: map[string]string{"postgres": "text[]"}},
+	}
+	// ScholarManuscriptsTable holds the schema information for the "scholar_manuscripts" table.
+	ScholarManuscriptsTable = &schema.Table{
+		Name:       "scholar_manuscripts",
+		Comment:    "Manuscripts in sections; the database counts their words.",
+		Columns:    ScholarManuscriptsColumns,
+		PrimaryKey: []*schema.Column{ScholarManuscriptsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "scholar_manuscripts_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{ScholarManuscriptsColumns[1], ScholarManuscriptsColumns[10], ScholarManuscriptsColumns[0]},
+			},
+			{
+				Name:    "scholar_manuscripts_submitted_at_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{ScholarManuscriptsColumns[1], ScholarManuscriptsColumns[12], ScholarManuscriptsColumns[0]},
+			},
+		},
+	}
 	// PersonalNotesColumns holds the columns for the "personal_notes" table.
 	PersonalNotesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
@@ -235,7 +729,7 @@ var (
 	// PersonalNotesTable holds the schema information for the "personal_notes" table.
 	PersonalNotesTable = &schema.Table{
 		Name:       "personal_notes",
-		Comment:    "Personal notes.",
+		Comment:    "Personal notes, with folders and tags.",
 		Columns:    PersonalNotesColumns,
 		PrimaryKey: []*schema.Column{PersonalNotesColumns[0]},
 		Indexes: []*schema.Index{
@@ -243,6 +737,173 @@ var (
 				Name:    "personal_notes_folder_id_idx",
 				Unique:  false,
 				Columns: []*schema.Column{PersonalNotesColumns[1], PersonalNotesColumns[9], PersonalNotesColumns[0]},
+			},
+		},
+	}
+	// EntertainmentPlaylistsColumns holds the columns for the "entertainment_playlists" table.
+	EntertainmentPlaylistsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "What it holds.", Enums: []string{"video", "music", "podcast", "mixed"}, Default: "mixed"},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "items", Type: field.TypeJSON, Comment: "Its items in the owner's order, at most 1000."},
+	}
+	// EntertainmentPlaylistsTable holds the schema information for the "entertainment_playlists" table.
+	EntertainmentPlaylistsTable = &schema.Table{
+		Name:       "entertainment_playlists",
+		Comment:    "Playlists of media.",
+		Columns:    EntertainmentPlaylistsColumns,
+		PrimaryKey: []*schema.Column{EntertainmentPlaylistsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "entertainment_playlists_kind_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{EntertainmentPlaylistsColumns[1], EntertainmentPlaylistsColumns[8], EntertainmentPlaylistsColumns[0]},
+			},
+		},
+	}
+	// BusinessProjectsColumns holds the columns for the "business_projects" table.
+	BusinessProjectsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"planned", "active", "on_hold", "done", "cancelled"}, Default: "planned"},
+		{Name: "starts_on", Type: field.TypeOther, Nullable: true, Comment: "First day.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "ends_on", Type: field.TypeOther, Nullable: true, Comment: "Last day, not before the first.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "budget", Type: field.TypeOther, Nullable: true, Comment: "Budget in the currency.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
+		{Name: "currency", Type: field.TypeString, Nullable: true, Comment: "Currency code of ISO 4217; goes with the budget."},
+		{Name: "progress", Type: field.TypeInt, Comment: "Progress in percent.", Default: 0},
+		{Name: "contact_id", Type: field.TypeUUID, Nullable: true, Comment: "The contact it is done for."},
+	}
+	// BusinessProjectsTable holds the schema information for the "business_projects" table.
+	BusinessProjectsTable = &schema.Table{
+		Name:       "business_projects",
+		Comment:    "Business projects with progress and budget.",
+		Columns:    BusinessProjectsColumns,
+		PrimaryKey: []*schema.Column{BusinessProjectsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "business_projects_business_contacts_projects",
+				Columns:    []*schema.Column{BusinessProjectsColumns[15]},
+				RefColumns: []*schema.Column{BusinessContactsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "business_projects_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{BusinessProjectsColumns[1], BusinessProjectsColumns[9], BusinessProjectsColumns[0]},
+			},
+			{
+				Name:    "business_projects_contact_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{BusinessProjectsColumns[1], BusinessProjectsColumns[15], BusinessProjectsColumns[0]},
+			},
+			{
+				Name:    "business_projects_starts_on_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{BusinessProjectsColumns[1], BusinessProjectsColumns[10], BusinessProjectsColumns[0]},
+			},
+			{
+				Name:    "business_projects_ends_on_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{BusinessProjectsColumns[1], BusinessProjectsColumns[11], BusinessProjectsColumns[0]},
+			},
+		},
+	}
+	// ScholarReferencesColumns holds the columns for the "scholar_references" table.
+	ScholarReferencesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title."},
+		{Name: "authors", Type: field.TypeOther, Comment: "Authors, family name first, at least one.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "year", Type: field.TypeInt, Nullable: true, Comment: "Year of publication."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "What it refers to.", Enums: []string{"article", "book", "chapter", "thesis", "preprint", "dataset", "web"}, Default: "article"},
+		{Name: "container_title", Type: field.TypeString, Nullable: true, Comment: "Journal, book or site it appeared in."},
+		{Name: "volume", Type: field.TypeString, Nullable: true, Comment: "Volume."},
+		{Name: "issue", Type: field.TypeString, Nullable: true, Comment: "Issue."},
+		{Name: "pages", Type: field.TypeString, Nullable: true, Comment: "Pages."},
+		{Name: "doi", Type: field.TypeString, Nullable: true, Comment: "DOI, unique per owner without regard to case."},
+		{Name: "url", Type: field.TypeString, Nullable: true, Comment: "Where it can be read."},
+		{Name: "abstract", Type: field.TypeString, Nullable: true, Comment: "Abstract."},
+		{Name: "citation_key", Type: field.TypeString, Comment: "Key that it is cited by, unique per owner."},
+	}
+	// ScholarReferencesTable holds the schema information for the "scholar_references" table.
+	ScholarReferencesTable = &schema.Table{
+		Name:       "scholar_references",
+		Comment:    "Academic references with DOI and citations.",
+		Columns:    ScholarReferencesColumns,
+		PrimaryKey: []*schema.Column{ScholarReferencesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "scholar_references_citation_key_key",
+				Unique:  true,
+				Columns: []*schema.Column{ScholarReferencesColumns[1], ScholarReferencesColumns[18]},
+			},
+			{
+				Name:    "scholar_references_year_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{ScholarReferencesColumns[1], ScholarReferencesColumns[9], ScholarReferencesColumns[0]},
+			},
+		},
+	}
+	// ReferenceCitationsColumns holds the columns for the "reference_citations" table.
+	ReferenceCitationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "locator", Type: field.TypeString, Nullable: true, Comment: "Where in the cited work, such as a page."},
+		{Name: "citing_id", Type: field.TypeUUID, Comment: "The reference that cites."},
+		{Name: "cited_id", Type: field.TypeUUID, Comment: "The reference that is cited."},
+	}
+	// ReferenceCitationsTable holds the schema information for the "reference_citations" table.
+	ReferenceCitationsTable = &schema.Table{
+		Name:       "reference_citations",
+		Comment:    "Which reference cites which.",
+		Columns:    ReferenceCitationsColumns,
+		PrimaryKey: []*schema.Column{ReferenceCitationsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "reference_citations_scholar_references_cites",
+				Columns:    []*schema.Column{ReferenceCitationsColumns[4]},
+				RefColumns: []*schema.Column{ScholarReferencesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "reference_citations_scholar_references_cited_by",
+				Columns:    []*schema.Column{ReferenceCitationsColumns[5]},
+				RefColumns: []*schema.Column{ScholarReferencesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "reference_citations_citing_id_cited_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{ReferenceCitationsColumns[1], ReferenceCitationsColumns[4], ReferenceCitationsColumns[5]},
+			},
+			{
+				Name:    "reference_citations_cited_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{ReferenceCitationsColumns[1], ReferenceCitationsColumns[5], ReferenceCitationsColumns[0]},
 			},
 		},
 	}
@@ -280,16 +941,391 @@ var (
 		Columns:    SigningKeysColumns,
 		PrimaryKey: []*schema.Column{SigningKeysColumns[0]},
 	}
+	// SocialPostsColumns holds the columns for the "social_posts" table.
+	SocialPostsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "body", Type: field.TypeString, Comment: "Text of the post."},
+		{Name: "media", Type: field.TypeJSON, Comment: "Pictures and the like, at most 10."},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "published_at", Type: field.TypeTime, Nullable: true, Comment: "When it was published; null for a draft."},
+		{Name: "reply_to_id", Type: field.TypeUUID, Nullable: true, Comment: "The post it replies to."},
+		{Name: "thread_id", Type: field.TypeUUID, Nullable: true, Comment: "The thread it belongs to."},
+	}
+	// SocialPostsTable holds the schema information for the "social_posts" table.
+	SocialPostsTable = &schema.Table{
+		Name:       "social_posts",
+		Comment:    "Posts, in the order of time; nothing ranks them.",
+		Columns:    SocialPostsColumns,
+		PrimaryKey: []*schema.Column{SocialPostsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "social_posts_social_posts_replies",
+				Columns:    []*schema.Column{SocialPostsColumns[11]},
+				RefColumns: []*schema.Column{SocialPostsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "social_posts_threads_posts",
+				Columns:    []*schema.Column{SocialPostsColumns[12]},
+				RefColumns: []*schema.Column{ThreadsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "social_posts_published_at_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{SocialPostsColumns[1], SocialPostsColumns[10], SocialPostsColumns[0]},
+			},
+			{
+				Name:    "social_posts_thread_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{SocialPostsColumns[1], SocialPostsColumns[12], SocialPostsColumns[0]},
+			},
+			{
+				Name:    "social_posts_reply_to_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{SocialPostsColumns[1], SocialPostsColumns[11], SocialPostsColumns[0]},
+			},
+		},
+	}
+	// SocialSchedulesColumns holds the columns for the "social_schedules" table.
+	SocialSchedulesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "platform", Type: field.TypeEnum, Comment: "Where it is to be published; once for each post.", Enums: []string{"mastodon", "bluesky", "threads", "x", "linkedin", "instagram", "facebook", "youtube", "tiktok", "other"}},
+		{Name: "scheduled_at", Type: field.TypeTime, Comment: "When; in the future when it is set."},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"scheduled", "published", "failed", "cancelled"}, Default: "scheduled"},
+		{Name: "attempts", Type: field.TypeInt, Comment: "How often it was tried.", Default: 0},
+		{Name: "last_error", Type: field.TypeString, Nullable: true, Comment: "Why the last try failed."},
+		{Name: "external_id", Type: field.TypeString, Nullable: true, Comment: "What the platform calls the published post."},
+		{Name: "post_id", Type: field.TypeUUID, Comment: "The post."},
+	}
+	// SocialSchedulesTable holds the schema information for the "social_schedules" table.
+	SocialSchedulesTable = &schema.Table{
+		Name:       "social_schedules",
+		Comment:    "When which post is to be published where.",
+		Columns:    SocialSchedulesColumns,
+		PrimaryKey: []*schema.Column{SocialSchedulesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "social_schedules_social_posts_schedules",
+				Columns:    []*schema.Column{SocialSchedulesColumns[13]},
+				RefColumns: []*schema.Column{SocialPostsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "social_schedules_post_id_platform_key",
+				Unique:  true,
+				Columns: []*schema.Column{SocialSchedulesColumns[1], SocialSchedulesColumns[13], SocialSchedulesColumns[7]},
+			},
+			{
+				Name:    "social_schedules_scheduled_at_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{SocialSchedulesColumns[1], SocialSchedulesColumns[8], SocialSchedulesColumns[0]},
+			},
+			{
+				Name:    "social_schedules_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{SocialSchedulesColumns[1], SocialSchedulesColumns[9], SocialSchedulesColumns[0]},
+			},
+		},
+	}
+	// EntertainmentStreamHistoryColumns holds the columns for the "entertainment_stream_history" table.
+	EntertainmentStreamHistoryColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "content_id", Type: field.TypeString, Comment: "What it was, as its source calls it."},
+		{Name: "content_type", Type: field.TypeEnum, Comment: "What kind of thing it was.", Enums: []string{"movie", "series", "video", "music", "podcast", "audiobook", "live", "other"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title."},
+		{Name: "started_at", Type: field.TypeTime, Comment: "When it was begun; the list is in this order."},
+		{Name: "watched_seconds", Type: field.TypeInt, Comment: "For how many seconds it was watched or heard."},
+		{Name: "duration_seconds", Type: field.TypeInt, Nullable: true, Comment: "How many seconds the whole has."},
+		{Name: "device", Type: field.TypeString, Nullable: true, Comment: "Device it was played on."},
+	}
+	// EntertainmentStreamHistoryTable holds the schema information for the "entertainment_stream_history" table.
+	EntertainmentStreamHistoryTable = &schema.Table{
+		Name:       "entertainment_stream_history",
+		Comment:    "What was watched or heard, in the order of time. Append-only.",
+		Columns:    EntertainmentStreamHistoryColumns,
+		PrimaryKey: []*schema.Column{EntertainmentStreamHistoryColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "entertainment_stream_history_started_at_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{EntertainmentStreamHistoryColumns[1], EntertainmentStreamHistoryColumns[6], EntertainmentStreamHistoryColumns[0]},
+			},
+		},
+	}
+	// PersonalTasksColumns holds the columns for the "personal_tasks" table.
+	PersonalTasksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "What is to be done."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "More about it."},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"todo", "in_progress", "done", "cancelled"}, Default: "todo"},
+		{Name: "priority", Type: field.TypeEnum, Comment: "A label, never an order.", Enums: []string{"low", "normal", "high", "urgent"}, Default: "normal"},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "When it is due."},
+		{Name: "completed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was done; set exactly while it is."},
+		{Name: "tags", Type: field.TypeOther, Comment: "Free labels, in the order given.", SchemaType: map[string]string{"postgres": "text[]"}},
+	}
+	// PersonalTasksTable holds the schema information for the "personal_tasks" table.
+	PersonalTasksTable = &schema.Table{
+		Name:       "personal_tasks",
+		Comment:    "Personal tasks, with status, priority and due dates.",
+		Columns:    PersonalTasksColumns,
+		PrimaryKey: []*schema.Column{PersonalTasksColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "personal_tasks_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{PersonalTasksColumns[1], PersonalTasksColumns[9], PersonalTasksColumns[0]},
+			},
+			{
+				Name:    "personal_tasks_due_at_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{PersonalTasksColumns[1], PersonalTasksColumns[11], PersonalTasksColumns[0]},
+			},
+		},
+	}
+	// TeamMembersColumns holds the columns for the "team_members" table.
+	TeamMembersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name."},
+		{Name: "email", Type: field.TypeString, Nullable: true, Comment: "E-mail address."},
+		{Name: "role", Type: field.TypeString, Comment: "What they do on the team."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Whether they are part of the team.", Enums: []string{"invited", "active", "left"}, Default: "invited"},
+		{Name: "joined_on", Type: field.TypeOther, Nullable: true, Comment: "Day they joined.", SchemaType: map[string]string{"postgres": "date"}},
+	}
+	// TeamMembersTable holds the schema information for the "team_members" table.
+	TeamMembersTable = &schema.Table{
+		Name:       "team_members",
+		Comment:    "People on the team.",
+		Columns:    TeamMembersColumns,
+		PrimaryKey: []*schema.Column{TeamMembersColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "team_members_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{TeamMembersColumns[1], TeamMembersColumns[10], TeamMembersColumns[0]},
+			},
+		},
+	}
+	// TeamTasksColumns holds the columns for the "team_tasks" table.
+	TeamTasksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "What is to be done."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "More about it."},
+		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"todo", "in_progress", "done", "cancelled"}, Default: "todo"},
+		{Name: "priority", Type: field.TypeEnum, Comment: "A label, never an order.", Enums: []string{"low", "normal", "high", "urgent"}, Default: "normal"},
+		{Name: "assigned_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who gave it."},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "When it is due."},
+		{Name: "completed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was done; set exactly while it is."},
+		{Name: "result", Type: field.TypeString, Nullable: true, Comment: "What came of it."},
+		{Name: "agent_id", Type: field.TypeUUID, Nullable: true, Comment: "The agent it was given to."},
+		{Name: "member_id", Type: field.TypeUUID, Nullable: true, Comment: "The member it was given to; exactly one of member_id and agent_id is set."},
+	}
+	// TeamTasksTable holds the schema information for the "team_tasks" table.
+	TeamTasksTable = &schema.Table{
+		Name:       "team_tasks",
+		Comment:    "Tasks of the team, each with exactly one assignee, given by a human.",
+		Columns:    TeamTasksColumns,
+		PrimaryKey: []*schema.Column{TeamTasksColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "team_tasks_team_agents_tasks",
+				Columns:    []*schema.Column{TeamTasksColumns[15]},
+				RefColumns: []*schema.Column{TeamAgentsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "team_tasks_team_members_tasks",
+				Columns:    []*schema.Column{TeamTasksColumns[16]},
+				RefColumns: []*schema.Column{TeamMembersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "team_tasks_member_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{TeamTasksColumns[1], TeamTasksColumns[16], TeamTasksColumns[0]},
+			},
+			{
+				Name:    "team_tasks_agent_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{TeamTasksColumns[1], TeamTasksColumns[15], TeamTasksColumns[0]},
+			},
+			{
+				Name:    "team_tasks_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{TeamTasksColumns[1], TeamTasksColumns[9], TeamTasksColumns[0]},
+			},
+			{
+				Name:    "team_tasks_due_at_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{TeamTasksColumns[1], TeamTasksColumns[12], TeamTasksColumns[0]},
+			},
+		},
+	}
+	// ThreadsColumns holds the columns for the "threads" table.
+	ThreadsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "founding_intent", Type: field.TypeString, Comment: "What the thread was begun for; it never changes."},
+		{Name: "sphere", Type: field.TypeEnum, Comment: "The sphere it belongs to.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
+		{Name: "type", Type: field.TypeEnum, Comment: "For how many it is meant.", Enums: []string{"personal", "collective", "institutional"}, Default: "personal"},
+		{Name: "status", Type: field.TypeEnum, Comment: "Where it stands.", Enums: []string{"active", "paused", "completed", "archived"}, Default: "active"},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "title", Type: field.TypeString, Nullable: true, Comment: "Title."},
+		{Name: "tags", Type: field.TypeOther, Comment: "Free labels, in the order given.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "last_sequence", Type: field.TypeInt64, Nullable: true, Comment: "Sequence of its latest event."},
+		{Name: "event_count", Type: field.TypeInt64, Nullable: true, Comment: "How many events it has."},
+		{Name: "last_event_at", Type: field.TypeTime, Nullable: true, Comment: "When its latest event came."},
+		{Name: "parent_thread_id", Type: field.TypeUUID, Nullable: true, Comment: "The thread it came out of."},
+	}
+	// ThreadsTable holds the schema information for the "threads" table.
+	ThreadsTable = &schema.Table{
+		Name:       "threads",
+		Comment:    "Lines of thought or work; each row is the projection of its events.",
+		Columns:    ThreadsColumns,
+		PrimaryKey: []*schema.Column{ThreadsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "threads_threads_children",
+				Columns:    []*schema.Column{ThreadsColumns[17]},
+				RefColumns: []*schema.Column{ThreadsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "threads_sphere_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{ThreadsColumns[1], ThreadsColumns[8], ThreadsColumns[10], ThreadsColumns[0]},
+			},
+			{
+				Name:    "threads_status_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{ThreadsColumns[1], ThreadsColumns[10], ThreadsColumns[0]},
+			},
+			{
+				Name:    "threads_parent_thread_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{ThreadsColumns[1], ThreadsColumns[17], ThreadsColumns[0]},
+			},
+		},
+	}
+	// ThreadEventsColumns holds the columns for the "thread_events" table.
+	ThreadEventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "sequence", Type: field.TypeInt64, Comment: "Its place in the thread, from 1 and without gaps."},
+		{Name: "type", Type: field.TypeEnum, Comment: "What happened.", Enums: []string{"thread.created", "thread.updated", "thread.paused", "thread.resumed", "thread.completed", "thread.archived", "intent.refined", "decision.recorded", "decision.revised", "action.proposed", "action.executed", "note.added", "link.added", "checkpoint.requested", "checkpoint.approved", "checkpoint.rejected", "checkpoint.expired"}},
+		{Name: "schema_version", Type: field.TypeInt, Comment: "Version of the payload's schema."},
+		{Name: "payload", Type: field.TypeJSON, Nullable: true, Comment: "What there is to say about it, shaped by its type; null once it was erased."},
+		{Name: "actor_id", Type: field.TypeUUID, Nullable: true, Comment: "Who did it: the identity itself or one of its agents."},
+		{Name: "actor_kind", Type: field.TypeEnum, Comment: "What kind of actor that was.", Enums: []string{"human", "agent", "system"}},
+		{Name: "causation_id", Type: field.TypeUUID, Nullable: true, Comment: "The event that caused it."},
+		{Name: "correlation_id", Type: field.TypeUUID, Nullable: true, Comment: "What it belongs together with."},
+		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "The request it came in."},
+		{Name: "content_salt", Type: field.TypeBytes, Nullable: true, Comment: "16 random bytes that keep the digest from being guessed."},
+		{Name: "content_digest", Type: field.TypeBytes, Comment: "SHA-256 of salt and content; stays when the content is erased."},
+		{Name: "thread_id", Type: field.TypeUUID, Comment: "The thread."},
+	}
+	// ThreadEventsTable holds the schema information for the "thread_events" table.
+	ThreadEventsTable = &schema.Table{
+		Name:       "thread_events",
+		Comment:    "What happened in threads, in order. Append-only.",
+		Columns:    ThreadEventsColumns,
+		PrimaryKey: []*schema.Column{ThreadEventsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "thread_events_threads_events",
+				Columns:    []*schema.Column{ThreadEventsColumns[14]},
+				RefColumns: []*schema.Column{ThreadsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "thread_events_thread_id_sequence_key",
+				Unique:  true,
+				Columns: []*schema.Column{ThreadEventsColumns[1], ThreadEventsColumns[14], ThreadEventsColumns[3]},
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		AuditLogsTable,
+		CheckpointsTable,
+		GovernmentClinicalTrialsTable,
+		CommunityEventsTable,
+		CommunityGroupsTable,
+		GovernmentComplianceTable,
 		BusinessContactsTable,
+		CreativeAssetsTable,
+		CreativeProjectsTable,
+		EventRsvpsTable,
+		PersonalHabitsTable,
+		HabitCheckInsTable,
+		TeamAgentsTable,
 		IdempotencyKeysTable,
 		IdentitiesTable,
 		BusinessInvoicesTable,
+		ScholarManuscriptsTable,
 		PersonalNotesTable,
+		EntertainmentPlaylistsTable,
+		BusinessProjectsTable,
+		ScholarReferencesTable,
+		ReferenceCitationsTable,
 		SessionsTable,
 		SigningKeysTable,
+		SocialPostsTable,
+		SocialSchedulesTable,
+		EntertainmentStreamHistoryTable,
+		PersonalTasksTable,
+		TeamMembersTable,
+		TeamTasksTable,
+		ThreadsTable,
+		ThreadEventsTable,
 	}
 )
 
@@ -305,22 +1341,194 @@ func init() {
 		"audit_logs_sphere_check":        "sphere IN ('personal', 'business', 'creative_studio', 'entertainment', 'community', 'social', 'scholar', 'government', 'my_team')",
 		"audit_logs_user_agent_check":    "char_length(user_agent) <= 400",
 	}
+	CheckpointsTable.ForeignKeys[0].RefTable = ThreadsTable
+	CheckpointsTable.Annotation = &entsql.Annotation{
+		Table: "checkpoints",
+	}
+	CheckpointsTable.Annotation.Checks = map[string]string{
+		"checkpoints_action_check":            "char_length(action) BETWEEN 1 AND 120",
+		"checkpoints_consumed":                "consumed_at IS NULL OR status = 'approved'",
+		"checkpoints_decided":                 "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))",
+		"checkpoints_digest":                  "octet_length(digest) = 32",
+		"checkpoints_expiry":                  "expires_at <= created_at + interval '7 days 1 minute'",
+		"checkpoints_payload_check":           "pg_column_size(payload) <= 1048576",
+		"checkpoints_reason":                  "status <> 'rejected' OR reason IS NOT NULL",
+		"checkpoints_reason_check":            "char_length(reason) BETWEEN 1 AND 2000",
+		"checkpoints_requested_by_kind_check": "requested_by_kind IN ('human', 'agent', 'system')",
+		"checkpoints_resource_type_check":     "char_length(resource_type) BETWEEN 1 AND 64",
+		"checkpoints_sphere_check":            "sphere IN ('personal', 'business', 'creative_studio', 'entertainment', 'community', 'social', 'scholar', 'government', 'my_team')",
+		"checkpoints_status_check":            "status IN ('pending', 'approved', 'rejected', 'expired')",
+		"checkpoints_type_check":              "type IN ('governance', 'cost', 'identity', 'sensitive', 'cross_sphere')",
+		"checkpoints_updated_by_kind_check":   "updated_by_kind IN ('human', 'agent', 'system')",
+		"checkpoints_version_check":           "version >= 1",
+	}
+	GovernmentClinicalTrialsTable.Annotation = &entsql.Annotation{
+		Table: "government_clinical_trials",
+	}
+	GovernmentClinicalTrialsTable.Annotation.Checks = map[string]string{
+		"government_clinical_trials_ends_on_order":           "ends_on >= starts_on",
+		"government_clinical_trials_enrolled":                "enrolled <= target_enrollment",
+		"government_clinical_trials_enrolled_check":          "enrolled BETWEEN 0 AND 1e+07",
+		"government_clinical_trials_ethics":                  "status IN ('planned', 'withdrawn') OR (ethics_reference IS NOT NULL AND ethics_approved_on IS NOT NULL)",
+		"government_clinical_trials_ethics_reference_check":  "char_length(ethics_reference) BETWEEN 1 AND 200",
+		"government_clinical_trials_phase_check":             "phase IN ('early_phase_1', 'phase_1', 'phase_1_2', 'phase_2', 'phase_2_3', 'phase_3', 'phase_4', 'not_applicable')",
+		"government_clinical_trials_registry":                "registry_id ~ '^(NCT[0-9]{8}|ISRCTN[0-9]{8})$' OR registry_id !~ '^(NCT|ISRCTN)'",
+		"government_clinical_trials_registry_id_check":       "char_length(registry_id) BETWEEN 1 AND 50",
+		"government_clinical_trials_registry_id_format":      "registry_id ~ '^([A-Za-z0-9][A-Za-z0-9./-]{2,49})$'",
+		"government_clinical_trials_sponsor_check":           "char_length(sponsor) BETWEEN 1 AND 300",
+		"government_clinical_trials_status_check":            "status IN ('planned', 'recruiting', 'active', 'suspended', 'completed', 'terminated', 'withdrawn')",
+		"government_clinical_trials_target_enrollment_check": "target_enrollment BETWEEN 0 AND 1e+07",
+		"government_clinical_trials_title_check":             "char_length(title) BETWEEN 1 AND 1000",
+		"government_clinical_trials_updated_by_kind_check":   "updated_by_kind IN ('human', 'agent', 'system')",
+		"government_clinical_trials_version_check":           "version >= 1",
+	}
+	CommunityEventsTable.ForeignKeys[0].RefTable = CommunityGroupsTable
+	CommunityEventsTable.Annotation = &entsql.Annotation{
+		Table: "community_events",
+	}
+	CommunityEventsTable.Annotation.Checks = map[string]string{
+		"community_events_capacity":              "going_count <= capacity",
+		"community_events_capacity_check":        "capacity BETWEEN 1 AND 1e+06",
+		"community_events_declined_count_check":  "declined_count >= 0",
+		"community_events_description_check":     "char_length(description) BETWEEN 1 AND 20000",
+		"community_events_ends_at_order":         "ends_at > starts_at",
+		"community_events_going_count_check":     "going_count >= 0",
+		"community_events_location_check":        "char_length(location) BETWEEN 1 AND 500",
+		"community_events_maybe_count_check":     "maybe_count >= 0",
+		"community_events_online_url_check":      "char_length(online_url) BETWEEN 1 AND 2048",
+		"community_events_status_check":          "status IN ('scheduled', 'cancelled', 'done')",
+		"community_events_time_zone":             "app.time_zone_valid(time_zone)",
+		"community_events_time_zone_check":       "char_length(time_zone) BETWEEN 1 AND 64",
+		"community_events_title_check":           "char_length(title) BETWEEN 1 AND 300",
+		"community_events_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"community_events_version_check":         "version >= 1",
+	}
+	CommunityGroupsTable.Annotation = &entsql.Annotation{
+		Table: "community_groups",
+	}
+	CommunityGroupsTable.Annotation.Checks = map[string]string{
+		"community_groups_description_check":     "char_length(description) BETWEEN 1 AND 20000",
+		"community_groups_kind_check":            "kind IN ('interest', 'neighbourhood', 'professional', 'support', 'club', 'other')",
+		"community_groups_member_count_check":    "member_count >= 0",
+		"community_groups_name_check":            "char_length(name) BETWEEN 1 AND 200",
+		"community_groups_rules_check":           "char_length(rules) BETWEEN 1 AND 20000",
+		"community_groups_settings":              "jsonb_typeof(settings) = 'object'",
+		"community_groups_settings_check":        "pg_column_size(settings) <= 16384",
+		"community_groups_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"community_groups_version_check":         "version >= 1",
+		"community_groups_visibility_check":      "visibility IN ('private', 'semi_private', 'public')",
+	}
+	GovernmentComplianceTable.Annotation = &entsql.Annotation{
+		Table: "government_compliance",
+	}
+	GovernmentComplianceTable.Annotation.Checks = map[string]string{
+		"government_compliance_authority_check":       "char_length(authority) BETWEEN 1 AND 300",
+		"government_compliance_evidence_valid":        "app.evidence_valid(evidence)",
+		"government_compliance_expires_on_order":      "expires_on >= effective_on",
+		"government_compliance_identifier_check":      "char_length(identifier) BETWEEN 1 AND 200",
+		"government_compliance_name_check":            "char_length(name) BETWEEN 1 AND 300",
+		"government_compliance_regulation_check":      "char_length(regulation) BETWEEN 1 AND 300",
+		"government_compliance_status_check":          "status IN ('pending', 'active', 'waived')",
+		"government_compliance_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"government_compliance_version_check":         "version >= 1",
+	}
 	BusinessContactsTable.Annotation = &entsql.Annotation{
 		Table: "business_contacts",
 	}
 	BusinessContactsTable.Annotation.Checks = map[string]string{
 		"business_contacts_company_check":         "char_length(company) BETWEEN 1 AND 200",
-		"business_contacts_email_check":           "char_length(email) BETWEEN 3 AND 320",
+		"business_contacts_email_check":           "char_length(email) BETWEEN 1 AND 320",
 		"business_contacts_job_title_check":       "char_length(job_title) BETWEEN 1 AND 200",
 		"business_contacts_lead_score_check":      "lead_score BETWEEN 0 AND 100",
 		"business_contacts_lead_status_check":     "lead_status IN ('new', 'contacted', 'qualified', 'proposal', 'won', 'lost')",
 		"business_contacts_name_check":            "char_length(name) BETWEEN 1 AND 200",
 		"business_contacts_notes_check":           "char_length(notes) BETWEEN 1 AND 20000",
+		"business_contacts_phone_check":           "char_length(phone) BETWEEN 1 AND 16",
 		"business_contacts_phone_format":          "phone ~ '^([+][1-9][0-9]{1,14})$'",
 		"business_contacts_source_check":          "char_length(source) BETWEEN 1 AND 200",
 		"business_contacts_tags_check":            "app.texts_valid(tags, 64, 64)",
 		"business_contacts_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"business_contacts_version_check":         "version >= 1",
+	}
+	CreativeAssetsTable.ForeignKeys[0].RefTable = CreativeProjectsTable
+	CreativeAssetsTable.Annotation = &entsql.Annotation{
+		Table: "creative_assets",
+	}
+	CreativeAssetsTable.Annotation.Checks = map[string]string{
+		"creative_assets_kind_check":            "kind IN ('image', 'video', 'audio', 'text', 'model_3d')",
+		"creative_assets_licence_check":         "char_length(licence) BETWEEN 1 AND 200",
+		"creative_assets_media_type_check":      "char_length(media_type) BETWEEN 3 AND 127",
+		"creative_assets_media_type_format":     "media_type ~ '^([a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,62}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,62})$'",
+		"creative_assets_model_check":           "char_length(model) BETWEEN 1 AND 200",
+		"creative_assets_name_check":            "char_length(name) BETWEEN 1 AND 300",
+		"creative_assets_negative_prompt_check": "char_length(negative_prompt) BETWEEN 1 AND 20000",
+		"creative_assets_parameters":            "jsonb_typeof(parameters) = 'object'",
+		"creative_assets_parameters_check":      "pg_column_size(parameters) <= 16384",
+		"creative_assets_prompt":                "NOT ai_generated OR prompt IS NOT NULL",
+		"creative_assets_prompt_check":          "char_length(prompt) BETWEEN 1 AND 20000",
+		"creative_assets_random_seed_check":     "random_seed BETWEEN 0 AND 9.007199254740991e+15",
+		"creative_assets_sha256_check":          "char_length(sha256) BETWEEN 1 AND 64",
+		"creative_assets_sha256_format":         "sha256 ~ '^([0-9a-f]{64})$'",
+		"creative_assets_size_bytes_check":      "size_bytes BETWEEN 0 AND 1.125899906842624e+15",
+		"creative_assets_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"creative_assets_uri_check":             "char_length(uri) BETWEEN 1 AND 2048",
+		"creative_assets_version_check":         "version >= 1",
+	}
+	CreativeProjectsTable.ForeignKeys[0].RefTable = CreativeAssetsTable
+	CreativeProjectsTable.Annotation = &entsql.Annotation{
+		Table: "creative_projects",
+	}
+	CreativeProjectsTable.Annotation.Checks = map[string]string{
+		"creative_projects_description_check":     "char_length(description) BETWEEN 1 AND 20000",
+		"creative_projects_name_check":            "char_length(name) BETWEEN 1 AND 200",
+		"creative_projects_status_check":          "status IN ('active', 'paused', 'done', 'archived')",
+		"creative_projects_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"creative_projects_version_check":         "version >= 1",
+	}
+	EventRsvpsTable.ForeignKeys[0].RefTable = CommunityEventsTable
+	EventRsvpsTable.ForeignKeys[1].RefTable = BusinessContactsTable
+	EventRsvpsTable.Annotation = &entsql.Annotation{
+		Table: "event_rsvps",
+	}
+	EventRsvpsTable.Annotation.Checks = map[string]string{
+		"event_rsvps_status_check":          "status IN ('going', 'maybe', 'declined')",
+		"event_rsvps_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"event_rsvps_version_check":         "version >= 1",
+	}
+	PersonalHabitsTable.Annotation = &entsql.Annotation{
+		Table: "personal_habits",
+	}
+	PersonalHabitsTable.Annotation.Checks = map[string]string{
+		"personal_habits_best_streak_check":       "best_streak >= 0",
+		"personal_habits_cadence_check":           "cadence IN ('daily', 'weekly', 'monthly')",
+		"personal_habits_current_streak_check":    "current_streak >= 0",
+		"personal_habits_name_check":              "char_length(name) BETWEEN 1 AND 200",
+		"personal_habits_target_per_period_check": "target_per_period BETWEEN 1 AND 50",
+		"personal_habits_updated_by_kind_check":   "updated_by_kind IN ('human', 'agent', 'system')",
+		"personal_habits_version_check":           "version >= 1",
+	}
+	HabitCheckInsTable.ForeignKeys[0].RefTable = PersonalHabitsTable
+	HabitCheckInsTable.Annotation = &entsql.Annotation{
+		Table: "habit_check_ins",
+	}
+	HabitCheckInsTable.Annotation.Checks = map[string]string{
+		"habit_check_ins_note_check": "char_length(note) BETWEEN 1 AND 2000",
+	}
+	TeamAgentsTable.Annotation = &entsql.Annotation{
+		Table: "team_agents",
+	}
+	TeamAgentsTable.Annotation.Checks = map[string]string{
+		"team_agents_capabilities_check":    "app.texts_valid(capabilities, 64, 64)",
+		"team_agents_dismiss_reason_check":  "char_length(dismiss_reason) BETWEEN 1 AND 2000",
+		"team_agents_dismissed":             "(status = 'dismissed') = (dismissed_at IS NOT NULL)",
+		"team_agents_kind_check":            "kind IN ('assistant', 'researcher', 'writer', 'analyst', 'developer', 'operator', 'other')",
+		"team_agents_model_check":           "char_length(model) BETWEEN 1 AND 200",
+		"team_agents_name_check":            "char_length(name) BETWEEN 1 AND 200",
+		"team_agents_provider_check":        "char_length(provider) BETWEEN 1 AND 200",
+		"team_agents_status_check":          "status IN ('active', 'suspended', 'dismissed')",
+		"team_agents_token_budget_check":    "token_budget BETWEEN 0 AND 9.007199254740991e+15",
+		"team_agents_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"team_agents_version_check":         "version >= 1",
 	}
 	IdempotencyKeysTable.Annotation = &entsql.Annotation{
 		Table: "idempotency_keys",
@@ -339,7 +1547,9 @@ func init() {
 		"identities_hashed_password_format": "hashed_password ~ '^([$]argon2id[$].*)$'",
 		"identities_name_check":             "char_length(name) BETWEEN 1 AND 200",
 		"identities_settings_check":         "pg_column_size(settings) <= 16384",
+		"identities_settings_object":        "jsonb_typeof(settings) = 'object'",
 		"identities_status_check":           "status IN ('active', 'locked', 'erased')",
+		"identities_time_zone":              "NOT settings ? 'time_zone' OR app.time_zone_valid(settings ->> 'time_zone')",
 		"identities_updated_by_kind_check":  "updated_by_kind IN ('human', 'agent', 'system')",
 		"identities_version_check":          "version >= 1",
 	}
@@ -348,6 +1558,7 @@ func init() {
 		Table: "business_invoices",
 	}
 	BusinessInvoicesTable.Annotation.Checks = map[string]string{
+		"business_invoices_currency_check":        "char_length(currency) BETWEEN 3 AND 3",
 		"business_invoices_currency_format":       "currency ~ '^([A-Z]{3})$'",
 		"business_invoices_due_on_order":          "due_on >= issued_on",
 		"business_invoices_line_items_valid":      "app.line_items_valid(line_items)",
@@ -356,6 +1567,19 @@ func init() {
 		"business_invoices_status_check":          "status IN ('draft', 'sent', 'paid', 'void')",
 		"business_invoices_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"business_invoices_version_check":         "version >= 1",
+	}
+	ScholarManuscriptsTable.Annotation = &entsql.Annotation{
+		Table: "scholar_manuscripts",
+	}
+	ScholarManuscriptsTable.Annotation.Checks = map[string]string{
+		"scholar_manuscripts_abstract_check":        "char_length(abstract) BETWEEN 1 AND 20000",
+		"scholar_manuscripts_co_authors_check":      "app.texts_valid(co_authors, 200, 300)",
+		"scholar_manuscripts_sections_valid":        "app.sections_valid(sections)",
+		"scholar_manuscripts_status_check":          "status IN ('draft', 'in_review', 'submitted', 'revision', 'accepted', 'rejected', 'published')",
+		"scholar_manuscripts_target_journal_check":  "char_length(target_journal) BETWEEN 1 AND 500",
+		"scholar_manuscripts_title_check":           "char_length(title) BETWEEN 1 AND 1000",
+		"scholar_manuscripts_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"scholar_manuscripts_version_check":         "version >= 1",
 	}
 	PersonalNotesTable.Annotation = &entsql.Annotation{
 		Table: "personal_notes",
@@ -367,6 +1591,64 @@ func init() {
 		"personal_notes_title_check":           "char_length(title) BETWEEN 1 AND 300",
 		"personal_notes_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"personal_notes_version_check":         "version >= 1",
+	}
+	EntertainmentPlaylistsTable.Annotation = &entsql.Annotation{
+		Table: "entertainment_playlists",
+	}
+	EntertainmentPlaylistsTable.Annotation.Checks = map[string]string{
+		"entertainment_playlists_items_valid":           "app.playlist_items_valid(items)",
+		"entertainment_playlists_kind_check":            "kind IN ('video', 'music', 'podcast', 'mixed')",
+		"entertainment_playlists_name_check":            "char_length(name) BETWEEN 1 AND 200",
+		"entertainment_playlists_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"entertainment_playlists_version_check":         "version >= 1",
+		"entertainment_playlists_visibility_check":      "visibility IN ('private', 'semi_private', 'public')",
+	}
+	BusinessProjectsTable.ForeignKeys[0].RefTable = BusinessContactsTable
+	BusinessProjectsTable.Annotation = &entsql.Annotation{
+		Table: "business_projects",
+	}
+	BusinessProjectsTable.Annotation.Checks = map[string]string{
+		"business_projects_budget_check":          "budget >= 0",
+		"business_projects_budget_currency":       "budget IS NULL OR currency IS NOT NULL",
+		"business_projects_currency_check":        "char_length(currency) BETWEEN 1 AND 3",
+		"business_projects_currency_format":       "currency ~ '^([A-Z]{3})$'",
+		"business_projects_description_check":     "char_length(description) BETWEEN 1 AND 20000",
+		"business_projects_ends_on_order":         "ends_on >= starts_on",
+		"business_projects_name_check":            "char_length(name) BETWEEN 1 AND 200",
+		"business_projects_progress_check":        "progress BETWEEN 0 AND 100",
+		"business_projects_status_check":          "status IN ('planned', 'active', 'on_hold', 'done', 'cancelled')",
+		"business_projects_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"business_projects_version_check":         "version >= 1",
+	}
+	ScholarReferencesTable.Annotation = &entsql.Annotation{
+		Table: "scholar_references",
+	}
+	ScholarReferencesTable.Annotation.Checks = map[string]string{
+		"scholar_references_abstract_check":        "char_length(abstract) BETWEEN 1 AND 20000",
+		"scholar_references_authors_check":         "app.texts_valid(authors, 200, 300)",
+		"scholar_references_citation_key_check":    "char_length(citation_key) BETWEEN 1 AND 100",
+		"scholar_references_citation_key_format":   "citation_key ~ '^([A-Za-z0-9][A-Za-z0-9_:.+/-]*)$'",
+		"scholar_references_container_title_check": "char_length(container_title) BETWEEN 1 AND 500",
+		"scholar_references_doi_check":             "char_length(doi) BETWEEN 1 AND 300",
+		"scholar_references_doi_format":            "doi ~ '^(10[.][0-9]{4,9}/[^[:space:]]+)$'",
+		"scholar_references_issue_check":           "char_length(issue) BETWEEN 1 AND 50",
+		"scholar_references_kind_check":            "kind IN ('article', 'book', 'chapter', 'thesis', 'preprint', 'dataset', 'web')",
+		"scholar_references_pages_check":           "char_length(pages) BETWEEN 1 AND 50",
+		"scholar_references_title_check":           "char_length(title) BETWEEN 1 AND 1000",
+		"scholar_references_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"scholar_references_url_check":             "char_length(url) BETWEEN 1 AND 2048",
+		"scholar_references_version_check":         "version >= 1",
+		"scholar_references_volume_check":          "char_length(volume) BETWEEN 1 AND 50",
+		"scholar_references_year_check":            "year BETWEEN 1400 AND 2200",
+	}
+	ReferenceCitationsTable.ForeignKeys[0].RefTable = ScholarReferencesTable
+	ReferenceCitationsTable.ForeignKeys[1].RefTable = ScholarReferencesTable
+	ReferenceCitationsTable.Annotation = &entsql.Annotation{
+		Table: "reference_citations",
+	}
+	ReferenceCitationsTable.Annotation.Checks = map[string]string{
+		"reference_citations_locator_check": "char_length(locator) BETWEEN 1 AND 100",
+		"reference_citations_other":         "citing_id <> cited_id",
 	}
 	SessionsTable.Annotation = &entsql.Annotation{
 		Table: "sessions",
@@ -380,5 +1662,109 @@ func init() {
 	}
 	SigningKeysTable.Annotation.Checks = map[string]string{
 		"signing_keys_status_format": "status ~ '^(next|active|retiring)$'",
+	}
+	SocialPostsTable.ForeignKeys[0].RefTable = SocialPostsTable
+	SocialPostsTable.ForeignKeys[1].RefTable = ThreadsTable
+	SocialPostsTable.Annotation = &entsql.Annotation{
+		Table: "social_posts",
+	}
+	SocialPostsTable.Annotation.Checks = map[string]string{
+		"social_posts_body_check":            "char_length(body) BETWEEN 1 AND 10000",
+		"social_posts_media_valid":           "app.media_valid(media)",
+		"social_posts_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"social_posts_version_check":         "version >= 1",
+		"social_posts_visibility_check":      "visibility IN ('private', 'semi_private', 'public')",
+	}
+	SocialSchedulesTable.ForeignKeys[0].RefTable = SocialPostsTable
+	SocialSchedulesTable.Annotation = &entsql.Annotation{
+		Table: "social_schedules",
+	}
+	SocialSchedulesTable.Annotation.Checks = map[string]string{
+		"social_schedules_attempts_check":        "attempts BETWEEN 0 AND 10",
+		"social_schedules_external_id_check":     "char_length(external_id) BETWEEN 1 AND 255",
+		"social_schedules_last_error_check":      "char_length(last_error) BETWEEN 1 AND 2000",
+		"social_schedules_platform_check":        "platform IN ('mastodon', 'bluesky', 'threads', 'x', 'linkedin', 'instagram', 'facebook', 'youtube', 'tiktok', 'other')",
+		"social_schedules_status_check":          "status IN ('scheduled', 'published', 'failed', 'cancelled')",
+		"social_schedules_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"social_schedules_version_check":         "version >= 1",
+	}
+	EntertainmentStreamHistoryTable.Annotation = &entsql.Annotation{
+		Table: "entertainment_stream_history",
+	}
+	EntertainmentStreamHistoryTable.Annotation.Checks = map[string]string{
+		"entertainment_stream_history_content_id_check":       "char_length(content_id) BETWEEN 1 AND 255",
+		"entertainment_stream_history_content_type_check":     "content_type IN ('movie', 'series', 'video', 'music', 'podcast', 'audiobook', 'live', 'other')",
+		"entertainment_stream_history_device_check":           "char_length(device) BETWEEN 1 AND 200",
+		"entertainment_stream_history_duration_seconds_check": "duration_seconds BETWEEN 0 AND 1e+09",
+		"entertainment_stream_history_title_check":            "char_length(title) BETWEEN 1 AND 300",
+		"entertainment_stream_history_watched_seconds_check":  "watched_seconds BETWEEN 0 AND 1e+09",
+	}
+	PersonalTasksTable.Annotation = &entsql.Annotation{
+		Table: "personal_tasks",
+	}
+	PersonalTasksTable.Annotation.Checks = map[string]string{
+		"personal_tasks_completed_at_status":   "(status = 'done') = (completed_at IS NOT NULL)",
+		"personal_tasks_description_check":     "char_length(description) BETWEEN 1 AND 20000",
+		"personal_tasks_priority_check":        "priority IN ('low', 'normal', 'high', 'urgent')",
+		"personal_tasks_status_check":          "status IN ('todo', 'in_progress', 'done', 'cancelled')",
+		"personal_tasks_tags_check":            "app.texts_valid(tags, 64, 64)",
+		"personal_tasks_title_check":           "char_length(title) BETWEEN 1 AND 300",
+		"personal_tasks_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"personal_tasks_version_check":         "version >= 1",
+	}
+	TeamMembersTable.Annotation = &entsql.Annotation{
+		Table: "team_members",
+	}
+	TeamMembersTable.Annotation.Checks = map[string]string{
+		"team_members_email_check":           "char_length(email) BETWEEN 1 AND 320",
+		"team_members_name_check":            "char_length(name) BETWEEN 1 AND 200",
+		"team_members_role_check":            "char_length(role) BETWEEN 1 AND 200",
+		"team_members_status_check":          "status IN ('invited', 'active', 'left')",
+		"team_members_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"team_members_version_check":         "version >= 1",
+	}
+	TeamTasksTable.ForeignKeys[0].RefTable = TeamAgentsTable
+	TeamTasksTable.ForeignKeys[1].RefTable = TeamMembersTable
+	TeamTasksTable.Annotation = &entsql.Annotation{
+		Table: "team_tasks",
+	}
+	TeamTasksTable.Annotation.Checks = map[string]string{
+		"team_tasks_assignee":              "num_nonnulls(member_id, agent_id) = 1",
+		"team_tasks_completed_at_status":   "(status = 'done') = (completed_at IS NOT NULL)",
+		"team_tasks_description_check":     "char_length(description) BETWEEN 1 AND 20000",
+		"team_tasks_priority_check":        "priority IN ('low', 'normal', 'high', 'urgent')",
+		"team_tasks_result_check":          "char_length(result) BETWEEN 1 AND 20000",
+		"team_tasks_status_check":          "status IN ('todo', 'in_progress', 'done', 'cancelled')",
+		"team_tasks_title_check":           "char_length(title) BETWEEN 1 AND 300",
+		"team_tasks_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"team_tasks_version_check":         "version >= 1",
+	}
+	ThreadsTable.ForeignKeys[0].RefTable = ThreadsTable
+	ThreadsTable.Annotation = &entsql.Annotation{
+		Table: "threads",
+	}
+	ThreadsTable.Annotation.Checks = map[string]string{
+		"threads_event_count_check":     "event_count >= 0",
+		"threads_founding_intent_check": "char_length(founding_intent) BETWEEN 1 AND 2000",
+		"threads_last_sequence_check":   "last_sequence >= 0",
+		"threads_sphere_check":          "sphere IN ('personal', 'business', 'creative_studio', 'entertainment', 'community', 'social', 'scholar', 'government', 'my_team')",
+		"threads_status_check":          "status IN ('active', 'paused', 'completed', 'archived')",
+		"threads_tags_check":            "app.texts_valid(tags, 32, 64)",
+		"threads_title_check":           "char_length(title) BETWEEN 1 AND 200",
+		"threads_type_check":            "type IN ('personal', 'collective', 'institutional')",
+		"threads_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
+		"threads_version_check":         "version >= 1",
+		"threads_visibility_check":      "visibility IN ('private', 'semi_private', 'public')",
+	}
+	ThreadEventsTable.ForeignKeys[0].RefTable = ThreadsTable
+	ThreadEventsTable.Annotation = &entsql.Annotation{
+		Table: "thread_events",
+	}
+	ThreadEventsTable.Annotation.Checks = map[string]string{
+		"thread_events_actor_kind_check":     "actor_kind IN ('human', 'agent', 'system')",
+		"thread_events_payload_check":        "pg_column_size(payload) <= 262144",
+		"thread_events_schema_version_check": "schema_version >= 1",
+		"thread_events_sequence_check":       "sequence >= 1",
+		"thread_events_type_check":           "type IN ('thread.created', 'thread.updated', 'thread.paused', 'thread.resumed', 'thread.completed', 'thread.archived', 'intent.refined', 'decision.recorded', 'decision.revised', 'action.proposed', 'action.executed', 'note.added', 'link.added', 'checkpoint.requested', 'checkpoint.approved', 'checkpoint.rejected', 'checkpoint.expired')",
 	}
 }

@@ -9,8 +9,41 @@ import (
 // AuditLog is the predicate function for auditlog builders.
 type AuditLog func(*sql.Selector)
 
+// Checkpoint is the predicate function for checkpoint builders.
+type Checkpoint func(*sql.Selector)
+
+// ClinicalTrial is the predicate function for clinicaltrial builders.
+type ClinicalTrial func(*sql.Selector)
+
+// CommunityEvent is the predicate function for communityevent builders.
+type CommunityEvent func(*sql.Selector)
+
+// CommunityGroup is the predicate function for communitygroup builders.
+type CommunityGroup func(*sql.Selector)
+
+// ComplianceItem is the predicate function for complianceitem builders.
+type ComplianceItem func(*sql.Selector)
+
 // Contact is the predicate function for contact builders.
 type Contact func(*sql.Selector)
+
+// CreativeAsset is the predicate function for creativeasset builders.
+type CreativeAsset func(*sql.Selector)
+
+// CreativeProject is the predicate function for creativeproject builders.
+type CreativeProject func(*sql.Selector)
+
+// EventRSVP is the predicate function for eventrsvp builders.
+type EventRSVP func(*sql.Selector)
+
+// Habit is the predicate function for habit builders.
+type Habit func(*sql.Selector)
+
+// HabitCheckIn is the predicate function for habitcheckin builders.
+type HabitCheckIn func(*sql.Selector)
+
+// HiredAgent is the predicate function for hiredagent builders.
+type HiredAgent func(*sql.Selector)
 
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
@@ -21,11 +54,50 @@ type Identity func(*sql.Selector)
 // Invoice is the predicate function for invoice builders.
 type Invoice func(*sql.Selector)
 
+// Manuscript is the predicate function for manuscript builders.
+type Manuscript func(*sql.Selector)
+
 // Note is the predicate function for note builders.
 type Note func(*sql.Selector)
+
+// Playlist is the predicate function for playlist builders.
+type Playlist func(*sql.Selector)
+
+// Project is the predicate function for project builders.
+type Project func(*sql.Selector)
+
+// Reference is the predicate function for reference builders.
+type Reference func(*sql.Selector)
+
+// ReferenceCitation is the predicate function for referencecitation builders.
+type ReferenceCitation func(*sql.Selector)
 
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)
 
 // SigningKey is the predicate function for signingkey builders.
 type SigningKey func(*sql.Selector)
+
+// SocialPost is the predicate function for socialpost builders.
+type SocialPost func(*sql.Selector)
+
+// SocialSchedule is the predicate function for socialschedule builders.
+type SocialSchedule func(*sql.Selector)
+
+// StreamHistory is the predicate function for streamhistory builders.
+type StreamHistory func(*sql.Selector)
+
+// Task is the predicate function for task builders.
+type Task func(*sql.Selector)
+
+// TeamMember is the predicate function for teammember builders.
+type TeamMember func(*sql.Selector)
+
+// TeamTask is the predicate function for teamtask builders.
+type TeamTask func(*sql.Selector)
+
+// Thread is the predicate function for thread builders.
+type Thread func(*sql.Selector)
+
+// ThreadEvent is the predicate function for threadevent builders.
+type ThreadEvent func(*sql.Selector)

@@ -19,40 +19,28 @@ func (Contact) Mixin() []ent.Mixin { return inSphere("business") }
 // Fields of the Contact.
 func (Contact) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("name").
-			Annotations(policies.Length(1, 200), policies.Example(`"Grace Hopper"`)).
-			Comment("Name of the person or organisation."),
-		field.String("email").Optional().Nillable().
-			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Filter(), policies.Example(`"grace@example.org"`)).
-			Comment("E-mail address."),
-		field.String("phone").Optional().Nillable().
-			Annotations(policies.Pattern(`[+][1-9][0-9]{1,14}`), policies.Example(`"+12125550123"`)).
-			Comment("Telephone number in the form of E.164."),
-		field.String("company").Optional().Nillable().
-			Annotations(policies.Length(1, 200), policies.Filter()).
-			Comment("Company."),
-		field.String("job_title").Optional().Nillable().
-			Annotations(policies.Length(1, 200)).
-			Comment("Position in the company."),
+		text("name", 1, 200, "Name of the person or organisation.", policies.Example(`"Grace Hopper"`)),
+		optionalText("email", 320, "E-mail address.", policies.Format("email"), policies.Filter(), policies.Example(`"grace@example.org"`)),
+		optionalText("phone", 16, "Telephone number in the form of E.164.", policies.Pattern(`[+][1-9][0-9]{1,14}`), policies.Example(`"+12125550123"`)),
+		optionalText("company", 200, "Company.", policies.Filter()),
+		optionalText("job_title", 200, "Position in the company."),
 		field.Int("lead_score").Default(0).
 			Annotations(policies.Between(0, 100), policies.Rules{Default: "0"}, policies.Example(`70`)).
 			Comment("How promising a lead, 0 to 100; a note of the owner's, never an order."),
-		field.Enum("lead_status").GoType(datatype.LeadStatus("")).Default("new").
-			Annotations(policies.Rules{Default: "'new'"}, policies.Filter(), policies.Example(`"qualified"`)).
-			Comment("How far the lead has come."),
-		field.String("source").Optional().Nillable().
-			Annotations(policies.Length(1, 200)).
-			Comment("Where the contact came from."),
+		choice("lead_status", datatype.LeadStatus(""), "new", "How far the lead has come.", policies.Filter(), policies.Example(`"qualified"`)),
+		optionalText("source", 200, "Where the contact came from."),
 		tags(64),
-		field.String("notes").Optional().Nillable().
-			Annotations(policies.Length(1, 20_000)).
-			Comment("Free text."),
+		optionalText("notes", 20_000, "Free text."),
 	}
 }
 
 // Edges of the Contact.
 func (Contact) Edges() []ent.Edge {
-	return []ent.Edge{edge.To("invoices", Invoice.Type)}
+	return []ent.Edge{
+		edge.To("invoices", Invoice.Type),
+		edge.To("projects", Project.Type),
+		edge.To("rsvps", EventRSVP.Type),
+	}
 }
 
 // Indexes of the Contact.

@@ -61,6 +61,10 @@ func (Identity) Annotations() []schema.Annotation {
 		schema.Comment("People with an account. Each is its own owner: its own row is the only one it sees."),
 		policies.Owner{Column: "id"},
 		policies.Access{Human: "SIU", Agent: policies.ReadOnly},
+		policies.Checks{
+			"identities_settings_object": "jsonb_typeof(settings) = 'object'",
+			"identities_time_zone":       "NOT settings ? 'time_zone' OR app.time_zone_valid(settings ->> 'time_zone')",
+		},
 		policies.UniqueExpression{Index: "identities_email", Expression: "lower(email)", Column: "email"},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
-	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/policies"
@@ -20,15 +19,9 @@ func (Invoice) Mixin() []ent.Mixin { return inSphere("business") }
 // Fields of the Invoice.
 func (Invoice) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("number").
-			Annotations(policies.Length(1, 50), policies.Filter(), policies.Example(`"2026-001"`)).
-			Comment("Invoice number, unique per owner."),
-		field.UUID("contact_id", uuid.UUID{}).Optional().Nillable().
-			Annotations(policies.Filter()).
-			Comment("The contact it is addressed to."),
-		field.String("currency").
-			Annotations(policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)).
-			Comment("Currency code of ISO 4217."),
+		text("number", 1, 50, "Invoice number, unique per owner.", policies.Filter(), policies.Example(`"2026-001"`)),
+		reference("contact_id", "The contact it is addressed to."),
+		text("currency", 3, 3, "Currency code of ISO 4217.", policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)),
 		field.JSON("line_items", []datatype.LineItem{}).
 			Annotations(policies.Length(1, 200), policies.Example(`[{"description":"Consulting","quantity":"7.5","unit_price":"120.00","tax_rate":"0.19"}]`)).
 			Comment("What is charged for, 1 to 200 lines."),
@@ -41,17 +34,11 @@ func (Invoice) Fields() []ent.Field {
 		field.Other("total", datatype.Money{}).SchemaType(money).Optional().
 			Annotations(policies.Generated("app.line_items_subtotal(line_items) + app.line_items_tax(line_items)")).
 			Comment("subtotal + tax_total."),
-		field.Enum("status").GoType(datatype.InvoiceStatus("")).Default("draft").
-			Annotations(policies.Rules{Default: "'draft'"}, policies.Filter()).
-			Comment("Stored status; a sent invoice past its due date reads as overdue."),
-		field.Other("issued_on", datatype.Date{}).SchemaType(date).Optional().Nillable().
-			Annotations(policies.Example(`"2026-01-15"`)).
-			Comment("Day of issue."),
-		field.Other("due_on", datatype.Date{}).SchemaType(date).Optional().Nillable().
-			Annotations(policies.Range(), policies.Example(`"2026-02-14"`)).
-			Comment("Day by which it is to be paid, not before the day of issue."),
-		field.Time("paid_at").Optional().Nillable().
-			Comment("When it was paid."),
+		choice("status", datatype.InvoiceStatus(""), "draft", "Status; a sent invoice past its due date reads as overdue.", policies.Filter(),
+			policies.Read("CASE WHEN status = 'sent' AND due_on < (SELECT app.today()) THEN 'overdue' ELSE status END", "overdue")),
+		day("issued_on", "Day of issue.", policies.Example(`"2026-01-15"`)),
+		day("due_on", "Day by which it is to be paid, not before the day of issue.", policies.Range(), policies.Example(`"2026-02-14"`)),
+		moment("paid_at", "When it was paid."),
 	}
 }
 
@@ -65,10 +52,7 @@ func (Invoice) Edges() []ent.Edge {
 // Indexes of the Invoice.
 func (Invoice) Indexes() []ent.Index {
 	return []ent.Index{
-		by("number").Unique(),
-		by("contact_id", "id"),
-		by("status", "id"),
-		by("due_on", "id"),
+		by("number").Unique(), by("contact_id", "id"), by("status", "id"), by("due_on", "id"),
 	}
 }
 

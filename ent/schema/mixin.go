@@ -83,14 +83,11 @@ func by(fields ...string) *indexBuilder {
 
 type indexBuilder = index.Builder
 
-func tags(most int) ent.Field {
-	return field.Other("tags", datatype.Texts{}).SchemaType(textArray).Default(datatype.Texts{}).
-		Annotations(policies.Length(0, most), policies.ItemLength(64), policies.Rules{Default: "'{}'"}).
-		Comment("Free labels, in the order given.")
-}
-
 // table names an entity's table.
 func table(name string) schema.Annotation { return entsql.Annotation{Schema: "public", Table: name} }
 
 // supporting names a table that is not an entity of the graph's own subject.
 func supporting(name string) schema.Annotation { return entsql.Annotation{Schema: "app", Table: name} }
+
+// entsqlWhere limits an index to the rows that meet the condition.
+func entsqlWhere(condition string) schema.Annotation { return entsql.IndexWhere(condition) }

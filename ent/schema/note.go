@@ -17,30 +17,26 @@ func (Note) Mixin() []ent.Mixin { return inSphere("personal") }
 // Fields of the Note.
 func (Note) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("title").
-			Annotations(policies.Length(1, 300), policies.Example(`"Groceries"`)).
-			Comment("Title."),
+		text("title", 1, 300, "Title.", policies.Example(`"Groceries"`)),
 		field.String("content").Default("").
 			Annotations(policies.Length(0, 200_000), policies.Rules{Default: "''"}, policies.Example(`"Bread, olives, figs"`)).
 			Comment("Text of the note."),
-		field.String("folder").Optional().Nillable().
-			Annotations(policies.Length(1, 255), policies.Filter(), policies.Example(`"Home"`)).
-			Comment("Folder it is kept in."),
+		optionalText("folder", 255, "Folder it is kept in.", policies.Filter(), policies.Example(`"Home"`)),
 		tags(64),
-		field.Bool("pinned").Default(false).
-			Annotations(policies.Rules{Default: "false"}, policies.Filter()).
-			Comment("Whether it is pinned; a mark, not an order."),
+		mark("pinned", "Whether it is pinned; a mark, not an order.", policies.Filter()),
 	}
 }
 
 // Indexes of the Note.
-func (Note) Indexes() []ent.Index { return []ent.Index{by("folder", "id")} }
+func (Note) Indexes() []ent.Index {
+	return []ent.Index{by("folder", "id")}
+}
 
 // Annotations of the Note.
 func (Note) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("personal_notes"),
-		schema.Comment("Personal notes."),
+		schema.Comment("Personal notes, with folders and tags."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Search{Columns: []string{"title", "content"}},
 	}

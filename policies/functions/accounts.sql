@@ -39,7 +39,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM public.identities i WHERE i.id = caller AND i.status = 'active') THEN
         RAISE EXCEPTION 'the identity is not active' USING ERRCODE = 'CH403';
     END IF;
-    IF open_session.expires_at NOT BETWEEN moment AND moment + interval '90 days' THEN
+    IF (open_session.expires_at BETWEEN moment AND moment + interval '90 days') IS NOT TRUE THEN
         RAISE EXCEPTION 'a session ends within 90 days' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/expires_at", "code": "out_of_range"}';
     END IF;

@@ -40,7 +40,7 @@ BEGIN
         'success',
         TG_ARGV[0],
         (present ->> 'id')::uuid,
-        nullif(TG_ARGV[2], ''),
+        coalesce(nullif(TG_ARGV[2], ''), present ->> 'sphere'),
         before,
         after,
         '{}',

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- personal_notes: Personal notes.
+-- personal_notes: Personal notes, with folders and tags.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 
 ALTER TABLE personal_notes ENABLE ROW LEVEL SECURITY;

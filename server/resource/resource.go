@@ -21,10 +21,10 @@ import (
 // Reader is a store of rows that clients only read. E is the row, F its filter.
 type Reader[E, F any] interface {
 	Get(ctx context.Context, id uuid.UUID) (*E, error)
-	// List returns at most limit rows, newest first, those before the id when it is given.
-	List(ctx context.Context, filter *F, before *uuid.UUID, limit int) ([]*E, error)
+	// List returns at most limit rows, newest first, those before the position when it is given.
+	List(ctx context.Context, filter *F, before *ent.Position, limit int) ([]*E, error)
 	Count(ctx context.Context, filter *F) (int, error)
-	ID(row *E) uuid.UUID
+	Position(row *E) ent.Position
 }
 
 // Appender is a store of rows that clients also make. C is what they give.
@@ -102,7 +102,7 @@ func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, 
 			if err != nil {
 				return nil, err
 			}
-			return &created[E]{Location: path + "/" + s.ID(row).String(), ETag: tagOf(s, row), Body: row}, nil
+			return &created[E]{Location: path + "/" + s.Position(row).ID.String(), ETag: tagOf(s, row), Body: row}, nil
 		})
 }
 
@@ -121,7 +121,7 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			if err != nil {
 				return nil, err
 			}
-			key := func(row *E) []byte { return api.Key{ID: s.ID(row)}.Bytes() }
+			key := func(row *E) []byte { return api.Key(s.Position(row)).Bytes() }
 			return &listed[E]{Body: api.NewList(&in.Page, rows, key)}, nil
 		})
 	api.Handle(a, c.op("count", "Count them", http.MethodGet, "/count"),
@@ -152,8 +152,8 @@ func tagOf[E any](store any, row *E) api.ETag {
 	return api.VersionTag(1)
 }
 
-// position is the id that the page before ended with.
-func position(page *api.Page) (*uuid.UUID, error) {
+// position is where the page before ended.
+func position(page *api.Page) (*ent.Position, error) {
 	keyset, ok := page.Keyset()
 	if !ok {
 		return nil, nil //nolint:nilnil // The first page starts nowhere.
@@ -162,7 +162,7 @@ func position(page *api.Page) (*uuid.UUID, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &key.ID, nil
+	return (*ent.Position)(&key), nil
 }
 
 // collection knows the names of one mounted collection.

@@ -1,0 +1,88 @@
+package schema
+
+import (
+	"encoding/json"
+
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Checkpoint is the request for a human's approval of exactly one action (Rule
+// #1). It changes through app.request_checkpoint(), app.decide_checkpoint() and
+// their kin only.
+type Checkpoint struct{ ent.Schema }
+
+// Mixin of the Checkpoint.
+func (Checkpoint) Mixin() []ent.Mixin { return []ent.Mixin{owned{}, tracked{}} }
+
+// Fields of the Checkpoint.
+func (Checkpoint) Fields() []ent.Field {
+	return []ent.Field{
+		field.Enum("sphere").GoType(datatype.SphereType("")).Optional().Nillable().Immutable().
+			Annotations(policies.Filter()).
+			Comment("The sphere that the action belongs to."),
+		field.Enum("type").GoType(datatype.CheckpointType("")).Immutable().
+			Annotations(policies.Filter()).
+			Comment("Why it needs a human."),
+		choice("status", datatype.CheckpointStatus(""), "pending", "How far it was decided; a pending one past its time reads as expired.", policies.Filter(),
+			policies.Read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END")),
+		fixedText("action", 1, 120, "What is to be done."),
+		fixedText("resource_type", 1, 64, "What kind of thing it is to be done to.", policies.Filter()),
+		field.UUID("resource_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Annotations(policies.Filter()).
+			Comment("Which one; null for one that is yet to be made."),
+		field.Int64("resource_version").Optional().Nillable().Immutable().Comment("In which version."),
+		field.JSON("payload", json.RawMessage{}).Optional().
+			Annotations(policies.Bytes(1 << 20)).
+			Comment("Exactly what would be done; the digest is of its text. Null once it was erased."),
+		field.Bytes("digest").Immutable().Comment("SHA-256 of the payload's text; a decision names it."),
+		optionalText("reason", 2000, "Why it was decided so; required to reject."),
+		field.UUID("requested_by", uuid.UUID{}).Immutable().Comment("Who asked: the identity itself or one of its agents."),
+		field.Enum("requested_by_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
+		field.UUID("decided_by", uuid.UUID{}).Optional().Nillable().Comment("The human who decided."),
+		moment("decided_at", "When it was decided."),
+		field.Time("expires_at").Immutable().Comment("Until when it can be decided."),
+		moment("use_before", "Until when the approval can be used."),
+		moment("consumed_at", "When the approval was used; it can be used once."),
+		field.UUID("thread_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Annotations(policies.Filter()).
+			Comment("The thread that it belongs to."),
+	}
+}
+
+// Edges of the Checkpoint.
+func (Checkpoint) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("thread", Thread.Type).Ref("checkpoints").Field("thread_id").Unique().Immutable(),
+	}
+}
+
+// Indexes of the Checkpoint.
+func (Checkpoint) Indexes() []ent.Index {
+	return []ent.Index{
+		by("status", "id"), by("thread_id", "id"), by("resource_type", "resource_id", "id"),
+		by("digest", "requested_by").Unique().Annotations(entsqlWhere("status = 'pending'")),
+	}
+}
+
+// Annotations of the Checkpoint.
+func (Checkpoint) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("checkpoints"),
+		schema.Comment("Requests for a human's approval, each of exactly one action."),
+		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.Checks{
+			"checkpoints_digest":   "octet_length(digest) = 32",
+			"checkpoints_decided":  "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))",
+			"checkpoints_consumed": "consumed_at IS NULL OR status = 'approved'",
+			"checkpoints_reason":   "status <> 'rejected' OR reason IS NOT NULL",
+			"checkpoints_expiry":   "expires_at <= created_at + interval '7 days 1 minute'",
+		},
+	}
+}

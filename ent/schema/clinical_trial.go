@@ -1,0 +1,59 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// ClinicalTrial is a clinical trial. Every reading of one is recorded.
+type ClinicalTrial struct{ ent.Schema }
+
+// Mixin of the ClinicalTrial.
+func (ClinicalTrial) Mixin() []ent.Mixin { return inSphere("government") }
+
+// Fields of the ClinicalTrial.
+func (ClinicalTrial) Fields() []ent.Field {
+	return []ent.Field{
+		text("registry_id", 1, 50, "Id in a public registry, unique per owner: NCT and 8 digits, ISRCTN and 8 digits, or another registry's.", policies.Pattern(`[A-Za-z0-9][A-Za-z0-9./-]{2,49}`), policies.Filter(), policies.Example(`"NCT01234567"`)),
+		text("title", 1, 1000, "Title.", policies.Example(`"Aspirin and headache"`)),
+		choice("phase", datatype.TrialPhase(""), "not_applicable", "Phase.", policies.Filter()),
+		choice("status", datatype.TrialStatus(""), "planned", "How far it has come; recruiting needs an ethics approval.", policies.Filter()),
+		optionalText("sponsor", 300, "Sponsor."),
+		day("starts_on", "First day."),
+		day("ends_on", "Last day, not before the first."),
+		field.Int("target_enrollment").Default(0).
+			Annotations(policies.Between(0, 1e7), policies.Rules{Default: "0"}).
+			Comment("How many people shall take part."),
+		field.Int("enrolled").Default(0).
+			Annotations(policies.Between(0, 1e7), policies.Rules{Default: "0"}).
+			Comment("How many people take part, at most the target."),
+		optionalText("ethics_reference", 200, "Reference of the ethics committee's approval."),
+		day("ethics_approved_on", "Day of the ethics committee's approval."),
+	}
+}
+
+// Indexes of the ClinicalTrial.
+func (ClinicalTrial) Indexes() []ent.Index {
+	return []ent.Index{by("registry_id").Unique(), by("status", "id")}
+}
+
+// Annotations of the ClinicalTrial.
+func (ClinicalTrial) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("government_clinical_trials"),
+		schema.Comment("Clinical trials. Reading one is recorded."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.AuditReads{},
+		policies.Gate{Type: "sensitive", State: "true", On: "status"},
+		policies.Checks{
+			"government_clinical_trials_registry":      "registry_id ~ '^(NCT[0-9]{8}|ISRCTN[0-9]{8})$' OR registry_id !~ '^(NCT|ISRCTN)'",
+			"government_clinical_trials_ends_on_order": "ends_on >= starts_on",
+			"government_clinical_trials_enrolled":      "enrolled <= target_enrollment",
+			"government_clinical_trials_ethics":        "status IN ('planned', 'withdrawn') OR (ethics_reference IS NOT NULL AND ethics_approved_on IS NOT NULL)",
+		},
+	}
+}

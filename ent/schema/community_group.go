@@ -1,0 +1,55 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// CommunityGroup is a group of people with its settings.
+type CommunityGroup struct{ ent.Schema }
+
+// Mixin of the CommunityGroup.
+func (CommunityGroup) Mixin() []ent.Mixin { return inSphere("community") }
+
+// Fields of the CommunityGroup.
+func (CommunityGroup) Fields() []ent.Field {
+	return []ent.Field{
+		text("name", 1, 200, "Name.", policies.Example(`"Allotment gardeners"`)),
+		optionalText("description", 20_000, "What it is about."),
+		choice("kind", datatype.GroupKind(""), "interest", "What kind of group it is.", policies.Filter()),
+		visibility(),
+		field.JSON("settings", map[string]any{}).Default(map[string]any{}).
+			Annotations(policies.Bytes(16<<10), policies.Rules{Default: "'{}'"}).
+			Comment("Settings of the group."),
+		optionalText("rules", 20_000, "Rules of the group."),
+		counter("member_count", "People who answered going to one of its events, each counted once."),
+	}
+}
+
+// Edges of the CommunityGroup.
+func (CommunityGroup) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("events", CommunityEvent.Type),
+	}
+}
+
+// Indexes of the CommunityGroup.
+func (CommunityGroup) Indexes() []ent.Index {
+	return []ent.Index{by("kind", "id")}
+}
+
+// Annotations of the CommunityGroup.
+func (CommunityGroup) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("community_groups"),
+		schema.Comment("Groups with their settings and rules."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
+		policies.Checks{"community_groups_settings": "jsonb_typeof(settings) = 'object'"},
+	}
+}

@@ -1,0 +1,48 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// CreativeProject is a collection of assets.
+type CreativeProject struct{ ent.Schema }
+
+// Mixin of the CreativeProject.
+func (CreativeProject) Mixin() []ent.Mixin { return inSphere("creative_studio") }
+
+// Fields of the CreativeProject.
+func (CreativeProject) Fields() []ent.Field {
+	return []ent.Field{
+		text("name", 1, 200, "Name.", policies.Example(`"Picture book"`)),
+		optionalText("description", 20_000, "What it is about."),
+		choice("status", datatype.CreativeProjectStatus(""), "active", "How far it has come.", policies.Filter()),
+		reference("cover_asset_id", "The asset that is shown for it."),
+	}
+}
+
+// Edges of the CreativeProject.
+func (CreativeProject) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("assets", CreativeAsset.Type),
+		edge.From("cover", CreativeAsset.Type).Ref("cover_of").Field("cover_asset_id").Unique(),
+	}
+}
+
+// Indexes of the CreativeProject.
+func (CreativeProject) Indexes() []ent.Index {
+	return []ent.Index{by("status", "id"), by("cover_asset_id", "id")}
+}
+
+// Annotations of the CreativeProject.
+func (CreativeProject) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("creative_projects"),
+		schema.Comment("Collections of creative assets."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+	}
+}

@@ -1,0 +1,51 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// EventRSVP is a contact's answer to the invitation to an event: one for each
+// contact, changed by answering again.
+type EventRSVP struct{ ent.Schema }
+
+// Mixin of the EventRSVP.
+func (EventRSVP) Mixin() []ent.Mixin { return []ent.Mixin{owned{}, tracked{}} }
+
+// Fields of the EventRSVP.
+func (EventRSVP) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("event_id", uuid.UUID{}).Immutable().Comment("The event."),
+		field.UUID("contact_id", uuid.UUID{}).Immutable().Comment("The contact who answered."),
+		required("status", datatype.RSVPStatus(""), "The answer.", policies.Example(`"going"`)),
+	}
+}
+
+// Edges of the EventRSVP.
+func (EventRSVP) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("event", CommunityEvent.Type).Ref("rsvps").Field("event_id").Unique().Required().Immutable(),
+		edge.From("contact", Contact.Type).Ref("rsvps").Field("contact_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the EventRSVP.
+func (EventRSVP) Indexes() []ent.Index {
+	return []ent.Index{by("event_id", "contact_id").Unique(), by("contact_id", "id")}
+}
+
+// Annotations of the EventRSVP.
+func (EventRSVP) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		supporting("event_rsvps"),
+		schema.Comment("Answers to the invitations to events."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Triggers{{Name: "rsvp_counts", Events: "AFTER INSERT OR UPDATE OR DELETE", Function: "app.derive_rsvp_counts()"}},
+	}
+}

@@ -1,0 +1,102 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Column types that Ent has no builder for.
+var (
+	textArray = map[string]string{dialect.Postgres: "text[]"}
+	date      = map[string]string{dialect.Postgres: "date"}
+	money     = map[string]string{dialect.Postgres: "numeric(14,2)"}
+)
+
+// The builders below are the forms that fields come in, each with the public
+// documentation of the field and what else it demands.
+
+// text is a required text of least to most characters.
+func text(name string, least, most int, comment string, rules ...policies.Rules) ent.Field {
+	return field.String(name).Annotations(with(policies.Length(least, most), rules)...).Comment(comment)
+}
+
+// optionalText is a text of 1 to most characters, or null.
+func optionalText(name string, most int, comment string, rules ...policies.Rules) ent.Field {
+	return field.String(name).Optional().Nillable().Annotations(with(policies.Length(1, most), rules)...).Comment(comment)
+}
+
+// fixedText is text that never changes once it is written.
+func fixedText(name string, least, most int, comment string, rules ...policies.Rules) ent.Field {
+	return field.String(name).Immutable().Annotations(with(policies.Length(least, most), rules)...).Comment(comment)
+}
+
+// choice is an enum with a default.
+func choice(name string, enum datatype.Enum, fallback, comment string, rules ...policies.Rules) ent.Field {
+	return field.Enum(name).GoType(enum).Default(fallback).
+		Annotations(with(policies.Rules{Default: "'" + fallback + "'"}, rules)...).Comment(comment)
+}
+
+// required is an enum that has no default.
+func required(name string, enum datatype.Enum, comment string, rules ...policies.Rules) ent.Field {
+	return field.Enum(name).GoType(enum).Annotations(with(policies.Rules{}, rules)...).Comment(comment)
+}
+
+// mark is a boolean that is false unless said.
+func mark(name, comment string, rules ...policies.Rules) ent.Field {
+	return field.Bool(name).Default(false).Annotations(with(policies.Rules{Default: "false"}, rules)...).Comment(comment)
+}
+
+// moment is a time, or null.
+func moment(name, comment string, rules ...policies.Rules) ent.Field {
+	return field.Time(name).Optional().Nillable().Annotations(with(policies.Rules{}, rules)...).Comment(comment)
+}
+
+// day is a calendar day, or null.
+func day(name, comment string, rules ...policies.Rules) ent.Field {
+	return field.Other(name, datatype.Date{}).SchemaType(date).Optional().Nillable().
+		Annotations(with(policies.Rules{}, rules)...).Comment(comment)
+}
+
+// reference is the id of another row of the same owner, or null.
+func reference(name, comment string, rules ...policies.Rules) ent.Field {
+	return field.UUID(name, uuid.UUID{}).Optional().Nillable().
+		Annotations(with(policies.Filter(), rules)...).Comment(comment)
+}
+
+// counter is a number that the database keeps.
+func counter(name, comment string, rules ...policies.Rules) ent.Field {
+	return field.Int(name).Optional().
+		Annotations(with(policies.Derived("0"), append(rules, policies.AtLeast(0)))...).Comment(comment)
+}
+
+// tags are at most so many labels of at most 64 characters.
+func tags(most int) ent.Field {
+	return texts("tags", most, 64, "Free labels, in the order given.")
+}
+
+// texts is a list of short texts.
+func texts(name string, most, longest int, comment string) ent.Field {
+	return field.Other(name, datatype.Texts{}).SchemaType(textArray).Default(datatype.Texts{}).
+		Annotations(policies.Length(0, most), policies.ItemLength(longest), policies.Rules{Default: "'{}'"}).
+		Comment(comment)
+}
+
+// visibility records an intention; making something public is gated.
+func visibility() ent.Field {
+	return choice("visibility", datatype.Visibility(""), "private",
+		"Whom the owner intends to see it; it opens nothing.", policies.Filter())
+}
+
+func with(first policies.Rules, more []policies.Rules) []schema.Annotation {
+	all := []schema.Annotation{first}
+	for _, r := range more {
+		all = append(all, r)
+	}
+	return all
+}

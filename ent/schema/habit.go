@@ -1,0 +1,54 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Habit is something that a person means to do again and again.
+type Habit struct{ ent.Schema }
+
+// Mixin of the Habit.
+func (Habit) Mixin() []ent.Mixin { return inSphere("personal") }
+
+// Fields of the Habit.
+func (Habit) Fields() []ent.Field {
+	return []ent.Field{
+		text("name", 1, 200, "What the habit is.", policies.Example(`"Read for an hour"`)),
+		choice("cadence", datatype.Cadence(""), "daily", "Its period.", policies.Filter()),
+		field.Int("target_per_period").Default(1).
+			Annotations(policies.Between(1, 50), policies.Rules{Default: "1"}).
+			Comment("How many check-ins make a period count."),
+		counter("current_streak", "Periods in a row that reached the target, up to now; 0 after a missed one.",
+			policies.Read("app.current_streak(cadence, current_streak, last_completed_period)")),
+		counter("best_streak", "The longest streak so far."),
+		day("last_completed_period", "First day of the latest period that reached the target.", policies.DerivedNullable()),
+		day("last_checked_in_on", "Day of the latest check-in.", policies.DerivedNullable()),
+		field.Bool("active").Default(true).
+			Annotations(policies.Rules{Default: "true"}, policies.Filter()).
+			Comment("Whether it is still pursued."),
+	}
+}
+
+// Edges of the Habit.
+func (Habit) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("check_ins", HabitCheckIn.Type).Annotations(entsql.OnDelete(entsql.Cascade)),
+	}
+}
+
+// Annotations of the Habit.
+func (Habit) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("personal_habits"),
+		schema.Comment("Habits; the database derives their streaks from the check-ins."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Triggers{{Name: "rederive_streak", Events: "BEFORE UPDATE", Function: "app.rederive_streak()"}},
+	}
+}

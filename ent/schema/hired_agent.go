@@ -1,0 +1,73 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// HiredAgent is an AI agent that a human hired (Rule #4). No column can make one another's superior.
+type HiredAgent struct{ ent.Schema }
+
+// Mixin of the HiredAgent.
+func (HiredAgent) Mixin() []ent.Mixin { return inSphere("my_team") }
+
+// Fields of the HiredAgent.
+func (HiredAgent) Fields() []ent.Field {
+	return []ent.Field{
+		text("name", 1, 200, "Name.", policies.Example(`"Bookkeeper"`)),
+		choice("kind", datatype.AgentKind(""), "assistant", "What it is for.", policies.Filter()),
+		optionalText("provider", 200, "Who provides it."),
+		optionalText("model", 200, "Model it runs on."),
+		texts("capabilities", 64, 64, "What its tokens may do: the tags of the operations it may call."),
+		choice("status", datatype.AgentStatus(""), "active", "Whether it may work.", policies.Filter()),
+		field.Int64("token_budget").Optional().Nillable().
+			Annotations(policies.Between(0, 1<<53-1)).
+			Comment("How many tokens of its model it may use."),
+		field.UUID("hired_by", uuid.UUID{}).Optional().
+			Annotations(policies.Rules{Derived: true}).
+			Comment("The human who hired it."),
+		field.Time("hired_at").Optional().
+			Annotations(policies.Derived("clock_timestamp()")).
+			Comment("When it was hired."),
+		field.UUID("hire_checkpoint_id", uuid.UUID{}).Optional().Nillable().
+			Annotations(policies.DerivedNullable()).
+			Comment("The approval that it was hired with."),
+		field.UUID("dismissed_by", uuid.UUID{}).Optional().Nillable().
+			Annotations(policies.DerivedNullable()).
+			Comment("The human who dismissed it."),
+		moment("dismissed_at", "When it was dismissed.", policies.DerivedNullable()),
+		field.String("dismiss_reason").Optional().Nillable().
+			Annotations(policies.Length(1, 2000), policies.DerivedNullable()).
+			Comment("Why it was dismissed."),
+	}
+}
+
+// Edges of the HiredAgent.
+func (HiredAgent) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("tasks", TeamTask.Type),
+	}
+}
+
+// Indexes of the HiredAgent.
+func (HiredAgent) Indexes() []ent.Index {
+	return []ent.Index{by("status", "id")}
+}
+
+// Annotations of the HiredAgent.
+func (HiredAgent) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("team_agents"),
+		schema.Comment("AI agents that the owner hired, with the trail of their hiring."),
+		policies.Access{Human: policies.Verbs("SIU"), Agent: policies.ReadOnly},
+		policies.Gate{Type: "governance", State: "status = 'active'", NoDelete: true},
+		policies.Checks{"team_agents_dismissed": "(status = 'dismissed') = (dismissed_at IS NOT NULL)"},
+		policies.Triggers{{Name: "hire", Events: "BEFORE INSERT OR UPDATE", Function: "app.hire()"}},
+	}
+}

@@ -1,0 +1,44 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Playlist is a list of media in the owner's own order.
+type Playlist struct{ ent.Schema }
+
+// Mixin of the Playlist.
+func (Playlist) Mixin() []ent.Mixin { return inSphere("entertainment") }
+
+// Fields of the Playlist.
+func (Playlist) Fields() []ent.Field {
+	return []ent.Field{
+		text("name", 1, 200, "Name.", policies.Example(`"Sunday morning"`)),
+		choice("kind", datatype.PlaylistKind(""), "mixed", "What it holds.", policies.Filter()),
+		visibility(),
+		field.JSON("items", []datatype.PlaylistItem{}).Default([]datatype.PlaylistItem{}).
+			Annotations(policies.Rules{MaxLength: 1000, Default: "'[]'"}).
+			Comment("Its items in the owner's order, at most 1000."),
+	}
+}
+
+// Indexes of the Playlist.
+func (Playlist) Indexes() []ent.Index {
+	return []ent.Index{by("kind", "id")}
+}
+
+// Annotations of the Playlist.
+func (Playlist) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("entertainment_playlists"),
+		schema.Comment("Playlists of media."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
+		policies.Checks{"entertainment_playlists_items_valid": "app.playlist_items_valid(items)"},
+	}
+}

@@ -1,0 +1,61 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Project is a business project with its progress.
+type Project struct{ ent.Schema }
+
+// Mixin of the Project.
+func (Project) Mixin() []ent.Mixin { return inSphere("business") }
+
+// Fields of the Project.
+func (Project) Fields() []ent.Field {
+	return []ent.Field{
+		text("name", 1, 200, "Name.", policies.Example(`"Website relaunch"`)),
+		optionalText("description", 20_000, "What it is about."),
+		choice("status", datatype.ProjectStatus(""), "planned", "How far it has come.", policies.Filter()),
+		day("starts_on", "First day.", policies.Range()),
+		day("ends_on", "Last day, not before the first.", policies.Range()),
+		field.Other("budget", datatype.Money{}).SchemaType(money).Optional().Nillable().
+			Annotations(policies.AtLeast(0), policies.Example(`"15000.00"`)).
+			Comment("Budget in the currency."),
+		optionalText("currency", 3, "Currency code of ISO 4217; goes with the budget.", policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)),
+		field.Int("progress").Default(0).
+			Annotations(policies.Between(0, 100), policies.Rules{Default: "0"}).
+			Comment("Progress in percent."),
+		reference("contact_id", "The contact it is done for."),
+	}
+}
+
+// Edges of the Project.
+func (Project) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("contact", Contact.Type).Ref("projects").Field("contact_id").Unique(),
+	}
+}
+
+// Indexes of the Project.
+func (Project) Indexes() []ent.Index {
+	return []ent.Index{by("status", "id"), by("contact_id", "id"), by("starts_on", "id"), by("ends_on", "id")}
+}
+
+// Annotations of the Project.
+func (Project) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("business_projects"),
+		schema.Comment("Business projects with progress and budget."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Checks{
+			"business_projects_ends_on_order":   "ends_on >= starts_on",
+			"business_projects_budget_currency": "budget IS NULL OR currency IS NOT NULL",
+		},
+	}
+}

@@ -1,0 +1,51 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/policies"
+)
+
+// ReferenceCitation says that one reference cites another.
+type ReferenceCitation struct{ ent.Schema }
+
+// Mixin of the ReferenceCitation.
+func (ReferenceCitation) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the ReferenceCitation.
+func (ReferenceCitation) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("citing_id", uuid.UUID{}).Immutable().Comment("The reference that cites."),
+		field.UUID("cited_id", uuid.UUID{}).Immutable().Comment("The reference that is cited."),
+		field.String("locator").Optional().Nillable().Immutable().
+			Annotations(policies.Length(1, 100)).
+			Comment("Where in the cited work, such as a page."),
+	}
+}
+
+// Edges of the ReferenceCitation.
+func (ReferenceCitation) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("citing", Reference.Type).Ref("cites").Field("citing_id").Unique().Required().Immutable(),
+		edge.From("cited", Reference.Type).Ref("cited_by").Field("cited_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the ReferenceCitation.
+func (ReferenceCitation) Indexes() []ent.Index {
+	return []ent.Index{by("citing_id", "cited_id").Unique(), by("cited_id", "id")}
+}
+
+// Annotations of the ReferenceCitation.
+func (ReferenceCitation) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		supporting("reference_citations"),
+		schema.Comment("Which reference cites which."),
+		policies.Access{Human: "SID", Agent: "SID"},
+		policies.Checks{"reference_citations_other": "citing_id <> cited_id"},
+	}
+}

@@ -1,0 +1,56 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// SocialPost is a post. Posts come in the order of time: there is no score, rank or engagement column (Rule #5).
+type SocialPost struct{ ent.Schema }
+
+// Mixin of the SocialPost.
+func (SocialPost) Mixin() []ent.Mixin { return inSphere("social") }
+
+// Fields of the SocialPost.
+func (SocialPost) Fields() []ent.Field {
+	return []ent.Field{
+		text("body", 1, 10_000, "Text of the post.", policies.Example(`"Hello, world."`)),
+		field.JSON("media", []datatype.Media{}).Default([]datatype.Media{}).
+			Annotations(policies.Rules{MaxLength: 10, Default: "'[]'"}).
+			Comment("Pictures and the like, at most 10."),
+		visibility(),
+		reference("thread_id", "The thread it belongs to."),
+		reference("reply_to_id", "The post it replies to."),
+		moment("published_at", "When it was published; null for a draft.", policies.Range()),
+	}
+}
+
+// Edges of the SocialPost.
+func (SocialPost) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("thread", Thread.Type).Ref("posts").Field("thread_id").Unique(),
+		edge.To("replies", SocialPost.Type).From("reply_to").Field("reply_to_id").Unique(),
+		edge.To("schedules", SocialSchedule.Type),
+	}
+}
+
+// Indexes of the SocialPost.
+func (SocialPost) Indexes() []ent.Index {
+	return []ent.Index{by("published_at", "id"), by("thread_id", "id"), by("reply_to_id", "id")}
+}
+
+// Annotations of the SocialPost.
+func (SocialPost) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("social_posts"),
+		schema.Comment("Posts, in the order of time; nothing ranks them."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Gate{Type: "sensitive", State: "visibility = 'public' AND published_at IS NOT NULL"},
+		policies.Checks{"social_posts_media_valid": "app.media_valid(media)"},
+	}
+}

@@ -1,0 +1,57 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// SocialSchedule is the intention to publish a post on a platform.
+type SocialSchedule struct{ ent.Schema }
+
+// Mixin of the SocialSchedule.
+func (SocialSchedule) Mixin() []ent.Mixin { return inSphere("social") }
+
+// Fields of the SocialSchedule.
+func (SocialSchedule) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("post_id", uuid.UUID{}).Immutable().Annotations(policies.Filter()).Comment("The post."),
+		field.Enum("platform").GoType(datatype.SocialPlatform("")).Immutable().
+			Annotations(policies.Filter(), policies.Example(`"mastodon"`)).
+			Comment("Where it is to be published; once for each post."),
+		field.Time("scheduled_at").Annotations(policies.Range(), policies.Example(`"2030-01-01T09:00:00Z"`)).Comment("When; in the future when it is set."),
+		choice("status", datatype.ScheduleStatus(""), "scheduled", "How far it has come.", policies.Filter()),
+		field.Int("attempts").Default(0).
+			Annotations(policies.Between(0, 10), policies.Rules{Default: "0"}).
+			Comment("How often it was tried."),
+		optionalText("last_error", 2000, "Why the last try failed."),
+		optionalText("external_id", 255, "What the platform calls the published post."),
+	}
+}
+
+// Edges of the SocialSchedule.
+func (SocialSchedule) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("post", SocialPost.Type).Ref("schedules").Field("post_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the SocialSchedule.
+func (SocialSchedule) Indexes() []ent.Index {
+	return []ent.Index{by("post_id", "platform").Unique(), by("scheduled_at", "id"), by("status", "id")}
+}
+
+// Annotations of the SocialSchedule.
+func (SocialSchedule) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("social_schedules"),
+		schema.Comment("When which post is to be published where."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Triggers{{Name: "refuse_past", Events: "BEFORE INSERT OR UPDATE OF scheduled_at", Function: "app.refuse_past()"}},
+	}
+}

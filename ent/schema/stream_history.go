@@ -1,0 +1,55 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// StreamHistory is what was watched or heard, in the order of time (Rule #5).
+type StreamHistory struct{ ent.Schema }
+
+// Mixin of the StreamHistory.
+func (StreamHistory) Mixin() []ent.Mixin {
+	return []ent.Mixin{owned{}, annotated{policies.Sphere("entertainment")}}
+}
+
+// Fields of the StreamHistory.
+func (StreamHistory) Fields() []ent.Field {
+	return []ent.Field{
+		fixedText("content_id", 1, 255, "What it was, as its source calls it.", policies.Filter(), policies.Example(`"film-4711"`)),
+		field.Enum("content_type").GoType(datatype.StreamContentType("")).Immutable().
+			Annotations(policies.Filter(), policies.Example(`"movie"`)).
+			Comment("What kind of thing it was."),
+		fixedText("title", 1, 300, "Title.", policies.Example(`"Metropolis"`)),
+		field.Time("started_at").Immutable().Annotations(policies.Range()).Comment("When it was begun; the list is in this order."),
+		field.Int("watched_seconds").Immutable().
+			Annotations(policies.Between(0, 1e9), policies.Example(`5400`)).
+			Comment("For how many seconds it was watched or heard."),
+		field.Int("duration_seconds").Optional().Nillable().Immutable().
+			Annotations(policies.Between(0, 1e9)).
+			Comment("How many seconds the whole has."),
+		field.String("device").Optional().Nillable().Immutable().
+			Annotations(policies.Length(1, 200)).
+			Comment("Device it was played on."),
+	}
+}
+
+// Indexes of the StreamHistory.
+func (StreamHistory) Indexes() []ent.Index {
+	return []ent.Index{by("started_at", "id")}
+}
+
+// Annotations of the StreamHistory.
+func (StreamHistory) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("entertainment_stream_history"),
+		schema.Comment("What was watched or heard, in the order of time. Append-only."),
+		policies.Access{Human: policies.AddOnly, Agent: policies.AddOnly},
+		policies.AppendOnly{},
+		policies.TimeOrder("started_at"),
+	}
+}

@@ -1,0 +1,66 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// TeamTask is work that a human gave to a member or an agent (Rule #4).
+type TeamTask struct{ ent.Schema }
+
+// Mixin of the TeamTask.
+func (TeamTask) Mixin() []ent.Mixin { return inSphere("my_team") }
+
+// Fields of the TeamTask.
+func (TeamTask) Fields() []ent.Field {
+	return []ent.Field{
+		text("title", 1, 300, "What is to be done.", policies.Example(`"Proofread chapter 2"`)),
+		optionalText("description", 20_000, "More about it."),
+		choice("status", datatype.TaskStatus(""), "todo", "How far it has come.", policies.Filter()),
+		choice("priority", datatype.Priority(""), "normal", "A label, never an order.", policies.Filter()),
+		reference("member_id", "The member it was given to; exactly one of member_id and agent_id is set."),
+		reference("agent_id", "The agent it was given to."),
+		field.UUID("assigned_by", uuid.UUID{}).Optional().
+			Annotations(policies.Rules{Derived: true}).
+			Comment("The human who gave it."),
+		moment("due_at", "When it is due.", policies.Range()),
+		moment("completed_at", "When it was done; set exactly while it is.", policies.DerivedNullable()),
+		optionalText("result", 20_000, "What came of it."),
+	}
+}
+
+// Edges of the TeamTask.
+func (TeamTask) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("member", TeamMember.Type).Ref("tasks").Field("member_id").Unique(),
+		edge.From("agent", HiredAgent.Type).Ref("tasks").Field("agent_id").Unique(),
+	}
+}
+
+// Indexes of the TeamTask.
+func (TeamTask) Indexes() []ent.Index {
+	return []ent.Index{by("member_id", "id"), by("agent_id", "id"), by("status", "id"), by("due_at", "id")}
+}
+
+// Annotations of the TeamTask.
+func (TeamTask) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("team_tasks"),
+		schema.Comment("Tasks of the team, each with exactly one assignee, given by a human."),
+		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Checks{
+			"team_tasks_assignee":            "num_nonnulls(member_id, agent_id) = 1",
+			"team_tasks_completed_at_status": "(status = 'done') = (completed_at IS NOT NULL)",
+		},
+		policies.Triggers{
+			{Name: "assign", Events: "BEFORE INSERT OR UPDATE", Function: "app.assign()"},
+			{Name: "complete", Events: "BEFORE INSERT OR UPDATE", Function: "app.complete()"},
+		},
+	}
+}

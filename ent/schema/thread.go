@@ -1,0 +1,66 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// Thread is a line of thought or work. Its row is a projection of its events
+// and changes only through them: app.create_thread() and app.append_events().
+type Thread struct{ ent.Schema }
+
+// Mixin of the Thread.
+func (Thread) Mixin() []ent.Mixin { return []ent.Mixin{owned{}, tracked{}} }
+
+// Fields of the Thread.
+func (Thread) Fields() []ent.Field {
+	return []ent.Field{
+		fixedText("founding_intent", 1, 2000, "What the thread was begun for; it never changes.", policies.Example(`"Write the annual report"`)),
+		field.Enum("sphere").GoType(datatype.SphereType("")).Immutable().
+			Annotations(policies.Filter(), policies.Example(`"business"`)).
+			Comment("The sphere it belongs to."),
+		choice("type", datatype.ThreadType(""), "personal", "For how many it is meant.", policies.Filter()),
+		choice("status", datatype.ThreadStatus(""), "active", "Where it stands.", policies.Filter()),
+		visibility(),
+		optionalText("title", 200, "Title."),
+		reference("parent_thread_id", "The thread it came out of."),
+		tags(32),
+		field.Int64("last_sequence").Optional().
+			Annotations(policies.Derived("0"), policies.AtLeast(0)).
+			Comment("Sequence of its latest event."),
+		field.Int64("event_count").Optional().
+			Annotations(policies.Derived("0"), policies.AtLeast(0)).
+			Comment("How many events it has."),
+		moment("last_event_at", "When its latest event came.", policies.DerivedNullable()),
+	}
+}
+
+// Edges of the Thread.
+func (Thread) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("children", Thread.Type).From("parent").Field("parent_thread_id").Unique(),
+		edge.To("events", ThreadEvent.Type),
+		edge.To("checkpoints", Checkpoint.Type),
+		edge.To("posts", SocialPost.Type),
+	}
+}
+
+// Indexes of the Thread.
+func (Thread) Indexes() []ent.Index {
+	return []ent.Index{by("sphere", "status", "id"), by("status", "id"), by("parent_thread_id", "id")}
+}
+
+// Annotations of the Thread.
+func (Thread) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("threads"),
+		schema.Comment("Lines of thought or work; each row is the projection of its events."),
+		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
+	}
+}

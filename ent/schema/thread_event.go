@@ -1,0 +1,66 @@
+package schema
+
+import (
+	"encoding/json"
+
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/policies"
+)
+
+// ThreadEvent is something that happened in a thread. It never changes; it
+// comes from app.append_events() only.
+type ThreadEvent struct{ ent.Schema }
+
+// Mixin of the ThreadEvent.
+func (ThreadEvent) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the ThreadEvent.
+func (ThreadEvent) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("thread_id", uuid.UUID{}).Immutable().Comment("The thread."),
+		field.Int64("sequence").Immutable().Annotations(policies.AtLeast(1)).Comment("Its place in the thread, from 1 and without gaps."),
+		field.Enum("type").GoType(datatype.ThreadEventType("")).Immutable().
+			Annotations(policies.Filter()).
+			Comment("What happened."),
+		field.Int("schema_version").Immutable().Annotations(policies.AtLeast(1)).Comment("Version of the payload's schema."),
+		field.JSON("payload", json.RawMessage{}).Optional().Immutable().
+			Annotations(policies.Bytes(256 << 10)).
+			Comment("What there is to say about it, shaped by its type; null once it was erased."),
+		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Who did it: the identity itself or one of its agents."),
+		field.Enum("actor_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
+		field.UUID("causation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("The event that caused it."),
+		field.UUID("correlation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("What it belongs together with."),
+		field.UUID("request_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("The request it came in."),
+		field.Bytes("content_salt").Optional().Nillable().Sensitive().Comment("16 random bytes that keep the digest from being guessed."),
+		field.Bytes("content_digest").Immutable().Comment("SHA-256 of salt and content; stays when the content is erased."),
+	}
+}
+
+// Edges of the ThreadEvent.
+func (ThreadEvent) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("thread", Thread.Type).Ref("events").Field("thread_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the ThreadEvent.
+func (ThreadEvent) Indexes() []ent.Index {
+	return []ent.Index{by("thread_id", "sequence").Unique()}
+}
+
+// Annotations of the ThreadEvent.
+func (ThreadEvent) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		table("thread_events"),
+		schema.Comment("What happened in threads, in order. Append-only."),
+		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.AppendOnly{Content: []string{"payload"}},
+		policies.AuditWithout{"payload", "content_salt"},
+	}
+}

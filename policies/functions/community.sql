@@ -1,0 +1,75 @@
+-- Keeps the counts of an event's answers. The update takes the event's lock, so
+-- that answers at once are counted one after the other, and none can lead above
+-- the capacity.
+CREATE FUNCTION app.derive_rsvp_counts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner uuid := coalesce(NEW.created_by, OLD.created_by);
+    event uuid := coalesce(NEW.event_id, OLD.event_id);
+    was text := CASE WHEN TG_OP <> 'INSERT' THEN OLD.status END;
+    becomes text := CASE WHEN TG_OP <> 'DELETE' THEN NEW.status END;
+    more integer := (becomes IS NOT DISTINCT FROM 'going')::integer - (was IS NOT DISTINCT FROM 'going')::integer;
+    its_group uuid;
+BEGIN
+    IF was IS NOT DISTINCT FROM becomes THEN
+        RETURN NULL;
+    END IF;
+    UPDATE public.community_events e SET
+        going_count = e.going_count + more,
+        maybe_count = e.maybe_count + (becomes IS NOT DISTINCT FROM 'maybe')::integer - (was IS NOT DISTINCT FROM 'maybe')::integer,
+        declined_count = e.declined_count + (becomes IS NOT DISTINCT FROM 'declined')::integer - (was IS NOT DISTINCT FROM 'declined')::integer
+    WHERE e.created_by = owner AND e.id = event AND (more <= 0 OR e.capacity IS NULL OR e.going_count + more <= e.capacity)
+    RETURNING e.group_id INTO its_group;
+    IF NOT FOUND THEN
+        IF TG_OP = 'DELETE' THEN
+            RETURN NULL; -- the event itself is going
+        END IF;
+        RAISE EXCEPTION 'the event is full' USING ERRCODE = 'CH409', DETAIL = '{"pointer": "/status", "code": "event_full"}';
+    END IF;
+    IF its_group IS NOT NULL AND more <> 0 THEN
+        PERFORM app.count_members(owner, its_group);
+    END IF;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.derive_rsvp_counts() OWNER TO chenu_derive;
+REVOKE EXECUTE ON FUNCTION app.derive_rsvp_counts() FROM PUBLIC;
+
+-- Counts a group's members anew: contacts who are going to one of its events,
+-- each once. The group's row is locked first, so that the count is of all that
+-- was committed before.
+CREATE FUNCTION app.count_members(owner uuid, community uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM public.community_groups g WHERE g.created_by = owner AND g.id = community FOR UPDATE;
+    UPDATE public.community_groups g SET member_count = n.members
+    FROM (
+        SELECT count(DISTINCT r.contact_id) AS members
+        FROM public.community_events e JOIN app.event_rsvps r ON r.created_by = e.created_by AND r.event_id = e.id
+        WHERE e.created_by = owner AND e.group_id = community AND r.status = 'going'
+    ) AS n
+    WHERE g.created_by = owner AND g.id = community AND g.member_count <> n.members;
+END
+$$;
+
+-- Counts the members of the groups that an event leaves and joins.
+CREATE FUNCTION app.derive_members() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF OLD.group_id IS NOT NULL AND (TG_OP = 'DELETE' OR OLD.group_id IS DISTINCT FROM NEW.group_id) THEN
+        PERFORM app.count_members(OLD.created_by, OLD.group_id);
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.group_id IS NOT NULL AND OLD.group_id IS DISTINCT FROM NEW.group_id THEN
+        PERFORM app.count_members(NEW.created_by, NEW.group_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.derive_members() OWNER TO chenu_derive;
+REVOKE EXECUTE ON FUNCTION app.derive_members() FROM PUBLIC;

@@ -1,0 +1,52 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- community_groups: Groups with their settings and rules.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- Gate sensitive: visibility = 'public'.
+
+ALTER TABLE community_groups ENABLE ROW LEVEL SECURITY;
+ALTER TABLE community_groups FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON community_groups FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON community_groups FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON community_groups FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON community_groups FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON community_groups FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON community_groups FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON community_groups FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON community_groups FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON community_groups FOR SELECT TO chenu_auditor
+    USING (true);
+CREATE POLICY derive_select ON community_groups FOR SELECT TO chenu_derive
+    USING (true);
+CREATE POLICY derive_update ON community_groups FOR UPDATE TO chenu_derive
+    USING (true)
+    WITH CHECK (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON community_groups
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON community_groups
+    FOR EACH ROW EXECUTE FUNCTION app.audit('community_group', 'created_by', 'community');
+
+GRANT SELECT ON community_groups TO chenu_human;
+GRANT INSERT (id, created_by, name, description, kind, visibility, settings, rules) ON community_groups TO chenu_human;
+GRANT UPDATE (name, description, kind, visibility, settings, rules) ON community_groups TO chenu_human;
+GRANT DELETE ON community_groups TO chenu_human;
+GRANT SELECT ON community_groups TO chenu_agent;
+GRANT INSERT (id, created_by, name, description, kind, visibility, settings, rules) ON community_groups TO chenu_agent;
+GRANT UPDATE (name, description, kind, visibility, settings, rules) ON community_groups TO chenu_agent;
+GRANT DELETE ON community_groups TO chenu_agent;
+GRANT SELECT ON community_groups TO chenu_auditor;
+GRANT SELECT (id, created_by, member_count) ON community_groups TO chenu_derive;
+GRANT UPDATE (member_count) ON community_groups TO chenu_derive;

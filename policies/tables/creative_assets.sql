@@ -1,0 +1,44 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- creative_assets: Creative assets; of those made by AI the prompt is kept.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+
+ALTER TABLE creative_assets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE creative_assets FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON creative_assets FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON creative_assets FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON creative_assets FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON creative_assets FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON creative_assets FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON creative_assets FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON creative_assets FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON creative_assets FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON creative_assets FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON creative_assets
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON creative_assets
+    FOR EACH ROW EXECUTE FUNCTION app.audit('creative_asset', 'created_by', 'creative_studio');
+
+GRANT SELECT ON creative_assets TO chenu_human;
+GRANT INSERT (id, created_by, name, kind, uri, media_type, size_bytes, sha256, ai_generated, prompt, negative_prompt, model, parameters, random_seed, project_id, licence) ON creative_assets TO chenu_human;
+GRANT UPDATE (name, kind, uri, media_type, size_bytes, sha256, ai_generated, prompt, negative_prompt, model, parameters, random_seed, project_id, licence) ON creative_assets TO chenu_human;
+GRANT DELETE ON creative_assets TO chenu_human;
+GRANT SELECT ON creative_assets TO chenu_agent;
+GRANT INSERT (id, created_by, name, kind, uri, media_type, size_bytes, sha256, ai_generated, prompt, negative_prompt, model, parameters, random_seed, project_id, licence) ON creative_assets TO chenu_agent;
+GRANT UPDATE (name, kind, uri, media_type, size_bytes, sha256, ai_generated, prompt, negative_prompt, model, parameters, random_seed, project_id, licence) ON creative_assets TO chenu_agent;
+GRANT DELETE ON creative_assets TO chenu_agent;
+GRANT SELECT ON creative_assets TO chenu_auditor;

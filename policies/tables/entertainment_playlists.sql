@@ -1,0 +1,45 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- entertainment_playlists: Playlists of media.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- Gate sensitive: visibility = 'public'.
+
+ALTER TABLE entertainment_playlists ENABLE ROW LEVEL SECURITY;
+ALTER TABLE entertainment_playlists FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON entertainment_playlists FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON entertainment_playlists FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON entertainment_playlists FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON entertainment_playlists FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON entertainment_playlists FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON entertainment_playlists FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON entertainment_playlists FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON entertainment_playlists FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON entertainment_playlists FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON entertainment_playlists
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON entertainment_playlists
+    FOR EACH ROW EXECUTE FUNCTION app.audit('playlist', 'created_by', 'entertainment');
+
+GRANT SELECT ON entertainment_playlists TO chenu_human;
+GRANT INSERT (id, created_by, name, kind, visibility, items) ON entertainment_playlists TO chenu_human;
+GRANT UPDATE (name, kind, visibility, items) ON entertainment_playlists TO chenu_human;
+GRANT DELETE ON entertainment_playlists TO chenu_human;
+GRANT SELECT ON entertainment_playlists TO chenu_agent;
+GRANT INSERT (id, created_by, name, kind, visibility, items) ON entertainment_playlists TO chenu_agent;
+GRANT UPDATE (name, kind, visibility, items) ON entertainment_playlists TO chenu_agent;
+GRANT DELETE ON entertainment_playlists TO chenu_agent;
+GRANT SELECT ON entertainment_playlists TO chenu_auditor;

@@ -1,0 +1,49 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- app.event_rsvps: Answers to the invitations to events.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+
+ALTER TABLE app.event_rsvps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.event_rsvps FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON app.event_rsvps FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON app.event_rsvps FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON app.event_rsvps FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON app.event_rsvps FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON app.event_rsvps FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON app.event_rsvps FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON app.event_rsvps FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON app.event_rsvps FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON app.event_rsvps FOR SELECT TO chenu_auditor
+    USING (true);
+CREATE POLICY derive_select ON app.event_rsvps FOR SELECT TO chenu_derive
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.event_rsvps
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER rsvp_counts AFTER INSERT OR UPDATE OR DELETE ON app.event_rsvps
+    FOR EACH ROW EXECUTE FUNCTION app.derive_rsvp_counts();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.event_rsvps
+    FOR EACH ROW EXECUTE FUNCTION app.audit('event_r_s_v_p', 'created_by', '');
+
+GRANT SELECT ON app.event_rsvps TO chenu_human;
+GRANT INSERT (id, created_by, event_id, contact_id, status) ON app.event_rsvps TO chenu_human;
+GRANT UPDATE (status) ON app.event_rsvps TO chenu_human;
+GRANT DELETE ON app.event_rsvps TO chenu_human;
+GRANT SELECT ON app.event_rsvps TO chenu_agent;
+GRANT INSERT (id, created_by, event_id, contact_id, status) ON app.event_rsvps TO chenu_agent;
+GRANT UPDATE (status) ON app.event_rsvps TO chenu_agent;
+GRANT DELETE ON app.event_rsvps TO chenu_agent;
+GRANT SELECT ON app.event_rsvps TO chenu_auditor;
+GRANT SELECT (created_by, event_id, contact_id, status) ON app.event_rsvps TO chenu_derive;

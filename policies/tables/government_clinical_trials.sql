@@ -1,0 +1,45 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- government_clinical_trials: Clinical trials. Reading one is recorded.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- Gate sensitive: every change of status while true.
+
+ALTER TABLE government_clinical_trials ENABLE ROW LEVEL SECURITY;
+ALTER TABLE government_clinical_trials FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON government_clinical_trials FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON government_clinical_trials FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON government_clinical_trials FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON government_clinical_trials FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON government_clinical_trials FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON government_clinical_trials FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON government_clinical_trials FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON government_clinical_trials FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON government_clinical_trials FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_clinical_trials
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON government_clinical_trials
+    FOR EACH ROW EXECUTE FUNCTION app.audit('clinical_trial', 'created_by', 'government');
+
+GRANT SELECT ON government_clinical_trials TO chenu_human;
+GRANT INSERT (id, created_by, registry_id, title, phase, status, sponsor, starts_on, ends_on, target_enrollment, enrolled, ethics_reference, ethics_approved_on) ON government_clinical_trials TO chenu_human;
+GRANT UPDATE (registry_id, title, phase, status, sponsor, starts_on, ends_on, target_enrollment, enrolled, ethics_reference, ethics_approved_on) ON government_clinical_trials TO chenu_human;
+GRANT DELETE ON government_clinical_trials TO chenu_human;
+GRANT SELECT ON government_clinical_trials TO chenu_agent;
+GRANT INSERT (id, created_by, registry_id, title, phase, status, sponsor, starts_on, ends_on, target_enrollment, enrolled, ethics_reference, ethics_approved_on) ON government_clinical_trials TO chenu_agent;
+GRANT UPDATE (registry_id, title, phase, status, sponsor, starts_on, ends_on, target_enrollment, enrolled, ethics_reference, ethics_approved_on) ON government_clinical_trials TO chenu_agent;
+GRANT DELETE ON government_clinical_trials TO chenu_agent;
+GRANT SELECT ON government_clinical_trials TO chenu_auditor;

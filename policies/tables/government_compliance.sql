@@ -1,0 +1,44 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- government_compliance: Compliance items with expiry.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+
+ALTER TABLE government_compliance ENABLE ROW LEVEL SECURITY;
+ALTER TABLE government_compliance FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON government_compliance FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON government_compliance FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON government_compliance FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON government_compliance FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON government_compliance FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON government_compliance FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON government_compliance FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON government_compliance FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON government_compliance FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_compliance
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON government_compliance
+    FOR EACH ROW EXECUTE FUNCTION app.audit('compliance_item', 'created_by', 'government');
+
+GRANT SELECT ON government_compliance TO chenu_human;
+GRANT INSERT (id, created_by, name, regulation, authority, identifier, status, effective_on, expires_on, evidence) ON government_compliance TO chenu_human;
+GRANT UPDATE (name, regulation, authority, identifier, status, effective_on, expires_on, evidence) ON government_compliance TO chenu_human;
+GRANT DELETE ON government_compliance TO chenu_human;
+GRANT SELECT ON government_compliance TO chenu_agent;
+GRANT INSERT (id, created_by, name, regulation, authority, identifier, status, effective_on, expires_on, evidence) ON government_compliance TO chenu_agent;
+GRANT UPDATE (name, regulation, authority, identifier, status, effective_on, expires_on, evidence) ON government_compliance TO chenu_agent;
+GRANT DELETE ON government_compliance TO chenu_agent;
+GRANT SELECT ON government_compliance TO chenu_auditor;

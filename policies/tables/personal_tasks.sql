@@ -1,0 +1,46 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- personal_tasks: Personal tasks, with status, priority and due dates.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+
+ALTER TABLE personal_tasks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE personal_tasks FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON personal_tasks FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON personal_tasks FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON personal_tasks FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON personal_tasks FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON personal_tasks FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON personal_tasks FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON personal_tasks FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON personal_tasks FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON personal_tasks FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_tasks
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER complete BEFORE INSERT OR UPDATE ON personal_tasks
+    FOR EACH ROW EXECUTE FUNCTION app.complete();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON personal_tasks
+    FOR EACH ROW EXECUTE FUNCTION app.audit('task', 'created_by', 'personal');
+
+GRANT SELECT ON personal_tasks TO chenu_human;
+GRANT INSERT (id, created_by, title, description, status, priority, due_at, tags) ON personal_tasks TO chenu_human;
+GRANT UPDATE (title, description, status, priority, due_at, tags) ON personal_tasks TO chenu_human;
+GRANT DELETE ON personal_tasks TO chenu_human;
+GRANT SELECT ON personal_tasks TO chenu_agent;
+GRANT INSERT (id, created_by, title, description, status, priority, due_at, tags) ON personal_tasks TO chenu_agent;
+GRANT UPDATE (title, description, status, priority, due_at, tags) ON personal_tasks TO chenu_agent;
+GRANT DELETE ON personal_tasks TO chenu_agent;
+GRANT SELECT ON personal_tasks TO chenu_auditor;

@@ -1,0 +1,36 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- app.reference_citations: Which reference cites which.
+-- Owner: created_by. Humans: select, insert, delete. Agents: select, insert, delete.
+
+ALTER TABLE app.reference_citations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.reference_citations FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON app.reference_citations FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON app.reference_citations FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON app.reference_citations FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON app.reference_citations FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON app.reference_citations FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON app.reference_citations FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON app.reference_citations FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT ON app.reference_citations
+    FOR EACH ROW EXECUTE FUNCTION app.stamp();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.reference_citations
+    FOR EACH ROW EXECUTE FUNCTION app.audit('reference_citation', 'created_by', '');
+
+GRANT SELECT ON app.reference_citations TO chenu_human;
+GRANT INSERT (id, created_by, citing_id, cited_id, locator) ON app.reference_citations TO chenu_human;
+GRANT DELETE ON app.reference_citations TO chenu_human;
+GRANT SELECT ON app.reference_citations TO chenu_agent;
+GRANT INSERT (id, created_by, citing_id, cited_id, locator) ON app.reference_citations TO chenu_agent;
+GRANT DELETE ON app.reference_citations TO chenu_agent;
+GRANT SELECT ON app.reference_citations TO chenu_auditor;

@@ -1,0 +1,45 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- scholar_manuscripts: Manuscripts in sections; the database counts their words.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- Gate governance: status = 'submitted'.
+
+ALTER TABLE scholar_manuscripts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE scholar_manuscripts FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON scholar_manuscripts FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON scholar_manuscripts FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON scholar_manuscripts FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON scholar_manuscripts FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON scholar_manuscripts FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON scholar_manuscripts FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON scholar_manuscripts FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON scholar_manuscripts FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON scholar_manuscripts FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON scholar_manuscripts
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON scholar_manuscripts
+    FOR EACH ROW EXECUTE FUNCTION app.audit('manuscript', 'created_by', 'scholar');
+
+GRANT SELECT ON scholar_manuscripts TO chenu_human;
+GRANT INSERT (id, created_by, title, abstract, sections, status, target_journal, submitted_at, co_authors) ON scholar_manuscripts TO chenu_human;
+GRANT UPDATE (title, abstract, sections, status, target_journal, submitted_at, co_authors) ON scholar_manuscripts TO chenu_human;
+GRANT DELETE ON scholar_manuscripts TO chenu_human;
+GRANT SELECT ON scholar_manuscripts TO chenu_agent;
+GRANT INSERT (id, created_by, title, abstract, sections, status, target_journal, submitted_at, co_authors) ON scholar_manuscripts TO chenu_agent;
+GRANT UPDATE (title, abstract, sections, status, target_journal, submitted_at, co_authors) ON scholar_manuscripts TO chenu_agent;
+GRANT DELETE ON scholar_manuscripts TO chenu_agent;
+GRANT SELECT ON scholar_manuscripts TO chenu_auditor;

@@ -1,0 +1,45 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- social_posts: Posts, in the order of time; nothing ranks them.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- Gate sensitive: visibility = 'public' AND published_at IS NOT NULL.
+
+ALTER TABLE social_posts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE social_posts FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON social_posts FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON social_posts FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON social_posts FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON social_posts FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON social_posts FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON social_posts FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON social_posts FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON social_posts FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON social_posts FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_posts
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON social_posts
+    FOR EACH ROW EXECUTE FUNCTION app.audit('social_post', 'created_by', 'social');
+
+GRANT SELECT ON social_posts TO chenu_human;
+GRANT INSERT (id, created_by, body, media, visibility, thread_id, reply_to_id, published_at) ON social_posts TO chenu_human;
+GRANT UPDATE (body, media, visibility, thread_id, reply_to_id, published_at) ON social_posts TO chenu_human;
+GRANT DELETE ON social_posts TO chenu_human;
+GRANT SELECT ON social_posts TO chenu_agent;
+GRANT INSERT (id, created_by, body, media, visibility, thread_id, reply_to_id, published_at) ON social_posts TO chenu_agent;
+GRANT UPDATE (body, media, visibility, thread_id, reply_to_id, published_at) ON social_posts TO chenu_agent;
+GRANT DELETE ON social_posts TO chenu_agent;
+GRANT SELECT ON social_posts TO chenu_auditor;

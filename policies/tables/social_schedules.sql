@@ -1,0 +1,46 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- social_schedules: When which post is to be published where.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+
+ALTER TABLE social_schedules ENABLE ROW LEVEL SECURITY;
+ALTER TABLE social_schedules FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON social_schedules FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON social_schedules FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON social_schedules FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON social_schedules FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON social_schedules FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON social_schedules FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON social_schedules FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON social_schedules FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON social_schedules FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_schedules
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER refuse_past BEFORE INSERT OR UPDATE OF scheduled_at ON social_schedules
+    FOR EACH ROW EXECUTE FUNCTION app.refuse_past();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON social_schedules
+    FOR EACH ROW EXECUTE FUNCTION app.audit('social_schedule', 'created_by', 'social');
+
+GRANT SELECT ON social_schedules TO chenu_human;
+GRANT INSERT (id, created_by, post_id, platform, scheduled_at, status, attempts, last_error, external_id) ON social_schedules TO chenu_human;
+GRANT UPDATE (scheduled_at, status, attempts, last_error, external_id) ON social_schedules TO chenu_human;
+GRANT DELETE ON social_schedules TO chenu_human;
+GRANT SELECT ON social_schedules TO chenu_agent;
+GRANT INSERT (id, created_by, post_id, platform, scheduled_at, status, attempts, last_error, external_id) ON social_schedules TO chenu_agent;
+GRANT UPDATE (scheduled_at, status, attempts, last_error, external_id) ON social_schedules TO chenu_agent;
+GRANT DELETE ON social_schedules TO chenu_agent;
+GRANT SELECT ON social_schedules TO chenu_auditor;

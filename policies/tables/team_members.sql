@@ -1,0 +1,44 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- team_members: People on the team.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+
+ALTER TABLE team_members ENABLE ROW LEVEL SECURITY;
+ALTER TABLE team_members FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON team_members FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON team_members FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON team_members FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON team_members FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON team_members FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON team_members FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON team_members FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON team_members FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON team_members FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_members
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON team_members
+    FOR EACH ROW EXECUTE FUNCTION app.audit('team_member', 'created_by', 'my_team');
+
+GRANT SELECT ON team_members TO chenu_human;
+GRANT INSERT (id, created_by, name, email, role, status, joined_on) ON team_members TO chenu_human;
+GRANT UPDATE (name, email, role, status, joined_on) ON team_members TO chenu_human;
+GRANT DELETE ON team_members TO chenu_human;
+GRANT SELECT ON team_members TO chenu_agent;
+GRANT INSERT (id, created_by, name, email, role, status, joined_on) ON team_members TO chenu_agent;
+GRANT UPDATE (name, email, role, status, joined_on) ON team_members TO chenu_agent;
+GRANT DELETE ON team_members TO chenu_agent;
+GRANT SELECT ON team_members TO chenu_auditor;

@@ -1,0 +1,48 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- team_tasks: Tasks of the team, each with exactly one assignee, given by a human.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+
+ALTER TABLE team_tasks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE team_tasks FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON team_tasks FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_insert ON team_tasks FOR INSERT TO chenu_human
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_update ON team_tasks FOR UPDATE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY human_delete ON team_tasks FOR DELETE TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON team_tasks FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_insert ON team_tasks FOR INSERT TO chenu_agent
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_update ON team_tasks FOR UPDATE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_delete ON team_tasks FOR DELETE TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON team_tasks FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_tasks
+    FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER assign BEFORE INSERT OR UPDATE ON team_tasks
+    FOR EACH ROW EXECUTE FUNCTION app.assign();
+CREATE TRIGGER complete BEFORE INSERT OR UPDATE ON team_tasks
+    FOR EACH ROW EXECUTE FUNCTION app.complete();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON team_tasks
+    FOR EACH ROW EXECUTE FUNCTION app.audit('team_task', 'created_by', 'my_team');
+
+GRANT SELECT ON team_tasks TO chenu_human;
+GRANT INSERT (id, created_by, title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_human;
+GRANT UPDATE (title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_human;
+GRANT DELETE ON team_tasks TO chenu_human;
+GRANT SELECT ON team_tasks TO chenu_agent;
+GRANT INSERT (id, created_by, title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_agent;
+GRANT UPDATE (title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_agent;
+GRANT DELETE ON team_tasks TO chenu_agent;
+GRANT SELECT ON team_tasks TO chenu_auditor;

@@ -1,0 +1,31 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- thread_events: What happened in threads, in order. Append-only.
+-- Owner: created_by. Humans: select. Agents: select.
+
+ALTER TABLE thread_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE thread_events FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY human_select ON thread_events FOR SELECT TO chenu_human
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY agent_select ON thread_events FOR SELECT TO chenu_agent
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY auditor_select ON thread_events FOR SELECT TO chenu_auditor
+    USING (true);
+
+CREATE TRIGGER stamp BEFORE INSERT ON thread_events
+    FOR EACH ROW EXECUTE FUNCTION app.stamp();
+
+CREATE TRIGGER seal_content BEFORE INSERT ON thread_events
+    FOR EACH ROW EXECUTE FUNCTION app.seal_content('payload');
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON thread_events
+    FOR EACH ROW EXECUTE FUNCTION app.refuse_change('payload');
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON thread_events
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON thread_events
+    FOR EACH ROW EXECUTE FUNCTION app.audit('thread_event', 'created_by', '', 'payload', 'content_salt');
+
+GRANT SELECT ON thread_events TO chenu_human;
+GRANT SELECT ON thread_events TO chenu_agent;
+GRANT SELECT ON thread_events TO chenu_auditor;
