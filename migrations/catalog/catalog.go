@@ -218,6 +218,18 @@ type Other struct {
 // Key of the object.
 func (o *Other) Key() Key { return Key{Kind: Kind(o.Type), Name: o.Identity} }
 
+// Detail is a table, column, constraint or index in full, as Postgres writes
+// it. Atlas plans these, but does not see all there is to them: it misses
+// collations, and whether a constraint is deferrable or validated. Details
+// show what it missed.
+type Detail struct {
+	Of         Key
+	Definition string
+}
+
+// Key of the object.
+func (d *Detail) Key() Key { return d.Of }
+
 // Role is a role of the cluster with what makes it powerful.
 type Role struct {
 	Name       string
@@ -240,6 +252,7 @@ type State struct {
 	Privileges   []*Privileges
 	Defaults     []*Defaults
 	Others       []*Other
+	Details      []*Detail
 	Roles        []*Role
 	Dependencies []Dependency
 	// RuntimePartitions are the tables that are partitions but not DEFAULT
@@ -258,6 +271,7 @@ func (s *State) Objects() map[Key]Object {
 	add(all, s.Privileges)
 	add(all, s.Defaults)
 	add(all, s.Others)
+	add(all, s.Details)
 	return all
 }
 
@@ -292,6 +306,9 @@ func (d Difference) String() string {
 		return d.Key.String() + " is missing"
 	case d.To == nil:
 		return d.Key.String() + " is not expected"
+	}
+	if from, ok := d.From.(*Detail); ok {
+		return d.Key.String() + " is " + from.Definition + " and should be " + d.To.(*Detail).Definition
 	}
 	var what []string
 	from, to := reflect.ValueOf(d.From).Elem(), reflect.ValueOf(d.To).Elem()

@@ -177,26 +177,6 @@ SELECT * FROM (
 	FROM relations r JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid
 	WHERE r.relkind = 'r' AND NOT r.relispartition
 	UNION ALL
-	SELECT 'column option', r.schema || '.' || r.relname || '.' || a.attname,
-		pg_catalog.concat_ws(' ', a.attstorage, a.attcompression, a.attoptions::text,
-			CASE WHEN a.attgenerated = 'v' THEN 'virtual' END)
-	FROM pg_catalog.pg_attribute a JOIN relations r ON r.oid = a.attrelid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-	WHERE r.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-	AND (a.attstorage <> t.typstorage OR a.attcompression <> '' OR a.attoptions IS NOT NULL OR a.attgenerated = 'v')
-	UNION ALL
-	SELECT 'constraint', r.schema || '.' || r.relname || '.' || c.conname,
-		pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN c.convalidated THEN '' ELSE ' NOT VALID' END
-	FROM pg_catalog.pg_constraint c JOIN relations r ON r.oid = c.conrelid
-	WHERE r.relkind IN ('r', 'p') AND c.conparentid = 0 AND c.contype <> 't'
-	AND (c.condeferrable OR NOT c.convalidated OR c.contype = 'x' OR c.confmatchtype = 'f'
-		OR c.contype = 'c' AND coalesce(pg_catalog.cardinality(c.conkey), 0) = 0
-		OR c.contype = 'f' AND pg_catalog.pg_get_constraintdef(c.oid) ~ 'ON (DELETE|UPDATE) SET (NULL|DEFAULT) \('
-		OR pg_catalog.to_jsonb(c) ->> 'conenforced' = 'false' OR pg_catalog.to_jsonb(c) ->> 'conperiod' = 'true')
-	UNION ALL
-	SELECT 'invalid index', r.schema || '.' || r.relname, pg_catalog.pg_get_indexdef(r.oid)
-	FROM pg_catalog.pg_index i JOIN relations r ON r.oid = i.indexrelid
-	WHERE NOT i.indisvalid
-	UNION ALL
 	SELECT 'rule', r.schema || '.' || r.relname || '.' || w.rulename, pg_catalog.pg_get_ruledef(w.oid)
 	FROM pg_catalog.pg_rewrite w JOIN relations r ON r.oid = w.ev_class
 	WHERE w.rulename <> '_RETURN'
@@ -245,6 +225,38 @@ SELECT * FROM (
 	AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
 ) others
 ORDER BY 1, 2`
+
+// detailsQuery writes columns, constraints and indexes in full, as Postgres
+// does. What a partition has from its parent is left out.
+const detailsQuery = scope + `
+SELECT '` + string(KindColumn) + `' AS kind, r.schema, r.relname::text, a.attname::text, pg_catalog.concat_ws(' ',
+	pg_catalog.format_type(a.atttypid, a.atttypmod),
+	CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || a.attcollation::pg_catalog.regcollation::text END,
+	CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+	CASE a.attgenerated WHEN '' THEN 'DEFAULT ' WHEN 'v' THEN 'VIRTUAL ' ELSE 'GENERATED ' END || pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+	CASE a.attidentity WHEN 'a' THEN 'ALWAYS AS IDENTITY' WHEN 'd' THEN 'BY DEFAULT AS IDENTITY' END,
+	CASE WHEN a.attstorage <> t.typstorage THEN 'STORAGE ' || a.attstorage::text END,
+	CASE WHEN a.attcompression <> '' THEN 'COMPRESSION ' || a.attcompression::text END,
+	a.attoptions::text)
+FROM pg_catalog.pg_attribute a
+JOIN relations r ON r.oid = a.attrelid
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE r.relkind IN ('r', 'p') AND NOT r.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+UNION ALL
+SELECT '` + string(KindConstraint) + `', r.schema, r.relname, c.conname, pg_catalog.pg_get_constraintdef(c.oid)
+FROM pg_catalog.pg_constraint c JOIN relations r ON r.oid = c.conrelid
+WHERE c.contype IN ('c', 'f', 'p', 'u', 'x') AND c.conparentid = 0 AND c.conislocal
+UNION ALL
+SELECT '` + string(KindIndex) + `', r.schema, r.relname, '',
+	pg_catalog.pg_get_indexdef(r.oid) || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' END
+FROM pg_catalog.pg_index i JOIN relations r ON r.oid = i.indexrelid JOIN relations o ON o.oid = i.indrelid
+WHERE NOT r.relispartition
+UNION ALL
+SELECT '` + string(KindTable) + `', schema, relname, '',
+	pg_catalog.concat_ws(' ', CASE relkind WHEN 'p' THEN 'PARTITION BY ' || pg_catalog.pg_get_partkeydef(oid) ELSE 'TABLE' END)
+FROM relations WHERE relkind IN ('r', 'p') AND NOT relispartition
+ORDER BY 1, 2, 3, 4`
 
 // dependenciesQuery pairs named objects: who cannot be without what. A row
 // type stands for its table, a default or generation expression for its

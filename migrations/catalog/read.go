@@ -50,6 +50,14 @@ func ReadIn(ctx context.Context, tx pgx.Tx) (*State, error) {
 		s.Privileges = slices.DeleteFunc(s.Privileges, func(p *Privileges) bool { return p.Of.Kind == KindColumn && len(p.Grants) == 0 })
 		return err
 	})
+	batch.Queue(detailsQuery).Query(func(rows pgx.Rows) (err error) {
+		s.Details, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Detail, error) {
+			var d Detail
+			err := row.Scan(&d.Of.Kind, &d.Of.Schema, &d.Of.Name, &d.Of.Sub, &d.Definition)
+			return &d, err
+		})
+		return err
+	})
 	batch.Queue(dependenciesQuery).Query(func(rows pgx.Rows) (err error) {
 		s.Dependencies, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Dependency, error) {
 			var d Dependency

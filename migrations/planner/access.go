@@ -49,6 +49,9 @@ func (p *planning) grantAccess(before, after map[catalog.Key]catalog.Object) []s
 				}
 			}
 			for _, g := range privileges.Grants {
+				if f, ok := state[on].(*catalog.Function); ok && f.Result == "trigger" && g.Grantee == catalog.Public {
+					continue // nobody can call it but a trigger
+				}
 				if g.Grantee == owner {
 					continue
 				}

@@ -12,7 +12,7 @@ import (
 	"github.com/chenu/chenu/migrations/catalog"
 )
 
-// backfill gives a column of rows that stand a value.
+// backfill gives a column of existing rows a value.
 type backfill struct {
 	column     *schema.Column
 	expression string
@@ -20,7 +20,7 @@ type backfill struct {
 	constant   bool // the expression names no column of the row
 }
 
-// needsValue says whether rows that stand would be without a value in the new
+// needsValue says whether existing rows would be without a value in the new
 // column: it is NOT NULL, and neither default, generation nor identity fills it.
 func needsValue(c *schema.Column) bool {
 	if c.Type.Null || c.Default != nil {
@@ -42,7 +42,7 @@ func needsValue(c *schema.Column) bool {
 func (p *planning) backfill(t *schema.Table, column string) (string, bool) {
 	expression, ok := lookup(t, column, p.in.Backfills, p.declaration.Backfills)
 	if !ok {
-		p.refuse("column %s.%s becomes NOT NULL, but which value rows that stand get is not declared: "+
+		p.refuse("column %s.%s becomes NOT NULL, but which value existing rows get is not declared: "+
 			"annotate the field with policies.Backfill(\"<SQL expression>\"), or give --backfill '%s.%s=<SQL expression>'",
 			tableName(t), catalog.Ident(column), t.Name, column)
 	}
@@ -77,7 +77,7 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 		case b.added && b.constant:
 			filled := *b.column
 			filled.Default = &schema.RawExpr{X: b.expression}
-			if err := p.alter(ctx, phaseColumns, "Rows that stand get the value; new rows must bring theirs.", t, &schema.AddColumn{C: &filled}); err != nil {
+			if err := p.alter(ctx, phaseColumns, "Existing rows get the value; new rows must bring their own.", t, &schema.AddColumn{C: &filled}); err != nil {
 				return err
 			}
 			change := &schema.ModifyColumn{From: &filled, To: b.column, Change: schema.ChangeDefault}
@@ -96,8 +96,8 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 	if len(updated) == 0 {
 		return nil
 	}
-	restore := p.unforce(phaseBackfills, t.Schema.Name, t.Name)
-	p.add(phaseBackfills, update(t, updated), "Fills rows that stand; the table's triggers fire for each.")
+	restore := p.unforce(phaseBackfills, "The owner's policies would hide the rows from the UPDATE: FORCE is off for it.", t.Schema.Name, t.Name)
+	p.add(phaseBackfills, update(t, updated), "Fills existing rows; the table's triggers fire for each.")
 	restore()
 	for _, b := range updated {
 		if !b.added {

@@ -158,7 +158,7 @@ func (p *planning) staleNote(have *catalog.Function, key catalog.Key) string {
 	if len(users) == 0 {
 		return ""
 	}
-	return "Rows that stand keep what the old body made of them in " + strings.Join(users, ", ") + "."
+	return "Existing rows keep what the old body made of them in " + strings.Join(users, ", ") + "."
 }
 
 // lateFunctions are those that cannot exist before the tables change, since

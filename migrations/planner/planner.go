@@ -147,7 +147,7 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 		return nil, err
 	}
 	if len(p.steps) == 0 && len(p.concurrent) == 0 {
-		return nil, nil
+		return nil, unplanned(wanted.driver, current, desired)
 	}
 	effects, err := replayed.run(ctx, p.ordered(), current)
 	if err != nil {
@@ -168,4 +168,16 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 		return nil, fmt.Errorf("the plan does not reach the desired state; after it:\n\t%s", strings.Join(rest, "\n\t"))
 	}
 	return p.render(version, name, effects), nil
+}
+
+// unplanned refuses differences for which there is no plan.
+func unplanned(driver migrate.Driver, current, desired *inspection) error {
+	rest, err := differences(driver, current, desired)
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	for i := range rest {
+		rest[i] += ": this cannot be planned; write that migration by hand"
+	}
+	return &Refusal{rest}
 }

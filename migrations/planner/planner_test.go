@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/planner"
 )
 
@@ -114,17 +115,17 @@ func (s *script) run(t *testing.T) {
 	if hand := s.file("hand.sql"); hand != "" {
 		add(t, dir, &planner.Plan{Name: "20260101120000_hand.sql", SQL: hand})
 	}
-	database := emptyDatabase(t)
-	apply(t, database, dir)
-	exec(t, database, "INSERT INTO identities (id, email) VALUES "+
+	database := dbtest.Empty(t)
+	apply(t, database.MigrateURL, dir)
+	exec(t, database.AdminURL, "INSERT INTO identities (id, email) VALUES "+
 		"('00000000-0000-7000-8000-00000000000a', 'ada@example.org'), ('00000000-0000-7000-8000-00000000000b', 'bob@example.org')")
 	if rows := s.file("rows.sql"); rows != "" {
-		exec(t, database, rows)
+		exec(t, database.AdminURL, rows)
 	}
 
 	in := s.input
 	in.Name, in.Dir, in.Desired, in.Now = strings.TrimSuffix(filepath.Base(s.path), ".txtar"), dir, s.desired("after.sql"), day.AddDate(0, 0, 1)
-	in.DevURL = serverURL(t)
+	in.DevURL = dbtest.ServerURL(t)
 	began := time.Now()
 	plan, err := planner.Diff(ctx, in)
 	t.Logf("planned in %s", time.Since(began).Round(time.Millisecond))
@@ -148,8 +149,8 @@ func (s *script) run(t *testing.T) {
 	s.golden(t, "plan.sql", plan.SQL)
 	s.golden(t, "indexes.sql", indexes)
 	add(t, dir, plan)
-	apply(t, database, dir)
-	s.check(t, database)
+	apply(t, database.MigrateURL, dir)
+	s.check(t, database.AdminURL)
 
 	in.Now = in.Now.AddDate(0, 0, 1)
 	if again, err := planner.Diff(ctx, in); err != nil || again != nil {
@@ -159,7 +160,7 @@ func (s *script) run(t *testing.T) {
 
 func (s *script) diff(t *testing.T, in planner.Input) *planner.Plan {
 	t.Helper()
-	in.DevURL = serverURL(t)
+	in.DevURL = dbtest.ServerURL(t)
 	plan, err := planner.Diff(t.Context(), in)
 	if err != nil {
 		t.Fatalf("plan the state before: %v", err)

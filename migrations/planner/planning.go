@@ -150,12 +150,7 @@ func (p *planning) checkOverloads() {
 // partOfTable says of an Other's key that it is a property of something that
 // is planned, rather than a thing of its own.
 func partOfTable(key catalog.Key) bool {
-	switch key.Kind {
-	case "constraint", "column option", "inheritance", "invalid index":
-		return true
-	default:
-		return false
-	}
+	return key.Kind == "inheritance"
 }
 
 // checkOthers refuses what cannot be planned. What the migrations made by

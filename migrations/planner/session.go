@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -372,98 +371,6 @@ func (in *inspection) table(schemaName, name string) (*schema.Table, bool) {
 	return s.Table(name)
 }
 
-// differences says what is not the same in two states; none means that a plan
-// from one to the other would be empty.
-func differences(driver migrate.Driver, from, to *inspection) ([]string, error) {
-	changes, err := driver.RealmDiff(from.realm, to.realm, schema.DiffNormalized())
-	if err != nil {
-		return nil, err
-	}
-	var all []string
-	for _, change := range changes {
-		all = append(all, describeChange(change)...)
-	}
-	for _, d := range catalog.Compare(from.state, to.state) {
-		if d.To == nil && madeByHand(d.From) {
-			continue
-		}
-		all = append(all, d.String())
-	}
-	return all, nil
-}
-
-// describeChange names what an Atlas change changes.
-func describeChange(change schema.Change) []string {
-	table := func(t *schema.Table) string { return catalog.Qualify(t.Schema.Name, t.Name) }
-	switch c := change.(type) {
-	case *schema.AddSchema:
-		return []string{"schema " + c.S.Name + " is missing"}
-	case *schema.DropSchema:
-		return []string{"schema " + c.S.Name + " is not expected"}
-	case *schema.AddTable:
-		return []string{"table " + table(c.T) + " is missing"}
-	case *schema.DropTable:
-		return []string{"table " + table(c.T) + " is not expected"}
-	case *schema.ModifyTable:
-		var all []string
-		for _, part := range c.Changes {
-			var what string
-			switch part := part.(type) {
-			case *schema.AddColumn:
-				what = "column " + part.C.Name + " is missing"
-			case *schema.DropColumn:
-				what = "column " + part.C.Name + " is not expected"
-			case *schema.ModifyColumn:
-				what = "column " + part.To.Name + " differs (" + columnDifference(part) + ")"
-			case *schema.AddIndex:
-				what = "index " + part.I.Name + " is missing"
-			case *schema.DropIndex:
-				what = "index " + part.I.Name + " is not expected"
-			case *schema.ModifyIndex:
-				what = "index " + part.To.Name + " differs"
-			case *schema.AddCheck:
-				what = "check " + part.C.Name + " is missing"
-			case *schema.DropCheck:
-				what = "check " + part.C.Name + " is not expected"
-			case *schema.ModifyCheck:
-				what = "check " + part.To.Name + " is (" + part.From.Expr + ") and should be (" + part.To.Expr + ")"
-			case *schema.AddForeignKey:
-				what = "foreign key " + part.F.Symbol + " is missing"
-			case *schema.DropForeignKey:
-				what = "foreign key " + part.F.Symbol + " is not expected"
-			case *schema.ModifyForeignKey:
-				what = "foreign key " + part.To.Symbol + " differs"
-			case *schema.AddPrimaryKey, *schema.DropPrimaryKey, *schema.ModifyPrimaryKey:
-				what = "primary key differs"
-			case *schema.AddAttr, *schema.ModifyAttr, *schema.DropAttr:
-				what = "comment differs"
-			default:
-				what = fmt.Sprintf("%T", part)
-			}
-			all = append(all, "table "+table(c.T)+": "+what)
-		}
-		return all
-	default:
-		return []string{fmt.Sprintf("%T", change)}
-	}
-}
-
-func columnDifference(c *schema.ModifyColumn) string {
-	var what []string
-	for _, kind := range []struct {
-		is   schema.ChangeKind
-		name string
-	}{
-		{schema.ChangeType, "type"}, {schema.ChangeNull, "null"}, {schema.ChangeDefault, "default"},
-		{schema.ChangeGenerated, "generation expression"}, {schema.ChangeAttr, "identity"}, {schema.ChangeComment, "comment"},
-	} {
-		if c.Change.Is(kind.is) {
-			what = append(what, kind.name)
-		}
-	}
-	return strings.Join(what, ", ")
-}
-
 // describe adds to a Postgres error what helps the author of the SQL.
 func describe(err error) error {
 	var pg *pgconn.PgError
@@ -471,7 +378,7 @@ func describe(err error) error {
 		return err
 	}
 	text := pg.Message + " (SQLSTATE " + pg.Code + ")"
-	for _, more := range []string{pg.Detail, pg.Hint, cmp.Or(pg.Where)} {
+	for _, more := range []string{pg.Detail, pg.Hint, pg.Where} {
 		if more != "" {
 			text += "\n\t" + strings.ReplaceAll(more, "\n", "\n\t")
 		}

@@ -49,7 +49,11 @@ func (p *planning) tables(ctx context.Context, changes []schema.Change) error {
 
 // atlas has Atlas write the statements of changes.
 func (p *planning) atlas(ctx context.Context, at phase, note string, changes ...schema.Change) error {
-	plan, err := p.driver.PlanChanges(ctx, "plan", changes, func(o *migrate.PlanOptions) { o.Indent = "    " })
+	plan, err := p.driver.PlanChanges(ctx, "plan", changes, func(o *migrate.PlanOptions) {
+		if at == phaseTables {
+			o.Indent = "    "
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("plan tables: %w", err)
 	}
@@ -289,10 +293,11 @@ func (p *planning) convert(ctx context.Context, t *schema.Table, c *schema.Modif
 // link adds a foreign key. Postgres validates it with a query that the
 // owner's own policies would filter, so FORCE must be off meanwhile.
 func (p *planning) link(ctx context.Context, t *schema.Table, c *schema.AddForeignKey) error {
-	restore := p.unforce(phaseLinks, t.Schema.Name, t.Name)
+	const note = "Existing rows are checked with a query, which the owner's policies would filter: FORCE is off for it."
+	restore := p.unforce(phaseLinks, note, t.Schema.Name, t.Name)
 	restoreRef := func() {}
 	if c.F.RefTable.Schema != nil && tableName(c.F.RefTable) != tableName(t) {
-		restoreRef = p.unforce(phaseLinks, c.F.RefTable.Schema.Name, c.F.RefTable.Name)
+		restoreRef = p.unforce(phaseLinks, note, c.F.RefTable.Schema.Name, c.F.RefTable.Name)
 	}
 	err := p.alter(ctx, phaseLinks, "", t, c)
 	restoreRef()
@@ -302,13 +307,13 @@ func (p *planning) link(ctx context.Context, t *schema.Table, c *schema.AddForei
 
 // unforce lets the owner past the policies of a table that exists, and gives
 // what ends that.
-func (p *planning) unforce(at phase, schemaName, name string) (restore func()) {
+func (p *planning) unforce(at phase, note, schemaName, name string) (restore func()) {
 	security, ok := p.work[catalog.Key{Kind: catalog.KindSecurity, Schema: schemaName, Name: name}].(*catalog.Security)
 	if !ok || !security.Enabled || !security.Forced {
 		return func() {}
 	}
 	table := catalog.Qualify(schemaName, name)
-	p.add(at, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY", "Lets the owner past its own policies, for the next statement only.")
+	p.add(at, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY", note)
 	return func() { p.add(at, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY", "") }
 }
 
