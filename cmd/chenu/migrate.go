@@ -21,6 +21,7 @@ import (
 const migrateURLVariable = "CHENU_MIGRATE_DATABASE_URL"
 
 var migrateCommands = []command{
+	{"diff", "plan the next migration from what ent/schema and policies say", runMigrateDiff},
 	{"apply", "apply the pending migrations", runMigrateApply},
 	{"status", "say what is applied and what is pending", runMigrateStatus},
 	{"validate", "check the migration directory, without a database", runMigrateValidate},
@@ -29,7 +30,7 @@ var migrateCommands = []command{
 
 func runMigrate(ctx context.Context, args []string, env environment) error {
 	if len(args) == 0 {
-		return usagef("no subcommand is given: choose apply, status, validate or hash")
+		return usagef("no subcommand is given: choose diff, apply, status, validate or hash")
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		fmt.Fprint(env.Stdout, "usage: chenu migrate SUBCOMMAND [flags]\n\n")

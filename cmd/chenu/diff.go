@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/chenu/chenu/ent/migrate"
+	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/migrations/planner"
+	"github.com/chenu/chenu/policies"
+)
+
+// migrationsDir is where the project keeps its history, from its root.
+const migrationsDir = "migrations"
+
+func runMigrateDiff(ctx context.Context, args []string, env environment) (err error) {
+	var (
+		dir, devURL string
+		in          planner.Input
+		check       bool
+	)
+	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans one migration from the last one to what ent/schema and policies say, proves
+it on a development server, and writes it with atlas.sum. Writes nothing when
+nothing changed. NAME says what it is for, as in add_task_due_date.
+
+Exits with 0 when it was written or nothing changed, 1 when it was refused or
+failed, or with --check when something changed; 2 when called wrongly.`)
+	set.StringVar(&dir, "dir", migrationsDir, "migration `directory`")
+	set.StringVar(&devURL, "dev-url", "", "`URL` of a development server, whose login may create databases and roles;\nby default one that is started for the purpose")
+	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "permit dropping columns and tables with what is in them")
+	set.BoolVar(&in.ConcurrentIndexes, "concurrent-indexes", false, "build new indexes of existing tables in a second file, outside a transaction")
+	set.BoolVar(&check, "check", false, "write nothing; fail when there would be something to write")
+	if err := parse(set, args); err != nil {
+		return err
+	}
+	switch {
+	case check && set.NArg() == 0:
+		in.Name = "check"
+	case set.NArg() == 1:
+		in.Name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(set.Arg(0)))
+	default:
+		return usagef("give the migration one name, such as add_task_due_date")
+	}
+	if in.Dir, err = openDir(dir); err != nil {
+		return err
+	}
+	if in.DevURL = devURL; devURL == "" {
+		server, err := localpg.Start(ctx, localpg.Config{Ephemeral: true, Progress: env.Stderr})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
+		in.DevURL = server.URL("postgres")
+	}
+	in.Desired = planner.Graph(migrate.Tables, policies.Tables, policies.SQL())
+	plan, err := planner.Diff(ctx, in)
+	if err != nil {
+		return err
+	}
+	if plan == nil {
+		fmt.Fprintln(env.Stdout, "no changes")
+		return nil
+	}
+	for _, line := range plan.Summary {
+		fmt.Fprintln(env.Stdout, line)
+	}
+	if check {
+		return errors.New("the migrations do not lead to what ent/schema and policies say: run make migration name=…")
+	}
+	if err := planner.Write(dir, plan); err != nil {
+		return err
+	}
+	for _, file := range plan.Files() {
+		fmt.Fprintf(env.Stdout, "written: %s/%s\n", dir, file.Name)
+	}
+	return nil
+}
