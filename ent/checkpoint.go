@@ -72,7 +72,7 @@ type Checkpoint struct {
 	ThreadID *uuid.UUID `json:"thread_id"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CheckpointQuery when eager-loading is set.
-	Edges        CheckpointEdges `json:"edges"`
+	Edges        CheckpointEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

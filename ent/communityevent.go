@@ -61,7 +61,7 @@ type CommunityEvent struct {
 	DeclinedCount int `json:"declined_count"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CommunityEventQuery when eager-loading is set.
-	Edges        CommunityEventEdges `json:"edges"`
+	Edges        CommunityEventEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -49,7 +49,7 @@ type CommunityGroup struct {
 	MemberCount int `json:"member_count"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CommunityGroupQuery when eager-loading is set.
-	Edges        CommunityGroupEdges `json:"edges"`
+	Edges        CommunityGroupEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -54,7 +54,7 @@ type Contact struct {
 	Notes *string `json:"notes"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ContactQuery when eager-loading is set.
-	Edges        ContactEdges `json:"edges"`
+	Edges        ContactEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

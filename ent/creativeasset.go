@@ -64,7 +64,7 @@ type CreativeAsset struct {
 	Licence *string `json:"licence"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CreativeAssetQuery when eager-loading is set.
-	Edges        CreativeAssetEdges `json:"edges"`
+	Edges        CreativeAssetEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -43,7 +43,7 @@ type CreativeProject struct {
 	CoverAssetID *uuid.UUID `json:"cover_asset_id"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CreativeProjectQuery when eager-loading is set.
-	Edges        CreativeProjectEdges `json:"edges"`
+	Edges        CreativeProjectEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

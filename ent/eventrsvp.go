@@ -42,7 +42,7 @@ type EventRSVP struct {
 	Status datatype.RSVPStatus `json:"status"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the EventRSVPQuery when eager-loading is set.
-	Edges        EventRSVPEdges `json:"edges"`
+	Edges        EventRSVPEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

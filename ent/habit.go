@@ -50,7 +50,7 @@ type Habit struct {
 	Active bool `json:"active"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the HabitQuery when eager-loading is set.
-	Edges        HabitEdges `json:"edges"`
+	Edges        HabitEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

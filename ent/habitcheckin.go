@@ -33,7 +33,7 @@ type HabitCheckIn struct {
 	Note *string `json:"note"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the HabitCheckInQuery when eager-loading is set.
-	Edges        HabitCheckInEdges `json:"edges"`
+	Edges        HabitCheckInEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -60,7 +60,7 @@ type HiredAgent struct {
 	DismissReason *string `json:"dismiss_reason"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the HiredAgentQuery when eager-loading is set.
-	Edges        HiredAgentEdges `json:"edges"`
+	Edges        HiredAgentEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

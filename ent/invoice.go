@@ -58,7 +58,7 @@ type Invoice struct {
 	PaidAt *time.Time `json:"paid_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the InvoiceQuery when eager-loading is set.
-	Edges        InvoiceEdges `json:"edges"`
+	Edges        InvoiceEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -53,7 +53,7 @@ type Project struct {
 	ContactID *uuid.UUID `json:"contact_id"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ProjectQuery when eager-loading is set.
-	Edges        ProjectEdges `json:"edges"`
+	Edges        ProjectEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -58,7 +58,7 @@ type Reference struct {
 	CitationKey string `json:"citation_key"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ReferenceQuery when eager-loading is set.
-	Edges        ReferenceEdges `json:"edges"`
+	Edges        ReferenceEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -32,7 +32,7 @@ type ReferenceCitation struct {
 	Locator *string `json:"locator"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ReferenceCitationQuery when eager-loading is set.
-	Edges        ReferenceCitationEdges `json:"edges"`
+	Edges        ReferenceCitationEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

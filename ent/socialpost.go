@@ -48,7 +48,7 @@ type SocialPost struct {
 	PublishedAt *time.Time `json:"published_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the SocialPostQuery when eager-loading is set.
-	Edges        SocialPostEdges `json:"edges"`
+	Edges        SocialPostEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -49,7 +49,7 @@ type SocialSchedule struct {
 	ExternalID *string `json:"external_id"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the SocialScheduleQuery when eager-loading is set.
-	Edges        SocialScheduleEdges `json:"edges"`
+	Edges        SocialScheduleEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -44,7 +44,7 @@ type TeamMember struct {
 	JoinedOn *datatype.Date `json:"joined_on"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the TeamMemberQuery when eager-loading is set.
-	Edges        TeamMemberEdges `json:"edges"`
+	Edges        TeamMemberEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -56,7 +56,7 @@ type TeamTask struct {
 	Result *string `json:"result"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the TeamTaskQuery when eager-loading is set.
-	Edges        TeamTaskEdges `json:"edges"`
+	Edges        TeamTaskEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

@@ -56,7 +56,7 @@ type Thread struct {
 	LastEventAt *time.Time `json:"last_event_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ThreadQuery when eager-loading is set.
-	Edges        ThreadEdges `json:"edges"`
+	Edges        ThreadEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

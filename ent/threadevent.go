@@ -52,7 +52,7 @@ type ThreadEvent struct {
 	ContentDigest []byte `json:"content_digest"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ThreadEventQuery when eager-loading is set.
-	Edges        ThreadEventEdges `json:"edges"`
+	Edges        ThreadEventEdges `json:"-"`
 	selectValues sql.SelectValues
 }
 

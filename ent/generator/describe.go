@@ -9,6 +9,7 @@ import (
 
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/entc/gen"
+	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 
 	"github.com/chenu/chenu/policies"
@@ -184,9 +185,8 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		tagField(f)
 	}
 	// Ent reads the tags of the id and the edges from this annotation.
-	node.Annotations[field.Annotation{}.Name()] = map[string]any{
-		"StructTag": map[string]string{"id": `json:"id"`, "edges": `json:"-"`},
-	}
+	node.Annotations[field.Annotation{}.Name()] = map[string]any{"StructTag": map[string]string{"id": `json:"id"`}}
+	node.Annotations[edge.Annotation{}.Name()] = map[string]any{"StructTag": `json:"-"`}
 	return t, nil
 }
 
