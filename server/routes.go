@@ -12,8 +12,34 @@ func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 	accounts.Mount(a)
 
 	resource.Mount(a, "/v1/personal/notes", (*ent.Tx).NoteStore)
+	resource.Mount(a, "/v1/personal/tasks", (*ent.Tx).TaskStore)
+	resource.Mount(a, "/v1/personal/habits", (*ent.Tx).HabitStore)
+
 	resource.Mount(a, "/v1/business/contacts", (*ent.Tx).ContactStore)
 	resource.Mount(a, "/v1/business/invoices", (*ent.Tx).InvoiceStore)
+	resource.Mount(a, "/v1/business/projects", (*ent.Tx).ProjectStore)
+
+	resource.Mount(a, "/v1/creative/assets", (*ent.Tx).CreativeAssetStore)
+	resource.Mount(a, "/v1/creative/projects", (*ent.Tx).CreativeProjectStore)
+
+	resource.Mount(a, "/v1/entertainment/playlists", (*ent.Tx).PlaylistStore)
+	resource.MountAppendOnly(a, "/v1/entertainment/stream-history", (*ent.Tx).StreamHistoryStore)
+
+	resource.Mount(a, "/v1/community/groups", (*ent.Tx).CommunityGroupStore)
+	resource.Mount(a, "/v1/community/events", (*ent.Tx).CommunityEventStore)
+
+	resource.Mount(a, "/v1/social/posts", (*ent.Tx).SocialPostStore)
+	resource.Mount(a, "/v1/social/schedules", (*ent.Tx).SocialScheduleStore)
+
+	resource.Mount(a, "/v1/scholar/references", (*ent.Tx).ReferenceStore)
+	resource.Mount(a, "/v1/scholar/manuscripts", (*ent.Tx).ManuscriptStore)
+
+	resource.Mount(a, "/v1/government/compliance-items", (*ent.Tx).ComplianceItemStore)
+	resource.Mount(a, "/v1/government/clinical-trials", (*ent.Tx).ClinicalTrialStore)
+
+	resource.Mount(a, "/v1/team/members", (*ent.Tx).TeamMemberStore)
+	resource.Mount(a, "/v1/team/agents", (*ent.Tx).HiredAgentStore)
+	resource.Mount(a, "/v1/team/tasks", (*ent.Tx).TeamTaskStore)
 
 	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore)
 
