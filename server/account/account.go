@@ -37,7 +37,7 @@ type Config struct {
 	Issuer        *auth.Issuer
 	Authenticator *auth.Authenticator
 	// HashConcurrency bounds how many passwords are hashed at once, 19 MiB and a core
-	// each; zero is one for each core.
+	// each; zero is half the cores, so that a flood of logins leaves the rest to others.
 	HashConcurrency int
 }
 
@@ -136,7 +136,7 @@ type Tokens struct {
 	Identity    Identity `json:"identity"     jsonschema_description:"Who has logged in."`
 	AccessToken string   `json:"access_token" jsonschema_description:"Send it as Authorization: Bearer <token>."`
 	TokenType   string   `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Always Bearer."`
-	ExpiresIn   int      `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"Seconds until the access token expires."`
+	ExpiresIn   int      `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"The access token's lifetime in seconds."`
 }
 
 // newSession is who a new session's transaction runs as: a person who has just proved, by
@@ -163,13 +163,13 @@ func (s *Service) openSession(ctx context.Context, tx *ent.Tx, who auth.Identity
 
 // issue makes the answer to a login that is committed.
 func (s *Service) issue(who auth.Identity, identity Identity) (*Tokens, error) {
-	token, end, err := s.Issuer.Issue(who, []string{byPassword})
+	token, _, err := s.Issuer.Issue(who, []string{byPassword})
 	if err != nil {
 		return nil, err
 	}
 	return &Tokens{
 		Identity: identity, AccessToken: token, TokenType: "Bearer",
-		ExpiresIn: int(end.Sub(s.now()).Round(time.Second).Seconds()),
+		ExpiresIn: int(auth.TokenLifetime.Seconds()),
 	}, nil
 }
 

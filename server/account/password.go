@@ -98,7 +98,7 @@ const hashPatience = 5 * time.Second
 
 func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
 	if concurrency <= 0 {
-		concurrency = max(1, runtime.GOMAXPROCS(0))
+		concurrency = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	dummy, err := argon2id.CreateHash("", &params)
 	if err != nil {

@@ -1,0 +1,177 @@
+package account
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+)
+
+// quick are parameters with which a test does not wait for each hash.
+var quick = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+const password = "correct horse battery staple"
+
+// bundle is an instance of the service with its accounts, on a database of its own.
+type bundle struct {
+	db      *dbtest.DB
+	secret  auth.Secret
+	session *session.DB
+	keys    *auth.Keys
+	service *Service
+	handler http.Handler
+	admin   *pgxpool.Pool
+}
+
+func newBundle(t testing.TB) *bundle {
+	t.Helper()
+	b := &bundle{db: dbtest.New(t), secret: auth.NewSecret()}
+	b.admin = b.db.Pool(t, b.db.AdminURL)
+	return b.instance(t)
+}
+
+// instance starts another instance on b's database.
+func (b *bundle) instance(t testing.TB) *bundle {
+	t.Helper()
+	i := *b
+	var err error
+	i.session, err = session.Open(t.Context(), session.Config{HumanURL: b.db.ServiceURL, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.session.Close)
+	if i.keys, err = auth.OpenKeys(t.Context(), KeyStore{DB: i.session}, i.secret); err != nil {
+		t.Fatal(err)
+	}
+	authenticator := auth.NewAuthenticator(auth.NewVerifier(i.keys, auth.Config{}), Sessions{DB: i.session})
+	i.service, err = New(Config{
+		DB: i.session, Keys: i.keys, Issuer: auth.NewIssuer(i.keys, auth.Config{}), Authenticator: authenticator,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.service.hasher, err = newHasher(quick, 4); err != nil {
+		t.Fatal(err)
+	}
+	i.service.refusals = time.Millisecond
+	a, err := api.New(api.Config{
+		Transactor: i.session, Authenticate: authenticator.Authenticate,
+		PageKey: i.secret.Derive("page-tokens"), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.service.Mount(a)
+	if i.handler, err = a.Handler(); err != nil {
+		t.Fatal(err)
+	}
+	return &i
+}
+
+// answer is what came back.
+type answer struct {
+	*httptest.ResponseRecorder
+	t testing.TB
+}
+
+// send sends a request; headers are name and value in turn.
+func (b *bundle) send(t testing.TB, method, path, body string, headers ...string) answer {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	return answer{w, t}
+}
+
+func (a answer) want(status int) answer {
+	a.t.Helper()
+	if a.Code != status {
+		a.t.Fatalf("status %d, want %d: %s", a.Code, status, a.Body)
+	}
+	return a
+}
+
+func (a answer) json() map[string]any {
+	a.t.Helper()
+	var v map[string]any
+	if err := json.NewDecoder(bytes.NewReader(a.Body.Bytes())).Decode(&v); err != nil {
+		a.t.Fatalf("%v: %s", err, a.Body)
+	}
+	return v
+}
+
+// problem checks the code of a problem and returns its first field error's pointer.
+func (a answer) problem(status int, code string) string {
+	a.t.Helper()
+	p := a.want(status).json()
+	if p["code"] != code || a.Header().Get("Content-Type") != "application/problem+json" {
+		a.t.Fatalf("code %v, want %s: %s", p["code"], code, a.Body)
+	}
+	errs, _ := p["errors"].([]any)
+	if len(errs) == 0 {
+		return ""
+	}
+	first, _ := errs[0].(map[string]any)
+	pointer, _ := first["pointer"].(string)
+	return pointer
+}
+
+func credentials(email, password string) string {
+	text, _ := json.Marshal(map[string]string{"email": email, "password": password})
+	return string(text)
+}
+
+func registration(email, password, name string) string {
+	text, _ := json.Marshal(map[string]string{"email": email, "password": password, "name": name})
+	return string(text)
+}
+
+// person is somebody with an account and a token.
+type person struct{ id, email, token, bearer string }
+
+func (b *bundle) register(t testing.TB, email string) person {
+	t.Helper()
+	v := b.send(t, http.MethodPost, "/v1/auth/register", registration(email, password, "Ada Lovelace")).want(http.StatusCreated).json()
+	me, _ := v["identity"].(map[string]any)
+	id, _ := me["id"].(string)
+	token, _ := v["access_token"].(string)
+	return person{id: id, email: email, token: token, bearer: "Bearer " + token}
+}
+
+// trail is what the audit trail has of an identity beside the changes of rows, oldest first.
+func (b *bundle) trail(t testing.TB, id string) []string {
+	t.Helper()
+	rows, err := b.admin.Query(t.Context(), `SELECT action || ' ' || outcome || ' ' || resource_type || ' ' || db_role
+		FROM audit_logs WHERE created_by = $1 AND action NOT IN ('create', 'update') ORDER BY id`, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	return all
+}

@@ -1,0 +1,273 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/chenu/chenu/server/problem"
+)
+
+func TestHashParams(t *testing.T) {
+	t.Parallel()
+	h, err := newHasher(hashParams, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := h.hash(t.Context(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{hash, h.dummy} {
+		if !strings.HasPrefix(text, "$argon2id$v=19$m=19456,t=2,p=1$") {
+			t.Errorf("%s is not what OWASP recommends", text)
+		}
+	}
+	for candidate, want := range map[string]bool{password: true, password + "x": false, "": false} {
+		match, weak, err := h.check(t.Context(), candidate, hash)
+		if err != nil || match != want || weak {
+			t.Errorf("%q: match %v, weak %v, %v", candidate, match, weak, err)
+		}
+	}
+	if again, _ := h.hash(t.Context(), password); again == hash {
+		t.Error("two hashes have one salt")
+	}
+}
+
+func TestCheckWithoutHash(t *testing.T) {
+	t.Parallel()
+	h, err := newHasher(quick, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The dummy is the hash of the empty password, which must not open anything.
+	for _, candidate := range []string{"", password} {
+		if match, _, err := h.check(t.Context(), candidate, ""); err != nil || match {
+			t.Errorf("%q: match %v, %v", candidate, match, err)
+		}
+	}
+}
+
+func TestBrokenHashes(t *testing.T) {
+	t.Parallel()
+	h, err := newHasher(quick, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tail = "$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b+dWRWJTmaaJObG"
+	for _, hash := range []string{
+		"x", "$argon2id$", "$argon2i$v=19$m=64,t=1,p=1" + tail, "$2a$10$abc", "$argon2id$v=16$m=64,t=1,p=1" + tail,
+		"$argon2id$v=19$m=4194304,t=1,p=1" + tail, "$argon2id$v=19$m=64,t=1000000,p=1" + tail,
+		"$argon2id$v=19$m=64,t=0,p=1" + tail, "$argon2id$v=19$m=64,t=1,p=0" + tail, "$argon2id$v=19$m=64,t=1,p=1$$",
+	} {
+		match, _, err := h.check(t.Context(), "", hash)
+		if err == nil || match {
+			t.Errorf("%s: match %v, %v", hash, match, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "RdescudvJCsg") {
+			t.Errorf("the error repeats the hash: %v", err)
+		}
+	}
+}
+
+func TestWeakHash(t *testing.T) {
+	t.Parallel()
+	for name, params := range map[string]argon2id.Params{
+		"memory": {Memory: 32, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+		"salt":   {Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 32},
+		"key":    {Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 16},
+	} {
+		old, err := argon2id.CreateHash(password, &params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := newHasher(quick, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if match, weak, err := h.check(t.Context(), password, old); !match || !weak || err != nil {
+			t.Errorf("%s: match %v, weak %v, %v", name, match, weak, err)
+		}
+	}
+}
+
+// TestHashesAtOnce is that no more passwords are hashed at once than there are slots.
+func TestHashesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, err := newHasher(quick, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.slots.Acquire(t.Context(), 2); err != nil { // Two that take for ever.
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		hungUp, cancel := context.WithCancel(t.Context())
+		wg.Go(func() {
+			if _, err := h.hash(hungUp, password); !errors.Is(err, context.Canceled) {
+				t.Errorf("who hung up: %v", err)
+			}
+		})
+		began := time.Now()
+		wg.Go(func() {
+			_, _, err := h.check(t.Context(), password, "")
+			p := problem.From(err)
+			if p.Status != http.StatusServiceUnavailable || p.Code != "busy" || p.Header.Get("Retry-After") == "" {
+				t.Errorf("who waited: %v", err)
+			}
+			if waited := time.Since(began); waited != hashPatience {
+				t.Errorf("waited %v", waited)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		h.slots.Release(2)
+		if _, err := h.hash(t.Context(), password); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		if !h.slots.TryAcquire(2) {
+			t.Error("a slot was not given back")
+		}
+	})
+}
+
+func TestCheckPassword(t *testing.T) {
+	t.Parallel()
+	for candidate, want := range map[string]string{
+		"correct horse battery staple":         "",
+		"fifteen charact":                      "",
+		"fourteen chara":                       "password_too_short",
+		"пароль из слов ":                      "",
+		"密码密碼パスワード暗号合言葉秘密鍵":                    "",
+		strings.Repeat("abcde", 51):            "",
+		strings.Repeat("abcde", 51) + "abcdef": "password_too_long",
+		"aaaaaaaaaaaaaaaaaaaa":                 "password_too_common",
+		"abababababababababab":                 "password_too_common",
+		"abcdefghijklmnopqrstuvwxyz":           "password_too_common",
+		"zyxwvutsrqponmlkjihgfedcba":           "password_too_common",
+		"ADA.LOVELACE@EXAMPLE.ORG":             "password_too_common",
+		"ada.lovelace@example.org 1843":        "",
+	} {
+		err := checkPassword(normalizePassword(candidate), "ada.lovelace@example.org", "Ada")
+		weak, _ := errors.AsType[*errWeakPassword](err)
+		switch {
+		case want == "" && err != nil, want != "" && (weak == nil || weak.code != want):
+			t.Errorf("%q: %v, want %q", candidate, err, want)
+		}
+	}
+}
+
+func TestNormalizeEmail(t *testing.T) {
+	t.Parallel()
+	for email, want := range map[string]string{
+		"ada@example.org":                            "ada@example.org",
+		"  Ada@Example.Org\t":                        "Ada@Example.Org",
+		"ada+tag@example.org":                        "ada+tag@example.org",
+		"o'hara@example.org":                         "o'hara@example.org",
+		"ada@localhost":                              "ada@localhost",
+		"zoe\u0308@example.org":                      "zoë@example.org",
+		"ada@bücher.example":                         "ada@bücher.example",
+		strings.Repeat("a", 64) + "@example.org":     strings.Repeat("a", 64) + "@example.org",
+		"":                                           "",
+		"ada":                                        "",
+		"@example.org":                               "",
+		"ada@":                                       "",
+		"ada@@example.org":                           "",
+		"ada@example..org":                           "",
+		"ada@.example.org":                           "",
+		"ada@-example.org":                           "",
+		"ada@example.org.":                           "",
+		".ada@example.org":                           "",
+		"a b@example.org":                            "",
+		`"a b"@example.org`:                          "",
+		"Ada <ada@example.org>":                      "",
+		"<ada@example.org>":                          "",
+		"ada@example.org, eve@example.org":           "",
+		"ada@[127.0.0.1]":                            "",
+		"ada@example.org(comment)":                   "",
+		"ada@example.org\r\nBcc: eve@example.org":    "",
+		"ada\x00@example.org":                        "",
+		"ada\u200b@example.org":                      "ada\u200b@example.org",
+		strings.Repeat("a", 65) + "@example.org":     "",
+		"ada@" + strings.Repeat("a", 64) + ".org":    "",
+		"ada@" + strings.Repeat("abcd.", 52) + "org": "",
+		strings.Repeat("a", 400) + "@example.org":    "",
+	} {
+		got, err := normalizeEmail(email)
+		if (err == nil) != (want != "") || got != want {
+			t.Errorf("%q: %q, %v, want %q", email, got, err, want)
+		}
+	}
+}
+
+func FuzzNormalizeEmail(f *testing.F) {
+	f.Add("Ada@example.org")
+	f.Add(`"x"@[::1]`)
+	f.Fuzz(func(t *testing.T, email string) {
+		got, err := normalizeEmail(email)
+		if err != nil {
+			return
+		}
+		if again, err := normalizeEmail(got); err != nil || again != got {
+			t.Errorf("%q is %q, and then %q, %v", email, got, again, err)
+		}
+		if strings.Count(got, "@") != 1 || strings.ContainsAny(got, " \r\n\x00<>\"") {
+			t.Errorf("%q is accepted as %q", email, got)
+		}
+	})
+}
+
+func TestTimeZones(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"UTC": true, "Europe/Paris": true, "America/Argentina/Buenos_Aires": true, "Etc/GMT+3": true,
+		"": false, "Local": false, "local": false, "localtime": false, "posixrules": false, "right/UTC": false, "posix/UTC": false,
+		"../UTC": false, "/etc/localtime": false, "Europe": false, "Europe/": false, "zone.tab": false, "tzdata.zi": false,
+		"+01:00": false, "Mars/Olympus": false, strings.Repeat("A", 65): false,
+	} {
+		if isTimeZone(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+}
+
+func BenchmarkHash(b *testing.B) {
+	h, err := newHasher(hashParams, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := h.hash(b.Context(), password); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkLogin is logins over HTTP, more at once than there are slots to hash in.
+func BenchmarkLogin(b *testing.B) {
+	bundle := newBundle(b)
+	var err error
+	if bundle.service.hasher, err = newHasher(hashParams, 0); err != nil {
+		b.Fatal(err)
+	}
+	ada := bundle.register(b, "ada@example.org")
+	body := credentials(ada.email, password)
+	b.SetParallelism(8)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if a := bundle.send(b, http.MethodPost, "/v1/auth/login", body); a.Code != http.StatusOK {
+				b.Errorf("%d %s", a.Code, a.Body)
+			}
+		}
+	})
+}
