@@ -33,6 +33,7 @@ func (p *planning) grantAccess(before, after map[catalog.Key]catalog.Object) []s
 		key  catalog.Key
 	}
 	sides := [2]map[who]map[string][]catalog.Grant{{}, {}}
+	every := map[catalog.Key][]string{} // every privilege there is for an object
 	var all []who
 	for i, state := range []map[catalog.Key]catalog.Object{before, after} {
 		for _, key := range sortedKeys(state) {
@@ -47,6 +48,9 @@ func (p *planning) grantAccess(before, after map[catalog.Key]catalog.Object) []s
 				if table, ok := state[catalog.PrivilegesOf(on)].(*catalog.Privileges); ok {
 					owner = table.Owner
 				}
+			}
+			if column == "" {
+				every[on] = ownersOf(privileges)
 			}
 			for _, g := range privileges.Grants {
 				if f, ok := state[on].(*catalog.Function); ok && f.Result == "trigger" && g.Grantee == catalog.Public {
@@ -78,7 +82,7 @@ func (p *planning) grantAccess(before, after map[catalog.Key]catalog.Object) []s
 			word string
 			what map[string][]catalog.Grant
 		}{{"loses", less(sides[0][w], sides[1][w])}, {"gains", less(sides[1][w], sides[0][w])}} {
-			if text := p.list(&securable{key: w.key}, verb.what, false); text != "" {
+			if text := p.list(&securable{key: w.key, all: every[w.key]}, verb.what); text != "" {
 				on := w.key.Qualified()
 				if w.key.Kind != catalog.KindTable {
 					on = w.key.String()
@@ -88,6 +92,17 @@ func (p *planning) grantAccess(before, after map[catalog.Key]catalog.Object) []s
 		}
 	}
 	return lines
+}
+
+// ownersOf are the privileges that an owner has by itself: all there are.
+func ownersOf(privileges *catalog.Privileges) []string {
+	var all []string
+	for _, g := range privileges.Initial {
+		if g.Grantee == privileges.Owner {
+			all = append(all, g.Privilege)
+		}
+	}
+	return all
 }
 
 func securityAccess(before, after *catalog.Security) []string {

@@ -60,7 +60,7 @@ func (p *planning) privilegesOf(s *securable, role string) {
 	if s.new {
 		at = phaseGrants
 	}
-	if text := p.list(s, gone, false); text != "" {
+	if text := p.list(s, gone); text != "" {
 		p.add(at, "REVOKE "+text+" ON "+p.onObject(s.key)+" FROM "+grantee(role), "")
 	}
 	for column := range have {
@@ -78,7 +78,7 @@ func (p *planning) privilegesOf(s *securable, role string) {
 				}
 			}
 		}
-		if text := p.list(s, some, true); text != "" {
+		if text := p.list(s, some); text != "" {
 			suffix := ""
 			if option {
 				suffix = " WITH GRANT OPTION"
@@ -118,11 +118,7 @@ func (p *planning) securables() []*securable {
 			s.want[column] = want.Grants
 			if column == "" {
 				s.initial = want.Initial
-				for _, g := range want.Initial {
-					if g.Grantee == want.Owner {
-						s.all = append(s.all, g.Privilege)
-					}
-				}
+				s.all = ownersOf(want)
 				if have, ok := p.work[key].(*catalog.Privileges); ok && have.Owner != want.Owner {
 					p.refuse("%s belongs to %s and should belong to %s: write that migration by hand", want.Of, have.Owner, want.Owner)
 				}
@@ -175,8 +171,8 @@ func less(a, b map[string][]catalog.Grant) map[string][]catalog.Grant {
 // list writes privileges, those on columns with the columns in the table's
 // order: SELECT, UPDATE (title, content). Every privilege of the object is
 // ALL, so that the file means the same where a newer Postgres has one more.
-func (p *planning) list(s *securable, grants map[string][]catalog.Grant, allowAll bool) string {
-	if len(grants[""]) > 1 && len(grants[""]) == len(s.all) && allowAll && len(grants) == 1 {
+func (p *planning) list(s *securable, grants map[string][]catalog.Grant) string {
+	if len(grants[""]) > 1 && len(grants[""]) == len(s.all) && len(grants) == 1 {
 		return "ALL"
 	}
 	var parts []string

@@ -50,18 +50,8 @@ func openServer(ctx context.Context, url string) (*server, error) {
 }
 
 func (s *server) prepare(ctx context.Context) error {
-	// Roles belong to the cluster: two runs at once would meet in the same
-	// catalog rows.
-	const lock = "SELECT pg_advisory_lock(hashtext('chenu planner roles'))"
-	if _, err := s.admin.Exec(ctx, lock); err != nil {
-		return fmt.Errorf("lock the development server: %w", err)
-	}
-	_, err := s.admin.PgConn().Exec(ctx, policies.Roles()).ReadAll()
-	if _, unlock := s.admin.Exec(ctx, "SELECT pg_advisory_unlock_all()"); unlock != nil {
-		err = errors.Join(err, unlock)
-	}
-	if err != nil {
-		return fmt.Errorf("create our roles on the development server: %w", err)
+	if err := s.roles(ctx); err != nil {
+		return fmt.Errorf("create our roles on the development server: %w", describe(err))
 	}
 	rows, err := s.admin.Query(ctx, "SELECT datname::text FROM pg_database WHERE starts_with(datname, $1)", databasePrefix)
 	if err != nil {
@@ -74,12 +64,37 @@ func (s *server) prepare(ctx context.Context) error {
 	for _, name := range names {
 		stamp, _, _ := strings.Cut(strings.TrimPrefix(name, databasePrefix), "_")
 		if made, err := strconv.ParseInt(stamp, 10, 64); err == nil && time.Since(time.Unix(made, 0)) > time.Hour {
-			if err := s.drop(ctx, name); err != nil {
-				return err
-			}
+			_ = s.drop(ctx, name) // another run may be dropping it, too
 		}
 	}
 	return nil
+}
+
+// roles makes the cluster's roles. Others may be at it, too: then Postgres
+// finds one row changed under its hands, and it is tried again. A login that
+// may not make roles has to find them there.
+func (s *server) roles(ctx context.Context) error {
+	const attempts = 5
+	var err error
+	for range attempts {
+		var pg *pgconn.PgError
+		_, err = s.admin.PgConn().Exec(ctx, policies.Roles()).ReadAll()
+		if !errors.As(err, &pg) {
+			return err
+		}
+		switch pg.Code {
+		case "XX000", "23505", "42710": // tuple concurrently updated, unique_violation, duplicate_object
+		case "42501": // insufficient_privilege
+			var there bool
+			if e := s.admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", Owner).Scan(&there); e == nil && there {
+				return nil
+			}
+			return err
+		default:
+			return err
+		}
+	}
+	return err
 }
 
 func (s *server) drop(ctx context.Context, name string) error {

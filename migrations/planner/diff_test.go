@@ -1,0 +1,277 @@
+package planner_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/planner"
+)
+
+func base(t *testing.T, more ...string) planner.Desired {
+	t.Helper()
+	text, err := os.ReadFile("testdata/base.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []planner.File{{Name: "base.sql", SQL: string(text)}}
+	for _, sql := range more {
+		files = append(files, planner.File{Name: "more.sql", SQL: sql})
+	}
+	return planner.SQL(files...)
+}
+
+func TestDiffErrors(t *testing.T) {
+	t.Parallel()
+	dirWith := func(name, sql string) migrate.Dir {
+		dir := &migrate.MemDir{}
+		add(t, dir, &planner.Plan{Name: name, SQL: sql})
+		return dir
+	}
+	edited := dirWith("20260101000000_first.sql", "SELECT 1;\n")
+	if err := edited.WriteFile("20260101000000_first.sql", []byte("SELECT 2;\n")); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		change func(*planner.Input)
+		want   string
+	}{
+		"name":        {func(in *planner.Input) { in.Name = "../x" }, `migration name "../x": say what the migration is for`},
+		"no name":     {func(in *planner.Input) { in.Name = " " }, `migration name " "`},
+		"no server":   {func(in *planner.Input) { in.DevURL = "" }, "no development server is given"},
+		"edited file": {func(in *planner.Input) { in.Dir = edited }, "if its files are as intended, run `chenu migrate hash`"},
+		"failing replay": {func(in *planner.Input) {
+			in.Dir = dirWith("20260101000000_first.sql", "SELECT 1;\n\nSELECT nothing;\n")
+		}, "replay 20260101000000_first.sql, line 3: column \"nothing\" does not exist (SQLSTATE 42703)"},
+		"failing desired": {func(in *planner.Input) { in.Desired = base(t, "SELECT 1;\nCREATE POLICY p ON nowhere;\n") }, `more.sql:2: relation "nowhere" does not exist (SQLSTATE 42P01)`},
+		"function body": {func(in *planner.Input) {
+			in.Desired = base(t, "CREATE FUNCTION app.f() RETURNS integer LANGUAGE sql AS $$ SELECT id FROM nowhere $$;\n")
+		}, `function app.f(): relation "nowhere" does not exist`},
+		"unclosed": {func(in *planner.Input) { in.Desired = base(t, "SELECT (1;\n") }, "more.sql: 1:8: unclosed '('"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := planner.Input{Name: "test", Dir: &migrate.MemDir{}, Desired: base(t), DevURL: dbtest.ServerURL(t)}
+			test.change(&in)
+			plan, err := planner.Diff(t.Context(), in)
+			if err == nil || plan != nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("Diff: %v, %v; want an error with %q", plan, err, test.want)
+			}
+		})
+	}
+}
+
+// stuck is a desired state whose building ends when its context does.
+type stuck struct{ database chan string }
+
+func (s stuck) Build(ctx context.Context, session *planner.Session) (*planner.Declaration, error) {
+	rows, err := session.Driver().QueryContext(ctx, "SELECT current_database()")
+	if err != nil {
+		return nil, err
+	}
+	var name string
+	for rows.Next() {
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	s.database <- name
+	return nil, session.ExecSQL(ctx, "SELECT pg_sleep(600)")
+}
+
+// TestCancelled ends a Diff in the middle: it leaves no database behind.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	desired := stuck{make(chan string, 1)}
+	done := make(chan error, 1)
+	go func() {
+		_, err := planner.Diff(ctx, planner.Input{Name: "test", Dir: &migrate.MemDir{}, Desired: desired, DevURL: dbtest.ServerURL(t)})
+		done <- err
+	}()
+	name := <-desired.database
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Diff: %v; want that it was cancelled", err)
+	}
+	if there(t, name) {
+		t.Errorf("database %s is left", name)
+	}
+}
+
+// TestLeftovers has a Diff drop what a run that was killed left, but not what
+// another may still be using.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	old, fresh := "chenu_plan_1700000000_test", "chenu_plan_99999999999_test"
+	for _, name := range []string{old, fresh} {
+		exec(t, dbtest.ServerURL(t), "DROP DATABASE IF EXISTS "+name)
+		exec(t, dbtest.ServerURL(t), "CREATE DATABASE "+name)
+	}
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), dbtest.ServerURL(t))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, err = conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+fresh)
+		if err := errors.Join(err, conn.Close(context.Background())); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := planner.Diff(t.Context(), planner.Input{Name: "test", Dir: &migrate.MemDir{}, Desired: base(t), DevURL: dbtest.ServerURL(t)}); err != nil {
+		t.Fatal(err)
+	}
+	if there(t, old) || !there(t, fresh) {
+		t.Errorf("the old database is there: %t; the fresh one: %t", there(t, old), there(t, fresh))
+	}
+}
+
+func there(t *testing.T, database string) (yes bool) {
+	t.Helper()
+	err := connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&yes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return yes
+}
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	dir, err := migrate.NewLocalDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := planner.Input{
+		Name: "First migration", Dir: dir, Desired: base(t), DevURL: dbtest.ServerURL(t), Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)),
+	}
+	plan, err := planner.Diff(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := list(t, path); len(names) > 0 {
+		t.Errorf("Diff wrote %v", names)
+	}
+	if err := planner.Write(path, plan); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := list(t, path), []string{"20260102020405_first_migration.sql", "atlas.sum"}; !slices.Equal(got, want) {
+		t.Errorf("files: %v; want %v", got, want)
+	}
+	if err := migrate.Validate(dir); err != nil {
+		t.Errorf("atlas.sum: %v", err)
+	}
+	if text, err := os.ReadFile(filepath.Join(path, plan.Name)); err != nil || string(text) != plan.SQL {
+		t.Errorf("the file is not the plan: %v", err)
+	}
+	// Writing it again would make two files of one plan.
+	if err := planner.Write(path, plan); err == nil || !strings.Contains(err.Error(), "plan again") {
+		t.Errorf("second Write: %v; want that it must be planned again", err)
+	}
+	// Versions grow even when the clock does not.
+	in.Name, in.Desired = "second", base(t, "CREATE TABLE extra (id uuid PRIMARY KEY);")
+	second, err := planner.Diff(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "20260102020406_second.sql"; second.Name != want {
+		t.Errorf("name: %s; want %s", second.Name, want)
+	}
+	// A directory that cannot be written stays as it is.
+	if err := planner.Write(filepath.Join(path, "missing"), second); err == nil {
+		t.Error("Write to a directory that does not exist: no error")
+	}
+	if err := planner.Write(path, second); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate.Validate(dir); err != nil {
+		t.Errorf("atlas.sum: %v", err)
+	}
+}
+
+func list(t *testing.T, path string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	dir := &migrate.MemDir{}
+	desired := base(t, `
+		CREATE TABLE notes (created_by uuid NOT NULL, id uuid NOT NULL, title text NOT NULL CONSTRAINT notes_title CHECK (title <> ''), PRIMARY KEY (created_by, id));
+		ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+		ALTER TABLE notes FORCE ROW LEVEL SECURITY;
+		CREATE POLICY human_select ON notes FOR SELECT TO chenu_human USING (created_by = app.identity());
+		GRANT SELECT ON notes TO chenu_human;
+		CREATE TABLE logs (created_by uuid NOT NULL, id uuid NOT NULL, PRIMARY KEY (created_by, id)) PARTITION BY RANGE (id);
+		CREATE TABLE logs_default PARTITION OF logs DEFAULT;
+		CREATE TABLE tasks (id uuid PRIMARY KEY);`)
+	plan, err := planner.Diff(t.Context(), planner.Input{Name: "first", Dir: dir, Desired: desired, DevURL: dbtest.ServerURL(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, dir, plan)
+	database := dbtest.Empty(t)
+	apply(t, database.MigrateURL, dir)
+	// What is data makes no difference.
+	exec(t, database.AdminURL, `
+		SET ROLE chenu_owner;
+		CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('00000000-0000-0000-0000-000000000000') TO ('10000000-0000-0000-0000-000000000000')`)
+	in := planner.DriftInput{URL: database.MigrateURL, Dir: dir, DevURL: dbtest.ServerURL(t)}
+	if got, err := planner.Drift(t.Context(), in); err != nil || len(got) > 0 {
+		t.Fatalf("Drift of a database that was just migrated: %v, %q", err, got)
+	}
+	exec(t, database.AdminURL, `
+		SET ROLE chenu_owner;
+		ALTER TABLE notes NO FORCE ROW LEVEL SECURITY;
+		ALTER POLICY human_select ON notes USING (true);
+		GRANT DELETE ON notes TO chenu_agent;
+		ALTER TABLE notes ADD COLUMN pinned boolean;
+		ALTER TABLE notes DROP CONSTRAINT notes_title, ADD CONSTRAINT notes_title CHECK (title <> '') NOT VALID;
+		CREATE INDEX notes_title_idx ON notes (title);
+		CREATE VIEW titles AS SELECT title FROM notes;
+		CREATE OR REPLACE FUNCTION app.identity() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT NULL::uuid';
+		ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO chenu_agent;
+		DROP TABLE tasks;
+		COMMENT ON TABLE notes IS 'Changed.'`)
+	got, err := planner.Drift(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"column public.notes.pinned is not expected",
+		"constraint notes_title on public.notes is CHECK ((title <> ''::text)) NOT VALID and should be CHECK ((title <> ''::text))",
+		"default privileges of TABLES made by chenu_owner is not expected",
+		"function app.identity() differs: definition",
+		"index public.notes_title_idx is not expected",
+		"policy human_select on public.notes differs: using",
+		"privileges of table public.notes differs: grants",
+		"row security of public.notes differs: forced",
+		"table public.tasks is missing",
+		"comments of table public.notes differ",
+		"view public.titles is not expected",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Drift:\n\t%s\nwant:\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}

@@ -1,0 +1,77 @@
+package planner_test
+
+import (
+	"testing"
+
+	"ariga.io/atlas/sql/migrate"
+
+	entmigrate "github.com/chenu/chenu/ent/migrate"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/planner"
+	"github.com/chenu/chenu/policies"
+)
+
+// TestGraph plans the whole graph from nothing, applies the plan, and looks
+// for what no table of it may have.
+func TestGraph(t *testing.T) {
+	t.Parallel()
+	dir := &migrate.MemDir{}
+	in := planner.Input{
+		Name: "everything", Dir: dir, DevURL: dbtest.ServerURL(t),
+		Desired: planner.Graph(entmigrate.Tables, policies.Tables, policies.SQL()),
+	}
+	plan, err := planner.Diff(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, dir, plan)
+	database := dbtest.Empty(t)
+	apply(t, database.MigrateURL, dir)
+	if again, err := planner.Diff(t.Context(), in); err != nil || again != nil {
+		t.Fatalf("second Diff: %v, %+v; want no changes", err, again)
+	}
+
+	conn := connect(t, database.AdminURL)
+	for name, query := range map[string]string{
+		"a foreign key may look into another identity's rows": `
+			SELECT c.conname FROM pg_constraint c
+			WHERE c.contype = 'f' AND c.confrelid <> 'identities'::regclass AND cardinality(c.conkey) < 2`,
+		"a foreign key sets something to NULL or a default": `
+			SELECT conname FROM pg_constraint WHERE contype = 'f' AND (confdeltype IN ('n', 'd') OR confupdtype IN ('n', 'd'))`,
+		"an owned table's rows need not have an owner that exists": `
+			SELECT a.attrelid::regclass::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+			WHERE a.attname = 'created_by' AND c.relkind IN ('r', 'p') AND NOT EXISTS (
+				SELECT FROM pg_constraint f
+				WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid = 'identities'::regclass AND f.conkey = ARRAY[a.attnum])`,
+		"a key of an owned table does not lead with the owner": `
+			SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'created_by'
+			WHERE i.indisunique AND i.indkey[0] <> a.attnum`,
+		"a column is varchar": `
+			SELECT attrelid::regclass || '.' || attname FROM pg_attribute
+			WHERE atttypid = 'varchar'::regtype AND attnum > 0 AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace IN ('public'::regnamespace, 'app'::regnamespace))`,
+		"a table is without row security, or the owner is exempt": `
+			SELECT oid::regclass::text FROM pg_class
+			WHERE relkind IN ('r', 'p') AND relnamespace IN ('public'::regnamespace, 'app'::regnamespace) AND NOT (relrowsecurity AND relforcerowsecurity)`,
+		"a definer's owner may create in a schema": `
+			SELECT rolname || ' in ' || nspname FROM pg_roles, pg_namespace
+			WHERE rolname LIKE 'chenu\_%' AND NOT pg_has_role(rolname, 'chenu_owner', 'USAGE') AND nspname IN ('public', 'app') AND has_schema_privilege(rolname, nspname, 'CREATE')
+			AND NOT rolsuper`,
+		"something belongs to nobody we know": `
+			SELECT proname FROM pg_proc WHERE pronamespace IN ('public'::regnamespace, 'app'::regnamespace) AND pg_get_userbyid(proowner) NOT LIKE 'chenu\_%'`,
+	} {
+		rows, err := conn.Query(t.Context(), query)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for rows.Next() {
+			var which string
+			if err := rows.Scan(&which); err != nil {
+				t.Fatal(err)
+			}
+			t.Errorf("%s: %s", name, which)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
