@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"ariga.io/atlas/sql/postgres"
@@ -94,6 +95,13 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 		}
 	}
 	if len(updated) == 0 {
+		return nil
+	}
+	if slices.Contains(p.declaration.AppendOnly, t.Schema.Name+"."+t.Name) {
+		for _, b := range updated {
+			p.refuse("column %s.%s cannot be filled by an UPDATE, which the append-only table refuses: "+
+				"add it as a new column with a backfill that names no other column, or leave it nullable", tableName(t), catalog.Ident(b.column.Name))
+		}
 		return nil
 	}
 	restore := p.unforce(phaseBackfills, "The owner's policies would hide the rows from the UPDATE: FORCE is off for it.", t.Schema.Name, t.Name)

@@ -22,7 +22,10 @@ type Declaration struct {
 	// declared as data.
 	Tables *schema.Realm
 	// Backfills and Conversions are as in Input.
-	Backfills, Conversions map[string]string
+	Backfills, Conversions Expressions
+	// AppendOnly names the tables, as schema.table, that refuse UPDATE to
+	// everyone.
+	AppendOnly []string
 }
 
 // StatementKind says what a Statement does. The desired state beside its

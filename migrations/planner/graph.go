@@ -39,6 +39,11 @@ func (g *graph) Build(ctx context.Context, s *Session) (*Declaration, error) {
 		return nil, err
 	}
 	d := &Declaration{Tables: realm, Backfills: g.backfills()}
+	for _, t := range g.described {
+		if t.AppendOnly != nil {
+			d.AppendOnly = append(d.AppendOnly, t.Schema+"."+t.Name)
+		}
+	}
 	var before, after []*Statement
 	for _, file := range g.files {
 		statements, err := Parse(File(file))
@@ -106,8 +111,8 @@ func createTables(ctx context.Context, s *Session, realm *schema.Realm) error {
 	return nil
 }
 
-func (g *graph) backfills() map[string]string {
-	all := map[string]string{}
+func (g *graph) backfills() Expressions {
+	all := Expressions{}
 	for _, t := range g.described {
 		for _, c := range t.Columns {
 			if c.Rules.Backfill != "" {

@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,10 +49,10 @@ type Input struct {
 	// Backfills gives, by table.column or schema.table.column, the SQL
 	// expression that fills a column of existing rows when it becomes NOT
 	// NULL. They add to the ones that Desired declares.
-	Backfills map[string]string
+	Backfills Expressions
 	// Conversions gives, by the same names, the USING expression of a change
 	// of a column's type.
-	Conversions map[string]string
+	Conversions Expressions
 	// AllowDestructive permits a plan that drops columns or tables with what
 	// is in them.
 	AllowDestructive bool
@@ -60,6 +62,29 @@ type Input struct {
 	ConcurrentIndexes bool
 	// Now is the time of the plan; the zero time means the present.
 	Now time.Time
+}
+
+// Expressions are SQL expressions by table.column or schema.table.column. As a
+// flag.Value it adds one column=expression at a time.
+type Expressions map[string]string
+
+// String implements flag.Value.
+func (e Expressions) String() string {
+	var all []string
+	for _, column := range slices.Sorted(maps.Keys(e)) {
+		all = append(all, column+"="+e[column])
+	}
+	return strings.Join(all, ", ")
+}
+
+// Set implements flag.Value.
+func (e Expressions) Set(text string) error {
+	column, expression, ok := strings.Cut(text, "=")
+	if column, expression = strings.TrimSpace(column), strings.TrimSpace(expression); !ok || !strings.Contains(column, ".") || expression == "" {
+		return errors.New("write table.column=<SQL expression>")
+	}
+	e[column] = expression
+	return nil
 }
 
 // Plan is what Diff found. Its SQL is final: it has been run.

@@ -67,26 +67,28 @@ func readScript(t *testing.T, path string) *script {
 		t.Fatal(err)
 	}
 	s := &script{path: path, archive: archive}
-	s.input.Backfills, s.input.Conversions = map[string]string{}, map[string]string{}
+	s.input.Backfills, s.input.Conversions = planner.Expressions{}, planner.Expressions{}
 	for line := range strings.Lines(string(archive.Comment)) {
 		line = strings.TrimSpace(line)
 		name, value, _ := strings.Cut(line, ": ")
-		column, expression, _ := strings.Cut(value, "=")
 		switch name {
 		case "allow-destructive":
 			s.input.AllowDestructive = true
 		case "concurrent-indexes":
 			s.input.ConcurrentIndexes = true
 		case "backfill":
-			s.input.Backfills[column] = expression
+			err = s.input.Backfills.Set(value)
 		case "convert":
-			s.input.Conversions[column] = expression
+			err = s.input.Conversions.Set(value)
 		case "refused":
 			s.refused = value
 		default:
 			if line != "" && !strings.HasPrefix(line, "#") {
 				t.Fatalf("%s: unknown setting %q", path, line)
 			}
+		}
+		if err != nil {
+			t.Fatalf("%s: %s: %v", path, line, err)
 		}
 	}
 	return s

@@ -188,8 +188,8 @@ func isOther(o catalog.Object) bool {
 
 // lookup finds what was declared for a column, by table.column or
 // schema.table.column; the caller's word goes before the declaration's.
-func lookup(t *schema.Table, column string, maps ...map[string]string) (string, bool) {
-	for _, m := range maps {
+func lookup(t *schema.Table, column string, all ...Expressions) (string, bool) {
+	for _, m := range all {
 		for _, name := range []string{t.Schema.Name + "." + t.Name + "." + column, t.Name + "." + column} {
 			if expression, ok := m[name]; ok && strings.TrimSpace(expression) != "" {
 				return expression, true

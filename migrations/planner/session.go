@@ -150,7 +150,7 @@ func (s *server) create(ctx context.Context) (*Session, error) {
 // from the first moment, and a query that row security would change is an
 // error.
 func openPool(config *pgx.ConnConfig) *sql.DB {
-	delete(config.RuntimeParams, "search_path") // objects say which schema they are in
+	config.RuntimeParams["search_path"] = "public"
 	config.RuntimeParams["role"] = Owner
 	config.RuntimeParams["row_security"] = "off"
 	config.RuntimeParams["timezone"] = "UTC"
