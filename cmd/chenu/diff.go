@@ -31,6 +31,9 @@ failed, or with --check when something changed; 2 when called wrongly.`)
 	set.StringVar(&devURL, "dev-url", "", "`URL` of a development server, whose login may create databases and roles;\nby default one that is started for the purpose")
 	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "permit dropping columns and tables with what is in them")
 	set.BoolVar(&in.ConcurrentIndexes, "concurrent-indexes", false, "build new indexes of existing tables in a second file, outside a transaction")
+	in.Backfills, in.Conversions = planner.Expressions{}, planner.Expressions{}
+	set.Var(in.Backfills, "backfill", "`table.column=expression` that fills a column of existing rows when it becomes\nNOT NULL; may be repeated")
+	set.Var(in.Conversions, "convert", "`table.column=expression` that converts the values of a column whose type changes;\nmay be repeated")
 	set.BoolVar(&check, "check", false, "write nothing; fail when there would be something to write")
 	if err := parse(set, args); err != nil {
 		return err
