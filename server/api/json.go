@@ -27,6 +27,9 @@ const (
 	// digits and an exponent of 308 (IEEE 754); a longer one only costs time.
 	maxNumberLength = 64
 	maxExponent     = 308
+	// maxInteger is the largest integer that every reader of JSON keeps exactly (RFC 7493
+	// section 2.2); a larger one would come back as another number.
+	maxInteger = 1<<53 - 1
 	// maxErrors bounds the field errors of one answer.
 	maxErrors = 50
 )
@@ -176,7 +179,7 @@ func (r *reader) text(token jsontext.Token) string {
 
 func (r *reader) number(s string) stdjson.Number {
 	if !bounded(s) {
-		r.refuse("out_of_range", "This number is too long, too large or too small.")
+		r.refuse("out_of_range", "This number is too large, too small or too long.")
 		return "0"
 	}
 	return stdjson.Number(s)
@@ -188,7 +191,8 @@ func (r *reader) refuse(code, detail string) {
 	}
 }
 
-// bounded tells whether arithmetic on the JSON number s is cheap.
+// bounded tells whether the JSON number s is cheap to calculate with and, as an integer,
+// the same number to every reader.
 func bounded(s string) bool {
 	if len(s) > maxNumberLength {
 		return false
@@ -196,6 +200,10 @@ func bounded(s string) bool {
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
 		exponent, err := strconv.Atoi(s[i+1:])
 		return err == nil && exponent >= -maxExponent && exponent <= maxExponent
+	}
+	if !strings.Contains(s, ".") {
+		n, err := strconv.ParseInt(s, 10, 64)
+		return err == nil && n >= -maxInteger && n <= maxInteger
 	}
 	return true
 }

@@ -104,7 +104,7 @@ var refusals = map[int]struct {
 	description string
 	headers     []string
 }{
-	http.StatusBadRequest:                  {"The request is malformed, or has parts that do not exist.", nil},
+	http.StatusBadRequest:                  {"The request is malformed, or has parts that do not exist.", []string{"WWW-Authenticate"}},
 	http.StatusUnauthorized:                {"The access token is missing or invalid.", []string{"WWW-Authenticate"}},
 	http.StatusForbidden:                   {"The caller may not do this.", nil},
 	http.StatusNotFound:                    {"There is no such resource, or it belongs to another identity.", nil},
@@ -112,7 +112,7 @@ var refusals = map[int]struct {
 	http.StatusConflict:                    {"The request does not fit the present state.", []string{"Retry-After"}},
 	http.StatusPreconditionFailed:          {"The resource was changed since it was read.", []string{"ETag"}},
 	http.StatusRequestEntityTooLarge:       {"The body is too large.", nil},
-	http.StatusUnsupportedMediaType:        {"The body is of another media type, or compressed.", []string{"Accept"}},
+	http.StatusUnsupportedMediaType:        {"The body is of another media type, or compressed.", []string{"Accept", "Accept-Patch"}},
 	http.StatusUnprocessableEntity:         {"The request has values that are not acceptable; errors says which.", nil},
 	http.StatusLocked:                      {"A human must approve exactly this write first; checkpoint says which approval waits.", nil},
 	http.StatusPreconditionRequired:        {"The header If-Match is missing.", nil},
@@ -131,6 +131,7 @@ var headerDescriptions = map[string]string{
 	"Retry-After":         "After how many seconds to try again.",
 	"ETag":                "The resource's present version.",
 	"Accept":              "The media types that are accepted.",
+	"Accept-Patch":        "The media types that a PATCH accepts (RFC 5789).",
 	"RateLimit":           "What is left of the limits (draft-ietf-httpapi-ratelimit-headers).",
 	"RateLimit-Policy":    "The limits (draft-ietf-httpapi-ratelimit-headers).",
 	"Idempotent-Replayed": "true when the answer is that of an earlier request with the same Idempotency-Key.",
