@@ -24,13 +24,14 @@ var migrateCommands = []command{
 	{"diff", "plan the next migration from what ent/schema and policies say", runMigrateDiff},
 	{"apply", "apply the pending migrations", runMigrateApply},
 	{"status", "say what is applied and what is pending", runMigrateStatus},
+	{"drift", "say how the database differs from what its migrations make", runMigrateDrift},
 	{"validate", "check the migration directory, without a database", runMigrateValidate},
 	{"hash", "write atlas.sum anew after files were edited on purpose", runMigrateHash},
 }
 
 func runMigrate(ctx context.Context, args []string, env environment) error {
 	if len(args) == 0 {
-		return usagef("no subcommand is given: choose diff, apply, status, validate or hash")
+		return usagef("no subcommand is given: choose diff, apply, status, drift, validate or hash")
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		fmt.Fprint(env.Stdout, "usage: chenu migrate SUBCOMMAND [flags]\n\n")

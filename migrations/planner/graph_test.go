@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"strings"
 	"testing"
 
 	"ariga.io/atlas/sql/migrate"
@@ -73,5 +74,39 @@ func TestGraph(t *testing.T) {
 		if err := rows.Err(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestGraphErrors(t *testing.T) {
+	t.Parallel()
+	schema := policies.File{Name: "schema.sql", SQL: "CREATE SCHEMA app;\n"}
+	for name, test := range map[string]struct {
+		desired planner.Desired
+		want    string
+	}{
+		"kind of statement": {
+			planner.Graph(nil, nil, []policies.File{schema, {Name: "functions/x.sql", SQL: "-- no\nCREATE TABLE x (id uuid);\n"}}),
+			"functions/x.sql:2: CREATE TABLE x (id uuid): a statement of this kind is not part of the desired state",
+		},
+		"table without description": {
+			planner.Graph(entmigrate.Tables[:1], nil, []policies.File{schema}),
+			"is not described in policies: run `make generate`",
+		},
+		"description without table": {
+			planner.Graph(nil, policies.Tables[:1], []policies.File{schema}),
+			"is described in policies but ent/migrate does not have it: run `make generate`",
+		},
+		"function of nothing": {
+			planner.Graph(nil, nil, []policies.File{schema, {Name: "functions/x.sql", SQL: "CREATE FUNCTION app.f() RETURNS SETOF nothing LANGUAGE sql AS 'SELECT 1';\n"}}),
+			`functions/x.sql:1: type "nothing" does not exist`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := planner.Diff(t.Context(), planner.Input{Name: "test", Dir: &migrate.MemDir{}, Desired: test.desired, DevURL: dbtest.ServerURL(t)})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("Diff: %v; want an error with %q", err, test.want)
+			}
+		})
 	}
 }

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite the golden plans in testdata")
 //
 // The comment of a script holds settings, one a line: "allow-destructive",
 // "concurrent-indexes", "backfill: table.column=expression",
-// "convert: table.column=expression", and "refused: text" when the plan must
+// "convert: table.column=expression", "append-only: schema.table", and "refused: text" when the plan must
 // be refused with that text. Files: before.sql and after.sql, each after
 // base.sql; rows.sql, run by a superuser in between; check.sql, whose queries
 // must each give true at the end; hand.sql, a migration that somebody wrote
@@ -58,6 +58,8 @@ type script struct {
 	base    planner.File
 	input   planner.Input
 	refused string
+	// appendOnly are tables that the desired state declares to be so.
+	appendOnly []string
 }
 
 func readScript(t *testing.T, path string) *script {
@@ -80,6 +82,8 @@ func readScript(t *testing.T, path string) *script {
 			err = s.input.Backfills.Set(value)
 		case "convert":
 			err = s.input.Conversions.Set(value)
+		case "append-only":
+			s.appendOnly = append(s.appendOnly, value)
 		case "refused":
 			s.refused = value
 		default:
@@ -104,7 +108,21 @@ func (s *script) file(name string) string {
 }
 
 func (s *script) desired(name string) planner.Desired {
-	return planner.SQL(s.base, planner.File{Name: name, SQL: s.file(name)})
+	return declaring{planner.SQL(s.base, planner.File{Name: name, SQL: s.file(name)}), s.appendOnly}
+}
+
+// declaring adds to what a desired state declares.
+type declaring struct {
+	planner.Desired
+	appendOnly []string
+}
+
+func (d declaring) Build(ctx context.Context, s *planner.Session) (*planner.Declaration, error) {
+	declaration, err := d.Desired.Build(ctx, s)
+	if err == nil {
+		declaration.AppendOnly = d.appendOnly
+	}
+	return declaration, err
 }
 
 func (s *script) run(t *testing.T) {
