@@ -36,11 +36,12 @@ func doubtful(conn net.Conn, idleFor time.Duration) bool {
 		return true
 	}
 	quiet := false
-	err = raw.Read(func(fd uintptr) bool {
+	// Control and not Read, which waits for other readers: pgx leaves one behind that
+	// waits for the next answer, after a write that took longer than 15 ms.
+	err = raw.Control(func(fd uintptr) {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		quiet = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK)
-		return true
 	})
 	return err != nil || !quiet
 }
