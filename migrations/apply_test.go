@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ func (b *bundle) edit(name, text string) {
 }
 
 func (b *bundle) options() migrations.Options {
-	return migrations.Options{Dir: openDir(b.t, b.path), Wait: patience}
+	return migrations.Options{Dir: openDir(b.t, b.path), Wait: patience, LockTimeout: patience}
 }
 
 func (b *bundle) apply() (migrations.Report, error) {
@@ -164,12 +165,14 @@ WHERE d.datname = current_database() AND locktype = 'advisory' AND objid = 7 AND
 			}
 		}
 	}()
-	return at, func() {
+	open = sync.OnceFunc(func() {
 		if _, err := conn.Exec(context.Background(), "SELECT pg_advisory_unlock(7)"); err != nil {
 			b.t.Error(err)
 		}
 		conn.Release()
-	}
+	})
+	b.t.Cleanup(open) // or a test that fails before would wait for this connection for ever
+	return at, open
 }
 
 func await[T any](t *testing.T, what string, c <-chan T) T {
@@ -551,7 +554,7 @@ func TestApply_SessionSettings(t *testing.T) {
 	b.exec(fmt.Sprintf("ALTER DATABASE %s SET TimeZone = 'Asia/Kathmandu'", pgx.Identifier{b.db.Name}.Sanitize()))
 	b.mustApply()
 	b.want("settings", b.ask("SELECT name || '=' || setting FROM settings ORDER BY lower(name)"),
-		"lock_timeout=5000,row_security=off,search_path=public,statement_timeout=0,TimeZone=UTC,user=chenu_owner")
+		"lock_timeout=30000,row_security=off,search_path=public,statement_timeout=0,TimeZone=UTC,user=chenu_owner")
 }
 
 func TestApply_Advice(t *testing.T) {
