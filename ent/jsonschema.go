@@ -2,6 +2,7 @@ package ent
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/invopop/jsonschema"
@@ -23,8 +24,9 @@ func extendSchema(s *jsonschema.Schema, entity string, reading bool) {
 	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
 		if column, ok := table.Column(pair.Key); ok {
 			extendProperty(pair.Value, column)
-			if reading {
-				for _, value := range column.Rules.ReadValues {
+			if reading && len(column.Rules.ReadValues) > 0 {
+				pair.Value.Ref, pair.Value.Type, pair.Value.Enum = "", "string", nil
+				for _, value := range slices.Concat(column.Enum, column.Rules.ReadValues) {
 					pair.Value.Enum = append(pair.Value.Enum, value)
 				}
 			}

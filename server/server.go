@@ -45,6 +45,8 @@ type Server struct {
 	keys    *auth.Keys
 	handler http.Handler
 	log     *slog.Logger
+
+	accounts *account.Service
 }
 
 // New connects to the database, reads the signing keys, and registers every
@@ -66,7 +68,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db})
-	accounts, err := account.New(account.Config{
+	s.accounts, err = account.New(account.Config{
 		DB: s.db, Keys: s.keys, Issuer: auth.NewIssuer(s.keys, c.Tokens), Authenticator: authenticator,
 	})
 	if err != nil {
@@ -80,7 +82,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	routes(a, accounts, s.checks()...)
+	routes(a, s.accounts, s.checks()...)
 	if s.handler, err = a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
@@ -95,6 +97,15 @@ const (
 
 // Document is the OpenAPI document of all routes. It needs no database.
 func Document() ([]byte, error) {
+	a, err := described()
+	if err != nil {
+		return nil, err
+	}
+	return a.Document(), nil
+}
+
+// described is the API with all routes and without a database.
+func described() (*api.API, error) {
 	a, err := api.New(api.Config{
 		Title: title, Description: description, Transactor: (*session.DB)(nil), PageKey: make([]byte, 32),
 		Authenticate: func(*http.Request) (auth.Identity, error) { return auth.Identity{}, auth.ErrNoCredentials },
@@ -106,7 +117,7 @@ func Document() ([]byte, error) {
 	if _, err := a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
-	return a.Document(), nil
+	return a, nil
 }
 
 func (s *Server) checks() []api.Check {
@@ -159,6 +170,9 @@ func (s *Server) Ready(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Accounts are the account's operations; tests make tokens with them.
+func (s *Server) Accounts() *account.Service { return s.accounts }
 
 // Handler serves the API.
 func (s *Server) Handler() http.Handler { return s.handler }

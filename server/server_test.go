@@ -1,0 +1,295 @@
+package server_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/server"
+	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+)
+
+// service is the whole service on a database of the test's own.
+type service struct {
+	*server.Server
+	db     *dbtest.DB
+	client *apitest.Client
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	db := dbtest.New(t)
+	s, err := server.New(t.Context(), server.Config{
+		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	document, err := server.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &service{s, db, apitest.New(t, s.Handler(), document)}
+}
+
+// person returns a client for an identity of that name, which is made when it is
+// missing, and agentOf one for an agent that acts for it.
+func (s *service) person(t *testing.T, name string) *apitest.Client {
+	t.Helper()
+	return s.as(t, account.DevelopmentToken{Email: name + "@example.org"})
+}
+
+func (s *service) agentOf(t *testing.T, name string) *apitest.Client {
+	t.Helper()
+	return s.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: uuid.Must(uuid.NewV7())})
+}
+
+func (s *service) as(t *testing.T, wanted account.DevelopmentToken) *apitest.Client {
+	t.Helper()
+	token, _, err := s.Accounts().MakeDevelopmentToken(t.Context(), wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.client.For(t).As(token)
+}
+
+// TestDocumentIsCheckedIn holds the checked-in document against the routes.
+func TestDocumentIsCheckedIn(t *testing.T) {
+	t.Parallel()
+	document, err := server.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(document) != string(kept) {
+		t.Error("server/openapi.json is not the routes' document: run make generate")
+	}
+}
+
+// collection is what the matrix needs of a collection: a body that is taken, a
+// patch of it, and who else it refers to.
+type collection struct {
+	path string
+	body func(s *seed) map[string]any
+	// patch changes one field; nil for a collection that never changes.
+	patch map[string]any
+	// humansOnly collections are written by humans alone (Rule #4).
+	humansOnly bool
+}
+
+// seed makes what a body refers to.
+type seed struct {
+	t      *testing.T
+	client *apitest.Client
+}
+
+func (s *seed) id(path string, body map[string]any) string {
+	s.t.Helper()
+	return s.client.Post(path, body).Want(http.StatusCreated).Object()["id"].(string)
+}
+
+func fixed(body map[string]any) func(*seed) map[string]any {
+	return func(*seed) map[string]any { return body }
+}
+
+type object = map[string]any
+
+var collections = []collection{
+	{path: "/v1/personal/notes", body: fixed(object{"title": "Groceries", "tags": []string{"home"}}), patch: object{"folder": "Home"}},
+	{path: "/v1/personal/tasks", body: fixed(object{"title": "Renew the passport"}), patch: object{"status": "done"}},
+	{path: "/v1/personal/habits", body: fixed(object{"name": "Read"}), patch: object{"active": false}},
+	{path: "/v1/business/contacts", body: fixed(object{"name": "Grace Hopper"}), patch: object{"lead_score": 70}},
+	{path: "/v1/business/invoices", body: func(s *seed) map[string]any {
+		return object{
+			"number": uuid.NewString(), "currency": "EUR", "contact_id": s.id("/v1/business/contacts", object{"name": "Grace"}),
+			"line_items": []object{{"description": "Work", "quantity": "1.5", "unit_price": "33.33", "tax_rate": "0.19"}},
+		}
+	}, patch: object{"due_on": "2030-01-31"}},
+	{path: "/v1/business/projects", body: fixed(object{"name": "Relaunch", "budget": "15000.00", "currency": "EUR"}), patch: object{"progress": 10}},
+	{path: "/v1/creative/assets", body: fixed(object{"name": "Cover", "kind": "image", "uri": "https://files.example.org/c.png", "media_type": "image/png", "size_bytes": 1}), patch: object{"licence": "CC-BY-4.0"}},
+	{path: "/v1/creative/projects", body: fixed(object{"name": "Picture book"}), patch: object{"status": "done"}},
+	{path: "/v1/entertainment/playlists", body: fixed(object{"name": "Sunday", "items": []object{{"content_id": "a", "title": "A", "added_at": "2026-01-01T00:00:00Z"}}}), patch: object{"kind": "music"}},
+	{path: "/v1/entertainment/stream-history", body: fixed(object{"content_id": "film-4711", "content_type": "movie", "title": "Metropolis", "started_at": "2026-01-01T20:15:00Z", "watched_seconds": 60})},
+	{path: "/v1/community/groups", body: fixed(object{"name": "Gardeners"}), patch: object{"rules": "Be kind."}},
+	{path: "/v1/community/events", body: fixed(object{"title": "Swap", "starts_at": "2026-05-02T10:00:00Z", "ends_at": "2026-05-02T13:00:00Z", "time_zone": "Europe/Vienna"}), patch: object{"capacity": 20}},
+	{path: "/v1/social/posts", body: fixed(object{"body": "Hello, world."}), patch: object{"body": "Hello again."}},
+	{path: "/v1/social/schedules", body: func(s *seed) map[string]any {
+		return object{"post_id": s.id("/v1/social/posts", object{"body": "Hello."}), "platform": "mastodon", "scheduled_at": "2090-01-01T09:00:00Z"}
+	}, patch: object{"attempts": 1}},
+	{path: "/v1/scholar/references", body: func(*seed) map[string]any {
+		return object{"title": "On Computable Numbers", "authors": []string{"Turing, Alan M."}, "citation_key": "k" + uuid.NewString()}
+	}, patch: object{"year": 1937}},
+	{path: "/v1/scholar/manuscripts", body: fixed(object{"title": "A study", "sections": []object{{"id": "1", "heading": "One", "body": "Two words", "position": 1}}}), patch: object{"target_journal": "Nature"}},
+	{path: "/v1/government/compliance-items", body: fixed(object{"name": "Licence", "regulation": "Act", "authority": "City"}), patch: object{"status": "active"}},
+	{path: "/v1/government/clinical-trials", body: func(*seed) map[string]any {
+		return object{"registry_id": "T" + uuid.NewString(), "title": "Aspirin"}
+	}, patch: object{"sponsor": "Nobody"}},
+	{path: "/v1/team/members", body: fixed(object{"name": "Katherine", "role": "Editor"}), patch: object{"status": "active"}},
+	{path: "/v1/team/agents", body: fixed(object{"name": "Bookkeeper", "status": "suspended"}), patch: object{"model": "m"}, humansOnly: true},
+	{path: "/v1/team/tasks", body: func(s *seed) map[string]any {
+		return object{"title": "Proofread", "member_id": s.id("/v1/team/members", object{"name": "Dorothy", "role": "Editor"})}
+	}, patch: object{"status": "done"}},
+}
+
+// TestEveryCollectionIsTried fails for a collection that has no row above.
+func TestEveryCollectionIsTried(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	paths := s.client.Get("/openapi.json").Want(http.StatusOK).Object()["paths"].(map[string]any)
+	for path := range paths {
+		base, ok := strings.CutSuffix(path, "/count")
+		if !ok || base == "/v1/audit-logs" {
+			continue
+		}
+		if !slices.ContainsFunc(collections, func(c collection) bool { return c.path == base }) {
+			t.Errorf("%s has no expectations: add it to the collections", base)
+		}
+	}
+}
+
+// TestCollections holds every collection to what its owner, an agent, another
+// identity and nobody may do over HTTP, and every answer to the document.
+func TestCollections(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for _, c := range collections {
+		t.Run(c.path, func(t *testing.T) {
+			ada, agent, eve := s.person(t, "ada"), s.agentOf(t, "ada"), s.person(t, "eve")
+			nobody := s.client.For(t)
+			body := c.body(&seed{t, ada})
+
+			created := ada.Post(c.path, body).Want(http.StatusCreated)
+			row := created.Object()
+			self := c.path + "/" + row["id"].(string)
+			if location := created.Header.Get("Location"); location != self {
+				t.Errorf("Location is %q, want %q", location, self)
+			}
+			for field := range body {
+				if _, ok := row[field]; !ok {
+					t.Errorf("the row lacks %s, which was given", field)
+				}
+			}
+
+			// The owner and their agent see it, alone and in the list.
+			for name, client := range map[string]*apitest.Client{"owner": ada, "agent": agent} {
+				if got := client.Get(self).Want(http.StatusOK).Object()["id"]; got != row["id"] {
+					t.Errorf("%s reads %v, want %v", name, got, row["id"])
+				}
+				if ids := listed(client, c.path); !slices.Contains(ids, row["id"].(string)) {
+					t.Errorf("%s lists %v without %v", name, ids, row["id"])
+				}
+			}
+
+			// For another identity it is as if it never was, to the letter.
+			missing := c.path + "/" + uuid.Must(uuid.NewV7()).String()
+			if hidden, none := eve.Get(self), eve.Get(missing); hidden.Status != http.StatusNotFound || !sameProblem(hidden, none) {
+				t.Errorf("another identity gets %d %s, and for a row that never was %d %s", hidden.Status, hidden.Body, none.Status, none.Body)
+			}
+			if ids := listed(eve, c.path); slices.Contains(ids, row["id"].(string)) {
+				t.Errorf("another identity lists %v", ids)
+			}
+			nobody.Get(self).WantProblem(http.StatusUnauthorized, "unauthenticated")
+			nobody.Get(c.path).WantProblem(http.StatusUnauthorized, "unauthenticated")
+			nobody.Post(c.path, body).WantProblem(http.StatusUnauthorized, "unauthenticated")
+
+			// Unchanged, it is not sent again.
+			if again := ada.Get(self, "If-None-Match", created.ETag()); again.Status != http.StatusNotModified || len(again.Body) != 0 {
+				t.Errorf("If-None-Match: got %d %s", again.Status, again.Body)
+			}
+			ada.Get(c.path+"?sort=name").WantProblem(http.StatusBadRequest, "invalid_request")
+
+			if c.patch == nil {
+				for _, method := range []string{http.MethodPatch, http.MethodDelete} {
+					ada.Do(method, self, nil).WantProblem(http.StatusMethodNotAllowed, "method_not_allowed")
+				}
+				return
+			}
+			eve.Patch(self, `"v1"`, c.patch).WantProblem(http.StatusNotFound, "not_found")
+			eve.Delete(self, `"v1"`).WantProblem(http.StatusNotFound, "not_found")
+			ada.Do(http.MethodPatch, self, c.patch).WantProblem(http.StatusPreconditionRequired, "if_match_required")
+			ada.Do(http.MethodDelete, self, nil).WantProblem(http.StatusPreconditionRequired, "if_match_required")
+
+			changed := ada.Patch(self, created.ETag(), c.patch).Want(http.StatusOK)
+			for field, want := range c.patch {
+				if got := changed.Object()[field]; fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("%s is %v after the patch, want %v", field, got, want)
+				}
+			}
+			ada.Patch(self, created.ETag(), c.patch).WantProblem(http.StatusPreconditionFailed, "stale_version")
+			ada.Delete(self, created.ETag()).WantProblem(http.StatusPreconditionFailed, "stale_version")
+			for _, field := range []string{"id", "created_by", "version", "updated_at"} {
+				ada.Patch(self, changed.ETag(), object{field: row[field]}).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+			}
+			if same := ada.Patch(self, changed.ETag(), c.patch).Want(http.StatusOK); same.ETag() != changed.ETag() {
+				t.Errorf("a patch that changes nothing made %s of %s", same.ETag(), changed.ETag())
+			}
+
+			if c.humansOnly {
+				agent.Post(c.path, body).WantProblem(http.StatusForbidden, "forbidden")
+				agent.Patch(self, changed.ETag(), c.patch).WantProblem(http.StatusForbidden, "forbidden")
+				agent.Delete(self, changed.ETag()).WantProblem(http.StatusForbidden, "forbidden")
+				ada.Delete(self, changed.ETag()).WantProblem(http.StatusForbidden, "forbidden")
+				return
+			}
+			ada.Delete(self, changed.ETag()).Want(http.StatusNoContent)
+			ada.Get(self).WantProblem(http.StatusNotFound, "not_found")
+			actions := trail(ada, row["id"].(string))
+			if !slices.Equal(actions, []string{"delete", "update", "create"}) {
+				t.Errorf("the audit trail has %v", actions)
+			}
+		})
+	}
+}
+
+// listed are the ids of a collection's first page.
+func listed(c *apitest.Client, path string) []string {
+	var list struct {
+		Items []struct {
+			ID string `json:"id"`
+		} `json:"items"`
+	}
+	c.Get(path).Want(http.StatusOK).JSON(&list)
+	var ids []string
+	for _, item := range list.Items {
+		ids = append(ids, item.ID)
+	}
+	return ids
+}
+
+// trail are the audited actions on a row, newest first.
+func trail(c *apitest.Client, id string) []string {
+	var list struct {
+		Items []struct {
+			Action string `json:"action"`
+		} `json:"items"`
+	}
+	c.Get("/v1/audit-logs?resource_id=" + id).Want(http.StatusOK).JSON(&list)
+	var actions []string
+	for _, item := range list.Items {
+		actions = append(actions, item.Action)
+	}
+	return actions
+}
+
+// sameProblem tells whether two problems differ in the request's id alone.
+func sameProblem(a, b *apitest.Response) bool {
+	x, y := a.Object(), b.Object()
+	delete(x, "request_id")
+	delete(y, "request_id")
+	return fmt.Sprint(x) == fmt.Sprint(y) && a.Status == b.Status
+}
