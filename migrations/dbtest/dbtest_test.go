@@ -2,6 +2,7 @@ package dbtest_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -118,8 +119,8 @@ func (r *record) Logf(format string, args ...any) {
 }
 
 func (r *record) end() {
-	for i := len(r.cleanups) - 1; i >= 0; i-- {
-		r.cleanups[i]()
+	for _, fn := range slices.Backward(r.cleanups) {
+		fn()
 	}
 }
 

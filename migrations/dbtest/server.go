@@ -37,12 +37,12 @@ var server = sync.OnceValues(func() (string, error) {
 
 // keepOpen is the other end of the server program's standard input. It stops the server when that closes, which the
 // kernel does however this process ends. It stands here so that the garbage collector does not close it before.
-var keepOpen io.WriteCloser
+var keepOpen io.WriteCloser //nolint:unused // being there is its use
 
 // startServer starts the program that keeps a server until this process ends. The program is in a process group of its
 // own: a Ctrl-C in the terminal is for this process, and it must live to clean up.
 func startServer() (string, error) {
-	cmd := exec.Command("go", "run", withPostgres)
+	cmd := exec.Command("go", "run", withPostgres) //nolint:noctx // it ends when this process does
 	ownGroup(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

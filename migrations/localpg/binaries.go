@@ -221,13 +221,17 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 	}
 	fmt.Fprintf(cfg.Progress, "postgres: fetching PostgreSQL %s from Maven Central, once, into %s\n", version, cache)
 	start := time.Now()
-	ended := make(chan error, 1)
-	go func() { ended <- fetchInto(cfg, build, work) }()
+	var result error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		result = fetchInto(cfg, build, work)
+	}()
 	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	for running := true; running; {
 		select {
-		case err = <-ended:
+		case <-ended:
 			running = false
 		case <-tick.C:
 			fmt.Fprintf(cfg.Progress, "postgres: still fetching, %.0fs\n", time.Since(start).Seconds())
@@ -243,7 +247,7 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 	defer os.RemoveAll(work)
 	unpacked := filepath.Join(work, "postgresql")
 	if _, inspectErr := inspect(ctx, filepath.Join(unpacked, "bin")); inspectErr != nil {
-		return binaries{}, errors.Join(err, inspectErr)
+		return binaries{}, errors.Join(result, inspectErr)
 	}
 	if err := openToAll(unpacked); err != nil {
 		return binaries{}, err

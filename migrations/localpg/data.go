@@ -228,7 +228,7 @@ func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin b
 		locales = [][]string{{"--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"}}
 	}
 	for i, locale := range locales {
-		cmd := exec.Command(filepath.Join(bin.dir, "initdb"), append(slices.Clone(args), locale...)...)
+		cmd := exec.Command(filepath.Join(bin.dir, "initdb"), append(slices.Clone(args), locale...)...) //nolint:noctx // runChild minds ctx
 		cmd.Dir = work
 		out, err := runChild(ctx, cmd, who)
 		if err == nil {
@@ -260,13 +260,14 @@ func runChild(ctx context.Context, cmd *exec.Cmd, who account) ([]byte, error) {
 	cmd.Env = serverEnv()
 	cmd.Stdout, cmd.Stderr = &out, &out
 	who.apply(cmd)
-	ended := make(chan error, 1)
-	if err := startChild(cmd, func(err error) { ended <- err }); err != nil {
+	var result error
+	ended := make(chan struct{})
+	if err := startChild(cmd, func(err error) { result = err; close(ended) }); err != nil {
 		return nil, err
 	}
 	select {
-	case err := <-ended:
-		return out.Bytes(), err
+	case <-ended:
+		return out.Bytes(), result
 	case <-ctx.Done():
 		_ = cmd.Process.Kill()
 		<-ended
@@ -298,7 +299,7 @@ func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error 
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
 	if err != nil || pid <= 0 {
-		return nil // PostgreSQL says itself what is wrong with the file
+		return nil //nolint:nilerr // PostgreSQL says itself what is wrong with the file
 	}
 	switch serverOf(pid, dataDir) {
 	case processGone:
@@ -309,11 +310,12 @@ func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error 
 			return fmt.Errorf("remove the stale %s: %w", name, err)
 		}
 		return nil
-	case processUnknown:
+	case processServer:
+		fmt.Fprintf(progress, "postgres: stopping the server that an earlier process left running (process %d)\n", pid)
+		return endProcess(ctx, pid, func() bool { return serverOf(pid, dataDir) == processServer })
+	default:
 		return fmt.Errorf("process %d, named by %s, may be a PostgreSQL server that still runs on this data: stop it first", pid, name)
 	}
-	fmt.Fprintf(progress, "postgres: stopping the server that an earlier process left running (process %d)\n", pid)
-	return endProcess(ctx, pid, func() bool { return serverOf(pid, dataDir) == processServer })
 }
 
 // syncDir makes the names in dir durable.

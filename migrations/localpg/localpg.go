@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,7 @@ const (
 	killGrace = 8 * time.Second
 
 	pollInterval     = 20 * time.Millisecond
+	retryInterval    = 500 * time.Millisecond
 	progressInterval = 2 * time.Second
 )
 
@@ -221,22 +223,21 @@ func (s *Server) shutDown(ctx context.Context) error {
 
 // release undoes what Start did besides running the server, newest first.
 func (s *Server) release() {
-	for i := len(s.cleanup) - 1; i >= 0; i-- {
-		s.cleanup[i]()
+	for _, undo := range slices.Backward(s.cleanup) {
+		undo()
 	}
 	s.cleanup = nil
 }
 
-// run starts the server and waits until it answers. Another process may take the free port before the server does, so
-// that is tried again.
+// run starts the server and waits until it answers. It tries again after the two things that pass by themselves: another
+// process took the free port first, and processes of a server that was killed have not noticed yet.
 func (s *Server) run(ctx context.Context, cfg Config, bin binaries, who account) error {
 	sockets, err := s.socketDir(who)
 	if err != nil {
 		return err
 	}
-	const attempts = 5
-	for attempt := 1; ; attempt++ {
-		if s.port, err = freePort(); err != nil {
+	for begun := time.Now(); ; {
+		if s.port, err = freePort(ctx); err != nil {
 			return err
 		}
 		if err := s.launch(cfg, bin, who, sockets); err != nil {
@@ -255,8 +256,17 @@ func (s *Server) run(ctx context.Context, cfg Config, bin binaries, who account)
 		if ctx.Err() != nil {
 			return fmt.Errorf("start PostgreSQL: %w", context.Cause(ctx))
 		}
-		if attempt == attempts || !bytes.Contains(s.log.sinceStart(), []byte("could not bind")) {
+		said := s.log.sinceStart()
+		taken, inUse := bytes.Contains(said, []byte("could not bind")), bytes.Contains(said, []byte("is still in use"))
+		if !taken && !inUse || time.Since(begun) > stopGrace {
 			return fmt.Errorf("start PostgreSQL %d in %s: %w%s", s.major, s.dataDir, err, s.log.tail())
+		}
+		if inUse {
+			fmt.Fprintln(cfg.Progress, "postgres: waiting for the processes of a server that was killed")
+		}
+		select {
+		case <-time.After(retryInterval):
+		case <-ctx.Done():
 		}
 	}
 }
@@ -277,7 +287,7 @@ func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) e
 		"port=" + strconv.Itoa(s.port),
 		"unix_socket_directories=" + `"` + strings.ReplaceAll(sockets, `"`, `""`) + `"`,
 		"cluster_name=chenu",
-		"lc_messages=C", // run recognises one message of the log
+		"lc_messages=C", // run recognises messages of the log
 		"logging_collector=off",
 		"log_destination=stderr",
 	}
@@ -288,7 +298,7 @@ func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) e
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
-	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...)
+	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...) //nolint:noctx // Stop ends it, and cleanly
 	cmd.Env = serverEnv()
 	cmd.Dir = s.dataDir
 	cmd.Stdout, cmd.Stderr = s.log.file, s.log.file
@@ -361,8 +371,8 @@ func (s *Server) socketDir(who account) (string, error) {
 }
 
 // freePort asks the system for a port that nothing listens on.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

@@ -399,8 +399,8 @@ func TestOrphanIsStopped(t *testing.T) {
 	orphan.Env, orphan.Dir = serverEnv(), s.dataDir
 	who.apply(orphan)
 	orphan.SysProcAttr.Setpgid = true
-	ended := make(chan error, 1)
-	if err := startChild(orphan, func(err error) { ended <- err }); err != nil {
+	ended := make(chan struct{})
+	if err := startChild(orphan, func(error) { close(ended) }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = orphan.Process.Kill() })

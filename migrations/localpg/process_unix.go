@@ -40,11 +40,10 @@ func runAs(dataDir string) (account, error) {
 		return account{uid: me, gid: os.Getegid(), name: userName(me)}, nil
 	}
 	if exists && owner != 0 {
-		u, err := user.LookupId(strconv.Itoa(owner))
-		if err != nil {
-			return account{uid: owner, gid: owner, name: strconv.Itoa(owner), other: true}, nil
+		if u, err := user.LookupId(strconv.Itoa(owner)); err == nil {
+			return accountOf(u)
 		}
-		return accountOf(u)
+		return account{uid: owner, gid: owner, name: strconv.Itoa(owner), other: true}, nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		if u, err := user.Lookup(name); err == nil {

@@ -115,7 +115,7 @@ func keep(signals <-chan os.Signal, s *server) int {
 // command runs args to their end. A terminal sends its Ctrl-C to the whole process group, so to the command as well; a
 // supervisor sends its signal to this process only.
 func command(args []string, signals <-chan os.Signal, s *server) int {
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // signals end it
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		say("%v", err)
