@@ -1,7 +1,6 @@
 package account
 
 import (
-	"bytes"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
@@ -31,7 +31,7 @@ type bundle struct {
 	session *session.DB
 	keys    *auth.Keys
 	service *Service
-	handler http.Handler
+	client  *apitest.Client
 	admin   *pgxpool.Pool
 }
 
@@ -74,19 +74,22 @@ func (b *bundle) instance(t testing.TB) *bundle {
 		t.Fatal(err)
 	}
 	i.service.Mount(a)
-	if i.handler, err = a.Handler(); err != nil {
+	handler, err := a.Handler()
+	if err != nil {
 		t.Fatal(err)
 	}
+	i.client = apitest.New(t, handler, a.Document())
 	return &i
 }
 
 // answer is what came back.
 type answer struct {
-	*httptest.ResponseRecorder
+	*apitest.Response
 	t testing.TB
 }
 
-// send sends a request; headers are name and value in turn.
+// send sends a request and holds the answer against the OpenAPI document; headers are name
+// and value in turn.
 func (b *bundle) send(t testing.TB, method, path, body string, headers ...string) answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
@@ -96,33 +99,22 @@ func (b *bundle) send(t testing.TB, method, path, body string, headers ...string
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
-	w := httptest.NewRecorder()
-	b.handler.ServeHTTP(w, r)
-	return answer{w, t}
+	return answer{b.client.For(t).Serve(r), t}
 }
 
 func (a answer) want(status int) answer {
 	a.t.Helper()
-	if a.Code != status {
-		a.t.Fatalf("status %d, want %d: %s", a.Code, status, a.Body)
-	}
+	a.Want(status)
 	return a
 }
 
-func (a answer) json() map[string]any {
-	a.t.Helper()
-	var v map[string]any
-	if err := json.NewDecoder(bytes.NewReader(a.Body.Bytes())).Decode(&v); err != nil {
-		a.t.Fatalf("%v: %s", err, a.Body)
-	}
-	return v
-}
+func (a answer) text() string { return string(a.Body) }
 
 // problem checks the code of a problem and returns its first field error's pointer.
 func (a answer) problem(status int, code string) string {
 	a.t.Helper()
-	p := a.want(status).json()
-	if p["code"] != code || a.Header().Get("Content-Type") != "application/problem+json" {
+	p := a.want(status).Object()
+	if p["code"] != code || a.Header.Get("Content-Type") != "application/problem+json" {
 		a.t.Fatalf("code %v, want %s: %s", p["code"], code, a.Body)
 	}
 	errs, _ := p["errors"].([]any)
@@ -149,7 +141,7 @@ type person struct{ id, email, token, bearer string }
 
 func (b *bundle) register(t testing.TB, email string) person {
 	t.Helper()
-	v := b.send(t, http.MethodPost, "/v1/auth/register", registration(email, password, "Ada Lovelace")).want(http.StatusCreated).json()
+	v := b.send(t, http.MethodPost, "/v1/auth/register", registration(email, password, "Ada Lovelace")).want(http.StatusCreated).Object()
 	me, _ := v["identity"].(map[string]any)
 	id, _ := me["id"].(string)
 	token, _ := v["access_token"].(string)

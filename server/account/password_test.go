@@ -265,8 +265,8 @@ func BenchmarkLogin(b *testing.B) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if a := bundle.send(b, http.MethodPost, "/v1/auth/login", body); a.Code != http.StatusOK {
-				b.Errorf("%d %s", a.Code, a.Body)
+			if a := bundle.send(b, http.MethodPost, "/v1/auth/login", body); a.Status != http.StatusOK {
+				b.Errorf("%d %s", a.Status, a.Body)
 			}
 		}
 	})

@@ -268,11 +268,11 @@ func TestDatabaseGone(t *testing.T) {
 		"/v1/auth/register": registration("eve@example.org", password, "Eve"),
 	} {
 		a := b.send(t, http.MethodPost, path, body)
-		if a.Code < 500 {
-			t.Errorf("%s: %d %s", path, a.Code, a.Body)
+		if a.Status < 500 {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}
 	}
-	if a := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer); a.Code < 500 {
-		t.Errorf("me: %d %s", a.Code, a.Body)
+	if a := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer); a.Status < 500 {
+		t.Errorf("me: %d %s", a.Status, a.Body)
 	}
 }
