@@ -81,7 +81,7 @@ var variables = []variable{
 }
 
 // elsewhere are variables of ours that other commands and the tests read.
-var elsewhere = []string{"CHENU_AUDIT_DATABASE_URL", "CHENU_TEST_"}
+var elsewhere = []string{"CHENU_AUDIT_DATABASE_URL", "CHENU_ADMIN_DATABASE_URL", "CHENU_DEV_DATABASE_URL", "CHENU_BOOTSTRAP_", "CHENU_TEST_"}
 
 // loadConfig reads the environment. It refuses a malformed variable, and one of
 // our prefix that it does not know, since that is a setting gone unheard.
