@@ -235,9 +235,9 @@ func TestReplacesAndAlters(t *testing.T) {
 		"result":           {func(f *catalog.Function) { f.Result = "integer" }, false},
 		"procedure":        {func(f *catalog.Function) { f.Kind = "p" }, false},
 	} {
-		new := f
-		test.change(&new)
-		if got := new.Replaces(&f); got != test.want {
+		changed := f
+		test.change(&changed)
+		if got := changed.Replaces(&f); got != test.want {
 			t.Errorf("%s: Replaces is %t", name, got)
 		}
 	}
@@ -253,9 +253,9 @@ func TestReplacesAndAlters(t *testing.T) {
 		"no using":    {func(p *catalog.Policy) { p.Using = "" }, false},
 		"no check":    {func(p *catalog.Policy) { p.Check = "" }, false},
 	} {
-		new := p
-		test.change(&new)
-		if got := new.Alters(&p); got != test.want {
+		changed := p
+		test.change(&changed)
+		if got := changed.Alters(&p); got != test.want {
 			t.Errorf("%s: Alters is %t", name, got)
 		}
 	}

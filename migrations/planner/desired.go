@@ -5,9 +5,9 @@ import "context"
 type plainSQL []File
 
 // Build implements Desired.
-func (files plainSQL) Build(ctx context.Context, s *Session) (*Declaration, error) {
+func (f plainSQL) Build(ctx context.Context, s *Session) (*Declaration, error) {
 	d := &Declaration{}
-	for _, file := range files {
+	for _, file := range f {
 		statements, err := Parse(file)
 		if err != nil {
 			return nil, err

@@ -275,3 +275,21 @@ func TestDrift(t *testing.T) {
 		t.Errorf("Drift:\n\t%s\nwant:\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 	}
 }
+
+func TestExpressions(t *testing.T) {
+	t.Parallel()
+	e := planner.Expressions{}
+	for _, text := range []string{"notes.kind=lower('A=B')", "app.notes.slug = title"} {
+		if err := e.Set(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if got, want := e.String(), "app.notes.slug=title, notes.kind=lower('A=B')"; got != want {
+		t.Errorf("got %s; want %s", got, want)
+	}
+	for _, text := range []string{"", "notes.kind", "kind='a'", "notes.kind= "} {
+		if err := e.Set(text); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func Drift(ctx context.Context, in DriftInput) (_ []string, err error) {
 		return nil, err
 	}
 	live := &Session{pool: openPool(config)}
-	defer func() { err = errors.Join(err, live.pool.Close()) }()
+	defer func() { err = errors.Join(err, live.close()) }()
 	if err := live.connect(ctx); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ type securable struct {
 	all     []string        // every privilege there is for such an object
 	// have and want are grants by column; "" is the object itself.
 	have, want map[string][]catalog.Grant
-	new        bool
+	isNew      bool
 }
 
 // privileges plans GRANT and REVOKE: one statement per object and grantee.
@@ -57,7 +57,7 @@ func (p *planning) privilegesOf(s *securable, role string) {
 		}
 	}
 	at := phaseRevokes
-	if s.new {
+	if s.isNew {
 		at = phaseGrants
 	}
 	if text := p.list(s, gone); text != "" {
@@ -99,7 +99,7 @@ func (p *planning) securables() []*securable {
 		}
 		s, ok := byKey[key]
 		if !ok {
-			s = &securable{key: key, have: map[string][]catalog.Grant{}, want: map[string][]catalog.Grant{}, new: true}
+			s = &securable{key: key, have: map[string][]catalog.Grant{}, want: map[string][]catalog.Grant{}, isNew: true}
 			byKey[key] = s
 			all = append(all, s)
 		}
@@ -108,7 +108,7 @@ func (p *planning) securables() []*securable {
 	for _, key := range sortedKeys(p.work, p.want) {
 		if have, ok := p.work[key].(*catalog.Privileges); ok {
 			if s, column := get(have.Of); column == "" {
-				s.have[""], s.new = have.Grants, false
+				s.have[""], s.isNew = have.Grants, false
 			} else {
 				s.have[column] = have.Grants
 			}
@@ -129,7 +129,7 @@ func (p *planning) securables() []*securable {
 	// are not planned.
 	all = slices.DeleteFunc(all, func(s *securable) bool { return len(s.want) == 0 || s.key.Kind == catalog.KindView })
 	for _, s := range all {
-		if s.new {
+		if s.isNew {
 			s.have[""] = s.initial
 		}
 	}

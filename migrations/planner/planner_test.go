@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,8 +131,7 @@ func (s *script) run(t *testing.T) {
 	dir := &migrate.MemDir{}
 	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-	first := s.diff(t, planner.Input{Name: "first", Dir: dir, Desired: s.desired("before.sql"), Now: day})
-	add(t, dir, first)
+	add(t, dir, s.first(t, day))
 	if hand := s.file("hand.sql"); hand != "" {
 		add(t, dir, &planner.Plan{Name: "20260101120000_hand.sql", SQL: hand})
 	}
@@ -178,14 +178,22 @@ func (s *script) run(t *testing.T) {
 	}
 }
 
-func (s *script) diff(t *testing.T, in planner.Input) *planner.Plan {
+// firstPlans holds plans of the states before, by their text: many scripts
+// begin with the same one.
+var firstPlans sync.Map
+
+// first plans the state before from nothing.
+func (s *script) first(t *testing.T, now time.Time) *planner.Plan {
 	t.Helper()
-	in.DevURL = dbtest.ServerURL(t)
-	plan, err := planner.Diff(t.Context(), in)
+	in := planner.Input{Name: "first", Dir: &migrate.MemDir{}, Desired: s.desired("before.sql"), DevURL: dbtest.ServerURL(t), Now: now}
+	plan, _ := firstPlans.LoadOrStore(s.file("before.sql"), sync.OnceValues(func() (*planner.Plan, error) {
+		return planner.Diff(context.Background(), in)
+	}))
+	first, err := plan.(func() (*planner.Plan, error))()
 	if err != nil {
 		t.Fatalf("plan the state before: %v", err)
 	}
-	return plan
+	return first
 }
 
 // golden compares a plan with the script's, or writes it there.

@@ -118,8 +118,7 @@ func (s *server) close(ctx context.Context) error {
 		s.admin = admin
 	}
 	for _, session := range s.open {
-		session.pool.Close()
-		errs = append(errs, s.drop(ctx, session.database))
+		errs = append(errs, session.close(), s.drop(ctx, session.database))
 	}
 	return errors.Join(append(errs, s.admin.Close(ctx))...)
 }
@@ -184,6 +183,15 @@ func (s *Session) connect(ctx context.Context) (err error) {
 		return fmt.Errorf("open the database with Atlas: %w", err)
 	}
 	return nil
+}
+
+// close ends the connection; one that the server or a cancelled context ended
+// already is no error.
+func (s *Session) close() error {
+	if s.atlas != nil {
+		_ = s.atlas.Close()
+	}
+	return s.pool.Close()
 }
 
 // exec runs one statement by the simple protocol, as a migration does.

@@ -47,8 +47,8 @@ func (s *staging) block(key catalog.Key) {
 // changedFunctions finds the functions that CREATE OR REPLACE cannot change.
 func (s *staging) changedFunctions() {
 	for _, old := range s.current.state.Functions {
-		for _, new := range s.desired.state.Functions {
-			if new.Schema == old.Schema && new.Name == old.Name && (new.Key() != old.Key() || !new.Replaces(old)) {
+		for _, want := range s.desired.state.Functions {
+			if want.Schema == old.Schema && want.Name == old.Name && (want.Key() != old.Key() || !want.Replaces(old)) {
 				s.dropFunction(old)
 			}
 		}
