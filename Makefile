@@ -1,0 +1,72 @@
+# The commands of this repository. `make` lists them; each needs nothing but Go, unless its line says so.
+
+GO ?= go
+# Arguments for `go test`, such as: make test packages=./server/... testflags='-run TestWall -v'
+packages ?= ./...
+testflags ?=
+# The slowest package takes a few minutes with the race detector on two cores.
+go_test = $(GO) test -timeout 20m $(testflags) $(packages)
+
+golangci_lint = $(GO) tool -modfile=tools/go.mod golangci-lint
+with_postgres = $(GO) run ./migrations/dbtest/with-postgres --
+
+.DEFAULT_GOAL := help
+.PHONY: help run test migration generate lint fix check test-race test-container verify-format verify-generated verify-migrations clean
+
+help: ## list these commands
+	@printf 'usage: make COMMAND\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the service, with a PostgreSQL of its own unless CHENU_DATABASE_URL names one
+	@echo 'building; the first time takes a minute or two'
+	@$(GO) run ./cmd/chenu serve
+
+test: ## run all tests on a real PostgreSQL: a container's, this machine's or a fetched one
+	@echo 'building the tests; the first time takes a few minutes'
+	@$(with_postgres) $(go_test)
+
+migration: ## plan the next migration from ent/schema and policies: make migration name=add_task_due_date
+	@test -n "$(name)" || { echo 'say what the migration is for: make migration name=add_task_due_date' >&2; exit 2; }
+	@$(GO) run ./cmd/chenu migrate diff "$(name)"
+
+generate: ## regenerate the graph, the policies and the OpenAPI document
+	$(GO) generate ./ent
+	$(GO) run -mod=readonly ./cmd/chenu openapi > server/openapi.json.new
+	mv server/openapi.json.new server/openapi.json
+
+lint: ## run the linters of .golangci.yaml
+	@echo 'linting; the first time builds the linter, which takes a minute or two'
+	@$(golangci_lint) run
+
+fix: ## format, and apply the fixes that linters suggest
+	$(golangci_lint) fmt
+	$(golangci_lint) run --fix
+
+check: lint verify-format verify-generated verify-migrations test-race test-container ## everything that CI checks (needs git, a C compiler, and Docker or root on Debian)
+
+test-race: ## run all tests with the race detector (needs a C compiler)
+	@echo 'building the tests with the race detector; the first time takes some minutes'
+	@$(with_postgres) $(go_test) -race
+
+test-container: ## run all tests on a container (needs Docker, or root on Debian to install it)
+	@CHENU_TEST_SERVER=container .ci/with-docker $(with_postgres) $(go_test)
+
+# CI's smaller steps.
+
+verify-format:
+	$(GO) vet ./...
+	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
+	test -z "$$unformatted" || { printf 'not formatted; run make fix:\n%s\n' "$$unformatted" >&2; exit 1; }
+
+verify-generated: generate
+	@changed=$$(git status --porcelain); \
+	test -z "$$changed" || { printf 'the tree differs from its last commit; run make generate and commit what it changed:\n%s\n' "$$changed" >&2; exit 1; }
+
+verify-migrations:
+	$(GO) run ./cmd/chenu migrate validate --dir migrations
+	$(GO) run ./cmd/chenu migrate diff --check
+
+clean: ## remove what was built here (never data)
+	rm -rf bin coverage* server/openapi.json.new
+	find . -name '*.test' -type f -delete
+	find . -name '*.out' -type f -delete
