@@ -18,9 +18,7 @@ import (
 	"ariga.io/atlas/sql/migrate"
 )
 
-// The pattern is *.sql and atlas.sum in one: as two patterns it would not build before the first file exists.
-//
-//go:embed *.s[qu][lm]
+//go:embed *.sql atlas.sum
 var files embed.FS
 
 // Embedded returns the migration directory that this program was built with.

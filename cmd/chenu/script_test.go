@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+)
+
+var update = flag.Bool("update", false, "write what the scripts' cmp commands compare with anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"chenu": main})
+}
+
+// TestScripts runs the program as a user does. Each script has an empty database of its own, at the usual variable. Beside
+// testscript's own commands there are:
+//
+//	sql STATEMENT          run by a superuser on that database; prints rows
+//	exits CODE COMMAND …   like exec, but expects this exit code
+//	scrub FILE             prints a file, or stdout or stderr, with what differs from run to run replaced
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.Empty(t)
+			prefix := "chenu_test_" + strings.ToLower(rand.Text()[:10])
+			t.Cleanup(func() { dropBootstrapped(t, prefix) })
+			testscript.Run(t, testscript.Params{
+				Files:         []string{script},
+				UpdateScripts: *update,
+				Setup: func(env *testscript.Env) error {
+					env.Setenv("CHENU_MIGRATE_DATABASE_URL", db.MigrateURL)
+					env.Setenv("SERVICE_URL", db.ServiceURL)
+					env.Setenv("ADMIN_URL", dbtest.ServerURL(t))
+					env.Setenv("PREFIX", prefix)
+					return nil
+				},
+				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+					"sql": func(ts *testscript.TestScript, neg bool, args []string) {
+						if neg || len(args) != 1 {
+							ts.Fatalf("usage: sql STATEMENT")
+						}
+						ts.Check(runSQL(t.Context(), ts, db.AdminURL, args[0]))
+					},
+					"exits": exits,
+					"scrub": func(ts *testscript.TestScript, neg bool, args []string) {
+						if neg || len(args) != 1 {
+							ts.Fatalf("usage: scrub FILE")
+						}
+						_, err := fmt.Fprint(ts.Stdout(), scrub(ts.ReadFile(args[0])))
+						ts.Check(err)
+					},
+				},
+			})
+		})
+	}
+}
+
+func runSQL(ctx context.Context, ts *testscript.TestScript, url, sql string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	rows, err := conn.Query(ctx, sql)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(ts.Stdout(), strings.Trim(fmt.Sprint(values), "[]"))
+	}
+	return rows.Err()
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND …")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+var scrubs = []struct {
+	is *regexp.Regexp
+	by string
+}{
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`), "DURATION"},
+	{regexp.MustCompile(`"took_ns": \d+`), `"took_ns": DURATION`},
+	{regexp.MustCompile(`chenu_test_[a-z0-9]{10}\b`), "PREFIX"},
+	{regexp.MustCompile(`postgres(ql)?://[^@\s]*@\S*/`), "URL/"},
+}
+
+func scrub(s string) string {
+	for _, r := range scrubs {
+		s = r.is.ReplaceAllString(s, r.by)
+	}
+	return s
+}
+
+// dropBootstrapped removes what a script made on the server with `chenu bootstrap`.
+func dropBootstrapped(t *testing.T, prefix string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dbtest.ServerURL(t))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+prefix+" WITH (FORCE)"); err != nil {
+		t.Error(err)
+	}
+	for _, login := range []string{"_service", "_agent", "_migrate", "_audit"} {
+		if _, err := conn.Exec(ctx, "DROP ROLE IF EXISTS "+prefix+login); err != nil {
+			t.Error(err)
+		}
+	}
+}
