@@ -23,7 +23,7 @@ type encoder struct {
 	buf     []byte
 	values  [][]byte
 	formats []int16
-	places  []cell
+	places  [][2]int // of each value in buf; the end is -1 for NULL
 }
 
 // unknown is the type of the parameters of a statement the connection has not
@@ -52,9 +52,9 @@ func (e *encoder) encode(oids []uint32, args []any) error {
 		if err != nil {
 			return fmt.Errorf("session: encode argument $%d (%T): %w", i+1, arg, err)
 		}
-		place := cell{start, len(e.buf)}
+		place := [2]int{start, len(e.buf)}
 		if null {
-			place.end = -1
+			place[1] = -1
 		}
 		e.places = append(e.places, place)
 		e.formats = append(e.formats, format)
@@ -62,11 +62,11 @@ func (e *encoder) encode(oids []uint32, args []any) error {
 	// Only now is the buffer where it stays.
 	e.values = e.values[:0]
 	for _, p := range e.places {
-		if p.end < 0 {
+		if p[1] < 0 {
 			e.values = append(e.values, nil)
 			continue
 		}
-		e.values = append(e.values, e.buf[p.start:p.end:p.end])
+		e.values = append(e.values, e.buf[p[0]:p[1]:p[1]])
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,8 +111,9 @@ func dial(ctx context.Context, target string) (net.Conn, error) {
 type counter struct {
 	url string
 
-	mu    sync.Mutex
-	trips []string // the kinds of messages of each trip
+	mu     sync.Mutex
+	trips  []string // the kinds of messages of each trip
+	parsed []string // the text of each statement
 }
 
 // newCounter starts a proxy before the target that only looks.
@@ -143,6 +145,12 @@ func newCounter(t testing.TB, target string) *counter {
 				return
 			}
 			trip.WriteByte(f.kind)
+			if f.kind == 'P' {
+				parts := strings.SplitN(string(f.body()), "\x00", 3) // name, text
+				c.mu.Lock()
+				c.parsed = append(c.parsed, parts[1])
+				c.mu.Unlock()
+			}
 			if f.kind == 'S' || f.kind == 'Q' || f.kind == 'H' {
 				c.mu.Lock()
 				c.trips = append(c.trips, trip.String())
@@ -166,6 +174,13 @@ func (c *counter) during(f func()) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.trips
+}
+
+// statements returns the text of every statement that was parsed.
+func (c *counter) statements() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.parsed)
 }
 
 // newPooler starts what PgBouncer is in transaction mode: many clients share a

@@ -41,19 +41,34 @@ type result struct {
 }
 
 // cell is one value's place in data. An end of -1 is NULL.
-type cell struct{ start, end int }
+type cell struct{ start, end int32 }
 
-// read takes over the rows of rr, whose buffers belong to the connection.
-func (r *result) read(rr *pgconn.ResultReader) error {
+// size is how much room a result took.
+type size struct{ data, cells int }
+
+// most is the largest room made in advance: one large result must not cost each
+// later one of its statement as much.
+var most = size{data: 64 << 10, cells: 4 << 10}
+
+// read takes over the rows of rr, whose buffers belong to the connection. room is
+// what the statement's last result took.
+func (r *result) read(rr *pgconn.ResultReader, room size) error {
 	for rr.NextRow() {
+		if r.cells == nil {
+			r.data = make([]byte, 0, min(room.data, most.data))
+			r.cells = make([]cell, 0, max(len(r.columns), min(room.cells, most.cells)))
+		}
 		for _, v := range rr.Values() {
 			if v == nil {
 				r.cells = append(r.cells, cell{end: -1})
 				continue
 			}
 			start := len(r.data)
+			if start+len(v) > math.MaxInt32 {
+				return errors.New("session: the result is larger than 2 GiB: ask for it in pages")
+			}
 			r.data = append(r.data, v...)
-			r.cells = append(r.cells, cell{start, len(r.data)})
+			r.cells = append(r.cells, cell{int32(start), int32(len(r.data))})
 		}
 	}
 	tag, err := rr.Close()

@@ -44,6 +44,7 @@ type statement struct {
 	*pgconn.StatementDescription
 	columns []column
 	formats []int16
+	room    size // what its last result took
 }
 
 // wireKey is under which a connection carries its wire.
@@ -208,13 +209,17 @@ func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string
 		if err != nil {
 			return nil, err
 		}
+		var room size
 		if known != nil {
-			r.columns = known.columns
+			r.columns, room = known.columns, known.room
 		} else {
 			r.columns = columnsOf(rr.FieldDescriptions())
 		}
-		if err := r.read(rr); err != nil {
+		if err := r.read(rr, room); err != nil {
 			return nil, err
+		}
+		if known != nil {
+			known.room = size{len(r.data), len(r.cells)}
 		}
 	}
 	// The Sync: outside an explicit transaction this is the implicit commit, and
