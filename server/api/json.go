@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/chenu/chenu/server/problem"
 )
@@ -38,9 +39,11 @@ const (
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
 // writing is how every answer is written: times as timeLayout, maps in a fixed order,
-// empty lists as [].
+// empty lists as []; omitempty leaves out what is empty in Go, as encoding/json does, so
+// that a pointer to an empty text stays.
 var writing = json.JoinOptions(
 	json.Deterministic(true),
+	jsonv1.OmitEmptyWithLegacySemantics(true),
 	json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder, t time.Time) error {
 		b := make([]byte, 0, len(timeLayout)+2)
 		b = append(b, '"')

@@ -187,6 +187,17 @@ func TestPatches(t *testing.T) {
 	}
 }
 
+// TestEmptyPatchKeepsEmptyTexts: what the client never named stays as it is.
+func TestEmptyPatchKeepsEmptyTexts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	location := b.Post("/v1/things", `{"name":"x","owner":{"label":"o","note":""}}`).Want(http.StatusCreated).Header.Get("Location")
+	got := b.Patch(location, "*", `{"owner":{"size":2}}`).Want(http.StatusOK).Object()["owner"]
+	if want := map[string]any{"label": "o", "note": "", "size": 2.0}; !reflect.DeepEqual(got, want) {
+		t.Errorf("owner %v, want %v", got, want)
+	}
+}
+
 // TestPatchOfAnObjectThatIsNotThere: the whole result must be valid, not only the patch.
 func TestPatchOfAnObjectThatIsNotThere(t *testing.T) {
 	t.Parallel()

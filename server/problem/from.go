@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,8 +96,8 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	case "CH423":
 		return New(http.StatusLocked, "checkpoint_required", "A human must approve exactly this write before it can happen.")
 	case "23505": // unique_violation
-		return fieldProblem(e, http.StatusConflict, "already_exists",
-			"A resource with the same value exists already.", "Another resource has this value already.")
+		return New(http.StatusConflict, "already_exists", "A resource with the same value exists already.").
+			WithErrors(guarded(e, "already_exists", "Another resource has this value already.")...)
 	case "23503": // foreign_key_violation
 		if deleting {
 			p := New(http.StatusConflict, "in_use", "Other resources name this one. Delete or detach them first.")
@@ -105,11 +106,10 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 			}
 			return p
 		}
-		return fieldProblem(e, http.StatusUnprocessableEntity, "reference_not_found",
-			"The request names a resource that is not there.", "There is no such resource.")
+		return New(http.StatusUnprocessableEntity, "reference_not_found", "The request names a resource that is not there.").
+			WithErrors(guarded(e, "reference_not_found", "There is no such resource.")...)
 	case "23514": // check_violation
-		return fieldProblem(e, http.StatusUnprocessableEntity, "invalid_value",
-			"The request has values that are not acceptable, or not together.", "This value is not acceptable.")
+		return Invalid(guarded(e, "invalid_value", "This value is not acceptable, or not with the others.")...)
 	case "23502": // not_null_violation: here the server names the column itself
 		p := Invalid()
 		if e.ColumnName != "" {
@@ -143,24 +143,20 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	return internal()
 }
 
-// fieldProblem is a problem whose field error points at the column that the violated
-// constraint guards, when it guards one.
-func fieldProblem(e *pgconn.PgError, status int, code, detail, fieldDetail string) *Problem {
-	problemCode := code
-	if status == http.StatusUnprocessableEntity && code == "invalid_value" {
-		problemCode = "validation_failed"
+// guarded says which field the violated constraint guards; nothing when it guards none or
+// several.
+func guarded(e *pgconn.PgError, code, detail string) []FieldError {
+	_, field, ok := policies.Constraint(e.TableName, e.ConstraintName)
+	if !ok || field == "" {
+		return nil
 	}
-	p := New(status, problemCode, detail)
-	if _, field, ok := policies.Constraint(e.TableName, e.ConstraintName); ok && field != "" {
-		p.WithErrors(At(Pointer(field), code, fieldDetail))
-	}
-	return p
+	return []FieldError{At(Pointer(field), code, detail)}
 }
 
 // ruled is a problem of a rule of ours, raised by a function of policies/functions. Its
 // DETAIL may be a JSON object {"pointer", "code", "detail"}, each optional: the code is
 // the field error's where there is a pointer and the problem's otherwise; the detail is a
-// sentence for clients. MESSAGE is for logs.
+// sentence for clients, made of the code where it is missing. MESSAGE is for logs.
 func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 	var said struct {
 		Pointer *string `json:"pointer"`
@@ -174,19 +170,16 @@ func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 	}
 	if said.Pointer == nil {
 		if said.Code != "" {
-			code = said.Code
+			code, detail = said.Code, words(said.Code)+"."
 		}
 		if said.Detail != "" {
 			detail = said.Detail
 		}
 		return New(status, code, detail)
 	}
-	field := At(*said.Pointer, said.Code, said.Detail)
-	if field.Code == "" {
-		field.Code = "invalid_value"
-	}
+	field := At(*said.Pointer, cmp.Or(said.Code, "invalid_value"), said.Detail)
 	if field.Detail == "" {
-		field.Detail = "This value is not acceptable."
+		field.Detail = words(field.Code) + "."
 	}
 	return New(status, code, detail).WithErrors(field)
 }
@@ -211,6 +204,10 @@ func isConnectionError(err error) bool {
 		return true
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	// It failed before anything was sent: the connection was closed, or is in use.
+	if pgconn.SafeToRetry(err) {
 		return true
 	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)

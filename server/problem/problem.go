@@ -54,7 +54,7 @@ type Problem struct {
 // and Parameter is set.
 type FieldError struct {
 	// Pointer is a JSON pointer into the request's body (RFC 6901); nil for a parameter.
-	Pointer *string `json:"pointer,omitempty" jsonschema:"format=json-pointer,example=/line_items/0/quantity" jsonschema_description:"Where in the request's body: a JSON pointer (RFC 6901). Empty: the body itself."`
+	Pointer *string `json:"pointer,omitzero" jsonschema:"format=json-pointer,example=/line_items/0/quantity" jsonschema_description:"Where in the request's body: a JSON pointer (RFC 6901). Empty: the body itself."`
 	// Parameter is the name of a path or query parameter or of a header.
 	Parameter string `json:"parameter,omitempty" jsonschema:"example=page_size" jsonschema_description:"Which parameter or header, when it is not in the body."`
 	Code      string `json:"code"   jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=out_of_range" jsonschema_description:"What is wrong, for programs. Codes do not change."`
@@ -71,17 +71,31 @@ type Checkpoint struct {
 	Href      string    `json:"href"       jsonschema:"format=uri-reference" jsonschema_description:"Where to read it."`
 }
 
+// MarshalJSON writes the time as all answers do: in UTC with microseconds.
+func (c Checkpoint) MarshalJSON() ([]byte, error) {
+	type plain Checkpoint
+	return json.Marshal(struct {
+		plain
+		ExpiresAt string `json:"expires_at"`
+	}{plain(c), c.ExpiresAt.UTC().Format("2006-01-02T15:04:05.000000Z")})
+}
+
 // New returns a problem. The code is snake_case and stable; the detail is a sentence
 // for clients, so it must not contain anything internal.
 func New(status int, code, detail string) *Problem {
-	words := strings.ReplaceAll(code, "_", " ")
 	return &Problem{
 		Type:   typePrefix + code,
-		Title:  strings.ToUpper(words[:1]) + words[1:],
+		Title:  words(code),
 		Status: status,
 		Code:   code,
 		Detail: detail,
 	}
+}
+
+// words is a code as words: Not found.
+func words(code string) string {
+	text := strings.ReplaceAll(code, "_", " ")
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // NotFound is the answer for a resource that is not there and for one that belongs to
