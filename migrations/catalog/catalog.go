@@ -7,7 +7,6 @@ package catalog
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -352,26 +351,22 @@ func equal(a, b Object) bool {
 
 // CompareRoles says in sentences how roles that exist in both states differ.
 func CompareRoles(from, to *State) []string {
-	have := maps.Collect(func(yield func(string, *Role) bool) {
-		for _, r := range from.Roles {
-			if !yield(r.Name, r) {
-				return
-			}
-		}
-	})
+	have := map[string]*Role{}
+	for _, r := range from.Roles {
+		have[r.Name] = r
+	}
 	var all []string
 	for _, want := range to.Roles {
-		r := have[want.Name]
-		switch {
-		case r == nil:
+		r, ok := have[want.Name]
+		if !ok {
 			all = append(all, "role "+Ident(want.Name)+" is missing")
-		default:
-			if a, b := strings.Join(r.Attributes, " "), strings.Join(want.Attributes, " "); a != b {
-				all = append(all, "role "+Ident(want.Name)+" is "+a+" and should be "+b)
-			}
-			if a, b := strings.Join(r.MemberOf, ", "), strings.Join(want.MemberOf, ", "); a != b {
-				all = append(all, "role "+Ident(want.Name)+" is a member of ["+a+"] and should be of ["+b+"]")
-			}
+			continue
+		}
+		if a, b := strings.Join(r.Attributes, " "), strings.Join(want.Attributes, " "); a != b {
+			all = append(all, "role "+Ident(want.Name)+" is "+a+" and should be "+b)
+		}
+		if a, b := strings.Join(r.MemberOf, ", "), strings.Join(want.MemberOf, ", "); a != b {
+			all = append(all, "role "+Ident(want.Name)+" is a member of ["+a+"] and should be of ["+b+"]")
 		}
 	}
 	return all

@@ -13,12 +13,12 @@ func (p *planning) access() []string {
 	before, after := p.current.state.Objects(), p.desired.state.Objects()
 	var rows, runs []string
 	for _, key := range sortedKeys(before, after) {
-		switch {
-		case key.Kind == catalog.KindSecurity:
+		switch key.Kind {
+		case catalog.KindSecurity:
 			rows = append(rows, securityAccess(of[*catalog.Security](before[key]), of[*catalog.Security](after[key]))...)
-		case key.Kind == catalog.KindPolicy:
+		case catalog.KindPolicy:
 			rows = append(rows, policyAccess(of[*catalog.Policy](before[key]), of[*catalog.Policy](after[key]))...)
-		case key.Kind == catalog.KindFunction:
+		case catalog.KindFunction:
 			runs = append(runs, functionAccess(of[*catalog.Function](before[key]), of[*catalog.Function](after[key]))...)
 		}
 	}

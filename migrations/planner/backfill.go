@@ -53,15 +53,11 @@ func (p *planning) backfill(t *schema.Table, column string) (string, bool) {
 // checkConstant finds out whether the expression stands by itself, without a
 // row. Postgres decides, in the desired database, where its functions exist.
 func (p *planning) checkConstant(ctx context.Context, b *backfill) error {
-	rows, err := p.driver.QueryContext(ctx, "SELECT ("+b.expression+") WHERE false")
-	if err == nil {
-		b.constant = true
-		return rows.Close()
-	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	_, err := p.driver.ExecContext(ctx, "SELECT ("+b.expression+") WHERE false")
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
 		return nil
 	}
+	b.constant = err == nil
 	return err
 }
 

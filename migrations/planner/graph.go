@@ -88,8 +88,8 @@ func (g *graph) Build(ctx context.Context, s *Session) (*Declaration, error) {
 // undefined says whether a statement failed for want of a table, type or
 // function.
 func undefined(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && slices.Contains([]string{"42P01", "42704", "42883"}, pg.Code)
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"42P01", "42704", "42883"}, pg.Code)
 }
 
 func createTables(ctx context.Context, s *Session, realm *schema.Realm) error {

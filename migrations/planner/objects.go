@@ -321,7 +321,7 @@ func (p *planning) policy(have, want *catalog.Policy) {
 	table := key.Qualified()
 	name := catalog.Ident(want.Name)
 	using, check := "("+want.Using+")", "("+want.Check+")"
-	text := ""
+	var text string
 	if s := p.declaration.statement(CreatePolicy, key); s != nil {
 		using, check, text = s.Using, s.Check, s.Text
 	} else {

@@ -155,8 +155,7 @@ func (e *effects) compare(before, after map[uint32]observed) []effect {
 
 // planFailed explains a statement of the plan that Postgres refused.
 func planFailed(s step, err error) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && s.phase == phaseColumns && (pg.Code == "42804" || pg.Code == "42846") {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && s.phase == phaseColumns && (pg.Code == "42804" || pg.Code == "42846") {
 		return &Refusal{Reasons: []string{fmt.Sprintf(
 			"%s: Postgres does not convert the values by itself; say how with --convert 'table.column=<SQL expression>'", pg.Message)}}
 	}

@@ -77,9 +77,9 @@ func (s *server) roles(ctx context.Context) error {
 	const attempts = 5
 	var err error
 	for range attempts {
-		var pg *pgconn.PgError
 		_, err = s.admin.PgConn().Exec(ctx, policies.Roles()).ReadAll()
-		if !errors.As(err, &pg) {
+		pg, refused := errors.AsType[*pgconn.PgError](err)
+		if !refused {
 			return err
 		}
 		switch pg.Code {
@@ -396,17 +396,17 @@ func (in *inspection) table(schemaName, name string) (*schema.Table, bool) {
 
 // describe adds to a Postgres error what helps the author of the SQL.
 func describe(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
 		return err
 	}
-	text := pg.Message + " (SQLSTATE " + pg.Code + ")"
+	lines := []string{pg.Message + " (SQLSTATE " + pg.Code + ")"}
 	for _, more := range []string{pg.Detail, pg.Hint, pg.Where} {
 		if more != "" {
-			text += "\n\t" + strings.ReplaceAll(more, "\n", "\n\t")
+			lines = append(lines, strings.ReplaceAll(more, "\n", "\n\t"))
 		}
 	}
-	return &describedError{text, err}
+	return &describedError{strings.Join(lines, "\n\t"), err}
 }
 
 type describedError struct {
