@@ -634,6 +634,9 @@ func (f CreativeProjectFilter) predicates() []predicate.CreativeProject {
 	return all
 }
 
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (EventRSVP) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "EventRSVP", true) }
+
 // CreateHabit is what a client gives to make a habit.
 type CreateHabit struct {
 	Name            string            `json:"name"`
@@ -685,6 +688,9 @@ func (f HabitFilter) predicates() []predicate.Habit {
 	}
 	return all
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (HabitCheckIn) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "HabitCheckIn", true) }
 
 // CreateHiredAgent is what a client gives to make a hired agent.
 type CreateHiredAgent struct {
@@ -743,6 +749,12 @@ func (f HiredAgentFilter) predicates() []predicate.HiredAgent {
 	}
 	return all
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (IdempotencyKey) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "IdempotencyKey", true) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Identity) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Identity", true) }
 
 // CreateInvoice is what a client gives to make an invoice.
 type CreateInvoice struct {
@@ -1149,6 +1161,17 @@ func (f ReferenceFilter) predicates() []predicate.Reference {
 	}
 	return all
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (ReferenceCitation) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "ReferenceCitation", true)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (Session) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Session", true) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (SigningKey) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "SigningKey", true) }
 
 // CreateSocialPost is what a client gives to make a social post.
 type CreateSocialPost struct {

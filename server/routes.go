@@ -4,6 +4,9 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/citation"
+	"github.com/chenu/chenu/server/event"
+	"github.com/chenu/chenu/server/habit"
 	"github.com/chenu/chenu/server/resource"
 )
 
@@ -14,6 +17,7 @@ func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 	resource.Mount(a, "/v1/personal/notes", (*ent.Tx).NoteStore)
 	resource.Mount(a, "/v1/personal/tasks", (*ent.Tx).TaskStore)
 	resource.Mount(a, "/v1/personal/habits", (*ent.Tx).HabitStore)
+	habit.Mount(a)
 
 	resource.Mount(a, "/v1/business/contacts", (*ent.Tx).ContactStore)
 	resource.Mount(a, "/v1/business/invoices", (*ent.Tx).InvoiceStore)
@@ -27,11 +31,13 @@ func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 
 	resource.Mount(a, "/v1/community/groups", (*ent.Tx).CommunityGroupStore)
 	resource.Mount(a, "/v1/community/events", (*ent.Tx).CommunityEventStore)
+	event.Mount(a)
 
 	resource.Mount(a, "/v1/social/posts", (*ent.Tx).SocialPostStore)
 	resource.Mount(a, "/v1/social/schedules", (*ent.Tx).SocialScheduleStore)
 
 	resource.Mount(a, "/v1/scholar/references", (*ent.Tx).ReferenceStore)
+	citation.Mount(a)
 	resource.Mount(a, "/v1/scholar/manuscripts", (*ent.Tx).ManuscriptStore)
 
 	resource.Mount(a, "/v1/government/compliance-items", (*ent.Tx).ComplianceItemStore)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -43,7 +42,9 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 		}
 	}
 	if len(kinds) > 0 {
-		return problem.New(http.StatusConflict, "in_use", "It is still named by: "+strings.Join(kinds, ", ")+".")
+		inUse := problem.New(http.StatusConflict, "in_use", "Other resources name this one. Delete or detach them first.")
+		inUse.Kinds = kinds
+		return inUse
 	}
 	return nil
 }

@@ -112,17 +112,12 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 	c := newCollection[E](path)
 	api.Handle(a, c.op("list", "List them, newest first", http.MethodGet, ""),
 		func(ctx context.Context, tx *ent.Tx, in *listInput[F]) (*listed[E], error) {
-			before, err := position(&in.Page)
-			if err != nil {
-				return nil, err
-			}
 			s := store(tx)
-			rows, err := s.List(ctx, &in.Filter, before, in.Page.Limit())
-			if err != nil {
-				return nil, err
-			}
-			key := func(row *E) []byte { return api.Key(s.Position(row)).Bytes() }
-			return &listed[E]{Body: api.NewList(&in.Page, rows, key)}, nil
+			key := func(row *E) api.Key { return api.Key(s.Position(row)) }
+			list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*E, error) {
+				return s.List(ctx, &in.Filter, (*ent.Position)(behind), limit)
+			})
+			return &listed[E]{Body: list}, err
 		})
 	api.Handle(a, c.op("count", "Count them", http.MethodGet, "/count"),
 		func(ctx context.Context, tx *ent.Tx, in *countInput[F]) (*counted, error) {
@@ -150,19 +145,6 @@ func tagOf[E any](store any, row *E) api.ETag {
 		return api.VersionTag(s.Version(row))
 	}
 	return api.VersionTag(1)
-}
-
-// position is where the page before ended.
-func position(page *api.Page) (*ent.Position, error) {
-	keyset, ok := page.Keyset()
-	if !ok {
-		return nil, nil //nolint:nilnil // The first page starts nowhere.
-	}
-	key, err := api.ParseKey(keyset)
-	if err != nil {
-		return nil, err
-	}
-	return (*ent.Position)(&key), nil
 }
 
 // collection knows the names of one mounted collection.

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// surroundings is an environment of the test's own.
+func surroundings(t *testing.T, variables map[string]string) (environment, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	all := map[string]string{"HOME": t.TempDir()}
+	for name, value := range variables {
+		all[name] = value
+	}
+	return environment{
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out,
+		Getenv: func(name string) string { return all[name] },
+		Environ: func() []string {
+			var list []string
+			for name, value := range all {
+				list = append(list, name+"="+value)
+			}
+			return list
+		},
+	}, &out
+}
+
+func TestLoadConfigRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, value, want string }{
+		{"CHENU_DATABSE_URL", "postgres://x", "CHENU_DATABSE_URL is no setting of chenu"},
+		{"CHENU_DATABASE_URL", "mysql://x", "CHENU_DATABASE_URL: is no URL such as postgres://"},
+		{"CHENU_LISTEN_ADDR", "8080", `CHENU_LISTEN_ADDR: "8080" is no address and port`},
+		{"CHENU_LISTEN_ADDR", "127.0.0.1:99999", "has no port between 0 and 65535"},
+		{"CHENU_SECRET_KEY", "c2hvcnQ=", "CHENU_SECRET_KEY: the secret key has 5 bytes"},
+		{"CHENU_DATABASE_MAX_CONNS", "0", "is no number between 1 and 10000"},
+		{"CHENU_DATABASE_POOLER", "session", `"session" is neither none nor transaction`},
+		{"CHENU_STRICT_PATCH_LEVEL", "yes", `"yes" is neither false nor true`},
+		{"CHENU_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is neither an address nor a network`},
+		{"CHENU_REQUEST_TIMEOUT", "-1s", `"-1s" is no length of time`},
+		{"CHENU_LOG_LEVEL", "loud", "CHENU_LOG_LEVEL"},
+		{"CHENU_LOG_FORMAT", "xml", `"xml" is neither text nor json`},
+	}
+	for _, test := range tests {
+		t.Run(test.name+"="+test.value, func(t *testing.T) {
+			t.Parallel()
+			env, _ := surroundings(t, map[string]string{test.name: test.value})
+			_, err := loadConfig(env)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want an error with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	t.Parallel()
+	env, _ := surroundings(t, map[string]string{
+		"CHENU_DATABASE_URL": "postgres://a@b/c", "CHENU_LISTEN_ADDR": "", "CHENU_REQUEST_TIMEOUT": "2s",
+		"CHENU_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "CHENU_DATABASE_POOLER": "transaction", "CHENU_TEST_ANYTHING": "x",
+	})
+	c, err := loadConfig(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.DatabaseURL != "postgres://a@b/c" || c.ListenAddr != "127.0.0.1:8080" || c.RequestTimeout != 2*time.Second ||
+		len(c.TrustedProxies) != 2 || !c.Pooler || c.StrictPatchLevel {
+		t.Errorf("got %+v", c)
+	}
+}
+
+// TestReadmeHasEveryVariable holds the README's table to the one that the
+// program reads.
+func TestReadmeHasEveryVariable(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range variables {
+		if row := fmt.Sprintf("| `%s` | %s | %s |", v.name, v.fallback, v.doc); !strings.Contains(string(readme), row) {
+			t.Errorf("the README lacks the row\n%s", row)
+		}
+	}
+	env, out := surroundings(t, nil)
+	if code := run(t.Context(), []string{"serve", "--help"}, env); code != exitOK {
+		t.Errorf("serve --help exits with %d", code)
+	}
+	for _, v := range variables {
+		if !strings.Contains(out.String(), v.name) {
+			t.Errorf("serve --help lacks %s", v.name)
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, exitUsage, "usage: chenu COMMAND"},
+		{[]string{"--help"}, exitOK, "usage: chenu COMMAND"},
+		{[]string{"sevre"}, exitUsage, `there is no command "sevre"`},
+		{[]string{"serve", "--nonsense"}, exitUsage, "flag provided but not defined: -nonsense"},
+		{[]string{"serve", "now"}, exitUsage, `was given "now"`},
+		{[]string{"token"}, exitUsage, "--email is missing"},
+	}
+	for _, test := range tests {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			t.Parallel()
+			env, out := surroundings(t, nil)
+			if code := run(t.Context(), test.args, env); code != test.code || !strings.Contains(out.String(), test.want) {
+				t.Errorf("exits with %d and says %q; want %d and %q", code, out, test.code, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,344 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+)
+
+// TestStreaks shows what check-ins make of a habit, and that a missed period
+// ends the current streak and leaves the best one.
+func TestStreaks(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada := s.person(t, "ada")
+	today := time.Now().UTC()
+	tests := []struct {
+		name          string
+		cadence       string
+		target        int
+		daysAgo       []int
+		current, best float64
+	}{
+		{"none", "daily", 1, nil, 0, 0},
+		{"today", "daily", 1, []int{0}, 1, 1},
+		{"yesterday still counts", "daily", 1, []int{2, 1}, 2, 2},
+		{"missed a day", "daily", 1, []int{4, 3, 2}, 0, 3},
+		{"a gap", "daily", 1, []int{5, 4, 3, 1, 0}, 2, 3},
+		{"out of order", "daily", 1, []int{0, 2, 1}, 3, 3},
+		{"twice a day counts once", "daily", 1, []int{0, 0}, 1, 1},
+		{"target of two", "daily", 2, []int{1, 0, 0}, 1, 1},
+		{"target of two, not reached", "daily", 2, []int{1, 0}, 0, 0},
+		{"weeks", "weekly", 1, []int{14, 7, 0}, 3, 3},
+		{"missed weeks", "weekly", 1, []int{35, 28}, 0, 2},
+		{"months", "monthly", 1, []int{0}, 1, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			ada := ada.For(t)
+			habit := ada.Post("/v1/personal/habits", object{"name": "Read", "cadence": test.cadence, "target_per_period": test.target}).
+				Want(http.StatusCreated).Object()["id"].(string)
+			for _, days := range test.daysAgo {
+				day := today.AddDate(0, 0, -days).Format(time.DateOnly)
+				ada.Post("/v1/personal/habits/"+habit+"/check-ins", object{"checked_in_on": day}).Want(http.StatusCreated)
+			}
+			row := ada.Get("/v1/personal/habits/" + habit).Want(http.StatusOK).Object()
+			if row["current_streak"] != test.current || row["best_streak"] != test.best {
+				t.Errorf("current %v, best %v; want %v, %v", row["current_streak"], row["best_streak"], test.current, test.best)
+			}
+		})
+	}
+
+	habit := ada.Post("/v1/personal/habits", object{"name": "Run"}).Want(http.StatusCreated).Object()["id"].(string)
+	path := "/v1/personal/habits/" + habit + "/check-ins"
+	tomorrow := today.AddDate(0, 0, 2).Format(time.DateOnly)
+	ada.Post(path, object{"checked_in_on": tomorrow}).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+	s.person(t, "eve").Post(path, object{}).WantProblem(http.StatusNotFound, "not_found")
+	s.person(t, "eve").Get(path).WantProblem(http.StatusNotFound, "not_found")
+	ada.Post(path, object{"note": "In the rain."}).Want(http.StatusCreated)
+	if ids := listed(ada, path); len(ids) != 1 {
+		t.Errorf("the habit has %d check-ins, want 1", len(ids))
+	}
+}
+
+// TestDayBeginsWhereTheIdentityIs shows that today is a day of the identity's
+// own time zone.
+func TestDayBeginsWhereTheIdentityIs(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for _, zone := range []string{"Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Vienna"} {
+		name := strings.ToLower(zone[strings.IndexByte(zone, '/')+1:])
+		ada := s.person(t, strings.ReplaceAll(name, "_", "-"))
+		me := ada.Get("/v1/me").Want(http.StatusOK)
+		ada.Patch("/v1/me", me.ETag(), object{"settings": object{"time_zone": zone}}).Want(http.StatusOK)
+		habit := ada.Post("/v1/personal/habits", object{"name": "Read"}).Want(http.StatusCreated).Object()["id"].(string)
+		location, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now().In(location).Format(time.DateOnly)
+		got := ada.Post("/v1/personal/habits/"+habit+"/check-ins", object{}).Want(http.StatusCreated).Object()["checked_in_on"]
+		if after := time.Now().In(location).Format(time.DateOnly); got != before && got != after {
+			t.Errorf("in %s the day is %v, want %s", zone, got, after)
+		}
+	}
+}
+
+// TestCapacity answers an event many times at once: never more are going than
+// there is room for.
+func TestCapacity(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada := s.person(t, "ada")
+	const capacity, contacts = 3, 12
+	group := ada.Post("/v1/community/groups", object{"name": "Gardeners"}).Want(http.StatusCreated).Object()["id"].(string)
+	event := ada.Post("/v1/community/events", object{
+		"group_id": group, "title": "Swap", "starts_at": "2026-05-02T10:00:00Z", "ends_at": "2026-05-02T13:00:00Z",
+		"time_zone": "Europe/Vienna", "capacity": capacity,
+	}).Want(http.StatusCreated).Object()["id"].(string)
+	path := "/v1/community/events/" + event + "/rsvps"
+	ids := make([]string, contacts)
+	for i := range ids {
+		ids[i] = ada.Post("/v1/business/contacts", object{"name": fmt.Sprint("Guest ", i)}).Want(http.StatusCreated).Object()["id"].(string)
+	}
+	statuses := make([]int, contacts)
+	var wait sync.WaitGroup
+	for i, id := range ids {
+		wait.Go(func() { statuses[i] = ada.Post(path, object{"contact_id": id, "status": "going"}).Status })
+	}
+	wait.Wait()
+	going := ""
+	n := 0
+	for i, status := range statuses {
+		switch status {
+		case http.StatusOK:
+			n++
+			going = ids[i]
+		case http.StatusConflict:
+		default:
+			t.Errorf("answer %d: status %d", i, status)
+		}
+	}
+	if n != capacity {
+		t.Errorf("%d answers were taken, want %d", n, capacity)
+	}
+	row := ada.Get("/v1/community/events/" + event).Want(http.StatusOK).Object()
+	if row["going_count"] != float64(capacity) {
+		t.Errorf("going_count is %v, want %d", row["going_count"], capacity)
+	}
+	// Who declines makes room; answering alike changes nothing.
+	ada.Post(path, object{"contact_id": going, "status": "declined"}).Want(http.StatusOK)
+	ada.Post(path, object{"contact_id": going, "status": "declined"}).Want(http.StatusOK)
+	ada.Post(path, object{"contact_id": going, "status": "going"}).Want(http.StatusOK)
+	row = ada.Get("/v1/community/events/" + event).Want(http.StatusOK).Object()
+	if row["going_count"] != float64(capacity) || row["declined_count"] != 0.0 {
+		t.Errorf("going_count is %v and declined_count %v, want %d and 0", row["going_count"], row["declined_count"], capacity)
+	}
+	if members := ada.Get("/v1/community/groups/" + group).Want(http.StatusOK).Object()["member_count"]; members != float64(capacity) {
+		t.Errorf("member_count is %v, want %d", members, capacity)
+	}
+	s.person(t, "eve").Post(path, object{"contact_id": ids[0], "status": "going"}).WantProblem(http.StatusNotFound, "not_found")
+	ada.Delete("/v1/community/events/"+event, ada.Get("/v1/community/events/"+event).ETag()).Want(http.StatusNoContent)
+}
+
+// TestCitations shows which reference cites which.
+func TestCitations(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada, eve := s.person(t, "ada"), s.person(t, "eve")
+	body := func(key string) object {
+		return object{"title": "T", "authors": []string{"A"}, "citation_key": key}
+	}
+	one := ada.Post("/v1/scholar/references", body("one")).Want(http.StatusCreated).Object()["id"].(string)
+	two := ada.Post("/v1/scholar/references", body("two")).Want(http.StatusCreated).Object()["id"].(string)
+	hers := eve.Post("/v1/scholar/references", body("one")).Want(http.StatusCreated).Object()["id"].(string)
+	path := "/v1/scholar/references/" + one + "/citations"
+
+	ada.Post(path, object{"cited_id": two, "locator": "p. 4"}).Want(http.StatusCreated)
+	ada.Post(path, object{"cited_id": two}).WantProblem(http.StatusConflict, "already_exists")
+	ada.Post(path, object{"cited_id": one}).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+	ada.Post(path, object{"cited_id": hers}).WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+	eve.Post(path, object{"cited_id": hers}).WantProblem(http.StatusNotFound, "not_found")
+	if ids := listed(ada, path); len(ids) != 1 {
+		t.Errorf("%d citations, want 1", len(ids))
+	}
+	ada.Do(http.MethodDelete, path+"?cited_id="+two, nil).Want(http.StatusNoContent)
+	ada.Do(http.MethodDelete, path+"?cited_id="+two, nil).WantProblem(http.StatusNotFound, "not_found")
+	ada.Post("/v1/scholar/references", object{"title": "T", "authors": []string{"A"}, "citation_key": "doi1", "doi": "10.1000/AbC"}).Want(http.StatusCreated)
+	ada.Post("/v1/scholar/references", object{"title": "T", "authors": []string{"A"}, "citation_key": "doi2", "doi": "10.1000/aBc"}).
+		WantProblem(http.StatusConflict, "already_exists")
+}
+
+// TestWhatTheClockDecides shows statuses that are read and never stored, and
+// that filters see the same.
+func TestWhatTheClockDecides(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada := s.person(t, "ada")
+	day := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }
+	for _, test := range []struct {
+		path    string
+		body    object
+		want    string
+		storage string
+	}{
+		{"/v1/government/compliance-items", object{"status": "active", "expires_on": day(-2)}, "expired", "active"},
+		{"/v1/government/compliance-items", object{"status": "active", "expires_on": day(10)}, "expiring", "active"},
+		{"/v1/government/compliance-items", object{"status": "active", "expires_on": day(60)}, "active", "active"},
+		{"/v1/government/compliance-items", object{"status": "waived", "expires_on": day(-2)}, "waived", "waived"},
+		{"/v1/government/compliance-items", object{"status": "active"}, "active", "active"},
+	} {
+		test.body["name"], test.body["regulation"], test.body["authority"] = "Licence", "Act", "City"
+		row := ada.Post(test.path, test.body).Want(http.StatusCreated)
+		id := row.Object()["id"].(string)
+		if got := row.Object()["status"]; got != test.want {
+			t.Errorf("%v reads as %v, want %s", test.body, got, test.want)
+		}
+		if ids := listed(ada, test.path+"?status="+test.want); !strings.Contains(strings.Join(ids, " "), id) {
+			t.Errorf("status=%s does not find %v", test.want, test.body)
+		}
+		if test.want != test.storage {
+			if ids := listed(ada, test.path+"?status="+test.storage); strings.Contains(strings.Join(ids, " "), id) {
+				t.Errorf("status=%s finds %v, which reads as %s", test.storage, test.body, test.want)
+			}
+		}
+		// A change of something else leaves the stored status as it is.
+		changed := ada.Patch(test.path+"/"+id, row.ETag(), object{"identifier": "4711"}).Want(http.StatusOK)
+		if got := changed.Object()["status"]; got != test.want {
+			t.Errorf("after a patch %v reads as %v, want %s", test.body, got, test.want)
+		}
+	}
+	ada.Post("/v1/government/compliance-items", object{"name": "L", "regulation": "A", "authority": "C", "status": "expired"}).
+		WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+}
+
+// TestDetach deletes what others name: refused, and with detach the optional
+// references are cleared first.
+func TestDetach(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada := s.person(t, "ada")
+	contact := ada.Post("/v1/business/contacts", object{"name": "Grace"}).Want(http.StatusCreated)
+	self := contact.Header.Get("Location")
+	project := ada.Post("/v1/business/projects", object{"name": "P", "contact_id": contact.Object()["id"]}).Want(http.StatusCreated)
+	refused := ada.Delete(self, contact.ETag()).WantProblem(http.StatusConflict, "in_use")
+	if fmt.Sprint(refused.Kinds) != "[project]" {
+		t.Errorf("in use by %v, want project", refused.Kinds)
+	}
+	ada.Delete(self+"?detach=true", contact.ETag()).Want(http.StatusNoContent)
+	if got := ada.Get(project.Header.Get("Location")).Want(http.StatusOK).Object()["contact_id"]; got != nil {
+		t.Errorf("the project still names %v", got)
+	}
+	ada.Post("/v1/business/projects", object{"name": "P", "contact_id": contact.Object()["id"]}).
+		WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+}
+
+// TestTotals computes invoices' totals beside the database, with exact
+// arithmetic: each line rounded by itself, half away from zero.
+func TestTotals(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	admin := db.Pool(t, db.AdminURL)
+	rapid.Check(t, func(t *rapid.T) {
+		subtotal, tax := decimal.Zero, decimal.Zero
+		var lines []string
+		for range rapid.IntRange(1, 8).Draw(t, "lines") {
+			quantity := decimal.New(rapid.Int64Range(1, 1_000_000).Draw(t, "quantity"), -4)
+			price := decimal.New(rapid.Int64Range(-10_000_000, 100_000_000).Draw(t, "price"), -4)
+			rate := decimal.New(rapid.Int64Range(0, 10_000).Draw(t, "rate"), -4)
+			amount := quantity.Mul(price).Round(2)
+			subtotal, tax = subtotal.Add(amount), tax.Add(amount.Mul(rate).Round(2))
+			lines = append(lines, fmt.Sprintf(`{"description":"x","quantity":"%s","unit_price":"%s","tax_rate":"%s"}`, quantity, price, rate))
+		}
+		var gotSubtotal, gotTax string
+		err := admin.QueryRow(context.Background(), "SELECT app.line_items_subtotal(l)::text, app.line_items_tax(l)::text FROM (SELECT $1::jsonb AS l) AS x",
+			"["+strings.Join(lines, ",")+"]").Scan(&gotSubtotal, &gotTax)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gotSubtotal != subtotal.StringFixed(2) || gotTax != tax.StringFixed(2) {
+			t.Fatalf("subtotal %s, tax %s; want %s, %s", gotSubtotal, gotTax, subtotal.StringFixed(2), tax.StringFixed(2))
+		}
+	})
+}
+
+// TestStreaksOfAnyDays holds the database's streaks against a count in Go, for
+// any set of days and any cadence.
+func TestStreaksOfAnyDays(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	admin := db.Pool(t, db.AdminURL)
+	ctx := context.Background()
+	owner := uuid.Must(uuid.NewV7())
+	if _, err := admin.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada')", owner); err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		cadence := rapid.SampledFrom([]string{"daily", "weekly", "monthly"}).Draw(t, "cadence")
+		target := rapid.Int64Range(1, 3).Draw(t, "target")
+		offsets := rapid.SliceOfN(rapid.IntRange(0, 90), 1, 60).Draw(t, "days ago")
+		habit := uuid.Must(uuid.NewV7())
+		if _, err := admin.Exec(ctx, "INSERT INTO personal_habits (id, created_by, name, cadence, target_per_period) VALUES ($1, $2, 'x', $3, $4)", habit, owner, cadence, target); err != nil {
+			t.Fatal(err)
+		}
+		today := time.Now().UTC()
+		counts := map[string]int64{}
+		first := today
+		var days []time.Time
+		for _, ago := range offsets {
+			day := today.AddDate(0, 0, -ago)
+			days = append(days, day)
+			counts[period(cadence, day)]++
+			if day.Before(first) {
+				first = day
+			}
+		}
+		if _, err := admin.Exec(ctx, "INSERT INTO app.habit_check_ins (id, created_by, habit_id, checked_in_on) SELECT app.uuid_v7(), $1, $2, d FROM unnest($3::date[]) AS d", owner, habit, days); err != nil {
+			t.Fatal(err)
+		}
+		var latest, best, run int64
+		seen := map[string]bool{}
+		for day := first; !day.After(today); day = day.AddDate(0, 0, 1) {
+			p := period(cadence, day)
+			if seen[p] {
+				continue
+			}
+			seen[p] = true
+			if counts[p] >= target {
+				run++
+				latest, best = run, max(best, run)
+			} else {
+				run = 0
+			}
+		}
+		var gotLatest, gotBest int64
+		if err := admin.QueryRow(ctx, "SELECT current_streak, best_streak FROM personal_habits WHERE id = $1", habit).Scan(&gotLatest, &gotBest); err != nil {
+			t.Fatal(err)
+		}
+		if gotLatest != latest || gotBest != best {
+			t.Fatalf("latest %d, best %d; want %d, %d", gotLatest, gotBest, latest, best)
+		}
+	})
+}
+
+func period(cadence string, day time.Time) string {
+	switch cadence {
+	case "daily":
+		return day.Format(time.DateOnly)
+	case "weekly":
+		year, week := day.ISOWeek()
+		return fmt.Sprintf("%d-W%d", year, week)
+	default:
+		return day.Format("2006-01")
+	}
+}

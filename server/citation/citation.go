@@ -1,0 +1,108 @@
+// Package citation says which academic reference cites which.
+package citation
+
+import (
+	"context"
+	"net/http"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/ent/referencecitation"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/problem"
+)
+
+const path = "/v1/scholar/references/{id}/citations"
+
+// Mount registers the operations.
+func Mount(a *api.API) {
+	api.Handle(a, api.Op{
+		ID: "cite-reference", Method: http.MethodPost, Path: path, Tag: "scholar", Status: http.StatusCreated,
+		Summary: "Say that a reference cites another", Problems: []int{http.StatusNotFound, http.StatusConflict},
+	}, create)
+	api.Handle(a, api.Op{
+		ID: "list-citations", Method: http.MethodGet, Path: path, Tag: "scholar",
+		Summary: "List what a reference cites, newest first", Problems: []int{http.StatusNotFound},
+	}, list)
+	api.Handle(a, api.Op{
+		ID: "delete-citation", Method: http.MethodDelete, Path: path, Tag: "scholar",
+		Summary: "Say that a reference does not cite another", Problems: []int{http.StatusNotFound},
+	}, remove)
+}
+
+// CreateCitation is what a client gives to say that a reference cites another.
+type CreateCitation struct {
+	CitedID uuid.UUID `json:"cited_id"          jsonschema_description:"The reference that is cited."`
+	Locator *string   `json:"locator,omitempty" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"Where in the cited work, such as a page."`
+}
+
+type createInput struct {
+	ID   uuid.UUID `path:"id" jsonschema_description:"The reference that cites."`
+	Body CreateCitation
+}
+
+type createOutput struct {
+	Body *ent.ReferenceCitation
+}
+
+func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, error) {
+	if err := exists(ctx, tx, in.ID); err != nil {
+		return nil, err
+	}
+	made, err := tx.ReferenceCitation.Create().SetCitingID(in.ID).SetCitedID(in.Body.CitedID).SetNillableLocator(in.Body.Locator).Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row, err := tx.ReferenceCitation.Get(ctx, made.ID)
+	return &createOutput{Body: row}, err
+}
+
+type listInput struct {
+	ID   uuid.UUID `path:"id" jsonschema_description:"The reference that cites."`
+	Page api.Page
+}
+
+type listOutput struct {
+	Body api.List[*ent.ReferenceCitation]
+}
+
+func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
+	if err := exists(ctx, tx, in.ID); err != nil {
+		return nil, err
+	}
+	query := tx.ReferenceCitation.Query().Where(referencecitation.CitingID(in.ID))
+	list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*ent.ReferenceCitation, error) {
+		if behind != nil {
+			query.Where(referencecitation.IDLT(behind.ID))
+		}
+		return query.Order(referencecitation.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+	})
+	return &listOutput{Body: list}, err
+}
+
+func key(row *ent.ReferenceCitation) api.Key { return api.Key{ID: row.ID} }
+
+type removeInput struct {
+	ID      uuid.UUID `path:"id"        jsonschema_description:"The reference that cites."`
+	CitedID uuid.UUID `query:"cited_id" jsonschema:"required" jsonschema_description:"The reference that is cited."`
+}
+
+func remove(ctx context.Context, tx *ent.Tx, in *removeInput) (*struct{}, error) {
+	n, err := tx.ReferenceCitation.Delete().Where(referencecitation.CitingID(in.ID), referencecitation.CitedID(in.CitedID)).Exec(ctx)
+	if err == nil && n == 0 {
+		err = problem.NotFound()
+	}
+	return nil, err
+}
+
+// exists answers 404 for a reference that is not the caller's, rather than 422.
+func exists(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
+	found, err := tx.Reference.Query().Where(reference.ID(id)).Exist(ctx)
+	if err == nil && !found {
+		err = problem.NotFound()
+	}
+	return err
+}

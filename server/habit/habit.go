@@ -1,0 +1,95 @@
+// Package habit records that habits were done. The database derives the streaks
+// from these check-ins, in the time zone of the identity.
+package habit
+
+import (
+	"context"
+	"net/http"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
+	entity "github.com/chenu/chenu/ent/habit"
+	"github.com/chenu/chenu/ent/habitcheckin"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/problem"
+)
+
+const path = "/v1/personal/habits/{id}/check-ins"
+
+// Mount registers the operations.
+func Mount(a *api.API) {
+	api.Handle(a, api.Op{
+		ID: "check-in-habit", Method: http.MethodPost, Path: path, Tag: "personal", Status: http.StatusCreated,
+		Summary: "Check in a habit", Description: "Records that the habit was done on a day, by default today. Its streaks follow.",
+		Problems: []int{http.StatusNotFound},
+	}, create)
+	api.Handle(a, api.Op{
+		ID: "list-habit-check-ins", Method: http.MethodGet, Path: path, Tag: "personal",
+		Summary: "List a habit's check-ins, newest first", Problems: []int{http.StatusNotFound},
+	}, list)
+}
+
+// CreateHabitCheckIn is what a client gives to check in a habit.
+type CreateHabitCheckIn struct {
+	CheckedInOn *datatype.Date `json:"checked_in_on,omitempty" jsonschema_description:"The day, today by default, never in the future."`
+	Note        *string        `json:"note,omitempty"          jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What there is to say about it."`
+}
+
+type createInput struct {
+	ID   uuid.UUID `path:"id" jsonschema_description:"The habit."`
+	Body CreateHabitCheckIn
+}
+
+type createOutput struct {
+	Body *ent.HabitCheckIn
+}
+
+func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, error) {
+	if err := exists(ctx, tx, in.ID); err != nil {
+		return nil, err
+	}
+	made, err := tx.HabitCheckIn.Create().SetHabitID(in.ID).SetNillableCheckedInOn(in.Body.CheckedInOn).SetNillableNote(in.Body.Note).Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row, err := tx.HabitCheckIn.Get(ctx, made.ID)
+	return &createOutput{Body: row}, err
+}
+
+type listInput struct {
+	ID   uuid.UUID `path:"id" jsonschema_description:"The habit."`
+	Page api.Page
+}
+
+type listOutput struct {
+	Body api.List[*ent.HabitCheckIn]
+}
+
+func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
+	if err := exists(ctx, tx, in.ID); err != nil {
+		return nil, err
+	}
+	query := tx.HabitCheckIn.Query().Where(habitcheckin.HabitID(in.ID))
+	list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*ent.HabitCheckIn, error) {
+		if behind != nil {
+			query.Where(habitcheckin.IDLT(behind.ID))
+		}
+		return query.Order(habitcheckin.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+	})
+	return &listOutput{Body: list}, err
+}
+
+func key(row *ent.HabitCheckIn) api.Key { return api.Key{ID: row.ID} }
+
+// exists answers 404 for a habit that is not the caller's, rather than 422 for
+// a reference to it.
+func exists(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
+	found, err := tx.Habit.Query().Where(entity.ID(id)).Exist(ctx)
+	if err == nil && !found {
+		err = problem.NotFound()
+	}
+	return err
+}
