@@ -309,24 +309,24 @@ func (a *applier) statements(ctx context.Context, f *file, r *migrate.Revision) 
 			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
 		err := a.statement(ctx, f, i)
-		if err == nil && a.session.PgConn().TxStatus() != 'I' {
-			err = errors.New("the statement left a transaction open")
-		}
 		if err != nil {
 			r.Error, r.ExecutionTime = err.Error(), time.Since(r.ExecutedAt)
-			if again && i == r.Applied && alreadyThere(err) {
-				r.Error = interrupted // the object may be what the interrupted attempt made: still not known
-			}
-			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-			defer cancel()
 			kept := fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", i)
 			if i == 0 {
 				kept = "no statement before it was applied"
 			}
-			if werr := a.revisions.WriteRevision(late, r); werr != nil && !a.session.IsClosed() {
-				err = errors.Join(err, werr)
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			failed := a.failed(late, f, i, i, kept, err)
+			if again && alreadyThere(err) {
+				r.Error = interrupted // what is there may be what that attempt made: it is still not known
+				failed.Advice = kept + ": an earlier attempt was interrupted in this statement, and may have finished it: " +
+					"drop what it made, or say IF NOT EXISTS and run `chenu migrate hash`, and apply again"
 			}
-			return a.failed(late, f, i, i, kept, err)
+			if err := a.revisions.WriteRevision(late, r); err != nil && !a.session.IsClosed() {
+				failed.Err = errors.Join(failed.Err, err)
+			}
+			return failed
 		}
 		again = false
 		r.Applied, r.PartialHashes = i+1, append(r.PartialHashes[:i:i], "h1:"+f.sums[i])
@@ -357,7 +357,7 @@ func (a *applier) statement(ctx context.Context, f *file, i int) error {
 }
 
 // failed makes the error of a statement, and says what to do about it.
-func (a *applier) failed(ctx context.Context, f *file, i, kept int, keptText string, err error) error {
+func (a *applier) failed(ctx context.Context, f *file, i, kept int, keptText string, err error) *StatementError {
 	e := &StatementError{File: f.Name(), Version: f.Version(), Statement: i + 1, Statements: len(f.statements), Line: f.line(i, 0),
 		SQL: f.statements[i].Text, Kept: kept, Err: err}
 	var refused *pgconn.PgError

@@ -2,8 +2,12 @@ package migrations_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -392,6 +396,82 @@ func TestApply_NoRights(t *testing.T) {
 	}
 }
 
+// A pooler shows itself by the process id that it makes up, as PgBouncer does.
+func TestApply_Pooler(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a ();"})
+	pooled := throughPooler(t, b.db.MigrateURL)
+	_, err := migrations.Apply(t.Context(), pooled, b.options())
+	if !errors.Is(err, migrations.ErrPooled) {
+		t.Fatalf("got %v", err)
+	}
+	b.contains(err.Error(), "use the URL of the server itself")
+	b.want("tables", b.tables(), "")
+	if _, err := migrations.Status(t.Context(), pooled, openDir(t, b.path)); !errors.Is(err, migrations.ErrPooled) {
+		t.Errorf("status: %v", err)
+	}
+}
+
+// throughPooler returns the URL of a proxy to the server that gives process ids of its own.
+func throughPooler(t *testing.T, at string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := pgx.ParseConfig(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, address := pgconn.NetworkAddress(config.Host, config.Port)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial(network, address)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go func() {
+				_, _ = io.Copy(server, client)
+				_ = server.Close()
+			}()
+			go func() {
+				defer func() { _ = client.Close() }()
+				header := make([]byte, 5) // the message's type, and its length without the type
+				for {
+					if _, err := io.ReadFull(server, header); err != nil {
+						return
+					}
+					body := make([]byte, binary.BigEndian.Uint32(header[1:])-4)
+					if _, err := io.ReadFull(server, body); err != nil {
+						return
+					}
+					if header[0] == 'K' { // BackendKeyData: the process id comes first
+						binary.BigEndian.PutUint32(body, binary.BigEndian.Uint32(body)+1)
+					}
+					if _, err := client.Write(append(header, body...)); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	u.Host = listener.Addr().String()
+	q := u.Query()
+	q.Set("sslmode", "disable") // the answer to a request for TLS is no message
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
 func TestDryRunAndStatusWriteNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);"})
@@ -497,6 +577,23 @@ func TestApply_ConnectionLost(t *testing.T) {
 			b.want("revisions", b.versions(), "1:3/3")
 		})
 	}
+}
+
+// The process was killed after a statement was done and before that was recorded.
+func TestApply_InterruptedAfterTheStatement(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);"})
+	b.mustApply()
+	b.exec("UPDATE atlas_schema_revisions.atlas_schema_revisions SET applied = 0, error = 'interrupted: it is not known whether this statement was finished', error_stmt = 'CREATE TABLE a (id int);'")
+	b.exec("DROP TABLE b")
+	for range 2 { // what is not known stays so
+		b.contains(b.fails().Error(), "an earlier attempt was interrupted in this statement, and may have finished it")
+		b.contains(b.status().Stopped.Error, "it is not known")
+	}
+	b.edit("1_a.sql", "-- atlas:txmode none\n\nCREATE TABLE IF NOT EXISTS a (id int);\nCREATE TABLE b (id int);")
+	b.mustApply()
+	b.want("tables", b.tables(), "a,b")
+	b.want("revisions", b.versions(), "1:2/2")
 }
 
 // When the caller gives up, so does the server: the statement ends there, and what happened is recorded.

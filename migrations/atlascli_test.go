@@ -142,3 +142,21 @@ AND query LIKE 'SELECT pg_%advisory_lock($1)')`)
 		t.Errorf("%v\n%s", r.err, r.out)
 	}
 }
+
+// Both cut the project's own files into the same statements; resuming depends on it.
+func TestAtlasCLI_TheProjectsFiles(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	var err error
+	if b.path, err = filepath.Abs("."); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := b.atlas("apply"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	b.want("state", string(b.status().State), "current")
+	ours := setup(t, nil)
+	ours.path = b.path
+	ours.mustApply()
+	b.want("revisions", b.versions(), ours.versions())
+}

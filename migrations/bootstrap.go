@@ -273,6 +273,9 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 	}
 	s := &session{Conn: conn}
 	defer s.close()
+	if err := s.isDirect(ctx); err != nil {
+		return report, err
+	}
 	if err := s.mayBootstrap(ctx, o); err != nil {
 		return report, err
 	}

@@ -75,11 +75,30 @@ func connect(ctx context.Context, url string, lockTimeout time.Duration, readOnl
 		return nil, err
 	}
 	s := &session{Conn: conn, lockTimeout: lockTimeout, readOnly: readOnly}
+	if err := s.isDirect(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
 	if err := s.reset(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// isDirect refuses a connection through a pooler, behind which the lock and the role of one transaction may not be there
+// in the next, and may be there for someone else. A pooler gives a process id of its own making at the start. One that
+// pools whole sessions would do, but looks the same.
+func (s *session) isDirect(ctx context.Context) error {
+	var pid uint32
+	if err := s.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
+		return fmt.Errorf("look at the session: %w", err)
+	}
+	if pid != s.PgConn().PID() {
+		return &Refusal{Kind: ErrPooled, Reason: "the database URL leads through a connection pooler, which does not keep the migration's lock and role together",
+			Advice: "use the URL of the server itself"}
+	}
+	return nil
 }
 
 func parseURL(url string) (*pgx.ConnConfig, error) {
@@ -178,6 +197,9 @@ func (s *session) lock(ctx context.Context, name string, wait time.Duration, wai
 			holder, err := s.lockHolder(ctx, name)
 			if err != nil {
 				return err
+			}
+			if holder == "" {
+				holder = "one session after another"
 			}
 			return &Refusal{Kind: ErrLocked, Reason: fmt.Sprintf("another run is at work on this database: %s has the lock %s, and did not give it back within %s", holder, name, wait),
 				Advice: "wait for it, or end it with pg_terminate_backend if nobody knows of it, and try again"}

@@ -154,11 +154,9 @@ func parse(f migrate.File, hash string) (*file, error) {
 // directives acts on the file's `-- atlas:` lines and refuses those that mean something that this package does not do,
 // rather than apply a file as it was not meant.
 func (f *file) directives(text string) error {
-	header := map[string][]string{}
+	var modes []string
 	if l, ok := f.File.(interface{ Directive(string) []string }); ok {
-		for _, name := range []string{"txmode", "checkpoint", "txtar", "import", "assert", "delimiter", "sum"} {
-			header[name] = l.Directive(name)
-		}
+		modes = l.Directive("txmode")
 	}
 	for _, m := range reDirective.FindAllStringSubmatch(text, -1) {
 		switch name, value := m[1], m[2]; name {
@@ -170,12 +168,12 @@ func (f *file) directives(text string) error {
 			f.offset = len(text) - len(strings.SplitN(text, "\n", 2)[1])
 		case "txmode":
 			// Atlas takes a directive that touches a statement for that statement's comment, and ignores it here.
-			if len(header["txmode"]) == 0 {
+			if len(modes) == 0 {
 				return invalid(f.Name(), "has an atlas:txmode that is not followed by an empty line",
 					"put it at the top of the file with an empty line below it, and run `chenu migrate hash`")
 			}
 			switch {
-			case len(header["txmode"]) > 1:
+			case len(modes) > 1:
 				return invalid(f.Name(), "has more than one atlas:txmode", "leave one of them")
 			case value == "none":
 				f.alone = true

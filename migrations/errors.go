@@ -20,6 +20,8 @@ var (
 	ErrLocked = errors.New("another migration is running")
 	// ErrNoRights: the login may not become the owner, or the owner may not do what it must.
 	ErrNoRights = errors.New("the login lacks a right")
+	// ErrPooled: the connection is not one to the server itself.
+	ErrPooled = errors.New("the connection goes through a pooler")
 )
 
 // Refusal is an error that says what stands in the way and what to do about it. It wraps its Kind, one of the errors
