@@ -1,0 +1,253 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/session"
+)
+
+// service is an API on a database of its own.
+type service struct {
+	*apitest.Client
+	admin *pgxpool.Pool
+	// before runs in every create-note, before the note is made; nil does nothing.
+	before func(title string) error
+}
+
+type (
+	noteInput struct {
+		Body ent.CreateNote
+	}
+	noteOutput struct {
+		Location string `header:"Location"`
+		Body     noteBody
+	}
+	noteBody struct {
+		ID uuid.UUID `json:"id"`
+	}
+	invoiceInput struct {
+		Body ent.CreateInvoice
+	}
+	idInput struct {
+		ID uuid.UUID `path:"id"`
+	}
+)
+
+func onPostgres(t *testing.T) *service {
+	t.Helper()
+	db := dbtest.New(t)
+	s := &service{admin: db.Pool(t, db.AdminURL)}
+	for name, id := range map[string]uuid.UUID{"alice": alice, "bob": bob} {
+		_, err := s.admin.Exec(t.Context(), `INSERT INTO identities (id, email, name) VALUES ($1, $2, $3)`, id, name+"@example.org", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sessions, err := session.Open(t.Context(), session.Config{HumanURL: db.ServiceURL, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sessions.Close)
+	a, err := api.New(api.Config{Transactor: sessions, Authenticate: authenticate, PageKey: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mount(a)
+	handler, err := a.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Client = apitest.New(t, handler, a.Document()).As("alice")
+	return s
+}
+
+func (s *service) mount(a *api.API) {
+	post := func(id, path string) api.Op {
+		return api.Op{ID: id, Method: http.MethodPost, Path: path, Tag: "test", Summary: "Do " + id, Status: http.StatusCreated}
+	}
+	api.Handle(a, post("create-note", "/v1/notes"), func(ctx context.Context, tx *ent.Tx, in *noteInput) (*noteOutput, error) {
+		if s.before != nil {
+			if err := s.before(in.Body.Title); err != nil {
+				return nil, err
+			}
+		}
+		note, err := tx.NoteStore().Create(ctx, &in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &noteOutput{Location: "/v1/notes/" + note.ID.String(), Body: noteBody{note.ID}}, nil
+	})
+	api.Handle(a, post("create-note-and-fail", "/v1/failing-notes"), func(ctx context.Context, tx *ent.Tx, in *noteInput) (*noteOutput, error) {
+		if _, err := tx.NoteStore().Create(ctx, &in.Body); err != nil {
+			return nil, err
+		}
+		return nil, errors.New("after the effect")
+	})
+	api.Handle(a, post("create-invoice", "/v1/invoices"), func(ctx context.Context, tx *ent.Tx, in *invoiceInput) (*noteOutput, error) {
+		invoice, err := tx.InvoiceStore().Create(ctx, &in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &noteOutput{Body: noteBody{invoice.ID}}, nil
+	})
+	api.Handle(a, api.Op{ID: "write-in-a-get", Method: http.MethodGet, Path: "/v1/writing", Tag: "test", Summary: "Write"},
+		func(ctx context.Context, tx *ent.Tx, _ *struct{}) (*struct{}, error) {
+			_, err := tx.NoteStore().Create(ctx, &ent.CreateNote{Title: "x"})
+			return nil, err
+		})
+	contact := api.Op{ID: "delete-contact", Method: http.MethodDelete, Path: "/v1/contacts/{id}", Tag: "test", Summary: "Delete"}
+	api.Handle(a, contact, func(ctx context.Context, tx *ent.Tx, in *idInput) (*struct{}, error) {
+		return nil, tx.ContactStore().Delete(ctx, in.ID)
+	})
+}
+
+func (s *service) notes(t *testing.T) (n int) {
+	t.Helper()
+	if err := s.admin.QueryRow(t.Context(), `SELECT count(*) FROM personal_notes`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestIdempotencyOnPostgres(t *testing.T) {
+	t.Parallel()
+	const key = "Idempotency-Key"
+	s := onPostgres(t)
+	first := s.Post("/v1/notes", `{"title":"a"}`, key, "k").Want(http.StatusCreated)
+	again := s.Post("/v1/notes", `{"title":"a"}`, key, "k").Want(http.StatusCreated)
+	if string(first.Body) != string(again.Body) || again.Header.Get("Idempotent-Replayed") != "true" || again.Header.Get("Location") != first.Header.Get("Location") {
+		t.Errorf("first %s, again %v %s", first.Body, again.Header, again.Body)
+	}
+	s.Post("/v1/notes", `{"title":"b"}`, key, "k").WantProblem(http.StatusUnprocessableEntity, "idempotency_key_reused")
+	s.As("bob").Post("/v1/notes", `{"title":"c"}`, key, "k").Want(http.StatusCreated)
+	s.As("helper").Post("/v1/notes", `{"title":"a"}`, key, "k").WantProblem(http.StatusUnprocessableEntity, "idempotency_key_reused")
+	s.As("helper").Post("/v1/notes", `{"title":"a"}`, key, "of the agent").Want(http.StatusCreated)
+	if n := s.notes(t); n != 3 {
+		t.Errorf("%d notes, want 3", n)
+	}
+	// What failed has no effect and keeps nothing; the key is free again.
+	s.Post("/v1/failing-notes", `{"title":"d"}`, key, "l").WantProblem(http.StatusInternalServerError, "internal_error")
+	s.Post("/v1/failing-notes", `{"title":"other"}`, key, "l").WantProblem(http.StatusInternalServerError, "internal_error")
+	var kept int
+	if err := s.admin.QueryRow(t.Context(), `SELECT count(*) FROM app.idempotency_keys WHERE key = 'l'`).Scan(&kept); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.notes(t); n != 3 || kept != 0 {
+		t.Errorf("%d notes and %d keys after failures, want 3 and 0", n, kept)
+	}
+	// After its time the key is as new.
+	if _, err := s.admin.Exec(t.Context(), `UPDATE app.idempotency_keys SET expires_at = now() - interval '1 second'`); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.Post("/v1/notes", `{"title":"e"}`, key, "k").Want(http.StatusCreated); r.Header.Get("Idempotent-Replayed") != "" {
+		t.Error("an expired outcome was replayed")
+	}
+	if n := s.notes(t); n != 4 {
+		t.Errorf("%d notes, want 4", n)
+	}
+}
+
+func TestIdempotencyOfRunningRequests(t *testing.T) {
+	t.Parallel()
+	s := onPostgres(t)
+	started, finish := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	s.before = func(title string) error {
+		if title == "slow" {
+			once.Do(func() { close(started) })
+			<-finish
+		}
+		return nil
+	}
+	done := make(chan *apitest.Response)
+	go func() { done <- s.Post("/v1/notes", `{"title":"slow"}`, "Idempotency-Key", "k") }()
+	<-started
+	r := s.Post("/v1/notes", `{"title":"slow"}`, "Idempotency-Key", "k")
+	r.WantProblem(http.StatusConflict, "request_in_progress")
+	s.Post("/v1/notes", `{"title":"other"}`, "Idempotency-Key", "other").Want(http.StatusCreated)
+	s.As("bob").Post("/v1/notes", `{"title":"bob's"}`, "Idempotency-Key", "k").Want(http.StatusCreated)
+	close(finish)
+	(<-done).Want(http.StatusCreated)
+	if r := s.Post("/v1/notes", `{"title":"slow"}`, "Idempotency-Key", "k").Want(http.StatusCreated); r.Header.Get("Idempotent-Replayed") != "true" {
+		t.Error("not replayed")
+	}
+	if n := s.notes(t); n != 3 {
+		t.Errorf("%d notes, want 3", n)
+	}
+}
+
+func TestManyWithOneKey(t *testing.T) {
+	t.Parallel()
+	s := onPostgres(t)
+	var group sync.WaitGroup
+	statuses := make([]int, 20)
+	for i := range statuses {
+		group.Go(func() {
+			statuses[i] = s.Post("/v1/notes", `{"title":"x"}`, "Idempotency-Key", "k").Status
+		})
+	}
+	group.Wait()
+	for _, status := range statuses {
+		if status != http.StatusCreated && status != http.StatusConflict {
+			t.Errorf("status %d", status)
+		}
+	}
+	s.Post("/v1/notes", `{"title":"x"}`, "Idempotency-Key", "k").Want(http.StatusCreated)
+	if n := s.notes(t); n != 1 {
+		t.Errorf("%d notes, want 1", n)
+	}
+}
+
+// TestRefusalsOfPostgres are errors that only the server can find, as clients see them.
+func TestRefusalsOfPostgres(t *testing.T) {
+	t.Parallel()
+	s := onPostgres(t)
+	invoice := func(number, more string) string {
+		return fmt.Sprintf(`{"number":%q,"currency":"EUR","line_items":[{"description":"x","quantity":"1","unit_price":"1.00","tax_rate":"0"}]%s}`, number, more)
+	}
+	s.Post("/v1/invoices", invoice("1", "")).Want(http.StatusCreated)
+	if got := wrong(s.Post("/v1/invoices", invoice("1", "")).WantProblem(http.StatusConflict, "already_exists")); got != "/number already_exists" {
+		t.Errorf("wrong is %q", got)
+	}
+	s.As("bob").Post("/v1/invoices", invoice("1", "")).Want(http.StatusCreated) // Numbers are an owner's own.
+	var contact, foreign uuid.UUID
+	for owner, into := range map[uuid.UUID]*uuid.UUID{alice: &contact, bob: &foreign} {
+		*into = uuid.Must(uuid.NewV7())
+		if _, err := s.admin.Exec(t.Context(), `INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'x')`, *into, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, id := range map[string]uuid.UUID{"never": uuid.Must(uuid.NewV7()), "another identity's": foreign} {
+		p := s.Post("/v1/invoices", invoice(name, fmt.Sprintf(`,"contact_id":%q`, id))).WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+		if got := wrong(p); got != "/contact_id reference_not_found" {
+			t.Errorf("%s: wrong is %q", name, got)
+		}
+	}
+	p := s.Post("/v1/invoices", invoice("2", `,"issued_on":"2026-02-01","due_on":"2026-01-01"`)).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+	if len(p.Errors) > 1 {
+		t.Errorf("errors %+v", p.Errors)
+	}
+	s.Post("/v1/invoices", invoice("3", fmt.Sprintf(`,"contact_id":%q`, contact))).Want(http.StatusCreated)
+	p = s.Do(http.MethodDelete, "/v1/contacts/"+contact.String(), nil).WantProblem(http.StatusConflict, "in_use")
+	if fmt.Sprint(p.Kinds) != "[invoice]" {
+		t.Errorf("kinds %v", p.Kinds)
+	}
+	s.Do(http.MethodDelete, "/v1/contacts/"+foreign.String(), nil).WantProblem(http.StatusNotFound, "not_found")
+	s.Get("/v1/writing").WantProblem(http.StatusInternalServerError, "internal_error")
+	if n := s.notes(t); n != 0 {
+		t.Errorf("a GET wrote %d notes", n)
+	}
+}
