@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,14 +30,15 @@ const (
 )
 
 // BenchmarkGet reads one row by its key, and BenchmarkList the newest page of an
-// owner, by several ways, and logs their throughput relative to this package's:
+// owner, by several ways. It reports each way's time per operation (us/way, eight
+// at once) and the throughput of session relative to it (x/way):
 //
 //	session    Client: role and settings with the statement, one round trip
 //	unit       Do, read-only: the same within a unit of work
 //	pooler     Client behind a pooler: nothing is prepared
 //	sql        Ent over database/sql: BEGIN, set_config, the statement, COMMIT
-//	pgx        pgx alone with the settings pipelined, scanning into a struct
-//	unsecured  pgx alone as a superuser: no role, no settings, no policies
+//	pgx        no Ent: the settings pipelined by pgx, scanning into a struct
+//	unsecured  no Ent, as a superuser: no role, no settings, no policies
 func BenchmarkGet(b *testing.B) {
 	benchmark(b, func(ctx context.Context, c *ent.ContactClient, _, id uuid.UUID) error {
 		_, err := c.Query().Where(contact.ID(id)).Only(ctx)
@@ -78,6 +81,7 @@ func (r *row) scan(rows pgx.Rows) error {
 }
 
 func benchmark(b *testing.B, op func(ctx context.Context, c *ent.ContactClient, owner, id uuid.UUID) error, query string, byKey bool) {
+	b.Helper()
 	d := closed(b)
 	ids := map[uuid.UUID][]uuid.UUID{}
 	var owners []uuid.UUID
@@ -95,7 +99,7 @@ func benchmark(b *testing.B, op func(ctx context.Context, c *ent.ContactClient, 
 	d.exec(b, "VACUUM ANALYZE business_contacts")
 	pick := func() (context.Context, uuid.UUID, uuid.UUID) {
 		owner := owners[rand.IntN(len(owners))]
-		return auth.With(context.Background(), auth.Identity{ID: owner, ActorID: owner, Kind: auth.Human}), owner, ids[owner][rand.IntN(benchRows)]
+		return auth.With(b.Context(), auth.Identity{ID: owner, ActorID: owner, Kind: auth.Human}), owner, ids[owner][rand.IntN(benchRows)]
 	}
 
 	direct := open(b, d.database, func(c *session.Config) { c.MaxConns = benchConns })
@@ -167,30 +171,56 @@ func benchmark(b *testing.B, op func(ctx context.Context, c *ent.ContactClient, 
 		{"pgx", func(ctx context.Context, owner, id uuid.UUID) error { return raw(ctx, pool, true, owner, id) }},
 		{"unsecured", func(ctx context.Context, owner, id uuid.UUID) error { return raw(ctx, admin, false, owner, id) }},
 	}
-	perOp := map[string]float64{}
-	for _, way := range ways {
-		b.Run(way.name, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetParallelism(benchConns / 2)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if err := way.run(pick()); err != nil {
-						b.Error(err)
-						return
+	// The ways take turns in short rounds, so that whatever else the machine does
+	// meets them all; what counts are the medians over the rounds.
+	const perRound = 200
+	took := map[string][]float64{}
+	ratio := map[string][]float64{}
+	round := func() {
+		elapsed := map[string]float64{}
+		for _, way := range ways {
+			var group sync.WaitGroup
+			start := time.Now()
+			for range benchConns {
+				group.Go(func() {
+					for range perRound / benchConns {
+						if err := way.run(pick()); err != nil {
+							b.Error(err)
+							return
+						}
 					}
-				}
-			})
-			perOp[way.name] = float64(b.Elapsed()) / float64(b.N)
-		})
+				})
+			}
+			group.Wait()
+			elapsed[way.name] = float64(time.Since(start)) / perRound
+		}
+		for _, way := range ways {
+			took[way.name] = append(took[way.name], elapsed[way.name])
+			ratio[way.name] = append(ratio[way.name], elapsed[way.name]/elapsed["session"])
+		}
 	}
-	for _, way := range ways[1:] {
-		if perOp[way.name] > 0 {
-			b.Logf("session has %.2f times the throughput of %s", perOp[way.name]/perOp["session"], way.name)
+	round() // fills the caches
+	clear(took)
+	clear(ratio)
+	for b.Loop() {
+		round()
+	}
+	b.ReportMetric(0, "ns/op") // a round of all ways says nothing
+	for _, way := range ways {
+		b.ReportMetric(median(took[way.name])/1e3, "us/"+way.name)
+		if way.name != "session" {
+			b.ReportMetric(median(ratio[way.name]), "x/"+way.name)
 		}
 	}
 }
 
+func median(all []float64) float64 {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
 func benchPool(b *testing.B, url string) *pgxpool.Pool {
+	b.Helper()
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		b.Fatal(err)

@@ -96,19 +96,19 @@ func TestManyStatements(t *testing.T) {
 	const more = session.StatementCacheSize + 50
 	for n := range more {
 		var got int
-		scanOne(t, b.Client(), ctx, fmt.Sprintf("SELECT %d", n), nil, &got)
+		scanOne(ctx, t, b.Client(), fmt.Sprintf("SELECT %d", n), nil, &got)
 		if got != n {
 			t.Fatalf("statement %d answered %d", n, got)
 		}
 	}
 	var count int
-	scanOne(t, b.Client(), ctx, "SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'chenu_fixed_%'", nil, &count)
+	scanOne(ctx, t, b.Client(), "SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'chenu_fixed_%'", nil, &count)
 	if count > session.StatementCacheSize+1 || count < session.StatementCacheSize-1 {
 		t.Errorf("the server has %d prepared statements", count)
 	}
 	for n := range more { // the early ones are gone and come again
 		var got int
-		scanOne(t, b.Client(), ctx, fmt.Sprintf("SELECT %d", n), nil, &got)
+		scanOne(ctx, t, b.Client(), fmt.Sprintf("SELECT %d", n), nil, &got)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestCancelledConnection(t *testing.T) {
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
 	ctx, _ := as(t)
 	var before, after int
-	scanOne(t, b.Client(), ctx, "SELECT pg_backend_pid()", nil, &before)
+	scanOne(ctx, t, b.Client(), "SELECT pg_backend_pid()", nil, &before)
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	start := time.Now()
@@ -153,7 +153,7 @@ func TestCancelledConnection(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
-	scanOne(t, b.Client(), ctx, "SELECT pg_backend_pid()", nil, &after)
+	scanOne(ctx, t, b.Client(), "SELECT pg_backend_pid()", nil, &after)
 	if before == after {
 		t.Error("the connection was used again")
 	}

@@ -49,15 +49,9 @@ type conductor struct {
 
 var _ interface {
 	dialect.Driver
-	querier
+	Querier
 	BeginTx(context.Context, *sql.TxOptions) (dialect.Tx, error)
 } = (*conductor)(nil)
-
-// querier are the raw queries of Ent's feature sql/execquery.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
 
 // sender runs one statement, in whatever transaction it stands for.
 type sender interface {
@@ -340,7 +334,7 @@ func (s *settings) same(ctx context.Context) error {
 type transaction struct {
 	entQuerier
 	conductor *conductor
-	ctx       context.Context // the unit's: its end rolls the transaction back
+	ctx       context.Context //nolint:containedctx // the unit's, for Commit and Rollback, which Ent gives none
 	settings  *settings
 	begin     []step
 

@@ -28,11 +28,11 @@ import (
 func (b *bundle) person(t testing.TB) (context.Context, uuid.UUID) {
 	t.Helper()
 	ctx, id := as(t)
-	b.register(t, ctx, id)
+	b.register(ctx, t, id)
 	return ctx, id
 }
 
-func (b *bundle) register(t testing.TB, ctx context.Context, id uuid.UUID) {
+func (b *bundle) register(ctx context.Context, t testing.TB, id uuid.UUID) {
 	t.Helper()
 	err := b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 		return tx.Identity.Create().SetEmail(id.String() + "@example.com").SetName("Ada").Exec(ctx)

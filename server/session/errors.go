@@ -23,7 +23,7 @@ func known(err error) error {
 		return &constraintError{"check", pg}
 	case "26000", "42P05": // invalid_sql_statement_name, duplicate_prepared_statement
 		return fmt.Errorf("session: prepared statements do not survive on this connection: "+
-			"if a pooler stands before Postgres, set CHENU_DATABASE_POOLER=true: %w", err)
+			"if a pooler stands before Postgres, set CHENU_DATABASE_POOLER=transaction: %w", err)
 	}
 	return err
 }

@@ -99,7 +99,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	// A pooler announces a process number of its own making.
 	if answered != announced && !cfg.Pooler {
 		return errors.New("session: a connection pooler stands before Postgres, and prepared statements may not survive it: " +
-			"set CHENU_DATABASE_POOLER=true, or connect to Postgres directly")
+			"set CHENU_DATABASE_POOLER=transaction, or connect to Postgres directly")
 	}
 	if inherits {
 		cfg.Logger.WarnContext(ctx, "the login inherits the privileges of the roles it may become: ALTER ROLE it NOINHERIT", "login", login)

@@ -55,7 +55,7 @@ func leakHunt(t *testing.T, b *bundle, breakConnections bool) {
 			kind := []auth.Kind{auth.Human, auth.Agent}[rand.IntN(2)]
 			ctx := auth.With(t.Context(), auth.Identity{ID: id, ActorID: id, Kind: kind})
 			for n := range operations {
-				operate(t, b, ctx, id, n)
+				operate(ctx, t, b, id, n)
 				done.Add(1)
 			}
 		})
@@ -125,7 +125,7 @@ func inspect(t *testing.T, pool *pgxpool.Pool) {
 
 // operate does one thing as the identity, most of which go wrong, and looks
 // whether everything it is told is its own.
-func operate(t *testing.T, b *bundle, ctx context.Context, id uuid.UUID, n int) {
+func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) {
 	own := func(q session.Querier, ctx context.Context) error {
 		rows, err := q.QueryContext(ctx, "SELECT created_by, current_setting('app.identity_id') FROM things UNION ALL SELECT NULL, current_setting('app.identity_id')")
 		if err != nil {

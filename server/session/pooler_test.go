@@ -35,7 +35,7 @@ func TestPooler(t *testing.T) {
 				err := b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 					var pids [2]int
 					for i := range pids { // one transaction stays where it is
-						scanOne(t, tx, ctx, "SELECT pg_backend_pid()", nil, &pids[i])
+						scanOne(ctx, t, tx, "SELECT pg_backend_pid()", nil, &pids[i])
 					}
 					if pids[0] != pids[1] {
 						t.Errorf("a transaction on two servers: %v", pids)
@@ -47,7 +47,7 @@ func TestPooler(t *testing.T) {
 					t.Error(err)
 				}
 				var pid, count, sum int
-				scanOne(t, b.Client(), ctx, "SELECT pg_backend_pid(), count(*), sum(number) FROM things", nil, &pid, &count, &sum)
+				scanOne(ctx, t, b.Client(), "SELECT pg_backend_pid(), count(*), sum(number) FROM things", nil, &pid, &count, &sum)
 				if count != n+1 || sum != n+1 {
 					t.Errorf("%d rows with the sum %d, want %d of each", count, sum, n+1)
 				}
@@ -69,7 +69,7 @@ func TestPoolerNotSaid(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
 	_, err := session.Open(t.Context(), session.Config{HumanURL: newPooler(t, b.database.ServiceURL, 2), MaxConns: 2})
-	if err == nil || !strings.Contains(err.Error(), "CHENU_DATABASE_POOLER=true") {
+	if err == nil || !strings.Contains(err.Error(), "CHENU_DATABASE_POOLER=transaction") {
 		t.Errorf("error %v", err)
 	}
 }

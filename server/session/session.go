@@ -201,7 +201,8 @@ func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx 
 	return finish(tx, func() error { return fn(ctx, tx) })
 }
 
-// Querier runs raw statements. Rows hold no connection.
+// Querier runs raw statements, as Ent's feature sql/execquery does. Rows hold no
+// connection.
 type Querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)

@@ -81,7 +81,7 @@ CREATE POLICY p ON things TO chenu_human, chenu_agent
 GRANT SELECT, INSERT, UPDATE, DELETE ON things TO chenu_human, chenu_agent;`
 
 // scanOne runs a raw query that gives one row.
-func scanOne(t testing.TB, q session.Querier, ctx context.Context, query string, args []any, dest ...any) {
+func scanOne(ctx context.Context, t testing.TB, q session.Querier, query string, args []any, dest ...any) {
 	t.Helper()
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {

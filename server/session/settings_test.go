@@ -24,9 +24,9 @@ type seen struct {
 	User, Role, Identity, Actor, Session, AuthTime, Request, Traceparent, Checkpoint, IP, UserAgent, ReadOnly string
 }
 
-func look(t testing.TB, q session.Querier, ctx context.Context) (s seen) {
+func look(ctx context.Context, t testing.TB, q session.Querier) (s seen) {
 	t.Helper()
-	scanOne(t, q, ctx, settingsQuery, nil, &s.User, &s.Role, &s.Identity, &s.Actor, &s.Session, &s.AuthTime, &s.Request,
+	scanOne(ctx, t, q, settingsQuery, nil, &s.User, &s.Role, &s.Identity, &s.Actor, &s.Session, &s.AuthTime, &s.Request,
 		&s.Traceparent, &s.Checkpoint, &s.IP, &s.UserAgent, &s.ReadOnly)
 	return s
 }
@@ -48,7 +48,7 @@ func TestSettings(t *testing.T) {
 		AuthTime: "2026-11-22T11:00:00.0000005Z", Request: request.String(), Traceparent: trace, IP: "2001:db8::1",
 		UserAgent: "a'; DROP \uFFFD\\" + strings.Repeat("é", 400-11), ReadOnly: "off",
 	}
-	if got := look(t, b.Client(), ctx); got != want {
+	if got := look(ctx, t, b.Client()); got != want {
 		t.Errorf("single statement:\n got %+v\nwant %+v", got, want)
 	}
 	want.Checkpoint = checkpoint.String()
@@ -58,7 +58,7 @@ func TestSettings(t *testing.T) {
 		}
 		err := b.Do(ctx, session.Options{ReadOnly: readOnly, Checkpoint: checkpoint}, func(ctx context.Context, tx *ent.Tx) error {
 			for range 2 {
-				if got := look(t, tx, ctx); got != want {
+				if got := look(ctx, t, tx); got != want {
 					t.Errorf("read-only %v:\n got %+v\nwant %+v", readOnly, got, want)
 				}
 			}
@@ -69,7 +69,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	err := b.Anonymous(ctx, func(q session.Querier) error {
-		got := look(t, q, ctx)
+		got := look(ctx, t, q)
 		want := seen{
 			User: "chenu_human", Role: "chenu_human", Request: request.String(), Traceparent: trace, IP: "2001:db8::1",
 			UserAgent: want.UserAgent, ReadOnly: "off",
@@ -84,7 +84,7 @@ func TestSettings(t *testing.T) {
 	}
 	human, person := as(t)
 	want = seen{User: "chenu_human", Role: "chenu_human", Identity: person.String(), Actor: person.String(), ReadOnly: "off"}
-	if got := look(t, b.Client(), human); got != want {
+	if got := look(human, t, b.Client()); got != want {
 		t.Errorf("the next caller on the connection:\n got %+v\nwant %+v", got, want)
 	}
 }
@@ -107,14 +107,14 @@ func TestLeftOverSettings(t *testing.T) {
 		other, _ := as(t)
 		for name, ctx := range map[string]context.Context{"attacker": attacker, "another": other} {
 			var n int
-			scanOne(t, b.Client(), ctx, "SELECT count(*) FROM things", nil, &n)
+			scanOne(ctx, t, b.Client(), "SELECT count(*) FROM things", nil, &n)
 			if n != 0 {
 				t.Errorf("after %s: %s sees %d rows of the victim", statement, name, n)
 			}
 		}
 		err := b.Anonymous(t.Context(), func(q session.Querier) error {
 			var n int
-			scanOne(t, q, t.Context(), "SELECT count(*) FROM things", nil, &n)
+			scanOne(t.Context(), t, q, "SELECT count(*) FROM things", nil, &n)
 			if n != 0 {
 				t.Errorf("after %s: nobody sees %d rows", statement, n)
 			}
@@ -124,11 +124,11 @@ func TestLeftOverSettings(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := look(t, b.Client(), attacker); got.Identity != own.String() || got.Role != "chenu_human" {
+	if got := look(attacker, t, b.Client()); got.Identity != own.String() || got.Role != "chenu_human" {
 		t.Errorf("the attacker's settings: %+v", got)
 	}
 	var n int
-	scanOne(t, b.Client(), victim, "SELECT count(*) FROM things", nil, &n)
+	scanOne(victim, t, b.Client(), "SELECT count(*) FROM things", nil, &n)
 	if n != 1 {
 		t.Errorf("the victim sees %d rows of its own", n)
 	}

@@ -39,8 +39,7 @@ func (b *bundle) notes(t testing.TB, owner uuid.UUID) (notes []string) {
 }
 
 func code(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""
@@ -213,9 +212,9 @@ func TestSnapshots(t *testing.T) {
 		ctx, id := as(t)
 		var before, after int
 		err := b.Do(ctx, session.Options{ReadOnly: true, Isolation: level}, func(ctx context.Context, tx *ent.Tx) error {
-			scanOne(t, tx, ctx, "SELECT count(*) FROM things", nil, &before)
+			scanOne(ctx, t, tx, "SELECT count(*) FROM things", nil, &before)
 			b.exec(t, insertThing, id, "meanwhile")
-			scanOne(t, tx, ctx, "SELECT count(*) FROM things", nil, &after)
+			scanOne(ctx, t, tx, "SELECT count(*) FROM things", nil, &after)
 			return nil
 		})
 		if err != nil || before != 0 || after != want {
@@ -234,7 +233,7 @@ func TestSerializationFailure(t *testing.T) {
 	b.exec(t, insertThing, id, "a")
 	err := b.Do(ctx, session.Options{Isolation: sql.LevelRepeatableRead}, func(ctx context.Context, tx *ent.Tx) error {
 		var n int
-		scanOne(t, tx, ctx, "SELECT count(*) FROM things", nil, &n)
+		scanOne(ctx, t, tx, "SELECT count(*) FROM things", nil, &n)
 		b.exec(t, "UPDATE things SET number = 5 WHERE created_by = $1", id)
 		_, err := tx.ExecContext(ctx, "UPDATE things SET number = 6")
 		return err
@@ -244,9 +243,9 @@ func TestSerializationFailure(t *testing.T) {
 	}
 	err = b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(ctx context.Context, one *ent.Tx) error {
 		var n int
-		scanOne(t, one, ctx, "SELECT count(*) FROM things WHERE note = 'y'", nil, &n)
+		scanOne(ctx, t, one, "SELECT count(*) FROM things WHERE note = 'y'", nil, &n)
 		err := b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(ctx context.Context, two *ent.Tx) error {
-			scanOne(t, two, ctx, "SELECT count(*) FROM things WHERE note = 'x'", nil, &n)
+			scanOne(ctx, t, two, "SELECT count(*) FROM things WHERE note = 'x'", nil, &n)
 			if _, err := two.ExecContext(ctx, insertThing, id, "y"); err != nil {
 				return err
 			}
@@ -315,7 +314,7 @@ func TestConcurrentUse(t *testing.T) {
 				return err
 			}
 			var pid int
-			scanOne(t, tx, ctx, "SELECT pg_backend_pid()", nil, &pid)
+			scanOne(ctx, t, tx, "SELECT pg_backend_pid()", nil, &pid)
 			group.Go(func() { _, _ = tx.ExecContext(ctx, "SELECT pg_sleep(0.2)") })
 			b.wait(t, "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1", pid)
 			return nil // while the goroutine's statement still runs
@@ -336,7 +335,7 @@ func TestConcurrentUse(t *testing.T) {
 			for n := range 8 {
 				group.Go(func() {
 					var got int
-					scanOne(t, tx, ctx, "SELECT $1::int", []any{n}, &got)
+					scanOne(ctx, t, tx, "SELECT $1::int", []any{n}, &got)
 					if got != n {
 						t.Errorf("goroutine %d got the answer of %d", n, got)
 					}

@@ -25,8 +25,6 @@ type upper string // a Valuer on the value, called for it and not for a nil poin
 
 func (u upper) Value() (driver.Value, error) { return strings.ToUpper(string(u)), nil }
 
-func ptr[T any](v T) *T { return &v }
-
 // TestValues sends every kind of argument that Ent and raw queries use to a
 // column of each type and reads it back into every kind of destination. A
 // statement runs three times: first unknown to its connection, with everything as
@@ -62,14 +60,14 @@ func TestValues(t *testing.T) {
 		{"text", "text", "Grüße", new(string), "Grüße"},
 		{"empty text", "text", "", new(sql.NullString), sql.NullString{Valid: true}},
 		{"text into bytes", "text", "x", new([]byte), []byte("x")},
-		{"text into a pointer", "text", "x", new(*string), ptr("x")},
+		{"text into a pointer", "text", "x", new(*string), new("x")},
 		{"text into any", "text", "x", new(any), "x"},
 		{"text of a named type", "text", kindName("draft"), new(kindName), kindName("draft")},
 		{"varchar", "varchar(9)", "x", new(string), "x"},
 		{"char", "char(3)", "x", new(string), "x  "},
 		{"number to text", "text", 5, new(string), "5"},
 		{"valuer", "text", upper("x"), new(string), "X"},
-		{"valuer pointer", "text", ptr(upper("x")), new(string), "X"},
+		{"valuer pointer", "text", new(upper("x")), new(string), "X"},
 		{"nil valuer pointer", "text", (*upper)(nil), new(sql.NullString), sql.NullString{}},
 		{"text that looks like JSON", "text", `{"a":1}`, new(any), `{"a":1}`},
 
@@ -135,14 +133,14 @@ func TestValues(t *testing.T) {
 		{"NULL slice", "text[]", []string(nil), new([]string), []string(nil)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// One connection per mode serves all, so no t.Parallel.
+			t.Parallel()
 			for i, db := range []*session.DB{b.DB, b.DB, b.DB, pooled} {
 				dest := reflect.New(reflect.TypeOf(test.dest).Elem())
 				if n, ok := test.dest.(*entsql.NullScanner); ok {
 					dest = reflect.ValueOf(&entsql.NullScanner{S: reflect.New(reflect.TypeOf(n.S).Elem()).Interface().(sql.Scanner)})
 				}
 				// Ent's way: scanned by this package.
-				query(t, db, ctx, "SELECT $1::"+test.sql+" AS v", []any{test.arg}, dest.Interface())
+				query(ctx, t, db, "/* "+test.name+" */ SELECT $1::"+test.sql+" AS v", []any{test.arg}, dest.Interface())
 				got := dest.Elem().Interface()
 				if n, ok := got.(entsql.NullScanner); ok {
 					if d := n.S.(*decimal.Decimal); !n.Valid || d.String() != test.arg {
@@ -166,7 +164,7 @@ func equal(got, want any) bool {
 }
 
 // query runs a query as Ent does and scans its one row.
-func query(t testing.TB, db *session.DB, ctx context.Context, query string, args []any, dest ...any) {
+func query(ctx context.Context, t testing.TB, db *session.DB, query string, args []any, dest ...any) {
 	t.Helper()
 	rows := &entsql.Rows{}
 	if err := session.Driver(db).Query(ctx, query, args, rows); err != nil {
@@ -205,6 +203,7 @@ func TestRefusedValues(t *testing.T) {
 		{"a value that overflows", "SELECT 4000000000::bigint AS v", nil, new(int32)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			for i := range 3 {
 				err := func() error {
 					rows := &entsql.Rows{}
@@ -221,7 +220,7 @@ func TestRefusedValues(t *testing.T) {
 			}
 			// And the connection still serves.
 			var n int
-			scanOne(t, c, ctx, "SELECT 1", nil, &n)
+			scanOne(ctx, t, c, "SELECT 1", nil, &n)
 		})
 	}
 }
@@ -264,14 +263,14 @@ func TestStandardRows(t *testing.T) {
 			flag    bool
 			raw     []byte
 			doc     json.RawMessage
-			real    float32
+			ratio   float32
 		)
-		if err := rows.Scan(&n, &text, &got, &at, &amount, &nothing, &flag, &raw, &doc, &real); err != nil {
+		if err := rows.Scan(&n, &text, &got, &at, &amount, &nothing, &flag, &raw, &doc, &ratio); err != nil {
 			t.Fatal(err)
 		}
 		if n != count || got != id || at.Location() != time.UTC || amount.String() != "1.5" || nothing != nil || !flag ||
-			string(raw) != "\x00\xff" || string(doc) != `{"a": 1}` || real != 2.5 || text != "x"+string(rune('0'+n)) {
-			t.Errorf("row %d: %v %v %v %v %v %v %v %v %s %v", count, n, text, got, at, amount, nothing, flag, raw, doc, real)
+			string(raw) != "\x00\xff" || string(doc) != `{"a": 1}` || ratio != 2.5 || text != "x"+string(rune('0'+n)) {
+			t.Errorf("row %d: %v %v %v %v %v %v %v %v %s %v", count, n, text, got, at, amount, nothing, flag, raw, doc, ratio)
 		}
 	}
 	if err := rows.Err(); err != nil || count != 3 {
