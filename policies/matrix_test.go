@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
@@ -231,6 +232,7 @@ func TestMatrix(t *testing.T) {
 					want = refused
 				}
 				t.Run(fmt.Sprintf("%s/%s/%s", table.Name, who, action), func(t *testing.T) {
+					t.Parallel()
 					if got := w.try(t, who, statement); got != want {
 						t.Errorf("%s\n%s: got %s, want %s", statement, who, got, want)
 					}
@@ -281,7 +283,7 @@ var actions = map[string]func(w *world, t policies.Table, who actor) string{
 		}
 		return w.insert(t, w.rows()[t.Entity], w.owner, nil) + fmt.Sprintf(" ON CONFLICT (%s) DO UPDATE SET %s", key, set)
 	},
-	"reference": func(w *world, t policies.Table, who actor) string {
+	"reference": func(w *world, t policies.Table, _ actor) string {
 		if len(t.References) == 0 {
 			return ""
 		}
@@ -375,7 +377,7 @@ type rows struct{ first, spare map[string]uuid.UUID }
 type world struct {
 	owner, other uuid.UUID
 	rowsOf       map[uuid.UUID]rows
-	service      *pgx.Conn
+	service      *pgxpool.Pool
 }
 
 func (w *world) rows() map[string]uuid.UUID { return w.rowsOf[w.owner].first }
@@ -388,7 +390,7 @@ func newWorld(t *testing.T, db *dbtest.DB) *world {
 		w.rowsOf[who] = rows{map[string]uuid.UUID{}, map[string]uuid.UUID{}}
 		w.populate(t, admin, who)
 	}
-	w.service = connect(t, db.ServiceURL)
+	w.service = db.Pool(t, db.ServiceURL)
 	return w
 }
 
@@ -478,7 +480,7 @@ func (w *world) try(t *testing.T, who actor, statement string) string {
 	}()
 	w.become(t, tx, who)
 	if strings.HasPrefix(statement, "COPY") {
-		_, err = w.service.PgConn().CopyFrom(ctx, strings.NewReader(""), statement)
+		_, err = tx.Conn().PgConn().CopyFrom(ctx, strings.NewReader(""), statement)
 		return outcome(t, pgconn.CommandTag{}, err)
 	}
 	tag, err := tx.Exec(ctx, statement)

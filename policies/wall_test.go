@@ -20,7 +20,8 @@ const ours = "n.nspname IN ('public', 'app') AND c.relkind IN ('r', 'p')"
 // query lists violations; none may be found.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	admin := connect(t, dbtest.New(t).AdminURL)
+	db := dbtest.New(t)
+	admin := db.Pool(t, db.AdminURL)
 	tests := []struct{ sentence, violations string }{
 		{"every table enables and forces row security", `
 			SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -101,6 +102,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
+			t.Parallel()
 			rows, _ := admin.Query(t.Context(), test.violations)
 			found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			if err != nil {

@@ -45,6 +45,7 @@ func TestStreaks(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			ada := ada.For(t)
 			habit := ada.Post("/v1/personal/habits", object{"name": "Read", "cadence": test.cadence, "target_per_period": test.target}).
 				Want(http.StatusCreated).Object()["id"].(string)

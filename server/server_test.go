@@ -167,10 +167,11 @@ func TestEveryCollectionIsTried(t *testing.T) {
 func TestCollections(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
+	owner, helper, other := s.person(t, "ada"), s.agentOf(t, "ada"), s.person(t, "eve")
 	for _, c := range collections {
 		t.Run(c.path, func(t *testing.T) {
-			ada, agent, eve := s.person(t, "ada"), s.agentOf(t, "ada"), s.person(t, "eve")
-			nobody := s.client.For(t)
+			t.Parallel()
+			ada, agent, eve, nobody := owner.For(t), helper.For(t), other.For(t), s.client.For(t)
 			body := c.body(&seed{t, ada})
 
 			created := ada.Post(c.path, body).Want(http.StatusCreated)

@@ -11,9 +11,9 @@ const adminURLVariable = "CHENU_ADMIN_DATABASE_URL"
 
 func runBootstrap(ctx context.Context, args []string, env environment) error {
 	var (
-		url   string
-		print bool
-		o     migrations.BootstrapOptions
+		url       string
+		printOnly bool
+		o         migrations.BootstrapOptions
 	)
 	set := newFlags(env, "chenu bootstrap [flags]", `Makes what the service needs of a PostgreSQL server before the first migration: the
 roles, four logins, and the database, which only the logins may connect to. Needs a
@@ -30,7 +30,7 @@ DBA to read and run; see the comment at its beginning.
 Exits with 0 when everything is there, 1 when something failed, 2 when called wrongly.`)
 	set.StringVar(&url, "url", env.Getenv(adminURLVariable), "administrator's `URL`, of any database on the server;\nby default "+adminURLVariable+", which does not show it in the process list")
 	set.Lookup("url").DefValue = "" // it may have a password
-	set.BoolVar(&print, "print", false, "print the SQL for a DBA, and execute nothing")
+	set.BoolVar(&printOnly, "print", false, "print the SQL for a DBA, and execute nothing")
 	set.StringVar(&o.Database, "database", migrations.DefaultDatabase, "`name` of the database")
 	set.StringVar(&o.Service.Name, "service-login", "", "`name` of the login that serves requests (default chenu_service)")
 	set.StringVar(&o.Agent.Name, "agent-login", "", "`name` of the login that serves agents only (default chenu_service_agent)")
@@ -39,7 +39,7 @@ Exits with 0 when everything is there, 1 when something failed, 2 when called wr
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
-	if print {
+	if printOnly {
 		script, err := migrations.BootstrapSQL(o)
 		if err != nil {
 			return usagef("%v", err)

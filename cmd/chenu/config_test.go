@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -14,9 +15,7 @@ func surroundings(t *testing.T, variables map[string]string) (environment, *byte
 	t.Helper()
 	var out bytes.Buffer
 	all := map[string]string{"HOME": t.TempDir()}
-	for name, value := range variables {
-		all[name] = value
-	}
+	maps.Copy(all, variables)
 	return environment{
 		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out,
 		Getenv: func(name string) string { return all[name] },

@@ -24,10 +24,11 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], environment{
+	code := run(ctx, os.Args[1:], environment{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Environ: os.Environ,
-	}))
+	})
+	stop()
+	os.Exit(code)
 }
 
 // environment is what a command has of its surroundings, so that tests can run
@@ -47,7 +48,7 @@ type command struct {
 
 var commands = []command{
 	{"serve", "run the service; without a database URL with a Postgres of its own", runServe},
-	{"migrate", "diff, apply, status, validate, hash: the database's history", runMigrate},
+	{"migrate", "diff, apply, status, drift, validate, hash: the database's history", runMigrate},
 	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
 	{"token", "make a development token on the embedded database", runToken},
 	{"openapi", "print the OpenAPI document", runOpenAPI},
@@ -111,9 +112,9 @@ func newFlags(env environment, synopsis, about string) *flag.FlagSet {
 	flags.SetOutput(env.Stdout)
 	flags.Usage = func() {
 		fmt.Fprintf(env.Stdout, "usage: %s\n\n%s\n", synopsis, about)
-		any := false
-		flags.VisitAll(func(*flag.Flag) { any = true })
-		if any {
+		some := false
+		flags.VisitAll(func(*flag.Flag) { some = true })
+		if some {
 			fmt.Fprintln(env.Stdout, "\nflags:")
 			flags.PrintDefaults()
 		}

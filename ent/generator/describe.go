@@ -110,9 +110,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 			Name: f.StorageKey(), Comment: f.Comment(), Optional: f.Optional || f.Nillable, Immutable: f.Immutable,
 		}
 		annotation(f.Annotations, &c.Rules)
-		for _, e := range f.EnumValues() {
-			c.Enum = append(c.Enum, e)
-		}
+		c.Enum = append(c.Enum, f.EnumValues()...)
 		if c.Comment == "" {
 			return t, fmt.Errorf("%s.%s has no comment: it is the field's public documentation", node.Name, f.Name)
 		}
@@ -147,7 +145,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	for _, c := range t.Checks {
 		sql.Checks[c.Name] = c.Expression
 	}
-	sql.WithComments = ptr(true)
+	sql.WithComments = new(true)
 	node.Annotations[entsql.Annotation{}.Name()] = sql
 
 	for _, e := range node.Edges {
@@ -252,5 +250,3 @@ func snake(name string) string {
 func others(list []string, one string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == one })
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -32,8 +32,8 @@ func (Checkpoint) Fields() []ent.Field {
 			Comment("Why it needs a human."),
 		choice("status", datatype.CheckpointStatus(""), "pending", "How far it was decided; a pending one past its time reads as expired.", policies.Filter(),
 			policies.Read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END")),
-		fixedText("action", 1, 120, "What is to be done."),
-		fixedText("resource_type", 1, 64, "What kind of thing it is to be done to.", policies.Filter()),
+		fixedText("action", 120, "What is to be done."),
+		fixedText("resource_type", 64, "What kind of thing it is to be done to.", policies.Filter()),
 		field.UUID("resource_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Annotations(policies.Filter()).
 			Comment("Which one; null for one that is yet to be made."),

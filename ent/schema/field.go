@@ -31,9 +31,10 @@ func optionalText(name string, most int, comment string, rules ...policies.Rules
 	return field.String(name).Optional().Nillable().Annotations(with(policies.Length(1, most), rules)...).Comment(comment)
 }
 
-// fixedText is text that never changes once it is written.
-func fixedText(name string, least, most int, comment string, rules ...policies.Rules) ent.Field {
-	return field.String(name).Immutable().Annotations(with(policies.Length(least, most), rules)...).Comment(comment)
+// fixedText is a text of 1 to most characters that never changes once it is
+// written.
+func fixedText(name string, most int, comment string, rules ...policies.Rules) ent.Field {
+	return field.String(name).Immutable().Annotations(with(policies.Length(1, most), rules)...).Comment(comment)
 }
 
 // choice is an enum with a default.
@@ -64,9 +65,8 @@ func day(name, comment string, rules ...policies.Rules) ent.Field {
 }
 
 // reference is the id of another row of the same owner, or null.
-func reference(name, comment string, rules ...policies.Rules) ent.Field {
-	return field.UUID(name, uuid.UUID{}).Optional().Nillable().
-		Annotations(with(policies.Filter(), rules)...).Comment(comment)
+func reference(name, comment string) ent.Field {
+	return field.UUID(name, uuid.UUID{}).Optional().Nillable().Annotations(policies.Filter()).Comment(comment)
 }
 
 // counter is a number that the database keeps.

@@ -20,11 +20,11 @@ func (StreamHistory) Mixin() []ent.Mixin {
 // Fields of the StreamHistory.
 func (StreamHistory) Fields() []ent.Field {
 	return []ent.Field{
-		fixedText("content_id", 1, 255, "What it was, as its source calls it.", policies.Filter(), policies.Example(`"film-4711"`)),
+		fixedText("content_id", 255, "What it was, as its source calls it.", policies.Filter(), policies.Example(`"film-4711"`)),
 		field.Enum("content_type").GoType(datatype.StreamContentType("")).Immutable().
 			Annotations(policies.Filter(), policies.Example(`"movie"`)).
 			Comment("What kind of thing it was."),
-		fixedText("title", 1, 300, "Title.", policies.Example(`"Metropolis"`)),
+		fixedText("title", 300, "Title.", policies.Example(`"Metropolis"`)),
 		field.Time("started_at").Immutable().Annotations(policies.Range()).Comment("When it was begun; the list is in this order."),
 		field.Int("watched_seconds").Immutable().
 			Annotations(policies.Between(0, 1e9), policies.Example(`5400`)).

@@ -20,7 +20,7 @@ func (Thread) Mixin() []ent.Mixin { return []ent.Mixin{owned{}, tracked{}} }
 // Fields of the Thread.
 func (Thread) Fields() []ent.Field {
 	return []ent.Field{
-		fixedText("founding_intent", 1, 2000, "What the thread was begun for; it never changes.", policies.Example(`"Write the annual report"`)),
+		fixedText("founding_intent", 2000, "What the thread was begun for; it never changes.", policies.Example(`"Write the annual report"`)),
 		field.Enum("sphere").GoType(datatype.SphereType("")).Immutable().
 			Annotations(policies.Filter(), policies.Example(`"business"`)).
 			Comment("The sphere it belongs to."),

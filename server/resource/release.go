@@ -27,7 +27,7 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 			}
 			column, _ := other.Column(reference.Column)
 			if detach && column.Optional && !column.Immutable {
-				if err := clear(ctx, tx, other, reference, id); err != nil {
+				if err := detachFrom(ctx, tx, other, reference, id); err != nil {
 					return err
 				}
 				continue
@@ -51,7 +51,7 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 
 // The statements are made of names from the graph and never of input.
 
-func clear(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) error {
+func detachFrom(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) error {
 	_, err := tx.ExecContext(ctx, fmt.Sprintf("UPDATE %s SET %[2]s = NULL WHERE %[2]s = $1", t.QualifiedName(), r.Column), id)
 	return err
 }
