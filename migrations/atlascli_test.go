@@ -4,6 +4,7 @@ package migrations_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -89,7 +90,7 @@ func TestAtlasCLI_StopsAndWeResume(t *testing.T) {
 func TestAtlasCLI_ResumesWhatWeStopped(t *testing.T) {
 	t.Parallel()
 	b := setup(t, interchangeFiles)
-	b.fails()
+	b.want("stopped at", fmt.Sprint(b.fails().Statement), "3")
 	if out, err := b.atlas("status"); err != nil || !strings.Contains(out, "Migration Status: PENDING") || !strings.Contains(out, "division by zero") {
 		t.Errorf("%v\n%s", err, out)
 	}

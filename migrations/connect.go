@@ -120,8 +120,7 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 func dial(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code == stateInvalidCatalogName {
+		if state(err) == stateInvalidCatalogName {
 			return nil, &Refusal{Kind: ErrNoRights, Reason: fmt.Sprintf("there is no database %q", config.Database), Advice: "make it with `chenu bootstrap`"}
 		}
 		return nil, fmt.Errorf("connect to the database: %w", err)
@@ -139,16 +138,13 @@ func (s *session) reset(ctx context.Context) error {
 		readOnly = "on"
 	}
 	_, err := s.Exec(ctx, sessionSQL, owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName)
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	switch state(err) {
+	case stateInvalidParameter:
+		return &Refusal{Kind: ErrNoRights, Reason: "there is no role " + owner + " on this server", Advice: "make the roles with `chenu bootstrap`"}
+	case stateInsufficientPrivilege:
 		user := s.Config().User
-		switch refused.Code {
-		case stateInvalidParameter:
-			return &Refusal{Kind: ErrNoRights, Reason: "there is no role " + owner + " on this server", Advice: "make the roles with `chenu bootstrap`"}
-		case stateInsufficientPrivilege:
-			return &Refusal{Kind: ErrNoRights, Reason: fmt.Sprintf("the login %s may not become %s", user, owner),
-				Advice: fmt.Sprintf("migrate with the login that `chenu bootstrap` makes for it, or let an administrator run: GRANT %s TO %s", owner, pgx.Identifier{user}.Sanitize())}
-		}
+		return &Refusal{Kind: ErrNoRights, Reason: fmt.Sprintf("the login %s may not become %s", user, owner),
+			Advice: fmt.Sprintf("migrate with the login that `chenu bootstrap` makes for it, or let an administrator run: GRANT %s TO %s", owner, pgx.Identifier{user}.Sanitize())}
 	}
 	if err != nil {
 		return fmt.Errorf("become %s: %w", owner, err)
@@ -246,8 +242,7 @@ WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
 
 // state returns the SQLSTATE of err, or "".
 func state(err error) string {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Code
 	}
 	return ""

@@ -20,20 +20,25 @@ const recordingPath = "testdata/atlascli/recording.json"
 
 // recording is what the CLI leaves behind after it applied interchangeFiles, whose last file fails half-way.
 type recording struct {
-	Columns   []string // of the revision table: name, type, nullability, default
-	Key       string
-	Revisions []recordedRevision
+	Columns   []string           `json:"columns"` // of the revision table: name, type, nullability, default
+	Key       string             `json:"key"`
+	Revisions []recordedRevision `json:"revisions"`
 }
 
 // recordedRevision leaves out what is different each time. Atlas keeps the statement hashes of finished files in some
 // versions and not in others, and reads them only of unfinished ones.
 type recordedRevision struct {
-	Version, Description       string
-	Type, Applied, Total       int
-	Hash                       string
-	PartialHashes              []string `json:",omitempty"`
-	ErrorStmt                  string   `json:",omitempty"`
-	HasError, HasTime, HasTook bool
+	Version       string   `json:"version"`
+	Description   string   `json:"description"`
+	Type          int      `json:"type"`
+	Applied       int      `json:"applied"`
+	Total         int      `json:"total"`
+	Hash          string   `json:"hash"`
+	PartialHashes []string `json:"partial_hashes,omitempty"`
+	ErrorStmt     string   `json:"error_stmt,omitempty"`
+	HasError      bool     `json:"has_error"`
+	HasTime       bool     `json:"has_time"`
+	HasTook       bool     `json:"has_took"`
 }
 
 // interchangeFiles stop in their last file, until the knob is turned; no file needs to be touched for that.
@@ -98,7 +103,7 @@ func (b *bundle) finished() {
 func TestInterchange_Writes(t *testing.T) {
 	t.Parallel()
 	b := setup(t, interchangeFiles)
-	b.fails()
+	b.want("stopped at", fmt.Sprint(b.fails().Statement), "3")
 	b.want("recording", b.record().String(), readRecording(t).String())
 }
 

@@ -2,6 +2,7 @@ package migrations
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -29,10 +30,7 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	three := map[string]string{"1_a.sql": "SELECT 1;", "2_b.sql": "SELECT 2;\nSELECT 22;", "3_c.sql": "SELECT 3;"}
 	edit := func(name, text string) map[string]string {
-		files := map[string]string{}
-		for k, v := range three {
-			files[k] = v
-		}
+		files := maps.Clone(three)
 		if files[name] = text; text == "" {
 			delete(files, name)
 		}
@@ -85,7 +83,7 @@ func TestPlan(t *testing.T) {
 			refused: ErrOutOfOrder, says: "2_b.sql: not applied, but comes before version 3"},
 		{name: "out of order before the first", files: three, revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "2", "3") },
 			refused: ErrOutOfOrder, says: "1_a.sql"},
-		{name: "before the baseline", files: three, revisions: func(t *testing.T) []*migrate.Revision {
+		{name: "before the baseline", files: three, revisions: func(*testing.T) []*migrate.Revision {
 			return []*migrate.Revision{{Version: "2", Type: migrate.RevisionTypeBaseline}}
 		}, pending: "3_c.sql"},
 		{name: "an applied file was edited", files: edit("2_b.sql", "SELECT 0;"), revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2", "3") },

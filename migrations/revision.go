@@ -151,14 +151,14 @@ func scanRevision(row pgx.CollectableRow) (*migrate.Revision, error) {
 	)
 	err := row.Scan(&r.Version, &r.Description, &kind, &r.Applied, &r.Total, &r.ExecutedAt, &took,
 		&r.Error, &r.ErrorStmt, &r.Hash, &r.PartialHashes, &r.OperatorVersion)
-	r.Type, r.ExecutionTime = migrate.RevisionType(kind), time.Duration(took) //nolint:gosec // the column's few small values
+	r.Type, r.ExecutionTime = migrate.RevisionType(kind), time.Duration(took)
 	r.ExecutedAt = r.ExecutedAt.UTC()
 	return &r, err
 }
 
 // WriteRevision implements migrate.RevisionReadWriter: it inserts the revision, or replaces that of the same version.
 func (r *Revisions) WriteRevision(ctx context.Context, v *migrate.Revision) error {
-	_, err := r.db.Exec(ctx, writeRevisionSQL, v.Version, v.Description, int64(v.Type), v.Applied, v.Total, v.ExecutedAt, //nolint:gosec // as above
+	_, err := r.db.Exec(ctx, writeRevisionSQL, v.Version, v.Description, int64(v.Type), v.Applied, v.Total, v.ExecutedAt,
 		int64(v.ExecutionTime), v.Error, v.ErrorStmt, v.Hash, v.PartialHashes, v.OperatorVersion)
 	if err != nil {
 		return fmt.Errorf("write revision %s: %w", v.Version, err)

@@ -361,16 +361,19 @@ func legible(err error) error {
 	)
 	switch {
 	case errors.As(err, &statement):
-		text := strings.TrimSuffix(err.Error(), "; "+statement.Advice)
 		const most = 8 // lines; a function can have hundreds
-		for i, line := range strings.Split(statement.SQL, "\n") {
-			if i == most {
-				text += "\n  | …"
-				break
-			}
-			text += "\n  | " + line
+		lines := strings.Split(statement.SQL, "\n")
+		if len(lines) > most {
+			lines = append(lines[:most], "…")
 		}
-		return legibleError{err, text + "\n  " + statement.Advice}
+		if statement.Statement == 0 { // the COMMIT
+			lines = nil
+		}
+		text := []string{strings.TrimSuffix(err.Error(), "; "+statement.Advice)}
+		for _, line := range lines {
+			text = append(text, "  | "+line)
+		}
+		return legibleError{err, strings.Join(append(text, "  "+statement.Advice), "\n")}
 	case errors.As(err, &refusal) && refusal.Advice != "":
 		return legibleError{err, strings.TrimSuffix(err.Error(), "; "+refusal.Advice) + "\n  " + refusal.Advice}
 	}
