@@ -11,7 +11,7 @@ golangci_lint = $(GO) tool -modfile=tools/go.mod golangci-lint
 with_postgres = $(GO) run ./migrations/dbtest/with-postgres --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migration generate lint fix check test-race test-container verify-format verify-generated verify-migrations clean
+.PHONY: help run test migration generate lint fix check test-race test-container verify-format verify-generated verify-migrations verify-readme clean
 
 help: ## list these commands
 	@printf 'usage: make COMMAND\n\n'
@@ -42,7 +42,7 @@ fix: ## format, and apply the fixes that linters suggest
 	$(golangci_lint) fmt
 	$(golangci_lint) run --fix
 
-check: lint verify-format verify-generated verify-migrations test-race test-container ## everything that CI checks (needs git, a C compiler, and Docker or root on Debian)
+check: lint verify-format verify-generated verify-migrations verify-readme test-race test-container ## everything that CI checks (needs git, a C compiler, and Docker or root on Debian)
 
 test-race: ## run all tests with the race detector (needs a C compiler)
 	@echo 'building the tests with the race detector; the first time takes some minutes'
@@ -65,6 +65,9 @@ verify-generated: generate
 verify-migrations:
 	$(GO) run ./cmd/chenu migrate validate --dir migrations
 	$(GO) run ./cmd/chenu migrate diff --check
+
+verify-readme:
+	@.ci/readme
 
 clean: ## remove what was built here (never data)
 	rm -rf bin coverage* server/openapi.json.new
