@@ -130,6 +130,9 @@ func (a *API) fail(err error) { a.errs = append(a.errs, err) }
 
 // add registers the operation's routes.
 func (a *API) add(o *operation) {
+	if a.document != nil {
+		panic("api: operation " + o.ID + " is registered after Handler")
+	}
 	for _, other := range a.operations {
 		if other.ID == o.ID {
 			a.fail(fmt.Errorf("operation %s is registered twice", o.ID))

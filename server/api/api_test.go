@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -139,13 +141,11 @@ func (s *store) Do(ctx context.Context, o session.Options, fn func(context.Conte
 
 func clone[K comparable, V any](m map[K]V) map[K]V {
 	out := make(map[K]V, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
+	maps.Copy(out, m)
 	return out
 }
 
-func (s *store) Lock(_ context.Context, _ *ent.Tx, identity uuid.UUID, route, key string) (bool, error) {
+func (s *store) Lock(_ context.Context, _ *ent.Tx, _ uuid.UUID, _, key string) (bool, error) {
 	return !s.locked[key], nil
 }
 
@@ -153,7 +153,7 @@ func (s *store) Find(_ context.Context, _ *ent.Tx, identity uuid.UUID, route, ke
 	if o, ok := s.kept[identity.String()+route+key]; ok {
 		return &o, nil
 	}
-	return nil, nil //nolint:nilnil // As the interface has it.
+	return nil, nil
 }
 
 func (s *store) Keep(_ context.Context, _ *ent.Tx, identity uuid.UUID, route, key string, o api.Outcome) error {
@@ -307,11 +307,11 @@ func (b *bundle) things(a *api.API) {
 			return nil, err
 		}
 		delete(b.store.things, in.ID)
-		return nil, nil //nolint:nilnil // 204.
+		return nil, nil
 	})
-	api.Handle(a, op("act-on-thing", http.MethodPost, "/v1/things/{id}/act"), func(_ context.Context, _ *ent.Tx, in *actInput) (*struct{}, error) {
+	api.Handle(a, op("act-on-thing", http.MethodPost, "/v1/things/{id}/act"), func(context.Context, *ent.Tx, *actInput) (*struct{}, error) {
 		b.called++
-		return nil, nil //nolint:nilnil // 204.
+		return nil, nil
 	})
 }
 
@@ -324,7 +324,7 @@ func with[In, Out any](op api.Op, fn func(context.Context, *ent.Tx, *In) (*Out, 
 }
 
 // wrong are the field errors of a problem, as pointer or parameter and code.
-func wrong(p *problem.Problem) string {
+func wrong(p problem.Problem) string {
 	var list []string
 	for _, e := range p.Errors {
 		where := e.Parameter
@@ -385,7 +385,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 func TestReads(t *testing.T) {
 	t.Parallel()
 	b := setup(t, with(api.Op{ID: "read-trial", Method: http.MethodGet, Path: "/v1/trials/{id}", AuditedRead: true},
-		func(context.Context, *ent.Tx, *getInput) (*struct{}, error) { return nil, nil })) //nolint:nilnil // 204.
+		func(context.Context, *ent.Tx, *getInput) (*struct{}, error) { return nil, nil }))
 	checkpoint := uuid.New()
 	b.Get("/v1/things", "Checkpoint", checkpoint.String()).Want(http.StatusOK)
 	b.Post("/v1/things", `{"name":"x"}`, "Checkpoint", checkpoint.String()).Want(http.StatusCreated)
@@ -574,6 +574,16 @@ func TestManyErrorsAreBounded(t *testing.T) {
 	if len(p.Errors) != 50 {
 		t.Errorf("%d errors", len(p.Errors))
 	}
+	query := ""
+	for i := range 1000 {
+		query += fmt.Sprintf("&x%d=1", i)
+	}
+	if p := b.Get("/v1/things?"+query).WantProblem(400, "invalid_request"); len(p.Errors) != 50 {
+		t.Errorf("%d errors", len(p.Errors))
+	}
+	if r := b.Post("/v1/things", `{"`+strings.Repeat("x", 1<<19)+`":1}`).Want(422); len(r.Body) > 2000 {
+		t.Errorf("an answer of %d bytes", len(r.Body))
+	}
 }
 
 func TestMediaTypes(t *testing.T) {
@@ -627,7 +637,7 @@ func (endless) Read(p []byte) (int, error) {
 func TestBodySize(t *testing.T) {
 	t.Parallel()
 	b := setup(t, with(api.Op{ID: "small", Method: http.MethodPost, Path: "/v1/small", MaxBodyBytes: 20},
-		func(context.Context, *ent.Tx, *createInput) (*struct{}, error) { return nil, nil })) //nolint:nilnil // 204.
+		func(context.Context, *ent.Tx, *createInput) (*struct{}, error) { return nil, nil }))
 	pad := func(n int) string { return `{"name":"x"}` + strings.Repeat(" ", n-len(`{"name":"x"}`)) }
 	b.Post("/v1/things", pad(1<<20)).Want(201)
 	b.Post("/v1/things", pad(1<<20+1)).WantProblem(413, "body_too_large")
@@ -727,6 +737,9 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	p := r.WantProblem(500, "internal_error")
 	if p.Detail != "internal error" || bytes.Contains(r.Body, []byte("secret")) {
 		t.Errorf("the answer is %s", r.Body)
+	}
+	if log := b.log.String(); !strings.Contains(log, "the secret cause") || !strings.Contains(log, p.RequestID) {
+		t.Errorf("the cause is not in the log: %s", log)
 	}
 	b.Get("/v1/things").Want(200)
 }

@@ -3,7 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +27,7 @@ func (nothing) Do(ctx context.Context, _ session.Options, fn func(context.Contex
 func BenchmarkHandle(b *testing.B) {
 	a, err := api.New(api.Config{
 		Transactor: nothing{}, Authenticate: authenticate, PageKey: make([]byte, 32),
-		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

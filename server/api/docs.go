@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -69,7 +70,6 @@ func renderDocs(doc *document) ([]byte, error) {
 		"component": func(ref string) string { return strings.TrimPrefix(ref, componentPrefix) },
 		"types":     typesOf,
 		"limits":    limitsOf,
-		"paragraph": func(s string) string { return strings.TrimSpace(s) },
 	}).Parse(docsPage)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (doc *document) operationView(o *operationDoc, method, path string) docsOpe
 func (v docsOperation) command(body []byte) string {
 	var b strings.Builder
 	b.WriteString("curl")
-	if v.Method != "GET" {
+	if v.Method != http.MethodGet {
 		b.WriteString(" -X " + v.Method)
 	}
 	fmt.Fprintf(&b, ` "$CHENU%s"`, strings.NewReplacer("{", "$", "}", "").Replace(v.Path))

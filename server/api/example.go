@@ -119,7 +119,7 @@ func textExample(schema *jsonschema.Schema) (stdjson.RawMessage, bool) {
 		candidates = []string{text}
 	}
 	for _, text := range candidates {
-		length := uint64(utf8.RuneCountInString(text)) //nolint:gosec // Never negative.
+		length := uint64(utf8.RuneCountInString(text))
 		if pattern.MatchString(text) &&
 			(schema.MinLength == nil || length >= *schema.MinLength) && (schema.MaxLength == nil || length <= *schema.MaxLength) {
 			data, err := stdjson.Marshal(text)

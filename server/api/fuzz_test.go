@@ -36,8 +36,9 @@ func FuzzBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	b := setup(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		b := setup(t)
+		clear(b.store.things)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/things", bytes.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		status := sound(t, b, r)
@@ -75,8 +76,8 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	b := setup(f)
 	f.Fuzz(func(t *testing.T, query string) {
-		b := setup(t)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/things", nil)
 		r.URL.RawQuery = query
 		status := sound(t, b, r)
@@ -97,8 +98,8 @@ func FuzzPageToken(f *testing.F) {
 	f.Add("", "")
 	f.Add(strings.Repeat("A", 44), "green")
 	f.Add("ARk_AAAAcACAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAA", "red")
+	b := setup(f)
 	f.Fuzz(func(t *testing.T, token, color string) {
-		b := setup(t)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/things", nil)
 		r.URL.RawQuery = url.Values{"page_token": {token}, "color": {color}}.Encode()
 		// Nobody makes a token but the service.
@@ -111,8 +112,10 @@ func FuzzPageToken(f *testing.F) {
 func FuzzHeaders(f *testing.F) {
 	f.Add(`"v1"`, "key", "019a0000-0000-7000-8000-00000000000a", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	f.Add(`W/"v1", *`, "\x7f", "", "ff-")
+	b := setup(f)
 	f.Fuzz(func(t *testing.T, match, key, checkpoint, trace string) {
-		b := setup(t)
+		clear(b.store.things)
+		clear(b.store.kept)
 		location := b.For(t).Post("/v1/things", `{"name":"x"}`).Header.Get("Location")
 		for _, r := range []*http.Request{
 			httptest.NewRequestWithContext(t.Context(), http.MethodPatch, location, strings.NewReader(`{}`)),

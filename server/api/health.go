@@ -56,12 +56,12 @@ func HandleHealth(a *API, checks ...Check) {
 		Summary: "Readiness", Description: "Answers 200 when the service can work: its database answers and has all migrations.",
 		OtherStatuses: []int{http.StatusServiceUnavailable},
 	}, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-		return ready(ctx, checks), nil
+		return ready(ctx, a.log, checks), nil
 	})
 }
 
 // ready runs the checks side by side.
-func ready(ctx context.Context, checks []Check) *healthOutput {
+func ready(ctx context.Context, log *slog.Logger, checks []Check) *healthOutput {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	errs := make([]error, len(checks))
@@ -81,7 +81,7 @@ func ready(ctx context.Context, checks []Check) *healthOutput {
 	for i, check := range checks {
 		out.Body.Checks[check.Name] = "ok"
 		if errs[i] != nil {
-			slog.WarnContext(ctx, "not ready", "check", check.Name, "error", errs[i])
+			log.WarnContext(ctx, "not ready", "check", check.Name, "error", errs[i])
 			out.Body.Checks[check.Name] = "failed"
 			out.Status, out.Body.Status = http.StatusServiceUnavailable, "failed"
 		}

@@ -17,6 +17,6 @@ func pgError(code string) error {
 func capture[In any](into **In) func(context.Context, *ent.Tx, *In) (*struct{}, error) {
 	return func(_ context.Context, _ *ent.Tx, in *In) (*struct{}, error) {
 		*into = in
-		return nil, nil //nolint:nilnil // 204.
+		return nil, nil
 	}
 }

@@ -95,6 +95,9 @@ func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.status/100 != 2 {
+		return r, nil
+	}
 	header := make(map[string]string, len(r.header))
 	for name := range r.header {
 		header[name] = r.header.Get(name)
@@ -156,7 +159,7 @@ func (storedOutcomes) Find(ctx context.Context, tx *ent.Tx, identity uuid.UUID, 
 		Only(ctx)
 	switch {
 	case ent.IsNotFound(err):
-		return nil, nil //nolint:nilnil // As the interface has it.
+		return nil, nil // As the interface has it.
 	case err != nil:
 		return nil, err
 	case !row.ExpiresAt.After(time.Now()):

@@ -168,7 +168,7 @@ func (in *input) addBody(t reflect.Type, index []int, s *schemas) error {
 	if t.Kind() == reflect.Pointer {
 		t, in.bodyOptional = t.Elem(), true
 	}
-	if body, ok := reflect.New(t).Interface().(patchBody); ok {
+	if body, ok := reflect.TypeAssert[patchBody](reflect.New(t)); ok {
 		in.patch = true
 		in.patchTarget = s.of(body.patched())
 		if in.patchTarget.Ref == "" {
@@ -239,11 +239,13 @@ func (in *input) bindParameters(c *gin.Context, v reflect.Value) (url.Values, er
 			}
 		}
 	}
+	all := slices.Concat(malformed, invalid)
+	all = all[:min(len(all), maxErrors)]
 	switch {
 	case len(malformed) > 0:
-		return nil, problem.Malformed(append(malformed, invalid...)...)
+		return nil, problem.Malformed(all...)
 	case len(invalid) > 0:
-		return nil, problem.Invalid(invalid...)
+		return nil, problem.Invalid(all...)
 	}
 	return query, nil
 }
@@ -301,7 +303,7 @@ func (p *parameter) bind(text string, field reflect.Value) (problem.FieldError, 
 		field = field.Elem()
 	}
 	if reflect.PointerTo(p.typ).Implements(textType) {
-		err := field.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) //nolint:errcheck,forcetypeassert // The line above.
+		err := field.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
 		switch {
 		case err != nil && p.typ == ifMatchType:
 			return wrong("invalid_format", "This "+errTag.Error()+".")
@@ -346,11 +348,11 @@ func (in *input) readBody(c *gin.Context, v reflect.Value, limit int64) (any, er
 		if len(data) > 0 {
 			return nil, problem.New(http.StatusBadRequest, "unexpected_body", "This operation takes no body.")
 		}
-		return nil, nil //nolint:nilnil // No body.
+		return nil, nil // No body.
 	}
 	if len(data) == 0 {
 		if in.bodyOptional {
-			return nil, nil //nolint:nilnil // No body.
+			return nil, nil // No body.
 		}
 		return nil, bodyRequired()
 	}
@@ -362,7 +364,7 @@ func (in *input) readBody(c *gin.Context, v reflect.Value, limit int64) (any, er
 		return nil, malformed
 	}
 	if errs = append(errs, in.body.check(tree)...); len(errs) > 0 {
-		return nil, problem.Invalid(errs...)
+		return nil, problem.Invalid(errs[:min(len(errs), maxErrors)]...)
 	}
 	body := v.FieldByIndex(in.bodyIndex)
 	if in.bodyOptional {
@@ -371,7 +373,7 @@ func (in *input) readBody(c *gin.Context, v reflect.Value, limit int64) (any, er
 		body = body.Addr()
 	}
 	if in.patch {
-		body.Interface().(patchBody).bind(tree, in.patched) //nolint:errcheck,forcetypeassert // addBody saw that it is one.
+		body.Interface().(patchBody).bind(tree, in.patched)
 		return tree, nil
 	}
 	if errs := decode(data, body.Interface()); len(errs) > 0 {

@@ -134,7 +134,7 @@ func (r *reader) value() (any, error) {
 	case jsontext.KindTrue, jsontext.KindFalse:
 		return token.Bool(), nil
 	}
-	return nil, nil //nolint:nilnil // JSON's null.
+	return nil, nil // JSON's null.
 }
 
 func (r *reader) object() (any, error) {

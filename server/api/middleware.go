@@ -61,6 +61,7 @@ func (a *API) observe(c *gin.Context) {
 	r := &record{}
 	ctx := context.WithValue(auth.WithRequest(c.Request.Context(), request), recordKey{}, r)
 	c.Request = c.Request.WithContext(ctx)
+	problem.SetLog(c, a.log)
 
 	h := c.Writer.Header()
 	h.Set(problem.RequestIDHeader, id.String())
@@ -110,7 +111,7 @@ func recovered(c *gin.Context) {
 		if r == nil {
 			return
 		}
-		if r == http.ErrAbortHandler { //nolint:errorlint,err113 // A panic's value, as net/http compares it.
+		if r == http.ErrAbortHandler { //nolint:errorlint // A panic's value, as net/http compares it.
 			panic(r)
 		}
 		problem.Write(c, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))

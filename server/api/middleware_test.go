@@ -22,7 +22,7 @@ func observed(into *auth.Request, identity *auth.Identity) func(*api.Config, *bu
 	return with(api.Op{ID: "observed", Method: http.MethodGet, Path: "/v1/observed"}, func(ctx context.Context, _ *ent.Tx, _ *struct{}) (*struct{}, error) {
 		*into, _ = auth.RequestFrom(ctx)
 		*identity, _ = auth.From(ctx)
-		return nil, nil //nolint:nilnil // 204.
+		return nil, nil
 	})
 }
 

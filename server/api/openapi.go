@@ -149,7 +149,7 @@ var commonParameters = map[string]*parameterDoc{
 	},
 	"IdempotencyKey": {
 		Name: idempotencyHeader, In: inHeader, Description: "Makes the request safe to repeat: for 24 hours the same key gives the same answer.",
-		Schema: &jsonschema.Schema{Type: "string", MinLength: ptr(uint64(1)), MaxLength: ptr(uint64(maxIdempotencyKey))},
+		Schema: &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxIdempotencyKey))},
 	},
 	"Checkpoint": {
 		Name: checkpointHeader, In: inHeader, Description: "The approved checkpoint that this write uses, when it needs one.",

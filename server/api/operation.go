@@ -6,7 +6,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -101,7 +101,7 @@ func register[In, Out any](a *API, op Op, public bool, fn func(ctx context.Conte
 		Op: op, api: a, public: public,
 		newIn: func() any { return new(In) },
 		run: func(ctx context.Context, tx *ent.Tx, in any) (any, error) {
-			out, err := fn(ctx, tx, in.(*In)) //nolint:errcheck,forcetypeassert // newIn made it.
+			out, err := fn(ctx, tx, in.(*In))
 			if err != nil || out == nil {
 				return nil, err
 			}
@@ -272,7 +272,7 @@ func headerText(v reflect.Value) (string, error) {
 	case reflect.Int, reflect.Int64:
 		return strconv.FormatInt(v.Int(), 10), nil
 	}
-	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		text, err := m.MarshalText()
 		return string(text), err
 	}
@@ -308,7 +308,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		return nil, err
 	}
 	for _, index := range o.in.pages {
-		token := v.FieldByIndex(index).Addr().Interface().(*PageToken) //nolint:errcheck,forcetypeassert // inputOf saw that it is one.
+		token := v.FieldByIndex(index).Addr().Interface().(*PageToken)
 		if err := token.bind(o.api.pageKey, call.binding(query)); err != nil {
 			return nil, err
 		}
@@ -379,7 +379,7 @@ func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
 	}
 	err := attempt()
 	if problem.Retryable(err) && ctx.Err() == nil {
-		slog.InfoContext(ctx, "transaction is tried again", "operation", c.ID, "error", err)
+		c.api.log.InfoContext(ctx, "transaction is tried again", "operation", c.ID, "error", err)
 		err = attempt()
 	}
 	switch {
@@ -410,9 +410,7 @@ func (c *call) once(ctx context.Context, tx *ent.Tx) (*response, error) {
 
 func (o *operation) write(c *gin.Context, r *response) {
 	h := c.Writer.Header()
-	for name, values := range r.header {
-		h[name] = values
-	}
+	maps.Copy(h, r.header)
 	if h.Get("Cache-Control") == "" {
 		if tag := h.Get("ETag"); tag != "" && o.Method == http.MethodGet {
 			h.Set("Cache-Control", "private, no-cache") // Kept, and checked each time.

@@ -124,7 +124,7 @@ func (k Key) Bytes() []byte {
 	if k.Time.IsZero() {
 		return k.ID[:]
 	}
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 24), uint64(k.Time.UnixMicro())) //nolint:gosec // The bits matter, not the sign.
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 24), uint64(k.Time.UnixMicro()))
 	return append(b, k.ID[:]...)
 }
 
@@ -134,7 +134,7 @@ func ParseKey(b []byte) (Key, error) {
 	switch len(b) {
 	case 16:
 	case 24:
-		k.Time = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // As in Bytes.
+		k.Time = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
 		b = b[8:]
 	default:
 		return Key{}, InvalidKeyset()
@@ -155,12 +155,10 @@ func NewList[T any](page *Page, rows []T, key func(T) []byte) List[T] {
 	list := List[T]{Items: rows}
 	if len(rows) > page.PageSize {
 		list.Items = rows[:page.PageSize]
-		list.NextPageToken = ptr(page.Next(key(list.Items[page.PageSize-1])))
+		list.NextPageToken = new(page.Next(key(list.Items[page.PageSize-1])))
 	}
 	return list
 }
 
 // Limit is how many rows to read for a page: one more than it shows.
 func (p *Page) Limit() int { return p.PageSize + 1 }
-
-func ptr[T any](v T) *T { return &v }

@@ -3,6 +3,7 @@ package api
 import (
 	stdjson "encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -78,13 +79,13 @@ func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
 			continue
 		}
 		rewrite(schema)
-		if _, own := reflect.Zero(named[name]).Interface().(selfDescribing); !own && named[name].Kind() == reflect.Struct {
+		if _, own := reflect.TypeAssert[selfDescribing](reflect.Zero(named[name])); !own && named[name].Kind() == reflect.Struct {
 			s.refine(named[name], schema)
 		}
 	}
 	rewrite(root)
 	if root.Ref == "" && t.Kind() == reflect.Struct {
-		if _, own := reflect.Zero(t).Interface().(selfDescribing); !own && root.Properties != nil {
+		if _, own := reflect.TypeAssert[selfDescribing](reflect.Zero(t)); !own && root.Properties != nil {
 			s.refine(t, root)
 		}
 	}
@@ -115,7 +116,7 @@ func inlined(t reflect.Type) *jsonschema.Schema {
 	if t.Kind() == reflect.Pointer {
 		return nil
 	}
-	if own, ok := reflect.New(t).Interface().(selfDescribing); ok {
+	if own, ok := reflect.TypeAssert[selfDescribing](reflect.New(t)); ok {
 		if schema := own.JSONSchema(); len(schema.Enum) == 0 && schema.Type != "object" {
 			return schema
 		}
@@ -171,9 +172,7 @@ func nullable(s *jsonschema.Schema) *jsonschema.Schema {
 	case s.Type != "":
 		out := *s
 		out.Extras = map[string]any{"type": []string{s.Type, "null"}}
-		for k, v := range s.Extras {
-			out.Extras[k] = v
-		}
+		maps.Copy(out.Extras, s.Extras)
 		out.Type = ""
 		if len(s.Enum) > 0 {
 			out.Enum = append(slices.Clone(s.Enum), nil)

@@ -72,13 +72,9 @@ func compile(c *jsonschema.Compiler, pointer string) (*validator, error) {
 // check returns what is wrong with the value, in the order of the JSON pointers; at most
 // maxErrors.
 func (v *validator) check(value any) []problem.FieldError {
-	err := v.schema.Validate(value)
-	if err == nil {
-		return nil
-	}
-	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](v.schema.Validate(value))
 	if !ok {
-		return []problem.FieldError{problem.At("", "invalid_value", "This value is not acceptable.")}
+		return nil // It has no errors of another type.
 	}
 	var errs []problem.FieldError
 	flatten(invalid, &errs)

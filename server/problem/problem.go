@@ -135,9 +135,15 @@ func RateLimited(after time.Duration) *Problem {
 	return New(http.StatusTooManyRequests, "rate_limited", "There were too many requests. Try again later.").WithRetryAfter(after)
 }
 
+// maxPointer bounds a pointer in bytes: names in it may be the client's, of any length.
+const maxPointer = 500
+
 // At makes a FieldError about a part of the body. The pointer is a JSON pointer
-// (RFC 6901); see [Pointer].
+// (RFC 6901); see [Pointer]. A very long one is cut short.
 func At(pointer, code, detail string) FieldError {
+	if len(pointer) > maxPointer {
+		pointer = strings.ToValidUTF8(pointer[:maxPointer], "") + "…"
+	}
 	return FieldError{Pointer: &pointer, Code: code, Detail: detail}
 }
 
@@ -209,6 +215,12 @@ func (p *Problem) Error() string {
 // Unwrap returns the cause, if one is kept.
 func (p *Problem) Unwrap() error { return p.cause }
 
+// logKey is where a request keeps its logger.
+const logKey = "github.com/chenu/chenu/server/problem.log"
+
+// SetLog makes Write log to l in this request, rather than to slog's default.
+func SetLog(c *gin.Context, l *slog.Logger) { c.Set(logKey, l) }
+
 // Write answers with what [From] makes of err and ends the request's handlers. An error
 // of the server itself is logged here, once, with its cause. It writes nothing when the
 // answer has begun already.
@@ -241,14 +253,18 @@ func Write(c *gin.Context, err error) {
 
 func logCause(c *gin.Context, p *Problem, id string, err error) {
 	ctx := c.Request.Context()
+	log := slog.Default()
+	if own, ok := c.Value(logKey).(*slog.Logger); ok {
+		log = own
+	}
 	switch {
 	case p.Code == codeClientGone:
-		slog.DebugContext(ctx, "client went away", "request_id", id)
+		log.DebugContext(ctx, "client went away", "request_id", id)
 	case p.Status >= http.StatusInternalServerError:
-		slog.ErrorContext(ctx, "request failed", "request_id", id, "status", p.Status, "code", p.Code, "error", err)
+		log.ErrorContext(ctx, "request failed", "request_id", id, "status", p.Status, "code", p.Code, "error", err)
 	case isDatabaseError(err):
 		// A refusal by the database is the client's, yet what refused it is only here.
-		slog.InfoContext(ctx, "request refused by the database", "request_id", id, "status", p.Status, "code", p.Code, "error", err)
+		log.InfoContext(ctx, "request refused by the database", "request_id", id, "status", p.Status, "code", p.Code, "error", err)
 	}
 }
 

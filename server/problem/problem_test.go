@@ -217,12 +217,16 @@ func TestMain(m *testing.M) {
 }
 
 // write lets a handler write the error.
-func write(t *testing.T, err error) *httptest.ResponseRecorder {
+func write(t *testing.T, err error, log ...*slog.Logger) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	c, _ := gin.CreateTestContext(w)
 	c.Request = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	c.Header(problem.RequestIDHeader, "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b")
+	problem.SetLog(c, slog.New(slog.DiscardHandler))
+	for _, l := range log {
+		problem.SetLog(c, l)
+	}
 	problem.Write(c, err)
 	if !c.IsAborted() {
 		t.Error("other handlers would run")
@@ -257,12 +261,8 @@ func TestWritePointsAtTheBodyItself(t *testing.T) {
 	}
 }
 
-// TestLog is not parallel: it looks at slog's default.
-func TestLog(t *testing.T) { //nolint:paralleltest // As said.
-	var log bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	t.Cleanup(func() { slog.SetDefault(before) })
+func TestLog(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		err  error
 		want string
@@ -273,8 +273,8 @@ func TestLog(t *testing.T) { //nolint:paralleltest // As said.
 		{problem.NotFound(), ""},
 		{context.Canceled, ""},
 	} {
-		log.Reset()
-		write(t, test.err)
+		var log bytes.Buffer
+		write(t, test.err, slog.New(slog.NewTextHandler(&log, nil)))
 		got := log.String()
 		if (got != "") != (test.want != "") || !strings.Contains(got, test.want) {
 			t.Errorf("%v: logged %q, want %q", test.err, got, test.want)
@@ -282,6 +282,13 @@ func TestLog(t *testing.T) { //nolint:paralleltest // As said.
 		if test.want != "" && (!strings.Contains(got, secret) || !strings.Contains(got, "request_id=019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b")) {
 			t.Errorf("%v: logged %q", test.err, got)
 		}
+	}
+}
+
+func TestLongPointersAreCut(t *testing.T) {
+	t.Parallel()
+	if got := *problem.At("/"+strings.Repeat("é", 1000), "x", "X.").Pointer; len(got) > 510 || !strings.HasSuffix(got, "é…") {
+		t.Errorf("pointer %q", got)
 	}
 }
 

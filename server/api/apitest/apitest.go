@@ -90,9 +90,7 @@ func (c *Client) Do(method, target string, body any, header ...string) *Response
 	if reader != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	for name, values := range c.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, c.header)
 	for i := 0; i+1 < len(header); i += 2 {
 		if header[i+1] == "" {
 			r.Header.Del(header[i])
@@ -162,11 +160,11 @@ func (r *Response) Want(status int) *Response {
 
 // WantProblem fails the test at once unless the answer is a problem with the status and
 // code. It returns the problem.
-func (r *Response) WantProblem(status int, code string) *problem.Problem {
+func (r *Response) WantProblem(status int, code string) problem.Problem {
 	r.t.Helper()
 	r.Want(status)
-	p := &problem.Problem{}
-	r.JSON(p)
+	var p problem.Problem
+	r.JSON(&p)
 	if p.Code != code {
 		r.t.Fatalf("%s: code %q, want %q: %s", r.request, p.Code, code, r.Body)
 	}
