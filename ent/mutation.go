@@ -40651,8 +40651,8 @@ type ThreadEventMutation struct {
 	_type             *datatype.ThreadEventType
 	schema_version    *int
 	addschema_version *int
-	payload           *json.RawMessage
-	appendpayload     json.RawMessage
+	payload           *datatype.Object
+	appendpayload     datatype.Object
 	actor_id          *uuid.UUID
 	actor_kind        *datatype.ActorKind
 	causation_id      *uuid.UUID
@@ -41042,13 +41042,13 @@ func (m *ThreadEventMutation) ResetSchemaVersion() {
 }
 
 // SetPayload sets the "payload" field.
-func (m *ThreadEventMutation) SetPayload(jm json.RawMessage) {
-	m.payload = &jm
+func (m *ThreadEventMutation) SetPayload(d datatype.Object) {
+	m.payload = &d
 	m.appendpayload = nil
 }
 
 // Payload returns the value of the "payload" field in the mutation.
-func (m *ThreadEventMutation) Payload() (r json.RawMessage, exists bool) {
+func (m *ThreadEventMutation) Payload() (r datatype.Object, exists bool) {
 	v := m.payload
 	if v == nil {
 		return
@@ -41059,7 +41059,7 @@ func (m *ThreadEventMutation) Payload() (r json.RawMessage, exists bool) {
 // OldPayload returns the old "payload" field's value of the ThreadEvent entity.
 // If the ThreadEvent object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ThreadEventMutation) OldPayload(ctx context.Context) (v json.RawMessage, err error) {
+func (m *ThreadEventMutation) OldPayload(ctx context.Context) (v datatype.Object, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldPayload is only allowed on UpdateOne operations")
 	}
@@ -41073,13 +41073,13 @@ func (m *ThreadEventMutation) OldPayload(ctx context.Context) (v json.RawMessage
 	return oldValue.Payload, nil
 }
 
-// AppendPayload adds jm to the "payload" field.
-func (m *ThreadEventMutation) AppendPayload(jm json.RawMessage) {
-	m.appendpayload = append(m.appendpayload, jm...)
+// AppendPayload adds d to the "payload" field.
+func (m *ThreadEventMutation) AppendPayload(d datatype.Object) {
+	m.appendpayload = append(m.appendpayload, d...)
 }
 
 // AppendedPayload returns the list of values that were appended to the "payload" field in this mutation.
-func (m *ThreadEventMutation) AppendedPayload() (json.RawMessage, bool) {
+func (m *ThreadEventMutation) AppendedPayload() (datatype.Object, bool) {
 	if len(m.appendpayload) == 0 {
 		return nil, false
 	}
@@ -41652,7 +41652,7 @@ func (m *ThreadEventMutation) SetField(name string, value ent.Value) error {
 		m.SetSchemaVersion(v)
 		return nil
 	case threadevent.FieldPayload:
-		v, ok := value.(json.RawMessage)
+		v, ok := value.(datatype.Object)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}

@@ -35,7 +35,7 @@ type ThreadEvent struct {
 	// Version of the payload's schema.
 	SchemaVersion int `json:"schema_version"`
 	// What there is to say about it, shaped by its type; null once it was erased.
-	Payload json.RawMessage `json:"payload"`
+	Payload datatype.Object `json:"payload"`
 	// Who did it: the identity itself or one of its agents.
 	ActorID *uuid.UUID `json:"actor_id"`
 	// What kind of actor that was.

@@ -4,7 +4,6 @@ package ent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -72,7 +71,7 @@ func (_c *ThreadEventCreate) SetSchemaVersion(v int) *ThreadEventCreate {
 }
 
 // SetPayload sets the "payload" field.
-func (_c *ThreadEventCreate) SetPayload(v json.RawMessage) *ThreadEventCreate {
+func (_c *ThreadEventCreate) SetPayload(v datatype.Object) *ThreadEventCreate {
 	_c.mutation.SetPayload(v)
 	return _c
 }

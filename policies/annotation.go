@@ -119,6 +119,13 @@ type AuditWithout []string
 // Name implements schema.Annotation.
 func (AuditWithout) Name() string { return "AuditWithout" }
 
+// AuditCounters names columns that only count what is recorded elsewhere: an
+// audit row leaves them out, and a change of nothing but them leaves none.
+type AuditCounters []string
+
+// Name implements schema.Annotation.
+func (AuditCounters) Name() string { return "AuditCounters" }
+
 // Triggers are triggers of an entity's own, beside those that every table has.
 type Triggers []Trigger
 

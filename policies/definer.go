@@ -35,6 +35,15 @@ var definers = map[string][]definer{
 	"community_groups": {{role: "chenu_derive", grants: []string{
 		"SELECT (id, created_by, member_count)", "UPDATE (member_count)",
 	}}},
-	"event_rsvps":  {{role: "chenu_derive", grants: []string{"SELECT (created_by, event_id, contact_id, status)"}}},
+	"event_rsvps": {{role: "chenu_derive", grants: []string{"SELECT (created_by, event_id, contact_id, status)"}}},
+	"threads": {{role: "chenu_threads", rows: "created_by = " + identity, grants: []string{
+		"SELECT",
+		"INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",
+		"UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",
+	}}},
+	"thread_events": {{role: "chenu_threads", rows: "created_by = " + identity, grants: []string{
+		"SELECT",
+		"INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, causation_id, correlation_id, request_id)",
+	}}},
 	"signing_keys": {{role: "chenu_login", grants: []string{"SELECT", "INSERT (id, public_key, private_key)"}}},
 }

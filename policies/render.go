@@ -182,15 +182,40 @@ func (r *renderer) triggers() {
 		r.line("    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();")
 	}
 	if r.UnauditedWhy == "" {
-		r.line("")
-		r.line("CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON %s", name)
-		r.line("    FOR EACH ROW EXECUTE FUNCTION app.audit(%s);", quoted(append([]string{r.Resource, r.Owner, r.Sphere}, r.unaudited()...)))
+		r.audit()
 	}
 }
 
+// audit makes the trigger that records every change. A table with counters has
+// one of its own for updates: Postgres then sees itself that nothing but they
+// changed, before it calls the function.
+func (r *renderer) audit() {
+	name, arguments := r.QualifiedName(), quoted(append([]string{r.Resource, r.Owner, r.Sphere}, r.unaudited()...))
+	r.line("")
+	if len(r.AuditCounters) == 0 {
+		r.line("CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON %s", name)
+		r.line("    FOR EACH ROW EXECUTE FUNCTION app.audit(%s);", arguments)
+		return
+	}
+	r.line("CREATE TRIGGER audit AFTER INSERT OR DELETE ON %s", name)
+	r.line("    FOR EACH ROW EXECUTE FUNCTION app.audit(%s);", arguments)
+	var before, after []string
+	for _, c := range r.Columns {
+		if !slices.Contains(r.AuditCounters, c.Name) && !slices.Contains(stamps, c.Name) {
+			before, after = append(before, "OLD."+c.Name), append(after, "NEW."+c.Name)
+		}
+	}
+	r.line("CREATE TRIGGER audit_update AFTER UPDATE ON %s", name)
+	r.line("    FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s))", strings.Join(before, ", "), strings.Join(after, ", "))
+	r.line("    EXECUTE FUNCTION app.audit(%s);", arguments)
+}
+
+// stamps are the columns that change with every update of a row.
+var stamps = []string{"updated_at", "version", "updated_by", "updated_by_kind"}
+
 // unaudited are the columns that an audit row leaves out.
 func (r *renderer) unaudited() []string {
-	out := slices.Clone(r.AuditWithout)
+	out := slices.Concat(r.AuditWithout, r.AuditCounters)
 	for _, c := range r.Columns {
 		if c.Rules.Secret {
 			out = append(out, c.Name)

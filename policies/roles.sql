@@ -11,6 +11,7 @@
 --   chenu_login     owns the functions of logins, sessions and signing keys
 --   chenu_maintain  owns the functions that tidy up
 --   chenu_derive    owns the functions that derive streaks and counts
+--   chenu_threads   owns the functions that append to threads
 --   chenu_erase     owns the function that erases an identity's content
 
 DO $$
@@ -19,7 +20,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'chenu_owner', 'chenu_app', 'chenu_human', 'chenu_agent', 'chenu_auditor',
-        'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_derive', 'chenu_erase'
+        'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_derive', 'chenu_threads', 'chenu_erase'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', name);
@@ -41,7 +42,8 @@ BEGIN
     FOR member, parent IN VALUES
         ('chenu_app', 'chenu_human'), ('chenu_app', 'chenu_agent'),
         ('chenu_owner', 'chenu_audit'), ('chenu_owner', 'chenu_login'),
-        ('chenu_owner', 'chenu_maintain'), ('chenu_owner', 'chenu_derive'), ('chenu_owner', 'chenu_erase')
+        ('chenu_owner', 'chenu_maintain'), ('chenu_owner', 'chenu_derive'), ('chenu_owner', 'chenu_threads'),
+        ('chenu_owner', 'chenu_erase')
     LOOP
         IF current_setting('server_version_num')::int >= 160000 THEN
             -- The owner must count as an owner of the definers' functions to

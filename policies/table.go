@@ -34,10 +34,12 @@ type Table struct {
 	TimeOrder    string      `json:"time_order,omitempty"`
 	Triggers     []Trigger   `json:"triggers,omitempty"`
 	AuditWithout []string    `json:"audit_without,omitempty"`
-	Columns      []Column    `json:"columns"`
-	References   []Reference `json:"references,omitempty"`
-	Uniques      []Unique    `json:"uniques,omitempty"`
-	Checks       []Check     `json:"checks,omitempty"`
+	// AuditCounters are left out too, and alone are no change to record.
+	AuditCounters []string    `json:"audit_counters,omitempty"`
+	Columns       []Column    `json:"columns"`
+	References    []Reference `json:"references,omitempty"`
+	Uniques       []Unique    `json:"uniques,omitempty"`
+	Checks        []Check     `json:"checks,omitempty"`
 }
 
 // Column is one column of a Table.

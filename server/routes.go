@@ -8,11 +8,13 @@ import (
 	"github.com/chenu/chenu/server/event"
 	"github.com/chenu/chenu/server/habit"
 	"github.com/chenu/chenu/server/resource"
+	"github.com/chenu/chenu/server/thread"
 )
 
 // routes is the API's table of contents.
 func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 	accounts.Mount(a)
+	thread.Mount(a)
 
 	resource.Mount(a, "/v1/personal/notes", (*ent.Tx).NoteStore)
 	resource.Mount(a, "/v1/personal/tasks", (*ent.Tx).TaskStore)

@@ -57,6 +57,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		order     policies.TimeOrder
 		triggers  policies.Triggers
 		without   policies.AuditWithout
+		counters  policies.AuditCounters
 	)
 	if a := node.EntSQL(); a != nil && a.Schema != "" {
 		t.Schema = a.Schema
@@ -85,7 +86,8 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	annotation(node.Annotations, &order)
 	annotation(node.Annotations, &triggers)
 	annotation(node.Annotations, &without)
-	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout = string(sphere), string(order), triggers, without
+	annotation(node.Annotations, &counters)
+	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout, t.AuditCounters = string(sphere), string(order), triggers, without, counters
 	_, t.AuditReads = node.Annotations[policies.AuditReads{}.Name()]
 	_, t.Partitioned = node.Annotations[policies.Partitioned{}.Name()]
 	if annotation(node.Annotations, &only) {

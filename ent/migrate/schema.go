@@ -1763,6 +1763,7 @@ func init() {
 	ThreadEventsTable.Annotation.Checks = map[string]string{
 		"thread_events_actor_kind_check":     "actor_kind IN ('human', 'agent', 'system')",
 		"thread_events_payload_check":        "pg_column_size(payload) <= 262144",
+		"thread_events_payload_object":       "jsonb_typeof(payload) = 'object'",
 		"thread_events_schema_version_check": "schema_version >= 1",
 		"thread_events_sequence_check":       "sequence >= 1",
 		"thread_events_type_check":           "type IN ('thread.created', 'thread.updated', 'thread.paused', 'thread.resumed', 'thread.completed', 'thread.archived', 'intent.refined', 'decision.recorded', 'decision.revised', 'action.proposed', 'action.executed', 'note.added', 'link.added', 'checkpoint.requested', 'checkpoint.approved', 'checkpoint.rejected', 'checkpoint.expired')",

@@ -61,6 +61,7 @@ func (Thread) Annotations() []schema.Annotation {
 		table("threads"),
 		schema.Comment("Lines of thought or work; each row is the projection of its events."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.AuditCounters{"last_sequence", "event_count", "last_event_at"},
 		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
 	}
 }

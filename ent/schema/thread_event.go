@@ -1,8 +1,6 @@
 package schema
 
 import (
-	"encoding/json"
-
 	"entgo.io/ent"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
@@ -29,7 +27,7 @@ func (ThreadEvent) Fields() []ent.Field {
 			Annotations(policies.Filter()).
 			Comment("What happened."),
 		field.Int("schema_version").Immutable().Annotations(policies.AtLeast(1)).Comment("Version of the payload's schema."),
-		field.JSON("payload", json.RawMessage{}).Optional().Immutable().
+		field.JSON("payload", datatype.Object{}).Optional().Immutable().
 			Annotations(policies.Bytes(256 << 10)).
 			Comment("What there is to say about it, shaped by its type; null once it was erased."),
 		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Who did it: the identity itself or one of its agents."),
@@ -62,5 +60,6 @@ func (ThreadEvent) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AppendOnly{Content: []string{"payload"}},
 		policies.AuditWithout{"payload", "content_salt"},
+		policies.Checks{"thread_events_payload_object": "jsonb_typeof(payload) = 'object'"},
 	}
 }

@@ -32,15 +32,24 @@ AS $$
     END
 $$;
 
--- Refuses an id of the service's that is no UUIDv7 of this hour: lists are in
--- the order of ids, and time filters bound ids, so an id must tell the time.
+-- Whether an id is a UUIDv7 of this hour: lists are in the order of ids, and
+-- time filters bound ids, so an id must tell the time. Others than the service
+-- are free.
+CREATE FUNCTION app.id_tells_time(id uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT app.actor_kind() = 'system' OR substr(id::text, 15, 1) = '7'
+        AND abs(extract(epoch FROM clock_timestamp() - app.uuid_v7_time(id))) <= 3600
+$$;
+
+-- Refuses an id of the service's that does not tell the time.
 CREATE FUNCTION app.check_id(id uuid) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF app.actor_kind() <> 'system' AND (substr(id::text, 15, 1) <> '7'
-        OR abs(extract(epoch FROM clock_timestamp() - app.uuid_v7_time(id))) > 3600) THEN
+    IF NOT app.id_tells_time(id) THEN
         RAISE EXCEPTION 'id is not a UUIDv7 of this hour'
             USING ERRCODE = 'CH422', DETAIL = '{"pointer": "/id", "code": "invalid_id"}';
     END IF;

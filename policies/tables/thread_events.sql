@@ -12,6 +12,10 @@ CREATE POLICY agent_select ON thread_events FOR SELECT TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON thread_events FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY threads_select ON thread_events FOR SELECT TO chenu_threads
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY threads_insert ON thread_events FOR INSERT TO chenu_threads
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -29,3 +33,5 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON thread_events
 GRANT SELECT ON thread_events TO chenu_human;
 GRANT SELECT ON thread_events TO chenu_agent;
 GRANT SELECT ON thread_events TO chenu_auditor;
+GRANT SELECT ON thread_events TO chenu_threads;
+GRANT INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, causation_id, correlation_id, request_id) ON thread_events TO chenu_threads;

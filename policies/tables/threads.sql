@@ -13,13 +13,26 @@ CREATE POLICY agent_select ON threads FOR SELECT TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON threads FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY threads_select ON threads FOR SELECT TO chenu_threads
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY threads_insert ON threads FOR INSERT TO chenu_threads
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY threads_update ON threads FOR UPDATE TO chenu_threads
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON threads
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON threads
-    FOR EACH ROW EXECUTE FUNCTION app.audit('thread', 'created_by', '');
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON threads
+    FOR EACH ROW EXECUTE FUNCTION app.audit('thread', 'created_by', '', 'last_sequence', 'event_count', 'last_event_at');
+CREATE TRIGGER audit_update AFTER UPDATE ON threads
+    FOR EACH ROW WHEN ((OLD.id, OLD.created_by, OLD.created_at, OLD.founding_intent, OLD.sphere, OLD.type, OLD.status, OLD.visibility, OLD.title, OLD.parent_thread_id, OLD.tags) IS DISTINCT FROM (NEW.id, NEW.created_by, NEW.created_at, NEW.founding_intent, NEW.sphere, NEW.type, NEW.status, NEW.visibility, NEW.title, NEW.parent_thread_id, NEW.tags))
+    EXECUTE FUNCTION app.audit('thread', 'created_by', '', 'last_sequence', 'event_count', 'last_event_at');
 
 GRANT SELECT ON threads TO chenu_human;
 GRANT SELECT ON threads TO chenu_agent;
 GRANT SELECT ON threads TO chenu_auditor;
+GRANT SELECT ON threads TO chenu_threads;
+GRANT INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
+GRANT UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;

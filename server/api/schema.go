@@ -27,6 +27,8 @@ const componentPrefix = "#/components/schemas/"
 //   - A type may say its own schema with a method JSONSchema() *jsonschema.Schema. An enum
 //     or object becomes a component; other such types stand where they are used, so that
 //     the limits of a field apply to them.
+//   - A type whose own schema refers to components by $ref names their types with a method
+//     JSONSchemaComponents() []any.
 //   - Beside the tags of invopop/jsonschema, a field may have item_max_length:"64" (of the
 //     strings in a list) and example:"<JSON>".
 type schemas struct {
@@ -83,6 +85,13 @@ func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
 			s.refine(named[name], schema)
 		}
 	}
+	for name := range definitions {
+		if own, ok := reflect.Zero(named[name]).Interface().(referring); ok && s.components[name] == definitions[name] {
+			for _, component := range own.JSONSchemaComponents() {
+				s.of(reflect.TypeOf(component))
+			}
+		}
+	}
 	rewrite(root)
 	if root.Ref == "" && t.Kind() == reflect.Struct {
 		if _, own := reflect.TypeAssert[selfDescribing](reflect.Zero(t)); !own && root.Properties != nil {
@@ -99,6 +108,12 @@ func (s *schemas) fail(format string, args ...any) {
 }
 
 type selfDescribing interface{ JSONSchema() *jsonschema.Schema }
+
+// referring is implemented by types whose schema refers to components of other types.
+type referring interface{ JSONSchemaComponents() []any }
+
+// ComponentRef is the reference to the component that a named type's schema becomes.
+func ComponentRef(t reflect.Type) string { return componentPrefix + componentName(t.Name()) }
 
 var (
 	timeType = reflect.TypeFor[time.Time]()

@@ -89,8 +89,12 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 		return Unauthorized("")
 	case "CH403":
 		return ruled(e, http.StatusForbidden, "forbidden", "This is not allowed.")
+	case "CH404":
+		return NotFound()
 	case "CH409":
 		return ruled(e, http.StatusConflict, "conflict", "This does not fit the resource's present state.")
+	case "CH412":
+		return ruled(e, http.StatusPreconditionFailed, "stale_version", "The resource was changed since you read it. Read it again.")
 	case "CH422":
 		return ruled(e, http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values.")
 	case "CH423":
@@ -154,18 +158,19 @@ func guarded(e *pgconn.PgError, code, detail string) []FieldError {
 }
 
 // ruled is a problem of a rule of ours, raised by a function of policies/functions. Its
-// DETAIL may be a JSON object {"pointer", "code", "detail"}, each optional: the code is
+// DETAIL may be a JSON object {"pointer", "code", "detail", "present"}, each optional: the code is
 // the field error's where there is a pointer and the problem's otherwise; the detail is a
 // sentence for clients, made of the code where it is missing. MESSAGE is for logs.
 func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 	var said struct {
-		Pointer *string `json:"pointer"`
-		Code    string  `json:"code"`
-		Detail  string  `json:"detail"`
+		Pointer *string  `json:"pointer"`
+		Code    string   `json:"code"`
+		Detail  string   `json:"detail"`
+		Present *Present `json:"present"`
 	}
 	if strings.HasPrefix(e.Detail, "{") {
 		if err := json.Unmarshal([]byte(e.Detail), &said); err != nil {
-			said.Pointer, said.Code, said.Detail = nil, "", ""
+			said.Pointer, said.Code, said.Detail, said.Present = nil, "", "", nil
 		}
 	}
 	if said.Pointer == nil {
@@ -175,7 +180,9 @@ func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 		if said.Detail != "" {
 			detail = said.Detail
 		}
-		return New(status, code, detail)
+		p := New(status, code, detail)
+		p.Present = said.Present
+		return p
 	}
 	field := At(*said.Pointer, cmp.Or(said.Code, "invalid_value"), said.Detail)
 	if field.Detail == "" {

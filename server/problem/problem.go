@@ -45,6 +45,9 @@ type Problem struct {
 	// Kinds are the kinds of resource that stand in the way of a 409 in_use.
 	Kinds []string `json:"kinds,omitempty" jsonschema_description:"The kinds of resource that name the one which was to be deleted."`
 
+	// Present is what a 409 or 412 found instead of what the request expects.
+	Present *Present `json:"present,omitempty" jsonschema_description:"What the resource is now, where the request does not fit it."`
+
 	// Header is sent with the answer, beside what every problem has.
 	Header http.Header `json:"-"`
 	cause  error
@@ -78,6 +81,12 @@ func (c Checkpoint) MarshalJSON() ([]byte, error) {
 		plain
 		ExpiresAt string `json:"expires_at"`
 	}{plain(c), c.ExpiresAt.UTC().Format("2006-01-02T15:04:05.000000Z")})
+}
+
+// Present is the part of a resource's present state that a request does not fit.
+type Present struct {
+	Status       string `json:"status,omitempty"        jsonschema:"example=archived" jsonschema_description:"Its status."`
+	LastSequence *int64 `json:"last_sequence,omitempty" jsonschema:"minimum=1"        jsonschema_description:"The sequence of its latest event."`
 }
 
 // New returns a problem. The code is snake_case and stable; the detail is a sentence

@@ -1,0 +1,34 @@
+package datatype
+
+import (
+	"github.com/invopop/jsonschema"
+)
+
+// Object is a JSON object of any shape, kept as it was written. Nil is null.
+type Object []byte
+
+// MarshalJSON implements json.Marshaler.
+func (o Object) MarshalJSON() ([]byte, error) {
+	if o == nil {
+		return []byte("null"), nil
+	}
+	return o, nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *Object) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*o = nil
+		return nil
+	}
+	*o = append(Object{}, data...)
+	return nil
+}
+
+// JSONSchema describes an object whose properties may have any name.
+func (Object) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{
+		PatternProperties: map[string]*jsonschema.Schema{"^": jsonschema.TrueSchema},
+		Extras:            map[string]any{"type": []string{"object", "null"}},
+	}
+}

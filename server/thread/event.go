@@ -1,0 +1,270 @@
+package thread
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/predicate"
+	"github.com/chenu/chenu/ent/threadevent"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/problem"
+)
+
+// AppendEvent is one event as a client gives it.
+type AppendEvent struct {
+	ID            *uuid.UUID               `json:"id,omitempty"             jsonschema_description:"A UUIDv7 that the client makes within the hour, so that it can repeat the request; made if it is missing."`
+	Type          datatype.ThreadEventType `json:"type"                     jsonschema_description:"What happened."`
+	Payload       datatype.Object          `json:"payload"                  jsonschema_description:"What there is to say about it, shaped by its type; at most 256 KiB."`
+	CausationID   *uuid.UUID               `json:"causation_id,omitempty"   jsonschema_description:"The event that caused it."`
+	CorrelationID *uuid.UUID               `json:"correlation_id,omitempty" jsonschema_description:"What it belongs together with."`
+}
+
+// JSONSchemaExtend limits the types to those that clients append, and gives the
+// payload the schema of the type.
+func (AppendEvent) JSONSchemaExtend(s *jsonschema.Schema) {
+	s.Description = "An event to append. Its payload has the schema of its type, in the present version."
+	types := &jsonschema.Schema{Type: "string", Description: "What happened.", Examples: []any{"note.added"}}
+	s.AllOf = nil
+	for _, k := range appendable() {
+		types.Enum = append(types.Enum, string(k.name))
+		payload := jsonschema.NewProperties()
+		payload.Set("payload", &jsonschema.Schema{
+			Ref: k.component(), Description: fmt.Sprintf("The payload of %s, schema_version %d.", k.name, k.version),
+		})
+		is := jsonschema.NewProperties()
+		is.Set("type", &jsonschema.Schema{Const: string(k.name)})
+		s.AllOf = append(s.AllOf, &jsonschema.Schema{
+			If:   &jsonschema.Schema{Properties: is, Required: []string{"type"}},
+			Then: &jsonschema.Schema{Properties: payload},
+		})
+	}
+	s.Properties.Set("type", types)
+	if p, ok := s.Properties.Get("payload"); ok {
+		p.Type, p.Extras = "object", nil
+		p.Examples = []any{json.RawMessage(`{"text": "Called the printer: two weeks."}`)}
+	}
+}
+
+// JSONSchemaComponents are the types that the schema refers to.
+func (AppendEvent) JSONSchemaComponents() []any {
+	var all []any
+	for _, k := range kinds {
+		all = append(all, k.payload)
+	}
+	return all
+}
+
+// AppendEvents is the body of an append.
+type AppendEvents struct {
+	ExpectedSequence *int64        `json:"expected_sequence,omitempty" jsonschema:"minimum=1" jsonschema_description:"The sequence of the thread's latest event as last read; if it has got further, nothing is appended (412)."`
+	Events           []AppendEvent `json:"events"                      jsonschema:"minItems=1,maxItems=100" jsonschema_description:"The events in their order; all of them are appended or none."`
+}
+
+// AppendedEvent is an event as it was appended.
+type AppendedEvent struct {
+	ID        uuid.UUID                `json:"id"         jsonschema_description:"The event's id."`
+	Sequence  int64                    `json:"sequence"   jsonschema:"minimum=1" jsonschema_description:"Its place in the thread."`
+	Type      datatype.ThreadEventType `json:"type"       jsonschema_description:"What happened."`
+	CreatedAt time.Time                `json:"created_at" jsonschema_description:"When it was appended."`
+}
+
+// AppendedEvents is the answer to an append.
+type AppendedEvents struct {
+	Events       []AppendedEvent `json:"events"        jsonschema_description:"The events in their order."`
+	LastSequence int64           `json:"last_sequence" jsonschema:"minimum=1" jsonschema_description:"The sequence of the last of them, to expect when the next ones are appended."`
+}
+
+type appendIn struct {
+	ID   uuid.UUID `path:"id" jsonschema_description:"The thread."`
+	Body AppendEvents
+}
+
+type appendOut struct {
+	Status int
+	Body   AppendedEvents
+}
+
+var appendOp = api.Op{
+	ID: "append-thread-events", Method: http.MethodPost, Path: "/v1/threads/{id}/events", Tag: "threads",
+	Status: http.StatusCreated, OtherStatuses: []int{http.StatusOK}, Problems: []int{http.StatusPreconditionFailed},
+	Summary: "Append events",
+	Description: "Appends 1 to 100 events, all or none, with sequences that have no gap. The same events with the same ids again are answered 200 with the original result. " +
+		"An active thread may be paused, completed or archived, a paused one resumed, completed or archived, a completed one resumed or archived; " +
+		"an archived one is closed. What the thread's status forbids is a 409 with the present status. " + systemTypes,
+}
+
+const systemTypes = "thread.created and the types that begin with checkpoint are recorded by the service itself."
+
+func appendEvents(ctx context.Context, tx *ent.Tx, in *appendIn) (*appendOut, error) {
+	given := make([]event, len(in.Body.Events))
+	for i, e := range in.Body.Events {
+		given[i] = event{
+			ID: e.ID, Type: e.Type, SchemaVersion: versionOf(e.Type), Payload: e.Payload,
+			CausationID: e.CausationID, CorrelationID: e.CorrelationID,
+		}
+	}
+	result, err := appendTo(ctx, tx, in.ID, in.Body.ExpectedSequence, given...)
+	if err != nil {
+		return nil, eventError(err, in.Body.Events)
+	}
+	out := &appendOut{Body: result.AppendedEvents}
+	if result.Replayed {
+		out.Status = http.StatusOK
+	}
+	return out, nil
+}
+
+// eventError lets an error about a column of the thread point into the event
+// that changes it, where only one does.
+func eventError(err error, events []AppendEvent) error {
+	at := -1
+	for i, e := range events {
+		if e.Type == "thread.updated" {
+			if at >= 0 {
+				return err
+			}
+			at = i
+		}
+	}
+	if at < 0 || slices.ContainsFunc(problem.From(err).Errors, func(e problem.FieldError) bool {
+		return e.Pointer == nil || strings.HasPrefix(*e.Pointer, "/events")
+	}) {
+		return err
+	}
+	return repoint(err, "", fmt.Sprintf("/events/%d/payload", at))
+}
+
+// event is an event as app.append_events() takes it.
+type event struct {
+	ID            *uuid.UUID               `json:"id,omitempty"`
+	Type          datatype.ThreadEventType `json:"type"`
+	SchemaVersion int                      `json:"schema_version"`
+	Payload       datatype.Object          `json:"payload"`
+	CausationID   *uuid.UUID               `json:"causation_id,omitempty"`
+	CorrelationID *uuid.UUID               `json:"correlation_id,omitempty"`
+}
+
+// appended is what app.append_events() answers.
+type appended struct {
+	Replayed bool `json:"replayed"`
+	AppendedEvents
+}
+
+const appendEventsSQL = `SELECT app.append_events($1, $2, $3)`
+
+// appendTo appends events to a thread, in one round trip.
+func appendTo(ctx context.Context, tx *ent.Tx, id uuid.UUID, expected *int64, events ...event) (*appended, error) {
+	given, err := json.Marshal(events)
+	if err != nil {
+		return nil, fmt.Errorf("marshal events: %w", err)
+	}
+	var data []byte
+	if err := one(ctx, tx, &data, appendEventsSQL, id, expected, string(given)); err != nil {
+		return nil, fmt.Errorf("append events: %w", err)
+	}
+	result := &appended{}
+	if err := json.Unmarshal(data, result); err != nil {
+		return nil, fmt.Errorf("read what was appended: %w", err)
+	}
+	return result, nil
+}
+
+// querier runs raw queries: a transaction of the graph.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// one reads the one value of a query; [sql.ErrNoRows] when there is no row.
+func one(ctx context.Context, q querier, into any, query string, args ...any) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if !rows.Next() {
+		return errors.Join(rows.Err(), sql.ErrNoRows)
+	}
+	return rows.Scan(into)
+}
+
+type listEventsIn struct {
+	ID     uuid.UUID `path:"id" jsonschema_description:"The thread."`
+	Filter eventFilter
+	Page   api.Page
+}
+
+type eventFilter struct {
+	AfterSequence int64                     `query:"after_sequence" jsonschema:"minimum=0,default=0" jsonschema_description:"Only events behind this sequence."`
+	Type          *datatype.ThreadEventType `query:"type"           jsonschema_description:"Only events of this type."`
+}
+
+type listEventsOut struct {
+	Body api.List[*ent.ThreadEvent]
+}
+
+var listEventsOp = api.Op{
+	ID: "list-thread-events", Method: http.MethodGet, Path: "/v1/threads/{id}/events", Tag: "threads",
+	Summary:     "List events, oldest first",
+	Description: "Reads a thread's events in the order of their sequences, from any point on. The payload has the schema of the event's type and schema_version; it is null once the content was erased.",
+}
+
+func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsIn) (*listEventsOut, error) {
+	after := in.Filter.AfterSequence
+	if keyset, ok := in.Page.Keyset(); ok {
+		var err error
+		if after, err = parseSequence(keyset); err != nil {
+			return nil, err
+		}
+	}
+	where := []predicate.ThreadEvent{threadevent.ThreadID(in.ID), threadevent.SequenceGT(after)}
+	if in.Filter.Type != nil {
+		where = append(where, threadevent.TypeEQ(*in.Filter.Type))
+	}
+	rows, err := tx.ThreadEvent.Query().Where(where...).Order(threadevent.BySequence()).Limit(in.Page.Limit()).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	if len(rows) == 0 {
+		// Either there is nothing to list or no thread to list it of.
+		if _, err := tx.ThreadStore().Get(ctx, in.ID); err != nil {
+			return nil, err
+		}
+	}
+	key := func(e *ent.ThreadEvent) []byte { return sequenceKey(e.Sequence) }
+	return &listEventsOut{Body: api.NewList(&in.Page, rows, key)}, nil
+}
+
+// latest reads a thread's newest events up to a sequence, oldest first.
+func latest(ctx context.Context, tx *ent.Tx, id uuid.UUID, until int64) ([]*ent.ThreadEvent, error) {
+	rows, err := tx.ThreadEvent.Query().
+		Where(threadevent.ThreadID(id), threadevent.SequenceGT(until-includedEvents), threadevent.SequenceLTE(until)).
+		Order(threadevent.BySequence(entsql.OrderAsc())).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the latest events: %w", err)
+	}
+	return rows, nil
+}
+
+// sequenceKey is the keyset of a page of events.
+func sequenceKey(sequence int64) []byte { return fmt.Appendf(nil, "%d", sequence) }
+
+func parseSequence(keyset []byte) (int64, error) {
+	var sequence int64
+	if _, err := fmt.Sscanf(string(keyset), "%d", &sequence); err != nil {
+		return 0, api.InvalidKeyset()
+	}
+	return sequence, nil
+}

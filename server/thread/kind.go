@@ -1,0 +1,207 @@
+package thread
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/google/uuid"
+	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/server/api"
+)
+
+// kind is what one type of event is like: the schema of its payload and its
+// version, and whether only the service itself records it.
+type kind struct {
+	name    datatype.ThreadEventType
+	version int
+	payload any
+	system  bool
+}
+
+// kinds are the types of events, each once. A payload that changes its shape
+// gets another version; those that are stored keep theirs.
+var kinds = []kind{
+	{"thread.created", 1, ThreadCreated{}, true},
+	{"thread.updated", 1, ThreadUpdated{}, false},
+	{"thread.paused", 1, ThreadPaused{}, false},
+	{"thread.resumed", 1, ThreadResumed{}, false},
+	{"thread.completed", 1, ThreadCompleted{}, false},
+	{"thread.archived", 1, ThreadArchived{}, false},
+	{"intent.refined", 1, IntentRefined{}, false},
+	{"decision.recorded", 1, DecisionRecorded{}, false},
+	{"decision.revised", 1, DecisionRevised{}, false},
+	{"action.proposed", 1, ActionProposed{}, false},
+	{"action.executed", 1, ActionExecuted{}, false},
+	{"note.added", 1, NoteAdded{}, false},
+	{"link.added", 1, LinkAdded{}, false},
+	{"checkpoint.requested", 1, CheckpointRequested{}, true},
+	{"checkpoint.approved", 1, CheckpointApproved{}, true},
+	{"checkpoint.rejected", 1, CheckpointRejected{}, true},
+	{"checkpoint.expired", 1, CheckpointExpired{}, true},
+}
+
+// versionOf is the present version of the payloads of a type.
+func versionOf(name datatype.ThreadEventType) int {
+	for _, k := range kinds {
+		if k.name == name {
+			return k.version
+		}
+	}
+	panic(fmt.Sprintf("thread: there is no event type %q", name)) // The schema admits none.
+}
+
+// ThreadCreated is the payload of thread.created: the thread as it began.
+type ThreadCreated struct {
+	FoundingIntent string              `json:"founding_intent"`
+	Sphere         datatype.SphereType `json:"sphere"`
+	Type           datatype.ThreadType `json:"type"`
+	Visibility     datatype.Visibility `json:"visibility"`
+	Title          *string             `json:"title"`
+	ParentThreadID *uuid.UUID          `json:"parent_thread_id"`
+	Tags           datatype.Texts      `json:"tags"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (ThreadCreated) JSONSchemaExtend(s *jsonschema.Schema) { ent.Thread{}.JSONSchemaExtend(s) }
+
+// ThreadUpdated is the payload of thread.updated: the fields that change, with
+// their new values.
+type ThreadUpdated struct {
+	Type           *datatype.ThreadType `json:"type,omitempty"`
+	Visibility     *datatype.Visibility `json:"visibility,omitempty"`
+	Title          *string              `json:"title,omitempty"`
+	ParentThreadID *uuid.UUID           `json:"parent_thread_id,omitempty"`
+	Tags           datatype.Texts       `json:"tags,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (ThreadUpdated) JSONSchemaExtend(s *jsonschema.Schema) {
+	ent.Thread{}.JSONSchemaExtend(s)
+	one := uint64(1)
+	s.MinProperties = &one
+	// null removes what may be missing. The type and the visibility always are.
+	for _, name := range []string{"type", "visibility"} {
+		if p, ok := s.Properties.Get(name); ok && p.Ref != "" {
+			s.Properties.Set(name, &jsonschema.Schema{AllOf: []*jsonschema.Schema{{Ref: p.Ref}}, Description: p.Description})
+		}
+	}
+}
+
+// ThreadPaused is the payload of thread.paused.
+type ThreadPaused struct {
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it rests."`
+}
+
+// ThreadResumed is the payload of thread.resumed.
+type ThreadResumed struct {
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it goes on."`
+}
+
+// ThreadCompleted is the payload of thread.completed.
+type ThreadCompleted struct {
+	Outcome *string `json:"outcome,omitempty" jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What came of it."`
+}
+
+// ThreadArchived is the payload of thread.archived.
+type ThreadArchived struct {
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it is put away."`
+}
+
+// IntentRefined is the payload of intent.refined. The founding intent itself
+// never changes.
+type IntentRefined struct {
+	Intent string  `json:"intent"           jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What the thread is for, said more exactly."`
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it is said anew."`
+}
+
+// DecisionRecorded is the payload of decision.recorded.
+type DecisionRecorded struct {
+	Decision     string   `json:"decision"               jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What was decided."`
+	Rationale    *string  `json:"rationale,omitempty"    jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Why."`
+	Alternatives []string `json:"alternatives,omitempty" jsonschema:"maxItems=32" item_max_length:"2000" jsonschema_description:"What else was thought of."`
+}
+
+// DecisionRevised is the payload of decision.revised.
+type DecisionRevised struct {
+	DecisionEventID uuid.UUID `json:"decision_event_id"   jsonschema_description:"The event that recorded the decision before."`
+	Decision        string    `json:"decision"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What is decided now."`
+	Reason          *string   `json:"reason,omitempty"    jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Why it changed."`
+}
+
+// ActionProposed is the payload of action.proposed.
+type ActionProposed struct {
+	Action       string          `json:"action"                  jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What shall be done."`
+	ResourceType *string         `json:"resource_type,omitempty" jsonschema:"minLength=1,maxLength=120" jsonschema_description:"The kind of resource that it concerns."`
+	ResourceID   *uuid.UUID      `json:"resource_id,omitempty"   jsonschema_description:"The resource that it concerns."`
+	Details      datatype.Object `json:"details,omitempty"       jsonschema_description:"Whatever else belongs to it."`
+}
+
+// ActionExecuted is the payload of action.executed.
+type ActionExecuted struct {
+	ProposalEventID *uuid.UUID      `json:"proposal_event_id,omitempty" jsonschema_description:"The event that proposed it."`
+	Action          string          `json:"action"                      jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What was done."`
+	Outcome         string          `json:"outcome"                     jsonschema:"enum=success,enum=failure" jsonschema_description:"How it ended."`
+	Result          *string         `json:"result,omitempty"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What came of it."`
+	ResourceType    *string         `json:"resource_type,omitempty"     jsonschema:"minLength=1,maxLength=120" jsonschema_description:"The kind of resource that it concerned."`
+	ResourceID      *uuid.UUID      `json:"resource_id,omitempty"       jsonschema_description:"The resource that it concerned."`
+	Details         datatype.Object `json:"details,omitempty"           jsonschema_description:"Whatever else belongs to it."`
+}
+
+// NoteAdded is the payload of note.added.
+type NoteAdded struct {
+	Text string `json:"text" jsonschema:"minLength=1,maxLength=200000" jsonschema_description:"The note." example:"\"Called the printer: two weeks.\""`
+}
+
+// LinkAdded is the payload of link.added.
+type LinkAdded struct {
+	URI      string  `json:"uri"                jsonschema:"format=uri,minLength=1,maxLength=2048" jsonschema_description:"Where it leads."`
+	Title    *string `json:"title,omitempty"    jsonschema:"minLength=1,maxLength=300" jsonschema_description:"What is there."`
+	Relation *string `json:"relation,omitempty" jsonschema:"minLength=1,maxLength=120" jsonschema_description:"How it concerns the thread."`
+}
+
+// CheckpointRequested is the payload of checkpoint.requested.
+type CheckpointRequested struct {
+	checkpointStep
+	Type         datatype.CheckpointType `json:"type"                  jsonschema_description:"Why an approval is needed."`
+	Action       string                  `json:"action"                jsonschema_description:"What is to be approved."`
+	ResourceType *string                 `json:"resource_type,omitempty" jsonschema_description:"The kind of resource that it concerns."`
+	ResourceID   *uuid.UUID              `json:"resource_id,omitempty"   jsonschema_description:"The resource that it concerns."`
+}
+
+// CheckpointApproved is the payload of checkpoint.approved.
+type CheckpointApproved struct {
+	checkpointStep
+	Reason *string `json:"reason,omitempty" jsonschema_description:"Why."`
+}
+
+// CheckpointRejected is the payload of checkpoint.rejected.
+type CheckpointRejected struct {
+	checkpointStep
+	Reason *string `json:"reason,omitempty" jsonschema_description:"Why."`
+}
+
+// CheckpointExpired is the payload of checkpoint.expired.
+type CheckpointExpired struct{ checkpointStep }
+
+// checkpointStep is what every event of a checkpoint says.
+type checkpointStep struct {
+	CheckpointID uuid.UUID `json:"checkpoint_id"    jsonschema_description:"The checkpoint."`
+	Digest       string    `json:"digest,omitempty" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"What exactly it is about: the SHA-256 of the write, in hexadecimal."`
+}
+
+// appendable are the types that clients append.
+func appendable() []kind {
+	var out []kind
+	for _, k := range kinds {
+		if !k.system {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// component is the name under which the payload's schema is published.
+func (k kind) component() string { return api.ComponentRef(reflect.TypeOf(k.payload)) }

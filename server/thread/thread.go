@@ -1,0 +1,367 @@
+// Package thread is the API of threads: lines of thought or work whose state is
+// what their events made of it. Everything that changes one is an event, and
+// goes through app.create_thread and app.append_events, where Postgres gives
+// the sequences, keeps the state machine and moves the thread's row. This
+// package says what the events of each type look like, and reads.
+package thread
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/thread"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/problem"
+)
+
+// includedEvents is how many of its latest events come with a thread.
+const includedEvents = 50
+
+// Mount registers the operations of threads.
+func Mount(a *api.API) {
+	api.Handle(a, createOp, create)
+	api.Handle(a, listOp, list)
+	api.Handle(a, countOp, count)
+	api.Handle(a, getOp, get)
+	api.Handle(a, updateOp, update)
+	api.Handle(a, appendOp, appendEvents)
+	api.Handle(a, listEventsOp, listEvents)
+}
+
+// CreateThread is what a client gives to begin a thread.
+type CreateThread struct {
+	FoundingIntent string               `json:"founding_intent"`
+	Sphere         datatype.SphereType  `json:"sphere"`
+	Type           *datatype.ThreadType `json:"type,omitempty"`
+	Visibility     *datatype.Visibility `json:"visibility,omitempty"`
+	Title          *string              `json:"title,omitempty"`
+	ParentThreadID *uuid.UUID           `json:"parent_thread_id,omitempty"`
+	Tags           datatype.Texts       `json:"tags,omitempty"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CreateThread) JSONSchemaExtend(s *jsonschema.Schema) { ent.Thread{}.JSONSchemaExtend(s) }
+
+// UpdateThread is the whole of what a client may change of a thread without
+// naming the event. Its status changes by events alone.
+type UpdateThread struct {
+	Type           datatype.ThreadType `json:"type"`
+	Visibility     datatype.Visibility `json:"visibility"`
+	Title          *string             `json:"title,omitempty"`
+	ParentThreadID *uuid.UUID          `json:"parent_thread_id,omitempty"`
+	Tags           datatype.Texts      `json:"tags"`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UpdateThread) JSONSchemaExtend(s *jsonschema.Schema) { ent.Thread{}.JSONSchemaExtend(s) }
+
+type createIn struct {
+	Body CreateThread
+}
+
+type createOut struct {
+	Location string   `header:"Location"`
+	ETag     api.ETag `header:"ETag"`
+	Body     *ent.Thread
+}
+
+var createOp = api.Op{
+	ID: "create-thread", Method: http.MethodPost, Path: "/v1/threads", Tag: "threads", Status: http.StatusCreated,
+	Summary: "Begin one", Description: "Makes a thread and its first event, thread.created. The founding intent never changes; intent.refined says more.",
+}
+
+const createThreadSQL = `SELECT app.create_thread($1, $2, $3, $4)`
+
+func create(ctx context.Context, tx *ent.Tx, in *createIn) (*createOut, error) {
+	content := ThreadCreated{
+		FoundingIntent: in.Body.FoundingIntent, Sphere: in.Body.Sphere, Type: thread.DefaultType, Visibility: thread.DefaultVisibility,
+		Title: in.Body.Title, ParentThreadID: in.Body.ParentThreadID, Tags: in.Body.Tags,
+	}
+	if in.Body.Type != nil {
+		content.Type = *in.Body.Type
+	}
+	if in.Body.Visibility != nil {
+		content.Visibility = *in.Body.Visibility
+	}
+	payload, err := json.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("marshal the thread: %w", err)
+	}
+	ids := [2]uuid.UUID{}
+	for i := range ids {
+		if ids[i], err = uuid.NewV7(); err != nil {
+			return nil, fmt.Errorf("make an id: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, createThreadSQL, ids[0], ids[1], versionOf("thread.created"), string(payload)); err != nil {
+		return nil, fmt.Errorf("create a thread: %w", err)
+	}
+	row, err := tx.ThreadStore().Get(ctx, ids[0])
+	if err != nil {
+		return nil, err
+	}
+	return &createOut{Location: "/v1/threads/" + row.ID.String(), ETag: api.VersionTag(row.Version), Body: row}, nil
+}
+
+type listIn struct {
+	Page   api.Page
+	Filter ent.ThreadFilter
+}
+
+type listOut struct {
+	Body api.List[*ent.Thread]
+}
+
+var listOp = api.Op{
+	ID: "list-threads", Method: http.MethodGet, Path: "/v1/threads", Tag: "threads", Summary: "List them, newest first",
+}
+
+func list(ctx context.Context, tx *ent.Tx, in *listIn) (*listOut, error) {
+	var before *ent.Position
+	if keyset, ok := in.Page.Keyset(); ok {
+		key, err := api.ParseKey(keyset)
+		if err != nil {
+			return nil, err
+		}
+		before = (*ent.Position)(&key)
+	}
+	rows, err := tx.ThreadStore().List(ctx, &in.Filter, before, in.Page.Limit())
+	if err != nil {
+		return nil, err
+	}
+	key := func(row *ent.Thread) []byte { return api.Key{ID: row.ID}.Bytes() }
+	return &listOut{Body: api.NewList(&in.Page, rows, key)}, nil
+}
+
+type countIn struct {
+	Filter ent.ThreadFilter
+}
+
+type countOut struct {
+	Body ThreadCount
+}
+
+// ThreadCount is how many threads there are.
+type ThreadCount struct {
+	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"How many there are."`
+}
+
+var countOp = api.Op{
+	ID: "count-threads", Method: http.MethodGet, Path: "/v1/threads/count", Tag: "threads", Summary: "Count them",
+}
+
+func count(ctx context.Context, tx *ent.Tx, in *countIn) (*countOut, error) {
+	n, err := tx.ThreadStore().Count(ctx, &in.Filter)
+	return &countOut{Body: ThreadCount{n}}, err
+}
+
+// ThreadDetail is a thread as it is or was.
+type ThreadDetail struct {
+	ent.Thread
+	// Version hides the row's: as the thread was, it has none.
+	Version int64              `json:"version,omitzero"`
+	Events  []*ent.ThreadEvent `json:"events,omitempty" jsonschema_description:"Its latest events, at most 50, oldest first; only with include=events."`
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (d ThreadDetail) JSONSchemaExtend(s *jsonschema.Schema) {
+	d.Thread.JSONSchemaExtend(s)
+	if p, ok := s.Properties.Get("version"); ok {
+		p.Description += " Missing from a thread as it was."
+	}
+	s.Required = slices.DeleteFunc(s.Required, func(name string) bool { return name == "version" })
+}
+
+type getIn struct {
+	ID      uuid.UUID `path:"id"       jsonschema_description:"The thread."`
+	Include *Include  `query:"include" jsonschema_description:"What to read with it."`
+	AsOf    *int64    `query:"as_of"   jsonschema:"minimum=1" jsonschema_description:"A sequence: the thread as it was after that event, rebuilt from its events."`
+}
+
+// Include is what a thread can be read with.
+type Include string
+
+// JSONSchema describes it.
+func (Include) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Enum: []any{"events"}}
+}
+
+type getOut struct {
+	ETag api.ETag `header:"ETag"`
+	Body ThreadDetail
+}
+
+var getOp = api.Op{
+	ID: "get-thread", Method: http.MethodGet, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Read one",
+	Description: "Reads a thread as it is, or as it was as of a sequence, with its latest events on request.",
+}
+
+func get(ctx context.Context, tx *ent.Tx, in *getIn) (*getOut, error) {
+	row, err := tx.ThreadStore().Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &getOut{}
+	if in.AsOf == nil {
+		out.Body = ThreadDetail{Thread: *row, Version: row.Version}
+		out.ETag = api.VersionTag(row.Version)
+	} else {
+		if *in.AsOf > row.LastSequence {
+			return nil, problem.Invalid(problem.In("as_of", "out_of_range", fmt.Sprintf("The thread has got to sequence %d.", row.LastSequence)))
+		}
+		if err := asOf(ctx, tx, row, *in.AsOf); err != nil {
+			return nil, err
+		}
+		out.Body = ThreadDetail{Thread: *row}
+		out.ETag = api.ETag(fmt.Sprintf(`"s%d"`, *in.AsOf))
+	}
+	if in.Include != nil {
+		// Those that the row knows of: it was read a moment before.
+		events, err := latest(ctx, tx, in.ID, row.LastSequence)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Events = events
+		// The events are part of what is tagged.
+		out.ETag = out.ETag[:len(out.ETag)-1] + `+events"`
+	}
+	return out, nil
+}
+
+const threadAsOfSQL = `SELECT to_jsonb(jsonb_populate_record(t, r || jsonb_build_object(
+		'updated_at', r -> 'last_event_at', 'updated_by', r -> 'actor_id', 'updated_by_kind', r -> 'actor_kind')))
+	FROM public.threads t, app.rebuild_thread(t.created_by, t.id, $3) AS r
+	WHERE t.created_by = $1 AND t.id = $2`
+
+// asOf turns the row into what it was after the event of the sequence.
+func asOf(ctx context.Context, tx *ent.Tx, row *ent.Thread, sequence int64) error {
+	var data []byte
+	if err := one(ctx, tx, &data, threadAsOfSQL, row.CreatedBy, row.ID, sequence); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return problem.NotFound()
+		}
+		return fmt.Errorf("rebuild the thread: %w", err)
+	}
+	was := &ent.Thread{}
+	if err := json.Unmarshal(data, was); err != nil {
+		return fmt.Errorf("read the rebuilt thread: %w", err)
+	}
+	*row = *was
+	return nil
+}
+
+type updateIn struct {
+	ID      uuid.UUID   `path:"id"         jsonschema_description:"The thread."`
+	IfMatch api.IfMatch `header:"If-Match"`
+	Body    api.Patch[UpdateThread]
+}
+
+type updateOut struct {
+	ETag api.ETag `header:"ETag"`
+	Body *ent.Thread
+}
+
+var updateOp = api.Op{
+	ID: "update-thread", Method: http.MethodPatch, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Change some fields",
+	Description: "Appends an event thread.updated with the fields that change. The status changes by events of its own.",
+}
+
+func update(ctx context.Context, tx *ent.Tx, in *updateIn) (*updateOut, error) {
+	row, err := tx.ThreadStore().Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.IfMatch.Check(row.Version); err != nil {
+		return nil, err
+	}
+	present := UpdateThread{Type: row.Type, Visibility: row.Visibility, Title: row.Title, ParentThreadID: row.ParentThreadID, Tags: row.Tags}
+	wanted, err := in.Body.Apply(present)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := changed(present, wanted)
+	if err != nil {
+		return nil, err
+	}
+	if changes != nil {
+		expected := &row.LastSequence // The version moves with it, so this expects what If-Match said.
+		if in.IfMatch.Matches(anyVersion) {
+			expected = nil
+		}
+		_, err := appendTo(ctx, tx, in.ID, expected, event{Type: "thread.updated", SchemaVersion: versionOf("thread.updated"), Payload: changes})
+		if err != nil {
+			return nil, patchError(err)
+		}
+		if row, err = tx.ThreadStore().Get(ctx, in.ID); err != nil {
+			return nil, err
+		}
+	}
+	return &updateOut{ETag: api.VersionTag(row.Version), Body: row}, nil
+}
+
+// anyVersion is a version that no row has: only If-Match: * matches it.
+const anyVersion = -1
+
+// patchError turns the error of an append into one about the patch: the client
+// knows of versions and fields and not of the event that carries them.
+func patchError(err error) error {
+	p := problem.From(err)
+	if p.Code == "stale_sequence" {
+		return problem.New(http.StatusPreconditionFailed, "stale_version", "The resource was changed since you read it. Read it again.").WithCause(err)
+	}
+	return repoint(err, "/events/0/payload", "")
+}
+
+// repoint replaces the prefix of the pointers of an error that has some. Other
+// errors stay as they are.
+func repoint(err error, from, to string) error {
+	p := problem.From(err)
+	if !slices.ContainsFunc(p.Errors, func(e problem.FieldError) bool { return e.Pointer != nil && strings.HasPrefix(*e.Pointer, from) }) {
+		return err
+	}
+	moved := *p
+	moved.Errors = slices.Clone(p.Errors)
+	for i, e := range moved.Errors {
+		if e.Pointer != nil {
+			if rest, ok := strings.CutPrefix(*e.Pointer, from); ok {
+				pointer := to + rest
+				moved.Errors[i].Pointer = &pointer
+			}
+		}
+	}
+	return moved.WithCause(err)
+}
+
+// changed is the payload of a thread.updated event; nil where nothing changes.
+func changed(present, wanted UpdateThread) (datatype.Object, error) {
+	changes := map[string]any{}
+	for name, pair := range map[string][2]any{
+		"type": {present.Type, wanted.Type}, "visibility": {present.Visibility, wanted.Visibility},
+		"title": {present.Title, wanted.Title}, "parent_thread_id": {present.ParentThreadID, wanted.ParentThreadID},
+		"tags": {present.Tags, wanted.Tags},
+	} {
+		if !reflect.DeepEqual(pair[0], pair[1]) {
+			changes[name] = pair[1]
+		}
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	payload, err := json.Marshal(changes)
+	if err != nil {
+		return nil, fmt.Errorf("marshal the changes: %w", err)
+	}
+	return payload, nil
+}

@@ -1,0 +1,760 @@
+package thread_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+	"github.com/chenu/chenu/server/thread"
+)
+
+// bundle is the API of threads on a database of its own, with two identities.
+type bundle struct {
+	db         *dbtest.DB
+	admin      *pgxpool.Pool
+	session    *session.DB
+	handler    http.Handler
+	document   []byte
+	ada, grace uuid.UUID
+	agent      uuid.UUID // acts for Ada
+}
+
+func newBundle(t testing.TB) *bundle {
+	t.Helper()
+	b := &bundle{db: dbtest.New(t), ada: newID(), grace: newID(), agent: newID()}
+	b.admin = b.db.Pool(t, b.db.AdminURL)
+	for _, id := range []uuid.UUID{b.ada, b.grace} {
+		b.exec(t, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Test')", id, id.String()+"@example.org")
+	}
+	b.session = openSession(t, b.db.ServiceURL)
+	b.handler, b.document = serve(t, b.session)
+	return b
+}
+
+func openSession(t testing.TB, url string) *session.DB {
+	t.Helper()
+	db, err := session.Open(t.Context(), session.Config{HumanURL: url, MaxConns: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+// serve makes the handler. A token is "human IDENTITY" or "agent IDENTITY AGENT".
+func serve(t testing.TB, db *session.DB) (http.Handler, []byte) {
+	t.Helper()
+	a, err := api.New(api.Config{
+		Transactor: db, PageKey: make([]byte, 32), Log: slog.New(slog.DiscardHandler),
+		Authenticate: func(r *http.Request) (auth.Identity, error) {
+			words := strings.Fields(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+			switch {
+			case len(words) == 2:
+				id := uuid.MustParse(words[1])
+				return auth.Identity{ID: id, ActorID: id, Kind: auth.Human}, nil
+			case len(words) == 3:
+				return auth.Identity{ID: uuid.MustParse(words[1]), ActorID: uuid.MustParse(words[2]), Kind: auth.Agent}, nil
+			}
+			return auth.Identity{}, auth.ErrNoCredentials
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	thread.Mount(a)
+	h, err := a.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, a.Document()
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func (b *bundle) human(t testing.TB, id uuid.UUID) *apitest.Client {
+	t.Helper()
+	return apitest.New(t, b.handler, b.document).As("human " + id.String())
+}
+
+func (b *bundle) exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	if _, err := b.admin.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// begin makes a thread of the client's and returns its path.
+func begin(c *apitest.Client, fields ...any) string {
+	body := object("founding_intent", "Write the annual report", "sphere", "business")
+	for i := 0; i < len(fields); i += 2 {
+		body[fmt.Sprint(fields[i])] = fields[i+1]
+	}
+	return c.Post("/v1/threads", body).Want(http.StatusCreated).Header.Get("Location")
+}
+
+func object(pairs ...any) map[string]any {
+	o := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		o[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return o
+}
+
+// event is an event to append; more are other members by turns.
+func event(name string, payload map[string]any, more ...any) map[string]any {
+	e := object(more...)
+	e["type"], e["payload"] = name, payload
+	return e
+}
+
+func note(text string, more ...any) map[string]any {
+	return event("note.added", object("text", text), more...)
+}
+
+func events(all ...map[string]any) map[string]any { return object("events", all) }
+
+// pointers are where a problem finds fault.
+func pointers(t testing.TB, r *apitest.Response, status int, code string) []string {
+	t.Helper()
+	var at []string
+	for _, e := range r.WantProblem(status, code).Errors {
+		if e.Pointer != nil {
+			at = append(at, *e.Pointer)
+		} else {
+			at = append(at, e.Parameter)
+		}
+	}
+	return at
+}
+
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	parent := begin(c)
+	r := c.Post("/v1/threads", object("founding_intent", "Print it", "sphere", "business", "type", "collective",
+		"title", "Printing", "tags", []string{"print", "2026"}, "parent_thread_id", parent[len("/v1/threads/"):])).Want(http.StatusCreated)
+	if r.ETag() != `"v1"` {
+		t.Errorf("ETag %s", r.ETag())
+	}
+	got := r.Object()
+	for name, want := range map[string]any{
+		"founding_intent": "Print it", "sphere": "business", "type": "collective", "status": "active", "visibility": "private",
+		"title": "Printing", "last_sequence": 1.0, "event_count": 1.0, "version": 1.0, "created_by": b.ada.String(), "updated_by_kind": "human",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	path := r.Header.Get("Location")
+	if again := c.Get(path).Want(http.StatusOK); fmt.Sprint(again.Object()) != fmt.Sprint(got) || again.ETag() != `"v1"` {
+		t.Errorf("GET gives %s %s, POST gave %s", again.ETag(), again.Body, r.Body)
+	}
+	list := c.Get(path + "/events").Want(http.StatusOK).Object()
+	first := list["items"].([]any)[0].(map[string]any)
+	payload := first["payload"].(map[string]any)
+	if first["type"] != "thread.created" || first["sequence"] != 1.0 || first["schema_version"] != 1.0 || first["actor_id"] != b.ada.String() ||
+		first["created_at"] != got["last_event_at"] || payload["founding_intent"] != "Print it" || payload["visibility"] != "private" {
+		t.Errorf("the first event is %v", first)
+	}
+	// An agent of hers begins one as well, and it is hers.
+	agent := apitest.New(t, b.handler, b.document).As(fmt.Sprintf("agent %s %s", b.ada, b.agent))
+	made := agent.Get(begin(agent)).Want(http.StatusOK).Object()
+	if made["created_by"] != b.ada.String() || made["updated_by"] != b.agent.String() || made["updated_by_kind"] != "agent" {
+		t.Errorf("an agent's thread is %v", made)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	path := begin(c)
+	foreign := begin(b.human(t, b.grace))
+	const invalid, unprocessable = "validation_failed", http.StatusUnprocessableEntity
+	many := make([]map[string]any, 101)
+	for i := range many {
+		many[i] = note("x")
+	}
+	same := newID()
+	for name, test := range map[string]struct {
+		method, path string
+		body         any
+		status       int
+		code         string
+		at           []string
+	}{
+		"no founding intent":      {"POST", "/v1/threads", object("sphere", "business"), unprocessable, invalid, []string{"/founding_intent"}},
+		"an empty one":            {"POST", "/v1/threads", object("sphere", "business", "founding_intent", ""), unprocessable, invalid, []string{"/founding_intent"}},
+		"one too long":            {"POST", "/v1/threads", object("sphere", "business", "founding_intent", strings.Repeat("x", 2001)), unprocessable, invalid, []string{"/founding_intent"}},
+		"no sphere":               {"POST", "/v1/threads", object("founding_intent", "x"), unprocessable, invalid, []string{"/sphere"}},
+		"a status":                {"POST", "/v1/threads", object("founding_intent", "x", "sphere", "business", "status", "archived"), unprocessable, invalid, []string{"/status"}},
+		"another's parent":        {"POST", "/v1/threads", object("founding_intent", "x", "sphere", "business", "parent_thread_id", foreign[len("/v1/threads/"):]), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
+		"no events":               {"POST", path + "/events", events(), unprocessable, invalid, []string{"/events"}},
+		"101 events":              {"POST", path + "/events", events(many...), unprocessable, invalid, []string{"/events"}},
+		"an unknown type":         {"POST", path + "/events", events(event("thread.exploded", object())), unprocessable, invalid, []string{"/events/0/type"}},
+		"a type of the service":   {"POST", path + "/events", events(note("x"), event("checkpoint.approved", object("checkpoint_id", newID()))), unprocessable, invalid, []string{"/events/1/type"}},
+		"a second beginning":      {"POST", path + "/events", events(event("thread.created", object())), unprocessable, invalid, []string{"/events/0/type"}},
+		"no payload":              {"POST", path + "/events", events(object("type", "note.added")), unprocessable, invalid, []string{"/events/0/payload"}},
+		"a payload of no object":  {"POST", path + "/events", events(object("type", "note.added", "payload", "x")), unprocessable, invalid, []string{"/events/0/payload"}},
+		"a note without text":     {"POST", path + "/events", events(note("x"), event("note.added", object())), unprocessable, invalid, []string{"/events/1/payload/text"}},
+		"a note with more":        {"POST", path + "/events", events(event("note.added", object("text", "x", "rank", 1))), unprocessable, invalid, []string{"/events/0/payload/rank"}},
+		"another type's payload":  {"POST", path + "/events", events(event("decision.recorded", object("text", "x"))), unprocessable, invalid, []string{"/events/0/payload/decision", "/events/0/payload/text"}},
+		"an action half told":     {"POST", path + "/events", events(event("action.executed", object("action", "x", "outcome", "maybe"))), unprocessable, invalid, []string{"/events/0/payload/outcome"}},
+		"a link that is none":     {"POST", path + "/events", events(event("link.added", object("uri", "nowhere"))), unprocessable, invalid, []string{"/events/0/payload/uri"}},
+		"an update of nothing":    {"POST", path + "/events", events(event("thread.updated", object())), unprocessable, invalid, []string{"/events/0/payload"}},
+		"an update of the intent": {"POST", path + "/events", events(event("thread.updated", object("founding_intent", "y"))), unprocessable, invalid, []string{"/events/0/payload/founding_intent"}},
+		"an update to no type":    {"POST", path + "/events", events(event("thread.updated", object("type", nil))), unprocessable, invalid, []string{"/events/0/payload/type"}},
+		"itself as parent":        {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", path[len("/v1/threads/"):]))), unprocessable, invalid, []string{"/events/1/payload/parent_thread_id"}},
+		"a foreign parent":        {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", foreign[len("/v1/threads/"):]))), unprocessable, "reference_not_found", []string{"/events/1/payload/parent_thread_id"}},
+		"an id twice":             {"POST", path + "/events", events(note("x", "id", same), note("x", "id", same)), unprocessable, invalid, []string{"/events/0/id"}},
+		"an id of no time":        {"POST", path + "/events", events(note("x"), note("x", "id", uuid.New())), unprocessable, invalid, []string{"/events/1/id"}},
+		"a payload too large":     {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 256<<10))))), unprocessable, invalid, []string{"/events/0/payload"}},
+		"a body too large":        {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 1<<20))))), http.StatusRequestEntityTooLarge, "body_too_large", nil},
+		"a thread of nobody":      {"POST", "/v1/threads/" + newID().String() + "/events", events(note("x")), http.StatusNotFound, "not_found", nil},
+		"a patch of the status":   {"PATCH", path, object("status", "archived"), unprocessable, invalid, []string{"/status"}},
+		"a patch of the intent":   {"PATCH", path, object("founding_intent", "y"), unprocessable, invalid, []string{"/founding_intent"}},
+		"a patch to an ancestor":  {"PATCH", path, object("parent_thread_id", path[len("/v1/threads/"):]), unprocessable, invalid, []string{"/parent_thread_id"}},
+		"a patch to no parent":    {"PATCH", path, object("parent_thread_id", newID()), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
+		"as of the future":        {"GET", path + "?as_of=2", nil, unprocessable, invalid, []string{"as_of"}},
+		"as of nothing":           {"GET", path + "?as_of=0", nil, unprocessable, invalid, []string{"as_of"}},
+		"including everything":    {"GET", path + "?include=everything", nil, unprocessable, invalid, []string{"include"}},
+		"another sort":            {"GET", "/v1/threads?sort=title", nil, http.StatusBadRequest, "invalid_request", []string{"sort"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := c.For(t)
+			header := []string{"If-Match", "*"}
+			if test.method != http.MethodPatch {
+				header = nil
+			}
+			at := pointers(t, c.Do(test.method, test.path, test.body, header...), test.status, test.code)
+			if !slices.Equal(at, test.at) {
+				t.Errorf("pointers %q, want %q", at, test.at)
+			}
+			if got := c.Get(path).Object(); got["last_sequence"] != 1.0 || got["version"] != 1.0 {
+				t.Errorf("something was appended: %v", got)
+			}
+		})
+	}
+}
+
+// TestAppend shows sequences, expectations and what is the same request again.
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	path := begin(c)
+	id, cause := newID(), newID()
+	first := events(note("one", "id", id), note("two", "causation_id", cause, "correlation_id", cause))
+	first["events"].([]map[string]any)[1]["id"] = cause
+	first["expected_sequence"] = 1
+	r := c.Post(path+"/events", first).Want(http.StatusCreated)
+	got := r.Object()
+	if got["last_sequence"] != 3.0 || len(got["events"].([]any)) != 2 {
+		t.Errorf("appended %v", got)
+	}
+	if p := c.Post(path+"/events", object("expected_sequence", 1, "events", []any{note("late")})).WantProblem(http.StatusPreconditionFailed, "stale_sequence"); p.Present == nil || *p.Present.LastSequence != 3 {
+		t.Errorf("the 412 says %+v", p.Present)
+	}
+	c.Post(path+"/events", events(note("three"))).Want(http.StatusCreated)
+
+	// The same again, however stale its expectation is by now.
+	if again := c.Post(path+"/events", first).Want(http.StatusOK); string(again.Body) != string(r.Body) {
+		t.Errorf("the same events again are %s, were %s", again.Body, r.Body)
+	}
+	for name, body := range map[string]map[string]any{
+		"other text":        events(note("other", "id", id)),
+		"other type":        events(event("intent.refined", object("intent", "one"), "id", id)),
+		"other cause":       events(note("one", "id", id, "causation_id", newID())),
+		"other order":       events(note("two", "id", cause, "causation_id", cause, "correlation_id", cause), note("one", "id", id)),
+		"among other ones":  events(note("one", "id", id), note("new", "id", newID())),
+		"with one of no id": events(note("one", "id", id), note("new")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.For(t).Post(path+"/events", body).WantProblem(http.StatusConflict, "event_id_reused")
+		})
+	}
+	c.Post(begin(c)+"/events", events(note("one", "id", id))).WantProblem(http.StatusConflict, "event_id_reused")
+	// Another identity's ids are its own.
+	grace := b.human(t, b.grace)
+	grace.Post(begin(grace)+"/events", events(note("one", "id", id))).Want(http.StatusCreated)
+	if got := c.Get(path).Object(); got["last_sequence"] != 4.0 || got["event_count"] != 4.0 || got["version"] != 3.0 {
+		t.Errorf("the thread is %v", got)
+	}
+	// A key of the whole request works as for every POST.
+	key := []string{"Idempotency-Key", "k"}
+	kept := c.Post(path+"/events", events(note("four")), key...).Want(http.StatusCreated)
+	if again := c.Post(path+"/events", events(note("four")), key...).Want(http.StatusCreated); string(again.Body) != string(kept.Body) {
+		t.Errorf("the replay is %s, was %s", again.Body, kept.Body)
+	}
+}
+
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	const paused, resumed, completed, archived = "thread.paused", "thread.resumed", "thread.completed", "thread.archived"
+	for name, test := range map[string]struct {
+		before  []string
+		allowed map[string]string
+	}{
+		"active":    {nil, map[string]string{paused: "paused", completed: "completed", archived: "archived", "note.added": "active"}},
+		"paused":    {[]string{paused}, map[string]string{resumed: "active", completed: "completed", archived: "archived", "note.added": "paused"}},
+		"completed": {[]string{completed}, map[string]string{resumed: "active", archived: "archived", "note.added": "completed"}},
+		"archived":  {[]string{archived}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := b.human(t, b.ada)
+			for _, next := range []string{paused, resumed, completed, archived, "note.added"} {
+				path := begin(c)
+				for _, e := range test.before {
+					c.Post(path+"/events", events(event(e, object()))).Want(http.StatusCreated)
+				}
+				payload := object()
+				if next == "note.added" {
+					payload = object("text", "x")
+				}
+				r := c.Post(path+"/events", events(event(next, payload)))
+				status, ok := test.allowed[next]
+				if ok {
+					r.Want(http.StatusCreated)
+				} else {
+					status = name
+					if p := r.WantProblem(http.StatusConflict, "forbidden_transition"); p.Present == nil || p.Present.Status != name {
+						t.Errorf("%s: the problem says %+v", next, p.Present)
+					}
+				}
+				if got := c.Get(path).Object()["status"]; got != status {
+					t.Errorf("%s: the thread is %v, want %s", next, got, status)
+				}
+			}
+		})
+	}
+	// Within one append each event finds what the one before it made; all or none.
+	c := b.human(t, b.ada)
+	path := begin(c)
+	c.Post(path+"/events", events(event(paused, object()), event(resumed, object()), event(completed, object()))).Want(http.StatusCreated)
+	c.Post(path+"/events", events(event(resumed, object()), event(resumed, object()))).WantProblem(http.StatusConflict, "forbidden_transition")
+	if got := c.Get(path).Object(); got["status"] != "completed" || got["last_sequence"] != 4.0 {
+		t.Errorf("the thread is %v", got)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	path := begin(c, "title", "Draft")
+	c.Do(http.MethodPatch, path, object("title", "x")).WantProblem(http.StatusPreconditionRequired, "if_match_required")
+	r := c.Patch(path, `"v1"`, object("title", "Report", "tags", []string{"a"}, "type", "institutional")).Want(http.StatusOK)
+	if got := r.Object(); got["title"] != "Report" || got["type"] != "institutional" || got["version"] != 2.0 || r.ETag() != `"v2"` {
+		t.Errorf("the patched thread is %v", got)
+	}
+	c.Patch(path, `"v1"`, object("title", "x")).WantProblem(http.StatusPreconditionFailed, "stale_version")
+	// What changes nothing is no event.
+	if r := c.Patch(path, `"v2"`, object("title", "Report")).Want(http.StatusOK); r.ETag() != `"v2"` {
+		t.Errorf("nothing changed, but the ETag is %s", r.ETag())
+	}
+	c.Patch(path, "*", object("title", nil)).Want(http.StatusOK)
+	last := c.Get(path + "?include=events").Object()
+	all := last["events"].([]any)
+	e := all[len(all)-1].(map[string]any)
+	if last["title"] != nil || e["type"] != "thread.updated" || len(all) != 3 || fmt.Sprint(e["payload"]) != "map[title:<nil>]" {
+		t.Errorf("the last event is %v", e)
+	}
+	// A parent's parent can't be its child.
+	child := begin(c, "parent_thread_id", path[len("/v1/threads/"):])
+	if at := pointers(t, c.Patch(path, "*", object("parent_thread_id", child[len("/v1/threads/"):])), http.StatusUnprocessableEntity, "validation_failed"); !slices.Equal(at, []string{"/parent_thread_id"}) {
+		t.Errorf("pointers %v", at)
+	}
+	c.Post(path+"/events", events(event("thread.archived", object()))).Want(http.StatusCreated)
+	c.Patch(path, "*", object("title", "x")).WantProblem(http.StatusConflict, "forbidden_transition")
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	path := begin(c, "title", "One")
+	c.Patch(path, `"v1"`, object("title", "Two", "tags", []string{"x"})).Want(http.StatusOK)
+	c.Post(path+"/events", events(note("a"), event("thread.paused", object()), event("intent.refined", object("intent", "Write it well")), note("b"))).Want(http.StatusCreated)
+	now := c.Get(path).Want(http.StatusOK).Object()
+	type was struct{ title, status string }
+	for sequence, want := range map[int]was{1: {"One", "active"}, 2: {"Two", "active"}, 3: {"Two", "active"}, 4: {"Two", "paused"}, 6: {"Two", "paused"}} {
+		r := c.Get(fmt.Sprintf("%s?as_of=%d&include=events", path, sequence)).Want(http.StatusOK)
+		got := r.Object()
+		if got["title"] != want.title || got["status"] != want.status || got["last_sequence"] != float64(sequence) || got["event_count"] != float64(sequence) {
+			t.Errorf("as of %d: %v", sequence, got)
+		}
+		all := got["events"].([]any)
+		if e := all[len(all)-1].(map[string]any); e["sequence"] != float64(sequence) || e["created_at"] != got["last_event_at"] || got["updated_at"] != got["last_event_at"] {
+			t.Errorf("as of %d: the last event is %v, the thread %v", sequence, e, got)
+		}
+		if _, ok := got["version"]; ok || got["founding_intent"] != now["founding_intent"] || got["created_at"] != now["created_at"] {
+			t.Errorf("as of %d: %v", sequence, got)
+		}
+	}
+	// As of now it is what it is.
+	rebuilt := c.Get(path + "?as_of=6").Object()
+	for _, field := range []string{"updated_at", "version"} { // the row's own
+		delete(rebuilt, field)
+		delete(now, field)
+	}
+	if fmt.Sprint(rebuilt) != fmt.Sprint(now) {
+		t.Errorf("as of now: %v\nnow: %v", rebuilt, now)
+	}
+	if status := c.Get(path, "If-None-Match", c.Get(path).ETag()).Status; status != http.StatusNotModified {
+		t.Errorf("unchanged: %d", status)
+	}
+
+	types := func(target string) (out []string) {
+		for target != "" {
+			page := c.Get(target).Want(http.StatusOK).Object()
+			for _, item := range page["items"].([]any) {
+				e := item.(map[string]any)
+				out = append(out, fmt.Sprintf("%v %v", e["sequence"], e["type"]))
+			}
+			token, _ := page["next_page_token"].(string)
+			if token == "" {
+				break
+			}
+			base, _, _ := strings.Cut(target, "&page_token=")
+			target = base + "&page_token=" + token
+		}
+		return out
+	}
+	all := []string{"1 thread.created", "2 thread.updated", "3 note.added", "4 thread.paused", "5 intent.refined", "6 note.added"}
+	for query, want := range map[string][]string{
+		"?page_size=2":                             all,
+		"?page_size=200":                           all,
+		"?after_sequence=4&page_size=1":            all[4:],
+		"?after_sequence=6&page_size=1":            nil,
+		"?type=note.added&page_size=1":             {all[2], all[5]},
+		"?type=note.added&after_sequence=3":        {all[5]},
+		"?type=checkpoint.approved&page_size=3":    nil,
+		"?after_sequence=9000000000&page_size=200": nil,
+	} {
+		if got := types(path + "/events" + query); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+
+	// The lists: newest first, filtered.
+	others := []string{begin(c, "sphere", "personal"), begin(c, "type", "collective"), begin(c)}
+	c.Post(others[2]+"/events", events(event("thread.completed", object()))).Want(http.StatusCreated)
+	for query, want := range map[string][]string{
+		"?page_size=200":                    {others[2], others[1], others[0], path},
+		"?sphere=personal":                  {others[0]},
+		"?type=collective":                  {others[1]},
+		"?status=paused":                    {path},
+		"?sphere=business&status=paused":    {path},
+		"?sphere=personal&status=paused":    nil,
+		"?status=completed&sphere=business": {others[2]},
+		"?tag=x":                            {path},
+		"?visibility=public":                nil,
+	} {
+		var got []string
+		for _, item := range c.Get("/v1/threads" + query).Want(http.StatusOK).Object()["items"].([]any) {
+			got = append(got, "/v1/threads/"+item.(map[string]any)["id"].(string))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+		if n := c.Get("/v1/threads/count" + strings.TrimSuffix(query, "?page_size=200")).Want(http.StatusOK).Object()["count"]; n != float64(len(want)) {
+			t.Errorf("count %s: %v, want %d", query, n, len(want))
+		}
+	}
+	page := c.Get("/v1/threads?page_size=3").Object()
+	next := c.Get("/v1/threads?page_size=3&page_token=" + page["next_page_token"].(string)).Object()
+	if items := next["items"].([]any); len(items) != 1 || next["next_page_token"] != nil {
+		t.Errorf("the second page is %v", next)
+	}
+}
+
+// TestPublicStaysInvisible shows that visibility opens nothing. A superuser sets
+// it, so that no approval is needed for this test.
+func TestPublicStaysInvisible(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	path := begin(b.human(t, b.ada))
+	tx, err := b.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"SET LOCAL session_replication_role = replica", "UPDATE threads SET visibility = 'public'"} {
+		if _, err := tx.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	grace := b.human(t, b.grace)
+	absent := grace.Get("/v1/threads/" + newID().String()).Want(http.StatusNotFound).Object()
+	delete(absent, "request_id")
+	for _, request := range [][2]string{
+		{"GET", path}, {"GET", path + "?as_of=1"}, {"GET", path + "?include=events"}, {"GET", path + "/events"},
+		{"POST", path + "/events"}, {"PATCH", path},
+	} {
+		var body any
+		switch request[0] {
+		case http.MethodPost:
+			body = events(note("x"))
+		case http.MethodPatch:
+			body = object("title", "x")
+		}
+		header := []string{"If-Match", "*"}
+		if request[0] != http.MethodPatch {
+			header = nil
+		}
+		got := grace.Do(request[0], request[1], body, header...).Want(http.StatusNotFound).Object()
+		delete(got, "request_id")
+		if fmt.Sprint(got) != fmt.Sprint(absent) {
+			t.Errorf("%s %s: %v, an absent one is %v", request[0], request[1], got, absent)
+		}
+	}
+	if items := grace.Get("/v1/threads").Object()["items"].([]any); len(items) != 0 {
+		t.Errorf("another identity's list has %v", items)
+	}
+	if b.human(t, b.ada).Get(path).Object()["visibility"] != "public" {
+		t.Error("the thread is not public, so nothing was shown")
+	}
+}
+
+// TestAudit shows that an append leaves one row an event, with the digest and
+// not the payload, and that the thread's counters leave none.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	path := begin(c)
+	c.Post(path+"/events", events(note("a secret thought"), note("another"))).Want(http.StatusCreated)
+	c.Patch(path, "*", object("title", "Two")).Want(http.StatusOK)
+	c.Post(path+"/events", events(event("thread.paused", object("reason", "holidays")))).Want(http.StatusCreated)
+	rows, _ := b.admin.Query(t.Context(), `
+		SELECT concat_ws(' ', action, outcome, resource_type, after ->> 'sequence', after ->> 'title', after ->> 'status')
+		FROM audit_logs WHERE created_by = $1 ORDER BY id`, b.ada)
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	want := []string{
+		"create success identity active",
+		"create success thread active", "create success thread_event 1",
+		"create success thread_event 2", "create success thread_event 3",
+		"create success thread_event 4", "update success thread Two",
+		"create success thread_event 5", "update success thread paused",
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	var leaks, digests int
+	if err := b.admin.QueryRow(t.Context(), `
+		SELECT (SELECT count(*) FROM audit_logs a WHERE to_jsonb(a)::text LIKE '%secret thought%' OR to_jsonb(a)::text LIKE '%holidays%'),
+			(SELECT count(*) FROM audit_logs a JOIN thread_events e ON e.id = a.resource_id
+				WHERE a.after ->> 'content_digest' = '\x' || encode(e.content_digest, 'hex')
+				AND e.content_digest = app.content_digest(e.content_salt, jsonb_build_object('payload', e.payload), '{payload}'))`).
+		Scan(&leaks, &digests); err != nil {
+		t.Fatal(err)
+	}
+	if leaks != 0 || digests != 5 {
+		t.Errorf("%d audit rows with a payload, %d with the event's digest; want 0 and 5", leaks, digests)
+	}
+}
+
+// as runs the statements in one transaction as a role and identity, in raw SQL,
+// and returns the SQLSTATE of what fails first.
+func (b *bundle) as(t *testing.T, conn *pgx.Conn, role string, identity uuid.UUID, statements ...string) string {
+	t.Helper()
+	ctx := t.Context()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	settings := fmt.Sprintf("SELECT set_config('app.identity_id', '%s', true)", identity)
+	if identity == uuid.Nil {
+		settings = "SELECT set_config('app.identity_id', '', true)"
+	}
+	if role != "" {
+		settings += fmt.Sprintf(", set_config('role', '%s', true)", role)
+	}
+	for _, statement := range append([]string{settings}, statements...) {
+		tag, err := tx.Exec(ctx, statement)
+		var pg *pgconn.PgError
+		switch {
+		case errors.As(err, &pg):
+			return pg.Code
+		case err != nil:
+			t.Fatal(err)
+		case strings.HasPrefix(statement, "UPDATE") || strings.HasPrefix(statement, "DELETE"):
+			if tag.RowsAffected() == 0 {
+				return "0 rows"
+			}
+		}
+	}
+	return ""
+}
+
+// TestRoundTheService goes round the service in raw SQL: whoever it is, threads
+// and events change through the functions alone, and these keep the rules.
+func TestRoundTheService(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	path := begin(b.human(t, b.ada))
+	id := path[len("/v1/threads/"):]
+	conn := func(url string) *pgx.Conn {
+		c, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		return c
+	}
+	service, admin, migrate, agentLogin := conn(b.db.ServiceURL), conn(b.db.AdminURL), conn(b.db.MigrateURL), conn(b.db.AgentURL)
+	appendSQL := func(thread, list string) string {
+		return fmt.Sprintf("SELECT app.append_events('%s', NULL, '%s')", thread, list)
+	}
+	const one = `[{"type": "note.added", "schema_version": 1, "payload": {"text": "x"}}]`
+	of := func(kind, payload string) string {
+		return fmt.Sprintf(`[{"type": %q, "schema_version": 1, "payload": %s}]`, kind, payload)
+	}
+	insertEvent := fmt.Sprintf(`INSERT INTO thread_events (id, created_by, thread_id, sequence, type, schema_version, payload, actor_kind, content_digest)
+		VALUES ('%s', '%s', '%s', 2, 'note.added', 1, '{}', 'human', '')`, newID(), b.ada, id)
+	const content = `{"founding_intent": "x", "sphere": "personal", "type": "personal", "visibility": "private", "title": null, "parent_thread_id": null, "tags": []}`
+	createSQL := func(content string) string {
+		return fmt.Sprintf("SELECT app.create_thread('%s', '%s', 1, '%s')", newID(), newID(), content)
+	}
+	const denied, human, agent = "42501", "chenu_human", "chenu_agent"
+	tests := []struct {
+		name     string
+		conn     *pgx.Conn
+		role     string
+		identity uuid.UUID
+		want     string
+		sql      []string
+	}{
+		{"a human appends", service, human, b.ada, "", []string{appendSQL(id, one)}},
+		{"an agent appends", agentLogin, agent, b.ada, "", []string{appendSQL(id, one)}},
+		{"a human begins", service, human, b.ada, "", []string{createSQL(content)}},
+		{"another human does not append", service, human, b.grace, "CH404", []string{appendSQL(id, one)}},
+		{"nobody does not append", service, human, uuid.Nil, "CH401", []string{appendSQL(id, one)}},
+		{"nobody does not begin", service, human, uuid.Nil, "CH401", []string{createSQL(content)}},
+		{"the service itself does not append", service, "", b.ada, denied, []string{appendSQL(id, one)}},
+		{"a human inserts no event", service, human, b.ada, denied, []string{insertEvent}},
+		{"an agent inserts no event", agentLogin, agent, b.ada, denied, []string{insertEvent}},
+		{"the owner inserts no event", migrate, "chenu_owner", uuid.Nil, denied, []string{insertEvent}},
+		{"a human inserts no thread", service, human, b.ada, denied, []string{fmt.Sprintf("INSERT INTO threads (id, created_by, founding_intent, sphere) VALUES ('%s', '%s', 'x', 'personal')", newID(), b.ada)}},
+		{"a human updates no thread", service, human, b.ada, denied, []string{"UPDATE threads SET title = 'x'"}},
+		{"an agent updates no thread", agentLogin, agent, b.ada, denied, []string{"UPDATE threads SET last_sequence = 9"}},
+		{"the owner updates no thread", migrate, "chenu_owner", uuid.Nil, "0 rows", []string{"UPDATE threads SET title = 'x'"}},
+		{"a human deletes no thread", service, human, b.ada, denied, []string{"DELETE FROM threads"}},
+		{"the owner deletes no thread", migrate, "chenu_owner", uuid.Nil, "0 rows", []string{"DELETE FROM threads"}},
+		{"a superuser deletes no thread that has events", admin, "", b.ada, "23503", []string{"DELETE FROM threads"}},
+		{"a human updates no event", service, human, b.ada, denied, []string{"UPDATE thread_events SET payload = '{}'"}},
+		{"an agent deletes no event", agentLogin, agent, b.ada, denied, []string{"DELETE FROM thread_events"}},
+		{"the owner updates no event", migrate, "chenu_owner", uuid.Nil, "0 rows", []string{"UPDATE thread_events SET payload = '{}'"}},
+		{"the owner with no force updates no event", migrate, "chenu_owner", b.ada, "CH403", []string{"ALTER TABLE thread_events NO FORCE ROW LEVEL SECURITY", "UPDATE thread_events SET payload = '{}'"}},
+		{"the owner with no force deletes no event", migrate, "chenu_owner", b.ada, "CH403", []string{"ALTER TABLE thread_events NO FORCE ROW LEVEL SECURITY", "DELETE FROM thread_events"}},
+		{"the owner truncates no event", migrate, "chenu_owner", b.ada, "CH403", []string{"TRUNCATE thread_events CASCADE"}},
+		{"a superuser updates no event", admin, "", b.ada, "CH403", []string{"UPDATE thread_events SET payload = '{}'"}},
+		{"a superuser deletes no event", admin, "", b.ada, "CH403", []string{"DELETE FROM thread_events"}},
+		{"a superuser truncates no event", admin, "", b.ada, "CH403", []string{"TRUNCATE thread_events CASCADE"}},
+		{"who appends updates no event", admin, "chenu_threads", b.ada, denied, []string{"UPDATE thread_events SET payload = '{}'"}},
+		{"who appends deletes no thread", admin, "chenu_threads", b.ada, denied, []string{"DELETE FROM threads"}},
+		{"who appends changes no founding intent", admin, "chenu_threads", b.ada, denied, []string{"UPDATE threads SET founding_intent = 'x'"}},
+		{"who appends sees no other's thread", admin, "chenu_threads", b.grace, "0 rows", []string{"UPDATE threads SET title = 'x'"}},
+		{"a human does not reach the append itself", service, human, b.ada, denied, []string{fmt.Sprintf("SELECT app.append_to_thread('%s', NULL, '%s')", id, one)}},
+		{"a human records nothing as the service", service, human, b.ada, denied, []string{fmt.Sprintf("SELECT app.record_in_thread('%s', 'checkpoint.approved', '{}')", id)}},
+		{"a human appends no checkpoint", service, human, b.ada, "CH403", []string{appendSQL(id, of("checkpoint.approved", "{}"))}},
+		{"a human appends no beginning", service, human, b.ada, "CH403", []string{appendSQL(id, of("thread.created", content))}},
+		{"an unknown type", service, human, b.ada, "23514", []string{appendSQL(id, of("thread.exploded", "{}"))}},
+		{"no type", service, human, b.ada, "23502", []string{appendSQL(id, `[{"schema_version": 1, "payload": {}}]`)}},
+		{"a payload of no object", service, human, b.ada, "23514", []string{appendSQL(id, of("note.added", "[]"))}},
+		{"no list", service, human, b.ada, "CH422", []string{appendSQL(id, `{"type": "note.added"}`)}},
+		{"an empty list", service, human, b.ada, "CH422", []string{appendSQL(id, `[]`)}},
+		{"no list at all", service, human, b.ada, "CH422", []string{fmt.Sprintf("SELECT app.append_events('%s', NULL, NULL)", id)}},
+		{"an update of the founding intent", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"founding_intent": "y"}`))}},
+		{"an update of the counters", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"last_sequence": 7}`))}},
+		{"an update of the status", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"status": "archived"}`))}},
+		{"a title that is no text", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"title": {"a": 1}}`))}},
+		{"tags that are none", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"tags": [1]}`))}},
+		{"a title too long", service, human, b.ada, "23514", []string{appendSQL(id, of("thread.updated", fmt.Sprintf(`{"title": %q}`, strings.Repeat("x", 201))))}},
+		{"an unknown visibility", service, human, b.ada, "23514", []string{appendSQL(id, of("thread.updated", `{"visibility": "all"}`))}},
+		{"a beginning without a field", service, human, b.ada, "CH422", []string{createSQL(`{"founding_intent": "x"}`)}},
+		{"a beginning with another", service, human, b.ada, "CH422", []string{createSQL(strings.Replace(content, "{", `{"status": "archived", `, 1))}},
+		{"an id that tells no time", service, human, b.ada, "CH422", []string{strings.Replace(appendSQL(id, one), `{"type"`, `{"id": "`+uuid.NewString()+`", "type"`, 1)}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := b.as(t, test.conn, test.role, test.identity, test.sql...); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestRecordInThread shows that the service's own events reach an archived
+// thread too, and that they have whoever caused them as actor.
+func TestRecordInThread(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	path := begin(c)
+	c.Post(path+"/events", events(event("thread.archived", object()))).Want(http.StatusCreated)
+	tx, err := b.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sequence int
+	if _, err := tx.Exec(t.Context(), "SELECT set_config('app.identity_id', $1, true)", b.ada.String()); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.QueryRow(t.Context(), "SELECT app.record_in_thread($1, 'checkpoint.expired', $2)", path[len("/v1/threads/"):],
+		object("checkpoint_id", newID())).Scan(&sequence); err != nil || sequence != 3 {
+		t.Fatalf("sequence %d, %v", sequence, err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := c.Get(path + "?include=events").Object()
+	all := got["events"].([]any)
+	if last := all[2].(map[string]any); got["status"] != "archived" || last["type"] != "checkpoint.expired" || last["actor_kind"] != "system" {
+		t.Errorf("the thread is %v", got)
+	}
+}
+
+func TestMain(m *testing.M) { os.Exit(m.Run()) }
+
+// within bounds what a test waits for.
+const within = time.Minute
+
+func asJSON(t testing.TB, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
