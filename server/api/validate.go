@@ -162,17 +162,14 @@ func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 
 // meantAlternative returns the failure of the only alternative that is not "null".
 func meantAlternative(e *jsonschema.ValidationError) *jsonschema.ValidationError {
-	var meant *jsonschema.ValidationError
-	for _, cause := range e.Causes {
-		if k, ok := cause.ErrorKind.(*kind.Type); ok && slices.Equal(k.Want, []string{"null"}) {
-			continue
-		}
-		if meant != nil {
-			return nil
-		}
-		meant = cause
+	meant := slices.DeleteFunc(slices.Clone(e.Causes), func(cause *jsonschema.ValidationError) bool {
+		k, ok := cause.ErrorKind.(*kind.Type)
+		return ok && slices.Equal(k.Want, []string{"null"})
+	})
+	if len(meant) != 1 {
+		return nil
 	}
-	return meant
+	return meant[0]
 }
 
 func number(r *big.Rat) string {
