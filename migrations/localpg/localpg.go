@@ -79,7 +79,6 @@ type Server struct {
 	cmd      *exec.Cmd
 	done     chan struct{}
 	cleanup  []func()
-	cancel   func() bool
 
 	mu       sync.Mutex
 	stopping bool
@@ -89,8 +88,10 @@ type Server struct {
 	stopErr  error
 }
 
-// Start runs a server and returns when it accepts connections. Its life ends with Stop, with ctx, or with this process,
-// even one that is killed; it does not end with a Ctrl-C in the terminal, which is for this process to act on.
+// Start runs a server and returns when it accepts connections. When ctx ends before, it stops what it has begun. From then
+// on ctx does not matter: what still runs when a service's context ends needs the database to end well. The server's life
+// ends with Stop or with this process, even one that is killed; it does not end with a Ctrl-C in the terminal, which is for
+// this process to act on.
 //
 // A data directory that another process uses, whose data is of another major version than any PostgreSQL to be had, or
 // that the server's user cannot enter, gives an error that says what to do. Start never removes or overwrites data.
@@ -145,11 +146,6 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.run(ctx, cfg, bin, who); err != nil {
 		return nil, err
 	}
-	s.cancel = context.AfterFunc(ctx, func() {
-		stopCtx, cancel := context.WithTimeout(context.Background(), stopGrace)
-		defer cancel()
-		_ = s.Stop(stopCtx)
-	})
 	return s, nil
 }
 
@@ -183,9 +179,6 @@ func (s *Server) Err() error {
 // before a clean shutdown does, the server is stopped without one, and recovers at its next start.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
-		if s.cancel != nil {
-			s.cancel()
-		}
 		s.mu.Lock()
 		s.stopping = true
 		s.mu.Unlock()

@@ -504,30 +504,36 @@ func TestInterruptOfTheGroup(t *testing.T) {
 	}
 }
 
-func TestContextStops(t *testing.T) {
+func TestContextEndsTheStartOnly(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
 	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Start(ctx, Config{DataDir: dir})
+		ended <- err
+	}()
+	eventually(t, "the start of initdb", func() bool {
+		found, err := filepath.Glob(filepath.Join(dir, partialPrefix+"*", "data", "PG_VERSION"))
+		return err == nil && len(found) > 0
+	})
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Start with a context that ended meanwhile: %v", err)
+	}
+	_, err := Start(ctx, Config{DataDir: dir})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Start with an ended context: %v", err)
+	}
+
+	ctx, cancel = context.WithCancel(t.Context())
 	s, err := Start(ctx, Config{DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { stop(t, s) })
 	cancel()
-	select {
-	case <-s.Done():
-	case <-time.After(deadline):
-		t.Fatal("the server outlives its context")
-	}
-	stop(t, s)
-	if err := s.Err(); err != nil {
-		t.Errorf("Err() = %v", err)
-	}
-	start(t, Config{DataDir: dir})
-
-	_, err = Start(ctx, Config{DataDir: dataDir(t)})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Start with an ended context: %v", err)
-	}
+	query(t, s.URL("postgres"), "SELECT 'yes'")
 }
 
 func TestFailureShowsTheLog(t *testing.T) {

@@ -71,7 +71,6 @@ func startLocal(ctx context.Context, getenv func(string) string) (*server, error
 			return nil, fmt.Errorf("CHENU_TEST_MAJOR is %q: use a major version of PostgreSQL, such as 17", text)
 		}
 	}
-	// The server's life must not end with ctx: a signal is for the command first.
 	s, err := localpg.Start(ctx, localpg.Config{Ephemeral: true, Version: major, Progress: os.Stderr})
 	if err != nil {
 		return nil, err
