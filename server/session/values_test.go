@@ -1,12 +1,15 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
 
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/server/session"
@@ -297,4 +301,41 @@ func TestRowsAffected(t *testing.T) {
 	if _, err := res.LastInsertId(); err == nil || !strings.Contains(err.Error(), "RETURNING") {
 		t.Errorf("LastInsertId: %v", err)
 	}
+}
+
+// TestAnyValue sends arbitrary values there and back, unknown, known and behind a
+// pooler.
+func TestAnyValue(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
+	pooled := open(t, b.database, func(c *session.Config) { c.MaxConns, c.Pooler = 1, true })
+	ctx, _ := as(t)
+	number := 0
+	rapid.Check(t, func(r *rapid.T) {
+		text := strings.ReplaceAll(rapid.String().Draw(r, "text"), "\x00", "")
+		raw := rapid.SliceOf(rapid.Byte()).Draw(r, "bytes")
+		whole := rapid.Int64().Draw(r, "integer")
+		ratio := rapid.Float64().Draw(r, "float")
+		texts := datatype.Texts(rapid.SliceOf(rapid.StringOf(rapid.RuneFrom([]rune(`ab "\{},'NUL`)))).Draw(r, "texts"))
+		// What a timestamptz holds: 4713 BC to 294276 AD, in microseconds.
+		moment := time.UnixMicro(rapid.Int64Range(-200_000_000_000_000_000, 9_000_000_000_000_000_000).Draw(r, "time")).UTC()
+		number++
+		for _, db := range []*session.DB{b.DB, b.DB, pooled} {
+			var (
+				gotText   string
+				gotRaw    []byte
+				gotWhole  sql.NullInt64
+				gotRatio  float64
+				gotTexts  datatype.Texts
+				gotMoment sql.NullTime
+			)
+			query(ctx, t, db, fmt.Sprintf("/* %d */ SELECT $1::text, $2::bytea, $3::bigint, $4::float8, $5::text[], $6::timestamptz", number),
+				[]any{text, raw, whole, ratio, texts, moment}, &gotText, &gotRaw, &gotWhole, &gotRatio, &gotTexts, &gotMoment)
+			if gotText != text || !bytes.Equal(gotRaw, raw) || gotWhole.Int64 != whole || gotRatio != ratio ||
+				!slices.Equal(gotTexts, texts) || !gotMoment.Time.Equal(moment) {
+				r.Fatalf("got %q %x %v %v %q %v, want %q %x %v %v %q %v", gotText, gotRaw, gotWhole.Int64, gotRatio, gotTexts,
+					gotMoment.Time, text, raw, whole, ratio, texts, moment)
+			}
+		}
+	})
 }

@@ -135,9 +135,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 	}
 
 	p := w.pg.StartPipeline(ctx)
-	closing := w.closing
-	w.closing = nil
-	for _, name := range closing {
+	for _, name := range w.closing {
 		p.SendDeallocate(name)
 	}
 	for _, s := range steps {
@@ -162,8 +160,10 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 	if err := p.Sync(); err != nil {
 		return nil, err
 	}
+	closing := len(w.closing)
+	w.closing = nil
 
-	r, err := w.answers(p, len(closing), len(steps), query, name, known)
+	r, err := w.answers(p, closing, len(steps), query, name, known)
 	closeErr := p.Close()
 	if err == nil {
 		err = closeErr
@@ -196,6 +196,9 @@ func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string
 		if name != "" {
 			got, err := p.GetResults()
 			if err != nil {
+				// It may have been parsed and then not been described. Closing a
+				// statement that does not exist is no error.
+				w.closing = append(w.closing, name)
 				return nil, err
 			}
 			sd, ok := got.(*pgconn.StatementDescription)
