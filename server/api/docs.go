@@ -182,6 +182,8 @@ func limitsOf(s *jsonschema.Schema) []string {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	between := func(least, most *uint64, unit string) {
 		switch {
+		case least != nil && most != nil && *least == *most:
+			say("%d %s", *least, unit)
 		case least != nil && most != nil:
 			say("%d to %d %s", *least, *most, unit)
 		case least != nil:
