@@ -4,6 +4,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/bibliography"
 	"github.com/chenu/chenu/server/citation"
 	"github.com/chenu/chenu/server/event"
 	"github.com/chenu/chenu/server/habit"
@@ -40,6 +41,7 @@ func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 
 	resource.Mount(a, "/v1/scholar/references", (*ent.Tx).ReferenceStore)
 	citation.Mount(a)
+	bibliography.Mount(a)
 	resource.Mount(a, "/v1/scholar/manuscripts", (*ent.Tx).ManuscriptStore)
 
 	resource.Mount(a, "/v1/government/compliance-items", (*ent.Tx).ComplianceItemStore)

@@ -357,6 +357,12 @@ func (a *API) describeAnswer(doc *document, o *operation, status int) *responseD
 			media.Example, _ = a.schemas.example(o.out.bodySchema, 0)
 		}
 		r.Content = map[string]*mediaDoc{o.ContentType: media}
+		if o.out.raw {
+			r.Content = map[string]*mediaDoc{}
+			for _, m := range o.out.media {
+				r.Content[m.name] = &mediaDoc{Schema: m.schema}
+			}
+		}
 	}
 	return r
 }

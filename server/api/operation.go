@@ -46,11 +46,24 @@ type Op struct {
 	Problems []int
 	// ContentType is the answer's media type; empty is application/json.
 	ContentType string
+	// Media are the media types of a Body that is [Raw], each with a value of the type
+	// that describes it in the document: nil for a text.
+	Media map[string]any
 	// MaxBodyBytes bounds the body; zero is DefaultMaxBodyBytes.
 	MaxBodyBytes int64
 	// AuditedRead lets a GET write, so that it can record the reading in its transaction.
 	AuditedRead bool
 }
+
+// Raw is a body that is sent as it is, such as a file of another format. Its Type is one of
+// the operation's Media.
+type Raw struct {
+	Type    string
+	Content []byte
+}
+
+// JSONSchema describes what Media says nothing more about.
+func (Raw) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
 
 // DefaultMaxBodyBytes bounds a request's body where the operation does not say otherwise.
 const DefaultMaxBodyBytes = 1 << 20
@@ -158,6 +171,16 @@ func (o *operation) prepare(in, out reflect.Type) (err error) {
 	if o.ContentType == "" {
 		o.ContentType = "application/json"
 	}
+	if raw := o.out.raw; raw != (len(o.Media) > 0) {
+		return errors.New("a body that is Raw needs Media, and no other does")
+	}
+	for media, value := range o.Media {
+		schema := Raw{}.JSONSchema()
+		if value != nil {
+			schema = o.api.schemas.of(reflect.TypeOf(value))
+		}
+		o.out.media = append(o.out.media, rawMedia{media, schema})
+	}
 	return nil
 }
 
@@ -187,6 +210,13 @@ type output struct {
 	statusIndex []int
 	bodyIndex   []int
 	bodySchema  *jsonschema.Schema
+	raw         bool       // the body is a Raw
+	media       []rawMedia // what it may be, in no order
+}
+
+type rawMedia struct {
+	name   string
+	schema *jsonschema.Schema
 }
 
 type outputHeader struct {
@@ -214,6 +244,7 @@ func outputOf(t reflect.Type, s *schemas) (*output, error) {
 			out.statusIndex = f.Index
 		case f.Name == "Body":
 			out.bodyIndex, out.bodySchema = f.Index, s.of(f.Type)
+			out.raw = f.Type == reflect.TypeFor[Raw]()
 		default:
 			return nil, fmt.Errorf("%v.%s is neither tagged header nor named Body or Status", t, f.Name)
 		}
@@ -254,7 +285,15 @@ func (o *operation) encode(result any) (*response, error) {
 			r.status = status
 		}
 	}
-	if o.out.bodySchema != nil {
+	switch {
+	case o.out.raw:
+		raw := v.FieldByIndex(o.out.bodyIndex).Interface().(Raw) //nolint:errcheck,forcetypeassert // outputOf saw that it is one.
+		if _, ok := o.Media[raw.Type]; !ok {
+			return nil, fmt.Errorf("the answer has the media type %q, which the operation does not name", raw.Type)
+		}
+		r.header.Set("Content-Type", raw.Type)
+		r.body = raw.Content
+	case o.out.bodySchema != nil:
 		body, err := Marshal(v.FieldByIndex(o.out.bodyIndex).Interface())
 		if err != nil {
 			return nil, fmt.Errorf("marshal the answer: %w", err)

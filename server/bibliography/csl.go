@@ -1,0 +1,98 @@
+package bibliography
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/chenu/chenu/ent"
+)
+
+// Item is a reference as the Citation Style Language's JSON schema 1.0.2 has it.
+type Item struct {
+	ID              string `json:"id" jsonschema_description:"The citation key."`
+	Type            string `json:"type" jsonschema:"enum=article-journal,enum=book,enum=chapter,enum=thesis,enum=article,enum=dataset,enum=webpage" jsonschema_description:"What it is."`
+	Title           string `json:"title" jsonschema_description:"Title."`
+	Author          []Name `json:"author" jsonschema_description:"Who wrote it."`
+	Issued          *Date  `json:"issued,omitempty" jsonschema_description:"When it was published."`
+	ContainerTitle  string `json:"container-title,omitempty" jsonschema_description:"Journal, book or site it appeared in."`
+	CollectionTitle string `json:"collection-title,omitempty" jsonschema_description:"Series that a book belongs to."`
+	Publisher       string `json:"publisher,omitempty" jsonschema_description:"School of a thesis, repository of a preprint or dataset."`
+	Volume          string `json:"volume,omitempty" jsonschema_description:"Volume."`
+	Issue           string `json:"issue,omitempty" jsonschema_description:"Issue."`
+	Page            string `json:"page,omitempty" jsonschema_description:"Pages."`
+	DOI             string `json:"DOI,omitempty" jsonschema_description:"DOI."`
+	URL             string `json:"URL,omitempty" jsonschema_description:"Where it can be read."`
+	Abstract        string `json:"abstract,omitempty" jsonschema_description:"Abstract."`
+}
+
+// Name is an author: family and given name, or literal for an organisation.
+type Name struct {
+	Family  string `json:"family,omitempty" jsonschema_description:"Family name."`
+	Given   string `json:"given,omitempty" jsonschema_description:"Given names."`
+	Suffix  string `json:"suffix,omitempty" jsonschema_description:"Such as Jr."`
+	Literal string `json:"literal,omitempty" jsonschema_description:"The name of an organisation, or a single name."`
+}
+
+// Date is a date of which only the year is known.
+type Date struct {
+	DateParts [][]int `json:"date-parts" jsonschema_description:"One list that holds the year."`
+}
+
+var cslKind = map[string]string{
+	"article": "article-journal", "book": "book", "chapter": "chapter", "thesis": "thesis",
+	"preprint": "article", "dataset": "dataset", "web": "webpage",
+}
+
+// itemOf translates a reference.
+func itemOf(r *ent.Reference) Item {
+	item := Item{
+		ID: r.CitationKey, Type: cslKind[string(r.Kind)], Title: strings.Join(strings.Fields(r.Title), " "), Volume: value(r.Volume), Issue: value(r.Issue),
+		Page: pageRanges(value(r.Pages), "-"), DOI: value(r.Doi), URL: value(r.URL), Abstract: value(r.Abstract),
+	}
+	switch r.Kind {
+	case "book":
+		item.CollectionTitle = value(r.ContainerTitle)
+	case "thesis", "preprint", "dataset":
+		item.Publisher = value(r.ContainerTitle)
+	default:
+		item.ContainerTitle = value(r.ContainerTitle)
+	}
+	for _, name := range r.Authors {
+		item.Author = append(item.Author, Name(parseAuthor(name)))
+	}
+	if r.Year != nil {
+		item.Issued = &Date{DateParts: [][]int{{*r.Year}}}
+	}
+	return item
+}
+
+// cslWriter writes an array with an item on each line.
+type cslWriter struct {
+	out  *bytes.Buffer
+	some bool
+}
+
+func (w *cslWriter) write(r *ent.Reference) error {
+	separator := "[\n"
+	if w.some {
+		separator = ",\n"
+	}
+	w.some = true
+	w.out.WriteString(separator)
+	e := json.NewEncoder(w.out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(itemOf(r)); err != nil {
+		return err
+	}
+	w.out.Truncate(w.out.Len() - 1) // the encoder's line feed
+	return nil
+}
+
+func (w *cslWriter) end() error {
+	if !w.some {
+		w.out.WriteByte('[')
+	}
+	w.out.WriteString("\n]\n")
+	return nil
+}
