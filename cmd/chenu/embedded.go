@@ -158,21 +158,34 @@ func openEmbeddedAccounts(ctx context.Context, env environment) (_ *account.Serv
 // openRunning connects to the database of a running service by the note that it
 // left. A note that outlived its service leads nowhere, and that is no error.
 func openRunning(ctx context.Context, c *config, log *slog.Logger) (*session.DB, bool) {
+	if !noted(c) {
+		return nil, false
+	}
+	db, err := session.Open(ctx, session.Config{HumanURL: c.DatabaseURL, Logger: log})
+	if err != nil {
+		c.DatabaseURL = ""
+	}
+	return db, err == nil
+}
+
+// noted fills in the database's URL of the note that a running service left, and
+// the secret of its data directory.
+func noted(c *config) bool {
 	data, err := os.ReadFile(filepath.Join(c.DataDir, noteFile))
 	if err != nil {
-		return nil, false
+		return false
 	}
 	var note embeddedNote
 	if json.Unmarshal(data, &note) != nil {
-		return nil, false
+		return false
 	}
 	if c.Secret == (auth.Secret{}) {
 		if c.Secret, err = auth.SecretFile(filepath.Join(c.DataDir, secretFile)); err != nil {
-			return nil, false
+			return false
 		}
 	}
-	db, err := session.Open(ctx, session.Config{HumanURL: note.DatabaseURL, Logger: log})
-	return db, err == nil
+	c.DatabaseURL = note.DatabaseURL
+	return note.DatabaseURL != ""
 }
 
 func accountsOn(ctx context.Context, c config, db *session.DB, closeAll func()) (*account.Service, func(), error) {

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/chenu/chenu/server"
+	"github.com/chenu/chenu/server/account"
+)
+
+// runDemo fills an identity of the embedded database with data to look at. It
+// does so over HTTP, so what it makes went through every rule.
+func runDemo(ctx context.Context, args []string, env environment) error {
+	flags := newFlags(env, "chenu demo [--email ADDRESS]",
+		"Fills an identity with believable data of every sphere, and makes the identity if\n"+
+			"it is missing. It works on the embedded database only, whether its service runs or\n"+
+			"not, and refuses an identity that has data.")
+	email := flags.String("email", "ada@example.org", "`address` of the identity")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return usagef("there is no argument %q", flags.Arg(0))
+	}
+	s, closeServer, err := openEmbeddedServer(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer closeServer()
+	token, _, err := s.Accounts().MakeDevelopmentToken(ctx, account.DevelopmentToken{Email: *email})
+	if err != nil {
+		return fmt.Errorf("make a token for %s: %w", *email, err)
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	listening, ended := make(chan net.Addr, 1), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func(addr net.Addr) { listening <- addr }) }()
+	select {
+	case addr := <-listening:
+		err = demo{"http://" + addr.String(), token, map[string]string{}}.fill(ctx, *email, env.Stdout)
+		stop()
+		return errors.Join(err, <-ended)
+	case err := <-ended:
+		stop()
+		return err
+	}
+}
+
+// openEmbeddedServer is a server of this process's own on the embedded database,
+// like openEmbeddedAccounts. It listens on any free port.
+func openEmbeddedServer(ctx context.Context, env environment) (*server.Server, func(), error) {
+	c, err := loadConfig(env)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.DatabaseURL != "" {
+		return nil, nil, errors.New("CHENU_DATABASE_URL is set: the demonstration is for the embedded database only")
+	}
+	c.ListenAddr = "127.0.0.1:0"
+	log := c.logger(env.Stderr)
+	if noted(&c) {
+		if s, err := server.New(ctx, c.server("", log)); err == nil {
+			return s, s.Close, nil
+		}
+		c.DatabaseURL = "" // The note outlived its service.
+	}
+	own, err := startEmbedded(ctx, &c, env.Stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := func() {
+		if err := own.stop(ctx); err != nil {
+			log.WarnContext(ctx, "the database did not stop cleanly", slog.Any("error", err))
+		}
+	}
+	s, err := server.New(ctx, c.server("", log))
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return s, func() {
+		s.Close()
+		stop()
+	}, nil
+}
+
+// demo is a client that fills an identity.
+type demo struct {
+	base, token string
+	made        map[string]string // ids by the names that steps give
+}
+
+// fill makes the data, and says for each collection how much it made.
+func (d demo) fill(ctx context.Context, email string, progress io.Writer) error {
+	steps := demoSteps(time.Now().UTC())
+	for _, s := range steps {
+		if strings.Contains(s.path, "{") {
+			continue // What hangs on a row of ours cannot be there before it.
+		}
+		var answer struct{ Count int }
+		if err := d.call(ctx, http.MethodGet, s.path+"/count", nil, &answer); err != nil {
+			return err
+		}
+		if answer.Count > 0 {
+			return fmt.Errorf("%s already has data (%d in %s); give another --email", email, answer.Count, s.path)
+		}
+	}
+	counts, waiting := map[string]int{}, 0
+	for i, s := range steps {
+		target, body := s.path, map[string]any{}
+		for name, value := range s.body {
+			if ref, ok := value.(ref); ok {
+				value = d.made[string(ref)]
+			}
+			body[name] = value
+		}
+		for name, id := range d.made {
+			target = strings.ReplaceAll(target, "{"+name+"}", id)
+		}
+		var row struct{ ID string }
+		err := d.call(ctx, http.MethodPost, target, body, &row)
+		var refused refusal
+		switch {
+		case errors.As(err, &refused) && refused.status == http.StatusLocked && s.gated:
+			waiting++
+		case err != nil:
+			return err
+		default:
+			counts[s.path]++
+			d.made[s.name] = row.ID
+		}
+		if i == len(steps)-1 || steps[i+1].path != s.path {
+			sphere, kind := path.Split(strings.TrimPrefix(s.path, "/v1/"))
+			sphere, _, _ = strings.Cut(sphere, "/")
+			fmt.Fprintf(progress, "%-14s %3d %s\n", sphere, counts[s.path], strings.ReplaceAll(kind, "-", " "))
+		}
+	}
+	if waiting > 0 {
+		fmt.Fprintf(progress, "%d more wait for a human's approval: GET /v1/checkpoints\n", waiting)
+	}
+	_, err := fmt.Fprintf(progress, "\n%[1]s has data in every sphere now. Look at it, while chenu serve runs:\n\n"+
+		"  TOKEN=$(chenu token --email %[1]s)\n"+
+		"  curl -s http://127.0.0.1:8080/v1/personal/habits -H \"Authorization: Bearer $TOKEN\"\n", email)
+	return err
+}
+
+// refusal is an answer that is no success.
+type refusal struct {
+	request string
+	status  int
+	body    string
+}
+
+func (r refusal) Error() string { return fmt.Sprintf("%s: %d: %s", r.request, r.status, r.body) }
+
+const maxDemoAnswer = 1 << 20
+
+func (d demo) call(ctx context.Context, method, target string, body, into any) (err error) {
+	var reader io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		reader = bytes.NewReader(data)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, d.base+target, reader)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+d.token)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxDemoAnswer))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %s: %w", method, target, err)
+	case answer.StatusCode >= http.StatusMultipleChoices:
+		return refusal{method + " " + target, answer.StatusCode, string(data)}
+	}
+	return json.Unmarshal(data, into)
+}
