@@ -61,7 +61,7 @@ func count(n int) *uint64 {
 	if n == 0 {
 		return nil
 	}
-	u := uint64(n) //nolint:gosec // limits are small and positive
+	u := uint64(n)
 	return &u
 }
 

@@ -349,7 +349,6 @@ func TestApply_Refuses(t *testing.T) {
 			b.contains(err.Error(), test.says)
 			b.want("tables", b.tables(), "a,b")
 			if errors.Is(test.kind, migrations.ErrDirectory) { // which Status reports as an error
-
 				return
 			}
 			status := b.status()

@@ -75,7 +75,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	a, err := api.New(api.Config{
-		Title: title, Description: description,
+		Title: title, Version: version, Description: description,
 		Transactor: s.db, Authenticate: authenticator.Authenticate, PageKey: c.Secret.Derive("page-tokens"),
 		Timeout: c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
 	})
@@ -91,6 +91,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 
 const (
 	title       = "CHE·NU"
+	version     = "0.1.0"
 	description = "People, and agents acting for them, keep their notes, contacts and invoices here. " +
 		"Every request runs as one identity, and Postgres itself enforces what it may see and change."
 )
@@ -107,7 +108,7 @@ func Document() ([]byte, error) {
 // described is the API with all routes and without a database.
 func described() (*api.API, error) {
 	a, err := api.New(api.Config{
-		Title: title, Description: description, Transactor: (*session.DB)(nil), PageKey: make([]byte, 32),
+		Title: title, Version: version, Description: description, Transactor: (*session.DB)(nil), PageKey: make([]byte, 32),
 		Authenticate: func(*http.Request) (auth.Identity, error) { return auth.Identity{}, auth.ErrNoCredentials },
 	})
 	if err != nil {

@@ -150,8 +150,8 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	// The same characters, composed on another keyboard.
-	b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", "pässword pässword", "Eve")).want(http.StatusCreated)
-	b.send(t, http.MethodPost, "/v1/auth/login", credentials("eve@example.org", "pa\u0308ssword pa\u0308ssword")).want(http.StatusOK)
+	b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", "pässword für Eve", "Eve")).want(http.StatusCreated)
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials("eve@example.org", "pa\u0308ssword fu\u0308r Eve")).want(http.StatusOK)
 }
 
 func TestLoginRefused(t *testing.T) {

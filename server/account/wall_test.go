@@ -98,7 +98,7 @@ func TestRoundTheService(t *testing.T) {
 		{"sessions, as an agent", agent, ada.id, `SELECT id FROM app.sessions`, nil, denied, ""},
 		{"session of another", human, eve.id, `SELECT id FROM app.sessions WHERE id = $1`, []any{adaSession}, "", ""},
 		{"sessions as nobody", human, "", `SELECT id FROM app.sessions`, nil, "", ""},
-		{"make a session", human, ada.id, `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr) VALUES ($1, $2, now(), now(), '{}')`, []any{fresh(), ada.id}, denied, ""},
+		{"make a session", human, ada.id, `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr) VALUES ($1, $2, 'infinity', now(), '{}')`, []any{fresh(), ada.id}, denied, ""},
 		{"prolong a session", human, ada.id, `UPDATE app.sessions SET expires_at = 'infinity'`, nil, denied, ""},
 		{"revive a session", human, ada.id, `UPDATE app.sessions SET revoked_at = NULL`, nil, denied, ""},
 		{"delete a session", human, ada.id, `DELETE FROM app.sessions`, nil, denied, ""},

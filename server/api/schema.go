@@ -86,7 +86,7 @@ func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
 		}
 	}
 	for name := range definitions {
-		if own, ok := reflect.Zero(named[name]).Interface().(referring); ok && s.components[name] == definitions[name] {
+		if own, ok := reflect.TypeAssert[referring](reflect.Zero(named[name])); ok && s.components[name] == definitions[name] {
 			for _, component := range own.JSONSchemaComponents() {
 				s.of(reflect.TypeOf(component))
 			}

@@ -113,7 +113,7 @@ func TestEndedSession(t *testing.T) {
 		if _, err := a.Authenticate(r); err != nil {
 			t.Errorf("within the TTL: %v", err)
 		}
-		time.Sleep(SessionTTL + time.Millisecond)
+		time.Sleep(SessionTTL + time.Millisecond) //nolint:forbidigo // Of the bubble's clock.
 		_, err := a.Authenticate(r)
 		wantInvalid(t, err)
 	})

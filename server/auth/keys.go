@@ -132,7 +132,7 @@ func (k *Keys) Refresh(ctx context.Context) error {
 			slog.WarnContext(ctx, "a signing key is ignored", "kid", s.ID, "error", err)
 			continue
 		}
-		set.public[s.ID.String()] = private.Public().(ed25519.PublicKey) //nolint:forcetypeassert,errcheck // The type that its doc states.
+		set.public[s.ID.String()] = private.Public().(ed25519.PublicKey)
 		if s.Status == KeyActive {
 			set.signer, set.signerID = private, s.ID.String()
 		}
@@ -216,7 +216,7 @@ func (k *Keys) generate() (StoredKey, error) {
 	return StoredKey{
 		ID:        id,
 		PublicKey: public,
-		Sealed:    k.aead.Seal(nil, nil, private.Seed(), sealContext(id, public)),
+		Sealed:    k.aead.Seal(nil, nil, private.Seed(), sealContext(id, public)), //nolint:gosec // The nonce is random and made by Seal.
 		Status:    KeyActive,
 	}, nil
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -45,7 +46,7 @@ func TestStoredKeyShowsNothing(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	stored := b.store.keys[0]
-	if seed := b.keys.set.Load().signer.Seed(); strings.Contains(string(stored.Sealed), string(seed)) {
+	if seed := b.keys.set.Load().signer.Seed(); bytes.Contains(stored.Sealed, seed) {
 		t.Error("the stored key holds its seed in clear")
 	}
 	again, err := b.keys.generate()
@@ -270,7 +271,7 @@ func TestRunNoticesARemovedKey(t *testing.T) {
 			b.keys.Run(ctx)
 		}()
 		b.store.change(func([]StoredKey) []StoredKey { return []StoredKey{next} })
-		time.Sleep(KeyRefreshEvery + time.Second) // Of the bubble's clock.
+		time.Sleep(KeyRefreshEvery + time.Second) //nolint:forbidigo // Of the bubble's clock.
 		_, err = b.verifier.Verify(t.Context(), token)
 		wantInvalid(t, err)
 		cancel()

@@ -82,7 +82,7 @@ func readSecretFile(path string) (Secret, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return Secret{}, fmt.Errorf("the secret file %s is open to other users: run `chmod 600` on it", path)
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // The operator's own path.
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return Secret{}, fmt.Errorf("read the secret file: %w", err)
 	}

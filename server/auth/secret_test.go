@@ -101,7 +101,7 @@ func TestSecretFile(t *testing.T) {
 		t.Errorf("left over: %v", left)
 	}
 
-	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // What is tested.
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := SecretFile(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {

@@ -26,7 +26,7 @@ var ErrExpiredToken = expired{}
 type expired struct{}
 
 func (expired) Error() string        { return "expired access token" }
-func (expired) Is(target error) bool { return target == ErrInvalidToken } //nolint:errorlint // Is compares one level.
+func (expired) Is(target error) bool { return target == ErrInvalidToken }
 
 // invalidError is an invalid token with the reason, which is for the log: a client is
 // told only that the token is invalid.
@@ -35,7 +35,7 @@ type invalidError struct{ reason string }
 func invalid(reason string) error { return &invalidError{reason: reason} }
 
 func (e *invalidError) Error() string        { return ErrInvalidToken.Error() + ": " + e.reason }
-func (e *invalidError) Is(target error) bool { return target == ErrInvalidToken } //nolint:errorlint // Is compares one level.
+func (e *invalidError) Is(target error) bool { return target == ErrInvalidToken }
 
 // Verifier verifies access tokens. Safe for concurrent use.
 type Verifier struct {
