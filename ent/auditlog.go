@@ -62,7 +62,7 @@ type AuditLog struct {
 	// 16 random bytes that keep the digest from being guessed.
 	ContentSalt *[]byte `json:"-"`
 	// SHA-256 of salt and content; stays when the content is erased.
-	ContentDigest []byte `json:"content_digest"`
+	ContentDigest datatype.Digest `json:"content_digest"`
 	selectValues  sql.SelectValues
 }
 

@@ -227,7 +227,7 @@ func (_c *AuditLogCreate) SetContentSalt(v []byte) *AuditLogCreate {
 }
 
 // SetContentDigest sets the "content_digest" field.
-func (_c *AuditLogCreate) SetContentDigest(v []byte) *AuditLogCreate {
+func (_c *AuditLogCreate) SetContentDigest(v datatype.Digest) *AuditLogCreate {
 	_c.mutation.SetContentDigest(v)
 	return _c
 }
@@ -795,7 +795,7 @@ func (u *AuditLogUpsert) ClearContentSalt() *AuditLogUpsert {
 }
 
 // SetContentDigest sets the "content_digest" field.
-func (u *AuditLogUpsert) SetContentDigest(v []byte) *AuditLogUpsert {
+func (u *AuditLogUpsert) SetContentDigest(v datatype.Digest) *AuditLogUpsert {
 	u.Set(auditlog.FieldContentDigest, v)
 	return u
 }
@@ -1197,7 +1197,7 @@ func (u *AuditLogUpsertOne) ClearContentSalt() *AuditLogUpsertOne {
 }
 
 // SetContentDigest sets the "content_digest" field.
-func (u *AuditLogUpsertOne) SetContentDigest(v []byte) *AuditLogUpsertOne {
+func (u *AuditLogUpsertOne) SetContentDigest(v datatype.Digest) *AuditLogUpsertOne {
 	return u.Update(func(s *AuditLogUpsert) {
 		s.SetContentDigest(v)
 	})
@@ -1768,7 +1768,7 @@ func (u *AuditLogUpsertBulk) ClearContentSalt() *AuditLogUpsertBulk {
 }
 
 // SetContentDigest sets the "content_digest" field.
-func (u *AuditLogUpsertBulk) SetContentDigest(v []byte) *AuditLogUpsertBulk {
+func (u *AuditLogUpsertBulk) SetContentDigest(v datatype.Digest) *AuditLogUpsertBulk {
 	return u.Update(func(s *AuditLogUpsert) {
 		s.SetContentDigest(v)
 	})

@@ -344,7 +344,7 @@ func (_u *AuditLogUpdate) ClearContentSalt() *AuditLogUpdate {
 }
 
 // SetContentDigest sets the "content_digest" field.
-func (_u *AuditLogUpdate) SetContentDigest(v []byte) *AuditLogUpdate {
+func (_u *AuditLogUpdate) SetContentDigest(v datatype.Digest) *AuditLogUpdate {
 	_u.mutation.SetContentDigest(v)
 	return _u
 }
@@ -870,7 +870,7 @@ func (_u *AuditLogUpdateOne) ClearContentSalt() *AuditLogUpdateOne {
 }
 
 // SetContentDigest sets the "content_digest" field.
-func (_u *AuditLogUpdateOne) SetContentDigest(v []byte) *AuditLogUpdateOne {
+func (_u *AuditLogUpdateOne) SetContentDigest(v datatype.Digest) *AuditLogUpdateOne {
 	_u.mutation.SetContentDigest(v)
 	return _u
 }

@@ -51,7 +51,7 @@ type Checkpoint struct {
 	// Exactly what would be done; the digest is of its text. Null once it was erased.
 	Payload json.RawMessage `json:"payload"`
 	// SHA-256 of the payload's text; a decision names it.
-	Digest []byte `json:"digest"`
+	Digest datatype.Digest `json:"digest"`
 	// Why it was decided so; required to reject.
 	Reason *string `json:"reason"`
 	// Who asked: the identity itself or one of its agents.

@@ -184,7 +184,7 @@ func (_c *CheckpointCreate) SetPayload(v json.RawMessage) *CheckpointCreate {
 }
 
 // SetDigest sets the "digest" field.
-func (_c *CheckpointCreate) SetDigest(v []byte) *CheckpointCreate {
+func (_c *CheckpointCreate) SetDigest(v datatype.Digest) *CheckpointCreate {
 	_c.mutation.SetDigest(v)
 	return _c
 }

@@ -44,7 +44,7 @@ type HiredAgent struct {
 	Capabilities datatype.Texts `json:"capabilities"`
 	// Whether it may work.
 	Status datatype.AgentStatus `json:"status"`
-	// How many tokens of its model it may use.
+	// How many tokens of its model it may use; null is no limit.
 	TokenBudget *int64 `json:"token_budget"`
 	// The human who hired it.
 	HiredBy uuid.UUID `json:"hired_by"`

@@ -121,7 +121,7 @@ type AuditLogMutation struct {
 	user_agent     *string
 	db_role        *string
 	content_salt   *[]byte
-	content_digest *[]byte
+	content_digest *datatype.Digest
 	clearedFields  map[string]struct{}
 	done           bool
 	oldValue       func(context.Context) (*AuditLog, error)
@@ -1169,12 +1169,12 @@ func (m *AuditLogMutation) ResetContentSalt() {
 }
 
 // SetContentDigest sets the "content_digest" field.
-func (m *AuditLogMutation) SetContentDigest(b []byte) {
-	m.content_digest = &b
+func (m *AuditLogMutation) SetContentDigest(d datatype.Digest) {
+	m.content_digest = &d
 }
 
 // ContentDigest returns the value of the "content_digest" field in the mutation.
-func (m *AuditLogMutation) ContentDigest() (r []byte, exists bool) {
+func (m *AuditLogMutation) ContentDigest() (r datatype.Digest, exists bool) {
 	v := m.content_digest
 	if v == nil {
 		return
@@ -1185,7 +1185,7 @@ func (m *AuditLogMutation) ContentDigest() (r []byte, exists bool) {
 // OldContentDigest returns the old "content_digest" field's value of the AuditLog entity.
 // If the AuditLog object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *AuditLogMutation) OldContentDigest(ctx context.Context) (v []byte, err error) {
+func (m *AuditLogMutation) OldContentDigest(ctx context.Context) (v datatype.Digest, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldContentDigest is only allowed on UpdateOne operations")
 	}
@@ -1553,7 +1553,7 @@ func (m *AuditLogMutation) SetField(name string, value ent.Value) error {
 		m.SetContentSalt(v)
 		return nil
 	case auditlog.FieldContentDigest:
-		v, ok := value.([]byte)
+		v, ok := value.(datatype.Digest)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
@@ -1827,7 +1827,7 @@ type CheckpointMutation struct {
 	addresource_version *int64
 	payload             *json.RawMessage
 	appendpayload       json.RawMessage
-	digest              *[]byte
+	digest              *datatype.Digest
 	reason              *string
 	requested_by        *uuid.UUID
 	requested_by_kind   *datatype.ActorKind
@@ -2628,12 +2628,12 @@ func (m *CheckpointMutation) ResetPayload() {
 }
 
 // SetDigest sets the "digest" field.
-func (m *CheckpointMutation) SetDigest(b []byte) {
-	m.digest = &b
+func (m *CheckpointMutation) SetDigest(d datatype.Digest) {
+	m.digest = &d
 }
 
 // Digest returns the value of the "digest" field in the mutation.
-func (m *CheckpointMutation) Digest() (r []byte, exists bool) {
+func (m *CheckpointMutation) Digest() (r datatype.Digest, exists bool) {
 	v := m.digest
 	if v == nil {
 		return
@@ -2644,7 +2644,7 @@ func (m *CheckpointMutation) Digest() (r []byte, exists bool) {
 // OldDigest returns the old "digest" field's value of the Checkpoint entity.
 // If the Checkpoint object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *CheckpointMutation) OldDigest(ctx context.Context) (v []byte, err error) {
+func (m *CheckpointMutation) OldDigest(ctx context.Context) (v datatype.Digest, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldDigest is only allowed on UpdateOne operations")
 	}
@@ -3420,7 +3420,7 @@ func (m *CheckpointMutation) SetField(name string, value ent.Value) error {
 		m.SetPayload(v)
 		return nil
 	case checkpoint.FieldDigest:
-		v, ok := value.([]byte)
+		v, ok := value.(datatype.Digest)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}

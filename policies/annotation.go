@@ -71,9 +71,15 @@ type Gate struct {
 	Type string `json:"type"`
 	// State is an SQL condition over the row's own columns.
 	State string `json:"state"`
-	// On, when it is given, names a column every change of which is gated while
-	// the row is in the state; entering and leaving the state are then not.
+	// On, when it is given, names a column: of an UPDATE, every change of it is
+	// gated, and nothing else is.
 	On string `json:"on,omitempty"`
+	// Within, when it is given, is an SQL condition over OLD and NEW: which changes
+	// of a row that stays in the state are gated. Else every change is of a column
+	// that clients set.
+	Within string `json:"within,omitempty"`
+	// FreeExit lets rows leave the state without approval.
+	FreeExit bool `json:"free_exit,omitempty"`
 	// NoDelete forbids deleting a row in the state altogether.
 	NoDelete bool `json:"no_delete,omitempty"`
 }
@@ -188,8 +194,7 @@ type Rules struct {
 	Minimum  *float64 `json:"minimum,omitempty"`
 	Maximum  *float64 `json:"maximum,omitempty"`
 	// Pattern is a regular expression in the common subset of POSIX ARE,
-	// ECMA-262 and RE2, anchored at both ends. The classes [[:space:]] and
-	// [^[:space:]] are published in ECMA-262's form.
+	// ECMA-262 and RE2, anchored at both ends.
 	Pattern string `json:"pattern,omitempty"`
 	// Format is a JSON Schema format (email, uri, date); the service checks it.
 	Format string `json:"format,omitempty"`

@@ -13,6 +13,22 @@ type definer struct {
 // definers are the narrow roles' privileges by table.
 var definers = map[string][]definer{
 	"audit_logs": {{role: "chenu_audit", grants: []string{"INSERT"}}},
+	"checkpoints": {
+		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+			"SELECT",
+			"INSERT (id, created_by, sphere, type, action, resource_type, resource_id, resource_version, payload, digest, requested_by, requested_by_kind, expires_at, thread_id)",
+			"UPDATE (status, reason, decided_by, decided_at, use_before, consumed_at)",
+		}},
+		{role: "chenu_maintain", rows: "expires_at <= clock_timestamp()", grants: []string{
+			"SELECT (id, created_by, status, expires_at)", "UPDATE (status)",
+		}},
+	},
+	"team_agents": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+		"SELECT (id, created_by, status)", "UPDATE (status, dismiss_reason)",
+	}}},
+	"team_tasks": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+		"SELECT (created_by, agent_id, status)", "UPDATE (status)",
+	}}},
 	"idempotency_keys": {{role: "chenu_maintain", rows: "expires_at < clock_timestamp()", grants: []string{
 		"SELECT (id, created_by, expires_at)", "DELETE",
 	}}},

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -46,11 +47,14 @@ func (r *renderer) describe() {
 		r.line("-- No owner: %s.", r.OwnerlessWhy)
 	}
 	for _, g := range r.Gates {
-		if g.On != "" {
-			r.line("-- Gate %s: every change of %s while %s.", g.Type, g.On, g.State)
-			continue
+		switch {
+		case g.On != "":
+			r.line("-- Gate %s: every change of %s, and making or deleting a row with %s.", g.Type, g.On, g.State)
+		case g.FreeExit:
+			r.line("-- Gate %s: entering %s, and within it %s.", g.Type, g.State, g.Within)
+		default:
+			r.line("-- Gate %s: %s.", g.Type, g.State)
 		}
-		r.line("-- Gate %s: %s.", g.Type, g.State)
 	}
 	if r.UnauditedWhy != "" {
 		r.line("-- Not audited: %s.", r.UnauditedWhy)
@@ -181,6 +185,9 @@ func (r *renderer) triggers() {
 		r.line("CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %s", name)
 		r.line("    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();")
 	}
+	for _, g := range r.Gates {
+		r.gate(g)
+	}
 	if r.UnauditedWhy == "" {
 		r.audit()
 	}
@@ -212,6 +219,67 @@ func (r *renderer) audit() {
 
 // stamps are the columns that change with every update of a row.
 var stamps = []string{"updated_at", "version", "updated_by", "updated_by_kind"}
+
+// gate writes the triggers that refuse a gated write without approval. Their
+// WHEN says which writes those are, so that others do not even call the
+// function. Erasing an identity is approved as a whole, so what its function
+// does is not asked about again.
+func (r *renderer) gate(g Gate) {
+	before, after := r.over("OLD", g.State), r.over("NEW", g.State)
+	columns := r.Gated()
+	update := fmt.Sprintf("(%s) IS DISTINCT FROM (%s) OR (%s) AND %s IS DISTINCT FROM %s",
+		before, after, after, row("OLD", columns), row("NEW", columns))
+	switch {
+	case g.On != "":
+		update = fmt.Sprintf("OLD.%[1]s IS DISTINCT FROM NEW.%[1]s", g.On)
+	case g.FreeExit && g.Within != "":
+		update = fmt.Sprintf("(%s) AND ((%s) IS NOT TRUE OR %s)", after, before, g.Within)
+	case g.FreeExit:
+		update = fmt.Sprintf("(%s) AND ((%s) IS NOT TRUE OR %s IS DISTINCT FROM %s)", after, before, row("OLD", columns), row("NEW", columns))
+	}
+	const notErasing = "current_user <> 'chenu_erase' AND "
+	keep := ""
+	if g.NoDelete {
+		keep = "keep"
+	}
+	arguments := quoted(append([]string{g.Type, r.Resource, r.Sphere, r.Owner, keep}, columns...))
+	r.line("")
+	r.line("CREATE TRIGGER approve_insert AFTER INSERT ON %s", r.QualifiedName())
+	r.line("    FOR EACH ROW WHEN (%s)", after)
+	r.line("    EXECUTE FUNCTION app.gate(%s);", arguments)
+	r.line("CREATE TRIGGER approve_update AFTER UPDATE ON %s", r.QualifiedName())
+	r.line("    FOR EACH ROW WHEN (%s(%s))", notErasing, update)
+	r.line("    EXECUTE FUNCTION app.gate(%s);", arguments)
+	if g.FreeExit && !g.NoDelete {
+		return
+	}
+	r.line("CREATE TRIGGER approve_delete AFTER DELETE ON %s", r.QualifiedName())
+	r.line("    FOR EACH ROW WHEN (%s(%s))", notErasing, before)
+	r.line("    EXECUTE FUNCTION app.gate(%s);", arguments)
+}
+
+// Gated are the columns that an approval covers: all that clients set.
+func (t Table) Gated() []string {
+	return slices.DeleteFunc(t.Insertable(), func(name string) bool { return name == "id" || name == t.Owner })
+}
+
+// words finds the words of an SQL condition and its string constants.
+var words = regexp.MustCompile(`'[^']*'|[a-z_][a-z_0-9]*`)
+
+// over puts the row's name before each of its columns in a condition.
+func (r *renderer) over(row, condition string) string {
+	return words.ReplaceAllStringFunc(condition, func(word string) string {
+		if _, ok := r.Column(word); ok {
+			return row + "." + word
+		}
+		return word
+	})
+}
+
+// row is the row's columns as one value to compare.
+func row(name string, columns []string) string {
+	return "ROW(" + name + "." + strings.Join(columns, ", "+name+".") + ")"
+}
 
 // unaudited are the columns that an audit row leaves out.
 func (r *renderer) unaudited() []string {

@@ -13,6 +13,7 @@
 --   chenu_derive    owns the functions that derive streaks and counts
 --   chenu_threads   owns the functions that append to threads
 --   chenu_erase     owns the function that erases an identity's content
+--   chenu_gate      owns the functions of human approval
 
 DO $$
 DECLARE
@@ -20,7 +21,8 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'chenu_owner', 'chenu_app', 'chenu_human', 'chenu_agent', 'chenu_auditor',
-        'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_derive', 'chenu_threads', 'chenu_erase'
+        'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_derive', 'chenu_threads', 'chenu_erase',
+        'chenu_gate'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', name);
@@ -43,7 +45,7 @@ BEGIN
         ('chenu_app', 'chenu_human'), ('chenu_app', 'chenu_agent'),
         ('chenu_owner', 'chenu_audit'), ('chenu_owner', 'chenu_login'),
         ('chenu_owner', 'chenu_maintain'), ('chenu_owner', 'chenu_derive'), ('chenu_owner', 'chenu_threads'),
-        ('chenu_owner', 'chenu_erase')
+        ('chenu_owner', 'chenu_erase'), ('chenu_owner', 'chenu_gate')
     LOOP
         IF current_setting('server_version_num')::int >= 160000 THEN
             -- The owner must count as an owner of the definers' functions to

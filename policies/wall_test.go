@@ -32,7 +32,7 @@ func TestCatalogue(t *testing.T) {
 			UNION ALL SELECT nspname FROM pg_namespace WHERE nspname = 'app' AND nspowner <> 'chenu_owner'::regrole`},
 		{"no role of ours is a superuser, logs in or bypasses row security", `
 			SELECT rolname FROM pg_roles WHERE rolname IN
-				('chenu_owner', 'chenu_app', 'chenu_human', 'chenu_agent', 'chenu_auditor', 'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_derive', 'chenu_threads', 'chenu_erase')
+				('chenu_owner', 'chenu_app', 'chenu_human', 'chenu_agent', 'chenu_auditor', 'chenu_audit', 'chenu_login', 'chenu_maintain', 'chenu_derive', 'chenu_threads', 'chenu_erase', 'chenu_gate')
 			AND (rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole OR rolcreatedb OR rolreplication)`},
 		{"nobody but the owner holds TRUNCATE, REFERENCES, TRIGGER or MAINTAIN", `
 			SELECT c.oid::regclass || ' ' || a.grantee::regrole || ' ' || a.privilege_type
@@ -136,6 +136,16 @@ var definers = map[string]struct {
 	"append_to_thread": {owner: "chenu_threads"},
 	"record_in_thread": {owner: "chenu_threads"},
 
+	"gate":                {owner: "chenu_gate"},
+	"use_checkpoint":      {owner: "chenu_gate", callers: []string{"chenu_erase"}},
+	"request_checkpoint":  {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_human"}},
+	"decide_checkpoint":   {owner: "chenu_gate", callers: []string{"chenu_human"}},
+	"withdraw_checkpoint": {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_human"}},
+	"consume_checkpoint":  {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_human"}},
+	"end_agent":           {owner: "chenu_gate"},
+	"dismiss_agent":       {owner: "chenu_gate", callers: []string{"chenu_human"}},
+
+	"expire_checkpoints":      {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 	"expire_idempotency_keys": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 
 	"login_lookup":          {owner: "chenu_login", callers: []string{"chenu_human"}},
@@ -193,6 +203,7 @@ func TestLogins(t *testing.T) {
 		{"the service does not become the one who logs in", db.ServiceURL, "SET ROLE chenu_login", refused},
 		{"the service does not become the one who appends", db.ServiceURL, "SET ROLE chenu_threads", refused},
 		{"the service does not become the one who audits", db.ServiceURL, "SET ROLE chenu_audit", refused},
+		{"the service does not become the one who approves", db.ServiceURL, "SET ROLE chenu_gate", refused},
 		{"the service makes no table", db.ServiceURL, "CREATE TABLE public.x ()", refused},
 		{"the service makes no temporary table", db.ServiceURL, "CREATE TEMPORARY TABLE x ()", refused},
 		{"the service switches no trigger off", db.ServiceURL, "SET session_replication_role = replica", refused},

@@ -122,8 +122,9 @@ func ContentSalt(v []byte) predicate.AuditLog {
 }
 
 // ContentDigest applies equality check predicate on the "content_digest" field. It's identical to ContentDigestEQ.
-func ContentDigest(v []byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldEQ(FieldContentDigest, v))
+func ContentDigest(v datatype.Digest) predicate.AuditLog {
+	vc := []byte(v)
+	return predicate.AuditLog(sql.FieldEQ(FieldContentDigest, vc))
 }
 
 // CreatedByEQ applies the EQ predicate on the "created_by" field.
@@ -1022,43 +1023,57 @@ func ContentSaltNotNil() predicate.AuditLog {
 }
 
 // ContentDigestEQ applies the EQ predicate on the "content_digest" field.
-func ContentDigestEQ(v []byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldEQ(FieldContentDigest, v))
+func ContentDigestEQ(v datatype.Digest) predicate.AuditLog {
+	vc := []byte(v)
+	return predicate.AuditLog(sql.FieldEQ(FieldContentDigest, vc))
 }
 
 // ContentDigestNEQ applies the NEQ predicate on the "content_digest" field.
-func ContentDigestNEQ(v []byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldNEQ(FieldContentDigest, v))
+func ContentDigestNEQ(v datatype.Digest) predicate.AuditLog {
+	vc := []byte(v)
+	return predicate.AuditLog(sql.FieldNEQ(FieldContentDigest, vc))
 }
 
 // ContentDigestIn applies the In predicate on the "content_digest" field.
-func ContentDigestIn(vs ...[]byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldIn(FieldContentDigest, vs...))
+func ContentDigestIn(vs ...datatype.Digest) predicate.AuditLog {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = []byte(vs[i])
+	}
+	return predicate.AuditLog(sql.FieldIn(FieldContentDigest, v...))
 }
 
 // ContentDigestNotIn applies the NotIn predicate on the "content_digest" field.
-func ContentDigestNotIn(vs ...[]byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldNotIn(FieldContentDigest, vs...))
+func ContentDigestNotIn(vs ...datatype.Digest) predicate.AuditLog {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = []byte(vs[i])
+	}
+	return predicate.AuditLog(sql.FieldNotIn(FieldContentDigest, v...))
 }
 
 // ContentDigestGT applies the GT predicate on the "content_digest" field.
-func ContentDigestGT(v []byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldGT(FieldContentDigest, v))
+func ContentDigestGT(v datatype.Digest) predicate.AuditLog {
+	vc := []byte(v)
+	return predicate.AuditLog(sql.FieldGT(FieldContentDigest, vc))
 }
 
 // ContentDigestGTE applies the GTE predicate on the "content_digest" field.
-func ContentDigestGTE(v []byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldGTE(FieldContentDigest, v))
+func ContentDigestGTE(v datatype.Digest) predicate.AuditLog {
+	vc := []byte(v)
+	return predicate.AuditLog(sql.FieldGTE(FieldContentDigest, vc))
 }
 
 // ContentDigestLT applies the LT predicate on the "content_digest" field.
-func ContentDigestLT(v []byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldLT(FieldContentDigest, v))
+func ContentDigestLT(v datatype.Digest) predicate.AuditLog {
+	vc := []byte(v)
+	return predicate.AuditLog(sql.FieldLT(FieldContentDigest, vc))
 }
 
 // ContentDigestLTE applies the LTE predicate on the "content_digest" field.
-func ContentDigestLTE(v []byte) predicate.AuditLog {
-	return predicate.AuditLog(sql.FieldLTE(FieldContentDigest, v))
+func ContentDigestLTE(v datatype.Digest) predicate.AuditLog {
+	vc := []byte(v)
+	return predicate.AuditLog(sql.FieldLTE(FieldContentDigest, vc))
 }
 
 // And groups predicates with the AND operator between them.

@@ -104,8 +104,9 @@ func ResourceVersion(v int64) predicate.Checkpoint {
 }
 
 // Digest applies equality check predicate on the "digest" field. It's identical to DigestEQ.
-func Digest(v []byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldEQ(FieldDigest, v))
+func Digest(v datatype.Digest) predicate.Checkpoint {
+	vc := []byte(v)
+	return predicate.Checkpoint(sql.FieldEQ(FieldDigest, vc))
 }
 
 // Reason applies equality check predicate on the "reason" field. It's identical to ReasonEQ.
@@ -769,43 +770,57 @@ func PayloadNotNil() predicate.Checkpoint {
 }
 
 // DigestEQ applies the EQ predicate on the "digest" field.
-func DigestEQ(v []byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldEQ(FieldDigest, v))
+func DigestEQ(v datatype.Digest) predicate.Checkpoint {
+	vc := []byte(v)
+	return predicate.Checkpoint(sql.FieldEQ(FieldDigest, vc))
 }
 
 // DigestNEQ applies the NEQ predicate on the "digest" field.
-func DigestNEQ(v []byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldNEQ(FieldDigest, v))
+func DigestNEQ(v datatype.Digest) predicate.Checkpoint {
+	vc := []byte(v)
+	return predicate.Checkpoint(sql.FieldNEQ(FieldDigest, vc))
 }
 
 // DigestIn applies the In predicate on the "digest" field.
-func DigestIn(vs ...[]byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldIn(FieldDigest, vs...))
+func DigestIn(vs ...datatype.Digest) predicate.Checkpoint {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = []byte(vs[i])
+	}
+	return predicate.Checkpoint(sql.FieldIn(FieldDigest, v...))
 }
 
 // DigestNotIn applies the NotIn predicate on the "digest" field.
-func DigestNotIn(vs ...[]byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldNotIn(FieldDigest, vs...))
+func DigestNotIn(vs ...datatype.Digest) predicate.Checkpoint {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = []byte(vs[i])
+	}
+	return predicate.Checkpoint(sql.FieldNotIn(FieldDigest, v...))
 }
 
 // DigestGT applies the GT predicate on the "digest" field.
-func DigestGT(v []byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldGT(FieldDigest, v))
+func DigestGT(v datatype.Digest) predicate.Checkpoint {
+	vc := []byte(v)
+	return predicate.Checkpoint(sql.FieldGT(FieldDigest, vc))
 }
 
 // DigestGTE applies the GTE predicate on the "digest" field.
-func DigestGTE(v []byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldGTE(FieldDigest, v))
+func DigestGTE(v datatype.Digest) predicate.Checkpoint {
+	vc := []byte(v)
+	return predicate.Checkpoint(sql.FieldGTE(FieldDigest, vc))
 }
 
 // DigestLT applies the LT predicate on the "digest" field.
-func DigestLT(v []byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldLT(FieldDigest, v))
+func DigestLT(v datatype.Digest) predicate.Checkpoint {
+	vc := []byte(v)
+	return predicate.Checkpoint(sql.FieldLT(FieldDigest, vc))
 }
 
 // DigestLTE applies the LTE predicate on the "digest" field.
-func DigestLTE(v []byte) predicate.Checkpoint {
-	return predicate.Checkpoint(sql.FieldLTE(FieldDigest, v))
+func DigestLTE(v datatype.Digest) predicate.Checkpoint {
+	vc := []byte(v)
+	return predicate.Checkpoint(sql.FieldLTE(FieldDigest, vc))
 }
 
 // ReasonEQ applies the EQ predicate on the "reason" field.

@@ -537,7 +537,7 @@ var (
 		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "Model it runs on."},
 		{Name: "capabilities", Type: field.TypeOther, Comment: "What its tokens may do: the tags of the operations it may call.", SchemaType: map[string]string{"postgres": "text[]"}},
 		{Name: "status", Type: field.TypeEnum, Comment: "Whether it may work.", Enums: []string{"active", "suspended", "dismissed"}, Default: "active"},
-		{Name: "token_budget", Type: field.TypeInt64, Nullable: true, Comment: "How many tokens of its model it may use."},
+		{Name: "token_budget", Type: field.TypeInt64, Nullable: true, Comment: "How many tokens of its model it may use; null is no limit."},
 		{Name: "hired_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who hired it."},
 		{Name: "hired_at", Type: field.TypeTime, Nullable: true, Comment: "When it was hired."},
 		{Name: "hire_checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The approval that it was hired with."},

@@ -67,7 +67,7 @@ func (AuditLog) Fields() []ent.Field {
 			Comment("The database role that did it."),
 		field.Bytes("content_salt").Optional().Nillable().Sensitive().
 			Comment("16 random bytes that keep the digest from being guessed."),
-		field.Bytes("content_digest").
+		field.Bytes("content_digest").GoType(datatype.Digest{}).
 			Comment("SHA-256 of salt and content; stays when the content is erased."),
 	}
 }

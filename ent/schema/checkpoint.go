@@ -41,7 +41,7 @@ func (Checkpoint) Fields() []ent.Field {
 		field.JSON("payload", json.RawMessage{}).Optional().
 			Annotations(policies.Bytes(1 << 20)).
 			Comment("Exactly what would be done; the digest is of its text. Null once it was erased."),
-		field.Bytes("digest").Immutable().Comment("SHA-256 of the payload's text; a decision names it."),
+		field.Bytes("digest").GoType(datatype.Digest{}).Immutable().Comment("SHA-256 of the payload's text; a decision names it."),
 		optionalText("reason", 2000, "Why it was decided so; required to reject."),
 		field.UUID("requested_by", uuid.UUID{}).Immutable().Comment("Who asked: the identity itself or one of its agents."),
 		field.Enum("requested_by_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
@@ -77,6 +77,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 		table("checkpoints"),
 		schema.Comment("Requests for a human's approval, each of exactly one action."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.AuditWithout{"payload"},
 		policies.Checks{
 			"checkpoints_digest":   "octet_length(digest) = 32",
 			"checkpoints_decided":  "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))",

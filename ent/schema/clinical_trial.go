@@ -48,7 +48,7 @@ func (ClinicalTrial) Annotations() []schema.Annotation {
 		schema.Comment("Clinical trials. Reading one is recorded."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.AuditReads{},
-		policies.Gate{Type: "sensitive", State: "true", On: "status"},
+		policies.Gate{Type: "sensitive", State: "status <> 'planned'", On: "status"},
 		policies.Checks{
 			"government_clinical_trials_registry":      "registry_id ~ '^(NCT[0-9]{8}|ISRCTN[0-9]{8})$' OR registry_id !~ '^(NCT|ISRCTN)'",
 			"government_clinical_trials_ends_on_order": "ends_on >= starts_on",

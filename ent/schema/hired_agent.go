@@ -28,7 +28,7 @@ func (HiredAgent) Fields() []ent.Field {
 		choice("status", datatype.AgentStatus(""), "active", "Whether it may work.", policies.Filter()),
 		field.Int64("token_budget").Optional().Nillable().
 			Annotations(policies.Between(0, 1<<53-1)).
-			Comment("How many tokens of its model it may use."),
+			Comment("How many tokens of its model it may use; null is no limit."),
 		field.UUID("hired_by", uuid.UUID{}).Optional().
 			Annotations(policies.Rules{Derived: true}).
 			Comment("The human who hired it."),
@@ -66,8 +66,14 @@ func (HiredAgent) Annotations() []schema.Annotation {
 		table("team_agents"),
 		schema.Comment("AI agents that the owner hired, with the trail of their hiring."),
 		policies.Access{Human: policies.Verbs("SIU"), Agent: policies.ReadOnly},
-		policies.Gate{Type: "governance", State: "status = 'active'", NoDelete: true},
+		policies.Gate{
+			Type: "governance", State: "status = 'active'", FreeExit: true, NoDelete: true,
+			Within: "NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE",
+		},
 		policies.Checks{"team_agents_dismissed": "(status = 'dismissed') = (dismissed_at IS NOT NULL)"},
-		policies.Triggers{{Name: "hire", Events: "BEFORE INSERT OR UPDATE", Function: "app.hire()"}},
+		policies.Triggers{
+			{Name: "hire", Events: "BEFORE INSERT OR UPDATE", Function: "app.hire()"},
+			{Name: "end_agent", Events: "AFTER UPDATE", Function: "app.end_agent()"},
+		},
 	}
 }

@@ -11,8 +11,10 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         NEW.hired_by := NEW.created_by;
         NEW.hired_at := clock_timestamp();
-        NEW.hire_checkpoint_id := nullif(current_setting('app.checkpoint_id', true), '')::uuid;
-    ELSIF NEW.status = 'active' AND OLD.status <> 'active' THEN
+        NEW.hire_checkpoint_id := NULL;
+    END IF;
+    -- The gate refuses the write unless it uses up exactly this checkpoint.
+    IF NEW.status = 'active' AND (TG_OP = 'INSERT' OR OLD.status <> 'active') THEN
         NEW.hire_checkpoint_id := nullif(current_setting('app.checkpoint_id', true), '')::uuid;
     END IF;
     IF NEW.status <> 'dismissed' THEN
@@ -46,3 +48,47 @@ BEGIN
     RETURN NEW;
 END
 $$;
+
+-- Ends what a dismissed agent had going, however it was dismissed: its pending requests
+-- for approval and the tasks that it has not done.
+CREATE FUNCTION app.end_agent() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.status = 'dismissed' AND OLD.status <> 'dismissed' THEN
+        UPDATE public.checkpoints c SET status = 'expired', reason = 'its agent was dismissed'
+         WHERE c.created_by = NEW.created_by AND c.requested_by = NEW.id AND c.status = 'pending';
+        UPDATE public.team_tasks t SET status = 'cancelled'
+         WHERE t.created_by = NEW.created_by AND t.agent_id = NEW.id AND t.status IN ('todo', 'in_progress');
+    END IF;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.end_agent() OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.end_agent() FROM PUBLIC;
+
+-- Dismisses an agent, which needs no approval. It says whether the agent was still there
+-- to be dismissed.
+CREATE FUNCTION app.dismiss_agent(agent_id uuid, reason text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    IF nullif(btrim(reason), '') IS NULL THEN
+        RAISE EXCEPTION 'a dismissal has a reason' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/reason", "code": "required", "detail": "A dismissal has a reason."}';
+    END IF;
+    UPDATE public.team_agents a SET status = 'dismissed', dismiss_reason = btrim(reason)
+     WHERE a.created_by = caller AND a.id = dismiss_agent.agent_id AND a.status <> 'dismissed';
+    RETURN FOUND;
+END
+$$;
+ALTER FUNCTION app.dismiss_agent(uuid, text) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.dismiss_agent(uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.dismiss_agent(uuid, text) TO chenu_human;

@@ -31,6 +31,16 @@ CREATE POLICY auditor_select ON business_invoices FOR SELECT TO chenu_auditor
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON business_invoices
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER approve_insert AFTER INSERT ON business_invoices
+    FOR EACH ROW WHEN (NEW.status IN ('sent', 'paid', 'void'))
+    EXECUTE FUNCTION app.gate('cost', 'invoice', 'business', 'created_by', 'keep', 'number', 'contact_id', 'currency', 'line_items', 'status', 'issued_on', 'due_on', 'paid_at');
+CREATE TRIGGER approve_update AFTER UPDATE ON business_invoices
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status IN ('sent', 'paid', 'void')) IS DISTINCT FROM (NEW.status IN ('sent', 'paid', 'void')) OR (NEW.status IN ('sent', 'paid', 'void')) AND ROW(OLD.number, OLD.contact_id, OLD.currency, OLD.line_items, OLD.status, OLD.issued_on, OLD.due_on, OLD.paid_at) IS DISTINCT FROM ROW(NEW.number, NEW.contact_id, NEW.currency, NEW.line_items, NEW.status, NEW.issued_on, NEW.due_on, NEW.paid_at)))
+    EXECUTE FUNCTION app.gate('cost', 'invoice', 'business', 'created_by', 'keep', 'number', 'contact_id', 'currency', 'line_items', 'status', 'issued_on', 'due_on', 'paid_at');
+CREATE TRIGGER approve_delete AFTER DELETE ON business_invoices
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status IN ('sent', 'paid', 'void')))
+    EXECUTE FUNCTION app.gate('cost', 'invoice', 'business', 'created_by', 'keep', 'number', 'contact_id', 'currency', 'line_items', 'status', 'issued_on', 'due_on', 'paid_at');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON business_invoices
     FOR EACH ROW EXECUTE FUNCTION app.audit('invoice', 'created_by', 'business');
 

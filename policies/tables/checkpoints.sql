@@ -12,13 +12,30 @@ CREATE POLICY agent_select ON checkpoints FOR SELECT TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON checkpoints FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY gate_select ON checkpoints FOR SELECT TO chenu_gate
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY gate_insert ON checkpoints FOR INSERT TO chenu_gate
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY gate_update ON checkpoints FOR UPDATE TO chenu_gate
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY maintain_select ON checkpoints FOR SELECT TO chenu_maintain
+    USING (expires_at <= clock_timestamp());
+CREATE POLICY maintain_update ON checkpoints FOR UPDATE TO chenu_maintain
+    USING (expires_at <= clock_timestamp())
+    WITH CHECK (expires_at <= clock_timestamp());
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON checkpoints
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON checkpoints
-    FOR EACH ROW EXECUTE FUNCTION app.audit('checkpoint', 'created_by', '');
+    FOR EACH ROW EXECUTE FUNCTION app.audit('checkpoint', 'created_by', '', 'payload');
 
 GRANT SELECT ON checkpoints TO chenu_human;
 GRANT SELECT ON checkpoints TO chenu_agent;
 GRANT SELECT ON checkpoints TO chenu_auditor;
+GRANT SELECT ON checkpoints TO chenu_gate;
+GRANT INSERT (id, created_by, sphere, type, action, resource_type, resource_id, resource_version, payload, digest, requested_by, requested_by_kind, expires_at, thread_id) ON checkpoints TO chenu_gate;
+GRANT UPDATE (status, reason, decided_by, decided_at, use_before, consumed_at) ON checkpoints TO chenu_gate;
+GRANT SELECT (id, created_by, status, expires_at) ON checkpoints TO chenu_maintain;
+GRANT UPDATE (status) ON checkpoints TO chenu_maintain;

@@ -36,6 +36,16 @@ CREATE POLICY derive_update ON community_groups FOR UPDATE TO chenu_derive
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON community_groups
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER approve_insert AFTER INSERT ON community_groups
+    FOR EACH ROW WHEN (NEW.visibility = 'public')
+    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
+CREATE TRIGGER approve_update AFTER UPDATE ON community_groups
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public') IS DISTINCT FROM (NEW.visibility = 'public') OR (NEW.visibility = 'public') AND ROW(OLD.name, OLD.description, OLD.kind, OLD.visibility, OLD.settings, OLD.rules) IS DISTINCT FROM ROW(NEW.name, NEW.description, NEW.kind, NEW.visibility, NEW.settings, NEW.rules)))
+    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
+CREATE TRIGGER approve_delete AFTER DELETE ON community_groups
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.visibility = 'public'))
+    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON community_groups
     FOR EACH ROW EXECUTE FUNCTION app.audit('community_group', 'created_by', 'community');
 

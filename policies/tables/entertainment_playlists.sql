@@ -31,6 +31,16 @@ CREATE POLICY auditor_select ON entertainment_playlists FOR SELECT TO chenu_audi
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON entertainment_playlists
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER approve_insert AFTER INSERT ON entertainment_playlists
+    FOR EACH ROW WHEN (NEW.visibility = 'public')
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '', 'name', 'kind', 'visibility', 'items');
+CREATE TRIGGER approve_update AFTER UPDATE ON entertainment_playlists
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public') IS DISTINCT FROM (NEW.visibility = 'public') OR (NEW.visibility = 'public') AND ROW(OLD.name, OLD.kind, OLD.visibility, OLD.items) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.visibility, NEW.items)))
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '', 'name', 'kind', 'visibility', 'items');
+CREATE TRIGGER approve_delete AFTER DELETE ON entertainment_playlists
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.visibility = 'public'))
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '', 'name', 'kind', 'visibility', 'items');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON entertainment_playlists
     FOR EACH ROW EXECUTE FUNCTION app.audit('playlist', 'created_by', 'entertainment');
 

@@ -2,7 +2,7 @@
 --
 -- government_clinical_trials: Clinical trials. Reading one is recorded.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
--- Gate sensitive: every change of status while true.
+-- Gate sensitive: every change of status, and making or deleting a row with status <> 'planned'.
 
 ALTER TABLE government_clinical_trials ENABLE ROW LEVEL SECURITY;
 ALTER TABLE government_clinical_trials FORCE ROW LEVEL SECURITY;
@@ -30,6 +30,16 @@ CREATE POLICY auditor_select ON government_clinical_trials FOR SELECT TO chenu_a
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_clinical_trials
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+
+CREATE TRIGGER approve_insert AFTER INSERT ON government_clinical_trials
+    FOR EACH ROW WHEN (NEW.status <> 'planned')
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+CREATE TRIGGER approve_update AFTER UPDATE ON government_clinical_trials
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status IS DISTINCT FROM NEW.status))
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+CREATE TRIGGER approve_delete AFTER DELETE ON government_clinical_trials
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status <> 'planned'))
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON government_clinical_trials
     FOR EACH ROW EXECUTE FUNCTION app.audit('clinical_trial', 'created_by', 'government');

@@ -31,6 +31,16 @@ CREATE POLICY auditor_select ON scholar_manuscripts FOR SELECT TO chenu_auditor
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON scholar_manuscripts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER approve_insert AFTER INSERT ON scholar_manuscripts
+    FOR EACH ROW WHEN (NEW.status = 'submitted')
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+CREATE TRIGGER approve_update AFTER UPDATE ON scholar_manuscripts
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status = 'submitted') IS DISTINCT FROM (NEW.status = 'submitted') OR (NEW.status = 'submitted') AND ROW(OLD.title, OLD.abstract, OLD.sections, OLD.status, OLD.target_journal, OLD.submitted_at, OLD.co_authors) IS DISTINCT FROM ROW(NEW.title, NEW.abstract, NEW.sections, NEW.status, NEW.target_journal, NEW.submitted_at, NEW.co_authors)))
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+CREATE TRIGGER approve_delete AFTER DELETE ON scholar_manuscripts
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status = 'submitted'))
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON scholar_manuscripts
     FOR EACH ROW EXECUTE FUNCTION app.audit('manuscript', 'created_by', 'scholar');
 

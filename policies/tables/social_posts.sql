@@ -31,6 +31,16 @@ CREATE POLICY auditor_select ON social_posts FOR SELECT TO chenu_auditor
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_posts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER approve_insert AFTER INSERT ON social_posts
+    FOR EACH ROW WHEN (NEW.visibility = 'public' AND NEW.published_at IS NOT NULL)
+    EXECUTE FUNCTION app.gate('sensitive', 'social_post', 'social', 'created_by', '', 'body', 'media', 'visibility', 'thread_id', 'reply_to_id', 'published_at');
+CREATE TRIGGER approve_update AFTER UPDATE ON social_posts
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public' AND OLD.published_at IS NOT NULL) IS DISTINCT FROM (NEW.visibility = 'public' AND NEW.published_at IS NOT NULL) OR (NEW.visibility = 'public' AND NEW.published_at IS NOT NULL) AND ROW(OLD.body, OLD.media, OLD.visibility, OLD.thread_id, OLD.reply_to_id, OLD.published_at) IS DISTINCT FROM ROW(NEW.body, NEW.media, NEW.visibility, NEW.thread_id, NEW.reply_to_id, NEW.published_at)))
+    EXECUTE FUNCTION app.gate('sensitive', 'social_post', 'social', 'created_by', '', 'body', 'media', 'visibility', 'thread_id', 'reply_to_id', 'published_at');
+CREATE TRIGGER approve_delete AFTER DELETE ON social_posts
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.visibility = 'public' AND OLD.published_at IS NOT NULL))
+    EXECUTE FUNCTION app.gate('sensitive', 'social_post', 'social', 'created_by', '', 'body', 'media', 'visibility', 'thread_id', 'reply_to_id', 'published_at');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON social_posts
     FOR EACH ROW EXECUTE FUNCTION app.audit('social_post', 'created_by', 'social');
 

@@ -2,7 +2,7 @@
 --
 -- team_agents: AI agents that the owner hired, with the trail of their hiring.
 -- Owner: created_by. Humans: select, insert, update. Agents: select.
--- Gate governance: status = 'active'.
+-- Gate governance: entering status = 'active', and within it NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE.
 
 ALTER TABLE team_agents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE team_agents FORCE ROW LEVEL SECURITY;
@@ -18,11 +18,28 @@ CREATE POLICY agent_select ON team_agents FOR SELECT TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON team_agents FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY gate_select ON team_agents FOR SELECT TO chenu_gate
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY gate_update ON team_agents FOR UPDATE TO chenu_gate
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_agents
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 CREATE TRIGGER hire BEFORE INSERT OR UPDATE ON team_agents
     FOR EACH ROW EXECUTE FUNCTION app.hire();
+CREATE TRIGGER end_agent AFTER UPDATE ON team_agents
+    FOR EACH ROW EXECUTE FUNCTION app.end_agent();
+
+CREATE TRIGGER approve_insert AFTER INSERT ON team_agents
+    FOR EACH ROW WHEN (NEW.status = 'active')
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', 'keep', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
+CREATE TRIGGER approve_update AFTER UPDATE ON team_agents
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((NEW.status = 'active') AND ((OLD.status = 'active') IS NOT TRUE OR NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE)))
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', 'keep', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
+CREATE TRIGGER approve_delete AFTER DELETE ON team_agents
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status = 'active'))
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', 'keep', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON team_agents
     FOR EACH ROW EXECUTE FUNCTION app.audit('hired_agent', 'created_by', 'my_team');
@@ -32,3 +49,5 @@ GRANT INSERT (id, created_by, name, kind, provider, model, capabilities, status,
 GRANT UPDATE (name, kind, provider, model, capabilities, status, token_budget) ON team_agents TO chenu_human;
 GRANT SELECT ON team_agents TO chenu_agent;
 GRANT SELECT ON team_agents TO chenu_auditor;
+GRANT SELECT (id, created_by, status) ON team_agents TO chenu_gate;
+GRANT UPDATE (status, dismiss_reason) ON team_agents TO chenu_gate;

@@ -26,6 +26,11 @@ CREATE POLICY agent_delete ON team_tasks FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON team_tasks FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY gate_select ON team_tasks FOR SELECT TO chenu_gate
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY gate_update ON team_tasks FOR UPDATE TO chenu_gate
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_tasks
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -46,3 +51,5 @@ GRANT INSERT (id, created_by, title, description, status, priority, member_id, a
 GRANT UPDATE (title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_agent;
 GRANT DELETE ON team_tasks TO chenu_agent;
 GRANT SELECT ON team_tasks TO chenu_auditor;
+GRANT SELECT (created_by, agent_id, status) ON team_tasks TO chenu_gate;
+GRANT UPDATE (status) ON team_tasks TO chenu_gate;

@@ -1,0 +1,366 @@
+-- Human approval (Rule #1). A checkpoint asks for one action, which its payload says
+-- exactly; its digest is of the payload's text. A gated write is refused (SQLSTATE CH423,
+-- the payload in DETAIL) unless an approved checkpoint has the digest of that very write,
+-- and the UPDATE that checks so also uses it up. Only these functions change checkpoints;
+-- all but the sweeper belong to chenu_gate, who sees the caller's rows only.
+
+-- SHA-256 of the payload as jsonb prints it: keys in a fixed order, no duplicates (manual,
+-- section 8.14). Nothing else computes a digest.
+CREATE FUNCTION app.payload_digest(payload jsonb) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT sha256(convert_to(payload::text, 'UTF8'))
+$$;
+
+-- Who acts: an identity's human is the identity itself, whatever the settings say.
+CREATE FUNCTION app.actor() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(CASE app.actor_kind()
+        WHEN 'human' THEN current_setting('app.identity_id', true)
+        ELSE current_setting('app.actor_id', true)
+    END, '')::uuid
+$$;
+
+-- Whether gates hold for the session: for everybody but who owns the tables or is a
+-- superuser, and could as well drop the triggers. That is for migrations and restores;
+-- the audit trail records what they do. A login that merely inherits a serving role has
+-- no role set, counts as system, and is held.
+CREATE FUNCTION app.gates_hold() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT pg_has_role(coalesce(nullif(current_setting('role', true), 'none'), session_user)::name, 'chenu_owner', 'MEMBER')
+$$;
+
+-- Uses up the checkpoint that app.checkpoint_id names, when it approves exactly this
+-- payload, asked for by the same actor; otherwise it refuses. The update waits for others
+-- who use the same checkpoint, and then finds it used. It returns the checkpoint's id.
+CREATE FUNCTION app.use_checkpoint(payload jsonb) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    actor uuid := app.actor();
+    wanted uuid := nullif(current_setting('app.checkpoint_id', true), '')::uuid;
+    fingerprint bytea := app.payload_digest(payload);
+    named public.checkpoints;
+    code text := 'checkpoint_required';
+BEGIN
+    IF wanted IS NOT NULL THEN
+        UPDATE public.checkpoints c SET consumed_at = clock_timestamp()
+         WHERE c.created_by = caller AND c.id = wanted AND c.digest = fingerprint
+           AND c.requested_by = actor AND c.requested_by_kind = app.actor_kind()
+           AND c.status = 'approved' AND c.consumed_at IS NULL AND c.use_before > clock_timestamp();
+        IF FOUND THEN
+            RETURN wanted;
+        END IF;
+        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted;
+        code := CASE
+            WHEN named.digest IS DISTINCT FROM fingerprint OR named.requested_by <> actor
+                OR named.requested_by_kind <> app.actor_kind() THEN 'checkpoint_mismatch'
+            WHEN named.status = 'rejected' THEN 'checkpoint_rejected'
+            WHEN named.consumed_at IS NOT NULL THEN 'checkpoint_used'
+            WHEN named.status = 'pending' AND named.expires_at > clock_timestamp() THEN 'checkpoint_pending'
+            ELSE 'checkpoint_expired'
+        END;
+    END IF;
+    RAISE EXCEPTION 'a human must approve exactly this: %', code USING ERRCODE = 'CH423',
+        DETAIL = jsonb_build_object('code', code, 'payload', payload, 'checkpoint',
+            app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at))::text;
+END
+$$;
+ALTER FUNCTION app.use_checkpoint(jsonb) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.use_checkpoint(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.use_checkpoint(jsonb) TO chenu_erase;
+
+-- What a refusal tells of the checkpoint that was named; NULL when there is none.
+CREATE FUNCTION app.checkpoint_summary(id uuid, type text, status text, digest bytea, expires_at timestamptz) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('id', id, 'type', type, 'digest', encode(digest, 'hex'), 'expires_at', expires_at,
+        'status', CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END)
+    WHERE id IS NOT NULL
+$$;
+
+-- The gate: called by the triggers that a table's Gate annotation becomes, whose WHEN has
+-- seen that the write is a gated one. Arguments: checkpoint type, resource type, sphere or
+-- '', owner column, 'keep' where rows in the state are never deleted, then the columns that
+-- clients set. It runs before the trigger that audits (triggers fire in the order of their
+-- names), so that the audit row of the write names the checkpoint which approved it.
+CREATE FUNCTION app.gate() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    present jsonb := CASE WHEN TG_OP = 'DELETE' THEN old_row ELSE to_jsonb(NEW) END;
+    used uuid;
+BEGIN
+    IF NOT app.gates_hold() THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'DELETE' AND TG_ARGV[4] = 'keep' THEN
+        RAISE EXCEPTION 'rows of % in this state are never deleted', TG_TABLE_NAME USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "never_deleted", "detail": "In this state it is never deleted."}';
+    END IF;
+    used := app.use_checkpoint(jsonb_build_object(
+        'identity', present ->> TG_ARGV[3],
+        'type', TG_ARGV[0],
+        'sphere', coalesce(nullif(TG_ARGV[2], ''), present ->> 'sphere'),
+        'resource_type', TG_ARGV[1],
+        'table', TG_TABLE_NAME,
+        'operation', TG_OP,
+        'id', old_row ->> 'id',
+        'version', old_row -> 'version',
+        'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c)));
+    PERFORM set_config('app.approved_write', concat_ws(' ', used, TG_ARGV[1], present ->> 'id'), true);
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.gate() OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.gate() FROM PUBLIC;
+
+-- How long a request can be decided, and its approval be used, unless it says otherwise.
+CREATE FUNCTION app.checkpoint_lifetime(type text) RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN type IN ('cost', 'identity') THEN interval '15 minutes' ELSE interval '24 hours' END
+$$;
+
+-- Asks for an approval. The payload is that of a refused write, or an action that clients
+-- define: then it has an action and its content instead of a table and values. All that
+-- the human is shown stands in the payload, so the digest covers it. The same request
+-- again gives the same pending checkpoint, or the approved one that waits to be used.
+CREATE FUNCTION app.request_checkpoint(payload jsonb, lifetime interval DEFAULT NULL)
+    RETURNS TABLE (id uuid, type text, status text, digest bytea, expires_at timestamptz)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+#variable_conflict use_column
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    kind text := app.actor_kind();
+    actor uuid := app.actor();
+    fingerprint bytea := app.payload_digest(payload);
+    is_write boolean := payload ? 'table';
+    wanted_type text := payload ->> 'type';
+    fields text[];
+BEGIN
+    IF caller IS NULL OR actor IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    IF kind = 'system' THEN
+        RAISE EXCEPTION 'only humans and agents ask for approval' USING ERRCODE = 'CH403';
+    END IF;
+    fields := CASE WHEN is_write
+        THEN '{identity,type,sphere,resource_type,table,operation,id,version,values}'::text[]
+        ELSE '{identity,type,sphere,resource_type,action,resource_id,resource_version,thread_id,content}'::text[] END;
+    IF (jsonb_typeof(payload) = 'object' AND payload ?& fields AND payload - fields = '{}'
+        AND payload ->> 'identity' = caller::text) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the payload is none of the caller''s' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
+    END IF;
+    IF coalesce(lifetime, app.checkpoint_lifetime(wanted_type)) NOT BETWEEN interval '1 second' AND interval '7 days' THEN
+        RAISE EXCEPTION 'a checkpoint lives for at most 7 days' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/lifetime_seconds", "code": "out_of_range"}';
+    END IF;
+
+    RETURN QUERY
+    SELECT c.id, c.type::text, c.status::text, c.digest, c.expires_at FROM public.checkpoints c
+     WHERE c.created_by = caller AND c.digest = fingerprint AND c.requested_by = actor AND c.requested_by_kind = kind
+       AND c.status = 'approved' AND c.consumed_at IS NULL AND c.use_before > clock_timestamp()
+     ORDER BY c.id DESC LIMIT 1;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    -- One that the sweeper has not reached yet makes room.
+    UPDATE public.checkpoints c SET status = 'expired'
+     WHERE c.created_by = caller AND c.digest = fingerprint AND c.requested_by = actor
+       AND c.status = 'pending' AND c.expires_at <= clock_timestamp();
+    INSERT INTO public.checkpoints AS c (
+        id, created_by, sphere, type, action, resource_type, resource_id, resource_version,
+        payload, digest, requested_by, requested_by_kind, expires_at, thread_id
+    ) VALUES (
+        app.uuid_v7(), caller, payload ->> 'sphere', wanted_type,
+        CASE WHEN is_write THEN lower(payload ->> 'operation') || ' ' || replace(payload ->> 'resource_type', '_', ' ')
+            ELSE payload ->> 'action' END,
+        payload ->> 'resource_type',
+        (payload ->> CASE WHEN is_write THEN 'id' ELSE 'resource_id' END)::uuid,
+        (payload ->> CASE WHEN is_write THEN 'version' ELSE 'resource_version' END)::bigint,
+        payload, fingerprint, actor, kind,
+        clock_timestamp() + coalesce(lifetime, app.checkpoint_lifetime(wanted_type)),
+        CASE WHEN NOT is_write THEN payload ->> 'thread_id'
+            WHEN payload ->> 'table' = 'threads' THEN payload ->> 'id'
+            ELSE payload -> 'values' ->> 'thread_id' END::uuid
+    ) ON CONFLICT (created_by, digest, requested_by) WHERE c.status = 'pending' DO NOTHING;
+    RETURN QUERY
+    SELECT c.id, c.type::text, c.status::text, c.digest, c.expires_at FROM public.checkpoints c
+     WHERE c.created_by = caller AND c.digest = fingerprint AND c.requested_by = actor AND c.status = 'pending';
+END
+$$;
+ALTER FUNCTION app.request_checkpoint(jsonb, interval) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.request_checkpoint(jsonb, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.request_checkpoint(jsonb, interval) TO chenu_human, chenu_agent;
+
+-- Decides: for the owner as a human, and nobody else may call it. The digest is the one
+-- that was shown. What the human asked for itself needs a recent proof of who it is. The
+-- same decision again changes nothing; it tells whether it did.
+CREATE FUNCTION app.decide_checkpoint(checkpoint_id uuid, digest bytea, decision text, reason text DEFAULT NULL) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    proven timestamptz := nullif(current_setting('app.auth_time', true), '')::timestamptz;
+    c public.checkpoints;
+    moment timestamptz;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
+        RAISE EXCEPTION 'only a human decides' USING ERRCODE = 'CH403';
+    END IF;
+    IF (decision IN ('approved', 'rejected')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a decision is approved or rejected' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/decision", "code": "invalid_value"}';
+    END IF;
+    SELECT * INTO c FROM public.checkpoints p
+     WHERE p.created_by = caller AND p.id = decide_checkpoint.checkpoint_id FOR UPDATE;
+    moment := clock_timestamp();
+    IF c.id IS NULL THEN
+        RAISE EXCEPTION 'no such checkpoint' USING ERRCODE = 'CH404';
+    END IF;
+    IF c.digest IS DISTINCT FROM decide_checkpoint.digest THEN
+        RAISE EXCEPTION 'the decision names another digest' USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "digest_mismatch", "detail": "The decision names another digest than the checkpoint has. Read it again."}';
+    END IF;
+    IF c.status = decision THEN
+        RETURN false;
+    END IF;
+    IF c.status <> 'pending' OR c.expires_at <= moment THEN
+        RAISE EXCEPTION 'the checkpoint is % already', CASE c.status WHEN 'pending' THEN 'expired' ELSE c.status END USING ERRCODE = 'CH409',
+            DETAIL = CASE WHEN c.status IN ('approved', 'rejected')
+                THEN '{"code": "already_decided", "detail": "It was decided otherwise already."}'
+                ELSE '{"code": "checkpoint_expired", "detail": "Its time to be decided is over."}' END;
+    END IF;
+    IF decision = 'rejected' AND nullif(btrim(reason), '') IS NULL THEN
+        RAISE EXCEPTION 'a rejection has a reason' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/reason", "code": "required", "detail": "A rejection has a reason."}';
+    END IF;
+    IF decision = 'approved' AND c.requested_by_kind = 'human'
+        AND (proven BETWEEN moment - interval '5 minutes' AND moment + interval '5 seconds') IS NOT TRUE THEN
+        RAISE EXCEPTION 'the human authenticated too long ago' USING ERRCODE = 'CH403',
+            DETAIL = '{"code": "recent_authentication_required", "detail": "Confirming an own request needs an authentication within the last 5 minutes."}';
+    END IF;
+    UPDATE public.checkpoints p SET
+        status = decide_checkpoint.decision, reason = nullif(btrim(decide_checkpoint.reason), ''), decided_by = caller, decided_at = moment,
+        use_before = CASE decision WHEN 'approved' THEN moment + (c.expires_at - c.created_at) END
+     WHERE p.created_by = caller AND p.id = c.id;
+    RETURN true;
+END
+$$;
+ALTER FUNCTION app.decide_checkpoint(uuid, bytea, text, text) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.decide_checkpoint(uuid, bytea, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.decide_checkpoint(uuid, bytea, text, text) TO chenu_human;
+
+-- Takes a pending request back, by who made it. There is no fifth status: it reads as
+-- expired, with a reason.
+CREATE FUNCTION app.withdraw_checkpoint(checkpoint_id uuid, reason text DEFAULT NULL) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    c public.checkpoints;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    SELECT * INTO c FROM public.checkpoints p
+     WHERE p.created_by = caller AND p.id = withdraw_checkpoint.checkpoint_id FOR UPDATE;
+    IF c.id IS NULL THEN
+        RAISE EXCEPTION 'no such checkpoint' USING ERRCODE = 'CH404';
+    END IF;
+    IF (c.requested_by = app.actor() AND c.requested_by_kind = app.actor_kind()) IS NOT TRUE THEN
+        RAISE EXCEPTION 'only the requester withdraws' USING ERRCODE = 'CH403',
+            DETAIL = '{"code": "not_the_requester", "detail": "Only who asked for it withdraws it."}';
+    END IF;
+    IF c.status = 'expired' THEN
+        RETURN false;
+    END IF;
+    IF c.status <> 'pending' THEN
+        RAISE EXCEPTION 'the checkpoint is % already', c.status USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "already_decided", "detail": "It was decided already."}';
+    END IF;
+    UPDATE public.checkpoints p SET status = 'expired',
+        reason = concat_ws(': ', 'withdrawn', nullif(btrim(withdraw_checkpoint.reason), ''))
+     WHERE p.created_by = caller AND p.id = c.id;
+    RETURN true;
+END
+$$;
+ALTER FUNCTION app.withdraw_checkpoint(uuid, text) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.withdraw_checkpoint(uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.withdraw_checkpoint(uuid, text) TO chenu_human, chenu_agent;
+
+-- Uses up the approval of an action that clients define, once, by who asked for it. The
+-- approval of a write is used by that write alone.
+CREATE FUNCTION app.consume_checkpoint(checkpoint_id uuid, digest bytea) RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    c public.checkpoints;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    SELECT * INTO c FROM public.checkpoints p
+     WHERE p.created_by = caller AND p.id = consume_checkpoint.checkpoint_id;
+    IF c.id IS NULL THEN
+        RAISE EXCEPTION 'no such checkpoint' USING ERRCODE = 'CH404';
+    END IF;
+    IF c.digest IS DISTINCT FROM consume_checkpoint.digest OR (c.payload ? 'table') IS NOT FALSE THEN
+        RAISE EXCEPTION 'another digest, or the approval of a write' USING ERRCODE = 'CH423',
+            DETAIL = jsonb_build_object('code', 'checkpoint_mismatch', 'checkpoint',
+                app.checkpoint_summary(c.id, c.type, c.status, c.digest, c.expires_at))::text;
+    END IF;
+    PERFORM set_config('app.checkpoint_id', c.id::text, true);
+    PERFORM app.use_checkpoint(c.payload);
+END
+$$;
+ALTER FUNCTION app.consume_checkpoint(uuid, bytea) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.consume_checkpoint(uuid, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.consume_checkpoint(uuid, bytea) TO chenu_human, chenu_agent;
+
+-- Marks pending checkpoints past their time as expired, at most `most` of them, and
+-- returns how many. Its owner sees those past their time only.
+CREATE FUNCTION app.expire_checkpoints(most integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired integer;
+BEGIN
+    UPDATE public.checkpoints SET status = 'expired' WHERE (created_by, id) IN (
+        SELECT c.created_by, c.id FROM public.checkpoints c
+         WHERE c.status = 'pending' AND c.expires_at <= clock_timestamp() LIMIT most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    RETURN expired;
+END
+$$;
+ALTER FUNCTION app.expire_checkpoints(integer) OWNER TO chenu_maintain;
+REVOKE EXECUTE ON FUNCTION app.expire_checkpoints(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.expire_checkpoints(integer) TO chenu_human;
