@@ -98,7 +98,7 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	case "CH422":
 		return ruled(e, http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values.")
 	case "CH423":
-		return New(http.StatusLocked, "checkpoint_required", "A human must approve exactly this write before it can happen.")
+		return locked(e)
 	case "23505": // unique_violation
 		return New(http.StatusConflict, "already_exists", "A resource with the same value exists already.").
 			WithErrors(guarded(e, "already_exists", "Another resource has this value already.")...)
@@ -189,6 +189,38 @@ func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 		field.Detail = words(field.Code) + "."
 	}
 	return New(status, code, detail).WithErrors(field)
+}
+
+// lockedDetails are the codes of 423, with what each says to clients.
+var lockedDetails = map[string]string{
+	CheckpointRequired:    "A human must approve exactly this before it can happen. Repeat the request with the header Checkpoint once that is done.",
+	"checkpoint_mismatch": "The checkpoint approves something else, or somebody else's request.",
+	"checkpoint_pending":  "The checkpoint is not decided yet.",
+	"checkpoint_rejected": "The checkpoint was rejected.",
+	"checkpoint_expired":  "The checkpoint's time is over. Repeat the request without it to ask again.",
+	"checkpoint_used":     "The checkpoint was used already. Repeat the request without it to ask again.",
+}
+
+// locked is a problem of a gate. Its DETAIL says which, and describes the checkpoint that
+// the request named; the payload in it is for the session, which asks for the approval.
+func locked(e *pgconn.PgError) *Problem {
+	var said struct {
+		Code       string      `json:"code"`
+		Checkpoint *Checkpoint `json:"checkpoint"`
+	}
+	detail, ok := "", false
+	if json.Unmarshal([]byte(e.Detail), &said) == nil {
+		detail, ok = lockedDetails[said.Code]
+	}
+	if !ok {
+		return New(http.StatusLocked, CheckpointRequired, lockedDetails[CheckpointRequired])
+	}
+	p := New(http.StatusLocked, said.Code, detail)
+	if c := said.Checkpoint; c != nil {
+		c.ExpiresAt, c.Href = c.ExpiresAt.UTC(), CheckpointPath+c.ID.String()
+		p.Checkpoint = c
+	}
+	return p
 }
 
 func internal() *Problem {

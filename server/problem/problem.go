@@ -64,7 +64,13 @@ type FieldError struct {
 	Detail    string `json:"detail"                                                             jsonschema_description:"What is wrong, in words."`
 }
 
-// Checkpoint is a pending approval, as a 423 shows it.
+// CheckpointRequired is the code of a gated write without an approval.
+const CheckpointRequired = "checkpoint_required"
+
+// CheckpointPath is where checkpoints are read; an id follows.
+const CheckpointPath = "/v1/checkpoints/"
+
+// Checkpoint is an approval, as a 423 shows it.
 type Checkpoint struct {
 	ID        uuid.UUID `json:"id"         jsonschema_description:"Repeat the request with the header Checkpoint and this id once a human has approved it."`
 	Type      string    `json:"type"       jsonschema_description:"Why an approval is needed."`

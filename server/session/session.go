@@ -175,6 +175,8 @@ type Options struct {
 	Checkpoint uuid.UUID
 	// Isolation is the transaction's isolation level; zero is READ COMMITTED.
 	Isolation sql.IsolationLevel
+	// Request is the request's method and path, for the record of a refusal.
+	Request string
 }
 
 // Do runs fn as one transaction of the identity in ctx, a unit of work. It
@@ -190,7 +192,10 @@ type Options struct {
 //
 // Errors come back as they are: of the driver as *pgconn.PgError, serialization
 // failures (40001, 40P01) included, so that the caller decides on a retry;
-// ErrNoIdentity; ErrCommitUnknown. fn and tx are for one goroutine.
+// ErrNoIdentity; ErrCommitUnknown. What was refused for lack of a right or of an
+// approval is recorded once it is rolled back, and a gated write that names no
+// approval has then asked for one: a *problem.Problem with its Checkpoint. fn and
+// tx are for one goroutine.
 func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error) error {
 	ctx, cancel := context.WithCancel(context.WithValue(ctx, checkpointKey{}, o.Checkpoint))
 	defer cancel()
@@ -198,7 +203,10 @@ func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx 
 	if err != nil {
 		return err
 	}
-	return finish(tx, func() error { return fn(ctx, tx) })
+	if err := finish(tx, func() error { return fn(ctx, tx) }); err != nil {
+		return d.refused(ctx, o, err)
+	}
+	return nil
 }
 
 // Querier runs raw statements, as Ent's feature sql/execquery does. Rows hold no
@@ -241,8 +249,5 @@ func finish(tx interface {
 	if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) {
 		err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
 	}
-	// The one place where a refusal is known and its transaction is over: what a
-	// gate refused (SQLSTATE CH423) becomes a pending checkpoint from here, in a
-	// second transaction.
 	return err
 }

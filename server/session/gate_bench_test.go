@@ -1,0 +1,60 @@
+package session_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// BenchmarkWrite is the cost of the audit trigger and of the gate, as ratios to the bare
+// write. Each write is a transaction of its own as the serving role, settings included.
+//
+//	go test -run - -bench BenchmarkWrite -benchtime 2000x ./server/session
+func BenchmarkWrite(b *testing.B) {
+	var bare float64
+	for _, stage := range []struct {
+		name, visibility string
+		without          []string // triggers
+	}{
+		{"bare", "private", []string{"audit", "approve_insert", "approve_update", "approve_delete"}},
+		{"gate asleep", "private", []string{"audit"}},
+		{"audit", "private", []string{"approve_insert", "approve_update", "approve_delete"}},
+		{"audit and gate asleep", "private", nil},
+		{"audit and gate used", "public", nil},
+	} {
+		b.Run(stage.name, func(b *testing.B) {
+			g := setupGated(b)
+			for _, trigger := range stage.without {
+				g.exec(b, "DROP TRIGGER "+trigger+" ON entertainment_playlists")
+			}
+			conn, err := pgx.Connect(b.Context(), g.database.ServiceURL)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = conn.Close(b.Context()) }()
+			checkpoints := make([]uuid.UUID, b.N)
+			if stage.visibility == "public" {
+				for i := range checkpoints {
+					checkpoints[i] = g.approved(b, fmt.Sprint(i)).ID
+				}
+			}
+			b.ResetTimer()
+			for i := range b.N { // not b.Loop: the approvals are made before
+				batch := &pgx.Batch{}
+				batch.Queue(`SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $2, true), set_config('app.checkpoint_id', $3, true)`,
+					g.adaID.String(), g.agentID.String(), checkpoints[i].String())
+				batch.Queue("INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $2, $3, $4)", newID(), g.adaID, fmt.Sprint(i), stage.visibility)
+				if err := conn.SendBatch(b.Context(), batch).Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			each := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+			if stage.name == "bare" {
+				bare = each
+			}
+			b.ReportMetric(each/bare, "x-bare")
+		})
+	}
+}

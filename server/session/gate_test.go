@@ -1,0 +1,626 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// gated is a bundle with two people, one of whom has two agents.
+type gated struct {
+	*bundle
+	ada, eve             context.Context
+	adaID, eveID         uuid.UUID
+	agent, otherAgent    context.Context
+	agentID, otherAgentI uuid.UUID
+}
+
+func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
+	t.Helper()
+	g := &gated{bundle: setup(t, change...), agentID: newID(), otherAgentI: newID()}
+	g.ada, g.adaID = g.person(t)
+	g.eve, g.eveID = g.person(t)
+	g.agent = auth.With(t.Context(), auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Agent})
+	g.otherAgent = auth.With(t.Context(), auth.Identity{ID: g.adaID, ActorID: g.otherAgentI, Kind: auth.Agent})
+	return g
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func (g *gated) person(t testing.TB) (context.Context, uuid.UUID) {
+	t.Helper()
+	id := newID()
+	g.exec(t, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Ada')", id, id.String()+"@example.org")
+	return auth.With(t.Context(), auth.Identity{ID: id, ActorID: id, Kind: auth.Human, AuthTime: time.Now()}), id
+}
+
+// do runs raw SQL as the serving role, in one unit that names the checkpoint.
+func (g *gated) do(ctx context.Context, checkpoint uuid.UUID, query string, args ...any) error {
+	return g.Do(ctx, session.Options{Checkpoint: checkpoint, Request: "POST /test"}, func(ctx context.Context, tx *ent.Tx) error {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return err
+	})
+}
+
+// public makes a public playlist, which needs an approval.
+const public = "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $2, $3, 'public')"
+
+func (g *gated) publish(ctx context.Context, checkpoint uuid.UUID, name string) error {
+	id, _ := auth.From(ctx)
+	return g.do(ctx, checkpoint, public, newID(), id.ID, name)
+}
+
+// locked is the 423 that err is, with the code.
+func locked(t testing.TB, err error, code string) *problem.Problem {
+	t.Helper()
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok || p.Status != http.StatusLocked || p.Code != code {
+		t.Fatalf("got %v, want 423 %s", err, code)
+	}
+	return p
+}
+
+// asked is the checkpoint that a refused write has asked for.
+func asked(t testing.TB, err error) *problem.Checkpoint {
+	t.Helper()
+	c := locked(t, err, problem.CheckpointRequired).Checkpoint
+	if c == nil || c.Status != "pending" || len(c.Digest) != 64 || !c.ExpiresAt.After(time.Now()) || c.Href != "/v1/checkpoints/"+c.ID.String() {
+		t.Fatalf("the refusal has the checkpoint %+v", c)
+	}
+	return c
+}
+
+func (g *gated) decide(ctx context.Context, c *problem.Checkpoint, decision string) error {
+	return g.do(ctx, uuid.Nil, "SELECT app.decide_checkpoint($1, decode($2, 'hex'), $3, 'because')", c.ID, c.Digest, decision)
+}
+
+// approved is a checkpoint for the agent's public playlist that the human approved.
+func (g *gated) approved(t testing.TB, name string) *problem.Checkpoint {
+	t.Helper()
+	c := asked(t, g.publish(g.agent, uuid.Nil, name))
+	if err := g.decide(g.ada, c, "approved"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// denials counts the records of refusals with the code.
+func (g *gated) denials(t testing.TB, code string) (n int) {
+	t.Helper()
+	err := g.admin.QueryRow(t.Context(), "SELECT count(*) FROM audit_logs WHERE outcome = 'denied' AND details ->> 'code' = $1", code).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (g *gated) count(t testing.TB, query string, args ...any) (n int) {
+	t.Helper()
+	if err := g.admin.QueryRow(t.Context(), query, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestGate is the table of what is refused: each in raw SQL as the serving role, each
+// recorded although it was rolled back.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	private := "INSERT INTO entertainment_playlists (id, created_by, name) VALUES ($1, $2, $3)"
+	goPublic := "UPDATE entertainment_playlists SET visibility = 'public' WHERE id = $1"
+	for name, test := range map[string]struct {
+		code  string
+		write func(t *testing.T, g *gated) error
+	}{
+		"no checkpoint": {"checkpoint_required", func(_ *testing.T, g *gated) error {
+			return g.publish(g.agent, uuid.Nil, "Sunday")
+		}},
+		"no checkpoint, as the human": {"checkpoint_required", func(_ *testing.T, g *gated) error {
+			return g.publish(g.ada, uuid.Nil, "Sunday")
+		}},
+		"one that does not exist": {"checkpoint_mismatch", func(_ *testing.T, g *gated) error {
+			return g.publish(g.agent, newID(), "Sunday")
+		}},
+		"pending": {"checkpoint_pending", func(t *testing.T, g *gated) error {
+			return g.publish(g.agent, asked(t, g.publish(g.agent, uuid.Nil, "Sunday")).ID, "Sunday")
+		}},
+		"rejected": {"checkpoint_rejected", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+			if err := g.decide(g.ada, c, "rejected"); err != nil {
+				t.Fatal(err)
+			}
+			return g.publish(g.agent, c.ID, "Sunday")
+		}},
+		"approved and expired by a microsecond": {"checkpoint_expired", func(t *testing.T, g *gated) error {
+			c := g.approved(t, "Sunday")
+			g.exec(t, "UPDATE checkpoints SET use_before = clock_timestamp() - interval '1 microsecond'")
+			return g.publish(g.agent, c.ID, "Sunday")
+		}},
+		"pending and expired by a microsecond": {"checkpoint_expired", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+			g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() - interval '1 microsecond'")
+			if err := g.decide(g.ada, c, "approved"); problem.From(err).Code != "checkpoint_expired" {
+				t.Errorf("deciding it: %v", err)
+			}
+			return g.publish(g.agent, c.ID, "Sunday")
+		}},
+		"withdrawn": {"checkpoint_expired", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+			if err := g.do(g.agent, uuid.Nil, "SELECT app.withdraw_checkpoint($1)", c.ID); err != nil {
+				t.Fatal(err)
+			}
+			return g.publish(g.agent, c.ID, "Sunday")
+		}},
+		"other payload": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+			return g.publish(g.agent, g.approved(t, "Sunday").ID, "Monday")
+		}},
+		"other version": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+			id := newID()
+			c := g.approvedAfter(t, []any{private, id, g.adaID, "Sunday"}, goPublic, id)
+			for _, name := range []string{"Monday", "Sunday"} { // the same content, two versions later
+				if err := g.do(g.agent, uuid.Nil, "UPDATE entertainment_playlists SET name = $2 WHERE id = $1", id, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return g.do(g.agent, c.ID, goPublic, id)
+		}},
+		"other resource": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+			id, other := newID(), newID()
+			c := g.approvedAfter(t, []any{private, id, g.adaID, "Sunday"}, goPublic, id)
+			if err := g.do(g.agent, uuid.Nil, private, other, g.adaID, "Sunday"); err != nil {
+				t.Fatal(err)
+			}
+			return g.do(g.agent, c.ID, goPublic, other)
+		}},
+		"other identity": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+			err := g.publish(g.eve, g.approved(t, "Sunday").ID, "Sunday")
+			if p := problem.From(err); p.Checkpoint != nil {
+				t.Errorf("the refusal shows another identity's checkpoint: %+v", p.Checkpoint)
+			}
+			return err
+		}},
+		"other agent": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+			return g.publish(g.otherAgent, g.approved(t, "Sunday").ID, "Sunday")
+		}},
+		"the human with the agent's": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+			return g.publish(g.ada, g.approved(t, "Sunday").ID, "Sunday")
+		}},
+		"an agent with the human's, as whom it poses": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.ada, uuid.Nil, "Sunday"))
+			if err := g.decide(g.ada, c, "approved"); err != nil {
+				t.Fatal(err)
+			}
+			forged := auth.With(g.agent, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Agent})
+			return g.publish(forged, c.ID, "Sunday")
+		}},
+		"used": {"checkpoint_used", func(t *testing.T, g *gated) error {
+			c := g.approved(t, "Sunday")
+			if err := g.publish(g.agent, c.ID, "Sunday"); err != nil {
+				t.Fatalf("the approved write: %v", err)
+			}
+			return g.publish(g.agent, c.ID, "Sunday")
+		}},
+		"used twice in one transaction": {"checkpoint_used", func(t *testing.T, g *gated) error {
+			c := g.approved(t, "Sunday")
+			return g.do(g.agent, c.ID, "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $3, 'Sunday', 'public'), ($2, $3, 'Sunday', 'public')",
+				newID(), newID(), g.adaID)
+		}},
+		"left by DELETE": {"checkpoint_required", func(t *testing.T, g *gated) error {
+			id := newID()
+			g.exec(t, public, id, g.adaID, "Sunday")
+			return g.do(g.agent, uuid.Nil, "DELETE FROM entertainment_playlists WHERE id = $1", id)
+		}},
+		"left by UPDATE": {"checkpoint_required", func(t *testing.T, g *gated) error {
+			id := newID()
+			g.exec(t, public, id, g.adaID, "Sunday")
+			return g.do(g.agent, uuid.Nil, "UPDATE entertainment_playlists SET visibility = 'private' WHERE id = $1", id)
+		}},
+		"changed while in it": {"checkpoint_required", func(t *testing.T, g *gated) error {
+			id := newID()
+			g.exec(t, public, id, g.adaID, "Sunday")
+			return g.do(g.agent, uuid.Nil, "UPDATE entertainment_playlists SET name = 'Monday' WHERE id = $1", id)
+		}},
+		"entered by an upsert": {"checkpoint_required", func(t *testing.T, g *gated) error {
+			id := newID()
+			if err := g.do(g.agent, uuid.Nil, private, id, g.adaID, "Sunday"); err != nil {
+				t.Fatal(err)
+			}
+			return g.do(g.agent, uuid.Nil, public+" ON CONFLICT (created_by, id) DO UPDATE SET visibility = excluded.visibility", id, g.adaID, "Sunday")
+		}},
+		"decided by an agent": {"forbidden", func(t *testing.T, g *gated) error {
+			return g.decide(g.agent, asked(t, g.publish(g.agent, uuid.Nil, "Sunday")), "approved")
+		}},
+		"decided by an agent who poses as the human": {"forbidden", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+			return g.decide(auth.With(g.agent, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Agent, AuthTime: time.Now()}), c, "approved")
+		}},
+		"decided as a human with an agent's token": {"forbidden", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+			return g.decide(auth.With(g.agent, auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Human, AuthTime: time.Now()}), c, "approved")
+		}},
+		"decided by another identity": {"not_found", func(t *testing.T, g *gated) error {
+			return g.decide(g.eve, asked(t, g.publish(g.agent, uuid.Nil, "Sunday")), "approved")
+		}},
+		"a raw UPDATE of checkpoints by the human": {"forbidden", func(t *testing.T, g *gated) error {
+			asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+			return g.do(g.ada, uuid.Nil, "UPDATE checkpoints SET status = 'approved', decided_at = now(), use_before = now() + interval '1 hour'")
+		}},
+		"a raw UPDATE of checkpoints by an agent": {"forbidden", func(t *testing.T, g *gated) error {
+			asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+			return g.do(g.agent, uuid.Nil, "UPDATE checkpoints SET use_before = now() + interval '1 hour'")
+		}},
+		"a raw INSERT of a checkpoint": {"forbidden", func(_ *testing.T, g *gated) error {
+			return g.do(g.ada, uuid.Nil, "INSERT INTO checkpoints (id, created_by, type) VALUES ($1, $2, 'cost')", newID(), g.adaID)
+		}},
+		"the gate's own function": {"forbidden", func(_ *testing.T, g *gated) error {
+			return g.do(g.ada, uuid.Nil, "SELECT app.use_checkpoint('{}')")
+		}},
+		"the human's own request, authenticated long ago": {"recent_authentication_required", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.ada, uuid.Nil, "Sunday"))
+			long := auth.With(g.ada, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Human, AuthTime: time.Now().Add(-5*time.Minute - time.Second)})
+			return g.decide(long, c, "approved")
+		}},
+		"the human's own request, authenticated in the future": {"recent_authentication_required", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.ada, uuid.Nil, "Sunday"))
+			return g.decide(auth.With(g.ada, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Human, AuthTime: time.Now().Add(time.Hour)}), c, "approved")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := setupGated(t)
+			// What stands and what is approved, before and after.
+			state := "SELECT coalesce(string_agg(p::text, ',' ORDER BY p.id), '') FROM entertainment_playlists p"
+			err := test.write(t, g)
+			var before, after string
+			if scanErr := g.admin.QueryRow(t.Context(), state).Scan(&before); scanErr != nil {
+				t.Fatal(scanErr)
+			}
+			if p := problem.From(err); err == nil || p.Code != test.code {
+				t.Fatalf("got %v, want %s", err, test.code)
+			}
+			if test.code == "not_found" {
+				return // whose denial would it be?
+			}
+			recorded := g.denials(t, test.code)
+			if recorded == 0 {
+				t.Error("the refusal is not recorded")
+			}
+			if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE consumed_at IS NOT NULL"); n > 0 && test.code != "checkpoint_used" || n > 1 {
+				t.Errorf("%d approvals were used up", n)
+			}
+			if scanErr := g.admin.QueryRow(t.Context(), state).Scan(&after); scanErr != nil || before != after {
+				t.Errorf("%v: the playlists became %s, were %s", scanErr, after, before)
+			}
+		})
+	}
+}
+
+// approvedAfter is the approved checkpoint of the agent's write, once the first
+// statement was run.
+func (g *gated) approvedAfter(t testing.TB, first []any, write string, args ...any) *problem.Checkpoint {
+	t.Helper()
+	if err := g.do(g.agent, uuid.Nil, first[0].(string), first[1:]...); err != nil {
+		t.Fatal(err)
+	}
+	c := asked(t, g.do(g.agent, uuid.Nil, write, args...))
+	if err := g.decide(g.ada, c, "approved"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestGateAgentLogin is a process that has the agents' login and nothing else, and says
+// of itself whatever it likes.
+func TestGateAgentLogin(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+	conn, err := pgx.Connect(t.Context(), g.database.AgentURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	forged := fmt.Sprintf(`SELECT set_config('role', '%%s', true), set_config('app.identity_id', '%[1]s', true), set_config('app.actor_id', '%[1]s', true),
+		set_config('app.auth_time', now()::text, true), set_config('app.checkpoint_id', '%[2]s', true), set_config('app.approved_write', '%[2]s', true)`, g.adaID, c.ID)
+	for _, test := range []struct{ role, statement, want string }{
+		{"chenu_human", "SELECT", "42501"},
+		{"chenu_gate", "SELECT", "42501"},
+		{"none", "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ('%s', '%s', 'Sunday', 'public')", "42501"},
+		{"chenu_agent", "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ('%s', '%s', 'Sunday', 'public')", "CH423"},
+		{"chenu_agent", "SELECT app.decide_checkpoint(id, digest, 'approved') FROM checkpoints", "42501"},
+		{"chenu_agent", "UPDATE checkpoints SET status = 'approved'", "42501"},
+		{"chenu_agent", "SELECT app.gate()", "42501"},
+		{"chenu_agent", "SELECT app.dismiss_agent(created_by, 'x') FROM checkpoints", "42501"},
+		{"chenu_agent", "ALTER TABLE entertainment_playlists DISABLE TRIGGER ALL", "42501"},
+		{"chenu_agent", "SET session_replication_role = replica", "42501"},
+	} {
+		tx, err := conn.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = tx.Exec(t.Context(), fmt.Sprintf(forged, test.role)); err == nil {
+			statement := test.statement
+			if test.want == "CH423" || test.role == "none" {
+				statement = fmt.Sprintf(statement, newID(), g.adaID)
+			}
+			_, err = tx.Exec(t.Context(), statement)
+		}
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != test.want {
+			t.Errorf("as %s: %s: got %v, want %s", test.role, test.statement, err, test.want)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A login that inherits the agents' privileges acts without becoming anybody.
+	name := "chenu_test_inherits_" + newID().String()[24:]
+	g.exec(t, fmt.Sprintf(`CREATE ROLE %s LOGIN INHERIT PASSWORD 'x' IN ROLE chenu_agent`, name))
+	t.Cleanup(func() { g.exec(t, "DROP ROLE "+name) })
+	tx, err := g.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), fmt.Sprintf("SET LOCAL SESSION AUTHORIZATION %s; SET LOCAL app.identity_id = '%s'", name, g.adaID)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = tx.Exec(t.Context(), public, newID(), g.adaID, "Sunday")
+	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "CH423" {
+		t.Errorf("as a login that inherits: got %v, want CH423", err)
+	}
+}
+
+// TestGateUsedAtOnce has two use one approval at the same time, a hundred times.
+func TestGateUsedAtOnce(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for round := range 100 {
+		name := fmt.Sprintf("round %d", round)
+		c := g.approved(t, name)
+		var wg sync.WaitGroup
+		errs := make([]error, 2)
+		start := make(chan struct{})
+		for i := range errs {
+			wg.Go(func() {
+				<-start
+				errs[i] = g.publish(g.agent, c.ID, name)
+			})
+		}
+		close(start)
+		wg.Wait()
+		if (errs[0] == nil) == (errs[1] == nil) {
+			t.Fatalf("round %d: %v and %v", round, errs[0], errs[1])
+		}
+		locked(t, errors.Join(errs...), "checkpoint_used")
+	}
+	if n := g.count(t, "SELECT count(*) FROM entertainment_playlists"); n != 100 {
+		t.Errorf("%d playlists, want 100", n)
+	}
+}
+
+// states are each gated entity's row, outside its state and inside, with what enters,
+// changes and leaves the state, and what is free although the row is in it.
+var states = map[string]struct{ columns, outside, inside, enter, change, leave, free string }{
+	"Invoice": {
+		`number, currency, line_items, status`, `'1', 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]', 'draft'`,
+		`'1', 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]', 'sent'`,
+		"status = 'paid'", `line_items = '[{"description":"x","quantity":"1","unit_price":"3","tax_rate":"0"}]'`, "status = 'draft'", "number = number",
+	},
+	"Playlist":       {"name, visibility", "'n', 'private'", "'n', 'public'", "visibility = 'public'", "name = 'm'", "visibility = 'private'", "name = name"},
+	"CommunityGroup": {"name, visibility", "'n', 'private'", "'n', 'public'", "visibility = 'public'", "name = 'm'", "visibility = 'private'", "name = name"},
+	"SocialPost": {
+		"body, visibility, published_at", "'b', 'public', NULL", "'b', 'public', '2026-01-01'",
+		"published_at = '2026-01-01'", "body = 'c'", "visibility = 'private'", "body = body",
+	},
+	"Manuscript": {"title, status", "'t', 'draft'", "'t', 'submitted'", "status = 'submitted'", "title = 'u'", "status = 'draft'", "title = title"},
+	"ClinicalTrial": {
+		"registry_id, title, status, ethics_reference, ethics_approved_on", "'EUCT-1', 't', 'planned', 'r', '2026-01-01'", "'EUCT-1', 't', 'recruiting', 'r', '2026-01-01'",
+		"status = 'recruiting'", "status = 'active'", "status = 'planned'", "title = 'u'",
+	},
+	"HiredAgent": {
+		"name, capabilities, token_budget, status", "'n', '{a}', 10, 'suspended'", "'n', '{a}', 10, 'active'",
+		"status = 'active'", "capabilities = '{a,b}'", "", "name = 'm', capabilities = '{}', token_budget = 9",
+	},
+	"Thread": {}, // it changes through its events only
+}
+
+// TestGateOfEachEntity enters, changes and leaves every gated state of the graph.
+func TestGateOfEachEntity(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for _, table := range policies.Tables {
+		if len(table.Gates) == 0 {
+			continue
+		}
+		state, ok := states[table.Entity]
+		if !ok {
+			t.Errorf("%s has a gate and no case here", table.Entity)
+			continue
+		}
+		if state.columns == "" {
+			continue
+		}
+		t.Run(table.Name, func(t *testing.T) {
+			insert := func(values string) (string, uuid.UUID) {
+				id := newID()
+				return fmt.Sprintf("INSERT INTO %s (id, created_by, %s) VALUES ('%s', '%s', %s)", table.Name, state.columns, id, g.adaID, values), id
+			}
+			update := func(id uuid.UUID, set string) string {
+				return fmt.Sprintf("UPDATE %s SET %s WHERE id = '%s'", table.Name, set, id)
+			}
+			refused := func(statement string) *problem.Checkpoint {
+				t.Helper()
+				c := asked(t, g.do(g.ada, uuid.Nil, statement))
+				if c.Type != table.Gates[0].Type {
+					t.Errorf("%s: type %s, want %s", statement, c.Type, table.Gates[0].Type)
+				}
+				return c
+			}
+			done := func(checkpoint uuid.UUID, statement string) {
+				t.Helper()
+				if err := g.do(g.ada, checkpoint, statement); err != nil {
+					t.Errorf("%s: %v", statement, err)
+				}
+			}
+
+			entering, _ := insert(state.inside)
+			refused(entering)
+			outside, id := insert(state.outside)
+			done(uuid.Nil, outside)
+			c := refused(update(id, state.enter))
+			if err := g.decide(g.ada, c, "approved"); err != nil {
+				t.Fatal(err)
+			}
+			done(c.ID, update(id, state.enter))
+			if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_id = $1 AND checkpoint_id = $2 AND outcome = 'success'", id, c.ID); n != 1 {
+				t.Errorf("%d audit rows of the write name its approval, want 1", n)
+			}
+			refused(update(id, state.change))
+			if state.leave != "" {
+				refused(update(id, state.leave))
+			}
+			done(uuid.Nil, update(id, state.free))
+			if table.Access.Human.Has('D') {
+				err := g.do(g.ada, uuid.Nil, fmt.Sprintf("DELETE FROM %s WHERE id = '%s'", table.Name, id))
+				if want := map[bool]string{true: "never_deleted", false: "checkpoint_required"}[table.Gates[0].NoDelete]; problem.From(err).Code != want {
+					t.Errorf("deleting it: %v, want %s", err, want)
+				}
+			}
+		})
+	}
+	for entity := range maps.Keys(states) {
+		if table, ok := policies.ByEntity(entity); !ok || len(table.Gates) == 0 {
+			t.Errorf("%s has a case here and no gate", entity)
+		}
+	}
+}
+
+// TestGateOfTheOwner shows whom the gate does not hold: who could drop it. What they do
+// is in the audit trail.
+func TestGateOfTheOwner(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	g.exec(t, public, newID(), g.adaID, "Sunday")
+	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_type = 'playlist' AND actor_kind = 'system' AND checkpoint_id IS NULL"); n != 1 {
+		t.Errorf("%d audit rows of the superuser's write, want 1", n)
+	}
+}
+
+// TestCheckpointOfTheSameWrite repeats a refused write.
+func TestCheckpointOfTheSameWrite(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	first := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+	if again := asked(t, g.publish(g.agent, uuid.Nil, "Sunday")); again.ID != first.ID || again.Digest != first.Digest {
+		t.Errorf("the same write again: %+v, first %+v", again, first)
+	}
+	if other := asked(t, g.publish(g.otherAgent, uuid.Nil, "Sunday")); other.ID == first.ID || other.Digest != first.Digest {
+		t.Errorf("another agent's same write: %+v, first %+v", other, first)
+	}
+	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id = $1", first.ID)
+	second := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+	if second.ID == first.ID {
+		t.Error("an expired checkpoint is asked for again")
+	}
+	if err := g.decide(g.ada, second, "approved"); err != nil {
+		t.Fatal(err)
+	}
+	// It forgot the header: it is told of the approval that waits.
+	p := locked(t, g.publish(g.agent, uuid.Nil, "Sunday"), problem.CheckpointRequired)
+	if p.Checkpoint.ID != second.ID || p.Checkpoint.Status != "approved" {
+		t.Errorf("the waiting approval is %+v", p.Checkpoint)
+	}
+	var steps []string
+	rows, _ := g.admin.Query(t.Context(), "SELECT action FROM audit_logs WHERE resource_type = 'checkpoint' AND actor_id = ANY ($1) ORDER BY id", []uuid.UUID{g.agentID, g.adaID})
+	steps, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	want := []string{"checkpoint_requested", "checkpoint_expired", "checkpoint_requested", "checkpoint_approved"}
+	if err != nil || !slices.Equal(steps, want) {
+		t.Errorf("%v: steps %v, want %v", err, steps, want)
+	}
+}
+
+// TestDecideTwice: the same decision again is the same answer, another one is not.
+func TestDecideTwice(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
+	other := *c
+	other.Digest = "00" + c.Digest[2:]
+	if err := g.decide(g.ada, &other, "approved"); problem.From(err).Code != "digest_mismatch" {
+		t.Errorf("another digest: %v", err)
+	}
+	err := g.do(g.ada, uuid.Nil, "SELECT app.decide_checkpoint($1, decode($2, 'hex'), 'rejected', ' ')", c.ID, c.Digest)
+	if p := problem.From(err); p.Status != http.StatusUnprocessableEntity || len(p.Errors) != 1 || *p.Errors[0].Pointer != "/reason" {
+		t.Errorf("rejected without a reason: %v", err)
+	}
+	for _, test := range []struct{ decision, code string }{{"approved", ""}, {"approved", ""}, {"rejected", "already_decided"}} {
+		err := g.decide(g.ada, c, test.decision)
+		if code := ""; err != nil {
+			if code = problem.From(err).Code; code != test.code {
+				t.Errorf("%s: %v, want %q", test.decision, err, test.code)
+			}
+		} else if test.code != "" {
+			t.Errorf("%s again: done, want %s", test.decision, test.code)
+		}
+	}
+	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE action = 'checkpoint_approved'"); n != 1 {
+		t.Errorf("%d approvals recorded, want 1", n)
+	}
+	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE use_before = decided_at + (expires_at - created_at) AND decided_by = $1", g.adaID); n != 1 {
+		t.Error("the approval does not live as long as the request")
+	}
+}
+
+// TestExpireCheckpoints is the sweeper, which runs as nobody.
+func TestExpireCheckpoints(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for i := range 3 {
+		asked(t, g.publish(g.agent, uuid.Nil, fmt.Sprint(i)))
+	}
+	g.approved(t, "approved")
+	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id <> (SELECT min(id::text)::uuid FROM checkpoints)")
+	for _, want := range []int{2, 0} {
+		var n int
+		err := g.Anonymous(t.Context(), func(q session.Querier) error {
+			scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
+			return nil
+		})
+		if err != nil || n != want {
+			t.Errorf("%v: %d expired, want %d", err, n, want)
+		}
+	}
+	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE action = 'checkpoint_expired' AND actor_kind = 'system' AND actor_id IS NULL AND created_by = $1 AND checkpoint_id = resource_id", g.adaID); n != 2 {
+		t.Errorf("%d expirations recorded, want 2", n)
+	}
+}
+
+// TestDigest computes the digest of what the checkpoint shows.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	c := asked(t, g.publish(g.agent, uuid.Nil, "Grüße “Sunday” \u0001 1.10"))
+	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE encode(sha256(convert_to(payload::text, 'UTF8')), 'hex') = $1 AND encode(digest, 'hex') = $1
+		AND payload ->> 'identity' = $2 AND payload -> 'values' ->> 'visibility' = 'public' AND payload -> 'id' = 'null'`, c.Digest, g.adaID.String()); n != 1 {
+		t.Error("the digest is not that of the payload")
+	}
+	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_type = 'checkpoint' AND (after ? 'payload' OR NOT after ? 'digest')"); n != 0 {
+		t.Error("the audit trail has the payload and not its digest")
+	}
+}

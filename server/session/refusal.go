@@ -1,0 +1,146 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/problem"
+)
+
+// refused is the second half of the 423 round, and of every denial. It runs when
+// the refused unit is rolled back, in a transaction of its own, so that no rollback
+// takes the record away. From the very payload that the gate refused it makes the
+// pending checkpoint, or finds the one that waits already.
+//
+// It does not end with the request: a client that hung up was refused all the same.
+func (d *DB) refused(ctx context.Context, o Options, refusal error) error {
+	p := problem.From(refusal)
+	if p.Status != http.StatusForbidden && p.Status != http.StatusLocked {
+		return refusal
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	r := describe(o, p, refusal)
+	tx, err := d.client.BeginTx(ctx, nil)
+	if err != nil {
+		return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
+	}
+	err = finish(tx, func() error {
+		if p.Code == problem.CheckpointRequired {
+			if p.Checkpoint, err = request(ctx, tx, r.payload); err != nil {
+				return fmt.Errorf("ask for an approval: %w", err)
+			}
+			r.details["digest"], r.details["checkpoint_id"] = p.Checkpoint.Digest, p.Checkpoint.ID
+		}
+		return r.record(ctx, tx)
+	})
+	switch {
+	case err == nil && p.Status == http.StatusLocked:
+		return p
+	case err == nil:
+		return refusal
+	case p.Code == problem.CheckpointRequired:
+		// The caller must not be told to wait for an approval that was not asked for.
+		return fmt.Errorf("answer the refusal %q: %w", refusal.Error(), err)
+	}
+	slog.WarnContext(ctx, "a refusal could not be recorded", "refusal", refusal, "error", err)
+	return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
+}
+
+// refusalRecord is what the audit trail says of a refusal.
+type refusalRecord struct {
+	action, resource string
+	id               uuid.NullUUID
+	details          map[string]any
+	payload          json.RawMessage
+}
+
+// actions are the audit trail's words for what was refused.
+var actions = map[string]string{
+	http.MethodGet: "read", http.MethodPost: "create", http.MethodPatch: "update", http.MethodPut: "update", http.MethodDelete: "delete",
+	"INSERT": "create", "UPDATE": "update",
+}
+
+func describe(o Options, p *problem.Problem, refusal error) *refusalRecord {
+	method, _, _ := strings.Cut(o.Request, " ")
+	r := &refusalRecord{action: actions[method], resource: "request", details: map[string]any{"code": p.Code}}
+	switch {
+	case r.action != "":
+		r.details["request"] = o.Request
+	case o.ReadOnly:
+		r.action = "read"
+	default:
+		r.action = "update"
+	}
+	pg, ok := errors.AsType[*pgconn.PgError](refusal)
+	if !ok {
+		return r
+	}
+	r.details["sqlstate"] = pg.Code
+	for _, t := range policies.Tables {
+		if t.Name == pg.TableName {
+			r.resource = t.Resource
+		}
+	}
+	var said struct {
+		Payload json.RawMessage `json:"payload"`
+	}
+	var write struct {
+		Resource  string        `json:"resource_type"`
+		Operation string        `json:"operation"`
+		ID        uuid.NullUUID `json:"id"`
+	}
+	if p.Status == http.StatusLocked && json.Unmarshal([]byte(pg.Detail), &said) == nil && json.Unmarshal(said.Payload, &write) == nil {
+		r.payload, r.resource, r.id = said.Payload, write.Resource, write.ID
+		if action := actions[write.Operation]; action != "" {
+			r.action = action
+		}
+	}
+	return r
+}
+
+const recordEventSQL = `SELECT app.record_event($1, 'denied', $2, $3, $4)`
+
+func (r *refusalRecord) record(ctx context.Context, tx *ent.Tx) error {
+	details, err := json.Marshal(r.details)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, recordEventSQL, r.action, r.resource, r.id, string(details))
+	return err
+}
+
+const requestCheckpointSQL = `SELECT id, type, status, encode(digest, 'hex'), expires_at FROM app.request_checkpoint($1)`
+
+// request asks for the approval of a refused write.
+func request(ctx context.Context, tx *ent.Tx, payload json.RawMessage) (_ *problem.Checkpoint, err error) {
+	rows, err := tx.QueryContext(ctx, requestCheckpointSQL, string(payload))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if !rows.Next() {
+		return nil, errors.Join(sql.ErrNoRows, rows.Err())
+	}
+	var (
+		c  problem.Checkpoint
+		at time.Time
+	)
+	if err := rows.Scan(&c.ID, &c.Type, &c.Status, &c.Digest, &at); err != nil {
+		return nil, err
+	}
+	c.ExpiresAt, c.Href = at.UTC(), problem.CheckpointPath+c.ID.String()
+	return &c, nil
+}
