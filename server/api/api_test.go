@@ -389,8 +389,11 @@ func TestReads(t *testing.T) {
 	checkpoint := uuid.New()
 	b.Get("/v1/things", "Checkpoint", checkpoint.String()).Want(http.StatusOK)
 	b.Post("/v1/things", `{"name":"x"}`, "Checkpoint", checkpoint.String()).Want(http.StatusCreated)
-	b.Get("/v1/trials/" + uuid.NewString()).Want(http.StatusNoContent)
-	want := []session.Options{{ReadOnly: true}, {Checkpoint: checkpoint}, {}}
+	trial := "/v1/trials/" + uuid.NewString()
+	b.Get(trial).Want(http.StatusNoContent)
+	want := []session.Options{
+		{ReadOnly: true, Request: "GET /v1/things"}, {Checkpoint: checkpoint, Request: "POST /v1/things"}, {Request: "GET " + trial},
+	}
 	if !slices.Equal(b.store.options, want) {
 		t.Errorf("transactions %+v, want %+v", b.store.options, want)
 	}

@@ -42,8 +42,7 @@ type (
 	}
 	security  map[string][]string
 	tagObject struct {
-		Name        string `json:"name"`
-		Description string `json:"description,omitempty"`
+		Name string `json:"name"`
 	}
 	components struct {
 		Schemas         jsonschema.Definitions     `json:"schemas"`
@@ -252,8 +251,8 @@ func (a *API) describe() *document {
 			doc.Paths[o.Path] = path
 		}
 		path[strings.ToLower(o.Method)] = a.describeOperation(doc, o, problemSchema)
-		if tag := (tagObject{o.Tag, a.config.Tags[o.Tag]}); !slices.Contains(doc.Tags, tag) {
-			doc.Tags = append(doc.Tags, tag)
+		if !slices.Contains(doc.Tags, tagObject{o.Tag}) {
+			doc.Tags = append(doc.Tags, tagObject{o.Tag})
 		}
 	}
 	// Clients send what is known and nothing else; answers may grow fields.

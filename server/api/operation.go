@@ -77,6 +77,8 @@ type operation struct {
 	out    *output
 	newIn  func() any
 	run    func(ctx context.Context, tx *ent.Tx, in any) (any, error)
+	// streams says that run returns a Stream.
+	streams bool
 }
 
 // Handle registers an operation: its route, its transaction and its part of the OpenAPI
@@ -258,12 +260,19 @@ type response struct {
 	header   http.Header
 	body     []byte
 	replayed bool
+	stream   Stream
+	ctx      context.Context // the stream's: the request's, with the caller
 }
 
 // encode makes the answer. It runs inside the transaction: what can't be written is not
 // committed.
 func (o *operation) encode(result any) (*response, error) {
 	r := &response{status: o.Status, header: http.Header{}}
+	if o.streams {
+		r.stream, _ = result.(Stream)
+		r.header.Set("Content-Type", o.ContentType)
+		return r, nil
+	}
 	if result == nil {
 		if o.out.bodySchema != nil {
 			return nil, errors.New("the operation returned neither an output nor an error")
@@ -363,7 +372,11 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		}
 		return o.encode(result)
 	}
-	return call.transact(ctx, c.Request.Header)
+	r, err := call.transact(ctx, c.Request.Header)
+	if err == nil && r.stream != nil {
+		r.ctx = auth.With(c.Request.Context(), identity)
+	}
+	return r, err
 }
 
 // call is one request of an operation with a caller.
@@ -396,7 +409,7 @@ func (c *call) binding(query url.Values) []byte {
 }
 
 func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
-	options := session.Options{ReadOnly: c.readOnly()}
+	options := session.Options{ReadOnly: c.readOnly(), Request: c.Method + " " + c.path}
 	if !c.readOnly() {
 		var err error
 		if options.Checkpoint, err = checkpointOf(h); err != nil {
@@ -466,6 +479,10 @@ func (o *operation) write(c *gin.Context, r *response) {
 		h.Del("Content-Type")
 		c.Writer.WriteHeader(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()
+		return
+	}
+	if r.stream != nil {
+		o.writeStream(c, r)
 		return
 	}
 	if r.status != http.StatusNoContent {
