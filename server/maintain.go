@@ -8,14 +8,20 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// maintenanceInterval is how often the database is tidied up. Partitions are
-// made months ahead and old keys do no harm, so it is far from urgent.
-const maintenanceInterval = time.Hour
+// maintenanceInterval is how often it is looked whether something is to be
+// tidied up.
+const maintenanceInterval = time.Minute
 
-// maintenance are functions that tidy up, with what they count.
-var maintenance = []struct{ done, sql string }{
-	{"partitions of the audit trail made", `SELECT app.ensure_partitions()`},
-	{"expired idempotency keys forgotten", `SELECT app.expire_idempotency_keys()`},
+// maintenance are functions that tidy up, with what they count and after how
+// many intervals they run again. Partitions are made months ahead and old keys do
+// no harm. An expired checkpoint reads as expired at once; only its record waits.
+var maintenance = []struct {
+	done, sql string
+	every     int
+}{
+	{"partitions of the audit trail made", `SELECT app.ensure_partitions()`, 60},
+	{"expired idempotency keys forgotten", `SELECT app.expire_idempotency_keys()`, 60},
+	{"checkpoints expired", `SELECT app.expire_checkpoints()`, 1},
 }
 
 // maintain tidies up now and at every interval until ctx ends. Instances may do
@@ -23,8 +29,11 @@ var maintenance = []struct{ done, sql string }{
 func (s *Server) maintain(ctx context.Context) {
 	ticker := time.NewTicker(maintenanceInterval)
 	defer ticker.Stop()
-	for {
+	for interval := 0; ; interval++ {
 		for _, m := range maintenance {
+			if interval%m.every != 0 {
+				continue
+			}
 			var n int
 			err := s.db.Anonymous(ctx, func(q session.Querier) error { return scalar(ctx, q, m.sql, &n) })
 			switch {

@@ -4,11 +4,14 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/audit"
 	"github.com/chenu/chenu/server/bibliography"
+	"github.com/chenu/chenu/server/checkpoint"
 	"github.com/chenu/chenu/server/citation"
 	"github.com/chenu/chenu/server/event"
 	"github.com/chenu/chenu/server/habit"
 	"github.com/chenu/chenu/server/resource"
+	"github.com/chenu/chenu/server/team"
 	"github.com/chenu/chenu/server/thread"
 )
 
@@ -16,6 +19,8 @@ import (
 func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 	accounts.Mount(a)
 	thread.Mount(a)
+
+	checkpoint.Mount(a)
 
 	resource.Mount(a, "/v1/personal/notes", (*ent.Tx).NoteStore)
 	resource.Mount(a, "/v1/personal/tasks", (*ent.Tx).TaskStore)
@@ -51,7 +56,10 @@ func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 	resource.Mount(a, "/v1/team/agents", (*ent.Tx).HiredAgentStore)
 	resource.Mount(a, "/v1/team/tasks", (*ent.Tx).TeamTaskStore)
 
+	team.Mount(a)
+
 	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore)
+	audit.Mount(a)
 
 	api.HandlePublic(a, enumsOp, enums)
 	api.HandleHealth(a, ready...)

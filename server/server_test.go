@@ -156,7 +156,7 @@ func TestEveryCollectionIsTried(t *testing.T) {
 	paths := s.client.Get("/openapi.json").Want(http.StatusOK).Object()["paths"].(map[string]any)
 	for path := range paths {
 		base, ok := strings.CutSuffix(path, "/count")
-		if !ok || base == "/v1/audit-logs" {
+		if !ok || base == "/v1/audit-logs" || base == "/v1/checkpoints" {
 			continue
 		}
 		if !slices.ContainsFunc(collections, func(c collection) bool { return c.path == base }) {
@@ -258,6 +258,7 @@ func TestCollections(t *testing.T) {
 			ada.Delete(self, changed.ETag()).Want(http.StatusNoContent)
 			ada.Get(self).WantProblem(http.StatusNotFound, "not_found")
 			actions := trail(ada, row["id"].(string))
+			actions = slices.DeleteFunc(actions, func(action string) bool { return action == "read" })
 			if !slices.Equal(actions, []string{"delete", "update", "create"}) {
 				t.Errorf("the audit trail has %v", actions)
 			}

@@ -7,6 +7,8 @@ package resource
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -117,12 +119,25 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*E, error) {
 				return s.List(ctx, &in.Filter, (*ent.Position)(behind), limit)
 			})
-			return &listed[E]{Body: list}, err
+			if err != nil {
+				return nil, err
+			}
+			ids := make([]uuid.UUID, len(list.Items))
+			for i, row := range list.Items {
+				ids[i] = s.Position(row).ID
+			}
+			if err := c.recordRead(ctx, tx, uuid.NullUUID{}, map[string]any{"ids": ids}); err != nil {
+				return nil, err
+			}
+			return &listed[E]{Body: list}, nil
 		})
 	api.Handle(a, c.op("count", "Count them", http.MethodGet, "/count"),
 		func(ctx context.Context, tx *ent.Tx, in *countInput[F]) (*counted, error) {
 			n, err := store(tx).Count(ctx, &in.Filter)
 			if err != nil {
+				return nil, err
+			}
+			if err := c.recordRead(ctx, tx, uuid.NullUUID{}, map[string]any{"count": n}); err != nil {
 				return nil, err
 			}
 			return &counted{Body: Count{n}}, nil
@@ -132,6 +147,9 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			s := store(tx)
 			row, err := s.Get(ctx, in.ID)
 			if err != nil {
+				return nil, err
+			}
+			if err := c.recordRead(ctx, tx, uuid.NullUUID{UUID: in.ID, Valid: true}, nil); err != nil {
 				return nil, err
 			}
 			return &changed[E]{ETag: tagOf(s, row), Body: row}, nil
@@ -172,7 +190,29 @@ func (c collection) op(verb, summary, method, suffix string) api.Op {
 	return api.Op{
 		ID: verb + "-" + name, Method: method, Path: c.path + suffix, Tag: segments[1],
 		Summary: summary + " (" + strings.ReplaceAll(name, "-", " ") + ")", Description: c.table.Comment,
+		AuditedRead: c.table.AuditReads && method == http.MethodGet,
 	}
+}
+
+const recordReadSQL = `SELECT app.record_event('read', 'success', $1, $2, $3)`
+
+// recordRead records that something was read, for a collection whose reads are audited:
+// in the transaction that read it, so that there is never one without the other.
+func (c collection) recordRead(ctx context.Context, tx *ent.Tx, id uuid.NullUUID, details map[string]any) error {
+	if !c.table.AuditReads {
+		return nil
+	}
+	if details == nil {
+		details = map[string]any{}
+	}
+	text, err := json.Marshal(details)
+	if err != nil {
+		return fmt.Errorf("record a read: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, recordReadSQL, c.table.Resource, id, string(text)); err != nil {
+		return fmt.Errorf("record a read: %w", err)
+	}
+	return nil
 }
 
 // pluralName is the plural that goes with the resource's name: that of the path
