@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -47,7 +48,7 @@ func extendProperty(s *jsonschema.Schema, c policies.Column) {
 	}
 	s.Minimum, s.Maximum = number(r.Minimum), number(r.Maximum)
 	if r.Pattern != "" {
-		s.Pattern = "^(" + r.Pattern + ")$"
+		s.Pattern = "^(" + ecma.Replace(r.Pattern) + ")$"
 	}
 	if r.Format != "" {
 		s.Format = r.Format
@@ -56,6 +57,10 @@ func extendProperty(s *jsonschema.Schema, c policies.Column) {
 		s.Examples = []any{json.RawMessage(r.Example)}
 	}
 }
+
+// ecma writes the POSIX classes, which Postgres and Go know, for the dialect of
+// JSON Schema (ECMA-262), where they are an error.
+var ecma = strings.NewReplacer("[^[:space:]]", `\S`, "[[:space:]]", `\s`)
 
 func count(n int) *uint64 {
 	if n == 0 {

@@ -194,7 +194,8 @@ type Rules struct {
 	Minimum  *float64 `json:"minimum,omitempty"`
 	Maximum  *float64 `json:"maximum,omitempty"`
 	// Pattern is a regular expression in the common subset of POSIX ARE,
-	// ECMA-262 and RE2, anchored at both ends.
+	// ECMA-262 and RE2, anchored at both ends. The classes [[:space:]] and
+	// [^[:space:]] are published in ECMA-262's form.
 	Pattern string `json:"pattern,omitempty"`
 	// Format is a JSON Schema format (email, uri, date); the service checks it.
 	Format string `json:"format,omitempty"`

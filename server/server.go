@@ -75,7 +75,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	a, err := api.New(api.Config{
-		Title: title, Version: version, Description: description,
+		Title: title, Version: version, Description: description, Tags: tags,
 		Transactor: s.db, Authenticate: authenticator.Authenticate, PageKey: c.Secret.Derive("page-tokens"),
 		Timeout: c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
 	})
@@ -96,6 +96,27 @@ const (
 		"Every request runs as one identity, and Postgres itself enforces what it may see and change."
 )
 
+// tags say what the operations of a tag have in common.
+var tags = map[string]string{
+	"Accounts":      "Registering, logging in and out, passwords, and the keys that tokens are signed with.",
+	"Me":            "The identity itself and its sessions.",
+	"threads":       "Threads of intent, and the events that they consist of.",
+	"checkpoints":   "Approvals that people give or refuse.",
+	"ledger":        "The signed log of all changes, and proofs from it.",
+	"personal":      "Notes, tasks and habits.",
+	"business":      "Contacts, projects and invoices.",
+	"creative":      "Creative projects and their assets, with the prompts of those that an AI made.",
+	"entertainment": "Playlists, and what was watched or heard.",
+	"community":     "Groups, events, and who comes to them.",
+	"social":        "Posts and when they are published.",
+	"scholar":       "References, which of them cites which, and manuscripts.",
+	"government":    "Duties towards authorities, and clinical trials.",
+	"team":          "The people and agents on the team, and their tasks.",
+	"audit-logs":    "Who did what: read only.",
+	"meta":          "What the API itself is made of.",
+	"service":       "The state of the service, and this document.",
+}
+
 // Document is the OpenAPI document of all routes. It needs no database.
 func Document() ([]byte, error) {
 	a, err := described()
@@ -108,7 +129,7 @@ func Document() ([]byte, error) {
 // described is the API with all routes and without a database.
 func described() (*api.API, error) {
 	a, err := api.New(api.Config{
-		Title: title, Version: version, Description: description, Transactor: (*session.DB)(nil), PageKey: make([]byte, 32),
+		Title: title, Version: version, Description: description, Tags: tags, Transactor: (*session.DB)(nil), PageKey: make([]byte, 32),
 		Authenticate: func(*http.Request) (auth.Identity, error) { return auth.Identity{}, auth.ErrNoCredentials },
 	})
 	if err != nil {

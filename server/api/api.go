@@ -37,7 +37,9 @@ type Config struct {
 	// Title, Version and Description stand in the OpenAPI document. The title is CHE·NU
 	// and the version 0 by default.
 	Title, Version, Description string
-	Transactor                  Transactor
+	// Tags are descriptions of the operations' tags.
+	Tags       map[string]string
+	Transactor Transactor
 	// Authenticate tells who makes a request. Its errors are those of
 	// [auth.Authenticator.Authenticate].
 	Authenticate func(*http.Request) (auth.Identity, error)

@@ -42,7 +42,8 @@ type (
 	}
 	security  map[string][]string
 	tagObject struct {
-		Name string `json:"name"`
+		Name        string `json:"name"`
+		Description string `json:"description,omitempty"`
 	}
 	components struct {
 		Schemas         jsonschema.Definitions     `json:"schemas"`
@@ -251,8 +252,8 @@ func (a *API) describe() *document {
 			doc.Paths[o.Path] = path
 		}
 		path[strings.ToLower(o.Method)] = a.describeOperation(doc, o, problemSchema)
-		if !slices.Contains(doc.Tags, tagObject{o.Tag}) {
-			doc.Tags = append(doc.Tags, tagObject{o.Tag})
+		if tag := (tagObject{o.Tag, a.config.Tags[o.Tag]}); !slices.Contains(doc.Tags, tag) {
+			doc.Tags = append(doc.Tags, tag)
 		}
 	}
 	// Clients send what is known and nothing else; answers may grow fields.
