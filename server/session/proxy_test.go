@@ -196,6 +196,11 @@ func newPooler(t testing.TB, target string, servers int) string {
 		if err != nil {
 			return nil, err
 		}
+		// On a busy machine pgconn has a reader waiting on the connection, which
+		// would swallow the first answer.
+		if err := conn.SyncConn(context.Background()); err != nil {
+			return nil, err
+		}
 		return conn.Hijack()
 	}
 	for range servers {
