@@ -23,6 +23,7 @@ type config struct {
 	DatabaseURL        string
 	AgentDatabaseURL   string
 	MigrateDatabaseURL string
+	AuditDatabaseURL   string
 	DataDir            string
 	ListenAddr         string
 	Secret             auth.Secret
@@ -52,6 +53,8 @@ var variables = []variable{
 		func(c *config, v string) error { return setURL(&c.AgentDatabaseURL, v) }},
 	{"CHENU_MIGRATE_DATABASE_URL", "", "The login that migrates: a member of chenu_owner. chenu migrate and serve --migrate use it.",
 		func(c *config, v string) error { return setURL(&c.MigrateDatabaseURL, v) }},
+	{"CHENU_AUDIT_DATABASE_URL", "", "The login that verifies and backs up: a member of chenu_auditor. chenu verify uses it.",
+		func(c *config, v string) error { return setURL(&c.AuditDatabaseURL, v) }},
 	{"CHENU_DATA_DIR", "~/.local/share/chenu; for root /var/lib/chenu", "Where the service's own Postgres keeps its data, and the secret key when none is given.",
 		func(c *config, v string) (err error) { c.DataDir, err = filepath.Abs(v); return err }},
 	{"CHENU_LISTEN_ADDR", "127.0.0.1:8080", "Address and port of the API; port 0 is any free one.",
@@ -81,7 +84,7 @@ var variables = []variable{
 }
 
 // elsewhere are variables of ours that other commands and the tests read.
-var elsewhere = []string{"CHENU_AUDIT_DATABASE_URL", "CHENU_ADMIN_DATABASE_URL", "CHENU_DEV_DATABASE_URL", "CHENU_BOOTSTRAP_", "CHENU_TEST_"}
+var elsewhere = []string{"CHENU_ADMIN_DATABASE_URL", "CHENU_DEV_DATABASE_URL", "CHENU_BOOTSTRAP_", "CHENU_TEST_"}
 
 // loadConfig reads the environment. It refuses a malformed variable, and one of
 // our prefix that it does not know, since that is a setting gone unheard.

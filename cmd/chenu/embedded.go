@@ -37,6 +37,9 @@ const (
 	noteFile   = "service.json"
 )
 
+// auditLogin verifies the embedded database.
+const auditLogin = "chenu_verify"
+
 const stopTimeout = 30 * time.Second
 
 // startEmbedded runs the Postgres in the data directory, brings it to the newest
@@ -63,7 +66,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 	}()
 	logins := migrations.BootstrapOptions{
 		Service: embeddedLogin(c.Secret, "chenu_service"), Agent: embeddedLogin(c.Secret, "chenu_service_agent"),
-		Migrate: embeddedLogin(c.Secret, "chenu_migrate"), Audit: embeddedLogin(c.Secret, "chenu_verify"),
+		Migrate: embeddedLogin(c.Secret, "chenu_migrate"), Audit: embeddedLogin(c.Secret, auditLogin),
 	}
 	report, err := migrations.Bootstrap(ctx, postgres.URL("postgres"), logins)
 	if err != nil {
@@ -77,6 +80,8 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 			c.AgentDatabaseURL = login.URL
 		case "CHENU_MIGRATE_DATABASE_URL":
 			c.MigrateDatabaseURL = login.URL
+		case "CHENU_AUDIT_DATABASE_URL":
+			c.AuditDatabaseURL = login.URL
 		}
 	}
 	if _, err := migrations.Apply(ctx, c.MigrateDatabaseURL, migrations.Options{Progress: applyProgress(progress)}); err != nil {

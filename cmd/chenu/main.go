@@ -17,9 +17,10 @@ import (
 
 // Exit codes of the program.
 const (
-	exitOK     = 0
-	exitFailed = 1 // it was tried and did not work
-	exitUsage  = 2 // it was asked for in a way that cannot be tried
+	exitOK      = 0
+	exitFailed  = 1 // it was tried and did not work
+	exitUsage   = 2 // it was asked for in a way that cannot be tried
+	exitUnsound = 3 // it was checked and does not hold
 )
 
 func main() {
@@ -50,6 +51,7 @@ var commands = []command{
 	{"serve", "run the service; without a database URL with a Postgres of its own", runServe},
 	{"migrate", "diff, apply, status, drift, validate, hash: the database's history", runMigrate},
 	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
+	{"verify", "check threads against their events, and content against its digests", runVerify},
 	{"token", "make a development token on the embedded database", runToken},
 	{"demo", "fill an identity of the embedded database with data to look at", runDemo},
 	{"openapi", "print the OpenAPI document", runOpenAPI},
@@ -86,6 +88,9 @@ func run(ctx context.Context, args []string, env environment) int {
 			return exitUsage
 		default:
 			fmt.Fprintf(env.Stderr, "chenu %s: %v\n", c.name, err)
+			if _, ok := errors.AsType[unsoundError](err); ok {
+				return exitUnsound
+			}
 			return exitFailed
 		}
 	}

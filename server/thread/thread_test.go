@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -738,3 +739,6 @@ func TestRecordInThread(t *testing.T) {
 		t.Errorf("the thread is %v", got)
 	}
 }
+
+// within bounds what a test waits for.
+const within = time.Minute

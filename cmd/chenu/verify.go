@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/verify"
+)
+
+const verifyAbout = `Rebuilds every thread from its events and compares it with its row, and checks
+the digests of all events and audit rows. What does not hold is printed, a line
+each, with its id. The service may go on meanwhile.
+
+It reads as CHENU_AUDIT_DATABASE_URL, or from the embedded database.
+
+Exit codes: 0 all holds, 1 it could not be checked, 3 something does not hold.`
+
+// runVerify checks what the database holds.
+func runVerify(ctx context.Context, args []string, env environment) (err error) {
+	flags := newFlags(env, "chenu verify", verifyAbout)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return usagef("it takes no arguments, but was given %q", flags.Arg(0))
+	}
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	conn, closeAll, err := openAuditor(ctx, &c, env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	report, err := verify.Database(ctx, conn, func(f verify.Finding) { fmt.Fprintln(env.Stdout, f) })
+	if err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(report.Rows)) {
+		fmt.Fprintf(env.Stderr, "%s: %d rows checked\n", table, report.Rows[table])
+	}
+	if report.Findings > 0 {
+		return unsoundError{report.Findings}
+	}
+	fmt.Fprintln(env.Stderr, "All of it holds.")
+	return nil
+}
+
+// unsoundError says that what was checked does not hold.
+type unsoundError struct{ findings int }
+
+func (e unsoundError) Error() string {
+	if e.findings == 1 {
+		return "1 row does not hold"
+	}
+	return fmt.Sprintf("%d rows do not hold", e.findings)
+}
+
+// openAuditor connects as the auditor: to the database that is named, to that of
+// a running service on the data directory, or to the embedded one for as long
+// as it takes.
+func openAuditor(ctx context.Context, c *config, env environment) (*pgx.Conn, func() error, error) {
+	at := c.AuditDatabaseURL
+	if at == "" && c.DatabaseURL != "" {
+		return nil, nil, errors.New("CHENU_AUDIT_DATABASE_URL is not set: give the login that is a member of chenu_auditor")
+	}
+	stop := func() error { return nil }
+	if at == "" {
+		if conn, ok := runningAuditor(ctx, c); ok {
+			return conn, func() error { return conn.Close(context.WithoutCancel(ctx)) }, nil
+		}
+		own, err := startEmbedded(ctx, c, env.Stderr)
+		if err != nil {
+			return nil, nil, err
+		}
+		at, stop = c.AuditDatabaseURL, func() error { return own.stop(ctx) }
+	}
+	conn, err := pgx.Connect(ctx, at)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("connect as the auditor: %w", err), stop())
+	}
+	return conn, func() error { return errors.Join(conn.Close(context.WithoutCancel(ctx)), stop()) }, nil
+}
+
+// runningAuditor connects to the database of a running service by the note that
+// it left. The auditor's password follows from the secret.
+func runningAuditor(ctx context.Context, c *config) (*pgx.Conn, bool) {
+	data, err := os.ReadFile(filepath.Join(c.DataDir, noteFile))
+	if err != nil {
+		return nil, false
+	}
+	var note embeddedNote
+	if json.Unmarshal(data, &note) != nil {
+		return nil, false
+	}
+	at, err := url.Parse(note.DatabaseURL)
+	if err != nil {
+		return nil, false
+	}
+	secret := c.Secret
+	if secret == (auth.Secret{}) {
+		if secret, err = auth.SecretFile(filepath.Join(c.DataDir, secretFile)); err != nil {
+			return nil, false
+		}
+	}
+	login := embeddedLogin(secret, auditLogin)
+	at.User = url.UserPassword(login.Name, login.Password)
+	conn, err := pgx.Connect(ctx, at.String())
+	return conn, err == nil
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+)
+
+// TestVerify holds the command to its exit codes and to what it prints.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	verify := func(environ ...string) (code int, stdout, stderr string) {
+		var out, errs bytes.Buffer
+		code = run(t.Context(), []string{"verify"}, environment{
+			Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+			Getenv: func(name string) string {
+				for _, e := range environ {
+					if value, ok := strings.CutPrefix(e, name+"="); ok {
+						return value
+					}
+				}
+				return ""
+			},
+			Environ: func() []string { return environ },
+		})
+		return code, out.String(), errs.String()
+	}
+	audit := "CHENU_AUDIT_DATABASE_URL=" + db.AuditURL
+	dir := "CHENU_DATA_DIR=" + t.TempDir()
+	if code, out, errs := verify(dir, audit); code != exitOK || out != "" || !strings.Contains(errs, "All of it holds.") {
+		t.Errorf("an untouched database: exit %d, %q, %q", code, out, errs)
+	}
+	if code, _, errs := verify(dir, "CHENU_DATABASE_URL="+db.ServiceURL); code != exitFailed || !strings.Contains(errs, "CHENU_AUDIT_DATABASE_URL") {
+		t.Errorf("without an auditor: exit %d, %q", code, errs)
+	}
+	if code, _, errs := verify(dir, "CHENU_AUDIT_DATABASE_URL="+db.ServiceURL); code != exitFailed || !strings.Contains(errs, "chenu_auditor") {
+		t.Errorf("as the service: exit %d, %q", code, errs)
+	}
+	admin, err := pgx.Connect(t.Context(), db.AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(t.Context())
+	const id = "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
+	for _, statement := range []string{
+		"INSERT INTO identities (id, email, name) VALUES ('" + id + "', 'ada@example.org', 'Ada')",
+		"INSERT INTO threads (id, created_by, founding_intent, sphere) VALUES ('" + id + "', '" + id + "', 'Begin', 'personal')",
+	} {
+		if _, err := admin.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := verify(dir, audit)
+	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitUnsound || out != want || !strings.Contains(errs, "1 row does not hold") {
+		t.Errorf("a thread without an event: exit %d, %q, %q", code, out, errs)
+	}
+}

@@ -1,0 +1,131 @@
+// Package verify holds what is stored against what proves it: each thread's row
+// against its events, and the content of rows that never change against their
+// digests. It reads as the auditor, the one role that sees every identity's
+// rows, which no login of the service can become.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/policies"
+)
+
+// Finding is a row that is not what it should be.
+type Finding struct {
+	Table     string
+	CreatedBy uuid.UUID
+	ID        uuid.UUID
+	// What are the columns of a thread that its events make otherwise, and
+	// "sequence" where these have a gap; "content" is what its digest disproves.
+	What []string
+}
+
+// String says it in a line.
+func (f Finding) String() string {
+	return fmt.Sprintf("%s %s of identity %s: %s", f.Table, f.ID, f.CreatedBy, strings.Join(f.What, ", "))
+}
+
+// Report is what a verification looked at and found.
+type Report struct {
+	// Rows are the rows that were checked, by table.
+	Rows map[string]int64
+	// Findings is how many of them are not what they should be.
+	Findings int
+}
+
+// Database verifies everything in one snapshot, while the service may go on
+// writing, and calls found for every finding as it comes. The connection's
+// login must be a member of chenu_auditor.
+func Database(ctx context.Context, conn *pgx.Conn, found func(Finding)) (report Report, err error) {
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return report, fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if rollback := tx.Rollback(context.WithoutCancel(ctx)); !errors.Is(rollback, pgx.ErrTxClosed) {
+			err = errors.Join(err, rollback)
+		}
+	}()
+	// As anyone else, policies would hide the rows and nothing would be found.
+	if _, err := tx.Exec(ctx, "SELECT set_config('role', 'chenu_auditor', true), set_config('TimeZone', 'UTC', true)"); err != nil {
+		return report, fmt.Errorf("become chenu_auditor: %w", err)
+	}
+	report.Rows = map[string]int64{}
+	check := func(table, query string, args ...any) error {
+		rows, err := tx.Query(ctx, query, args...)
+		if err != nil {
+			return fmt.Errorf("verify %s: %w", table, err)
+		}
+		f := Finding{Table: table}
+		_, err = pgx.ForEachRow(rows, []any{&f.CreatedBy, &f.ID, &f.What}, func() error {
+			report.Findings++
+			found(f)
+			f.What = nil
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("verify %s: %w", table, err)
+		}
+		return nil
+	}
+	if err := check("threads", driftSQL); err != nil {
+		return report, err
+	}
+	tables := []string{"threads"}
+	for _, t := range policies.Tables {
+		if t.AppendOnly == nil || len(t.AppendOnly.Content) == 0 {
+			continue
+		}
+		tables = append(tables, t.Name)
+		if err := check(t.Name, digestSQL(t), t.AppendOnly.Content); err != nil {
+			return report, err
+		}
+	}
+	for _, name := range tables {
+		i := slices.IndexFunc(policies.Tables, func(t policies.Table) bool { return t.Name == name })
+		var n int64
+		if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+qualified(policies.Tables[i])).Scan(&n); err != nil {
+			return report, fmt.Errorf("count %s: %w", name, err)
+		}
+		report.Rows[name] = n
+	}
+	return report, nil
+}
+
+func qualified(t policies.Table) string { return pgx.Identifier{t.Schema, t.Name}.Sanitize() }
+
+// driftSQL rebuilds every thread and compares the row with what its events make
+// of it, column by column as the row has them. What no event determines, or
+// was erased, stays as it is in both.
+const driftSQL = `
+	SELECT t.created_by, t.id, drift.columns
+	FROM public.threads t
+	CROSS JOIN LATERAL (SELECT app.rebuild_thread(t.created_by, t.id) AS state) AS rebuilt
+	CROSS JOIN LATERAL (
+		SELECT array_agg(d.name ORDER BY d.name) AS columns FROM (
+			SELECT stored.key AS name FROM jsonb_each(to_jsonb(t)) AS stored
+			WHERE stored.value IS DISTINCT FROM to_jsonb(jsonb_populate_record(t, rebuilt.state)) -> stored.key
+			UNION ALL SELECT 'sequence' WHERE rebuilt.state IS NULL
+				OR rebuilt.state -> 'event_count' <> rebuilt.state -> 'last_sequence'
+		) AS d
+	) AS drift
+	WHERE drift.columns IS NOT NULL`
+
+// digestSQL finds rows whose content does not have its digest. Content that is
+// gone with its salt was erased, and only an erased identity's is.
+func digestSQL(t policies.Table) string {
+	return fmt.Sprintf(`
+		SELECT r.created_by, r.id, ARRAY['content']
+		FROM %s r
+		WHERE CASE WHEN r.content_salt IS NOT NULL
+			THEN r.content_digest IS DISTINCT FROM app.content_digest(r.content_salt, to_jsonb(r), $1)
+			ELSE num_nonnulls(%s) > 0 OR NOT EXISTS (SELECT FROM public.identities i WHERE i.id = r.created_by AND i.status = 'erased')
+		END`, qualified(t), "r."+strings.Join(t.AppendOnly.Content, ", r."))
+}
