@@ -261,7 +261,7 @@ type response struct {
 	body     []byte
 	replayed bool
 	stream   Stream
-	ctx      context.Context // the stream's: the request's, with the caller
+	ctx      context.Context //nolint:containedctx // It lives as long as the answer; the stream's: the request's, with the caller
 }
 
 // encode makes the answer. It runs inside the transaction: what can't be written is not
@@ -296,7 +296,7 @@ func (o *operation) encode(result any) (*response, error) {
 	}
 	switch {
 	case o.out.raw:
-		raw := v.FieldByIndex(o.out.bodyIndex).Interface().(Raw) //nolint:errcheck,forcetypeassert // outputOf saw that it is one.
+		raw := v.FieldByIndex(o.out.bodyIndex).Interface().(Raw)
 		if _, ok := o.Media[raw.Type]; !ok {
 			return nil, fmt.Errorf("the answer has the media type %q, which the operation does not name", raw.Type)
 		}

@@ -30,7 +30,7 @@ func HandleStream[In any](a *API, op Op, start func(ctx context.Context, tx *ent
 		Op: op, api: a, streams: true,
 		newIn: func() any { return new(In) },
 		run: func(ctx context.Context, tx *ent.Tx, in any) (any, error) {
-			return start(ctx, tx, in.(*In)) //nolint:errcheck,forcetypeassert // newIn made it.
+			return start(ctx, tx, in.(*In))
 		},
 	}
 	if err := o.prepare(reflect.TypeFor[In](), reflect.TypeFor[struct{}]()); err != nil {

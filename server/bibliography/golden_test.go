@@ -17,36 +17,34 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func ptr[T any](v T) *T { return &v }
-
 // library has every kind, and what is hard to write.
 var library = []*ent.Reference{
 	{
 		CitationKey: "turing1937", Kind: "article", Title: "On Computable Numbers, with an Application to the Entscheidungsproblem",
-		Authors: datatype.Texts{"Turing, Alan M."}, Year: ptr(1937), ContainerTitle: ptr("Proceedings of the London Mathematical Society"),
-		Volume: ptr("s2-42"), Issue: ptr("1"), Pages: ptr("230-265"), Doi: ptr("10.1112/plms/s2-42.1.230"),
+		Authors: datatype.Texts{"Turing, Alan M."}, Year: new(1937), ContainerTitle: new("Proceedings of the London Mathematical Society"),
+		Volume: new("s2-42"), Issue: new("1"), Pages: new("230-265"), Doi: new("10.1112/plms/s2-42.1.230"),
 	},
 	{
-		CitationKey: "knuth1986", Kind: "book", Title: "The TeXbook", Authors: datatype.Texts{"Knuth, Donald E."}, Year: ptr(1986),
-		ContainerTitle: ptr("Computers & Typesetting"), Volume: ptr("A"),
+		CitationKey: "knuth1986", Kind: "book", Title: "The TeXbook", Authors: datatype.Texts{"Knuth, Donald E."}, Year: new(1986),
+		ContainerTitle: new("Computers & Typesetting"), Volume: new("A"),
 	},
 	{
-		CitationKey: "beethoven:chapter", Kind: "chapter", Title: "  über die\nÄsthetik von DNA ", ContainerTitle: ptr("Research & Development at 100%"),
-		Authors: datatype.Texts{"van Beethoven, Ludwig", "King, Martin Luther, Jr.", "Gödel, Kurt"}, Year: ptr(1999), Pages: ptr("xi – xv, 7—9, S-12"),
+		CitationKey: "beethoven:chapter", Kind: "chapter", Title: "  über die\nÄsthetik von DNA ", ContainerTitle: new("Research & Development at 100%"),
+		Authors: datatype.Texts{"van Beethoven, Ludwig", "King, Martin Luther, Jr.", "Gödel, Kurt"}, Year: new(1999), Pages: new("xi – xv, 7—9, S-12"),
 	},
 	{
 		CitationKey: "lovelace-thesis", Kind: "thesis", Title: "a^2 + b_2 ~ {c} \\ $5 #1 ~Tilde {Brace}", Authors: datatype.Texts{"Lovelace, Ada"},
-		ContainerTitle: ptr("University of London"), Abstract: ptr("One line.\n\nAnother, with 50% more & \"quotes\"."),
+		ContainerTitle: new("University of London"), Abstract: new("One line.\n\nAnother, with 50% more & \"quotes\"."),
 	},
 	{
 		CitationKey: "vaswani2017", Kind: "preprint", Title: "Attention Is All You Need", Authors: datatype.Texts{"Vaswani, Ashish", "Shazeer, Noam"},
-		Year: ptr(2017), ContainerTitle: ptr("arXiv"), Doi: ptr("10.48550/arXiv.1706.03762"), URL: ptr("https://arxiv.org/abs/1706.03762"),
+		Year: new(2017), ContainerTitle: new("arXiv"), Doi: new("10.48550/arXiv.1706.03762"), URL: new("https://arxiv.org/abs/1706.03762"),
 	},
 	{
 		CitationKey: "who2020", Kind: "dataset", Title: "Global health observatory", Authors: datatype.Texts{"World Health Organization", "Johnson and Johnson", "Rock and Roll, Anna"},
-		Year: ptr(2020), URL: ptr("https://www.who.int/data/gho?a=1&b=50%25#top_1"),
+		Year: new(2020), URL: new("https://www.who.int/data/gho?a=1&b=50%25#top_1"),
 	},
-	{CitationKey: "plato", Kind: "web", Title: "iPhone, x86 and <b>HTML</b>", Authors: datatype.Texts{"Plato"}, URL: ptr("https://example.org/{id}~x")},
+	{CitationKey: "plato", Kind: "web", Title: "iPhone, x86 and <b>HTML</b>", Authors: datatype.Texts{"Plato"}, URL: new("https://example.org/{id}~x")},
 }
 
 func written(t *testing.T, format string, references ...*ent.Reference) string {
@@ -122,7 +120,7 @@ func TestWhatTeXCounts(t *testing.T) {
 			"title": bibtexTitle(text), "text": bibtexText(text), "name": bibtexName(parseAuthor(text)), "address": verbatim(text),
 		} {
 			depth := 0
-			for i := 0; i < len(value); i++ {
+			for i := range len(value) {
 				switch value[i] {
 				case '{':
 					depth++

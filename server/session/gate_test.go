@@ -25,9 +25,9 @@ import (
 // gated is a bundle with two people, one of whom has two agents.
 type gated struct {
 	*bundle
-	ada, eve             context.Context
+	ada, eve             context.Context //nolint:containedctx // Contexts say who is calling.
 	adaID, eveID         uuid.UUID
-	agent, otherAgent    context.Context
+	agent, otherAgent    context.Context //nolint:containedctx // As above.
 	agentID, otherAgentI uuid.UUID
 }
 
@@ -407,7 +407,7 @@ func TestGateUsedAtOnce(t *testing.T) {
 		if (errs[0] == nil) == (errs[1] == nil) {
 			t.Fatalf("round %d: %v and %v", round, errs[0], errs[1])
 		}
-		locked(t, errors.Join(errs...), "checkpoint_used")
+		_ = locked(t, errors.Join(errs...), "checkpoint_used")
 	}
 	if n := g.count(t, "SELECT count(*) FROM entertainment_playlists"); n != 100 {
 		t.Errorf("%d playlists, want 100", n)
@@ -441,7 +441,7 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 }
 
 // TestGateOfEachEntity enters, changes and leaves every gated state of the graph.
-func TestGateOfEachEntity(t *testing.T) {
+func TestGateOfEachEntity(t *testing.T) { //nolint:paralleltest,tparallel // They take turns with one identity's checkpoints.
 	t.Parallel()
 	g := setupGated(t)
 	for _, table := range policies.Tables {
@@ -571,8 +571,8 @@ func TestDecideTwice(t *testing.T) {
 	}
 	for _, test := range []struct{ decision, code string }{{"approved", ""}, {"approved", ""}, {"rejected", "already_decided"}} {
 		err := g.decide(g.ada, c, test.decision)
-		if code := ""; err != nil {
-			if code = problem.From(err).Code; code != test.code {
+		if err != nil {
+			if code := problem.From(err).Code; code != test.code {
 				t.Errorf("%s: %v, want %q", test.decision, err, test.code)
 			}
 		} else if test.code != "" {
