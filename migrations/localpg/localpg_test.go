@@ -93,8 +93,26 @@ func startHelper(t *testing.T, dir string, env ...string) (cmd *exec.Cmd, lines 
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		// Its server ends a little later, and writes to the directory until it has.
+		eventually(t, "the end of the helper's server", func() bool { return !serverLives(dir) })
 	})
 	return cmd, bufio.NewScanner(out)
+}
+
+// serverLives tells whether the process that a postmaster.pid below dir names is there.
+func serverLives(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, "*", "postmaster.pid")) // The pattern is good.
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // It has just gone.
+		}
+		line, _, _ := strings.Cut(string(data), "\n")
+		if pid, err := strconv.Atoi(line); err == nil && syscall.Kill(pid, 0) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func nextLine(t *testing.T, lines *bufio.Scanner) string {
