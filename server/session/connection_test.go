@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -207,47 +206,4 @@ func TestCommitUnknown(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	b.wait(t, "SELECT count(*) = 1 FROM things WHERE created_by = $1", id)
-}
-
-// TestDoubtful shows which connections are worth a ping, and that finding out
-// waits for nobody: pgconn may have a reader waiting on an idle connection.
-func TestDoubtful(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	client, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	server, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if session.Doubtful(client, 0) || session.Doubtful(client, time.Minute) {
-		t.Error("a quiet connection is worth a ping")
-	}
-	if !session.Doubtful(client, 10*time.Minute) {
-		t.Error("a connection that was silent for long is not worth a ping")
-	}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		_, _ = client.Read(make([]byte, 1))
-	}()
-	for range 100 { // whenever the reader starts to wait
-		if session.Doubtful(client, 0) {
-			t.Error("a quiet connection with a reader is worth a ping")
-		}
-	}
-	server.Close()
-	<-read
-	for deadline := time.Now().Add(10 * time.Second); !session.Doubtful(client, 0); {
-		if time.Now().After(deadline) {
-			t.Fatal("a closed connection is not worth a ping")
-		}
-	}
 }

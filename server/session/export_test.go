@@ -18,6 +18,3 @@ var PatchLevel = patchLevel
 
 // StatementCacheSize is the bound of a connection's prepared statements.
 const StatementCacheSize = statementCacheSize
-
-// Doubtful tells whether a connection is worth a ping.
-var Doubtful = doubtful
