@@ -441,7 +441,7 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 }
 
 // TestGateOfEachEntity enters, changes and leaves every gated state of the graph.
-func TestGateOfEachEntity(t *testing.T) { //nolint:paralleltest,tparallel // They take turns with one identity's checkpoints.
+func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns with one identity's checkpoints.
 	t.Parallel()
 	g := setupGated(t)
 	for _, table := range policies.Tables {
@@ -504,7 +504,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:paralleltest,tparallel // The
 			}
 		})
 	}
-	for entity := range maps.Keys(states) {
+	for entity := range maps.Keys(states) { //nolint:paralleltest // No subtest runs here.
 		if table, ok := policies.ByEntity(entity); !ok || len(table.Gates) == 0 {
 			t.Errorf("%s has a case here and no gate", entity)
 		}
