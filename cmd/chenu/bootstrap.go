@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 
 	"github.com/chenu/chenu/migrations"
 )
@@ -11,7 +12,7 @@ const adminURLVariable = "CHENU_ADMIN_DATABASE_URL"
 
 func runBootstrap(ctx context.Context, args []string, env environment) error {
 	var (
-		url       string
+		adminURL  string
 		printOnly bool
 		o         migrations.BootstrapOptions
 	)
@@ -28,7 +29,7 @@ With --print nothing is connected to: the same is printed as a script for psql, 
 DBA to read and run; see the comment at its beginning.
 
 Exits with 0 when everything is there, 1 when something failed, 2 when called wrongly.`)
-	set.StringVar(&url, "url", env.Getenv(adminURLVariable), "administrator's `URL`, of any database on the server;\nby default "+adminURLVariable+", which does not show it in the process list")
+	set.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "administrator's `URL`, of any database on the server;\nby default "+adminURLVariable+", which does not show it in the process list")
 	set.Lookup("url").DefValue = "" // it may have a password
 	set.BoolVar(&printOnly, "print", false, "print the SQL for a DBA, and execute nothing")
 	set.StringVar(&o.Database, "database", migrations.DefaultDatabase, "`name` of the database")
@@ -47,14 +48,14 @@ Exits with 0 when everything is there, 1 when something failed, 2 when called wr
 		_, err = fmt.Fprint(env.Stdout, script)
 		return err
 	}
-	if url == "" {
+	if adminURL == "" {
 		return usagef("no server is given: set %s or --url, or use --print", adminURLVariable)
 	}
 	o.Service.Password = env.Getenv("CHENU_BOOTSTRAP_SERVICE_PASSWORD")
 	o.Agent.Password = env.Getenv("CHENU_BOOTSTRAP_AGENT_PASSWORD")
 	o.Migrate.Password = env.Getenv("CHENU_BOOTSTRAP_MIGRATE_PASSWORD")
 	o.Audit.Password = env.Getenv("CHENU_BOOTSTRAP_AUDIT_PASSWORD")
-	report, err := migrations.Bootstrap(ctx, url, o)
+	report, err := migrations.Bootstrap(ctx, adminURL, o)
 	if err != nil {
 		return legible(err)
 	}
@@ -67,7 +68,7 @@ Exits with 0 when everything is there, 1 when something failed, 2 when called wr
 	fmt.Fprint(env.Stdout, "\nThe logins, as the service and its commands want them:\n")
 	generated := false
 	for _, l := range report.Logins {
-		fmt.Fprintf(env.Stdout, "\n# %s\n%s=%s\n", l.Purpose, l.Variable, l.URL)
+		fmt.Fprintf(env.Stdout, "\n# %s\n%s=%s\n", l.Purpose, l.Variable, shownURL(l))
 		generated = generated || l.Password != ""
 	}
 	if generated {
@@ -75,4 +76,15 @@ Exits with 0 when everything is there, 1 when something failed, 2 when called wr
 	}
 	fmt.Fprint(env.Stdout, "\nNext: `chenu migrate apply`.\n")
 	return nil
+}
+
+// shownURL is the login's URL with the password only if it was generated just now.
+// Whoever gave one has it, and output is often kept, as container engines do.
+func shownURL(l migrations.BootstrapLogin) string {
+	u, err := url.Parse(l.URL)
+	if err != nil || l.Password != "" || u.User == nil {
+		return l.URL
+	}
+	u.User = url.User(u.User.Username())
+	return u.String()
 }
