@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,6 +28,9 @@ const (
 	// abandonedAfter is how old an ephemeral directory that nobody has locked must be before it counts as left behind by
 	// a process that was killed. A living process locks its directory right after making it.
 	abandonedAfter = time.Minute
+	// unfinishedTimeout is how long the programs of an initdb that was ended early may go on writing. Measured: under a
+	// second on a busy machine.
+	unfinishedTimeout = 30 * time.Second
 )
 
 func dataName(major int) string { return "postgres-" + strconv.Itoa(major) }
@@ -194,7 +198,7 @@ func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin b
 		return err
 	}
 	for _, dir := range left {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := removeUnfinished(ctx, dir); err != nil {
 			return err
 		}
 	}
@@ -202,7 +206,7 @@ func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin b
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = removeUnfinished(context.WithoutCancel(ctx), work) }()
 
 	password := rand.Text()
 	passwordFile := filepath.Join(work, passwordName)
@@ -251,6 +255,24 @@ func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin b
 		return nil
 	}
 	return syncDir(home)
+}
+
+// removeUnfinished removes a directory of an initdb that was ended early. The server that initdb had started outlives it by
+// moments and still makes files, so that a directory may no longer be empty when its turn comes.
+func removeUnfinished(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, unfinishedTimeout)
+	defer cancel()
+	for {
+		err := os.RemoveAll(dir)
+		if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // runChild runs a short-lived program of PostgreSQL as the server's user and returns what it printed. The program does not

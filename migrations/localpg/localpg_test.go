@@ -509,6 +509,37 @@ func TestInterruptedInitdb(t *testing.T) {
 	}
 }
 
+// TestRemoveWhileWritten removes a directory in which files are made all the while, as those of an initdb that was killed.
+func TestRemoveWhileWritten(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), partialPrefix+"1")
+	sub := filepath.Join(dir, "data")
+	if err := os.MkdirAll(sub, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stopped := time.Now().Add(500 * time.Millisecond)
+	var writers sync.WaitGroup
+	for writer := range 4 {
+		writers.Go(func() {
+			for i := 0; time.Now().Before(stopped); i++ {
+				_ = os.MkdirAll(sub, 0o700)
+				_ = os.WriteFile(filepath.Join(sub, fmt.Sprintf("%d-%d", writer, i)), nil, 0o600)
+			}
+		})
+	}
+	err := removeUnfinished(t.Context(), dir)
+	writers.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := removeUnfinished(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left behind: %v", err)
+	}
+}
+
 func TestInterruptOfTheGroup(t *testing.T) {
 	t.Parallel()
 	helper, lines := startHelper(t, dataDir(t))
