@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,96 @@ func TestDayBeginsWhereTheIdentityIs(t *testing.T) {
 		if after := time.Now().In(location).Format(time.DateOnly); got != before && got != after {
 			t.Errorf("in %s the day is %v, want %s", zone, got, after)
 		}
+	}
+}
+
+// TestStreaksAcrossDaylightSaving checks in at moments around the changes of clocks, whose
+// days have 23 or 25 hours or begin at one o'clock.
+func TestStreaksAcrossDaylightSaving(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	for _, test := range []struct {
+		name, zone    string
+		moments       []string // of the check-ins
+		asked         string
+		current, best int64
+	}{
+		{
+			"the short day counts", "Europe/Vienna",
+			[]string{"2025-03-29T22:30:00Z", "2025-03-30T21:30:00Z", "2025-03-30T22:30:00Z"},
+			"2025-03-31T12:00:00Z", 3, 3,
+		},
+		{
+			"23 hours later is the next day", "Europe/Vienna",
+			[]string{"2025-03-29T23:00:00Z", "2025-03-30T22:00:00Z"},
+			"2025-03-30T22:00:00Z", 2, 2,
+		},
+		{
+			"24 hours later is two days later, over the short one", "Europe/Vienna",
+			[]string{"2025-03-29T22:59:00Z", "2025-03-30T22:59:00Z"},
+			"2025-03-30T22:59:00Z", 1, 1,
+		},
+		{
+			"24 hours later is the same day, within the long one", "Europe/Vienna",
+			[]string{"2025-10-25T22:00:00Z", "2025-10-26T22:00:00Z"},
+			"2025-10-26T22:59:00Z", 1, 1,
+		},
+		{
+			"the long day is not missed before its 25th hour is over", "Europe/Vienna",
+			[]string{"2025-10-25T12:00:00Z"},
+			"2025-10-26T22:59:59Z", 1, 1,
+		},
+		{
+			"the long day was missed", "Europe/Vienna",
+			[]string{"2025-10-25T12:00:00Z"},
+			"2025-10-26T23:00:00Z", 0, 1,
+		},
+		{
+			"the hour that comes twice is of one day", "America/New_York",
+			[]string{"2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z", "2025-11-03T04:59:00Z"},
+			"2025-11-03T04:59:00Z", 1, 1,
+		},
+		{
+			"a day that begins at one o'clock", "America/Sao_Paulo",
+			[]string{"2018-11-04T02:59:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"},
+			"2018-11-05T02:00:00Z", 3, 3,
+		},
+		{
+			"half an hour", "Australia/Lord_Howe",
+			[]string{"2025-04-05T12:59:00Z", "2025-04-06T13:29:00Z", "2025-04-06T13:30:00Z"},
+			"2025-04-06T14:00:00Z", 3, 3,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			conn := db.Pool(t, db.AdminURL+"&pool_max_conns=1")
+			owner, habit := newID(), newID()
+			for _, statement := range []struct {
+				sql  string
+				args []any
+			}{
+				{"INSERT INTO identities (id, email, name, settings) VALUES ($1, $2, 'Ada', jsonb_build_object('time_zone', $3::text))",
+					[]any{owner, owner.String() + "@example.org", test.zone}},
+				{"SELECT set_config('app.identity_id', $1, false)", []any{owner.String()}},
+				{"INSERT INTO personal_habits (id, created_by, name, cadence, target_per_period) VALUES ($1, $2, 'Read', 'daily', 1)", []any{habit, owner}},
+				{"INSERT INTO app.habit_check_ins (id, created_by, habit_id, checked_in_on) SELECT app.uuid_v7(), $1, $2, app.day_of(m) FROM unnest($3::timestamptz[]) AS m",
+					[]any{owner, habit, test.moments}},
+			} {
+				if _, err := conn.Exec(ctx, statement.sql, statement.args...); err != nil {
+					t.Fatalf("%s: %v", statement.sql, err)
+				}
+			}
+			var current, best int64
+			err := conn.QueryRow(ctx, "SELECT app.current_streak(cadence, current_streak, last_completed_period, app.day_of($2)), best_streak FROM personal_habits WHERE id = $1",
+				habit, test.asked).Scan(&current, &best)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if current != test.current || best != test.best {
+				t.Errorf("current %d, best %d; want %d, %d", current, best, test.current, test.best)
+			}
+		})
 	}
 }
 
@@ -242,6 +333,77 @@ func TestDetach(t *testing.T) {
 	}
 	ada.Post("/v1/business/projects", object{"name": "P", "contact_id": contact.Object()["id"]}).
 		WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+}
+
+// TestReferences names rows that are not there, or another identity's: the same answer,
+// with the pointer, and nothing is written.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada, eve := s.person(t, "ada"), s.person(t, "eve")
+	hers := eve.Post("/v1/business/contacts", object{"name": "Grace"}).Want(http.StatusCreated).Object()["id"]
+	invoice := func(contact any) object {
+		return object{"number": "1", "currency": "EUR", "contact_id": contact,
+			"line_items": []any{object{"description": "x", "quantity": "1", "unit_price": "1.00", "tax_rate": "0"}}}
+	}
+	for name, contact := range map[string]any{"another's": hers, "nobody's": newID()} {
+		problem := ada.Post("/v1/business/invoices", invoice(contact)).
+			WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+		if len(problem.Errors) != 1 || problem.Errors[0].Pointer == nil || *problem.Errors[0].Pointer != "/contact_id" {
+			t.Errorf("%s: errors %+v, want one at /contact_id", name, problem.Errors)
+		}
+		if ids := listed(ada, "/v1/business/invoices"); len(ids) != 0 {
+			t.Errorf("%s: written all the same: %v", name, ids)
+		}
+	}
+	own := ada.Post("/v1/business/invoices", invoice(nil)).Want(http.StatusCreated)
+	ada.Patch(own.Header.Get("Location"), own.ETag(), object{"contact_id": hers}).
+		WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+	if got := ada.Get(own.Header.Get("Location")).Want(http.StatusOK).Object()["contact_id"]; got != nil {
+		t.Errorf("the invoice names %v", got)
+	}
+}
+
+// TestPagesOfWhatBelongsToOne walks, a row at a time, the lists below a resource.
+func TestPagesOfWhatBelongsToOne(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada := s.person(t, "ada")
+	habit := ada.Post("/v1/personal/habits", object{"name": "Read"}).Want(http.StatusCreated).Object()["id"].(string)
+	other := ada.Post("/v1/personal/habits", object{"name": "Run"}).Want(http.StatusCreated).Object()["id"].(string)
+	path := "/v1/personal/habits/" + habit + "/check-ins"
+	ada.Post("/v1/personal/habits/"+other+"/check-ins", object{}).Want(http.StatusCreated)
+	want := []string{}
+	for range 5 {
+		id := ada.Post(path, object{}).Want(http.StatusCreated).Object()["id"].(string)
+		want = append([]string{id}, want...)
+	}
+	for size := 1; size <= 6; size++ {
+		var got []string
+		token := ""
+		for {
+			page := ada.Get(fmt.Sprintf("%s?page_size=%d%s", path, size, token)).Want(http.StatusOK).Object()
+			items := page["items"].([]any)
+			if len(items) == 0 || len(items) > size {
+				t.Fatalf("a page of %d has %d items", size, len(items))
+			}
+			for _, item := range items {
+				got = append(got, item.(map[string]any)["id"].(string))
+			}
+			next, ok := page["next_page_token"].(string)
+			if !ok {
+				break
+			}
+			token = "&page_token=" + next
+			if len(got) == size {
+				ada.Get("/v1/personal/habits/"+other+"/check-ins?page_size="+strconv.Itoa(size)+token).
+					WantProblem(http.StatusBadRequest, "invalid_page_token")
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("pages of %d: %v, want %v", size, got, want)
+		}
+	}
 }
 
 // TestTotals computes invoices' totals beside the database, with exact

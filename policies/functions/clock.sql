@@ -16,14 +16,22 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END
 $$;
 
--- The present day in the time zone of the identity that the session runs as;
--- in UTC where it names none.
+-- The day that the moment falls into in the time zone of the identity that the
+-- session runs as; in UTC where it names none. Days have 23 and 25 hours too.
+CREATE FUNCTION app.day_of(moment timestamptz) RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (moment AT TIME ZONE coalesce((
+        SELECT i.settings ->> 'time_zone' FROM public.identities i
+        WHERE i.id = nullif(current_setting('app.identity_id', true), '')::uuid
+    ), 'UTC'))::date
+$$;
+
+-- The present day where the identity is.
 CREATE FUNCTION app.today() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (clock_timestamp() AT TIME ZONE coalesce((
-        SELECT i.settings ->> 'time_zone' FROM public.identities i
-        WHERE i.id = nullif(current_setting('app.identity_id', true), '')::uuid
-    ), 'UTC'))::date
+    SELECT app.day_of(clock_timestamp())
 $$;

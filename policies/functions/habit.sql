@@ -19,14 +19,14 @@ AS $$
     SELECT (start + CASE cadence WHEN 'daily' THEN interval '1 day' WHEN 'weekly' THEN interval '7 days' ELSE interval '1 month' END)::date
 $$;
 
--- The streak as it stands today: it ends when a whole period passes without
--- reaching the target; the present period is not missed yet.
-CREATE FUNCTION app.current_streak(cadence text, streak bigint, last_period date) RETURNS bigint
+-- The streak as it stands on a day: it ends when a whole period passes without
+-- reaching the target; the day's own period is not missed yet.
+CREATE FUNCTION app.current_streak(cadence text, streak bigint, last_period date, day date DEFAULT app.today()) RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN last_period IS NOT NULL
-        AND app.period_start(cadence, app.today()) <= app.next_period(cadence, last_period)
+        AND app.period_start(cadence, day) <= app.next_period(cadence, last_period)
     THEN streak ELSE 0 END
 $$;
 
