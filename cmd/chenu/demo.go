@@ -67,6 +67,9 @@ func openEmbeddedServer(ctx context.Context, env environment) (*server.Server, f
 		return nil, nil, errors.New("CHENU_DATABASE_URL is set: the demonstration is for the embedded database only")
 	}
 	c.ListenAddr = "127.0.0.1:0"
+	if env.Getenv("CHENU_LOG_LEVEL") == "" {
+		c.LogLevel = slog.LevelWarn // A line for each of its own requests would hide what it made.
+	}
 	log := c.logger(env.Stderr)
 	if noted(&c) {
 		if s, err := server.New(ctx, c.server("", log)); err == nil {
