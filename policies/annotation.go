@@ -174,8 +174,8 @@ type UniqueExpression struct {
 func (UniqueExpression) Name() string { return "UniqueExpression" }
 
 // Checks are conditions that hold for every row, beyond those that follow from
-// its fields, by constraint name.
-type Checks map[string]string
+// its fields.
+type Checks []Check
 
 // Name implements schema.Annotation.
 func (Checks) Name() string { return "Checks" }
@@ -197,7 +197,8 @@ type Rules struct {
 	// ECMA-262 and RE2, anchored at both ends. The classes [[:space:]] and
 	// [^[:space:]] are published in ECMA-262's form.
 	Pattern string `json:"pattern,omitempty"`
-	// Format is a JSON Schema format (email, uri, date); the service checks it.
+	// Format is a JSON Schema format (email, uri). The service checks it all, the
+	// database what every value of it has.
 	Format string `json:"format,omitempty"`
 	// Default is the SQL expression that the database inserts when the column
 	// is left out.
@@ -283,7 +284,7 @@ func AtLeast(least float64) Rules { return Rules{Minimum: &least} }
 // Pattern demands a match of the anchored regular expression.
 func Pattern(expression string) Rules { return Rules{Pattern: expression} }
 
-// Format names a JSON Schema format that the service checks.
+// Format names a JSON Schema format: email or uri.
 func Format(name string) Rules { return Rules{Format: name} }
 
 // Derived marks a column that only the database sets, by default from the

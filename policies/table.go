@@ -71,11 +71,14 @@ type Unique struct {
 	Expression string   `json:"expression,omitempty"`
 }
 
-// Check is a CHECK constraint. Column is empty when it concerns several.
+// Check is a CHECK constraint.
 type Check struct {
-	Name       string `json:"name"`
+	Name string `json:"name"`
+	// Column is the one that an error points at, also where it concerns several.
 	Column     string `json:"column,omitempty"`
 	Expression string `json:"expression"`
+	// Detail is the sentence that tells a client of the rule.
+	Detail string `json:"detail,omitempty"`
 }
 
 // Tables are all tables of the graph, in the order of their names: entities
@@ -123,29 +126,38 @@ func ByEntity(entity string) (Table, bool) {
 	return Tables[i], true
 }
 
-// Constraint tells which field of which resource a constraint or unique index
-// guards. The field is empty when it concerns several or none in particular.
-func Constraint(table, name string) (resource, field string, ok bool) {
-	for _, t := range Tables {
-		if t.Name != table {
-			continue
-		}
-		for _, r := range t.References {
-			if r.Name == name {
-				return t.Resource, r.Column, true
-			}
-		}
-		for _, u := range t.Uniques {
-			if u.Name == name {
-				return t.Resource, u.Columns[len(u.Columns)-1], true
-			}
-		}
-		for _, c := range t.Checks {
-			if c.Name == name {
-				return t.Resource, c.Column, true
-			}
-		}
-		return t.Resource, "", true
+// Guard is what a constraint or unique index guards.
+type Guard struct {
+	// Resource is its table's.
+	Resource string
+	// Field is the one at fault; empty when none is in particular.
+	Field string
+	// Detail is a sentence for clients, if the constraint has one of its own.
+	Detail string
+}
+
+// Constraint tells what the named constraint or unique index guards.
+func Constraint(table, name string) (Guard, bool) {
+	i := slices.IndexFunc(Tables, func(t Table) bool { return t.Name == table })
+	if i < 0 {
+		return Guard{}, false
 	}
-	return "", "", false
+	t := Tables[i]
+	g := Guard{Resource: t.Resource}
+	for _, r := range t.References {
+		if r.Name == name {
+			g.Field = r.Column
+		}
+	}
+	for _, u := range t.Uniques {
+		if u.Name == name {
+			g.Field = u.Columns[len(u.Columns)-1]
+		}
+	}
+	for _, c := range t.Checks {
+		if c.Name == name {
+			g.Field, g.Detail = c.Column, c.Detail
+		}
+	}
+	return g, true
 }

@@ -11,8 +11,14 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
+// formats are what every value of a JSON Schema format has in it, as POSIX regular expressions.
+var formats = map[string]string{
+	"email": `^[^[:space:]@]+@[^[:space:]@]+$`,
+	"uri":   `^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$`,
+}
+
 // addChecks derives the CHECK constraints from the columns' rules.
-func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Checks) {
+func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Checks) error {
 	add := func(column, suffix, expression string) {
 		t.Checks = append(t.Checks, policies.Check{Name: t.Name + "_" + column + suffix, Column: column, Expression: expression})
 	}
@@ -26,7 +32,11 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 			}
 			add(c.Name, "_check", fmt.Sprintf("%s IN (%s)", c.Name, strings.Join(quoted, ", ")))
 		case r.ItemMaxLength > 0:
-			add(c.Name, "_check", fmt.Sprintf("app.texts_valid(%s, %d, %d)", c.Name, r.MaxLength, r.ItemMaxLength))
+			valid := fmt.Sprintf("app.texts_valid(%s, %d, %d)", c.Name, r.MaxLength, r.ItemMaxLength)
+			if r.MinLength > 0 {
+				valid += fmt.Sprintf(" AND cardinality(%s) >= %d", c.Name, r.MinLength)
+			}
+			add(c.Name, "_check", valid)
 		case r.MaxLength > 0 && fields[c.Name].IsJSON():
 			// the entity's own check looks into the value
 		case r.MaxLength > 0 && r.MinLength > 0:
@@ -37,6 +47,13 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 		if r.Pattern != "" {
 			add(c.Name, "_format", fmt.Sprintf("%s ~ '^(%s)$'", c.Name, strings.ReplaceAll(r.Pattern, "'", "''")))
 		}
+		if r.Format != "" {
+			pattern, ok := formats[r.Format]
+			if !ok {
+				return fmt.Errorf("%s.%s has the format %q, which the database can't check: use one of %v", t.Entity, c.Name, r.Format, slices.Sorted(maps.Keys(formats)))
+			}
+			add(c.Name, "_form", fmt.Sprintf("%s ~ '%s'", c.Name, pattern))
+		}
 		if r.Minimum != nil && r.Maximum != nil {
 			add(c.Name, "_check", fmt.Sprintf("%s BETWEEN %v AND %v", c.Name, *r.Minimum, *r.Maximum))
 		} else if r.Minimum != nil {
@@ -46,7 +63,12 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 			add(c.Name, "_check", fmt.Sprintf("pg_column_size(%s) <= %d", c.Name, r.MaxBytes))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(own)) {
-		t.Checks = append(t.Checks, policies.Check{Name: name, Expression: own[name]})
+	slices.SortFunc(own, func(a, b policies.Check) int { return strings.Compare(a.Name, b.Name) })
+	for _, c := range own {
+		if t.Access != (policies.Access{}) && (t.Access.Human + t.Access.Agent).Has('I') && (fields[c.Column] == nil || c.Detail == "") {
+			return fmt.Errorf("%s's check %s doesn't say which column it is about and, in a sentence, what it demands: clients are told both", t.Entity, c.Name)
+		}
 	}
+	t.Checks = append(t.Checks, own...)
+	return nil
 }

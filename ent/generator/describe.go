@@ -137,7 +137,9 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	}
 
 	annotation(node.Annotations, &checks)
-	addChecks(&t, names, checks)
+	if err := addChecks(&t, names, checks); err != nil {
+		return t, err
+	}
 	entSQL := node.EntSQL()
 	if entSQL == nil {
 		return t, fmt.Errorf("%s has no entsql.Table annotation: name its table", node.Name)

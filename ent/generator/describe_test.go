@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -158,6 +159,7 @@ func TestLimitsBecomeChecks(t *testing.T) {
 		{field.String("x").Comment("X.").Annotations(policies.Pattern("[a-z']+")), "x ~ '^([a-z'']+)$'"},
 		{field.Int("x").Comment("X.").Annotations(policies.Between(0, 100)), "x BETWEEN 0 AND 100"},
 		{field.Int("x").Comment("X.").Annotations(policies.AtLeast(1)), "x >= 1"},
+		{field.String("x").Comment("X.").Annotations(policies.Format("email")), "x ~ '^[^[:space:]@]+@[^[:space:]@]+$'"},
 		{field.Enum("x").Values("a", "b").Comment("X."), "x IN ('a', 'b')"},
 		{field.JSON("x", map[string]any{}).Comment("X.").Annotations(policies.Bytes(99)), "pg_column_size(x) <= 99"},
 	}
@@ -173,5 +175,22 @@ func TestLimitsBecomeChecks(t *testing.T) {
 				t.Errorf("got %q on %q, want %q", last.Expression, last.Column, test.want)
 			}
 		})
+	}
+}
+
+// TestChecksTellClients shows that a condition of an entity's own, which a client can violate, says where and what.
+func TestChecksTellClients(t *testing.T) {
+	t.Parallel()
+	whole := policies.Check{Name: "notes_x", Column: "id", Expression: "true", Detail: "It is true."}
+	silent, homeless := whole, whole
+	silent.Detail, homeless.Column = "", "nowhere"
+	for _, test := range []struct {
+		check policies.Check
+		want  string
+	}{{whole, ""}, {silent, "clients are told both"}, {homeless, "clients are told both"}} {
+		_, err := describeOne(t, good().with(policies.Checks{test.check}))
+		if got := fmt.Sprint(err); test.want == "" && err != nil || !strings.Contains(got, test.want) {
+			t.Errorf("%+v: %v, want %q", test.check, err, test.want)
+		}
 	}
 }

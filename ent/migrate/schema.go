@@ -1396,6 +1396,7 @@ func init() {
 		"community_events_location_check":        "char_length(location) BETWEEN 1 AND 500",
 		"community_events_maybe_count_check":     "maybe_count >= 0",
 		"community_events_online_url_check":      "char_length(online_url) BETWEEN 1 AND 2048",
+		"community_events_online_url_form":       "online_url ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'",
 		"community_events_status_check":          "status IN ('scheduled', 'cancelled', 'done')",
 		"community_events_time_zone":             "app.time_zone_valid(time_zone)",
 		"community_events_time_zone_check":       "char_length(time_zone) BETWEEN 1 AND 64",
@@ -1438,6 +1439,7 @@ func init() {
 	BusinessContactsTable.Annotation.Checks = map[string]string{
 		"business_contacts_company_check":         "char_length(company) BETWEEN 1 AND 200",
 		"business_contacts_email_check":           "char_length(email) BETWEEN 1 AND 320",
+		"business_contacts_email_form":            "email ~ '^[^[:space:]@]+@[^[:space:]@]+$'",
 		"business_contacts_job_title_check":       "char_length(job_title) BETWEEN 1 AND 200",
 		"business_contacts_lead_score_check":      "lead_score BETWEEN 0 AND 100",
 		"business_contacts_lead_status_check":     "lead_status IN ('new', 'contacted', 'qualified', 'proposal', 'won', 'lost')",
@@ -1472,6 +1474,7 @@ func init() {
 		"creative_assets_size_bytes_check":      "size_bytes BETWEEN 0 AND 1.125899906842624e+15",
 		"creative_assets_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"creative_assets_uri_check":             "char_length(uri) BETWEEN 1 AND 2048",
+		"creative_assets_uri_form":              "uri ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'",
 		"creative_assets_version_check":         "version >= 1",
 	}
 	CreativeProjectsTable.ForeignKeys[0].RefTable = CreativeAssetsTable
@@ -1543,6 +1546,7 @@ func init() {
 	}
 	IdentitiesTable.Annotation.Checks = map[string]string{
 		"identities_email_check":            "char_length(email) BETWEEN 3 AND 320",
+		"identities_email_form":             "email ~ '^[^[:space:]@]+@[^[:space:]@]+$'",
 		"identities_failed_logins_check":    "failed_logins >= 0",
 		"identities_hashed_password_format": "hashed_password ~ '^([$]argon2id[$].*)$'",
 		"identities_name_check":             "char_length(name) BETWEEN 1 AND 200",
@@ -1625,7 +1629,7 @@ func init() {
 	}
 	ScholarReferencesTable.Annotation.Checks = map[string]string{
 		"scholar_references_abstract_check":        "char_length(abstract) BETWEEN 1 AND 20000",
-		"scholar_references_authors_check":         "app.texts_valid(authors, 200, 300)",
+		"scholar_references_authors_check":         "app.texts_valid(authors, 200, 300) AND cardinality(authors) >= 1",
 		"scholar_references_citation_key_check":    "char_length(citation_key) BETWEEN 1 AND 100",
 		"scholar_references_citation_key_format":   "citation_key ~ '^([A-Za-z0-9][A-Za-z0-9_:.+/-]*)$'",
 		"scholar_references_container_title_check": "char_length(container_title) BETWEEN 1 AND 500",
@@ -1637,6 +1641,7 @@ func init() {
 		"scholar_references_title_check":           "char_length(title) BETWEEN 1 AND 1000",
 		"scholar_references_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"scholar_references_url_check":             "char_length(url) BETWEEN 1 AND 2048",
+		"scholar_references_url_form":              "url ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'",
 		"scholar_references_version_check":         "version >= 1",
 		"scholar_references_volume_check":          "char_length(volume) BETWEEN 1 AND 50",
 		"scholar_references_year_check":            "year BETWEEN 1400 AND 2200",
@@ -1717,6 +1722,7 @@ func init() {
 	}
 	TeamMembersTable.Annotation.Checks = map[string]string{
 		"team_members_email_check":           "char_length(email) BETWEEN 1 AND 320",
+		"team_members_email_form":            "email ~ '^[^[:space:]@]+@[^[:space:]@]+$'",
 		"team_members_name_check":            "char_length(name) BETWEEN 1 AND 200",
 		"team_members_role_check":            "char_length(role) BETWEEN 1 AND 200",
 		"team_members_status_check":          "status IN ('invited', 'active', 'left')",

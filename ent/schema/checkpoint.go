@@ -79,11 +79,11 @@ func (Checkpoint) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AuditWithout{"payload"},
 		policies.Checks{
-			"checkpoints_digest":   "octet_length(digest) = 32",
-			"checkpoints_decided":  "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))",
-			"checkpoints_consumed": "consumed_at IS NULL OR status = 'approved'",
-			"checkpoints_reason":   "status <> 'rejected' OR reason IS NOT NULL",
-			"checkpoints_expiry":   "expires_at <= created_at + interval '7 days 1 minute'",
+			{Name: "checkpoints_digest", Expression: "octet_length(digest) = 32"},
+			{Name: "checkpoints_decided", Expression: "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))"},
+			{Name: "checkpoints_consumed", Expression: "consumed_at IS NULL OR status = 'approved'"},
+			{Name: "checkpoints_reason", Expression: "status <> 'rejected' OR reason IS NOT NULL"},
+			{Name: "checkpoints_expiry", Expression: "expires_at <= created_at + interval '7 days 1 minute'"},
 		},
 	}
 }

@@ -50,10 +50,26 @@ func (ClinicalTrial) Annotations() []schema.Annotation {
 		policies.AuditReads{},
 		policies.Gate{Type: "sensitive", State: "status <> 'planned'", On: "status"},
 		policies.Checks{
-			"government_clinical_trials_registry":      "registry_id ~ '^(NCT[0-9]{8}|ISRCTN[0-9]{8})$' OR registry_id !~ '^(NCT|ISRCTN)'",
-			"government_clinical_trials_ends_on_order": "ends_on >= starts_on",
-			"government_clinical_trials_enrolled":      "enrolled <= target_enrollment",
-			"government_clinical_trials_ethics":        "status IN ('planned', 'withdrawn') OR (ethics_reference IS NOT NULL AND ethics_approved_on IS NOT NULL)",
+			{
+				Name: "government_clinical_trials_registry", Column: "registry_id",
+				Expression: "registry_id ~ '^(NCT[0-9]{8}|ISRCTN[0-9]{8})$' OR registry_id !~ '^(NCT|ISRCTN)'",
+				Detail:     "An id of ClinicalTrials.gov is NCT and 8 digits, one of ISRCTN is ISRCTN and 8 digits.",
+			},
+			{
+				Name: "government_clinical_trials_ends_on_order", Column: "ends_on",
+				Expression: "ends_on >= starts_on",
+				Detail:     "The last day is not before the first.",
+			},
+			{
+				Name: "government_clinical_trials_enrolled", Column: "enrolled",
+				Expression: "enrolled <= target_enrollment",
+				Detail:     "No more people take part than target_enrollment says.",
+			},
+			{
+				Name: "government_clinical_trials_ethics", Column: "ethics_reference",
+				Expression: "status IN ('planned', 'withdrawn') OR (ethics_reference IS NOT NULL AND ethics_approved_on IS NOT NULL)",
+				Detail:     "A trial that is more than planned has an ethics committee's approval: its reference and its day.",
+			},
 		},
 	}
 }

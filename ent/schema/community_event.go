@@ -59,9 +59,21 @@ func (CommunityEvent) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Triggers{{Name: "members", Events: "AFTER UPDATE OR DELETE", Function: "app.derive_members()"}},
 		policies.Checks{
-			"community_events_ends_at_order": "ends_at > starts_at",
-			"community_events_time_zone":     "app.time_zone_valid(time_zone)",
-			"community_events_capacity":      "going_count <= capacity",
+			{
+				Name: "community_events_ends_at_order", Column: "ends_at",
+				Expression: "ends_at > starts_at",
+				Detail:     "An event ends after it begins.",
+			},
+			{
+				Name: "community_events_time_zone", Column: "time_zone",
+				Expression: "app.time_zone_valid(time_zone)",
+				Detail:     "The time zone is an IANA name such as Europe/Vienna.",
+			},
+			{
+				Name: "community_events_capacity", Column: "capacity",
+				Expression: "going_count <= capacity",
+				Detail:     "More people have answered going than there is room for.",
+			},
 		},
 	}
 }

@@ -50,6 +50,12 @@ func (CommunityGroup) Annotations() []schema.Annotation {
 		schema.Comment("Groups with their settings and rules."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
-		policies.Checks{"community_groups_settings": "jsonb_typeof(settings) = 'object'"},
+		policies.Checks{
+			{
+				Name: "community_groups_settings", Column: "settings",
+				Expression: "jsonb_typeof(settings) = 'object'",
+				Detail:     "Settings are an object.",
+			},
+		},
 	}
 }

@@ -44,8 +44,16 @@ func (ComplianceItem) Annotations() []schema.Annotation {
 		schema.Comment("Compliance items with expiry."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Checks{
-			"government_compliance_expires_on_order": "expires_on >= effective_on",
-			"government_compliance_evidence_valid":   "app.evidence_valid(evidence)",
+			{
+				Name: "government_compliance_expires_on_order", Column: "expires_on",
+				Expression: "expires_on >= effective_on",
+				Detail:     "The last day is not before the first.",
+			},
+			{
+				Name: "government_compliance_evidence_valid", Column: "evidence",
+				Expression: "app.evidence_valid(evidence)",
+				Detail:     "Evidence is at most 100 documents, each with its uri and sha256.",
+			},
 		},
 	}
 }

@@ -60,8 +60,16 @@ func (CreativeAsset) Annotations() []schema.Annotation {
 		schema.Comment("Creative assets; of those made by AI the prompt is kept."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Checks{
-			"creative_assets_prompt":     "NOT ai_generated OR prompt IS NOT NULL",
-			"creative_assets_parameters": "jsonb_typeof(parameters) = 'object'",
+			{
+				Name: "creative_assets_prompt", Column: "prompt",
+				Expression: "NOT ai_generated OR prompt IS NOT NULL",
+				Detail:     "What an AI made has the prompt that it was made from.",
+			},
+			{
+				Name: "creative_assets_parameters", Column: "parameters",
+				Expression: "jsonb_typeof(parameters) = 'object'",
+				Detail:     "Parameters are an object.",
+			},
 		},
 	}
 }

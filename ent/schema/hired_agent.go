@@ -70,7 +70,13 @@ func (HiredAgent) Annotations() []schema.Annotation {
 			Type: "governance", State: "status = 'active'", FreeExit: true, NoDelete: true,
 			Within: "NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE",
 		},
-		policies.Checks{"team_agents_dismissed": "(status = 'dismissed') = (dismissed_at IS NOT NULL)"},
+		policies.Checks{
+			{
+				Name: "team_agents_dismissed", Column: "status",
+				Expression: "(status = 'dismissed') = (dismissed_at IS NOT NULL)",
+				Detail:     "An agent is dismissed by its dismissal.",
+			},
+		},
 		policies.Triggers{
 			{Name: "hire", Events: "BEFORE INSERT OR UPDATE", Function: "app.hire()"},
 			{Name: "end_agent", Events: "AFTER UPDATE", Function: "app.end_agent()"},

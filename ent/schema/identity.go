@@ -62,8 +62,16 @@ func (Identity) Annotations() []schema.Annotation {
 		policies.Owner{Column: "id"},
 		policies.Access{Human: "SIU", Agent: policies.ReadOnly},
 		policies.Checks{
-			"identities_settings_object": "jsonb_typeof(settings) = 'object'",
-			"identities_time_zone":       "NOT settings ? 'time_zone' OR app.time_zone_valid(settings ->> 'time_zone')",
+			{
+				Name: "identities_settings_object", Column: "settings",
+				Expression: "jsonb_typeof(settings) = 'object'",
+				Detail:     "Settings are an object.",
+			},
+			{
+				Name: "identities_time_zone", Column: "settings",
+				Expression: "NOT settings ? 'time_zone' OR app.time_zone_valid(settings ->> 'time_zone')",
+				Detail:     "The time zone is an IANA name such as Europe/Vienna.",
+			},
 		},
 		policies.UniqueExpression{Index: "identities_email", Expression: "lower(email)", Column: "email"},
 	}

@@ -64,9 +64,21 @@ func (Invoice) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{Type: "cost", State: "status IN ('sent', 'paid', 'void')", NoDelete: true},
 		policies.Checks{
-			"business_invoices_line_items_valid": "app.line_items_valid(line_items)",
-			"business_invoices_due_on_order":     "due_on >= issued_on",
-			"business_invoices_paid_at_status":   "paid_at IS NULL OR status IN ('paid', 'void')",
+			{
+				Name: "business_invoices_line_items_valid", Column: "line_items",
+				Expression: "app.line_items_valid(line_items)",
+				Detail:     "An invoice has 1 to 200 complete lines.",
+			},
+			{
+				Name: "business_invoices_due_on_order", Column: "due_on",
+				Expression: "due_on >= issued_on",
+				Detail:     "An invoice is not due before it is issued.",
+			},
+			{
+				Name: "business_invoices_paid_at_status", Column: "paid_at",
+				Expression: "paid_at IS NULL OR status IN ('paid', 'void')",
+				Detail:     "Only an invoice that is paid or void has the time of its payment.",
+			},
 		},
 	}
 }

@@ -45,6 +45,12 @@ func (Manuscript) Annotations() []schema.Annotation {
 		schema.Comment("Manuscripts in sections; the database counts their words."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{Type: "governance", State: "status = 'submitted'"},
-		policies.Checks{"scholar_manuscripts_sections_valid": "app.sections_valid(sections)"},
+		policies.Checks{
+			{
+				Name: "scholar_manuscripts_sections_valid", Column: "sections",
+				Expression: "app.sections_valid(sections)",
+				Detail:     "Sections are complete, at most 200, and share neither ids nor positions.",
+			},
+		},
 	}
 }

@@ -39,6 +39,12 @@ func (Playlist) Annotations() []schema.Annotation {
 		schema.Comment("Playlists of media."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
-		policies.Checks{"entertainment_playlists_items_valid": "app.playlist_items_valid(items)"},
+		policies.Checks{
+			{
+				Name: "entertainment_playlists_items_valid", Column: "items",
+				Expression: "app.playlist_items_valid(items)",
+				Detail:     "A playlist has at most 1000 complete items.",
+			},
+		},
 	}
 }

@@ -54,8 +54,16 @@ func (Project) Annotations() []schema.Annotation {
 		schema.Comment("Business projects with progress and budget."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Checks{
-			"business_projects_ends_on_order":   "ends_on >= starts_on",
-			"business_projects_budget_currency": "budget IS NULL OR currency IS NOT NULL",
+			{
+				Name: "business_projects_ends_on_order", Column: "ends_on",
+				Expression: "ends_on >= starts_on",
+				Detail:     "The last day is not before the first.",
+			},
+			{
+				Name: "business_projects_budget_currency", Column: "currency",
+				Expression: "budget IS NULL OR currency IS NOT NULL",
+				Detail:     "A budget has its currency.",
+			},
 		},
 	}
 }

@@ -46,6 +46,12 @@ func (ReferenceCitation) Annotations() []schema.Annotation {
 		supporting("reference_citations"),
 		schema.Comment("Which reference cites which."),
 		policies.Access{Human: "SID", Agent: "SID"},
-		policies.Checks{"reference_citations_other": "citing_id <> cited_id"},
+		policies.Checks{
+			{
+				Name: "reference_citations_other", Column: "cited_id",
+				Expression: "citing_id <> cited_id",
+				Detail:     "A reference doesn't cite itself.",
+			},
+		},
 	}
 }

@@ -51,6 +51,12 @@ func (SocialPost) Annotations() []schema.Annotation {
 		schema.Comment("Posts, in the order of time; nothing ranks them."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{Type: "sensitive", State: "visibility = 'public' AND published_at IS NOT NULL"},
-		policies.Checks{"social_posts_media_valid": "app.media_valid(media)"},
+		policies.Checks{
+			{
+				Name: "social_posts_media_valid", Column: "media",
+				Expression: "app.media_valid(media)",
+				Detail:     "A post has at most 10 media, each complete.",
+			},
+		},
 	}
 }

@@ -38,7 +38,13 @@ func (Task) Annotations() []schema.Annotation {
 		table("personal_tasks"),
 		schema.Comment("Personal tasks, with status, priority and due dates."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		policies.Checks{"personal_tasks_completed_at_status": "(status = 'done') = (completed_at IS NOT NULL)"},
+		policies.Checks{
+			{
+				Name: "personal_tasks_completed_at_status", Column: "completed_at",
+				Expression: "(status = 'done') = (completed_at IS NOT NULL)",
+				Detail:     "A task has the time of its completion exactly while it is done.",
+			},
+		},
 		policies.Triggers{{Name: "complete", Events: "BEFORE INSERT OR UPDATE", Function: "app.complete()"}},
 	}
 }

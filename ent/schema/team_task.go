@@ -55,8 +55,16 @@ func (TeamTask) Annotations() []schema.Annotation {
 		schema.Comment("Tasks of the team, each with exactly one assignee, given by a human."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Checks{
-			"team_tasks_assignee":            "num_nonnulls(member_id, agent_id) = 1",
-			"team_tasks_completed_at_status": "(status = 'done') = (completed_at IS NOT NULL)",
+			{
+				Name: "team_tasks_assignee", Column: "member_id",
+				Expression: "num_nonnulls(member_id, agent_id) = 1",
+				Detail:     "A task is given to exactly one: either member_id or agent_id.",
+			},
+			{
+				Name: "team_tasks_completed_at_status", Column: "completed_at",
+				Expression: "(status = 'done') = (completed_at IS NOT NULL)",
+				Detail:     "A task has the time of its completion exactly while it is done.",
+			},
 		},
 		policies.Triggers{
 			{Name: "assign", Events: "BEFORE INSERT OR UPDATE", Function: "app.assign()"},

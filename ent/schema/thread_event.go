@@ -60,6 +60,8 @@ func (ThreadEvent) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AppendOnly{Content: []string{"payload"}},
 		policies.AuditWithout{"payload", "content_salt"},
-		policies.Checks{"thread_events_payload_object": "jsonb_typeof(payload) = 'object'"},
+		policies.Checks{
+			{Name: "thread_events_payload_object", Expression: "jsonb_typeof(payload) = 'object'"},
+		},
 	}
 }

@@ -2,8 +2,9 @@
 -- whether the value is such an array, of at most so many complete objects.
 
 -- Whether the value is an array of at most `most` objects that have all of the
--- required fields and no others than these and the optional ones, each a string.
-CREATE FUNCTION app.objects_valid(parts jsonb, most integer, required text[], optional text[] DEFAULT '{}') RETURNS boolean
+-- required fields and no others than these and the optional ones: each a string, and
+-- those of `numbers` a number.
+CREATE FUNCTION app.objects_valid(parts jsonb, most integer, required text[], optional text[] DEFAULT '{}', numbers text[] DEFAULT '{}') RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -11,7 +12,13 @@ AS $$
         jsonb_array_length(parts) <= most
         AND NOT EXISTS (
             SELECT FROM jsonb_array_elements(parts) AS part
-            WHERE jsonb_typeof(part) <> 'object' OR NOT part ?& required OR part - required - optional <> '{}'
+            WHERE CASE WHEN jsonb_typeof(part) = 'object' THEN
+                NOT part ?& required OR part - required - optional <> '{}'
+                OR EXISTS (
+                    SELECT FROM jsonb_each(part) AS field
+                    WHERE jsonb_typeof(field.value) <> CASE WHEN field.key = ANY (numbers) THEN 'number' ELSE 'string' END
+                )
+            ELSE true END
         )
     ELSE false END
 $$;
@@ -22,7 +29,8 @@ CREATE FUNCTION app.playlist_items_valid(items jsonb) RETURNS boolean
 AS $$
     SELECT app.objects_valid(items, 1000, '{content_id,title,added_at}') AND NOT EXISTS (
         SELECT FROM jsonb_array_elements(items) AS i
-        WHERE char_length(i ->> 'content_id') NOT BETWEEN 1 AND 255 OR char_length(i ->> 'title') NOT BETWEEN 1 AND 300)
+        WHERE char_length(i ->> 'content_id') NOT BETWEEN 1 AND 255 OR char_length(i ->> 'title') NOT BETWEEN 1 AND 300
+            OR i ->> 'added_at' !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$')
 $$;
 
 CREATE FUNCTION app.media_valid(media jsonb) RETURNS boolean
@@ -49,10 +57,10 @@ CREATE FUNCTION app.sections_valid(sections jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT app.objects_valid(sections, 200, '{id,heading,body,position}') AND NOT EXISTS (
+    SELECT app.objects_valid(sections, 200, '{id,heading,body,position}', numbers => '{position}') AND NOT EXISTS (
         SELECT FROM jsonb_array_elements(sections) AS s
         WHERE char_length(s ->> 'id') NOT BETWEEN 1 AND 64 OR char_length(s ->> 'heading') NOT BETWEEN 1 AND 300
-            OR char_length(s ->> 'body') > 200000 OR jsonb_typeof(s -> 'position') <> 'number'
+            OR char_length(s ->> 'body') > 200000 OR s ->> 'position' !~ '^([1-9][0-9]{0,3}|10000)$'
     ) AND (
         SELECT count(*) = count(DISTINCT s ->> 'id') AND count(*) = count(DISTINCT s -> 'position')
         FROM jsonb_array_elements(sections) AS s)

@@ -105,8 +105,8 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	case "23503": // foreign_key_violation
 		if deleting {
 			p := New(http.StatusConflict, "in_use", "Other resources name this one. Delete or detach them first.")
-			if resource, _, ok := policies.Constraint(e.TableName, e.ConstraintName); ok {
-				p.Kinds = []string{resource}
+			if guard, ok := policies.Constraint(e.TableName, e.ConstraintName); ok {
+				p.Kinds = []string{guard.Resource}
 			}
 			return p
 		}
@@ -147,14 +147,14 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	return internal()
 }
 
-// guarded says which field the violated constraint guards; nothing when it guards none or
-// several.
+// guarded says which field the violated constraint guards, and what it demands where it
+// says so itself; nothing when it guards none in particular.
 func guarded(e *pgconn.PgError, code, detail string) []FieldError {
-	_, field, ok := policies.Constraint(e.TableName, e.ConstraintName)
-	if !ok || field == "" {
+	guard, ok := policies.Constraint(e.TableName, e.ConstraintName)
+	if !ok || guard.Field == "" {
 		return nil
 	}
-	return []FieldError{At(Pointer(field), code, detail)}
+	return []FieldError{At(Pointer(guard.Field), code, cmp.Or(guard.Detail, detail))}
 }
 
 // ruled is a problem of a rule of ours, raised by a function of policies/functions. Its
