@@ -38768,6 +38768,8 @@ type ThreadMutation struct {
 	event_count        *int64
 	addevent_count     *int64
 	last_event_at      *time.Time
+	step_count         *int64
+	addstep_count      *int64
 	clearedFields      map[string]struct{}
 	parent             *uuid.UUID
 	clearedparent      bool
@@ -39697,6 +39699,76 @@ func (m *ThreadMutation) ResetLastEventAt() {
 	delete(m.clearedFields, thread.FieldLastEventAt)
 }
 
+// SetStepCount sets the "step_count" field.
+func (m *ThreadMutation) SetStepCount(i int64) {
+	m.step_count = &i
+	m.addstep_count = nil
+}
+
+// StepCount returns the value of the "step_count" field in the mutation.
+func (m *ThreadMutation) StepCount() (r int64, exists bool) {
+	v := m.step_count
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStepCount returns the old "step_count" field's value of the Thread entity.
+// If the Thread object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ThreadMutation) OldStepCount(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStepCount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStepCount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStepCount: %w", err)
+	}
+	return oldValue.StepCount, nil
+}
+
+// AddStepCount adds i to the "step_count" field.
+func (m *ThreadMutation) AddStepCount(i int64) {
+	if m.addstep_count != nil {
+		*m.addstep_count += i
+	} else {
+		m.addstep_count = &i
+	}
+}
+
+// AddedStepCount returns the value that was added to the "step_count" field in this mutation.
+func (m *ThreadMutation) AddedStepCount() (r int64, exists bool) {
+	v := m.addstep_count
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearStepCount clears the value of the "step_count" field.
+func (m *ThreadMutation) ClearStepCount() {
+	m.step_count = nil
+	m.addstep_count = nil
+	m.clearedFields[thread.FieldStepCount] = struct{}{}
+}
+
+// StepCountCleared returns if the "step_count" field was cleared in this mutation.
+func (m *ThreadMutation) StepCountCleared() bool {
+	_, ok := m.clearedFields[thread.FieldStepCount]
+	return ok
+}
+
+// ResetStepCount resets all changes to the "step_count" field.
+func (m *ThreadMutation) ResetStepCount() {
+	m.step_count = nil
+	m.addstep_count = nil
+	delete(m.clearedFields, thread.FieldStepCount)
+}
+
 // SetParentID sets the "parent" edge to the Thread entity by id.
 func (m *ThreadMutation) SetParentID(id uuid.UUID) {
 	m.parent = &id
@@ -39987,7 +40059,7 @@ func (m *ThreadMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ThreadMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 18)
 	if m.created_by != nil {
 		fields = append(fields, thread.FieldCreatedBy)
 	}
@@ -40039,6 +40111,9 @@ func (m *ThreadMutation) Fields() []string {
 	if m.last_event_at != nil {
 		fields = append(fields, thread.FieldLastEventAt)
 	}
+	if m.step_count != nil {
+		fields = append(fields, thread.FieldStepCount)
+	}
 	return fields
 }
 
@@ -40081,6 +40156,8 @@ func (m *ThreadMutation) Field(name string) (ent.Value, bool) {
 		return m.EventCount()
 	case thread.FieldLastEventAt:
 		return m.LastEventAt()
+	case thread.FieldStepCount:
+		return m.StepCount()
 	}
 	return nil, false
 }
@@ -40124,6 +40201,8 @@ func (m *ThreadMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldEventCount(ctx)
 	case thread.FieldLastEventAt:
 		return m.OldLastEventAt(ctx)
+	case thread.FieldStepCount:
+		return m.OldStepCount(ctx)
 	}
 	return nil, fmt.Errorf("unknown Thread field %s", name)
 }
@@ -40252,6 +40331,13 @@ func (m *ThreadMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastEventAt(v)
 		return nil
+	case thread.FieldStepCount:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStepCount(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Thread field %s", name)
 }
@@ -40269,6 +40355,9 @@ func (m *ThreadMutation) AddedFields() []string {
 	if m.addevent_count != nil {
 		fields = append(fields, thread.FieldEventCount)
 	}
+	if m.addstep_count != nil {
+		fields = append(fields, thread.FieldStepCount)
+	}
 	return fields
 }
 
@@ -40283,6 +40372,8 @@ func (m *ThreadMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedLastSequence()
 	case thread.FieldEventCount:
 		return m.AddedEventCount()
+	case thread.FieldStepCount:
+		return m.AddedStepCount()
 	}
 	return nil, false
 }
@@ -40312,6 +40403,13 @@ func (m *ThreadMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddEventCount(v)
+		return nil
+	case thread.FieldStepCount:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddStepCount(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Thread numeric field %s", name)
@@ -40350,6 +40448,9 @@ func (m *ThreadMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(thread.FieldLastEventAt) {
 		fields = append(fields, thread.FieldLastEventAt)
+	}
+	if m.FieldCleared(thread.FieldStepCount) {
+		fields = append(fields, thread.FieldStepCount)
 	}
 	return fields
 }
@@ -40394,6 +40495,9 @@ func (m *ThreadMutation) ClearField(name string) error {
 		return nil
 	case thread.FieldLastEventAt:
 		m.ClearLastEventAt()
+		return nil
+	case thread.FieldStepCount:
+		m.ClearStepCount()
 		return nil
 	}
 	return fmt.Errorf("unknown Thread nullable field %s", name)
@@ -40453,6 +40557,9 @@ func (m *ThreadMutation) ResetField(name string) error {
 		return nil
 	case thread.FieldLastEventAt:
 		m.ResetLastEventAt()
+		return nil
+	case thread.FieldStepCount:
+		m.ResetStepCount()
 		return nil
 	}
 	return fmt.Errorf("unknown Thread field %s", name)
@@ -40657,6 +40764,7 @@ type ThreadEventMutation struct {
 	actor_kind        *datatype.ActorKind
 	causation_id      *uuid.UUID
 	correlation_id    *uuid.UUID
+	checkpoint_id     *uuid.UUID
 	request_id        *uuid.UUID
 	content_salt      *[]byte
 	content_digest    *[]byte
@@ -41289,6 +41397,55 @@ func (m *ThreadEventMutation) ResetCorrelationID() {
 	delete(m.clearedFields, threadevent.FieldCorrelationID)
 }
 
+// SetCheckpointID sets the "checkpoint_id" field.
+func (m *ThreadEventMutation) SetCheckpointID(u uuid.UUID) {
+	m.checkpoint_id = &u
+}
+
+// CheckpointID returns the value of the "checkpoint_id" field in the mutation.
+func (m *ThreadEventMutation) CheckpointID() (r uuid.UUID, exists bool) {
+	v := m.checkpoint_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCheckpointID returns the old "checkpoint_id" field's value of the ThreadEvent entity.
+// If the ThreadEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ThreadEventMutation) OldCheckpointID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCheckpointID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCheckpointID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCheckpointID: %w", err)
+	}
+	return oldValue.CheckpointID, nil
+}
+
+// ClearCheckpointID clears the value of the "checkpoint_id" field.
+func (m *ThreadEventMutation) ClearCheckpointID() {
+	m.checkpoint_id = nil
+	m.clearedFields[threadevent.FieldCheckpointID] = struct{}{}
+}
+
+// CheckpointIDCleared returns if the "checkpoint_id" field was cleared in this mutation.
+func (m *ThreadEventMutation) CheckpointIDCleared() bool {
+	_, ok := m.clearedFields[threadevent.FieldCheckpointID]
+	return ok
+}
+
+// ResetCheckpointID resets all changes to the "checkpoint_id" field.
+func (m *ThreadEventMutation) ResetCheckpointID() {
+	m.checkpoint_id = nil
+	delete(m.clearedFields, threadevent.FieldCheckpointID)
+}
+
 // SetRequestID sets the "request_id" field.
 func (m *ThreadEventMutation) SetRequestID(u uuid.UUID) {
 	m.request_id = &u
@@ -41484,7 +41641,7 @@ func (m *ThreadEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ThreadEventMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 15)
 	if m.created_by != nil {
 		fields = append(fields, threadevent.FieldCreatedBy)
 	}
@@ -41517,6 +41674,9 @@ func (m *ThreadEventMutation) Fields() []string {
 	}
 	if m.correlation_id != nil {
 		fields = append(fields, threadevent.FieldCorrelationID)
+	}
+	if m.checkpoint_id != nil {
+		fields = append(fields, threadevent.FieldCheckpointID)
 	}
 	if m.request_id != nil {
 		fields = append(fields, threadevent.FieldRequestID)
@@ -41557,6 +41717,8 @@ func (m *ThreadEventMutation) Field(name string) (ent.Value, bool) {
 		return m.CausationID()
 	case threadevent.FieldCorrelationID:
 		return m.CorrelationID()
+	case threadevent.FieldCheckpointID:
+		return m.CheckpointID()
 	case threadevent.FieldRequestID:
 		return m.RequestID()
 	case threadevent.FieldContentSalt:
@@ -41594,6 +41756,8 @@ func (m *ThreadEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldCausationID(ctx)
 	case threadevent.FieldCorrelationID:
 		return m.OldCorrelationID(ctx)
+	case threadevent.FieldCheckpointID:
+		return m.OldCheckpointID(ctx)
 	case threadevent.FieldRequestID:
 		return m.OldRequestID(ctx)
 	case threadevent.FieldContentSalt:
@@ -41685,6 +41849,13 @@ func (m *ThreadEventMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetCorrelationID(v)
+		return nil
+	case threadevent.FieldCheckpointID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCheckpointID(v)
 		return nil
 	case threadevent.FieldRequestID:
 		v, ok := value.(uuid.UUID)
@@ -41779,6 +41950,9 @@ func (m *ThreadEventMutation) ClearedFields() []string {
 	if m.FieldCleared(threadevent.FieldCorrelationID) {
 		fields = append(fields, threadevent.FieldCorrelationID)
 	}
+	if m.FieldCleared(threadevent.FieldCheckpointID) {
+		fields = append(fields, threadevent.FieldCheckpointID)
+	}
 	if m.FieldCleared(threadevent.FieldRequestID) {
 		fields = append(fields, threadevent.FieldRequestID)
 	}
@@ -41813,6 +41987,9 @@ func (m *ThreadEventMutation) ClearField(name string) error {
 		return nil
 	case threadevent.FieldCorrelationID:
 		m.ClearCorrelationID()
+		return nil
+	case threadevent.FieldCheckpointID:
+		m.ClearCheckpointID()
 		return nil
 	case threadevent.FieldRequestID:
 		m.ClearRequestID()
@@ -41860,6 +42037,9 @@ func (m *ThreadEventMutation) ResetField(name string) error {
 		return nil
 	case threadevent.FieldCorrelationID:
 		m.ResetCorrelationID()
+		return nil
+	case threadevent.FieldCheckpointID:
+		m.ResetCheckpointID()
 		return nil
 	case threadevent.FieldRequestID:
 		m.ResetRequestID()

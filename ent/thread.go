@@ -54,6 +54,8 @@ type Thread struct {
 	EventCount int64 `json:"event_count"`
 	// When its latest event came.
 	LastEventAt *time.Time `json:"last_event_at"`
+	// How many of its events are steps of checkpoints about itself; they leave its version as it is.
+	StepCount int64 `json:"-"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ThreadQuery when eager-loading is set.
 	Edges        ThreadEdges `json:"-"`
@@ -133,7 +135,7 @@ func (*Thread) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case thread.FieldTags:
 			values[i] = new(datatype.Texts)
-		case thread.FieldVersion, thread.FieldLastSequence, thread.FieldEventCount:
+		case thread.FieldVersion, thread.FieldLastSequence, thread.FieldEventCount, thread.FieldStepCount:
 			values[i] = new(sql.NullInt64)
 		case thread.FieldUpdatedByKind, thread.FieldFoundingIntent, thread.FieldSphere, thread.FieldType, thread.FieldStatus, thread.FieldVisibility, thread.FieldTitle:
 			values[i] = new(sql.NullString)
@@ -268,6 +270,12 @@ func (_m *Thread) assignValues(columns []string, values []any) error {
 				_m.LastEventAt = new(time.Time)
 				*_m.LastEventAt = value.Time
 			}
+		case thread.FieldStepCount:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field step_count", values[i])
+			} else if value.Valid {
+				_m.StepCount = value.Int64
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -387,6 +395,9 @@ func (_m *Thread) String() string {
 		builder.WriteString("last_event_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("step_count=")
+	builder.WriteString(fmt.Sprintf("%v", _m.StepCount))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -234,6 +234,20 @@ func (_c *ThreadCreate) SetNillableLastEventAt(v *time.Time) *ThreadCreate {
 	return _c
 }
 
+// SetStepCount sets the "step_count" field.
+func (_c *ThreadCreate) SetStepCount(v int64) *ThreadCreate {
+	_c.mutation.SetStepCount(v)
+	return _c
+}
+
+// SetNillableStepCount sets the "step_count" field if the given value is not nil.
+func (_c *ThreadCreate) SetNillableStepCount(v *int64) *ThreadCreate {
+	if v != nil {
+		_c.SetStepCount(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ThreadCreate) SetID(v uuid.UUID) *ThreadCreate {
 	_c.mutation.SetID(v)
@@ -532,6 +546,10 @@ func (_c *ThreadCreate) createSpec() (*Thread, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LastEventAt(); ok {
 		_spec.SetField(thread.FieldLastEventAt, field.TypeTime, value)
 		_node.LastEventAt = &value
+	}
+	if value, ok := _c.mutation.StepCount(); ok {
+		_spec.SetField(thread.FieldStepCount, field.TypeInt64, value)
+		_node.StepCount = value
 	}
 	if nodes := _c.mutation.ParentIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -899,6 +917,30 @@ func (u *ThreadUpsert) ClearLastEventAt() *ThreadUpsert {
 	return u
 }
 
+// SetStepCount sets the "step_count" field.
+func (u *ThreadUpsert) SetStepCount(v int64) *ThreadUpsert {
+	u.Set(thread.FieldStepCount, v)
+	return u
+}
+
+// UpdateStepCount sets the "step_count" field to the value that was provided on create.
+func (u *ThreadUpsert) UpdateStepCount() *ThreadUpsert {
+	u.SetExcluded(thread.FieldStepCount)
+	return u
+}
+
+// AddStepCount adds v to the "step_count" field.
+func (u *ThreadUpsert) AddStepCount(v int64) *ThreadUpsert {
+	u.Add(thread.FieldStepCount, v)
+	return u
+}
+
+// ClearStepCount clears the value of the "step_count" field.
+func (u *ThreadUpsert) ClearStepCount() *ThreadUpsert {
+	u.SetNull(thread.FieldStepCount)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -1222,6 +1264,34 @@ func (u *ThreadUpsertOne) UpdateLastEventAt() *ThreadUpsertOne {
 func (u *ThreadUpsertOne) ClearLastEventAt() *ThreadUpsertOne {
 	return u.Update(func(s *ThreadUpsert) {
 		s.ClearLastEventAt()
+	})
+}
+
+// SetStepCount sets the "step_count" field.
+func (u *ThreadUpsertOne) SetStepCount(v int64) *ThreadUpsertOne {
+	return u.Update(func(s *ThreadUpsert) {
+		s.SetStepCount(v)
+	})
+}
+
+// AddStepCount adds v to the "step_count" field.
+func (u *ThreadUpsertOne) AddStepCount(v int64) *ThreadUpsertOne {
+	return u.Update(func(s *ThreadUpsert) {
+		s.AddStepCount(v)
+	})
+}
+
+// UpdateStepCount sets the "step_count" field to the value that was provided on create.
+func (u *ThreadUpsertOne) UpdateStepCount() *ThreadUpsertOne {
+	return u.Update(func(s *ThreadUpsert) {
+		s.UpdateStepCount()
+	})
+}
+
+// ClearStepCount clears the value of the "step_count" field.
+func (u *ThreadUpsertOne) ClearStepCount() *ThreadUpsertOne {
+	return u.Update(func(s *ThreadUpsert) {
+		s.ClearStepCount()
 	})
 }
 
@@ -1715,6 +1785,34 @@ func (u *ThreadUpsertBulk) UpdateLastEventAt() *ThreadUpsertBulk {
 func (u *ThreadUpsertBulk) ClearLastEventAt() *ThreadUpsertBulk {
 	return u.Update(func(s *ThreadUpsert) {
 		s.ClearLastEventAt()
+	})
+}
+
+// SetStepCount sets the "step_count" field.
+func (u *ThreadUpsertBulk) SetStepCount(v int64) *ThreadUpsertBulk {
+	return u.Update(func(s *ThreadUpsert) {
+		s.SetStepCount(v)
+	})
+}
+
+// AddStepCount adds v to the "step_count" field.
+func (u *ThreadUpsertBulk) AddStepCount(v int64) *ThreadUpsertBulk {
+	return u.Update(func(s *ThreadUpsert) {
+		s.AddStepCount(v)
+	})
+}
+
+// UpdateStepCount sets the "step_count" field to the value that was provided on create.
+func (u *ThreadUpsertBulk) UpdateStepCount() *ThreadUpsertBulk {
+	return u.Update(func(s *ThreadUpsert) {
+		s.UpdateStepCount()
+	})
+}
+
+// ClearStepCount clears the value of the "step_count" field.
+func (u *ThreadUpsertBulk) ClearStepCount() *ThreadUpsertBulk {
+	return u.Update(func(s *ThreadUpsert) {
+		s.ClearStepCount()
 	})
 }
 

@@ -284,6 +284,33 @@ func (_u *ThreadUpdate) ClearLastEventAt() *ThreadUpdate {
 	return _u
 }
 
+// SetStepCount sets the "step_count" field.
+func (_u *ThreadUpdate) SetStepCount(v int64) *ThreadUpdate {
+	_u.mutation.ResetStepCount()
+	_u.mutation.SetStepCount(v)
+	return _u
+}
+
+// SetNillableStepCount sets the "step_count" field if the given value is not nil.
+func (_u *ThreadUpdate) SetNillableStepCount(v *int64) *ThreadUpdate {
+	if v != nil {
+		_u.SetStepCount(*v)
+	}
+	return _u
+}
+
+// AddStepCount adds value to the "step_count" field.
+func (_u *ThreadUpdate) AddStepCount(v int64) *ThreadUpdate {
+	_u.mutation.AddStepCount(v)
+	return _u
+}
+
+// ClearStepCount clears the value of the "step_count" field.
+func (_u *ThreadUpdate) ClearStepCount() *ThreadUpdate {
+	_u.mutation.ClearStepCount()
+	return _u
+}
+
 // SetParentID sets the "parent" edge to the Thread entity by ID.
 func (_u *ThreadUpdate) SetParentID(id uuid.UUID) *ThreadUpdate {
 	_u.mutation.SetParentID(id)
@@ -599,6 +626,15 @@ func (_u *ThreadUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.LastEventAtCleared() {
 		_spec.ClearField(thread.FieldLastEventAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.StepCount(); ok {
+		_spec.SetField(thread.FieldStepCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedStepCount(); ok {
+		_spec.AddField(thread.FieldStepCount, field.TypeInt64, value)
+	}
+	if _u.mutation.StepCountCleared() {
+		_spec.ClearField(thread.FieldStepCount, field.TypeInt64)
 	}
 	if _u.mutation.ParentCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1096,6 +1132,33 @@ func (_u *ThreadUpdateOne) ClearLastEventAt() *ThreadUpdateOne {
 	return _u
 }
 
+// SetStepCount sets the "step_count" field.
+func (_u *ThreadUpdateOne) SetStepCount(v int64) *ThreadUpdateOne {
+	_u.mutation.ResetStepCount()
+	_u.mutation.SetStepCount(v)
+	return _u
+}
+
+// SetNillableStepCount sets the "step_count" field if the given value is not nil.
+func (_u *ThreadUpdateOne) SetNillableStepCount(v *int64) *ThreadUpdateOne {
+	if v != nil {
+		_u.SetStepCount(*v)
+	}
+	return _u
+}
+
+// AddStepCount adds value to the "step_count" field.
+func (_u *ThreadUpdateOne) AddStepCount(v int64) *ThreadUpdateOne {
+	_u.mutation.AddStepCount(v)
+	return _u
+}
+
+// ClearStepCount clears the value of the "step_count" field.
+func (_u *ThreadUpdateOne) ClearStepCount() *ThreadUpdateOne {
+	_u.mutation.ClearStepCount()
+	return _u
+}
+
 // SetParentID sets the "parent" edge to the Thread entity by ID.
 func (_u *ThreadUpdateOne) SetParentID(id uuid.UUID) *ThreadUpdateOne {
 	_u.mutation.SetParentID(id)
@@ -1441,6 +1504,15 @@ func (_u *ThreadUpdateOne) sqlSave(ctx context.Context) (_node *Thread, err erro
 	}
 	if _u.mutation.LastEventAtCleared() {
 		_spec.ClearField(thread.FieldLastEventAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.StepCount(); ok {
+		_spec.SetField(thread.FieldStepCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedStepCount(); ok {
+		_spec.AddField(thread.FieldStepCount, field.TypeInt64, value)
+	}
+	if _u.mutation.StepCountCleared() {
+		_spec.ClearField(thread.FieldStepCount, field.TypeInt64)
 	}
 	if _u.mutation.ParentCleared() {
 		edge := &sqlgraph.EdgeSpec{

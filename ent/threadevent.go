@@ -44,6 +44,8 @@ type ThreadEvent struct {
 	CausationID *uuid.UUID `json:"causation_id"`
 	// What it belongs together with.
 	CorrelationID *uuid.UUID `json:"correlation_id"`
+	// The checkpoint whose step this is; only the service itself records those.
+	CheckpointID *uuid.UUID `json:"checkpoint_id"`
 	// The request it came in.
 	RequestID *uuid.UUID `json:"request_id"`
 	// 16 random bytes that keep the digest from being guessed.
@@ -81,7 +83,7 @@ func (*ThreadEvent) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case threadevent.FieldActorID, threadevent.FieldCausationID, threadevent.FieldCorrelationID, threadevent.FieldRequestID:
+		case threadevent.FieldActorID, threadevent.FieldCausationID, threadevent.FieldCorrelationID, threadevent.FieldCheckpointID, threadevent.FieldRequestID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case threadevent.FieldPayload, threadevent.FieldContentSalt, threadevent.FieldContentDigest:
 			values[i] = new([]byte)
@@ -185,6 +187,13 @@ func (_m *ThreadEvent) assignValues(columns []string, values []any) error {
 				_m.CorrelationID = new(uuid.UUID)
 				*_m.CorrelationID = *value.S.(*uuid.UUID)
 			}
+		case threadevent.FieldCheckpointID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field checkpoint_id", values[i])
+			} else if value.Valid {
+				_m.CheckpointID = new(uuid.UUID)
+				*_m.CheckpointID = *value.S.(*uuid.UUID)
+			}
 		case threadevent.FieldRequestID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field request_id", values[i])
@@ -281,6 +290,11 @@ func (_m *ThreadEvent) String() string {
 	builder.WriteString(", ")
 	if v := _m.CorrelationID; v != nil {
 		builder.WriteString("correlation_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.CheckpointID; v != nil {
+		builder.WriteString("checkpoint_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

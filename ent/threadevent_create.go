@@ -124,6 +124,20 @@ func (_c *ThreadEventCreate) SetNillableCorrelationID(v *uuid.UUID) *ThreadEvent
 	return _c
 }
 
+// SetCheckpointID sets the "checkpoint_id" field.
+func (_c *ThreadEventCreate) SetCheckpointID(v uuid.UUID) *ThreadEventCreate {
+	_c.mutation.SetCheckpointID(v)
+	return _c
+}
+
+// SetNillableCheckpointID sets the "checkpoint_id" field if the given value is not nil.
+func (_c *ThreadEventCreate) SetNillableCheckpointID(v *uuid.UUID) *ThreadEventCreate {
+	if v != nil {
+		_c.SetCheckpointID(*v)
+	}
+	return _c
+}
+
 // SetRequestID sets the "request_id" field.
 func (_c *ThreadEventCreate) SetRequestID(v uuid.UUID) *ThreadEventCreate {
 	_c.mutation.SetRequestID(v)
@@ -323,6 +337,10 @@ func (_c *ThreadEventCreate) createSpec() (*ThreadEvent, *sqlgraph.CreateSpec) {
 		_spec.SetField(threadevent.FieldCorrelationID, field.TypeUUID, value)
 		_node.CorrelationID = &value
 	}
+	if value, ok := _c.mutation.CheckpointID(); ok {
+		_spec.SetField(threadevent.FieldCheckpointID, field.TypeUUID, value)
+		_node.CheckpointID = &value
+	}
 	if value, ok := _c.mutation.RequestID(); ok {
 		_spec.SetField(threadevent.FieldRequestID, field.TypeUUID, value)
 		_node.RequestID = &value
@@ -472,6 +490,9 @@ func (u *ThreadEventUpsertOne) UpdateNewValues() *ThreadEventUpsertOne {
 		}
 		if _, exists := u.create.mutation.CorrelationID(); exists {
 			s.SetIgnore(threadevent.FieldCorrelationID)
+		}
+		if _, exists := u.create.mutation.CheckpointID(); exists {
+			s.SetIgnore(threadevent.FieldCheckpointID)
 		}
 		if _, exists := u.create.mutation.RequestID(); exists {
 			s.SetIgnore(threadevent.FieldRequestID)
@@ -746,6 +767,9 @@ func (u *ThreadEventUpsertBulk) UpdateNewValues() *ThreadEventUpsertBulk {
 			}
 			if _, exists := b.mutation.CorrelationID(); exists {
 				s.SetIgnore(threadevent.FieldCorrelationID)
+			}
+			if _, exists := b.mutation.CheckpointID(); exists {
+				s.SetIgnore(threadevent.FieldCheckpointID)
 			}
 			if _, exists := b.mutation.RequestID(); exists {
 				s.SetIgnore(threadevent.FieldRequestID)

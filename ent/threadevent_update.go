@@ -114,6 +114,9 @@ func (_u *ThreadEventUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if _u.mutation.CorrelationIDCleared() {
 		_spec.ClearField(threadevent.FieldCorrelationID, field.TypeUUID)
 	}
+	if _u.mutation.CheckpointIDCleared() {
+		_spec.ClearField(threadevent.FieldCheckpointID, field.TypeUUID)
+	}
 	if _u.mutation.RequestIDCleared() {
 		_spec.ClearField(threadevent.FieldRequestID, field.TypeUUID)
 	}
@@ -261,6 +264,9 @@ func (_u *ThreadEventUpdateOne) sqlSave(ctx context.Context) (_node *ThreadEvent
 	}
 	if _u.mutation.CorrelationIDCleared() {
 		_spec.ClearField(threadevent.FieldCorrelationID, field.TypeUUID)
+	}
+	if _u.mutation.CheckpointIDCleared() {
+		_spec.ClearField(threadevent.FieldCheckpointID, field.TypeUUID)
 	}
 	if _u.mutation.RequestIDCleared() {
 		_spec.ClearField(threadevent.FieldRequestID, field.TypeUUID)

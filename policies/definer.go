@@ -10,6 +10,10 @@ type definer struct {
 	grants []string
 }
 
+// itself keeps a policy from the owner, who is a member of every narrow role and would
+// otherwise meet every identity's threads by accident.
+const itself = "current_user = 'chenu_maintain'"
+
 // definers are the narrow roles' privileges by table.
 var definers = map[string][]definer{
 	"audit_logs": {{role: "chenu_audit", grants: []string{"INSERT"}}},
@@ -20,7 +24,7 @@ var definers = map[string][]definer{
 			"UPDATE (status, reason, decided_by, decided_at, use_before, consumed_at)",
 		}},
 		{role: "chenu_maintain", rows: "expires_at <= clock_timestamp()", grants: []string{
-			"SELECT (id, created_by, status, expires_at)", "UPDATE (status)",
+			"SELECT (id, created_by, status, expires_at, thread_id)", "UPDATE (status)",
 		}},
 	},
 	"team_agents": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
@@ -56,10 +60,15 @@ var definers = map[string][]definer{
 		"SELECT",
 		"INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",
 		"UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",
+	}}, {role: "chenu_maintain", rows: itself, grants: []string{
+		"SELECT (id, created_by, last_sequence, event_count, step_count)", "UPDATE (last_sequence, event_count, last_event_at, step_count)",
 	}}},
 	"thread_events": {{role: "chenu_threads", rows: "created_by = " + identity, grants: []string{
 		"SELECT",
 		"INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, causation_id, correlation_id, request_id)",
+	}}, {role: "chenu_maintain", rows: "checkpoint_id IS NOT NULL AND " + itself, grants: []string{
+		"SELECT (created_by, created_at, checkpoint_id)",
+		"INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, request_id, checkpoint_id)",
 	}}},
 	"signing_keys": {{role: "chenu_login", grants: []string{"SELECT", "INSERT (id, public_key, private_key)"}}},
 }

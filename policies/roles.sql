@@ -9,7 +9,7 @@
 --   chenu_auditor   reads everything; for verification and backups
 --   chenu_audit     owns the function that writes the audit trail
 --   chenu_login     owns the functions of logins, sessions and signing keys
---   chenu_maintain  owns the functions that tidy up
+--   chenu_maintain  owns the functions that tidy up, and the record of each step of a checkpoint
 --   chenu_derive    owns the functions that derive streaks and counts
 --   chenu_threads   owns the functions that append to threads
 --   chenu_erase     owns the function that erases an identity's content

@@ -122,7 +122,9 @@ var definers = map[string]struct {
 	callers []string
 }{
 	"audit":             {owner: "chenu_audit"},
-	"record_event":      {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human", "chenu_login"}},
+	"record_event":      {owner: "chenu_audit", callers: []string{"chenu_login"}},
+	"record_read":       {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
+	"record_denial":     {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
 	"ensure_partitions": {owner: "chenu_owner", callers: []string{"chenu_human"}},
 	"schema_version":    {owner: "chenu_owner", callers: []string{"chenu_human"}},
 
@@ -131,10 +133,9 @@ var definers = map[string]struct {
 	"derive_rsvp_counts": {owner: "chenu_derive"},
 	"derive_members":     {owner: "chenu_derive"},
 
-	"create_thread":    {owner: "chenu_threads", callers: []string{"chenu_agent", "chenu_human"}},
-	"append_events":    {owner: "chenu_threads", callers: []string{"chenu_agent", "chenu_human"}},
-	"append_to_thread": {owner: "chenu_threads"},
-	"record_in_thread": {owner: "chenu_threads"},
+	"create_thread": {owner: "chenu_threads", callers: []string{"chenu_agent", "chenu_human"}},
+	"append_events": {owner: "chenu_threads", callers: []string{"chenu_agent", "chenu_human"}},
+	"record_step":   {owner: "chenu_maintain"},
 
 	"gate":                {owner: "chenu_gate"},
 	"use_checkpoint":      {owner: "chenu_gate", callers: []string{"chenu_erase"}},
@@ -310,6 +311,30 @@ func TestAuditTrail(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestClaims shows what a serving role can say happened that left no row: that it read, and
+// that it was denied.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	w := newWorld(t, db)
+	for _, who := range []actor{owner, agent} {
+		for statement, want := range map[string]string{
+			"SELECT app.record_read('clinical_trial', NULL, '{}', 'government')":   one,
+			"SELECT app.record_denial('login', 'identity', NULL, '{}')":            one,
+			"SELECT app.record_event('login', 'success', 'session', NULL, '{}')":   refused,
+			"SELECT app.record_event('read', 'denied', 'session', NULL, '{}')":     refused,
+			"INSERT INTO audit_logs (id, created_by) VALUES (app.uuid_v7(), NULL)": refused,
+		} {
+			if got := w.try(t, who, statement); got != want {
+				t.Errorf("%v: %s: got %s, want %s", who, statement, got, want)
+			}
+		}
+	}
+	if got := w.try(t, nobody, "SELECT app.record_denial('login', 'identity', NULL, '{}')"); got != "CH401" {
+		t.Errorf("nobody is denied something: %s", got)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/verify"
 )
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -115,6 +116,9 @@ func TestStory(t *testing.T) {
 
 	// "What did agents do for me" is one request; the whole story is another.
 	trail := b.trail(t, human, "/v1/audit-logs?actor_kind=agent")
+	if refusals := b.trail(t, human, "/v1/audit-logs?outcome=denied&sphere=business"); len(refusals) != 5 {
+		t.Errorf("the refusals in the invoice's sphere are %q", refusals)
+	}
 	for _, want := range []string{
 		"create success invoice", "update denied invoice checkpoint_required", "checkpoint_requested success checkpoint",
 		"update success invoice approved", "checkpoint_consumed success checkpoint", "update denied invoice checkpoint_mismatch",
@@ -242,6 +246,85 @@ func TestOwnRequest(t *testing.T) {
 	}
 }
 
+// TestPublicThread has an agent ask by its events to make a thread public, and by a patch to
+// make it private again: the thread tells the whole of it, and each request, repeated as it
+// was, is what was approved.
+func TestPublicThread(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human, agent := b.person(t, "ada"), b.agentOf(t, "ada")
+	begun := agent.Post("/v1/threads", map[string]any{"founding_intent": "Write the annual report", "sphere": "business"}).Want(http.StatusCreated)
+	path := begun.Header.Get("Location")
+	publish := map[string]any{"expected_sequence": 1, "events": []any{
+		map[string]any{"type": "note.added", "payload": map[string]any{"text": "It is done."}},
+		map[string]any{"type": "thread.updated", "payload": map[string]any{"visibility": "public"}},
+	}}
+	id, digest := checkpointOf(t, agent.Post(path+"/events", publish))
+	if again, _ := checkpointOf(t, agent.Post(path+"/events", publish)); again != id {
+		t.Errorf("the same request again asks for %s, before for %s", again, id)
+	}
+	shown := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
+	if d := shown["difference"].(map[string]any); d["stale"] != false || fmt.Sprint(d["fields"]) != "[map[field:visibility present:private proposed:public]]" {
+		t.Errorf("the human is shown %v", d)
+	}
+	if shown["thread_id"] == nil || shown["resource_version"] != 1.0 {
+		t.Errorf("the checkpoint is %v", shown)
+	}
+	agent.Post(path+"/events", publish, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_pending")
+	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+	if seen := agent.Get(path); seen.ETag() != `"v1.2"` || seen.Object()["version"] != 1.0 || seen.Object()["last_sequence"] != 3.0 {
+		t.Errorf("after two steps the thread is %s: %s", seen.ETag(), seen.Body)
+	}
+	agent.Get(path, "If-None-Match", begun.ETag()).Want(http.StatusOK)
+	done := agent.Post(path+"/events", publish, "Checkpoint", id).Want(http.StatusCreated).Object()
+	if done["last_sequence"] != 5.0 {
+		t.Errorf("appended: %v", done)
+	}
+	agent.Post(path+"/events", publish, "Checkpoint", id).WantProblem(http.StatusPreconditionFailed, "stale_sequence")
+	public := agent.Get(path).Want(http.StatusOK)
+	if o := public.Object(); o["visibility"] != "public" || o["version"] != 2.0 || public.ETag() != `"v2.3"` {
+		t.Errorf("the thread is %s: %s", public.ETag(), public.Body)
+	}
+
+	// A patch with the ETag of before its own steps is still the same request.
+	hide := map[string]any{"visibility": "private"}
+	id, digest = checkpointOf(t, human.Patch(path, public.ETag(), hide))
+	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+	agent.Patch(path, public.ETag(), hide, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
+	hidden := human.Patch(path, public.ETag(), hide, "Checkpoint", id).Want(http.StatusOK)
+	if o := hidden.Object(); o["visibility"] != "private" || hidden.ETag() != `"v3.6"` || agent.Get(path).ETag() != hidden.ETag() {
+		t.Errorf("the thread is %s: %s", hidden.ETag(), hidden.Body)
+	}
+	if stale := human.Patch(path, public.ETag(), hide); stale.Status != http.StatusPreconditionFailed || stale.ETag() != hidden.ETag() {
+		t.Errorf("stale: %d %s", stale.Status, stale.ETag())
+	}
+
+	var told []string
+	for _, e := range human.Get(path + "/events").Want(http.StatusOK).Object()["items"].([]any) {
+		event := e.(map[string]any)
+		said := fmt.Sprint(event["type"], " ", event["actor_kind"])
+		if event["checkpoint_id"] != nil {
+			said += " step"
+		}
+		told = append(told, said)
+	}
+	want := []string{
+		"thread.created agent", "checkpoint.requested agent step", "checkpoint.approved human step", "note.added agent", "thread.updated agent", "action.executed agent step",
+		"checkpoint.requested human step", "checkpoint.approved human step", "thread.updated human", "action.executed human step",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("the thread tells\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+	conn, err := b.db.Pool(t, b.db.AdminURL).Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := verify.Database(t.Context(), conn.Conn(), func(f verify.Finding) { t.Error(f) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestOwnActions are actions that clients define.
 func TestOwnActions(t *testing.T) {
 	t.Parallel()
@@ -338,8 +421,11 @@ func TestAuditedReads(t *testing.T) {
 	if reads() != want {
 		t.Error("the reading of nothing is recorded")
 	}
+	if got := len(b.trail(t, human, "/v1/audit-logs?action=read&sphere=government")); got != want {
+		t.Errorf("%d reads recorded in their sphere, want %d", got, want)
+	}
 	// Together or not at all: where nothing can be recorded, nothing is read.
-	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) FROM chenu_human"); err != nil {
+	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "REVOKE EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) FROM chenu_human"); err != nil {
 		t.Fatal(err)
 	}
 	for _, target := range []string{one, path, path + "/count", "/v1/audit-logs/export"} {

@@ -193,10 +193,12 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 }
 
 // tagField gives every field a JSON tag without omitempty: a null is shown,
-// not left out. Secrets and the database's own columns stay out of JSON.
+// not left out. Secrets and the database's own columns stay out of JSON, and
+// fields whose tag says so.
 func tagField(f *gen.Field) {
+	hidden := f.Sensitive() || f.StructTag == `json:"-"`
 	f.StructTag = fmt.Sprintf(`json:"%s"`, f.StorageKey())
-	if f.Sensitive() {
+	if hidden {
 		f.StructTag = `json:"-"`
 	}
 }

@@ -1218,6 +1218,7 @@ var (
 		{Name: "last_sequence", Type: field.TypeInt64, Nullable: true, Comment: "Sequence of its latest event."},
 		{Name: "event_count", Type: field.TypeInt64, Nullable: true, Comment: "How many events it has."},
 		{Name: "last_event_at", Type: field.TypeTime, Nullable: true, Comment: "When its latest event came."},
+		{Name: "step_count", Type: field.TypeInt64, Nullable: true, Comment: "How many of its events are steps of checkpoints about itself; they leave its version as it is."},
 		{Name: "parent_thread_id", Type: field.TypeUUID, Nullable: true, Comment: "The thread it came out of."},
 	}
 	// ThreadsTable holds the schema information for the "threads" table.
@@ -1229,7 +1230,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "threads_threads_children",
-				Columns:    []*schema.Column{ThreadsColumns[17]},
+				Columns:    []*schema.Column{ThreadsColumns[18]},
 				RefColumns: []*schema.Column{ThreadsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -1248,7 +1249,7 @@ var (
 			{
 				Name:    "threads_parent_thread_id_id_idx",
 				Unique:  false,
-				Columns: []*schema.Column{ThreadsColumns[1], ThreadsColumns[17], ThreadsColumns[0]},
+				Columns: []*schema.Column{ThreadsColumns[1], ThreadsColumns[18], ThreadsColumns[0]},
 			},
 		},
 	}
@@ -1265,6 +1266,7 @@ var (
 		{Name: "actor_kind", Type: field.TypeEnum, Comment: "What kind of actor that was.", Enums: []string{"human", "agent", "system"}},
 		{Name: "causation_id", Type: field.TypeUUID, Nullable: true, Comment: "The event that caused it."},
 		{Name: "correlation_id", Type: field.TypeUUID, Nullable: true, Comment: "What it belongs together with."},
+		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The checkpoint whose step this is; only the service itself records those."},
 		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "The request it came in."},
 		{Name: "content_salt", Type: field.TypeBytes, Nullable: true, Comment: "16 random bytes that keep the digest from being guessed."},
 		{Name: "content_digest", Type: field.TypeBytes, Comment: "SHA-256 of salt and content; stays when the content is erased."},
@@ -1279,7 +1281,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "thread_events_threads_events",
-				Columns:    []*schema.Column{ThreadEventsColumns[14]},
+				Columns:    []*schema.Column{ThreadEventsColumns[15]},
 				RefColumns: []*schema.Column{ThreadsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1288,7 +1290,7 @@ var (
 			{
 				Name:    "thread_events_thread_id_sequence_key",
 				Unique:  true,
-				Columns: []*schema.Column{ThreadEventsColumns[1], ThreadEventsColumns[14], ThreadEventsColumns[3]},
+				Columns: []*schema.Column{ThreadEventsColumns[1], ThreadEventsColumns[15], ThreadEventsColumns[3]},
 			},
 		},
 	}
@@ -1755,6 +1757,7 @@ func init() {
 		"threads_last_sequence_check":   "last_sequence >= 0",
 		"threads_sphere_check":          "sphere IN ('personal', 'business', 'creative_studio', 'entertainment', 'community', 'social', 'scholar', 'government', 'my_team')",
 		"threads_status_check":          "status IN ('active', 'paused', 'completed', 'archived')",
+		"threads_step_count_check":      "step_count >= 0",
 		"threads_tags_check":            "app.texts_valid(tags, 32, 64)",
 		"threads_title_check":           "char_length(title) BETWEEN 1 AND 200",
 		"threads_type_check":            "type IN ('personal', 'collective', 'institutional')",

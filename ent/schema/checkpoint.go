@@ -78,6 +78,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 		schema.Comment("Requests for a human's approval, each of exactly one action."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AuditWithout{"payload"},
+		policies.Triggers{{Name: "record_step", Events: "AFTER INSERT OR UPDATE", Function: "app.record_step()"}},
 		policies.Checks{
 			{Name: "checkpoints_digest", Expression: "octet_length(digest) = 32"},
 			{Name: "checkpoints_decided", Expression: "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))"},

@@ -37,6 +37,9 @@ func (Thread) Fields() []ent.Field {
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
 			Comment("How many events it has."),
 		moment("last_event_at", "When its latest event came.", policies.DerivedNullable()),
+		field.Int64("step_count").Optional().StructTag(`json:"-"`).
+			Annotations(policies.Derived("0"), policies.AtLeast(0)).
+			Comment("How many of its events are steps of checkpoints about itself; they leave its version as it is."),
 	}
 }
 
@@ -61,7 +64,8 @@ func (Thread) Annotations() []schema.Annotation {
 		table("threads"),
 		schema.Comment("Lines of thought or work; each row is the projection of its events."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
-		policies.AuditCounters{"last_sequence", "event_count", "last_event_at"},
+		policies.AuditCounters{"last_sequence", "event_count", "last_event_at", "step_count"},
+		policies.Triggers{{Name: "stamp_step", Events: "BEFORE UPDATE OF step_count", Function: "app.keep_version()"}},
 		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
 	}
 }

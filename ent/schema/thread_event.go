@@ -12,7 +12,7 @@ import (
 )
 
 // ThreadEvent is something that happened in a thread. It never changes; it
-// comes from app.append_events() only.
+// comes from app.append_events() and app.record_step() only.
 type ThreadEvent struct{ ent.Schema }
 
 // Mixin of the ThreadEvent.
@@ -34,6 +34,8 @@ func (ThreadEvent) Fields() []ent.Field {
 		field.Enum("actor_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
 		field.UUID("causation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("The event that caused it."),
 		field.UUID("correlation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("What it belongs together with."),
+		field.UUID("checkpoint_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Comment("The checkpoint whose step this is; only the service itself records those."),
 		field.UUID("request_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("The request it came in."),
 		field.Bytes("content_salt").Optional().Nillable().Sensitive().Comment("16 random bytes that keep the digest from being guessed."),
 		field.Bytes("content_digest").Immutable().Comment("SHA-256 of salt and content; stays when the content is erased."),

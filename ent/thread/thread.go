@@ -50,6 +50,8 @@ const (
 	FieldEventCount = "event_count"
 	// FieldLastEventAt holds the string denoting the last_event_at field in the database.
 	FieldLastEventAt = "last_event_at"
+	// FieldStepCount holds the string denoting the step_count field in the database.
+	FieldStepCount = "step_count"
 	// EdgeParent holds the string denoting the parent edge name in mutations.
 	EdgeParent = "parent"
 	// EdgeChildren holds the string denoting the children edge name in mutations.
@@ -113,6 +115,7 @@ var Columns = []string{
 	FieldLastSequence,
 	FieldEventCount,
 	FieldLastEventAt,
+	FieldStepCount,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -279,6 +282,11 @@ func ByEventCount(opts ...sql.OrderTermOption) OrderOption {
 // ByLastEventAt orders the results by the last_event_at field.
 func ByLastEventAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastEventAt, opts...).ToFunc()
+}
+
+// ByStepCount orders the results by the step_count field.
+func ByStepCount(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStepCount, opts...).ToFunc()
 }
 
 // ByParentField orders the results by parent field.

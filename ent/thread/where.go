@@ -118,6 +118,11 @@ func LastEventAt(v time.Time) predicate.Thread {
 	return predicate.Thread(sql.FieldEQ(FieldLastEventAt, v))
 }
 
+// StepCount applies equality check predicate on the "step_count" field. It's identical to StepCountEQ.
+func StepCount(v int64) predicate.Thread {
+	return predicate.Thread(sql.FieldEQ(FieldStepCount, v))
+}
+
 // CreatedByEQ applies the EQ predicate on the "created_by" field.
 func CreatedByEQ(v uuid.UUID) predicate.Thread {
 	return predicate.Thread(sql.FieldEQ(FieldCreatedBy, v))
@@ -876,6 +881,56 @@ func LastEventAtIsNil() predicate.Thread {
 // LastEventAtNotNil applies the NotNil predicate on the "last_event_at" field.
 func LastEventAtNotNil() predicate.Thread {
 	return predicate.Thread(sql.FieldNotNull(FieldLastEventAt))
+}
+
+// StepCountEQ applies the EQ predicate on the "step_count" field.
+func StepCountEQ(v int64) predicate.Thread {
+	return predicate.Thread(sql.FieldEQ(FieldStepCount, v))
+}
+
+// StepCountNEQ applies the NEQ predicate on the "step_count" field.
+func StepCountNEQ(v int64) predicate.Thread {
+	return predicate.Thread(sql.FieldNEQ(FieldStepCount, v))
+}
+
+// StepCountIn applies the In predicate on the "step_count" field.
+func StepCountIn(vs ...int64) predicate.Thread {
+	return predicate.Thread(sql.FieldIn(FieldStepCount, vs...))
+}
+
+// StepCountNotIn applies the NotIn predicate on the "step_count" field.
+func StepCountNotIn(vs ...int64) predicate.Thread {
+	return predicate.Thread(sql.FieldNotIn(FieldStepCount, vs...))
+}
+
+// StepCountGT applies the GT predicate on the "step_count" field.
+func StepCountGT(v int64) predicate.Thread {
+	return predicate.Thread(sql.FieldGT(FieldStepCount, v))
+}
+
+// StepCountGTE applies the GTE predicate on the "step_count" field.
+func StepCountGTE(v int64) predicate.Thread {
+	return predicate.Thread(sql.FieldGTE(FieldStepCount, v))
+}
+
+// StepCountLT applies the LT predicate on the "step_count" field.
+func StepCountLT(v int64) predicate.Thread {
+	return predicate.Thread(sql.FieldLT(FieldStepCount, v))
+}
+
+// StepCountLTE applies the LTE predicate on the "step_count" field.
+func StepCountLTE(v int64) predicate.Thread {
+	return predicate.Thread(sql.FieldLTE(FieldStepCount, v))
+}
+
+// StepCountIsNil applies the IsNil predicate on the "step_count" field.
+func StepCountIsNil() predicate.Thread {
+	return predicate.Thread(sql.FieldIsNull(FieldStepCount))
+}
+
+// StepCountNotNil applies the NotNil predicate on the "step_count" field.
+func StepCountNotNil() predicate.Thread {
+	return predicate.Thread(sql.FieldNotNull(FieldStepCount))
 }
 
 // HasParent applies the HasEdge predicate on the "parent" edge.

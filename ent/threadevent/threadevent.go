@@ -38,6 +38,8 @@ const (
 	FieldCausationID = "causation_id"
 	// FieldCorrelationID holds the string denoting the correlation_id field in the database.
 	FieldCorrelationID = "correlation_id"
+	// FieldCheckpointID holds the string denoting the checkpoint_id field in the database.
+	FieldCheckpointID = "checkpoint_id"
 	// FieldRequestID holds the string denoting the request_id field in the database.
 	FieldRequestID = "request_id"
 	// FieldContentSalt holds the string denoting the content_salt field in the database.
@@ -71,6 +73,7 @@ var Columns = []string{
 	FieldActorKind,
 	FieldCausationID,
 	FieldCorrelationID,
+	FieldCheckpointID,
 	FieldRequestID,
 	FieldContentSalt,
 	FieldContentDigest,
@@ -167,6 +170,11 @@ func ByCausationID(opts ...sql.OrderTermOption) OrderOption {
 // ByCorrelationID orders the results by the correlation_id field.
 func ByCorrelationID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCorrelationID, opts...).ToFunc()
+}
+
+// ByCheckpointID orders the results by the checkpoint_id field.
+func ByCheckpointID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCheckpointID, opts...).ToFunc()
 }
 
 // ByRequestID orders the results by the request_id field.

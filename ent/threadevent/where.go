@@ -98,6 +98,11 @@ func CorrelationID(v uuid.UUID) predicate.ThreadEvent {
 	return predicate.ThreadEvent(sql.FieldEQ(FieldCorrelationID, v))
 }
 
+// CheckpointID applies equality check predicate on the "checkpoint_id" field. It's identical to CheckpointIDEQ.
+func CheckpointID(v uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldEQ(FieldCheckpointID, v))
+}
+
 // RequestID applies equality check predicate on the "request_id" field. It's identical to RequestIDEQ.
 func RequestID(v uuid.UUID) predicate.ThreadEvent {
 	return predicate.ThreadEvent(sql.FieldEQ(FieldRequestID, v))
@@ -521,6 +526,56 @@ func CorrelationIDIsNil() predicate.ThreadEvent {
 // CorrelationIDNotNil applies the NotNil predicate on the "correlation_id" field.
 func CorrelationIDNotNil() predicate.ThreadEvent {
 	return predicate.ThreadEvent(sql.FieldNotNull(FieldCorrelationID))
+}
+
+// CheckpointIDEQ applies the EQ predicate on the "checkpoint_id" field.
+func CheckpointIDEQ(v uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldEQ(FieldCheckpointID, v))
+}
+
+// CheckpointIDNEQ applies the NEQ predicate on the "checkpoint_id" field.
+func CheckpointIDNEQ(v uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldNEQ(FieldCheckpointID, v))
+}
+
+// CheckpointIDIn applies the In predicate on the "checkpoint_id" field.
+func CheckpointIDIn(vs ...uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldIn(FieldCheckpointID, vs...))
+}
+
+// CheckpointIDNotIn applies the NotIn predicate on the "checkpoint_id" field.
+func CheckpointIDNotIn(vs ...uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldNotIn(FieldCheckpointID, vs...))
+}
+
+// CheckpointIDGT applies the GT predicate on the "checkpoint_id" field.
+func CheckpointIDGT(v uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldGT(FieldCheckpointID, v))
+}
+
+// CheckpointIDGTE applies the GTE predicate on the "checkpoint_id" field.
+func CheckpointIDGTE(v uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldGTE(FieldCheckpointID, v))
+}
+
+// CheckpointIDLT applies the LT predicate on the "checkpoint_id" field.
+func CheckpointIDLT(v uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldLT(FieldCheckpointID, v))
+}
+
+// CheckpointIDLTE applies the LTE predicate on the "checkpoint_id" field.
+func CheckpointIDLTE(v uuid.UUID) predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldLTE(FieldCheckpointID, v))
+}
+
+// CheckpointIDIsNil applies the IsNil predicate on the "checkpoint_id" field.
+func CheckpointIDIsNil() predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldIsNull(FieldCheckpointID))
+}
+
+// CheckpointIDNotNil applies the NotNil predicate on the "checkpoint_id" field.
+func CheckpointIDNotNil() predicate.ThreadEvent {
+	return predicate.ThreadEvent(sql.FieldNotNull(FieldCheckpointID))
 }
 
 // RequestIDEQ applies the EQ predicate on the "request_id" field.

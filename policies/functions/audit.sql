@@ -71,10 +71,10 @@ $$;
 ALTER FUNCTION app.audit() OWNER TO chenu_audit;
 REVOKE EXECUTE ON FUNCTION app.audit() FROM PUBLIC;
 
--- Records what leaves no row behind: logins, denials, audited reads. Whoever
--- may call it can only speak of the identity that the session runs as, and can
--- claim success only of what the service itself does.
-CREATE FUNCTION app.record_event(action text, outcome text, resource_type text, resource_id uuid, details jsonb) RETURNS uuid
+-- Records what leaves no row behind, of the identity that the session runs as. For
+-- functions of ours alone; the service reaches it through the two below. A change
+-- that succeeded is recorded by the change itself.
+CREATE FUNCTION app.record_event(action text, outcome text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -89,14 +89,14 @@ BEGIN
         RAISE EXCEPTION 'a success of % is recorded by the change itself', action USING ERRCODE = 'CH403';
     END IF;
     INSERT INTO public.audit_logs (
-        id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id,
+        id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id, sphere,
         details, checkpoint_id, request_id, traceparent, session_id, ip, user_agent, db_role
     ) VALUES (
         recorded,
         identity,
         nullif(current_setting('app.actor_id', true), '')::uuid,
         app.actor_kind(),
-        action, outcome, resource_type, resource_id, coalesce(details, '{}'),
+        action, outcome, resource_type, resource_id, sphere, coalesce(details, '{}'),
         nullif(current_setting('app.checkpoint_id', true), '')::uuid,
         nullif(current_setting('app.request_id', true), '')::uuid,
         nullif(current_setting('app.traceparent', true), ''),
@@ -108,6 +108,29 @@ BEGIN
     RETURN recorded;
 END
 $$;
-ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb) OWNER TO chenu_audit;
-REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb) TO chenu_human, chenu_agent, chenu_login;
+ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb, text) OWNER TO chenu_audit;
+REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text) TO chenu_login;
+
+-- Records that something was read whose reads are audited: the only success that
+-- a serving role may claim.
+CREATE FUNCTION app.record_read(resource_type text, resource_id uuid, details jsonb, sphere text) RETURNS uuid
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT app.record_event('read', 'success', resource_type, resource_id, details, sphere)
+$$;
+ALTER FUNCTION app.record_read(text, uuid, jsonb, text) OWNER TO chenu_audit;
+REVOKE EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) TO chenu_human, chenu_agent;
+
+-- Records that the caller was denied something.
+CREATE FUNCTION app.record_denial(action text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL) RETURNS uuid
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT app.record_event(action, 'denied', resource_type, resource_id, details, sphere)
+$$;
+ALTER FUNCTION app.record_denial(text, text, uuid, jsonb, text) OWNER TO chenu_audit;
+REVOKE EXECUTE ON FUNCTION app.record_denial(text, text, uuid, jsonb, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.record_denial(text, text, uuid, jsonb, text) TO chenu_human, chenu_agent;

@@ -1,7 +1,7 @@
 -- Human approval (Rule #1). A checkpoint asks for one action, which its payload says
--- exactly; its digest is of the payload's text. A gated write is refused (SQLSTATE CH423,
--- the payload in DETAIL) unless an approved checkpoint has the digest of that very write,
--- and the UPDATE that checks so also uses it up. Only these functions change checkpoints;
+-- exactly; its digest is of the payload's text. A gated write is refused (SQLSTATE CH423)
+-- unless an approved checkpoint has the digest of that very write, and the UPDATE that
+-- checks so also uses it up. Only these functions change checkpoints;
 -- all but the sweeper belong to chenu_gate, who sees the caller's rows only.
 
 -- SHA-256 of the payload as jsonb prints it: keys in a fixed order, no duplicates (manual,
@@ -69,8 +69,11 @@ BEGIN
             ELSE 'checkpoint_expired'
         END;
     END IF;
+    -- The payload goes ahead of the error: an error's DETAIL is in the server's log at its
+    -- default verbosity, an INFO reaches the client alone (log_min_messages is warning).
+    RAISE INFO 'what a human must approve' USING ERRCODE = 'CH423', DETAIL = payload::text;
     RAISE EXCEPTION 'a human must approve exactly this: %', code USING ERRCODE = 'CH423',
-        DETAIL = jsonb_build_object('code', code, 'payload', payload, 'checkpoint',
+        DETAIL = jsonb_build_object('code', code, 'checkpoint',
             app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at))::text;
 END
 $$;
@@ -346,7 +349,8 @@ REVOKE EXECUTE ON FUNCTION app.consume_checkpoint(uuid, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.consume_checkpoint(uuid, bytea) TO chenu_human, chenu_agent;
 
 -- Marks pending checkpoints past their time as expired, at most `most` of them, and
--- returns how many. Its owner sees those past their time only.
+-- returns how many. Its owner sees those past their time only. What others just use
+-- waits for the next time: the checkpoint itself, or the thread that gets the record.
 CREATE FUNCTION app.expire_checkpoints(most integer DEFAULT 10000) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -354,9 +358,16 @@ AS $$
 DECLARE
     expired integer;
 BEGIN
+    WITH due AS MATERIALIZED (
+        SELECT c.created_by, c.id, c.thread_id FROM public.checkpoints c
+         WHERE c.status = 'pending' AND c.expires_at <= clock_timestamp() LIMIT most FOR UPDATE SKIP LOCKED
+    ), free AS MATERIALIZED (
+        SELECT t.created_by, t.id FROM public.threads t
+         WHERE (t.created_by, t.id) IN (SELECT d.created_by, d.thread_id FROM due d) FOR NO KEY UPDATE SKIP LOCKED
+    )
     UPDATE public.checkpoints SET status = 'expired' WHERE (created_by, id) IN (
-        SELECT c.created_by, c.id FROM public.checkpoints c
-         WHERE c.status = 'pending' AND c.expires_at <= clock_timestamp() LIMIT most FOR UPDATE SKIP LOCKED);
+        SELECT d.created_by, d.id FROM due d
+         WHERE d.thread_id IS NULL OR (d.created_by, d.thread_id) IN (SELECT f.created_by, f.id FROM free f));
     GET DIAGNOSTICS expired = ROW_COUNT;
     RETURN expired;
 END

@@ -84,7 +84,8 @@ BEGIN
         NEW.version := OLD.version + 1;
     END IF;
     NEW.updated_by := nullif(current_setting('app.actor_id', true), '')::uuid;
-    NEW.updated_by_kind := app.actor_kind();
+    -- A function that tidies up runs as nobody, although in the role of a human.
+    NEW.updated_by_kind := CASE WHEN nullif(current_setting('app.identity_id', true), '') IS NULL THEN 'system' ELSE app.actor_kind() END;
     RETURN NEW;
 END
 $$;

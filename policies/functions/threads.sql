@@ -5,13 +5,12 @@
 
 -- The state machine, and the only place that has it: the status that a thread
 -- has after an event, NULL where the event is forbidden. An archived thread is
--- closed for good; only what became of its checkpoints is still recorded.
+-- closed for good; only app.record_step() still records in it.
 CREATE FUNCTION app.thread_transition(status text, event text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
-        WHEN event LIKE 'checkpoint.%' THEN status
         WHEN status = 'archived' THEN NULL
         WHEN event = 'thread.paused' THEN CASE WHEN status = 'active' THEN 'paused' END
         WHEN event = 'thread.resumed' THEN CASE WHEN status IN ('paused', 'completed') THEN 'active' END
@@ -136,7 +135,9 @@ GRANT EXECUTE ON FUNCTION app.create_thread(uuid, uuid, integer, jsonb) TO chenu
 -- thread's row with them. Each is {"type", "schema_version", "payload"} and
 -- perhaps "id", "causation_id" and "correlation_id". The row's lock is what
 -- gives the sequences their order without a gap; with an expected sequence the
--- thread must not have got further. The same ids with the same content again
+-- thread must not have got further, steps of checkpoints aside: they change
+-- nothing of it, and an append that has to wait for its approval would never be
+-- what it was when it was asked for. The same ids with the same content again
 -- give what they gave the first time, whatever happened since.
 --
 -- The answer is {"replayed", "last_sequence", "events": [{"id", "sequence",
@@ -146,50 +147,13 @@ CREATE FUNCTION app.append_events(thread_id uuid, expected_sequence bigint, even
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    wrong bigint;
-BEGIN
-    IF (jsonb_typeof(events) = 'array' AND jsonb_array_length(events) BETWEEN 1 AND 100) IS NOT TRUE THEN
-        RAISE EXCEPTION '1 to 100 events are appended at once' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/events", "code": "out_of_range"}';
-    END IF;
-    -- What the service itself records would mean nothing if anybody could say it.
-    SELECT e.place - 1 INTO wrong FROM jsonb_array_elements(events) WITH ORDINALITY AS e(event, place)
-    WHERE e.event ->> 'type' = 'thread.created' OR e.event ->> 'type' LIKE 'checkpoint.%' LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'only the service itself records this event' USING ERRCODE = 'CH403',
-            DETAIL = jsonb_build_object('pointer', format('/events/%s/type', wrong), 'code', 'not_in_enum',
-                'detail', 'Only the service itself records events of this type.');
-    END IF;
-    RETURN app.append_to_thread(append_events.thread_id, append_events.expected_sequence, append_events.events);
-END
-$$;
-ALTER FUNCTION app.append_events(uuid, bigint, jsonb) OWNER TO chenu_threads;
-REVOKE EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) TO chenu_human, chenu_agent;
-
--- Records in a thread of the caller what became of a checkpoint, and returns
--- the event's sequence. For functions of ours alone.
-CREATE FUNCTION app.record_in_thread(thread_id uuid, event text, payload jsonb) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN app.append_to_thread(record_in_thread.thread_id, NULL, jsonb_build_array(jsonb_build_object(
-        'type', record_in_thread.event, 'schema_version', 1, 'payload', record_in_thread.payload))) -> 'last_sequence';
-END
-$$;
-ALTER FUNCTION app.record_in_thread(uuid, text, jsonb) OWNER TO chenu_threads;
-REVOKE EXECUTE ON FUNCTION app.record_in_thread(uuid, text, jsonb) FROM PUBLIC;
-
--- The append itself, for events of every type: see app.append_events().
-CREATE FUNCTION app.append_to_thread(thread uuid, expected bigint, given jsonb) RETURNS jsonb
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
-    size integer := jsonb_array_length(given);
-    ids uuid[] := ARRAY(SELECT (g.event ->> 'id')::uuid FROM jsonb_array_elements(given) AS g(event) WHERE g.event ? 'id');
+    thread constant uuid := thread_id;
+    expected constant bigint := expected_sequence;
+    given constant jsonb := events;
+    size integer;
+    ids uuid[];
+    wrong bigint;
     present record;
     before record;
     item record;
@@ -197,9 +161,24 @@ DECLARE
     parent uuid;
     result jsonb;
 BEGIN
+    IF (jsonb_typeof(given) = 'array' AND jsonb_array_length(given) BETWEEN 1 AND 100) IS NOT TRUE THEN
+        RAISE EXCEPTION '1 to 100 events are appended at once' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/events", "code": "out_of_range"}';
+    END IF;
+    -- What the service itself records would mean nothing if anybody could say it.
+    SELECT e.place - 1 INTO wrong FROM jsonb_array_elements(given) WITH ORDINALITY AS e(event, place)
+    WHERE e.event ->> 'type' = 'thread.created' OR e.event ->> 'type' LIKE 'checkpoint.%' LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'only the service itself records this event' USING ERRCODE = 'CH403',
+            DETAIL = jsonb_build_object('pointer', format('/events/%s/type', wrong), 'code', 'not_in_enum',
+                'detail', 'Only the service itself records events of this type.');
+    END IF;
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
+    size := jsonb_array_length(given);
+    ids := ARRAY(SELECT (g.event ->> 'id')::uuid FROM jsonb_array_elements(given) AS g(event) WHERE g.event ? 'id');
+
     SELECT t.status, t.last_sequence INTO present
     FROM public.threads t WHERE t.created_by = caller AND t.id = thread
     FOR NO KEY UPDATE;
@@ -230,7 +209,10 @@ BEGIN
             DETAIL = '{"code": "event_id_reused", "detail": "An event with one of these ids was appended before, with other content or among other events."}';
     END IF;
 
-    IF expected <> present.last_sequence THEN
+    IF expected > present.last_sequence OR expected < present.last_sequence AND EXISTS (
+        SELECT FROM public.thread_events e
+        WHERE e.created_by = caller AND e.thread_id = thread AND e.sequence > expected AND e.checkpoint_id IS NULL
+    ) THEN
         RAISE EXCEPTION 'the thread is at sequence %', present.last_sequence USING ERRCODE = 'CH412',
             DETAIL = jsonb_build_object('code', 'stale_sequence', 'present', jsonb_build_object('last_sequence', present.last_sequence));
     END IF;
@@ -300,8 +282,82 @@ BEGIN
     RETURN result;
 END
 $$;
-ALTER FUNCTION app.append_to_thread(uuid, bigint, jsonb) OWNER TO chenu_threads;
-REVOKE EXECUTE ON FUNCTION app.append_to_thread(uuid, bigint, jsonb) FROM PUBLIC;
+ALTER FUNCTION app.append_events(uuid, bigint, jsonb) OWNER TO chenu_threads;
+REVOKE EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) TO chenu_human, chenu_agent;
+
+-- Records each step of a checkpoint in the thread that it belongs to, whoever
+-- takes it: who asks, decides, withdraws or uses it, the sweeper, a dismissal.
+-- The use of an approval is an executed action. Only this function gives events
+-- a checkpoint_id. Its owner is the sweeper's, who acts for no identity, and may
+-- insert such events only and move nothing but a thread's counters.
+--
+-- The steps of a checkpoint about the thread's own row leave its version: the
+-- approval of a change is bound to the version that the human saw, and asking for
+-- it must not be what makes it stale. They say nothing but what the write and the
+-- human's decision say, so that nothing else comes in with them. Every other event,
+-- a step of another checkpoint included, gives another version.
+CREATE FUNCTION app.record_step() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    step text;
+    said jsonb := jsonb_build_object('checkpoint_id', NEW.id, 'digest', encode(NEW.digest, 'hex'));
+    about jsonb := jsonb_build_object('action', NEW.action, 'resource_type', NEW.resource_type, 'resource_id', NEW.resource_id);
+    present bigint;
+BEGIN
+    IF NEW.thread_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    CASE
+        WHEN TG_OP = 'INSERT' THEN
+            step := 'checkpoint.requested';
+            said := said || about || jsonb_build_object('type', NEW.type);
+        WHEN NEW.status <> OLD.status THEN
+            step := 'checkpoint.' || NEW.status;
+            IF NEW.status <> 'expired' THEN
+                said := said || jsonb_build_object('reason', NEW.reason);
+            END IF;
+        WHEN OLD.consumed_at IS NULL AND NEW.consumed_at IS NOT NULL THEN
+            step := 'action.executed';
+            said := about || jsonb_build_object('outcome', 'success');
+        ELSE
+            RETURN NULL;
+    END CASE;
+    SELECT t.last_sequence INTO STRICT present FROM public.threads t
+    WHERE t.created_by = NEW.created_by AND t.id = NEW.thread_id FOR NO KEY UPDATE;
+    WITH recorded AS (
+        INSERT INTO public.thread_events (id, created_by, thread_id, sequence, type, schema_version, payload,
+            actor_id, actor_kind, request_id, checkpoint_id)
+        VALUES (app.uuid_v7(), NEW.created_by, NEW.thread_id, present + 1, step, 1, jsonb_strip_nulls(said),
+            nullif(current_setting('app.actor_id', true), '')::uuid,
+            CASE WHEN nullif(current_setting('app.identity_id', true), '') IS NULL THEN 'system' ELSE app.actor_kind() END,
+            nullif(current_setting('app.request_id', true), '')::uuid, NEW.id)
+        RETURNING created_at
+    )
+    UPDATE public.threads t SET last_sequence = present + 1, event_count = t.event_count + 1, last_event_at = r.created_at,
+        step_count = t.step_count + CASE WHEN NEW.payload ->> 'table' = 'threads' THEN 1 ELSE 0 END
+    FROM recorded r WHERE t.created_by = NEW.created_by AND t.id = NEW.thread_id;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.record_step() OWNER TO chenu_maintain;
+REVOKE EXECUTE ON FUNCTION app.record_step() FROM PUBLIC;
+
+-- Leaves a thread's version as it was where app.record_step() counts a step. It
+-- runs after the trigger that raises it: triggers fire in the order of their names.
+CREATE FUNCTION app.keep_version() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.step_count > OLD.step_count THEN
+        NEW.version := OLD.version;
+    END IF;
+    RETURN NEW;
+END
+$$;
 
 -- A thread's row as its events make it, up to a sequence or to the last: the
 -- columns that events determine, beside them who did the last one. NULL when

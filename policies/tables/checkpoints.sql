@@ -27,6 +27,8 @@ CREATE POLICY maintain_update ON checkpoints FOR UPDATE TO chenu_maintain
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON checkpoints
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER record_step AFTER INSERT OR UPDATE ON checkpoints
+    FOR EACH ROW EXECUTE FUNCTION app.record_step();
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON checkpoints
     FOR EACH ROW EXECUTE FUNCTION app.audit('checkpoint', 'created_by', '', 'payload');
@@ -37,5 +39,5 @@ GRANT SELECT ON checkpoints TO chenu_auditor;
 GRANT SELECT ON checkpoints TO chenu_gate;
 GRANT INSERT (id, created_by, sphere, type, action, resource_type, resource_id, resource_version, payload, digest, requested_by, requested_by_kind, expires_at, thread_id) ON checkpoints TO chenu_gate;
 GRANT UPDATE (status, reason, decided_by, decided_at, use_before, consumed_at) ON checkpoints TO chenu_gate;
-GRANT SELECT (id, created_by, status, expires_at) ON checkpoints TO chenu_maintain;
+GRANT SELECT (id, created_by, status, expires_at, thread_id) ON checkpoints TO chenu_maintain;
 GRANT UPDATE (status) ON checkpoints TO chenu_maintain;

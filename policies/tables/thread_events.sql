@@ -16,6 +16,10 @@ CREATE POLICY threads_select ON thread_events FOR SELECT TO chenu_threads
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY threads_insert ON thread_events FOR INSERT TO chenu_threads
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY maintain_select ON thread_events FOR SELECT TO chenu_maintain
+    USING (checkpoint_id IS NOT NULL AND current_user = 'chenu_maintain');
+CREATE POLICY maintain_insert ON thread_events FOR INSERT TO chenu_maintain
+    WITH CHECK (checkpoint_id IS NOT NULL AND current_user = 'chenu_maintain');
 
 CREATE TRIGGER stamp BEFORE INSERT ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -35,3 +39,5 @@ GRANT SELECT ON thread_events TO chenu_agent;
 GRANT SELECT ON thread_events TO chenu_auditor;
 GRANT SELECT ON thread_events TO chenu_threads;
 GRANT INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, causation_id, correlation_id, request_id) ON thread_events TO chenu_threads;
+GRANT SELECT (created_by, created_at, checkpoint_id) ON thread_events TO chenu_maintain;
+GRANT INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, request_id, checkpoint_id) ON thread_events TO chenu_maintain;

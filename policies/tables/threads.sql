@@ -20,9 +20,16 @@ CREATE POLICY threads_insert ON threads FOR INSERT TO chenu_threads
 CREATE POLICY threads_update ON threads FOR UPDATE TO chenu_threads
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY maintain_select ON threads FOR SELECT TO chenu_maintain
+    USING (current_user = 'chenu_maintain');
+CREATE POLICY maintain_update ON threads FOR UPDATE TO chenu_maintain
+    USING (current_user = 'chenu_maintain')
+    WITH CHECK (current_user = 'chenu_maintain');
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON threads
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER stamp_step BEFORE UPDATE OF step_count ON threads
+    FOR EACH ROW EXECUTE FUNCTION app.keep_version();
 
 CREATE TRIGGER approve_insert AFTER INSERT ON threads
     FOR EACH ROW WHEN (NEW.visibility = 'public')
@@ -35,10 +42,10 @@ CREATE TRIGGER approve_delete AFTER DELETE ON threads
     EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE ON threads
-    FOR EACH ROW EXECUTE FUNCTION app.audit('thread', 'created_by', '', 'last_sequence', 'event_count', 'last_event_at');
+    FOR EACH ROW EXECUTE FUNCTION app.audit('thread', 'created_by', '', 'last_sequence', 'event_count', 'last_event_at', 'step_count');
 CREATE TRIGGER audit_update AFTER UPDATE ON threads
     FOR EACH ROW WHEN ((OLD.id, OLD.created_by, OLD.created_at, OLD.founding_intent, OLD.sphere, OLD.type, OLD.status, OLD.visibility, OLD.title, OLD.parent_thread_id, OLD.tags) IS DISTINCT FROM (NEW.id, NEW.created_by, NEW.created_at, NEW.founding_intent, NEW.sphere, NEW.type, NEW.status, NEW.visibility, NEW.title, NEW.parent_thread_id, NEW.tags))
-    EXECUTE FUNCTION app.audit('thread', 'created_by', '', 'last_sequence', 'event_count', 'last_event_at');
+    EXECUTE FUNCTION app.audit('thread', 'created_by', '', 'last_sequence', 'event_count', 'last_event_at', 'step_count');
 
 GRANT SELECT ON threads TO chenu_human;
 GRANT SELECT ON threads TO chenu_agent;
@@ -46,3 +53,5 @@ GRANT SELECT ON threads TO chenu_auditor;
 GRANT SELECT ON threads TO chenu_threads;
 GRANT INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
 GRANT UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
+GRANT SELECT (id, created_by, last_sequence, event_count, step_count) ON threads TO chenu_maintain;
+GRANT UPDATE (last_sequence, event_count, last_event_at, step_count) ON threads TO chenu_maintain;

@@ -85,7 +85,7 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 
 const rehashSQL = `SELECT app.rehash_password($1, $2)`
 
-const recordRefusalSQL = `SELECT app.record_event('login', 'denied', 'identity', $1, jsonb_build_object('reason', $2::text))`
+const recordRefusalSQL = `SELECT app.record_denial('login', 'identity', $1, jsonb_build_object('reason', $2::text))`
 
 // recordRefusal writes a refused login into the trail of the account that it was tried on,
 // if there is one. That it can't be written is logged and changes nothing in the answer:

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,6 +20,16 @@ type ETag string
 // VersionTag is the entity tag of a resource's version.
 func VersionTag(version int64) ETag {
 	return ETag(`"v` + strconv.FormatInt(version, 10) + `"`)
+}
+
+// StepTag is the entity tag of a resource that something was added to since its version,
+// `"v3.2"`, which is no change of what clients set: If-Match takes it for the version, and
+// the version for it.
+func StepTag(version, steps int64) ETag {
+	if steps == 0 {
+		return VersionTag(version)
+	}
+	return ETag(fmt.Sprintf(`"v%d.%d"`, version, steps))
 }
 
 // JSONSchema describes the header.
@@ -99,17 +110,24 @@ func (IfMatch) JSONSchema() *jsonschema.Schema {
 // Matches tells whether the version is one that the client has seen. Weak tags never
 // match (the strong comparison of RFC 9110 section 8.8.3.2).
 func (m IfMatch) Matches(version int64) bool {
-	return m.any || slices.Contains(m.list, tag{opaque: string(VersionTag(version))})
+	want := string(VersionTag(version))
+	stem := want[:len(want)-1] + "."
+	return m.any || slices.ContainsFunc(m.list, func(t tag) bool {
+		return !t.weak && (t.opaque == want || strings.HasPrefix(t.opaque, stem))
+	})
 }
 
 // Check returns nil when the client has seen the version, and otherwise the problem of
 // status 412, which carries the present ETag.
-func (m IfMatch) Check(version int64) error {
+func (m IfMatch) Check(version int64) error { return m.CheckSteps(version, 0) }
+
+// CheckSteps is Check for a resource whose ETag is a [StepTag].
+func (m IfMatch) CheckSteps(version, steps int64) error {
 	if m.Matches(version) {
 		return nil
 	}
 	return problem.New(http.StatusPreconditionFailed, "stale_version", "The resource was changed since you read it. Read it again.").
-		WithHeader("ETag", string(VersionTag(version)))
+		WithHeader("ETag", string(StepTag(version, steps)))
 }
 
 func ifMatchRequired() *problem.Problem {

@@ -31,7 +31,7 @@ type exportInput struct {
 // batch is how many rows are in memory at once.
 const batch = 500
 
-const recordExportSQL = `SELECT app.record_event('read', 'success', 'audit_log', NULL, '{"export": "ndjson"}')`
+const recordExportSQL = `SELECT app.record_read('audit_log', NULL, '{"export": "ndjson"}', NULL)`
 
 func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error) {
 	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {

@@ -58,7 +58,7 @@ type writer interface {
 	end() error
 }
 
-const recordSQL = `SELECT app.record_event('read', 'success', 'reference', NULL, jsonb_build_object('export', $1::text, 'count', $2::bigint))`
+const recordSQL = `SELECT app.record_read('reference', NULL, jsonb_build_object('export', $1::text, 'count', $2::bigint), 'scholar')`
 
 func export(ctx context.Context, tx *ent.Tx, in *exportInput) (*exportOutput, error) {
 	var b bytes.Buffer

@@ -95,7 +95,7 @@ func difference(ctx context.Context, tx *ent.Tx, row *ent.Checkpoint) (*Differen
 	return d, nil
 }
 
-const recordReadSQL = `SELECT app.record_event('read', 'success', $1, $2, $3)`
+const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 
 // stands reads the row as it is now, and records that where its reads are audited. The
 // statement is made of names from the graph and never of input.
@@ -114,7 +114,7 @@ func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *
 	if !t.AuditReads {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, recordReadSQL, t.Resource, id, `{"in": "checkpoint"}`); err != nil {
+	if _, err := tx.ExecContext(ctx, recordReadSQL, t.Resource, id, `{"in": "checkpoint"}`, t.Sphere); err != nil {
 		return fmt.Errorf("record a read: %w", err)
 	}
 	return nil

@@ -194,7 +194,7 @@ func (c collection) op(verb, summary, method, suffix string) api.Op {
 	}
 }
 
-const recordReadSQL = `SELECT app.record_event('read', 'success', $1, $2, $3)`
+const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 
 // recordRead records that something was read, for a collection whose reads are audited:
 // in the transaction that read it, so that there is never one without the other.
@@ -209,7 +209,7 @@ func (c collection) recordRead(ctx context.Context, tx *ent.Tx, id uuid.NullUUID
 	if err != nil {
 		return fmt.Errorf("record a read: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, recordReadSQL, c.table.Resource, id, string(text)); err != nil {
+	if _, err := tx.ExecContext(ctx, recordReadSQL, c.table.Resource, id, string(text), c.table.Sphere); err != nil {
 		return fmt.Errorf("record a read: %w", err)
 	}
 	return nil

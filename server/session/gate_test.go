@@ -25,6 +25,7 @@ import (
 // gated is a bundle with two people, one of whom has two agents.
 type gated struct {
 	*bundle
+	subject
 	ada, eve             context.Context //nolint:containedctx // Contexts say who is calling.
 	adaID, eveID         uuid.UUID
 	agent, otherAgent    context.Context //nolint:containedctx // As above.
@@ -33,7 +34,7 @@ type gated struct {
 
 func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
 	t.Helper()
-	g := &gated{bundle: setup(t, change...), agentID: newID(), otherAgentI: newID()}
+	g := &gated{bundle: setup(t, change...), subject: playlist, agentID: newID(), otherAgentI: newID()}
 	g.ada, g.adaID = g.person(t)
 	g.eve, g.eveID = g.person(t)
 	g.agent = auth.With(t.Context(), auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Agent})
@@ -58,12 +59,49 @@ func (g *gated) do(ctx context.Context, checkpoint uuid.UUID, query string, args
 	})
 }
 
-// public makes a public playlist, which needs an approval.
-const public = "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $2, $3, 'public')"
+// subject is what the refusals are tried on: statements in raw SQL, whose parameters are
+// the id of the row, its identity and a name.
+type subject struct {
+	table                  string
+	public, private, twice string // twice has two ids
+	goPublic, hide, rename string // by the id; rename by the name too
+}
 
+// playlist needs an approval to be public.
+var playlist = subject{
+	table:    "entertainment_playlists",
+	public:   "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $2, $3, 'public')",
+	private:  "INSERT INTO entertainment_playlists (id, created_by, name) VALUES ($1, $2, $3)",
+	twice:    "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $3, $4, 'public'), ($2, $3, $4, 'public')",
+	goPublic: "UPDATE entertainment_playlists SET visibility = 'public' WHERE id = $1",
+	hide:     "UPDATE entertainment_playlists SET visibility = 'private' WHERE id = $1",
+	rename:   "UPDATE entertainment_playlists SET name = $2 WHERE id = $1",
+}
+
+// thread does too, and changes by its events only.
+var thread = subject{
+	table:    "threads",
+	public:   "SELECT " + beginThread("$1", "$3", "public") + " FROM set_config('app.identity_id', $2::text, true)",
+	private:  "SELECT " + beginThread("$1", "$3", "private") + " FROM set_config('app.identity_id', $2::text, true)",
+	twice:    "SELECT " + beginThread("$1", "$4", "public") + ", " + beginThread("$2", "$4", "public") + " FROM set_config('app.identity_id', $3::text, true)",
+	goPublic: "SELECT app.append_events($1, NULL, '[" + threadUpdate(`{"visibility": "public"}`) + "]')",
+	hide:     "SELECT app.append_events($1, NULL, '[" + threadUpdate(`{"visibility": "private"}`) + "]')",
+	rename:   "SELECT app.append_events($1, NULL, jsonb_build_array('" + threadUpdate("{}") + "'::jsonb || jsonb_build_object('payload', jsonb_build_object('title', $2::text))))",
+}
+
+func beginThread(id, name, visibility string) string {
+	return fmt.Sprintf(`app.create_thread(%s, app.uuid_v7(), 1, jsonb_build_object('founding_intent', 'x', 'sphere', 'personal', 'type', 'personal',
+		'visibility', '%s', 'title', %s::text, 'parent_thread_id', NULL, 'tags', '[]'::jsonb))`, id, visibility, name)
+}
+
+func threadUpdate(payload string) string {
+	return `{"type": "thread.updated", "schema_version": 1, "payload": ` + payload + `}`
+}
+
+// publish makes the subject anew, public from the first.
 func (g *gated) publish(ctx context.Context, checkpoint uuid.UUID, name string) error {
 	id, _ := auth.From(ctx)
-	return g.do(ctx, checkpoint, public, newID(), id.ID, name)
+	return g.do(ctx, checkpoint, g.public, newID(), id.ID, name)
 }
 
 // locked is the 423 that err is, with the code.
@@ -90,7 +128,7 @@ func (g *gated) decide(ctx context.Context, c *problem.Checkpoint, decision stri
 	return g.do(ctx, uuid.Nil, "SELECT app.decide_checkpoint($1, decode($2, 'hex'), $3, 'because')", c.ID, c.Digest, decision)
 }
 
-// approved is a checkpoint for the agent's public playlist that the human approved.
+// approved is a checkpoint for the agent's public subject that the human approved.
 func (g *gated) approved(t testing.TB, name string) *problem.Checkpoint {
 	t.Helper()
 	c := asked(t, g.publish(g.agent, uuid.Nil, name))
@@ -122,8 +160,7 @@ func (g *gated) count(t testing.TB, query string, args ...any) (n int) {
 // recorded although it was rolled back.
 func TestGate(t *testing.T) {
 	t.Parallel()
-	private := "INSERT INTO entertainment_playlists (id, created_by, name) VALUES ($1, $2, $3)"
-	goPublic := "UPDATE entertainment_playlists SET visibility = 'public' WHERE id = $1"
+	notOfThreads := []string{"left by DELETE", "entered by an upsert"} // they are never deleted and never inserted
 	for name, test := range map[string]struct {
 		code  string
 		write func(t *testing.T, g *gated) error
@@ -172,21 +209,21 @@ func TestGate(t *testing.T) {
 		}},
 		"other version": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
 			id := newID()
-			c := g.approvedAfter(t, []any{private, id, g.adaID, "Sunday"}, goPublic, id)
+			c := g.approvedAfter(t, []any{g.private, id, g.adaID, "Sunday"}, g.goPublic, id)
 			for _, name := range []string{"Monday", "Sunday"} { // the same content, two versions later
-				if err := g.do(g.agent, uuid.Nil, "UPDATE entertainment_playlists SET name = $2 WHERE id = $1", id, name); err != nil {
+				if err := g.do(g.agent, uuid.Nil, g.rename, id, name); err != nil {
 					t.Fatal(err)
 				}
 			}
-			return g.do(g.agent, c.ID, goPublic, id)
+			return g.do(g.agent, c.ID, g.goPublic, id)
 		}},
 		"other resource": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
 			id, other := newID(), newID()
-			c := g.approvedAfter(t, []any{private, id, g.adaID, "Sunday"}, goPublic, id)
-			if err := g.do(g.agent, uuid.Nil, private, other, g.adaID, "Sunday"); err != nil {
+			c := g.approvedAfter(t, []any{g.private, id, g.adaID, "Sunday"}, g.goPublic, id)
+			if err := g.do(g.agent, uuid.Nil, g.private, other, g.adaID, "Sunday"); err != nil {
 				t.Fatal(err)
 			}
-			return g.do(g.agent, c.ID, goPublic, other)
+			return g.do(g.agent, c.ID, g.goPublic, other)
 		}},
 		"other identity": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
 			err := g.publish(g.eve, g.approved(t, "Sunday").ID, "Sunday")
@@ -218,30 +255,29 @@ func TestGate(t *testing.T) {
 		}},
 		"used twice in one transaction": {"checkpoint_used", func(t *testing.T, g *gated) error {
 			c := g.approved(t, "Sunday")
-			return g.do(g.agent, c.ID, "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $3, 'Sunday', 'public'), ($2, $3, 'Sunday', 'public')",
-				newID(), newID(), g.adaID)
+			return g.do(g.agent, c.ID, g.twice, newID(), newID(), g.adaID, "Sunday")
 		}},
 		"left by DELETE": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := newID()
-			g.exec(t, public, id, g.adaID, "Sunday")
+			g.exec(t, g.public, id, g.adaID, "Sunday")
 			return g.do(g.agent, uuid.Nil, "DELETE FROM entertainment_playlists WHERE id = $1", id)
 		}},
 		"left by UPDATE": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := newID()
-			g.exec(t, public, id, g.adaID, "Sunday")
-			return g.do(g.agent, uuid.Nil, "UPDATE entertainment_playlists SET visibility = 'private' WHERE id = $1", id)
+			g.exec(t, g.public, id, g.adaID, "Sunday")
+			return g.do(g.agent, uuid.Nil, g.hide, id)
 		}},
 		"changed while in it": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := newID()
-			g.exec(t, public, id, g.adaID, "Sunday")
-			return g.do(g.agent, uuid.Nil, "UPDATE entertainment_playlists SET name = 'Monday' WHERE id = $1", id)
+			g.exec(t, g.public, id, g.adaID, "Sunday")
+			return g.do(g.agent, uuid.Nil, g.rename, id, "Monday")
 		}},
 		"entered by an upsert": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := newID()
-			if err := g.do(g.agent, uuid.Nil, private, id, g.adaID, "Sunday"); err != nil {
+			if err := g.do(g.agent, uuid.Nil, g.private, id, g.adaID, "Sunday"); err != nil {
 				t.Fatal(err)
 			}
-			return g.do(g.agent, uuid.Nil, public+" ON CONFLICT (created_by, id) DO UPDATE SET visibility = excluded.visibility", id, g.adaID, "Sunday")
+			return g.do(g.agent, uuid.Nil, g.public+" ON CONFLICT (created_by, id) DO UPDATE SET visibility = excluded.visibility", id, g.adaID, "Sunday")
 		}},
 		"decided by an agent": {"forbidden", func(t *testing.T, g *gated) error {
 			return g.decide(g.agent, asked(t, g.publish(g.agent, uuid.Nil, "Sunday")), "approved")
@@ -281,33 +317,39 @@ func TestGate(t *testing.T) {
 			return g.decide(auth.With(g.ada, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Human, AuthTime: time.Now().Add(time.Hour)}), c, "approved")
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := setupGated(t)
-			// What stands and what is approved, before and after.
-			state := "SELECT coalesce(string_agg(p::text, ',' ORDER BY p.id), '') FROM entertainment_playlists p"
-			err := test.write(t, g)
-			var before, after string
-			if scanErr := g.admin.QueryRow(t.Context(), state).Scan(&before); scanErr != nil {
-				t.Fatal(scanErr)
+		for _, subject := range []subject{playlist, thread} {
+			if subject.table == thread.table && slices.Contains(notOfThreads, name) {
+				continue
 			}
-			if p := problem.From(err); err == nil || p.Code != test.code {
-				t.Fatalf("got %v, want %s", err, test.code)
-			}
-			if test.code == "not_found" {
-				return // whose denial would it be?
-			}
-			recorded := g.denials(t, test.code)
-			if recorded == 0 {
-				t.Error("the refusal is not recorded")
-			}
-			if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE consumed_at IS NOT NULL"); n > 0 && test.code != "checkpoint_used" || n > 1 {
-				t.Errorf("%d approvals were used up", n)
-			}
-			if scanErr := g.admin.QueryRow(t.Context(), state).Scan(&after); scanErr != nil || before != after {
-				t.Errorf("%v: the playlists became %s, were %s", scanErr, after, before)
-			}
-		})
+			t.Run(subject.table+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				g := setupGated(t)
+				g.subject = subject
+				// What stands and what is approved, before and after.
+				state := fmt.Sprintf("SELECT coalesce(string_agg(p::text, ',' ORDER BY p.id), '') FROM %s p", g.table)
+				err := test.write(t, g)
+				var before, after string
+				if scanErr := g.admin.QueryRow(t.Context(), state).Scan(&before); scanErr != nil {
+					t.Fatal(scanErr)
+				}
+				if p := problem.From(err); err == nil || p.Code != test.code {
+					t.Fatalf("got %v, want %s", err, test.code)
+				}
+				if test.code == "not_found" {
+					return // whose denial would it be?
+				}
+				recorded := g.denials(t, test.code)
+				if recorded == 0 {
+					t.Error("the refusal is not recorded")
+				}
+				if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE consumed_at IS NOT NULL"); n > 0 && test.code != "checkpoint_used" || n > 1 {
+					t.Errorf("%d approvals were used up", n)
+				}
+				if scanErr := g.admin.QueryRow(t.Context(), state).Scan(&after); scanErr != nil || before != after {
+					t.Errorf("%v: the %s became %s, were %s", scanErr, g.table, after, before)
+				}
+			})
+		}
 	}
 }
 
@@ -380,7 +422,7 @@ func TestGateAgentLogin(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), fmt.Sprintf("SET LOCAL SESSION AUTHORIZATION %s; SET LOCAL app.identity_id = '%s'", name, g.adaID)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = tx.Exec(t.Context(), public, newID(), g.adaID, "Sunday")
+	_, err = tx.Exec(t.Context(), g.public, newID(), g.adaID, "Sunday")
 	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "CH423" {
 		t.Errorf("as a login that inherits: got %v, want CH423", err)
 	}
@@ -437,7 +479,8 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 		"name, capabilities, token_budget, status", "'n', '{a}', 10, 'suspended'", "'n', '{a}', 10, 'active'",
 		"status = 'active'", "capabilities = '{a,b}'", "", "name = 'm', capabilities = '{}', token_budget = 9",
 	},
-	"Thread": {}, // it changes through its events only
+	// It changes through its events only: these are what they set.
+	"Thread": {"title, visibility", "private", "public", `{"visibility": "public"}`, `{"title": "m"}`, `{"visibility": "private"}`, `{"title": "n"}`},
 }
 
 // TestGateOfEachEntity enters, changes and leaves every gated state of the graph.
@@ -453,15 +496,18 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 			t.Errorf("%s has a gate and no case here", table.Entity)
 			continue
 		}
-		if state.columns == "" {
-			continue
-		}
 		t.Run(table.Name, func(t *testing.T) {
 			insert := func(values string) (string, uuid.UUID) {
 				id := newID()
+				if table.Name == thread.table {
+					return "SELECT " + beginThread("'"+id.String()+"'", "'n'", values), id
+				}
 				return fmt.Sprintf("INSERT INTO %s (id, created_by, %s) VALUES ('%s', '%s', %s)", table.Name, state.columns, id, g.adaID, values), id
 			}
 			update := func(id uuid.UUID, set string) string {
+				if table.Name == thread.table {
+					return fmt.Sprintf("SELECT app.append_events('%s', NULL, '[%s]')", id, threadUpdate(set))
+				}
 				return fmt.Sprintf("UPDATE %s SET %s WHERE id = '%s'", table.Name, set, id)
 			}
 			refused := func(statement string) *problem.Checkpoint {
@@ -516,7 +562,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 func TestGateOfTheOwner(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	g.exec(t, public, newID(), g.adaID, "Sunday")
+	g.exec(t, g.public, newID(), g.adaID, "Sunday")
 	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_type = 'playlist' AND actor_kind = 'system' AND checkpoint_id IS NULL"); n != 1 {
 		t.Errorf("%d audit rows of the superuser's write, want 1", n)
 	}

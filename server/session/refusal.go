@@ -63,6 +63,7 @@ func (d *DB) refused(ctx context.Context, o Options, refusal error) error {
 type refusalRecord struct {
 	action, resource string
 	id               uuid.NullUUID
+	sphere           *string
 	details          map[string]any
 	payload          json.RawMessage
 }
@@ -92,18 +93,19 @@ func describe(o Options, p *problem.Problem, refusal error) *refusalRecord {
 	for _, t := range policies.Tables {
 		if t.Name == pg.TableName {
 			r.resource = t.Resource
+			if t.Sphere != "" {
+				r.sphere = &t.Sphere
+			}
 		}
-	}
-	var said struct {
-		Payload json.RawMessage `json:"payload"`
 	}
 	var write struct {
 		Resource  string        `json:"resource_type"`
+		Sphere    *string       `json:"sphere"`
 		Operation string        `json:"operation"`
 		ID        uuid.NullUUID `json:"id"`
 	}
-	if p.Status == http.StatusLocked && json.Unmarshal([]byte(pg.Detail), &said) == nil && json.Unmarshal(said.Payload, &write) == nil {
-		r.payload, r.resource, r.id = said.Payload, write.Resource, write.ID
+	if gate, ok := errors.AsType[*gateError](refusal); ok && json.Unmarshal([]byte(gate.payload), &write) == nil {
+		r.payload, r.resource, r.sphere, r.id = json.RawMessage(gate.payload), write.Resource, write.Sphere, write.ID
 		if action := actions[write.Operation]; action != "" {
 			r.action = action
 		}
@@ -111,14 +113,14 @@ func describe(o Options, p *problem.Problem, refusal error) *refusalRecord {
 	return r
 }
 
-const recordEventSQL = `SELECT app.record_event($1, 'denied', $2, $3, $4)`
+const recordDenialSQL = `SELECT app.record_denial($1, $2, $3, $4, $5)`
 
 func (r *refusalRecord) record(ctx context.Context, tx *ent.Tx) error {
 	details, err := json.Marshal(r.details)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, recordEventSQL, r.action, r.resource, r.id, string(details))
+	_, err = tx.ExecContext(ctx, recordDenialSQL, r.action, r.resource, r.id, string(details), r.sphere)
 	return err
 }
 

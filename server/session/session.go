@@ -115,6 +115,7 @@ func newPool(ctx context.Context, kind auth.Kind, cfg Config) (*pgxpool.Pool, er
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.ConnConfig.StatementCacheCapacity = 0
 	config.ConnConfig.DescriptionCacheCapacity = 0
+	config.ConnConfig.OnNotice = hear
 	// What a result looks like as text must not depend on the server's
 	// configuration. PgBouncer keeps track of exactly these and application_name.
 	params := config.ConnConfig.RuntimeParams

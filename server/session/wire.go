@@ -37,7 +37,29 @@ type wire struct {
 	closing []string                 // names to deallocate with the next exchange
 	// generation is the pool's schema generation when the cache was filled.
 	generation uint64
+	// refused is the payload of the write that a gate refused in this exchange.
+	refused string
 }
+
+// hear takes what a gate says ahead of its refusal: exactly what a human must approve
+// (app.use_checkpoint). It comes as a message of its own because errors are logged by the
+// server, DETAIL included.
+func hear(conn *pgconn.PgConn, n *pgconn.Notice) {
+	if w, ok := conn.CustomData()[wireKey].(*wire); ok && n.Code == stateLocked {
+		w.refused = n.Detail
+	}
+}
+
+// stateLocked is the SQLSTATE of a gate.
+const stateLocked = "CH423"
+
+// gateError is a gate's refusal with the payload of the write.
+type gateError struct {
+	*pgconn.PgError
+	payload string
+}
+
+func (e *gateError) Unwrap() error { return e.PgError }
 
 // statement is a prepared statement with what binding and reading it needs.
 type statement struct {
@@ -134,6 +156,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 		return nil, err
 	}
 
+	w.refused = ""
 	p := w.pg.StartPipeline(ctx)
 	for _, name := range w.closing {
 		p.SendDeallocate(name)
@@ -170,6 +193,9 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 	}
 	if err != nil {
 		w.failed(query, err)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == stateLocked {
+			err = &gateError{pg, w.refused}
+		}
 		return nil, err
 	}
 	return r, nil

@@ -69,7 +69,7 @@ func (AppendEvent) JSONSchemaComponents() []any {
 
 // AppendEvents is the body of an append.
 type AppendEvents struct {
-	ExpectedSequence *int64        `json:"expected_sequence,omitempty" jsonschema:"minimum=1" jsonschema_description:"The sequence of the thread's latest event as last read; if it has got further, nothing is appended (412)."`
+	ExpectedSequence *int64        `json:"expected_sequence,omitempty" jsonschema:"minimum=1" jsonschema_description:"The sequence of the thread's latest event as last read; if it has got further, steps of checkpoints aside, nothing is appended (412)."`
 	Events           []AppendEvent `json:"events"                      jsonschema:"minItems=1,maxItems=100" jsonschema_description:"The events in their order; all of them are appended or none."`
 }
 
@@ -106,7 +106,7 @@ var appendOp = api.Op{
 		"an archived one is closed. What the thread's status forbids is a 409 with the present status. " + systemTypes,
 }
 
-const systemTypes = "thread.created and the types that begin with checkpoint are recorded by the service itself."
+const systemTypes = "thread.created and the types that begin with checkpoint are recorded by the service itself, as is action.executed where an approval is used."
 
 func appendEvents(ctx context.Context, tx *ent.Tx, in *appendIn) (*appendOut, error) {
 	given := make([]event, len(in.Body.Events))

@@ -112,7 +112,7 @@ func create(ctx context.Context, tx *ent.Tx, in *createIn) (*createOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &createOut{Location: "/v1/threads/" + row.ID.String(), ETag: api.VersionTag(row.Version), Body: row}, nil
+	return &createOut{Location: "/v1/threads/" + row.ID.String(), ETag: tag(row), Body: row}, nil
 }
 
 type listIn struct {
@@ -216,7 +216,7 @@ func get(ctx context.Context, tx *ent.Tx, in *getIn) (*getOut, error) {
 	out := &getOut{}
 	if in.AsOf == nil {
 		out.Body = ThreadDetail{Thread: *row, Version: row.Version}
-		out.ETag = api.VersionTag(row.Version)
+		out.ETag = tag(row)
 	} else {
 		if *in.AsOf > row.LastSequence {
 			return nil, problem.Invalid(problem.In("as_of", "out_of_range", fmt.Sprintf("The thread has got to sequence %d.", row.LastSequence)))
@@ -283,7 +283,7 @@ func update(ctx context.Context, tx *ent.Tx, in *updateIn) (*updateOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := in.IfMatch.Check(row.Version); err != nil {
+	if err := in.IfMatch.CheckSteps(row.Version, row.StepCount); err != nil {
 		return nil, err
 	}
 	present := UpdateThread{Type: row.Type, Visibility: row.Visibility, Title: row.Title, ParentThreadID: row.ParentThreadID, Tags: row.Tags}
@@ -296,7 +296,9 @@ func update(ctx context.Context, tx *ent.Tx, in *updateIn) (*updateOut, error) {
 		return nil, err
 	}
 	if changes != nil {
-		expected := &row.LastSequence // The version moves with it, so this expects what If-Match said.
+		// The version moves with it, but for the steps that both leave out, so this expects
+		// what If-Match said.
+		expected := &row.LastSequence
 		if in.IfMatch.Matches(anyVersion) {
 			expected = nil
 		}
@@ -308,8 +310,12 @@ func update(ctx context.Context, tx *ent.Tx, in *updateIn) (*updateOut, error) {
 			return nil, err
 		}
 	}
-	return &updateOut{ETag: api.VersionTag(row.Version), Body: row}, nil
+	return &updateOut{ETag: tag(row), Body: row}, nil
 }
+
+// tag is the thread's ETag. Steps of checkpoints about it leave its version, so that the
+// request that asked for one is the same request once it is approved.
+func tag(row *ent.Thread) api.ETag { return api.StepTag(row.Version, row.StepCount) }
 
 // anyVersion is a version that no row has: only If-Match: * matches it.
 const anyVersion = -1

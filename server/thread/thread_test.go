@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/api/apitest"
@@ -682,8 +683,12 @@ func TestRoundTheService(t *testing.T) {
 		{"who appends deletes no thread", admin, "chenu_threads", b.ada, denied, []string{"DELETE FROM threads"}},
 		{"who appends changes no founding intent", admin, "chenu_threads", b.ada, denied, []string{"UPDATE threads SET founding_intent = 'x'"}},
 		{"who appends sees no other's thread", admin, "chenu_threads", b.grace, "0 rows", []string{"UPDATE threads SET title = 'x'"}},
-		{"a human does not reach the append itself", service, human, b.ada, denied, []string{fmt.Sprintf("SELECT app.append_to_thread('%s', NULL, '%s')", id, one)}},
-		{"a human records nothing as the service", service, human, b.ada, denied, []string{fmt.Sprintf("SELECT app.record_in_thread('%s', 'checkpoint.approved', '{}')", id)}},
+		{"a human records no step", service, human, b.ada, denied, []string{"SELECT app.record_step()"}},
+		{"who records steps inserts no other event", admin, "chenu_maintain", b.ada, denied, []string{strings.Replace(insertEvent, ", content_digest) VALUES", ") VALUES", 1)}},
+		{"who records steps changes no thread", admin, "chenu_maintain", b.ada, denied, []string{"UPDATE threads SET visibility = 'public'"}},
+		{"who records steps reads no thread", admin, "chenu_maintain", b.ada, denied, []string{"SELECT founding_intent FROM threads"}},
+		{"who appends counts no step", admin, "chenu_threads", b.ada, denied, []string{"UPDATE threads SET step_count = step_count + 1"}},
+		{"who appends names no checkpoint", admin, "chenu_threads", b.ada, denied, []string{"INSERT INTO thread_events (checkpoint_id) VALUES (NULL)"}},
 		{"a human appends no checkpoint", service, human, b.ada, "CH403", []string{appendSQL(id, of("checkpoint.approved", "{}"))}},
 		{"a human appends no beginning", service, human, b.ada, "CH403", []string{appendSQL(id, of("thread.created", content))}},
 		{"an unknown type", service, human, b.ada, "23514", []string{appendSQL(id, of("thread.exploded", "{}"))}},
@@ -710,32 +715,26 @@ func TestRoundTheService(t *testing.T) {
 	}
 }
 
-// TestRecordInThread shows that the service's own events reach an archived
-// thread too, and that they have whoever caused them as actor.
-func TestRecordInThread(t *testing.T) {
+// TestStepInAnArchivedThread shows that what becomes of a checkpoint is recorded in a closed
+// thread too.
+func TestStepInAnArchivedThread(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := b.human(t, b.ada)
 	path := begin(c)
 	c.Post(path+"/events", events(event("thread.archived", object()))).Want(http.StatusCreated)
-	tx, err := b.admin.Begin(t.Context())
+	ask := fmt.Sprintf(`SELECT app.request_checkpoint(jsonb_build_object('identity', '%s', 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
+		'action', 'share', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', '%s', 'content', '{}'::jsonb))`, b.ada, path[len("/v1/threads/"):])
+	as := auth.With(t.Context(), auth.Identity{ID: b.ada, ActorID: b.ada, Kind: auth.Human})
+	err := b.session.Do(as, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		_, err := tx.ExecContext(ctx, ask)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sequence int
-	if _, err := tx.Exec(t.Context(), "SELECT set_config('app.identity_id', $1, true)", b.ada.String()); err != nil {
-		t.Fatal(err)
-	}
-	if err := tx.QueryRow(t.Context(), "SELECT app.record_in_thread($1, 'checkpoint.expired', $2)", path[len("/v1/threads/"):],
-		object("checkpoint_id", newID())).Scan(&sequence); err != nil || sequence != 3 {
-		t.Fatalf("sequence %d, %v", sequence, err)
-	}
-	if err := tx.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	got := c.Get(path + "?include=events").Object()
-	all := got["events"].([]any)
-	if last := all[2].(map[string]any); got["status"] != "archived" || last["type"] != "checkpoint.expired" || last["actor_kind"] != "system" {
+	if last := got["events"].([]any)[2].(map[string]any); got["status"] != "archived" || last["type"] != "checkpoint.requested" || last["checkpoint_id"] == nil {
 		t.Errorf("the thread is %v", got)
 	}
 }

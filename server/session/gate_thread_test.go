@@ -1,0 +1,334 @@
+package session_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// begun makes a private thread, and returns its id and the request to make it public.
+func (g *gated) begun(t testing.TB) (id uuid.UUID, publish func(context.Context, uuid.UUID) error) {
+	t.Helper()
+	id = newID()
+	if err := g.do(g.agent, uuid.Nil, thread.private, id, g.adaID, "Sunday"); err != nil {
+		t.Fatal(err)
+	}
+	return id, func(ctx context.Context, checkpoint uuid.UUID) error {
+		return g.do(ctx, checkpoint, thread.goPublic, id)
+	}
+}
+
+// history is a thread's events in order, each with its actor's kind and whether it is a
+// step of the checkpoint.
+func (g *gated) history(t testing.TB, thread, checkpoint uuid.UUID) []string {
+	t.Helper()
+	rows, _ := g.admin.Query(t.Context(), `SELECT concat_ws(' ', type, actor_kind, CASE WHEN checkpoint_id = $2 THEN 'step' END)
+		FROM thread_events WHERE thread_id = $1 ORDER BY sequence`, thread, checkpoint)
+	steps, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// TestGateOfAThread asks by an append to make a thread public: the thread records each step,
+// and is still the thread that the approval is for. Nothing else that happens to it is.
+func TestGateOfAThread(t *testing.T) {
+	t.Parallel()
+	const approved = "approved"
+	note := "SELECT app.append_events($1, NULL, '[{\"type\": \"note.added\", \"schema_version\": 1, \"payload\": {\"text\": \"swapped\"}}]')"
+	ask := `SELECT id FROM app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
+		'action', 'share', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', $1::text, 'content', '{}'::jsonb))`
+	decided := []string{"thread.created agent", "checkpoint.requested agent step", "checkpoint.approved human step"}
+	for name, test := range map[string]struct {
+		code, decision string
+		between        func(t *testing.T, g *gated, id uuid.UUID, c *problem.Checkpoint)
+		as             func(g *gated) context.Context
+		history        []string
+	}{
+		"approved": {decision: approved, history: append(slices.Clone(decided), "thread.updated agent", "action.executed agent step")},
+		"pending":  {code: "checkpoint_pending", history: decided[:2]},
+		"rejected": {code: "checkpoint_rejected", decision: "rejected", history: append(slices.Clone(decided[:2]), "checkpoint.rejected human step")},
+		"withdrawn": {
+			code: "checkpoint_expired", history: append(slices.Clone(decided[:2]), "checkpoint.expired agent step"),
+			between: func(t *testing.T, g *gated, _ uuid.UUID, c *problem.Checkpoint) {
+				t.Helper()
+				if err := g.do(g.agent, uuid.Nil, "SELECT app.withdraw_checkpoint($1)", c.ID); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+		"expired and swept": {
+			code: "checkpoint_expired", history: append(slices.Clone(decided[:2]), "checkpoint.expired system step"),
+			between: func(t *testing.T, g *gated, _ uuid.UUID, c *problem.Checkpoint) {
+				t.Helper()
+				g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id = $1", c.ID)
+				g.sweep(t, 1)
+			},
+		},
+		"approved and expired by a microsecond": {
+			code: "checkpoint_expired", decision: approved, history: decided,
+			between: func(t *testing.T, g *gated, _ uuid.UUID, _ *problem.Checkpoint) {
+				t.Helper()
+				g.exec(t, "UPDATE checkpoints SET use_before = clock_timestamp() - interval '1 microsecond'")
+			},
+		},
+		"another event came in": {
+			code: "checkpoint_mismatch", decision: approved, history: append(slices.Clone(decided), "note.added agent"),
+			between: func(t *testing.T, g *gated, id uuid.UUID, _ *problem.Checkpoint) {
+				t.Helper()
+				if err := g.do(g.agent, uuid.Nil, note, id); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+		"a step of another checkpoint came in": {
+			code: "checkpoint_mismatch", decision: approved, history: append(slices.Clone(decided), "checkpoint.requested agent"),
+			between: func(t *testing.T, g *gated, id uuid.UUID, _ *problem.Checkpoint) {
+				t.Helper()
+				if err := g.do(g.agent, uuid.Nil, ask, id, g.adaID); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+		"by another agent": {
+			code: "checkpoint_mismatch", decision: approved, history: decided,
+			as: func(g *gated) context.Context { return g.otherAgent },
+		},
+		"by the human": {
+			code: "checkpoint_mismatch", decision: approved, history: decided,
+			as: func(g *gated) context.Context { return g.ada },
+		},
+		"by another identity": {
+			code: "not_found", decision: approved, history: decided,
+			as: func(g *gated) context.Context { return g.eve },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := setupGated(t)
+			id, publish := g.begun(t)
+			c := asked(t, publish(g.agent, uuid.Nil))
+			if again := asked(t, publish(g.agent, uuid.Nil)); again.ID != c.ID || again.Digest != c.Digest {
+				t.Errorf("the same again asks for %+v, first %+v", again, c)
+			}
+			if test.decision != "" {
+				for range 2 { // twice alike is one step
+					if err := g.decide(g.ada, c, test.decision); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if test.between != nil {
+				test.between(t, g, id, c)
+			}
+			as := g.agent
+			if test.as != nil {
+				as = test.as(g)
+			}
+			err := publish(as, c.ID)
+			if test.code == "" && err != nil || test.code != "" && (err == nil || problem.From(err).Code != test.code) {
+				t.Fatalf("got %v, want %q", err, test.code)
+			}
+			want := "private"
+			if test.code == "" {
+				want = "public"
+			}
+			if n := g.count(t, "SELECT count(*) FROM threads WHERE id = $1 AND visibility = $2 AND event_count = last_sequence AND version = event_count - step_count",
+				id, want); n != 1 {
+				t.Errorf("the thread is not %s, or its version is none of its own events", want)
+			}
+			if got := g.history(t, id, c.ID); !slices.Equal(got, test.history) {
+				t.Errorf("the thread tells\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.history, "\n"))
+			}
+			if test.code == "" {
+				if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_id = $1 AND checkpoint_id = $2 AND outcome = 'success' AND actor_id = $3", id, c.ID, g.agentID); n != 1 {
+					t.Errorf("%d audit rows of the change name its approval, want 1", n)
+				}
+			}
+		})
+	}
+}
+
+// sweep expires what is past its time, as nobody.
+func (g *gated) sweep(t testing.TB, want int) {
+	t.Helper()
+	var n int
+	err := g.Anonymous(t.Context(), func(q session.Querier) error {
+		scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
+		return nil
+	})
+	if err != nil || n != want {
+		t.Errorf("%v: %d expired, want %d", err, n, want)
+	}
+}
+
+// TestSweepWaitsForNobody leaves what an open transaction holds to the next sweep.
+func TestSweepWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	held, publish := g.begun(t)
+	asked(t, publish(g.agent, uuid.Nil))
+	_, other := g.begun(t)
+	asked(t, other(g.agent, uuid.Nil))
+	asked(t, g.publish(g.agent, uuid.Nil, "of no thread"))
+	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp()")
+	tx, err := g.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), "SELECT FROM threads WHERE id = $1 FOR UPDATE", held); err != nil {
+		t.Fatal(err)
+	}
+	g.sweep(t, 2)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	g.sweep(t, 1)
+	if n := g.count(t, "SELECT count(*) FROM thread_events WHERE type = 'checkpoint.expired' AND actor_kind = 'system' AND actor_id IS NULL"); n != 2 {
+		t.Errorf("%d expirations in threads, want 2", n)
+	}
+	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_type IN ('thread_event', 'checkpoint') AND actor_kind = 'system' AND actor_id IS NULL AND created_by = $1", g.adaID); n != 5+3 {
+		t.Errorf("%d audit rows of the sweep, want 8", n) // with the three of the UPDATE above
+	}
+}
+
+// TestGateOfAThreadAtOnce has two use one approval of a thread's change at the same time.
+func TestGateOfAThreadAtOnce(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for round := range 20 {
+		id, publish := g.begun(t)
+		c := asked(t, publish(g.agent, uuid.Nil))
+		if err := g.decide(g.ada, c, "approved"); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		errs := make([]error, 4)
+		for i := range errs {
+			wg.Go(func() { errs[i] = publish(g.agent, c.ID) })
+		}
+		wg.Wait()
+		// Once it is public, to say so again changes nothing, and uses nothing.
+		if err := errors.Join(errs...); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if n := g.count(t, "SELECT count(*) FROM thread_events WHERE thread_id = $1 AND checkpoint_id = $2", id, c.ID); n != 3 {
+			t.Fatalf("round %d: %d steps, want 3", round, n)
+		}
+	}
+	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE action = 'checkpoint_consumed'"); n != 20 {
+		t.Errorf("%d uses, want 20", n)
+	}
+}
+
+// TestStepsOfOtherThings are those of checkpoints that only belong to a thread: a post of
+// it, and an action that a client defines, which the dismissal of its agent ends.
+func TestStepsOfOtherThings(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	id, _ := g.begun(t)
+	post := "INSERT INTO social_posts (id, created_by, body, visibility, published_at, thread_id) VALUES ($1, $2, 'b', 'public', '2026-01-01', $3)"
+	c := asked(t, g.do(g.agent, uuid.Nil, post, newID(), g.adaID, id))
+	if err := g.decide(g.ada, c, "approved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.do(g.agent, c.ID, post, newID(), g.adaID, id); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"thread.created agent", "checkpoint.requested agent step", "checkpoint.approved human step", "action.executed agent step"}
+	if got := g.history(t, id, c.ID); !slices.Equal(got, want) {
+		t.Errorf("the thread tells %q, want %q", got, want)
+	}
+	var payload map[string]any
+	var text []byte
+	err := g.admin.QueryRow(t.Context(), "SELECT payload FROM thread_events WHERE thread_id = $1 AND type = 'action.executed'", id).Scan(&text)
+	if err != nil || json.Unmarshal(text, &payload) != nil || fmt.Sprint(payload) != "map[action:insert social post outcome:success resource_type:social_post]" {
+		t.Errorf("%v: the use is recorded as %s", err, text)
+	}
+	if n := g.count(t, "SELECT count(*) FROM threads WHERE version = 4 AND step_count = 0"); n != 1 {
+		t.Error("the steps of a post are not events like others")
+	}
+
+	g.exec(t, "INSERT INTO team_agents (id, created_by, name, status) VALUES ($1, $2, 'n', 'active')", g.agentID, g.adaID)
+	ask := `SELECT app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
+		'action', 'share', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', $1::text, 'content', '{}'::jsonb))`
+	if err := g.do(g.agent, uuid.Nil, ask, id, g.adaID); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.do(g.ada, uuid.Nil, "SELECT app.dismiss_agent($1, 'done')", g.agentID); err != nil {
+		t.Fatal(err)
+	}
+	want = []string{"checkpoint.requested agent", "checkpoint.expired human"}
+	if got := g.history(t, id, c.ID)[4:]; !slices.Equal(got, want) {
+		t.Errorf("the dismissal left %q, want %q", got, want)
+	}
+	// Another's thread, and one that is not there, are no place for a request.
+	for ctx, owner := range map[context.Context]uuid.UUID{g.eve: g.eveID, g.ada: g.adaID} {
+		thread := id
+		if owner == g.adaID {
+			thread = newID()
+		}
+		if err := g.do(ctx, uuid.Nil, ask, thread, owner); problem.From(err).Status != http.StatusUnprocessableEntity {
+			t.Errorf("a request in a thread that the caller does not have: %v", err)
+		}
+	}
+}
+
+// TestRefusalIsNotLogged shows that what a gate refuses reaches the client alone: the error,
+// which the server logs, has the digest's checkpoint and none of the content.
+func TestRefusalIsNotLogged(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	config, err := pgx.ParseConfig(g.database.ServiceURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []*pgconn.Notice
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { said = append(said, n) }
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	batch := &pgx.Batch{}
+	batch.Queue("SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $2, true)", g.adaID.String(), g.agentID.String())
+	batch.Queue(g.public, newID(), g.adaID, "a private matter")
+	err = conn.SendBatch(t.Context(), batch).Close()
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pg.Code != "CH423" {
+		t.Fatalf("got %v, want CH423", err)
+	}
+	if text := fmt.Sprintf("%+v", *pg); strings.Contains(text, "private matter") {
+		t.Errorf("the error has the content: %s", text)
+	}
+	if len(said) != 1 || said[0].SeverityUnlocalized != "INFO" || said[0].Code != "CH423" || !strings.Contains(said[0].Detail, "a private matter") {
+		t.Errorf("the client is told %+v", said)
+	}
+	for setting, want := range map[string]string{"log_min_messages": "warning", "log_parameter_max_length_on_error": "0"} {
+		var got string
+		if err := g.admin.QueryRow(t.Context(), "SELECT current_setting($1)", setting).Scan(&got); err != nil || got != want {
+			t.Errorf("%v: %s is %s, want %s: the server would log the content", err, setting, got, want)
+		}
+	}
+	// The connection of the service forgets it: the next refusal has its own.
+	first, second := asked(t, g.publish(g.agent, uuid.Nil, "first")), asked(t, g.publish(g.agent, uuid.Nil, "second"))
+	if first.Digest == second.Digest || !second.ExpiresAt.After(time.Now()) {
+		t.Errorf("two refusals are %+v and %+v", first, second)
+	}
+}
