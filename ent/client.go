@@ -16,6 +16,7 @@ import (
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"github.com/chenu/chenu/ent/accounttoken"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
@@ -38,6 +39,7 @@ import (
 	"github.com/chenu/chenu/ent/project"
 	"github.com/chenu/chenu/ent/reference"
 	"github.com/chenu/chenu/ent/referencecitation"
+	"github.com/chenu/chenu/ent/refreshtoken"
 	"github.com/chenu/chenu/ent/session"
 	"github.com/chenu/chenu/ent/signingkey"
 	"github.com/chenu/chenu/ent/socialpost"
@@ -59,6 +61,8 @@ type Client struct {
 	config
 	// Schema is the client for creating, migrating and dropping schema.
 	Schema *migrate.Schema
+	// AccountToken is the client for interacting with the AccountToken builders.
+	AccountToken *AccountTokenClient
 	// AuditLog is the client for interacting with the AuditLog builders.
 	AuditLog *AuditLogClient
 	// Checkpoint is the client for interacting with the Checkpoint builders.
@@ -103,6 +107,8 @@ type Client struct {
 	Reference *ReferenceClient
 	// ReferenceCitation is the client for interacting with the ReferenceCitation builders.
 	ReferenceCitation *ReferenceCitationClient
+	// RefreshToken is the client for interacting with the RefreshToken builders.
+	RefreshToken *RefreshTokenClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// SigningKey is the client for interacting with the SigningKey builders.
@@ -134,6 +140,7 @@ func NewClient(opts ...Option) *Client {
 
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
+	c.AccountToken = NewAccountTokenClient(c.config)
 	c.AuditLog = NewAuditLogClient(c.config)
 	c.Checkpoint = NewCheckpointClient(c.config)
 	c.ClinicalTrial = NewClinicalTrialClient(c.config)
@@ -156,6 +163,7 @@ func (c *Client) init() {
 	c.Project = NewProjectClient(c.config)
 	c.Reference = NewReferenceClient(c.config)
 	c.ReferenceCitation = NewReferenceCitationClient(c.config)
+	c.RefreshToken = NewRefreshTokenClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.SigningKey = NewSigningKeyClient(c.config)
 	c.SocialPost = NewSocialPostClient(c.config)
@@ -261,6 +269,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	return &Tx{
 		ctx:               ctx,
 		config:            cfg,
+		AccountToken:      NewAccountTokenClient(cfg),
 		AuditLog:          NewAuditLogClient(cfg),
 		Checkpoint:        NewCheckpointClient(cfg),
 		ClinicalTrial:     NewClinicalTrialClient(cfg),
@@ -283,6 +292,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Project:           NewProjectClient(cfg),
 		Reference:         NewReferenceClient(cfg),
 		ReferenceCitation: NewReferenceCitationClient(cfg),
+		RefreshToken:      NewRefreshTokenClient(cfg),
 		Session:           NewSessionClient(cfg),
 		SigningKey:        NewSigningKeyClient(cfg),
 		SocialPost:        NewSocialPostClient(cfg),
@@ -312,6 +322,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	return &Tx{
 		ctx:               ctx,
 		config:            cfg,
+		AccountToken:      NewAccountTokenClient(cfg),
 		AuditLog:          NewAuditLogClient(cfg),
 		Checkpoint:        NewCheckpointClient(cfg),
 		ClinicalTrial:     NewClinicalTrialClient(cfg),
@@ -334,6 +345,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Project:           NewProjectClient(cfg),
 		Reference:         NewReferenceClient(cfg),
 		ReferenceCitation: NewReferenceCitationClient(cfg),
+		RefreshToken:      NewRefreshTokenClient(cfg),
 		Session:           NewSessionClient(cfg),
 		SigningKey:        NewSigningKeyClient(cfg),
 		SocialPost:        NewSocialPostClient(cfg),
@@ -350,7 +362,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 // Debug returns a new debug-client. It's used to get verbose logging on specific operations.
 //
 //	client.Debug().
-//		AuditLog.
+//		AccountToken.
 //		Query().
 //		Count(ctx)
 func (c *Client) Debug() *Client {
@@ -373,12 +385,13 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent, c.CommunityGroup,
-		c.ComplianceItem, c.Contact, c.CreativeAsset, c.CreativeProject, c.EventRSVP,
-		c.Habit, c.HabitCheckIn, c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice,
-		c.Manuscript, c.Note, c.Playlist, c.Project, c.Reference, c.ReferenceCitation,
-		c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory,
-		c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
+		c.AccountToken, c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent,
+		c.CommunityGroup, c.ComplianceItem, c.Contact, c.CreativeAsset,
+		c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn, c.HiredAgent,
+		c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note, c.Playlist,
+		c.Project, c.Reference, c.ReferenceCitation, c.RefreshToken, c.Session,
+		c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory, c.Task,
+		c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
 	} {
 		n.Use(hooks...)
 	}
@@ -388,12 +401,13 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent, c.CommunityGroup,
-		c.ComplianceItem, c.Contact, c.CreativeAsset, c.CreativeProject, c.EventRSVP,
-		c.Habit, c.HabitCheckIn, c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice,
-		c.Manuscript, c.Note, c.Playlist, c.Project, c.Reference, c.ReferenceCitation,
-		c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory,
-		c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
+		c.AccountToken, c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent,
+		c.CommunityGroup, c.ComplianceItem, c.Contact, c.CreativeAsset,
+		c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn, c.HiredAgent,
+		c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note, c.Playlist,
+		c.Project, c.Reference, c.ReferenceCitation, c.RefreshToken, c.Session,
+		c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory, c.Task,
+		c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -402,6 +416,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 // Mutate implements the ent.Mutator interface.
 func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
+	case *AccountTokenMutation:
+		return c.AccountToken.mutate(ctx, m)
 	case *AuditLogMutation:
 		return c.AuditLog.mutate(ctx, m)
 	case *CheckpointMutation:
@@ -446,6 +462,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Reference.mutate(ctx, m)
 	case *ReferenceCitationMutation:
 		return c.ReferenceCitation.mutate(ctx, m)
+	case *RefreshTokenMutation:
+		return c.RefreshToken.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
 	case *SigningKeyMutation:
@@ -468,6 +486,139 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ThreadEvent.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
+	}
+}
+
+// AccountTokenClient is a client for the AccountToken schema.
+type AccountTokenClient struct {
+	config
+}
+
+// NewAccountTokenClient returns a client for the AccountToken from the given config.
+func NewAccountTokenClient(c config) *AccountTokenClient {
+	return &AccountTokenClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `accounttoken.Hooks(f(g(h())))`.
+func (c *AccountTokenClient) Use(hooks ...Hook) {
+	c.hooks.AccountToken = append(c.hooks.AccountToken, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `accounttoken.Intercept(f(g(h())))`.
+func (c *AccountTokenClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AccountToken = append(c.inters.AccountToken, interceptors...)
+}
+
+// Create returns a builder for creating a AccountToken entity.
+func (c *AccountTokenClient) Create() *AccountTokenCreate {
+	mutation := newAccountTokenMutation(c.config, OpCreate)
+	return &AccountTokenCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AccountToken entities.
+func (c *AccountTokenClient) CreateBulk(builders ...*AccountTokenCreate) *AccountTokenCreateBulk {
+	return &AccountTokenCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AccountTokenClient) MapCreateBulk(slice any, setFunc func(*AccountTokenCreate, int)) *AccountTokenCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AccountTokenCreateBulk{err: fmt.Errorf("calling to AccountTokenClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AccountTokenCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AccountTokenCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AccountToken.
+func (c *AccountTokenClient) Update() *AccountTokenUpdate {
+	mutation := newAccountTokenMutation(c.config, OpUpdate)
+	return &AccountTokenUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AccountTokenClient) UpdateOne(_m *AccountToken) *AccountTokenUpdateOne {
+	mutation := newAccountTokenMutation(c.config, OpUpdateOne, withAccountToken(_m))
+	return &AccountTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AccountTokenClient) UpdateOneID(id uuid.UUID) *AccountTokenUpdateOne {
+	mutation := newAccountTokenMutation(c.config, OpUpdateOne, withAccountTokenID(id))
+	return &AccountTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AccountToken.
+func (c *AccountTokenClient) Delete() *AccountTokenDelete {
+	mutation := newAccountTokenMutation(c.config, OpDelete)
+	return &AccountTokenDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AccountTokenClient) DeleteOne(_m *AccountToken) *AccountTokenDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AccountTokenClient) DeleteOneID(id uuid.UUID) *AccountTokenDeleteOne {
+	builder := c.Delete().Where(accounttoken.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AccountTokenDeleteOne{builder}
+}
+
+// Query returns a query builder for AccountToken.
+func (c *AccountTokenClient) Query() *AccountTokenQuery {
+	return &AccountTokenQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAccountToken},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AccountToken entity by its id.
+func (c *AccountTokenClient) Get(ctx context.Context, id uuid.UUID) (*AccountToken, error) {
+	return c.Query().Where(accounttoken.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AccountTokenClient) GetX(ctx context.Context, id uuid.UUID) *AccountToken {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AccountTokenClient) Hooks() []Hook {
+	return c.hooks.AccountToken
+}
+
+// Interceptors returns the client interceptors.
+func (c *AccountTokenClient) Interceptors() []Interceptor {
+	return c.inters.AccountToken
+}
+
+func (c *AccountTokenClient) mutate(ctx context.Context, m *AccountTokenMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AccountTokenCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AccountTokenUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AccountTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AccountTokenDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AccountToken mutation op: %q", m.Op())
 	}
 }
 
@@ -3815,6 +3966,158 @@ func (c *ReferenceCitationClient) mutate(ctx context.Context, m *ReferenceCitati
 	}
 }
 
+// RefreshTokenClient is a client for the RefreshToken schema.
+type RefreshTokenClient struct {
+	config
+}
+
+// NewRefreshTokenClient returns a client for the RefreshToken from the given config.
+func NewRefreshTokenClient(c config) *RefreshTokenClient {
+	return &RefreshTokenClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `refreshtoken.Hooks(f(g(h())))`.
+func (c *RefreshTokenClient) Use(hooks ...Hook) {
+	c.hooks.RefreshToken = append(c.hooks.RefreshToken, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `refreshtoken.Intercept(f(g(h())))`.
+func (c *RefreshTokenClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RefreshToken = append(c.inters.RefreshToken, interceptors...)
+}
+
+// Create returns a builder for creating a RefreshToken entity.
+func (c *RefreshTokenClient) Create() *RefreshTokenCreate {
+	mutation := newRefreshTokenMutation(c.config, OpCreate)
+	return &RefreshTokenCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RefreshToken entities.
+func (c *RefreshTokenClient) CreateBulk(builders ...*RefreshTokenCreate) *RefreshTokenCreateBulk {
+	return &RefreshTokenCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RefreshTokenClient) MapCreateBulk(slice any, setFunc func(*RefreshTokenCreate, int)) *RefreshTokenCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RefreshTokenCreateBulk{err: fmt.Errorf("calling to RefreshTokenClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RefreshTokenCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RefreshTokenCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RefreshToken.
+func (c *RefreshTokenClient) Update() *RefreshTokenUpdate {
+	mutation := newRefreshTokenMutation(c.config, OpUpdate)
+	return &RefreshTokenUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RefreshTokenClient) UpdateOne(_m *RefreshToken) *RefreshTokenUpdateOne {
+	mutation := newRefreshTokenMutation(c.config, OpUpdateOne, withRefreshToken(_m))
+	return &RefreshTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RefreshTokenClient) UpdateOneID(id uuid.UUID) *RefreshTokenUpdateOne {
+	mutation := newRefreshTokenMutation(c.config, OpUpdateOne, withRefreshTokenID(id))
+	return &RefreshTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RefreshToken.
+func (c *RefreshTokenClient) Delete() *RefreshTokenDelete {
+	mutation := newRefreshTokenMutation(c.config, OpDelete)
+	return &RefreshTokenDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RefreshTokenClient) DeleteOne(_m *RefreshToken) *RefreshTokenDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RefreshTokenClient) DeleteOneID(id uuid.UUID) *RefreshTokenDeleteOne {
+	builder := c.Delete().Where(refreshtoken.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RefreshTokenDeleteOne{builder}
+}
+
+// Query returns a query builder for RefreshToken.
+func (c *RefreshTokenClient) Query() *RefreshTokenQuery {
+	return &RefreshTokenQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRefreshToken},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RefreshToken entity by its id.
+func (c *RefreshTokenClient) Get(ctx context.Context, id uuid.UUID) (*RefreshToken, error) {
+	return c.Query().Where(refreshtoken.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RefreshTokenClient) GetX(ctx context.Context, id uuid.UUID) *RefreshToken {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QuerySession queries the session edge of a RefreshToken.
+func (c *RefreshTokenClient) QuerySession(_m *RefreshToken) *SessionQuery {
+	query := (&SessionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(refreshtoken.Table, refreshtoken.FieldID, id),
+			sqlgraph.To(session.Table, session.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, refreshtoken.SessionTable, refreshtoken.SessionColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.Session
+		step.Edge.Schema = schemaConfig.RefreshToken
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *RefreshTokenClient) Hooks() []Hook {
+	return c.hooks.RefreshToken
+}
+
+// Interceptors returns the client interceptors.
+func (c *RefreshTokenClient) Interceptors() []Interceptor {
+	return c.inters.RefreshToken
+}
+
+func (c *RefreshTokenClient) mutate(ctx context.Context, m *RefreshTokenMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RefreshTokenCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RefreshTokenUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RefreshTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RefreshTokenDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RefreshToken mutation op: %q", m.Op())
+	}
+}
+
 // SessionClient is a client for the Session schema.
 type SessionClient struct {
 	config
@@ -3921,6 +4224,25 @@ func (c *SessionClient) GetX(ctx context.Context, id uuid.UUID) *Session {
 		panic(err)
 	}
 	return obj
+}
+
+// QueryRefreshTokens queries the refresh_tokens edge of a Session.
+func (c *SessionClient) QueryRefreshTokens(_m *Session) *RefreshTokenQuery {
+	query := (&RefreshTokenClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(session.Table, session.FieldID, id),
+			sqlgraph.To(refreshtoken.Table, refreshtoken.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, session.RefreshTokensTable, session.RefreshTokensColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.RefreshToken
+		step.Edge.Schema = schemaConfig.RefreshToken
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
 }
 
 // Hooks returns the client hooks.
@@ -5414,26 +5736,27 @@ func (c *ThreadEventClient) mutate(ctx context.Context, m *ThreadEventMutation) 
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		AuditLog, Checkpoint, ClinicalTrial, CommunityEvent, CommunityGroup,
-		ComplianceItem, Contact, CreativeAsset, CreativeProject, EventRSVP, Habit,
-		HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice, Manuscript, Note,
-		Playlist, Project, Reference, ReferenceCitation, Session, SigningKey,
-		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
-		ThreadEvent []ent.Hook
+		AccountToken, AuditLog, Checkpoint, ClinicalTrial, CommunityEvent,
+		CommunityGroup, ComplianceItem, Contact, CreativeAsset, CreativeProject,
+		EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice,
+		Manuscript, Note, Playlist, Project, Reference, ReferenceCitation,
+		RefreshToken, Session, SigningKey, SocialPost, SocialSchedule, StreamHistory,
+		Task, TeamMember, TeamTask, Thread, ThreadEvent []ent.Hook
 	}
 	inters struct {
-		AuditLog, Checkpoint, ClinicalTrial, CommunityEvent, CommunityGroup,
-		ComplianceItem, Contact, CreativeAsset, CreativeProject, EventRSVP, Habit,
-		HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice, Manuscript, Note,
-		Playlist, Project, Reference, ReferenceCitation, Session, SigningKey,
-		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
-		ThreadEvent []ent.Interceptor
+		AccountToken, AuditLog, Checkpoint, ClinicalTrial, CommunityEvent,
+		CommunityGroup, ComplianceItem, Contact, CreativeAsset, CreativeProject,
+		EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice,
+		Manuscript, Note, Playlist, Project, Reference, ReferenceCitation,
+		RefreshToken, Session, SigningKey, SocialPost, SocialSchedule, StreamHistory,
+		Task, TeamMember, TeamTask, Thread, ThreadEvent []ent.Interceptor
 	}
 )
 
 var (
 	// DefaultSchemaConfig represents the default schema names for all tables as defined in ent/schema.
 	DefaultSchemaConfig = SchemaConfig{
+		AccountToken:      tableSchemas[0],
 		AuditLog:          tableSchemas[1],
 		Checkpoint:        tableSchemas[1],
 		ClinicalTrial:     tableSchemas[1],
@@ -5456,6 +5779,7 @@ var (
 		Project:           tableSchemas[1],
 		Reference:         tableSchemas[1],
 		ReferenceCitation: tableSchemas[0],
+		RefreshToken:      tableSchemas[0],
 		Session:           tableSchemas[0],
 		SigningKey:        tableSchemas[0],
 		SocialPost:        tableSchemas[1],

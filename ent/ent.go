@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"github.com/chenu/chenu/ent/accounttoken"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
@@ -34,6 +35,7 @@ import (
 	"github.com/chenu/chenu/ent/project"
 	"github.com/chenu/chenu/ent/reference"
 	"github.com/chenu/chenu/ent/referencecitation"
+	"github.com/chenu/chenu/ent/refreshtoken"
 	"github.com/chenu/chenu/ent/session"
 	"github.com/chenu/chenu/ent/signingkey"
 	"github.com/chenu/chenu/ent/socialpost"
@@ -104,6 +106,7 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
+			accounttoken.Table:      accounttoken.ValidColumn,
 			auditlog.Table:          auditlog.ValidColumn,
 			checkpoint.Table:        checkpoint.ValidColumn,
 			clinicaltrial.Table:     clinicaltrial.ValidColumn,
@@ -126,6 +129,7 @@ func checkColumn(t, c string) error {
 			project.Table:           project.ValidColumn,
 			reference.Table:         reference.ValidColumn,
 			referencecitation.Table: referencecitation.ValidColumn,
+			refreshtoken.Table:      refreshtoken.ValidColumn,
 			session.Table:           session.ValidColumn,
 			signingkey.Table:        signingkey.ValidColumn,
 			socialpost.Table:        socialpost.ValidColumn,

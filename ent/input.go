@@ -39,6 +39,9 @@ import (
 )
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
+func (AccountToken) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AccountToken", true) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
 func (AuditLog) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AuditLog", true) }
 
 // AuditLogFilter narrows a list to the rows that meet every given field.
@@ -1166,6 +1169,9 @@ func (f ReferenceFilter) predicates() []predicate.Reference {
 func (ReferenceCitation) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "ReferenceCitation", true)
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (RefreshToken) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "RefreshToken", true) }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (Session) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Session", true) }

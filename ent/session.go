@@ -35,8 +35,33 @@ type Session struct {
 	// Network address it was opened from.
 	IP *string `json:"ip"`
 	// Program it was opened with.
-	UserAgent    *string `json:"user_agent"`
+	UserAgent *string `json:"user_agent"`
+	// When it was last refreshed.
+	RefreshedAt *time.Time `json:"refreshed_at"`
+	// When it ends unless it is refreshed before; null when it can't be.
+	IdleExpiresAt *time.Time `json:"idle_expires_at"`
+	// Edges holds the relations/edges for other nodes in the graph.
+	// The values are being populated by the SessionQuery when eager-loading is set.
+	Edges        SessionEdges `json:"-"`
 	selectValues sql.SelectValues
+}
+
+// SessionEdges holds the relations/edges for other nodes in the graph.
+type SessionEdges struct {
+	// RefreshTokens holds the value of the refresh_tokens edge.
+	RefreshTokens []*RefreshToken `json:"refresh_tokens,omitempty"`
+	// loadedTypes holds the information for reporting if a
+	// type was loaded (or requested) in eager-loading or not.
+	loadedTypes [1]bool
+}
+
+// RefreshTokensOrErr returns the RefreshTokens value or an error if the edge
+// was not loaded in eager-loading.
+func (e SessionEdges) RefreshTokensOrErr() ([]*RefreshToken, error) {
+	if e.loadedTypes[0] {
+		return e.RefreshTokens, nil
+	}
+	return nil, &NotLoadedError{edge: "refresh_tokens"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -48,7 +73,7 @@ func (*Session) scanValues(columns []string) ([]any, error) {
 			values[i] = new(datatype.Texts)
 		case session.FieldIP, session.FieldUserAgent:
 			values[i] = new(sql.NullString)
-		case session.FieldCreatedAt, session.FieldExpiresAt, session.FieldRevokedAt, session.FieldAuthenticatedAt:
+		case session.FieldCreatedAt, session.FieldExpiresAt, session.FieldRevokedAt, session.FieldAuthenticatedAt, session.FieldRefreshedAt, session.FieldIdleExpiresAt:
 			values[i] = new(sql.NullTime)
 		case session.FieldID, session.FieldCreatedBy:
 			values[i] = new(uuid.UUID)
@@ -124,6 +149,20 @@ func (_m *Session) assignValues(columns []string, values []any) error {
 				_m.UserAgent = new(string)
 				*_m.UserAgent = value.String
 			}
+		case session.FieldRefreshedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field refreshed_at", values[i])
+			} else if value.Valid {
+				_m.RefreshedAt = new(time.Time)
+				*_m.RefreshedAt = value.Time
+			}
+		case session.FieldIdleExpiresAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field idle_expires_at", values[i])
+			} else if value.Valid {
+				_m.IdleExpiresAt = new(time.Time)
+				*_m.IdleExpiresAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -135,6 +174,11 @@ func (_m *Session) assignValues(columns []string, values []any) error {
 // This includes values selected through modifiers, order, etc.
 func (_m *Session) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
+}
+
+// QueryRefreshTokens queries the "refresh_tokens" edge of the Session entity.
+func (_m *Session) QueryRefreshTokens() *RefreshTokenQuery {
+	return NewSessionClient(_m.config).QueryRefreshTokens(_m)
 }
 
 // Update returns a builder for updating this Session.
@@ -188,6 +232,16 @@ func (_m *Session) String() string {
 	if v := _m.UserAgent; v != nil {
 		builder.WriteString("user_agent=")
 		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.RefreshedAt; v != nil {
+		builder.WriteString("refreshed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.IdleExpiresAt; v != nil {
+		builder.WriteString("idle_expires_at=")
+		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')
 	return builder.String()

@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/refreshtoken"
 	"github.com/chenu/chenu/ent/session"
 	"github.com/google/uuid"
 )
@@ -105,6 +106,34 @@ func (_c *SessionCreate) SetNillableUserAgent(v *string) *SessionCreate {
 	return _c
 }
 
+// SetRefreshedAt sets the "refreshed_at" field.
+func (_c *SessionCreate) SetRefreshedAt(v time.Time) *SessionCreate {
+	_c.mutation.SetRefreshedAt(v)
+	return _c
+}
+
+// SetNillableRefreshedAt sets the "refreshed_at" field if the given value is not nil.
+func (_c *SessionCreate) SetNillableRefreshedAt(v *time.Time) *SessionCreate {
+	if v != nil {
+		_c.SetRefreshedAt(*v)
+	}
+	return _c
+}
+
+// SetIdleExpiresAt sets the "idle_expires_at" field.
+func (_c *SessionCreate) SetIdleExpiresAt(v time.Time) *SessionCreate {
+	_c.mutation.SetIdleExpiresAt(v)
+	return _c
+}
+
+// SetNillableIdleExpiresAt sets the "idle_expires_at" field if the given value is not nil.
+func (_c *SessionCreate) SetNillableIdleExpiresAt(v *time.Time) *SessionCreate {
+	if v != nil {
+		_c.SetIdleExpiresAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *SessionCreate) SetID(v uuid.UUID) *SessionCreate {
 	_c.mutation.SetID(v)
@@ -117,6 +146,21 @@ func (_c *SessionCreate) SetNillableID(v *uuid.UUID) *SessionCreate {
 		_c.SetID(*v)
 	}
 	return _c
+}
+
+// AddRefreshTokenIDs adds the "refresh_tokens" edge to the RefreshToken entity by IDs.
+func (_c *SessionCreate) AddRefreshTokenIDs(ids ...uuid.UUID) *SessionCreate {
+	_c.mutation.AddRefreshTokenIDs(ids...)
+	return _c
+}
+
+// AddRefreshTokens adds the "refresh_tokens" edges to the RefreshToken entity.
+func (_c *SessionCreate) AddRefreshTokens(v ...*RefreshToken) *SessionCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddRefreshTokenIDs(ids...)
 }
 
 // Mutation returns the SessionMutation object of the builder.
@@ -242,6 +286,31 @@ func (_c *SessionCreate) createSpec() (*Session, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.UserAgent(); ok {
 		_spec.SetField(session.FieldUserAgent, field.TypeString, value)
 		_node.UserAgent = &value
+	}
+	if value, ok := _c.mutation.RefreshedAt(); ok {
+		_spec.SetField(session.FieldRefreshedAt, field.TypeTime, value)
+		_node.RefreshedAt = &value
+	}
+	if value, ok := _c.mutation.IdleExpiresAt(); ok {
+		_spec.SetField(session.FieldIdleExpiresAt, field.TypeTime, value)
+		_node.IdleExpiresAt = &value
+	}
+	if nodes := _c.mutation.RefreshTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   session.RefreshTokensTable,
+			Columns: []string{session.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _c.schemaConfig.RefreshToken
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
 }
@@ -382,6 +451,42 @@ func (u *SessionUpsert) UpdateUserAgent() *SessionUpsert {
 // ClearUserAgent clears the value of the "user_agent" field.
 func (u *SessionUpsert) ClearUserAgent() *SessionUpsert {
 	u.SetNull(session.FieldUserAgent)
+	return u
+}
+
+// SetRefreshedAt sets the "refreshed_at" field.
+func (u *SessionUpsert) SetRefreshedAt(v time.Time) *SessionUpsert {
+	u.Set(session.FieldRefreshedAt, v)
+	return u
+}
+
+// UpdateRefreshedAt sets the "refreshed_at" field to the value that was provided on create.
+func (u *SessionUpsert) UpdateRefreshedAt() *SessionUpsert {
+	u.SetExcluded(session.FieldRefreshedAt)
+	return u
+}
+
+// ClearRefreshedAt clears the value of the "refreshed_at" field.
+func (u *SessionUpsert) ClearRefreshedAt() *SessionUpsert {
+	u.SetNull(session.FieldRefreshedAt)
+	return u
+}
+
+// SetIdleExpiresAt sets the "idle_expires_at" field.
+func (u *SessionUpsert) SetIdleExpiresAt(v time.Time) *SessionUpsert {
+	u.Set(session.FieldIdleExpiresAt, v)
+	return u
+}
+
+// UpdateIdleExpiresAt sets the "idle_expires_at" field to the value that was provided on create.
+func (u *SessionUpsert) UpdateIdleExpiresAt() *SessionUpsert {
+	u.SetExcluded(session.FieldIdleExpiresAt)
+	return u
+}
+
+// ClearIdleExpiresAt clears the value of the "idle_expires_at" field.
+func (u *SessionUpsert) ClearIdleExpiresAt() *SessionUpsert {
+	u.SetNull(session.FieldIdleExpiresAt)
 	return u
 }
 
@@ -541,6 +646,48 @@ func (u *SessionUpsertOne) UpdateUserAgent() *SessionUpsertOne {
 func (u *SessionUpsertOne) ClearUserAgent() *SessionUpsertOne {
 	return u.Update(func(s *SessionUpsert) {
 		s.ClearUserAgent()
+	})
+}
+
+// SetRefreshedAt sets the "refreshed_at" field.
+func (u *SessionUpsertOne) SetRefreshedAt(v time.Time) *SessionUpsertOne {
+	return u.Update(func(s *SessionUpsert) {
+		s.SetRefreshedAt(v)
+	})
+}
+
+// UpdateRefreshedAt sets the "refreshed_at" field to the value that was provided on create.
+func (u *SessionUpsertOne) UpdateRefreshedAt() *SessionUpsertOne {
+	return u.Update(func(s *SessionUpsert) {
+		s.UpdateRefreshedAt()
+	})
+}
+
+// ClearRefreshedAt clears the value of the "refreshed_at" field.
+func (u *SessionUpsertOne) ClearRefreshedAt() *SessionUpsertOne {
+	return u.Update(func(s *SessionUpsert) {
+		s.ClearRefreshedAt()
+	})
+}
+
+// SetIdleExpiresAt sets the "idle_expires_at" field.
+func (u *SessionUpsertOne) SetIdleExpiresAt(v time.Time) *SessionUpsertOne {
+	return u.Update(func(s *SessionUpsert) {
+		s.SetIdleExpiresAt(v)
+	})
+}
+
+// UpdateIdleExpiresAt sets the "idle_expires_at" field to the value that was provided on create.
+func (u *SessionUpsertOne) UpdateIdleExpiresAt() *SessionUpsertOne {
+	return u.Update(func(s *SessionUpsert) {
+		s.UpdateIdleExpiresAt()
+	})
+}
+
+// ClearIdleExpiresAt clears the value of the "idle_expires_at" field.
+func (u *SessionUpsertOne) ClearIdleExpiresAt() *SessionUpsertOne {
+	return u.Update(func(s *SessionUpsert) {
+		s.ClearIdleExpiresAt()
 	})
 }
 
@@ -867,6 +1014,48 @@ func (u *SessionUpsertBulk) UpdateUserAgent() *SessionUpsertBulk {
 func (u *SessionUpsertBulk) ClearUserAgent() *SessionUpsertBulk {
 	return u.Update(func(s *SessionUpsert) {
 		s.ClearUserAgent()
+	})
+}
+
+// SetRefreshedAt sets the "refreshed_at" field.
+func (u *SessionUpsertBulk) SetRefreshedAt(v time.Time) *SessionUpsertBulk {
+	return u.Update(func(s *SessionUpsert) {
+		s.SetRefreshedAt(v)
+	})
+}
+
+// UpdateRefreshedAt sets the "refreshed_at" field to the value that was provided on create.
+func (u *SessionUpsertBulk) UpdateRefreshedAt() *SessionUpsertBulk {
+	return u.Update(func(s *SessionUpsert) {
+		s.UpdateRefreshedAt()
+	})
+}
+
+// ClearRefreshedAt clears the value of the "refreshed_at" field.
+func (u *SessionUpsertBulk) ClearRefreshedAt() *SessionUpsertBulk {
+	return u.Update(func(s *SessionUpsert) {
+		s.ClearRefreshedAt()
+	})
+}
+
+// SetIdleExpiresAt sets the "idle_expires_at" field.
+func (u *SessionUpsertBulk) SetIdleExpiresAt(v time.Time) *SessionUpsertBulk {
+	return u.Update(func(s *SessionUpsert) {
+		s.SetIdleExpiresAt(v)
+	})
+}
+
+// UpdateIdleExpiresAt sets the "idle_expires_at" field to the value that was provided on create.
+func (u *SessionUpsertBulk) UpdateIdleExpiresAt() *SessionUpsertBulk {
+	return u.Update(func(s *SessionUpsert) {
+		s.UpdateIdleExpiresAt()
+	})
+}
+
+// ClearIdleExpiresAt clears the value of the "idle_expires_at" field.
+func (u *SessionUpsertBulk) ClearIdleExpiresAt() *SessionUpsertBulk {
+	return u.Update(func(s *SessionUpsert) {
+		s.ClearIdleExpiresAt()
 	})
 }
 

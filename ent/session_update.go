@@ -14,7 +14,9 @@ import (
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/internal"
 	"github.com/chenu/chenu/ent/predicate"
+	"github.com/chenu/chenu/ent/refreshtoken"
 	"github.com/chenu/chenu/ent/session"
+	"github.com/google/uuid"
 )
 
 // SessionUpdate is the builder for updating Session entities.
@@ -125,9 +127,85 @@ func (_u *SessionUpdate) ClearUserAgent() *SessionUpdate {
 	return _u
 }
 
+// SetRefreshedAt sets the "refreshed_at" field.
+func (_u *SessionUpdate) SetRefreshedAt(v time.Time) *SessionUpdate {
+	_u.mutation.SetRefreshedAt(v)
+	return _u
+}
+
+// SetNillableRefreshedAt sets the "refreshed_at" field if the given value is not nil.
+func (_u *SessionUpdate) SetNillableRefreshedAt(v *time.Time) *SessionUpdate {
+	if v != nil {
+		_u.SetRefreshedAt(*v)
+	}
+	return _u
+}
+
+// ClearRefreshedAt clears the value of the "refreshed_at" field.
+func (_u *SessionUpdate) ClearRefreshedAt() *SessionUpdate {
+	_u.mutation.ClearRefreshedAt()
+	return _u
+}
+
+// SetIdleExpiresAt sets the "idle_expires_at" field.
+func (_u *SessionUpdate) SetIdleExpiresAt(v time.Time) *SessionUpdate {
+	_u.mutation.SetIdleExpiresAt(v)
+	return _u
+}
+
+// SetNillableIdleExpiresAt sets the "idle_expires_at" field if the given value is not nil.
+func (_u *SessionUpdate) SetNillableIdleExpiresAt(v *time.Time) *SessionUpdate {
+	if v != nil {
+		_u.SetIdleExpiresAt(*v)
+	}
+	return _u
+}
+
+// ClearIdleExpiresAt clears the value of the "idle_expires_at" field.
+func (_u *SessionUpdate) ClearIdleExpiresAt() *SessionUpdate {
+	_u.mutation.ClearIdleExpiresAt()
+	return _u
+}
+
+// AddRefreshTokenIDs adds the "refresh_tokens" edge to the RefreshToken entity by IDs.
+func (_u *SessionUpdate) AddRefreshTokenIDs(ids ...uuid.UUID) *SessionUpdate {
+	_u.mutation.AddRefreshTokenIDs(ids...)
+	return _u
+}
+
+// AddRefreshTokens adds the "refresh_tokens" edges to the RefreshToken entity.
+func (_u *SessionUpdate) AddRefreshTokens(v ...*RefreshToken) *SessionUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefreshTokenIDs(ids...)
+}
+
 // Mutation returns the SessionMutation object of the builder.
 func (_u *SessionUpdate) Mutation() *SessionMutation {
 	return _u.mutation
+}
+
+// ClearRefreshTokens clears all "refresh_tokens" edges to the RefreshToken entity.
+func (_u *SessionUpdate) ClearRefreshTokens() *SessionUpdate {
+	_u.mutation.ClearRefreshTokens()
+	return _u
+}
+
+// RemoveRefreshTokenIDs removes the "refresh_tokens" edge to RefreshToken entities by IDs.
+func (_u *SessionUpdate) RemoveRefreshTokenIDs(ids ...uuid.UUID) *SessionUpdate {
+	_u.mutation.RemoveRefreshTokenIDs(ids...)
+	return _u
+}
+
+// RemoveRefreshTokens removes "refresh_tokens" edges to RefreshToken entities.
+func (_u *SessionUpdate) RemoveRefreshTokens(v ...*RefreshToken) *SessionUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefreshTokenIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -201,6 +279,66 @@ func (_u *SessionUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.UserAgentCleared() {
 		_spec.ClearField(session.FieldUserAgent, field.TypeString)
+	}
+	if value, ok := _u.mutation.RefreshedAt(); ok {
+		_spec.SetField(session.FieldRefreshedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RefreshedAtCleared() {
+		_spec.ClearField(session.FieldRefreshedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.IdleExpiresAt(); ok {
+		_spec.SetField(session.FieldIdleExpiresAt, field.TypeTime, value)
+	}
+	if _u.mutation.IdleExpiresAtCleared() {
+		_spec.ClearField(session.FieldIdleExpiresAt, field.TypeTime)
+	}
+	if _u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   session.RefreshTokensTable,
+			Columns: []string{session.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.RefreshToken
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefreshTokensIDs(); len(nodes) > 0 && !_u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   session.RefreshTokensTable,
+			Columns: []string{session.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.RefreshToken
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefreshTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   session.RefreshTokensTable,
+			Columns: []string{session.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.RefreshToken
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.Node.Schema = _u.schemaConfig.Session
 	ctx = internal.NewSchemaConfigContext(ctx, _u.schemaConfig)
@@ -320,9 +458,85 @@ func (_u *SessionUpdateOne) ClearUserAgent() *SessionUpdateOne {
 	return _u
 }
 
+// SetRefreshedAt sets the "refreshed_at" field.
+func (_u *SessionUpdateOne) SetRefreshedAt(v time.Time) *SessionUpdateOne {
+	_u.mutation.SetRefreshedAt(v)
+	return _u
+}
+
+// SetNillableRefreshedAt sets the "refreshed_at" field if the given value is not nil.
+func (_u *SessionUpdateOne) SetNillableRefreshedAt(v *time.Time) *SessionUpdateOne {
+	if v != nil {
+		_u.SetRefreshedAt(*v)
+	}
+	return _u
+}
+
+// ClearRefreshedAt clears the value of the "refreshed_at" field.
+func (_u *SessionUpdateOne) ClearRefreshedAt() *SessionUpdateOne {
+	_u.mutation.ClearRefreshedAt()
+	return _u
+}
+
+// SetIdleExpiresAt sets the "idle_expires_at" field.
+func (_u *SessionUpdateOne) SetIdleExpiresAt(v time.Time) *SessionUpdateOne {
+	_u.mutation.SetIdleExpiresAt(v)
+	return _u
+}
+
+// SetNillableIdleExpiresAt sets the "idle_expires_at" field if the given value is not nil.
+func (_u *SessionUpdateOne) SetNillableIdleExpiresAt(v *time.Time) *SessionUpdateOne {
+	if v != nil {
+		_u.SetIdleExpiresAt(*v)
+	}
+	return _u
+}
+
+// ClearIdleExpiresAt clears the value of the "idle_expires_at" field.
+func (_u *SessionUpdateOne) ClearIdleExpiresAt() *SessionUpdateOne {
+	_u.mutation.ClearIdleExpiresAt()
+	return _u
+}
+
+// AddRefreshTokenIDs adds the "refresh_tokens" edge to the RefreshToken entity by IDs.
+func (_u *SessionUpdateOne) AddRefreshTokenIDs(ids ...uuid.UUID) *SessionUpdateOne {
+	_u.mutation.AddRefreshTokenIDs(ids...)
+	return _u
+}
+
+// AddRefreshTokens adds the "refresh_tokens" edges to the RefreshToken entity.
+func (_u *SessionUpdateOne) AddRefreshTokens(v ...*RefreshToken) *SessionUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefreshTokenIDs(ids...)
+}
+
 // Mutation returns the SessionMutation object of the builder.
 func (_u *SessionUpdateOne) Mutation() *SessionMutation {
 	return _u.mutation
+}
+
+// ClearRefreshTokens clears all "refresh_tokens" edges to the RefreshToken entity.
+func (_u *SessionUpdateOne) ClearRefreshTokens() *SessionUpdateOne {
+	_u.mutation.ClearRefreshTokens()
+	return _u
+}
+
+// RemoveRefreshTokenIDs removes the "refresh_tokens" edge to RefreshToken entities by IDs.
+func (_u *SessionUpdateOne) RemoveRefreshTokenIDs(ids ...uuid.UUID) *SessionUpdateOne {
+	_u.mutation.RemoveRefreshTokenIDs(ids...)
+	return _u
+}
+
+// RemoveRefreshTokens removes "refresh_tokens" edges to RefreshToken entities.
+func (_u *SessionUpdateOne) RemoveRefreshTokens(v ...*RefreshToken) *SessionUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefreshTokenIDs(ids...)
 }
 
 // Where appends a list predicates to the SessionUpdate builder.
@@ -426,6 +640,66 @@ func (_u *SessionUpdateOne) sqlSave(ctx context.Context) (_node *Session, err er
 	}
 	if _u.mutation.UserAgentCleared() {
 		_spec.ClearField(session.FieldUserAgent, field.TypeString)
+	}
+	if value, ok := _u.mutation.RefreshedAt(); ok {
+		_spec.SetField(session.FieldRefreshedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RefreshedAtCleared() {
+		_spec.ClearField(session.FieldRefreshedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.IdleExpiresAt(); ok {
+		_spec.SetField(session.FieldIdleExpiresAt, field.TypeTime, value)
+	}
+	if _u.mutation.IdleExpiresAtCleared() {
+		_spec.ClearField(session.FieldIdleExpiresAt, field.TypeTime)
+	}
+	if _u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   session.RefreshTokensTable,
+			Columns: []string{session.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.RefreshToken
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefreshTokensIDs(); len(nodes) > 0 && !_u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   session.RefreshTokensTable,
+			Columns: []string{session.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.RefreshToken
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefreshTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   session.RefreshTokensTable,
+			Columns: []string{session.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.RefreshToken
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.Node.Schema = _u.schemaConfig.Session
 	ctx = internal.NewSchemaConfigContext(ctx, _u.schemaConfig)

@@ -64,6 +64,34 @@ func (_c *SigningKeyCreate) SetNillableCreatedAt(v *time.Time) *SigningKeyCreate
 	return _c
 }
 
+// SetActivatedAt sets the "activated_at" field.
+func (_c *SigningKeyCreate) SetActivatedAt(v time.Time) *SigningKeyCreate {
+	_c.mutation.SetActivatedAt(v)
+	return _c
+}
+
+// SetNillableActivatedAt sets the "activated_at" field if the given value is not nil.
+func (_c *SigningKeyCreate) SetNillableActivatedAt(v *time.Time) *SigningKeyCreate {
+	if v != nil {
+		_c.SetActivatedAt(*v)
+	}
+	return _c
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (_c *SigningKeyCreate) SetRetiredAt(v time.Time) *SigningKeyCreate {
+	_c.mutation.SetRetiredAt(v)
+	return _c
+}
+
+// SetNillableRetiredAt sets the "retired_at" field if the given value is not nil.
+func (_c *SigningKeyCreate) SetNillableRetiredAt(v *time.Time) *SigningKeyCreate {
+	if v != nil {
+		_c.SetRetiredAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *SigningKeyCreate) SetID(v uuid.UUID) *SigningKeyCreate {
 	_c.mutation.SetID(v)
@@ -180,6 +208,14 @@ func (_c *SigningKeyCreate) createSpec() (*SigningKey, *sqlgraph.CreateSpec) {
 		_spec.SetField(signingkey.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
 	}
+	if value, ok := _c.mutation.ActivatedAt(); ok {
+		_spec.SetField(signingkey.FieldActivatedAt, field.TypeTime, value)
+		_node.ActivatedAt = &value
+	}
+	if value, ok := _c.mutation.RetiredAt(); ok {
+		_spec.SetField(signingkey.FieldRetiredAt, field.TypeTime, value)
+		_node.RetiredAt = &value
+	}
 	return _node, _spec
 }
 
@@ -247,6 +283,42 @@ func (u *SigningKeyUpsert) UpdateStatus() *SigningKeyUpsert {
 // ClearStatus clears the value of the "status" field.
 func (u *SigningKeyUpsert) ClearStatus() *SigningKeyUpsert {
 	u.SetNull(signingkey.FieldStatus)
+	return u
+}
+
+// SetActivatedAt sets the "activated_at" field.
+func (u *SigningKeyUpsert) SetActivatedAt(v time.Time) *SigningKeyUpsert {
+	u.Set(signingkey.FieldActivatedAt, v)
+	return u
+}
+
+// UpdateActivatedAt sets the "activated_at" field to the value that was provided on create.
+func (u *SigningKeyUpsert) UpdateActivatedAt() *SigningKeyUpsert {
+	u.SetExcluded(signingkey.FieldActivatedAt)
+	return u
+}
+
+// ClearActivatedAt clears the value of the "activated_at" field.
+func (u *SigningKeyUpsert) ClearActivatedAt() *SigningKeyUpsert {
+	u.SetNull(signingkey.FieldActivatedAt)
+	return u
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (u *SigningKeyUpsert) SetRetiredAt(v time.Time) *SigningKeyUpsert {
+	u.Set(signingkey.FieldRetiredAt, v)
+	return u
+}
+
+// UpdateRetiredAt sets the "retired_at" field to the value that was provided on create.
+func (u *SigningKeyUpsert) UpdateRetiredAt() *SigningKeyUpsert {
+	u.SetExcluded(signingkey.FieldRetiredAt)
+	return u
+}
+
+// ClearRetiredAt clears the value of the "retired_at" field.
+func (u *SigningKeyUpsert) ClearRetiredAt() *SigningKeyUpsert {
+	u.SetNull(signingkey.FieldRetiredAt)
 	return u
 }
 
@@ -325,6 +397,48 @@ func (u *SigningKeyUpsertOne) UpdateStatus() *SigningKeyUpsertOne {
 func (u *SigningKeyUpsertOne) ClearStatus() *SigningKeyUpsertOne {
 	return u.Update(func(s *SigningKeyUpsert) {
 		s.ClearStatus()
+	})
+}
+
+// SetActivatedAt sets the "activated_at" field.
+func (u *SigningKeyUpsertOne) SetActivatedAt(v time.Time) *SigningKeyUpsertOne {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.SetActivatedAt(v)
+	})
+}
+
+// UpdateActivatedAt sets the "activated_at" field to the value that was provided on create.
+func (u *SigningKeyUpsertOne) UpdateActivatedAt() *SigningKeyUpsertOne {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.UpdateActivatedAt()
+	})
+}
+
+// ClearActivatedAt clears the value of the "activated_at" field.
+func (u *SigningKeyUpsertOne) ClearActivatedAt() *SigningKeyUpsertOne {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.ClearActivatedAt()
+	})
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (u *SigningKeyUpsertOne) SetRetiredAt(v time.Time) *SigningKeyUpsertOne {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.SetRetiredAt(v)
+	})
+}
+
+// UpdateRetiredAt sets the "retired_at" field to the value that was provided on create.
+func (u *SigningKeyUpsertOne) UpdateRetiredAt() *SigningKeyUpsertOne {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.UpdateRetiredAt()
+	})
+}
+
+// ClearRetiredAt clears the value of the "retired_at" field.
+func (u *SigningKeyUpsertOne) ClearRetiredAt() *SigningKeyUpsertOne {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.ClearRetiredAt()
 	})
 }
 
@@ -570,6 +684,48 @@ func (u *SigningKeyUpsertBulk) UpdateStatus() *SigningKeyUpsertBulk {
 func (u *SigningKeyUpsertBulk) ClearStatus() *SigningKeyUpsertBulk {
 	return u.Update(func(s *SigningKeyUpsert) {
 		s.ClearStatus()
+	})
+}
+
+// SetActivatedAt sets the "activated_at" field.
+func (u *SigningKeyUpsertBulk) SetActivatedAt(v time.Time) *SigningKeyUpsertBulk {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.SetActivatedAt(v)
+	})
+}
+
+// UpdateActivatedAt sets the "activated_at" field to the value that was provided on create.
+func (u *SigningKeyUpsertBulk) UpdateActivatedAt() *SigningKeyUpsertBulk {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.UpdateActivatedAt()
+	})
+}
+
+// ClearActivatedAt clears the value of the "activated_at" field.
+func (u *SigningKeyUpsertBulk) ClearActivatedAt() *SigningKeyUpsertBulk {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.ClearActivatedAt()
+	})
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (u *SigningKeyUpsertBulk) SetRetiredAt(v time.Time) *SigningKeyUpsertBulk {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.SetRetiredAt(v)
+	})
+}
+
+// UpdateRetiredAt sets the "retired_at" field to the value that was provided on create.
+func (u *SigningKeyUpsertBulk) UpdateRetiredAt() *SigningKeyUpsertBulk {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.UpdateRetiredAt()
+	})
+}
+
+// ClearRetiredAt clears the value of the "retired_at" field.
+func (u *SigningKeyUpsertBulk) ClearRetiredAt() *SigningKeyUpsertBulk {
+	return u.Update(func(s *SigningKeyUpsert) {
+		s.ClearRetiredAt()
 	})
 }
 

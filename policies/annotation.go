@@ -132,6 +132,13 @@ type AuditCounters []string
 // Name implements schema.Annotation.
 func (AuditCounters) Name() string { return "AuditCounters" }
 
+// Unversioned names columns that no client sees: an update that changes nothing
+// else makes no new version of the row.
+type Unversioned []string
+
+// Name implements schema.Annotation.
+func (Unversioned) Name() string { return "Unversioned" }
+
 // Triggers are triggers of an entity's own, beside those that every table has.
 type Triggers []Trigger
 

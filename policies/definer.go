@@ -37,12 +37,30 @@ var definers = map[string][]definer{
 		"SELECT (id, created_by, expires_at)", "DELETE",
 	}}},
 	"identities": {
-		{role: "chenu_login", grants: []string{"SELECT (id, email, hashed_password, status, locked_until)"}},
-		{role: "chenu_login", rows: "id = " + identity, grants: []string{"UPDATE (hashed_password)"}},
+		{role: "chenu_login", grants: []string{"SELECT (id, email, hashed_password, status, locked_until, failed_logins, email_verified_at)"}},
+		{role: "chenu_login", rows: "id = " + identity, grants: []string{
+			"UPDATE (hashed_password, failed_logins, locked_until, password_changed_at, email_verified_at)",
+		}},
 	},
 	"sessions": {{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
-		"SELECT", "INSERT (id, created_by, expires_at, authenticated_at, amr, ip, user_agent)", "UPDATE (revoked_at)",
+		"SELECT", "INSERT (id, created_by, expires_at, authenticated_at, amr, ip, user_agent)", "UPDATE (revoked_at, authenticated_at, amr, refreshed_at, idle_expires_at)",
 	}}},
+	"refresh_tokens": {
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+			"SELECT", "INSERT (id, created_by, session_id, generation, token_hash, expires_at)", "UPDATE (used_at, voided_at)",
+		}},
+		{role: "chenu_maintain", rows: "expires_at < clock_timestamp()", grants: []string{
+			"SELECT (id, created_by, expires_at)", "DELETE",
+		}},
+	},
+	"account_tokens": {
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+			"SELECT", "INSERT (id, created_by, kind, token_hash, expires_at)", "DELETE",
+		}},
+		{role: "chenu_maintain", rows: "expires_at < clock_timestamp()", grants: []string{
+			"SELECT (id, created_by, expires_at)", "DELETE",
+		}},
+	},
 	"personal_habits": {{role: "chenu_derive", grants: []string{
 		"SELECT (id, created_by, cadence, target_per_period)",
 		"UPDATE (current_streak, best_streak, last_completed_period, last_checked_in_on)",
@@ -70,5 +88,7 @@ var definers = map[string][]definer{
 		"SELECT (created_by, created_at, checkpoint_id)",
 		"INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, request_id, checkpoint_id)",
 	}}},
-	"signing_keys": {{role: "chenu_login", grants: []string{"SELECT", "INSERT (id, public_key, private_key)"}}},
+	"signing_keys": {{role: "chenu_login", grants: []string{
+		"SELECT", "INSERT (id, public_key, private_key, status)", "UPDATE (status, activated_at, retired_at)", "DELETE",
+	}}},
 }

@@ -163,6 +163,8 @@ var matrix = map[string]expectations{
 	},
 	"IdempotencyKey": linked,
 	"SigningKey":     hidden,
+	"RefreshToken":   hidden,
+	"AccountToken":   hidden,
 }
 
 // fixtures give the columns that a row needs beside its id and owner, as SQL.
@@ -201,6 +203,8 @@ var fixtures = map[string]map[string]string{
 	"HabitCheckIn":      {"habit_id": "'{Habit}'"},
 	"ReferenceCitation": {"citing_id": "'{Reference}'", "cited_id": "'{Reference'}'"},
 	"Session":           {"expires_at": "now() + interval '1 day'", "authenticated_at": "now()", "amr": "'{pwd}'"},
+	"RefreshToken":      {"session_id": "'{Session}'", "generation": "1", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 day'"},
+	"AccountToken":      {"kind": "'verify_email'", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 hour'"},
 	"SigningKey":        {"public_key": `'\x00'`, "private_key": `'\x00'`},
 	"IdempotencyKey":    {"route": "'create-note'", "key": "'%[1]s'", "request_digest": `'\x00'`, "status": "201", "headers": "'{}'"},
 }

@@ -159,16 +159,7 @@ func (r *renderer) triggers() {
 	name := r.QualifiedName()
 	if _, ok := r.Column("created_at"); ok {
 		r.line("")
-		function := "app.stamp"
-		if _, tracked := r.Column("version"); tracked {
-			function = "app.stamp_change"
-		}
-		events := "INSERT"
-		if function == "app.stamp_change" {
-			events = "INSERT OR UPDATE"
-		}
-		r.line("CREATE TRIGGER stamp BEFORE %s ON %s", events, name)
-		r.line("    FOR EACH ROW EXECUTE FUNCTION %s();", function)
+		r.stamp()
 	}
 	for _, trigger := range r.Triggers {
 		r.line("CREATE TRIGGER %s %s ON %s", trigger.Name, trigger.Events, name)
@@ -193,6 +184,39 @@ func (r *renderer) triggers() {
 	}
 }
 
+// stamp makes the trigger that sets times and versions. A table with columns
+// that make no version has one of its own for updates.
+func (r *renderer) stamp() {
+	name, function, events := r.QualifiedName(), "app.stamp", "INSERT"
+	if _, tracked := r.Column("version"); tracked {
+		function = "app.stamp_change"
+		if len(r.Unversioned) == 0 {
+			events = "INSERT OR UPDATE"
+		}
+	}
+	r.line("CREATE TRIGGER stamp BEFORE %s ON %s", events, name)
+	r.line("    FOR EACH ROW EXECUTE FUNCTION %s();", function)
+	if len(r.Unversioned) == 0 {
+		return
+	}
+	before, after := r.without(r.Unversioned)
+	r.line("CREATE TRIGGER stamp_update BEFORE UPDATE ON %s", name)
+	r.line("    FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s))", before, after)
+	r.line("    EXECUTE FUNCTION %s();", function)
+}
+
+// without lists the columns before and after an update, less those named and
+// those that every update changes.
+func (r *renderer) without(names []string) (before, after string) {
+	var olds, news []string
+	for _, c := range r.Columns {
+		if !slices.Contains(names, c.Name) && !slices.Contains(stamps, c.Name) {
+			olds, news = append(olds, "OLD."+c.Name), append(news, "NEW."+c.Name)
+		}
+	}
+	return strings.Join(olds, ", "), strings.Join(news, ", ")
+}
+
 // audit makes the trigger that records every change. A table with counters has
 // one of its own for updates: Postgres then sees itself that nothing but they
 // changed, before it calls the function.
@@ -206,14 +230,9 @@ func (r *renderer) audit() {
 	}
 	r.line("CREATE TRIGGER audit AFTER INSERT OR DELETE ON %s", name)
 	r.line("    FOR EACH ROW EXECUTE FUNCTION app.audit(%s);", arguments)
-	var before, after []string
-	for _, c := range r.Columns {
-		if !slices.Contains(r.AuditCounters, c.Name) && !slices.Contains(stamps, c.Name) {
-			before, after = append(before, "OLD."+c.Name), append(after, "NEW."+c.Name)
-		}
-	}
+	before, after := r.without(r.AuditCounters)
 	r.line("CREATE TRIGGER audit_update AFTER UPDATE ON %s", name)
-	r.line("    FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s))", strings.Join(before, ", "), strings.Join(after, ", "))
+	r.line("    FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s))", before, after)
 	r.line("    EXECUTE FUNCTION app.audit(%s);", arguments)
 }
 

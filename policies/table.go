@@ -35,11 +35,13 @@ type Table struct {
 	Triggers     []Trigger   `json:"triggers,omitempty"`
 	AuditWithout []string    `json:"audit_without,omitempty"`
 	// AuditCounters are left out too, and alone are no change to record.
-	AuditCounters []string    `json:"audit_counters,omitempty"`
-	Columns       []Column    `json:"columns"`
-	References    []Reference `json:"references,omitempty"`
-	Uniques       []Unique    `json:"uniques,omitempty"`
-	Checks        []Check     `json:"checks,omitempty"`
+	AuditCounters []string `json:"audit_counters,omitempty"`
+	// Unversioned columns alone are no new version.
+	Unversioned []string    `json:"unversioned,omitempty"`
+	Columns     []Column    `json:"columns"`
+	References  []Reference `json:"references,omitempty"`
+	Uniques     []Unique    `json:"uniques,omitempty"`
+	Checks      []Check     `json:"checks,omitempty"`
 }
 
 // Column is one column of a Table.

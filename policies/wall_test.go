@@ -155,6 +155,20 @@ var definers = map[string]struct {
 	"rehash_password":       {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"signing_keys":          {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"add_first_signing_key": {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"advance_signing_keys":  {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"issue_refresh_token":   {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"rotate_refresh_token":  {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"begin_attempt":         {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"forgive_attempts":      {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"authenticate_again":    {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"change_password":       {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"close_sessions":        {owner: "chenu_login"},
+	"issue_account_token":   {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"account_token_valid":   {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"use_account_token":     {owner: "chenu_login"},
+	"verify_email":          {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"reset_password":        {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"expire_tokens":         {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 }
 
 // TestDefiners holds the definer functions to the closed list.

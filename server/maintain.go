@@ -21,6 +21,7 @@ var maintenance = []struct {
 }{
 	{"partitions of the audit trail made", `SELECT app.ensure_partitions()`, 60},
 	{"expired idempotency keys forgotten", `SELECT app.expire_idempotency_keys()`, 60},
+	{"expired refresh tokens and mailed tokens forgotten", `SELECT app.expire_tokens()`, 60},
 	{"checkpoints expired", `SELECT app.expire_checkpoints()`, 1},
 }
 

@@ -58,6 +58,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		triggers  policies.Triggers
 		without   policies.AuditWithout
 		counters  policies.AuditCounters
+		silent    policies.Unversioned
 	)
 	if a := node.EntSQL(); a != nil && a.Schema != "" {
 		t.Schema = a.Schema
@@ -87,6 +88,8 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	annotation(node.Annotations, &triggers)
 	annotation(node.Annotations, &without)
 	annotation(node.Annotations, &counters)
+	annotation(node.Annotations, &silent)
+	t.Unversioned = silent
 	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout, t.AuditCounters = string(sphere), string(order), triggers, without, counters
 	_, t.AuditReads = node.Annotations[policies.AuditReads{}.Name()]
 	_, t.Partitioned = node.Annotations[policies.Partitioned{}.Name()]

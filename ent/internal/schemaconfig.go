@@ -7,6 +7,7 @@ import "context"
 // SchemaConfig represents alternative schema names for all tables
 // that can be passed at runtime.
 type SchemaConfig struct {
+	AccountToken      string // AccountToken table.
 	AuditLog          string // AuditLog table.
 	Checkpoint        string // Checkpoint table.
 	ClinicalTrial     string // ClinicalTrial table.
@@ -29,6 +30,7 @@ type SchemaConfig struct {
 	Project           string // Project table.
 	Reference         string // Reference table.
 	ReferenceCitation string // ReferenceCitation table.
+	RefreshToken      string // RefreshToken table.
 	Session           string // Session table.
 	SigningKey        string // SigningKey table.
 	SocialPost        string // SocialPost table.

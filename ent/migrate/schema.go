@@ -9,6 +9,29 @@ import (
 )
 
 var (
+	// AccountTokensColumns holds the columns for the "account_tokens" table.
+	AccountTokensColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "kind", Type: field.TypeString, Comment: "What it is good for."},
+		{Name: "token_hash", Type: field.TypeBytes, Comment: "SHA-256 of the token's random part."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Until when it is good."},
+	}
+	// AccountTokensTable holds the schema information for the "account_tokens" table.
+	AccountTokensTable = &schema.Table{
+		Name:       "account_tokens",
+		Comment:    "Single-use tokens that were sent by mail, as hashes. No serving role reads or writes any.",
+		Columns:    AccountTokensColumns,
+		PrimaryKey: []*schema.Column{AccountTokensColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "account_tokens_kind_key",
+				Unique:  true,
+				Columns: []*schema.Column{AccountTokensColumns[1], AccountTokensColumns[3]},
+			},
+		},
+	}
 	// AuditLogsColumns holds the columns for the "audit_logs" table.
 	AuditLogsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
@@ -907,6 +930,48 @@ var (
 			},
 		},
 	}
+	// RefreshTokensColumns holds the columns for the "refresh_tokens" table.
+	RefreshTokensColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "generation", Type: field.TypeInt, Comment: "Its place among the session's tokens, from 1: the successor's is one higher."},
+		{Name: "token_hash", Type: field.TypeBytes, Comment: "SHA-256 of the token's random part."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "When its session ends at the latest; nobody needs it after."},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true, Comment: "When it was first exchanged for its successor."},
+		{Name: "voided_at", Type: field.TypeTime, Nullable: true, Comment: "When another took its place because nobody had received it."},
+		{Name: "session_id", Type: field.TypeUUID, Comment: "The session that it refreshes."},
+	}
+	// RefreshTokensTable holds the schema information for the "refresh_tokens" table.
+	RefreshTokensTable = &schema.Table{
+		Name:       "refresh_tokens",
+		Comment:    "What sessions are refreshed with, as hashes. No serving role reads or writes any.",
+		Columns:    RefreshTokensColumns,
+		PrimaryKey: []*schema.Column{RefreshTokensColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "refresh_tokens_sessions_refresh_tokens",
+				Columns:    []*schema.Column{RefreshTokensColumns[8]},
+				RefColumns: []*schema.Column{SessionsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "refresh_tokens_session_id_token_hash_key",
+				Unique:  true,
+				Columns: []*schema.Column{RefreshTokensColumns[1], RefreshTokensColumns[8], RefreshTokensColumns[4]},
+			},
+			{
+				Name:    "refresh_tokens_session_id_generation_key",
+				Unique:  true,
+				Columns: []*schema.Column{RefreshTokensColumns[1], RefreshTokensColumns[8], RefreshTokensColumns[3]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "voided_at IS NULL",
+				},
+			},
+		},
+	}
 	// SessionsColumns holds the columns for the "sessions" table.
 	SessionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
@@ -918,6 +983,8 @@ var (
 		{Name: "amr", Type: field.TypeOther, Comment: "How the identity proved itself: names of RFC 8176.", SchemaType: map[string]string{"postgres": "text[]"}},
 		{Name: "ip", Type: field.TypeString, Nullable: true, Comment: "Network address it was opened from."},
 		{Name: "user_agent", Type: field.TypeString, Nullable: true, Comment: "Program it was opened with."},
+		{Name: "refreshed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last refreshed."},
+		{Name: "idle_expires_at", Type: field.TypeTime, Nullable: true, Comment: "When it ends unless it is refreshed before; null when it can't be."},
 	}
 	// SessionsTable holds the schema information for the "sessions" table.
 	SessionsTable = &schema.Table{
@@ -933,6 +1000,8 @@ var (
 		{Name: "private_key", Type: field.TypeBytes, Comment: "Ed25519 seed, encrypted under the service's secret."},
 		{Name: "status", Type: field.TypeString, Nullable: true, Comment: "Its place in its life: published before it signs, signing, or verifying what it signed before."},
 		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "activated_at", Type: field.TypeTime, Nullable: true, Comment: "When it began to sign; null for the first key, which signs from the start."},
+		{Name: "retired_at", Type: field.TypeTime, Nullable: true, Comment: "When it ceased to sign."},
 	}
 	// SigningKeysTable holds the schema information for the "signing_keys" table.
 	SigningKeysTable = &schema.Table{
@@ -1296,6 +1365,7 @@ var (
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
+		AccountTokensTable,
 		AuditLogsTable,
 		CheckpointsTable,
 		GovernmentClinicalTrialsTable,
@@ -1318,6 +1388,7 @@ var (
 		BusinessProjectsTable,
 		ScholarReferencesTable,
 		ReferenceCitationsTable,
+		RefreshTokensTable,
 		SessionsTable,
 		SigningKeysTable,
 		SocialPostsTable,
@@ -1332,6 +1403,13 @@ var (
 )
 
 func init() {
+	AccountTokensTable.Annotation = &entsql.Annotation{
+		Table: "account_tokens",
+	}
+	AccountTokensTable.Annotation.Checks = map[string]string{
+		"account_tokens_hash":        "octet_length(token_hash) = 32",
+		"account_tokens_kind_format": "kind ~ '^(verify_email|reset_password)$'",
+	}
 	AuditLogsTable.Annotation = &entsql.Annotation{
 		Table: "audit_logs",
 	}
@@ -1656,6 +1734,15 @@ func init() {
 	ReferenceCitationsTable.Annotation.Checks = map[string]string{
 		"reference_citations_locator_check": "char_length(locator) BETWEEN 1 AND 100",
 		"reference_citations_other":         "citing_id <> cited_id",
+	}
+	RefreshTokensTable.ForeignKeys[0].RefTable = SessionsTable
+	RefreshTokensTable.Annotation = &entsql.Annotation{
+		Table: "refresh_tokens",
+	}
+	RefreshTokensTable.Annotation.Checks = map[string]string{
+		"refresh_tokens_generation_check": "generation >= 1",
+		"refresh_tokens_hash":             "octet_length(token_hash) = 32",
+		"refresh_tokens_voided":           "voided_at IS NULL OR used_at IS NULL",
 	}
 	SessionsTable.Annotation = &entsql.Annotation{
 		Table: "sessions",

@@ -61,6 +61,8 @@ func (Identity) Annotations() []schema.Annotation {
 		schema.Comment("People with an account. Each is its own owner: its own row is the only one it sees."),
 		policies.Owner{Column: "id"},
 		policies.Access{Human: "SIU", Agent: policies.ReadOnly},
+		policies.AuditCounters{"failed_logins", "locked_until"},
+		policies.Unversioned{"failed_logins", "locked_until"},
 		policies.Checks{
 			{
 				Name: "identities_settings_object", Column: "settings",

@@ -2,15 +2,17 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/policies"
 )
 
-// Session is one login of an identity. It changes through app.open_session()
-// and app.close_session() only.
+// Session is one login of an identity. It changes through the functions of
+// policies/functions/accounts.sql and sessions.sql only.
 type Session struct{ ent.Schema }
 
 // Mixin of the Session.
@@ -33,6 +35,15 @@ func (Session) Fields() []ent.Field {
 		field.String("user_agent").Optional().Nillable().
 			Annotations(policies.Length(0, 400)).
 			Comment("Program it was opened with."),
+		moment("refreshed_at", "When it was last refreshed."),
+		moment("idle_expires_at", "When it ends unless it is refreshed before; null when it can't be."),
+	}
+}
+
+// Edges of the Session.
+func (Session) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("refresh_tokens", RefreshToken.Type).Annotations(entsql.OnDelete(entsql.Cascade)),
 	}
 }
 
@@ -42,5 +53,6 @@ func (Session) Annotations() []schema.Annotation {
 		supporting("sessions"),
 		schema.Comment("Logins of identities."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.None},
+		policies.AuditCounters{"refreshed_at", "idle_expires_at"},
 	}
 }

@@ -29,6 +29,8 @@ func (SigningKey) Fields() []ent.Field {
 		field.Time("created_at").Optional().Immutable().
 			Annotations(policies.Derived("clock_timestamp()")).
 			Comment("When it was made."),
+		moment("activated_at", "When it began to sign; null for the first key, which signs from the start."),
+		moment("retired_at", "When it ceased to sign."),
 	}
 }
 

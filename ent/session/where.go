@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect/sql"
+	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/internal"
 	"github.com/chenu/chenu/ent/predicate"
 	"github.com/google/uuid"
 )
@@ -94,6 +96,16 @@ func IP(v string) predicate.Session {
 // UserAgent applies equality check predicate on the "user_agent" field. It's identical to UserAgentEQ.
 func UserAgent(v string) predicate.Session {
 	return predicate.Session(sql.FieldEQ(FieldUserAgent, v))
+}
+
+// RefreshedAt applies equality check predicate on the "refreshed_at" field. It's identical to RefreshedAtEQ.
+func RefreshedAt(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldEQ(FieldRefreshedAt, v))
+}
+
+// IdleExpiresAt applies equality check predicate on the "idle_expires_at" field. It's identical to IdleExpiresAtEQ.
+func IdleExpiresAt(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldEQ(FieldIdleExpiresAt, v))
 }
 
 // CreatedByEQ applies the EQ predicate on the "created_by" field.
@@ -504,6 +516,135 @@ func UserAgentEqualFold(v string) predicate.Session {
 // UserAgentContainsFold applies the ContainsFold predicate on the "user_agent" field.
 func UserAgentContainsFold(v string) predicate.Session {
 	return predicate.Session(sql.FieldContainsFold(FieldUserAgent, v))
+}
+
+// RefreshedAtEQ applies the EQ predicate on the "refreshed_at" field.
+func RefreshedAtEQ(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldEQ(FieldRefreshedAt, v))
+}
+
+// RefreshedAtNEQ applies the NEQ predicate on the "refreshed_at" field.
+func RefreshedAtNEQ(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldNEQ(FieldRefreshedAt, v))
+}
+
+// RefreshedAtIn applies the In predicate on the "refreshed_at" field.
+func RefreshedAtIn(vs ...time.Time) predicate.Session {
+	return predicate.Session(sql.FieldIn(FieldRefreshedAt, vs...))
+}
+
+// RefreshedAtNotIn applies the NotIn predicate on the "refreshed_at" field.
+func RefreshedAtNotIn(vs ...time.Time) predicate.Session {
+	return predicate.Session(sql.FieldNotIn(FieldRefreshedAt, vs...))
+}
+
+// RefreshedAtGT applies the GT predicate on the "refreshed_at" field.
+func RefreshedAtGT(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldGT(FieldRefreshedAt, v))
+}
+
+// RefreshedAtGTE applies the GTE predicate on the "refreshed_at" field.
+func RefreshedAtGTE(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldGTE(FieldRefreshedAt, v))
+}
+
+// RefreshedAtLT applies the LT predicate on the "refreshed_at" field.
+func RefreshedAtLT(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldLT(FieldRefreshedAt, v))
+}
+
+// RefreshedAtLTE applies the LTE predicate on the "refreshed_at" field.
+func RefreshedAtLTE(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldLTE(FieldRefreshedAt, v))
+}
+
+// RefreshedAtIsNil applies the IsNil predicate on the "refreshed_at" field.
+func RefreshedAtIsNil() predicate.Session {
+	return predicate.Session(sql.FieldIsNull(FieldRefreshedAt))
+}
+
+// RefreshedAtNotNil applies the NotNil predicate on the "refreshed_at" field.
+func RefreshedAtNotNil() predicate.Session {
+	return predicate.Session(sql.FieldNotNull(FieldRefreshedAt))
+}
+
+// IdleExpiresAtEQ applies the EQ predicate on the "idle_expires_at" field.
+func IdleExpiresAtEQ(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldEQ(FieldIdleExpiresAt, v))
+}
+
+// IdleExpiresAtNEQ applies the NEQ predicate on the "idle_expires_at" field.
+func IdleExpiresAtNEQ(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldNEQ(FieldIdleExpiresAt, v))
+}
+
+// IdleExpiresAtIn applies the In predicate on the "idle_expires_at" field.
+func IdleExpiresAtIn(vs ...time.Time) predicate.Session {
+	return predicate.Session(sql.FieldIn(FieldIdleExpiresAt, vs...))
+}
+
+// IdleExpiresAtNotIn applies the NotIn predicate on the "idle_expires_at" field.
+func IdleExpiresAtNotIn(vs ...time.Time) predicate.Session {
+	return predicate.Session(sql.FieldNotIn(FieldIdleExpiresAt, vs...))
+}
+
+// IdleExpiresAtGT applies the GT predicate on the "idle_expires_at" field.
+func IdleExpiresAtGT(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldGT(FieldIdleExpiresAt, v))
+}
+
+// IdleExpiresAtGTE applies the GTE predicate on the "idle_expires_at" field.
+func IdleExpiresAtGTE(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldGTE(FieldIdleExpiresAt, v))
+}
+
+// IdleExpiresAtLT applies the LT predicate on the "idle_expires_at" field.
+func IdleExpiresAtLT(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldLT(FieldIdleExpiresAt, v))
+}
+
+// IdleExpiresAtLTE applies the LTE predicate on the "idle_expires_at" field.
+func IdleExpiresAtLTE(v time.Time) predicate.Session {
+	return predicate.Session(sql.FieldLTE(FieldIdleExpiresAt, v))
+}
+
+// IdleExpiresAtIsNil applies the IsNil predicate on the "idle_expires_at" field.
+func IdleExpiresAtIsNil() predicate.Session {
+	return predicate.Session(sql.FieldIsNull(FieldIdleExpiresAt))
+}
+
+// IdleExpiresAtNotNil applies the NotNil predicate on the "idle_expires_at" field.
+func IdleExpiresAtNotNil() predicate.Session {
+	return predicate.Session(sql.FieldNotNull(FieldIdleExpiresAt))
+}
+
+// HasRefreshTokens applies the HasEdge predicate on the "refresh_tokens" edge.
+func HasRefreshTokens() predicate.Session {
+	return predicate.Session(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, RefreshTokensTable, RefreshTokensColumn),
+		)
+		schemaConfig := internal.SchemaConfigFromContext(s.Context())
+		step.To.Schema = schemaConfig.RefreshToken
+		step.Edge.Schema = schemaConfig.RefreshToken
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasRefreshTokensWith applies the HasEdge predicate on the "refresh_tokens" edge with a given conditions (other predicates).
+func HasRefreshTokensWith(preds ...predicate.RefreshToken) predicate.Session {
+	return predicate.Session(func(s *sql.Selector) {
+		step := newRefreshTokensStep()
+		schemaConfig := internal.SchemaConfigFromContext(s.Context())
+		step.To.Schema = schemaConfig.RefreshToken
+		step.Edge.Schema = schemaConfig.RefreshToken
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
 }
 
 // And groups predicates with the AND operator between them.

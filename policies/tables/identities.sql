@@ -23,16 +23,22 @@ CREATE POLICY login_update ON identities FOR UPDATE TO chenu_login
     USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
 
-CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON identities
+CREATE TRIGGER stamp BEFORE INSERT ON identities
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER stamp_update BEFORE UPDATE ON identities
+    FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.name, OLD.hashed_password, OLD.settings, OLD.email_verified_at, OLD.status, OLD.password_changed_at, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.email, NEW.name, NEW.hashed_password, NEW.settings, NEW.email_verified_at, NEW.status, NEW.password_changed_at, NEW.created_at))
+    EXECUTE FUNCTION app.stamp_change();
 
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON identities
-    FOR EACH ROW EXECUTE FUNCTION app.audit('identity', 'id', '', 'hashed_password');
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON identities
+    FOR EACH ROW EXECUTE FUNCTION app.audit('identity', 'id', '', 'failed_logins', 'locked_until', 'hashed_password');
+CREATE TRIGGER audit_update AFTER UPDATE ON identities
+    FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.name, OLD.hashed_password, OLD.settings, OLD.email_verified_at, OLD.status, OLD.password_changed_at, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.email, NEW.name, NEW.hashed_password, NEW.settings, NEW.email_verified_at, NEW.status, NEW.password_changed_at, NEW.created_at))
+    EXECUTE FUNCTION app.audit('identity', 'id', '', 'failed_logins', 'locked_until', 'hashed_password');
 
 GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_human;
 GRANT INSERT (id, email, name, hashed_password, settings) ON identities TO chenu_human;
 GRANT UPDATE (name, settings) ON identities TO chenu_human;
 GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_agent;
 GRANT SELECT ON identities TO chenu_auditor;
-GRANT SELECT (id, email, hashed_password, status, locked_until) ON identities TO chenu_login;
-GRANT UPDATE (hashed_password) ON identities TO chenu_login;
+GRANT SELECT (id, email, hashed_password, status, locked_until, failed_logins, email_verified_at) ON identities TO chenu_login;
+GRANT UPDATE (hashed_password, failed_logins, locked_until, password_changed_at, email_verified_at) ON identities TO chenu_login;

@@ -21,11 +21,14 @@ CREATE POLICY login_update ON app.sessions FOR UPDATE TO chenu_login
 CREATE TRIGGER stamp BEFORE INSERT ON app.sessions
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.sessions
-    FOR EACH ROW EXECUTE FUNCTION app.audit('session', 'created_by', '');
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON app.sessions
+    FOR EACH ROW EXECUTE FUNCTION app.audit('session', 'created_by', '', 'refreshed_at', 'idle_expires_at');
+CREATE TRIGGER audit_update AFTER UPDATE ON app.sessions
+    FOR EACH ROW WHEN ((OLD.id, OLD.created_by, OLD.created_at, OLD.expires_at, OLD.revoked_at, OLD.authenticated_at, OLD.amr, OLD.ip, OLD.user_agent) IS DISTINCT FROM (NEW.id, NEW.created_by, NEW.created_at, NEW.expires_at, NEW.revoked_at, NEW.authenticated_at, NEW.amr, NEW.ip, NEW.user_agent))
+    EXECUTE FUNCTION app.audit('session', 'created_by', '', 'refreshed_at', 'idle_expires_at');
 
 GRANT SELECT ON app.sessions TO chenu_human;
 GRANT SELECT ON app.sessions TO chenu_auditor;
 GRANT SELECT ON app.sessions TO chenu_login;
 GRANT INSERT (id, created_by, expires_at, authenticated_at, amr, ip, user_agent) ON app.sessions TO chenu_login;
-GRANT UPDATE (revoked_at) ON app.sessions TO chenu_login;
+GRANT UPDATE (revoked_at, authenticated_at, amr, refreshed_at, idle_expires_at) ON app.sessions TO chenu_login;

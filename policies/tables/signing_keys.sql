@@ -13,10 +13,17 @@ CREATE POLICY login_select ON app.signing_keys FOR SELECT TO chenu_login
     USING (true);
 CREATE POLICY login_insert ON app.signing_keys FOR INSERT TO chenu_login
     WITH CHECK (true);
+CREATE POLICY login_update ON app.signing_keys FOR UPDATE TO chenu_login
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY login_delete ON app.signing_keys FOR DELETE TO chenu_login
+    USING (true);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.signing_keys
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
 GRANT SELECT ON app.signing_keys TO chenu_auditor;
 GRANT SELECT ON app.signing_keys TO chenu_login;
-GRANT INSERT (id, public_key, private_key) ON app.signing_keys TO chenu_login;
+GRANT INSERT (id, public_key, private_key, status) ON app.signing_keys TO chenu_login;
+GRANT UPDATE (status, activated_at, retired_at) ON app.signing_keys TO chenu_login;
+GRANT DELETE ON app.signing_keys TO chenu_login;

@@ -59,9 +59,18 @@ func New(c Config) (*Service, error) {
 	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep}, nil
 }
 
+// Tags of the operations.
+const accounts, me = "Accounts", "Me"
+
+// challenge is the WWW-Authenticate of a 401 without a token: RFC 9110 section 15.5.2
+// wants one with every 401.
+const challenge = `Bearer realm="chenu"`
+
 // Mount registers the operations.
 func (s *Service) Mount(a *api.API) {
-	const accounts, me = "Accounts", "Me"
+	s.mountRefresh(a)
+	s.mountStepUp(a)
+	s.mountSessions(a)
 	api.HandlePublic(a, api.Op{
 		ID: "register", Method: http.MethodPost, Path: "/v1/auth/register", Tag: accounts,
 		Summary:     "Make an account",
@@ -137,6 +146,9 @@ type Tokens struct {
 	AccessToken string   `json:"access_token" jsonschema_description:"Send it as Authorization: Bearer <token>."`
 	TokenType   string   `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Always Bearer."`
 	ExpiresIn   int      `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"The access token's lifetime in seconds."`
+	// A refresh token is good once.
+	RefreshToken     string `json:"refresh_token"      jsonschema_description:"Exchange it, once, for the next tokens: POST /v1/auth/refresh. Keep it as you keep a password."`
+	RefreshExpiresIn int    `json:"refresh_expires_in" jsonschema:"minimum=0,example=1209600" jsonschema_description:"The refresh token's lifetime in seconds."`
 }
 
 // newSession is who a new session's transaction runs as: a person who has just proved, by
@@ -161,15 +173,15 @@ func (s *Service) openSession(ctx context.Context, tx *ent.Tx, who auth.Identity
 	return nil
 }
 
-// issue makes the answer to a login that is committed.
-func (s *Service) issue(who auth.Identity, identity Identity) (*Tokens, error) {
-	token, _, err := s.Issuer.Issue(who, []string{byPassword})
+// issue makes the answer to a login or refresh that is committed.
+func (s *Service) issue(who auth.Identity, amr []string, identity Identity, g *grant) (*Tokens, error) {
+	access, err := s.accessToken(who, amr)
 	if err != nil {
 		return nil, err
 	}
 	return &Tokens{
-		Identity: identity, AccessToken: token, TokenType: "Bearer",
-		ExpiresIn: int(auth.TokenLifetime.Seconds()),
+		Identity: identity, AccessToken: access.AccessToken, TokenType: access.TokenType, ExpiresIn: access.ExpiresIn,
+		RefreshToken: g.token.text(), RefreshExpiresIn: g.seconds,
 	}, nil
 }
 

@@ -25,7 +25,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("header %v", a.Header)
 	}
 	v := a.Object()
-	if v["token_type"] != "Bearer" || v["expires_in"] != 600.0 || len(v) != 4 {
+	if v["token_type"] != "Bearer" || v["expires_in"] != 600.0 || len(v) != 6 {
 		t.Errorf("answer %v", v)
 	}
 	me, _ := v["identity"].(map[string]any)

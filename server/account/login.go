@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/text/unicode/norm"
 
@@ -38,13 +39,15 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	password := normalizePassword(in.Body.Password)
-	match, weak, err := s.hasher.check(ctx, password, account.hash)
+	if account == (found{}) {
+		account.id = uuid.New() // Nobody: it costs what somebody would.
+	}
+	a, err := s.try(ctx, self(account.id, uuid.Nil), in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
-	if !match || !account.mayLogIn {
-		s.recordRefusal(ctx, account, match)
+	if !a.right {
+		s.recordRefusal(ctx, self(account.id, uuid.Nil), a.reason)
 		return nil, s.refuse(ctx, began)
 	}
 	who, err := s.newSession(account.id)
@@ -52,19 +55,26 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 		return nil, err
 	}
 	stronger := ""
-	if weak {
-		if stronger, err = s.hasher.hash(ctx, password); err != nil {
+	if a.weak {
+		if stronger, err = s.hasher.hash(ctx, normalizePassword(in.Body.Password)); err != nil {
 			return nil, err
 		}
 	}
 	var me Identity
+	refresh := newGrant(who)
 	err = s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
 		if stronger != "" {
-			if _, err := tx.ExecContext(ctx, rehashSQL, account.hash, stronger); err != nil {
+			if _, err := tx.ExecContext(ctx, rehashSQL, a.hash, stronger); err != nil {
 				return fmt.Errorf("store a stronger password hash: %w", err)
 			}
 		}
+		if err := forgive(ctx, tx); err != nil {
+			return err
+		}
 		if err := s.openSession(ctx, tx, who, byPassword); err != nil {
+			return err
+		}
+		if err := issueRefresh(ctx, tx, who, refresh); err != nil {
 			return err
 		}
 		me, err = read(ctx, tx, who.ID)
@@ -76,7 +86,7 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := s.issue(who, me)
+	tokens, err := s.issue(who, []string{byPassword}, me, refresh)
 	if err != nil {
 		return nil, err
 	}
@@ -87,24 +97,19 @@ const rehashSQL = `SELECT app.rehash_password($1, $2)`
 
 const recordRefusalSQL = `SELECT app.record_denial('login', 'identity', $1, jsonb_build_object('reason', $2::text))`
 
-// recordRefusal writes a refused login into the trail of the account that it was tried on,
-// if there is one. That it can't be written is logged and changes nothing in the answer:
-// another one would tell that the account exists.
-func (s *Service) recordRefusal(ctx context.Context, account found, match bool) {
-	if account == (found{}) {
+// recordRefusal writes a refused attempt at a password into the trail of the account that
+// it was made on, if there is one. That it can't be written is logged and changes nothing
+// in the answer: another one would tell that the account exists.
+func (s *Service) recordRefusal(ctx context.Context, who auth.Identity, reason string) {
+	if reason == "" {
 		return
 	}
-	reason := "wrong_password"
-	if match {
-		reason = "account_locked"
-	}
-	as := auth.Identity{ID: account.id, ActorID: account.id, Kind: auth.Human}
-	err := s.DB.Do(auth.With(ctx, as), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-		_, err := tx.ExecContext(ctx, recordRefusalSQL, account.id, reason)
+	err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		_, err := tx.ExecContext(ctx, recordRefusalSQL, who.ID, reason)
 		return err
 	})
 	if err != nil {
-		slog.ErrorContext(ctx, "a refused login could not be recorded", "identity_id", account.id, "error", err)
+		slog.ErrorContext(ctx, "a refused login could not be recorded", "identity_id", who.ID, "error", err)
 	}
 }
 
@@ -120,7 +125,7 @@ func (s *Service) refuse(ctx context.Context, began time.Time) error {
 	case <-ctx.Done():
 	}
 	return problem.New(http.StatusUnauthorized, "invalid_credentials", "The e-mail address or the password is wrong.").
-		WithHeader("WWW-Authenticate", `Bearer realm="chenu"`) // RFC 9110 section 15.5.2 wants one with every 401.
+		WithHeader("WWW-Authenticate", challenge)
 }
 
 const closeSessionSQL = `SELECT app.close_session($1)`
@@ -130,13 +135,7 @@ func (s *Service) logout(ctx context.Context, tx *ent.Tx, _ *struct{}) (*struct{
 	if err != nil {
 		return nil, err
 	}
-	tx.OnCommit(func(next ent.Committer) ent.Committer {
-		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
-			err := next.Commit(ctx, tx)
-			s.Authenticator.Forget(who)
-			return err
-		})
-	})
+	s.forgetAfter(tx, who.ID, who.SessionID)
 	if _, err := tx.ExecContext(ctx, closeSessionSQL, who.SessionID); err != nil {
 		return nil, fmt.Errorf("close the session: %w", err)
 	}

@@ -137,6 +137,19 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 // be made anew because it is weaker than today's. An empty hash is no password's, after
 // the same work.
 func (h *hasher) check(ctx context.Context, password, hash string) (match, weak bool, err error) {
+	return h.checkLater(ctx, password, func() (string, error) { return hash, nil })
+}
+
+// checkLater is check with a hash that is asked for when the turn has come.
+func (h *hasher) checkLater(ctx context.Context, password string, hashOf func() (string, error)) (match, weak bool, err error) {
+	if err := h.acquire(ctx); err != nil {
+		return false, false, fmt.Errorf("wait to check a password: %w", err)
+	}
+	defer h.slots.Release(1)
+	hash, err := hashOf()
+	if err != nil {
+		return false, false, err
+	}
 	known := hash != ""
 	if !known {
 		hash = h.dummy
@@ -149,10 +162,6 @@ func (h *hasher) check(ctx context.Context, password, hash string) (match, weak 
 		params.Iterations == 0, params.Parallelism == 0, params.KeyLength == 0:
 		return false, false, errors.New("read a password hash: its parameters are out of bounds")
 	}
-	if err := h.acquire(ctx); err != nil {
-		return false, false, fmt.Errorf("wait to check a password: %w", err)
-	}
-	defer h.slots.Release(1)
 	match, err = argon2id.ComparePasswordAndHash(password, hash)
 	if err != nil {
 		return false, false, fmt.Errorf("check a password: %w", err)

@@ -53,11 +53,12 @@ func (s *Service) register(ctx context.Context, in *registerIn) (*tokensOut, err
 	if err != nil {
 		return nil, err
 	}
-	identity, err := s.create(ctx, who, newAccount{email: email, name: in.Body.Name, hash: &hash, amr: byPassword})
+	refresh := newGrant(who)
+	identity, err := s.create(ctx, who, newAccount{email: email, name: in.Body.Name, hash: &hash, amr: byPassword, refresh: refresh})
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := s.issue(who, identity)
+	tokens, err := s.issue(who, []string{byPassword}, identity, refresh)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +90,7 @@ type newAccount struct {
 	email, name string
 	hash        *string // nil: nobody can log in with a password
 	amr         string
+	refresh     *grant // nil: its first session can't be refreshed
 }
 
 // create makes an identity with its first session, as that identity: the policy lets
@@ -106,6 +108,11 @@ func (s *Service) create(ctx context.Context, who auth.Identity, n newAccount) (
 		}
 		if err := s.openSession(ctx, tx, who, n.amr); err != nil {
 			return err
+		}
+		if n.refresh != nil {
+			if err := issueRefresh(ctx, tx, who, n.refresh); err != nil {
+				return err
+			}
 		}
 		made, err = read(ctx, tx, who.ID)
 		return err

@@ -127,6 +127,44 @@ func TestRoundTheService(t *testing.T) {
 		{"re-hash without the hash", human, ada.id, `SELECT app.rehash_password('a', '$argon2id$b')`, nil, "", "false"},
 		{"re-hash with NULL", human, ada.id, `SELECT app.rehash_password(NULL, '$argon2id$b')`, nil, "", "false"},
 
+		{"read refresh tokens", human, ada.id, `SELECT id FROM app.refresh_tokens`, nil, denied, ""},
+		{"plant a refresh token", human, ada.id, `INSERT INTO app.refresh_tokens (id, created_by, session_id, generation, token_hash, expires_at) VALUES ($1, $2, $3, 9, sha256(''), 'infinity')`, []any{fresh(), ada.id, adaSession}, denied, ""},
+		{"use a refresh token again", human, ada.id, `UPDATE app.refresh_tokens SET used_at = NULL`, nil, denied, ""},
+		{"delete refresh tokens", human, ada.id, `DELETE FROM app.refresh_tokens`, nil, denied, ""},
+		{"read mailed tokens", human, ada.id, `SELECT id FROM app.account_tokens`, nil, denied, ""},
+		{"plant a mailed token", human, ada.id, `INSERT INTO app.account_tokens (id, created_by, kind, token_hash, expires_at) VALUES ($1, $2, 'reset_password', sha256(''), 'infinity')`, []any{fresh(), ada.id}, denied, ""},
+		{"authenticate later", human, ada.id, `UPDATE app.sessions SET authenticated_at = now()`, nil, denied, ""},
+		{"forget failures", human, ada.id, `UPDATE identities SET failed_logins = 0, locked_until = NULL`, nil, denied, ""},
+		{"verify the own address", human, ada.id, `UPDATE identities SET email_verified_at = now()`, nil, denied, ""},
+
+		{"a second first refresh token", human, ada.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH403", ""},
+		{"refresh token for another's session", human, eve.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH403", ""},
+		{"refresh token as nobody", human, "", `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH401", ""},
+		{"refresh token as an agent", agent, ada.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, denied, ""},
+		{"rotate another's session", human, eve.id, `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "", "unknown"},
+		{"rotate by a guess", human, ada.id, `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "", "unknown"},
+		{"rotate with NULL", human, ada.id, `SELECT outcome FROM app.rotate_refresh_token($1, NULL, NULL, NULL)`, []any{adaSession}, "", "unknown"},
+		{"rotate as nobody", human, "", `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "CH401", ""},
+		{"rotate as an agent", agent, ada.id, `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, denied, ""},
+		{"step up another's session", human, eve.id, `SELECT app.authenticate_again($1, '{pwd}')`, []any{adaSession}, "CH403", ""},
+		{"step up as an agent", agent, ada.id, `SELECT app.authenticate_again($1, '{pwd}')`, []any{adaSession}, denied, ""},
+		{"attempt as nobody", human, "", `SELECT allowed FROM app.begin_attempt()`, nil, "CH401", ""},
+		{"attempt as someone who is not", human, fresh(), `SELECT allowed FROM app.begin_attempt()`, nil, "", ""},
+		{"attempt as an agent", agent, ada.id, `SELECT allowed FROM app.begin_attempt()`, nil, denied, ""},
+		{"forgive as an agent", agent, ada.id, `SELECT app.forgive_attempts()`, nil, denied, ""},
+		{"change a password without the hash", human, ada.id, `SELECT app.change_password('$argon2id$a', '$argon2id$b', NULL) IS NULL`, nil, "", "true"},
+		{"change a password with NULL", human, ada.id, `SELECT app.change_password(NULL, '$argon2id$b', NULL) IS NULL`, nil, "", "true"},
+		{"change a password as an agent", agent, ada.id, `SELECT app.change_password('a', 'b', NULL)`, nil, denied, ""},
+		{"close all sessions", human, ada.id, `SELECT app.close_sessions(NULL)`, nil, denied, ""},
+		{"use a mailed token", human, ada.id, `SELECT app.use_account_token('reset_password', sha256(''))`, nil, denied, ""},
+		{"verify an address by a guess", human, ada.id, `SELECT app.verify_email(sha256('x'))`, nil, "", "false"},
+		{"reset a password by a guess", human, ada.id, `SELECT app.reset_password(sha256('x'), '$argon2id$b') IS NULL`, nil, "", "true"},
+		{"reset a password with NULL", human, ada.id, `SELECT app.reset_password(NULL, '$argon2id$b') IS NULL`, nil, "", "true"},
+		{"a mailed token as an agent", agent, ada.id, `SELECT app.issue_account_token('reset_password', sha256('x'))`, nil, denied, ""},
+		{"a mailed token of no kind", human, ada.id, `SELECT app.issue_account_token('become_admin', sha256('x'))`, nil, "23514", ""},
+		{"a mailed token as nobody", human, "", `SELECT app.issue_account_token('reset_password', sha256('x'))`, nil, "CH401", ""},
+		{"move the keys on, as an agent", agent, ada.id, `SELECT made FROM app.advance_signing_keys($1, '', '', '0')`, []any{fresh()}, denied, ""},
+
 		{"become the login role", human, ada.id, `SELECT set_config('role', 'chenu_login', true)`, nil, denied, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,7 +241,9 @@ func TestFunctions(t *testing.T) {
 			coalesce((SELECT string_agg(coalesce(r.rolname, 'PUBLIC'), ',' ORDER BY r.rolname) FROM aclexplode(p.proacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 				WHERE a.privilege_type = 'EXECUTE' AND a.grantee <> p.proowner), '')
 		FROM pg_proc p WHERE p.pronamespace = 'app'::regnamespace
-		AND p.proname IN ('login_lookup', 'open_session', 'close_session', 'rehash_password', 'signing_keys', 'add_first_signing_key')`)
+		AND p.proname IN ('login_lookup', 'open_session', 'close_session', 'rehash_password', 'signing_keys', 'add_first_signing_key',
+			'issue_refresh_token', 'rotate_refresh_token', 'begin_attempt', 'forgive_attempts', 'authenticate_again', 'change_password',
+			'issue_account_token', 'account_token_valid', 'verify_email', 'reset_password', 'advance_signing_keys')`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,8 +259,8 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("%s: owner %s, definer %v, %s, executed by %s", name, owner, definer, config, grantees)
 		}
 	}
-	if n != 6 {
-		t.Errorf("%d functions, want 6", n)
+	if n != 17 {
+		t.Errorf("%d functions, want 17", n)
 	}
 }
 

@@ -51,6 +51,9 @@ type Op struct {
 	Media map[string]any
 	// MaxBodyBytes bounds the body; zero is DefaultMaxBodyBytes.
 	MaxBodyBytes int64
+	// Unkept says that a POST's request or answer holds secrets, so that neither is kept: it
+	// takes no Idempotency-Key.
+	Unkept bool
 	// AuditedRead lets a GET write, so that it can record the reading in its transaction.
 	AuditedRead bool
 }
@@ -204,7 +207,7 @@ func ginPath(path string) string {
 func (o *operation) readOnly() bool { return o.Method == http.MethodGet && !o.AuditedRead }
 
 // idempotent tells whether the operation honours an Idempotency-Key.
-func (o *operation) idempotent() bool { return o.Method == http.MethodPost && !o.public }
+func (o *operation) idempotent() bool { return o.Method == http.MethodPost && !o.public && !o.Unkept }
 
 // output is how an operation's output becomes an answer.
 type output struct {
@@ -367,6 +370,9 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	call.query = query
 	if o.public {
 		result, err := o.run(ctx, nil, call.in)
+		if errors.Is(err, session.ErrCommitUnknown) {
+			return nil, outcomeUnknown("Repeat it, or look before you do.", err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -438,14 +444,17 @@ func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
 	case err == nil:
 		return r, nil
 	case errors.Is(err, session.ErrCommitUnknown):
-		return nil, problem.New(http.StatusServiceUnavailable, "outcome_unknown",
-			"The database went away while the change was being made; it may have been made or not. "+
-				"Look before you repeat it, or repeat it with the same Idempotency-Key.").
-			WithRetryAfter(time.Second).WithCause(err)
+		return nil, outcomeUnknown("Look before you repeat it, or repeat it with the same Idempotency-Key.", err)
 	case c.Method == http.MethodDelete:
 		return nil, problem.OnDelete(err)
 	}
 	return nil, err
+}
+
+func outcomeUnknown(advice string, err error) error {
+	return problem.New(http.StatusServiceUnavailable, "outcome_unknown",
+		"The database went away while the change was being made; it may have been made or not. "+advice).
+		WithRetryAfter(time.Second).WithCause(err)
 }
 
 // once runs the operation in a transaction, or finds its outcome of the time before.

@@ -1,0 +1,45 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+
+	"github.com/chenu/chenu/policies"
+)
+
+// AccountToken proves, once, that somebody reads an identity's mail. There is
+// at most one of each kind; using it deletes it. It changes through the
+// functions of policies/functions/recovery.sql only.
+type AccountToken struct{ ent.Schema }
+
+// Mixin of the AccountToken.
+func (AccountToken) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the AccountToken.
+func (AccountToken) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("kind").Immutable().
+			Annotations(policies.Pattern("verify_email|reset_password")).
+			Comment("What it is good for."),
+		field.Bytes("token_hash").Immutable().Sensitive().
+			Annotations(policies.Secret()).
+			Comment("SHA-256 of the token's random part."),
+		field.Time("expires_at").Immutable().
+			Comment("Until when it is good."),
+	}
+}
+
+// Indexes of the AccountToken.
+func (AccountToken) Indexes() []ent.Index { return []ent.Index{by("kind").Unique()} }
+
+// Annotations of the AccountToken.
+func (AccountToken) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		supporting("account_tokens"),
+		schema.Comment("Single-use tokens that were sent by mail, as hashes. No serving role reads or writes any."),
+		policies.Access{},
+		policies.Unaudited{Why: "what a token changes is recorded, and a token by itself changes nothing"},
+		policies.Checks{{Name: "account_tokens_hash", Expression: "octet_length(token_hash) = 32"}},
+	}
+}

@@ -1,0 +1,43 @@
+-- Moves the signing keys on, as far as their time has come: next → active → retiring →
+-- gone. Tokens stay valid throughout:
+--   A key is published as next for ten minutes before it signs. Others keep the key set
+--   for five, instances read it every minute.
+--   A key that signs no more verifies for another hour. A token lives ten minutes, and an
+--   instance that has not read the keys again may sign with it for a little longer.
+-- A next key is made of the given one when the active key is older than max_age and none
+-- is waiting. The lock makes instances take turns, so that one of them does each step.
+CREATE FUNCTION app.advance_signing_keys(id uuid, public_key bytea, private_key bytea, max_age interval)
+    RETURNS TABLE (made boolean, promoted boolean, removed integer, next_id uuid, next_signs_at timestamptz)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    published CONSTANT interval := interval '10 minutes';
+    verifies CONSTANT interval := interval '1 hour';
+    moment timestamptz;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('chenu signing keys', 0));
+    moment := clock_timestamp();
+    DELETE FROM app.signing_keys k WHERE k.status = 'retiring' AND k.retired_at <= moment - verifies;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+
+    promoted := EXISTS (SELECT FROM app.signing_keys k WHERE k.status = 'next' AND k.created_at <= moment - published);
+    IF promoted THEN
+        UPDATE app.signing_keys k SET status = 'retiring', retired_at = moment WHERE k.status = 'active';
+        UPDATE app.signing_keys k SET status = 'active', activated_at = moment WHERE k.status = 'next';
+    END IF;
+
+    made := NOT EXISTS (SELECT FROM app.signing_keys k WHERE k.status = 'next')
+        AND EXISTS (SELECT FROM app.signing_keys k WHERE k.status = 'active'
+            AND coalesce(k.activated_at, k.created_at) <= moment - advance_signing_keys.max_age);
+    IF made THEN
+        INSERT INTO app.signing_keys (id, public_key, private_key, status)
+        VALUES (advance_signing_keys.id, advance_signing_keys.public_key, advance_signing_keys.private_key, 'next');
+    END IF;
+    SELECT k.id, k.created_at + published INTO next_id, next_signs_at FROM app.signing_keys k WHERE k.status = 'next';
+    RETURN NEXT;
+END
+$$;
+ALTER FUNCTION app.advance_signing_keys(uuid, bytea, bytea, interval) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.advance_signing_keys(uuid, bytea, bytea, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.advance_signing_keys(uuid, bytea, bytea, interval) TO chenu_human;

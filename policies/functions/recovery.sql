@@ -1,0 +1,129 @@
+-- What a person proves by reading their mail: that the address is theirs, and that a
+-- forgotten password may be replaced. All of it belongs to chenu_login. Each runs as the
+-- identity that the token names, and does nothing before the token's hash has fitted.
+
+-- Keeps the hash of a new token of the caller's, in the place of an older one of its
+-- kind. False, and nothing is to be sent: the identity may not log in, its address is
+-- verified already, or the last token is less than a minute old.
+CREATE FUNCTION app.issue_account_token(kind text, token_hash bytea)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    verified timestamptz;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    SELECT i.email_verified_at INTO verified FROM public.identities i
+     WHERE i.id = caller AND i.status = 'active' FOR UPDATE;
+    IF NOT FOUND OR issue_account_token.kind = 'verify_email' AND verified IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (SELECT FROM app.account_tokens t WHERE t.created_by = caller
+            AND t.kind = issue_account_token.kind AND t.created_at > clock_timestamp() - interval '1 minute') THEN
+        RETURN false;
+    END IF;
+    DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = issue_account_token.kind;
+    INSERT INTO app.account_tokens (id, created_by, kind, token_hash, expires_at)
+    VALUES (app.uuid_v7(), caller, issue_account_token.kind, issue_account_token.token_hash,
+            clock_timestamp() + CASE issue_account_token.kind WHEN 'verify_email' THEN interval '3 days' ELSE interval '1 hour' END);
+    RETURN true;
+END
+$$;
+ALTER FUNCTION app.issue_account_token(text, bytea) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.issue_account_token(text, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.issue_account_token(text, bytea) TO chenu_human;
+
+-- Whether a token would be taken now. It spares the hashing of a new password.
+CREATE FUNCTION app.account_token_valid(kind text, token_hash bytea)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    RETURN EXISTS (SELECT FROM app.account_tokens t JOIN public.identities i ON i.id = t.created_by
+        WHERE t.created_by = caller AND t.kind = account_token_valid.kind
+          AND t.token_hash = account_token_valid.token_hash AND t.expires_at > clock_timestamp() AND i.status = 'active');
+END
+$$;
+ALTER FUNCTION app.account_token_valid(text, bytea) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.account_token_valid(text, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.account_token_valid(text, bytea) TO chenu_human;
+
+-- Uses up a token of the caller's; false when there is none such.
+CREATE FUNCTION app.use_account_token(kind text, token_hash bytea)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF NOT app.account_token_valid(use_account_token.kind, use_account_token.token_hash) THEN
+        RETURN false;
+    END IF;
+    DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = use_account_token.kind
+        AND t.token_hash = use_account_token.token_hash;
+    RETURN FOUND;
+END
+$$;
+ALTER FUNCTION app.use_account_token(text, bytea) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.use_account_token(text, bytea) FROM PUBLIC;
+
+-- Notes that the caller's address is theirs; false when the token is not good.
+CREATE FUNCTION app.verify_email(token_hash bytea)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF NOT app.use_account_token('verify_email', verify_email.token_hash) THEN
+        RETURN false;
+    END IF;
+    UPDATE public.identities i SET email_verified_at = clock_timestamp()
+     WHERE i.id = caller AND i.email_verified_at IS NULL;
+    RETURN true;
+END
+$$;
+ALTER FUNCTION app.verify_email(bytea) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.verify_email(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.verify_email(bytea) TO chenu_human;
+
+-- Replaces the caller's password for a token, ends all sessions and returns them. NULL:
+-- the token is not good. Who read the mail has shown that the address is theirs, too.
+CREATE FUNCTION app.reset_password(token_hash bytea, replacement text)
+    RETURNS uuid[]
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    closed uuid[];
+BEGIN
+    IF NOT app.use_account_token('reset_password', reset_password.token_hash) THEN
+        RETURN NULL;
+    END IF;
+    UPDATE public.identities i
+       SET hashed_password = reset_password.replacement, password_changed_at = clock_timestamp(),
+           email_verified_at = coalesce(i.email_verified_at, clock_timestamp()),
+           failed_logins = 0, locked_until = NULL
+     WHERE i.id = caller;
+    closed := app.close_sessions(NULL);
+    PERFORM app.record_event('credential_change', 'success', 'identity', caller,
+        jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed), 'by', 'mail'));
+    RETURN closed;
+END
+$$;
+ALTER FUNCTION app.reset_password(bytea, text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.reset_password(bytea, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.reset_password(bytea, text) TO chenu_human;

@@ -1,0 +1,279 @@
+-- Sessions that last: refresh tokens and their rotation, proving oneself again, and the
+-- delay that makes guessing passwords slow. All of it belongs to chenu_login. Hashes of
+-- tokens come in and never go out.
+
+-- Gives a session of the caller its first refresh token and returns until when the
+-- session lives without being refreshed.
+CREATE FUNCTION app.issue_refresh_token(session_id uuid, token_hash bytea, idle interval)
+    RETURNS timestamptz
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    ends timestamptz;
+    idle_ends timestamptz;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    SELECT s.expires_at INTO ends FROM app.sessions s
+     WHERE s.created_by = caller AND s.id = issue_refresh_token.session_id
+       AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND s.idle_expires_at IS NULL
+       FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no open session without a refresh token' USING ERRCODE = 'CH403';
+    END IF;
+    idle_ends := least(ends, clock_timestamp() + issue_refresh_token.idle);
+    INSERT INTO app.refresh_tokens (id, created_by, session_id, generation, token_hash, expires_at)
+    VALUES (app.uuid_v7(), caller, issue_refresh_token.session_id, 1, issue_refresh_token.token_hash, ends);
+    UPDATE app.sessions s SET idle_expires_at = idle_ends
+     WHERE s.created_by = caller AND s.id = issue_refresh_token.session_id;
+    RETURN idle_ends;
+END
+$$;
+ALTER FUNCTION app.issue_refresh_token(uuid, bytea, interval) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.issue_refresh_token(uuid, bytea, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.issue_refresh_token(uuid, bytea, interval) TO chenu_human;
+
+-- Exchanges a refresh token for its successor. The outcome is
+--   rotated  the successor counts from now on
+--   unknown  there is no such token in this session
+--   ended    the session is over, or its identity may not log in
+--   reused   the token was exchanged before, so somebody else may have it: the session
+--            is revoked, with all its tokens
+-- A lost answer is forgiven: the immediate predecessor may come again within 30 seconds
+-- of its first use, as long as nobody has used the successor; another successor then
+-- takes the place of that one. The lock on the session makes parallel refreshes queue.
+--
+-- It returns where it would raise, since what it records of a reuse has to be committed.
+CREATE FUNCTION app.rotate_refresh_token(session_id uuid, token_hash bytea, successor_hash bytea, idle interval)
+    RETURNS TABLE (outcome text, refresh_until timestamptz, authenticated timestamptz, methods text[])
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    s record;
+    t record;
+    moment timestamptz;
+    good boolean := false;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    SELECT x.* INTO s FROM app.sessions x
+     WHERE x.created_by = caller AND x.id = rotate_refresh_token.session_id FOR UPDATE;
+    SELECT x.* INTO t FROM app.refresh_tokens x
+     WHERE x.created_by = caller AND x.session_id = rotate_refresh_token.session_id
+       AND x.token_hash = rotate_refresh_token.token_hash;
+    IF s.id IS NULL OR t.id IS NULL THEN
+        outcome := 'unknown';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    moment := clock_timestamp();
+    IF s.revoked_at IS NOT NULL OR s.expires_at <= moment OR s.idle_expires_at <= moment
+        OR NOT EXISTS (SELECT FROM public.identities i WHERE i.id = caller AND i.status = 'active') THEN
+        outcome := 'ended';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF t.used_at IS NOT NULL AND t.used_at > moment - interval '30 seconds' THEN
+        UPDATE app.refresh_tokens x SET voided_at = moment
+         WHERE x.created_by = caller AND x.session_id = s.id AND x.generation = t.generation + 1
+           AND x.used_at IS NULL AND x.voided_at IS NULL;
+        good := FOUND;
+    ELSIF t.used_at IS NULL AND t.voided_at IS NULL THEN
+        UPDATE app.refresh_tokens x SET used_at = moment WHERE x.created_by = caller AND x.id = t.id;
+        good := FOUND;
+    END IF;
+    IF NOT good THEN
+        UPDATE app.sessions x SET revoked_at = moment WHERE x.created_by = caller AND x.id = s.id;
+        PERFORM app.record_event('login', 'denied', 'session', s.id, '{"reason": "refresh_token_reused"}');
+        outcome := 'reused';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    INSERT INTO app.refresh_tokens (id, created_by, session_id, generation, token_hash, expires_at)
+    VALUES (app.uuid_v7(), caller, s.id, t.generation + 1, rotate_refresh_token.successor_hash, s.expires_at);
+    outcome := 'rotated';
+    refresh_until := least(s.expires_at, moment + rotate_refresh_token.idle);
+    authenticated := s.authenticated_at;
+    methods := s.amr;
+    UPDATE app.sessions x SET refreshed_at = moment, idle_expires_at = refresh_until
+     WHERE x.created_by = caller AND x.id = s.id;
+    RETURN NEXT;
+END
+$$;
+ALTER FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) TO chenu_human;
+
+-- Counts an attempt at the caller's password before the password is looked at, and
+-- returns the hash to compare with and whether the attempt counts for anything. Counted
+-- first, guesses that come at once can't all be tried before one of them has failed.
+-- From the fifth failure in a row on the account is closed for a second, then two, up to
+-- 15 minutes. No row: there is no such identity.
+CREATE FUNCTION app.begin_attempt()
+    RETURNS TABLE (hashed_password text, allowed boolean)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    i record;
+    moment timestamptz;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    SELECT x.hashed_password, x.status, x.failed_logins, x.locked_until INTO i
+      FROM public.identities x WHERE x.id = caller FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    moment := clock_timestamp();
+    hashed_password := i.hashed_password;
+    allowed := i.status = 'active' AND (i.locked_until IS NULL OR i.locked_until <= moment);
+    IF allowed THEN
+        UPDATE public.identities x
+           SET failed_logins = i.failed_logins + 1,
+               locked_until = CASE WHEN i.failed_logins >= 4 THEN
+                   moment + least(interval '1 second' * 2 ^ least(i.failed_logins - 4, 10), interval '15 minutes') END
+         WHERE x.id = caller;
+    END IF;
+    RETURN NEXT;
+END
+$$;
+ALTER FUNCTION app.begin_attempt() OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.begin_attempt() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.begin_attempt() TO chenu_human;
+
+-- Forgets the caller's failed attempts, since the password was right.
+CREATE FUNCTION app.forgive_attempts()
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    UPDATE public.identities i SET failed_logins = 0, locked_until = NULL
+     WHERE i.id = caller AND (i.failed_logins > 0 OR i.locked_until IS NOT NULL);
+END
+$$;
+ALTER FUNCTION app.forgive_attempts() OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.forgive_attempts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.forgive_attempts() TO chenu_human;
+
+-- Notes that the caller has proved itself again in an open session, and returns when.
+CREATE FUNCTION app.authenticate_again(session_id uuid, amr text[])
+    RETURNS timestamptz
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    moment timestamptz := clock_timestamp();
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    UPDATE app.sessions s SET authenticated_at = moment, amr = authenticate_again.amr
+     WHERE s.created_by = caller AND s.id = authenticate_again.session_id
+       AND s.revoked_at IS NULL AND s.expires_at > moment
+       AND EXISTS (SELECT FROM public.identities i WHERE i.id = caller AND i.status = 'active');
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'CH403';
+    END IF;
+    PERFORM app.record_event('login', 'success', 'session', authenticate_again.session_id,
+        jsonb_build_object('amr', authenticate_again.amr, 'step_up', true));
+    RETURN moment;
+END
+$$;
+ALTER FUNCTION app.authenticate_again(uuid, text[]) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.authenticate_again(uuid, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.authenticate_again(uuid, text[]) TO chenu_human;
+
+-- Ends the caller's sessions but the one to keep, if any, and returns them.
+CREATE FUNCTION app.close_sessions(keep uuid)
+    RETURNS uuid[]
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    closed uuid[];
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    WITH ended AS (
+        UPDATE app.sessions s SET revoked_at = clock_timestamp()
+         WHERE s.created_by = caller AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+           AND s.id IS DISTINCT FROM close_sessions.keep
+        RETURNING s.id)
+    SELECT coalesce(array_agg(e.id), '{}') INTO closed FROM ended e;
+    RETURN closed;
+END
+$$;
+ALTER FUNCTION app.close_sessions(uuid) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.close_sessions(uuid) FROM PUBLIC;
+
+-- Replaces the caller's password, given the hash of the one before, ends all other
+-- sessions and returns them. NULL: the hash is not that any more.
+CREATE FUNCTION app.change_password(expected text, replacement text, keep uuid)
+    RETURNS uuid[]
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    closed uuid[];
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    UPDATE public.identities i
+       SET hashed_password = change_password.replacement, password_changed_at = clock_timestamp(),
+           failed_logins = 0, locked_until = NULL
+     WHERE i.id = caller AND i.status = 'active' AND i.hashed_password = change_password.expected;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    closed := app.close_sessions(change_password.keep);
+    PERFORM app.record_event('credential_change', 'success', 'identity', caller,
+        jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed)));
+    RETURN closed;
+END
+$$;
+ALTER FUNCTION app.change_password(text, text, uuid) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.change_password(text, text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.change_password(text, text, uuid) TO chenu_human;
+
+-- Forgets refresh tokens and mailed tokens that are past their time, at most `most` of
+-- each, and returns how many. Its owner sees those rows only.
+CREATE FUNCTION app.expire_tokens(most integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired integer;
+    more integer;
+BEGIN
+    DELETE FROM app.refresh_tokens WHERE (created_by, id) IN (
+        SELECT t.created_by, t.id FROM app.refresh_tokens t WHERE t.expires_at < clock_timestamp() LIMIT most);
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    DELETE FROM app.account_tokens WHERE (created_by, id) IN (
+        SELECT t.created_by, t.id FROM app.account_tokens t WHERE t.expires_at < clock_timestamp() LIMIT most);
+    GET DIAGNOSTICS more = ROW_COUNT;
+    RETURN expired + more;
+END
+$$;
+ALTER FUNCTION app.expire_tokens(integer) OWNER TO chenu_maintain;
+REVOKE EXECUTE ON FUNCTION app.expire_tokens(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.expire_tokens(integer) TO chenu_human;

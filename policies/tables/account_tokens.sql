@@ -1,0 +1,31 @@
+-- Code generated from ent/schema. DO NOT EDIT.
+--
+-- app.account_tokens: Single-use tokens that were sent by mail, as hashes. No serving role reads or writes any.
+-- Owner: created_by. Humans: nothing. Agents: nothing.
+-- Not audited: what a token changes is recorded, and a token by itself changes nothing.
+
+ALTER TABLE app.account_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.account_tokens FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY auditor_select ON app.account_tokens FOR SELECT TO chenu_auditor
+    USING (true);
+CREATE POLICY login_select ON app.account_tokens FOR SELECT TO chenu_login
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY login_insert ON app.account_tokens FOR INSERT TO chenu_login
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY login_delete ON app.account_tokens FOR DELETE TO chenu_login
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY maintain_select ON app.account_tokens FOR SELECT TO chenu_maintain
+    USING (expires_at < clock_timestamp());
+CREATE POLICY maintain_delete ON app.account_tokens FOR DELETE TO chenu_maintain
+    USING (expires_at < clock_timestamp());
+
+CREATE TRIGGER stamp BEFORE INSERT ON app.account_tokens
+    FOR EACH ROW EXECUTE FUNCTION app.stamp();
+
+GRANT SELECT ON app.account_tokens TO chenu_auditor;
+GRANT SELECT ON app.account_tokens TO chenu_login;
+GRANT INSERT (id, created_by, kind, token_hash, expires_at) ON app.account_tokens TO chenu_login;
+GRANT DELETE ON app.account_tokens TO chenu_login;
+GRANT SELECT (id, created_by, expires_at) ON app.account_tokens TO chenu_maintain;
+GRANT DELETE ON app.account_tokens TO chenu_maintain;

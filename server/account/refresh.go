@@ -1,0 +1,156 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// IdleLifetime is how long a session lives without being refreshed.
+const IdleLifetime = 14 * 24 * time.Hour
+
+func (s *Service) mountRefresh(a *api.API) {
+	api.HandlePublic(a, api.Op{
+		ID: "refresh-session", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: accounts,
+		Summary: "Refresh a session",
+		Description: "Exchanges a refresh token for a new access token and the next refresh token. Each refresh token is good once. " +
+			"Using one a second time revokes the session, since somebody else may have it; but when an answer was lost, the same " +
+			"token may come again within 30 seconds, as long as its successor was not used. A session ends after 14 days without " +
+			"a refresh, and after 30 days in any case. Whatever is wrong with the token, the answer is 401 `invalid_refresh_token`.",
+		Problems: []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
+	}, s.refresh)
+}
+
+// grant is a refresh token that is given out once its transaction is committed.
+type grant struct {
+	token opaque
+	// seconds is how long the session can be refreshed, by the database's clock.
+	seconds int
+}
+
+// A refresh token names its identity and session.
+const refreshTokenIDs = 2
+
+func newGrant(who auth.Identity) *grant { return &grant{token: newOpaque(who.ID, who.SessionID)} }
+
+const issueRefreshSQL = `SELECT ceil(extract(epoch FROM app.issue_refresh_token($1, $2, make_interval(secs => $3)) - clock_timestamp()))::bigint`
+
+// issueRefresh keeps the first refresh token of a session that was just opened.
+func issueRefresh(ctx context.Context, tx *ent.Tx, who auth.Identity, g *grant) error {
+	err := one(ctx, tx, issueRefreshSQL, []any{who.SessionID, g.token.hash(), IdleLifetime.Seconds()}, &g.seconds)
+	if err != nil {
+		return fmt.Errorf("issue a refresh token: %w", err)
+	}
+	return nil
+}
+
+// RefreshToken is what a session is refreshed with.
+type RefreshToken struct {
+	RefreshToken string `json:"refresh_token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"The refresh token of the last login or refresh."`
+}
+
+type refreshIn struct{ Body RefreshToken }
+
+// What app.rotate_refresh_token says of a token beside that it is none.
+const (
+	outcomeRotated = "rotated"
+	outcomeReused  = "reused"
+)
+
+const rotateSQL = `SELECT outcome, coalesce(ceil(extract(epoch FROM refresh_until - clock_timestamp()))::bigint, 0),
+       coalesce(authenticated, 'epoch'), coalesce(methods, '{}')
+  FROM app.rotate_refresh_token($1, $2, $3, make_interval(secs => $4))`
+
+func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error) {
+	given, ok := parseOpaque(in.Body.RefreshToken, refreshTokenIDs)
+	if !ok {
+		return nil, refusedRefresh()
+	}
+	// Not proved yet: until the hash has fitted, the database shows it nothing.
+	who := self(given.ids[0], given.ids[1])
+	next := newGrant(who)
+	var (
+		outcome string
+		amr     datatype.Texts
+		me      Identity
+	)
+	err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		args := []any{who.SessionID, given.hash(), next.token.hash(), IdleLifetime.Seconds()}
+		if err := one(ctx, tx, rotateSQL, args, &outcome, &next.seconds, &who.AuthTime, &amr); err != nil {
+			return fmt.Errorf("rotate a refresh token: %w", err)
+		}
+		if outcome == outcomeRotated {
+			me, err = read(ctx, tx, who.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch outcome {
+	case outcomeRotated:
+	case outcomeReused:
+		s.Authenticator.Forget(who)
+		slog.WarnContext(ctx, "a refresh token came a second time: its session is revoked", "identity_id", who.ID, "session_id", who.SessionID)
+		return nil, refusedRefresh()
+	default:
+		return nil, refusedRefresh()
+	}
+	tokens, err := s.issue(who, amr, me, next)
+	if err != nil {
+		return nil, err
+	}
+	return &tokensOut{ETag: api.VersionTag(me.Version), Body: *tokens}, nil
+}
+
+func refusedRefresh() error {
+	return problem.New(http.StatusUnauthorized, "invalid_refresh_token", "The refresh token is not good, or not any more. Log in again.").
+		WithHeader("WWW-Authenticate", challenge)
+}
+
+// self is an identity acting for itself in a session.
+func self(id, sessionID uuid.UUID) auth.Identity {
+	return auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: sessionID}
+}
+
+// human is the caller when it is a person; what a person proves with a password is no
+// business of agents.
+func human(ctx context.Context) (auth.Identity, error) {
+	who, err := caller(ctx)
+	if err == nil && who.Kind != auth.Human {
+		err = problem.Forbidden("Agents may not.")
+	}
+	return who, err
+}
+
+// forgetAfter makes this instance look at the sessions again once tx is committed.
+func (s *Service) forgetAfter(tx *ent.Tx, owner uuid.UUID, sessions ...uuid.UUID) {
+	tx.OnCommit(func(next ent.Committer) ent.Committer {
+		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
+			err := next.Commit(ctx, tx)
+			s.forget(owner, sessions...)
+			return err
+		})
+	})
+}
+
+func (s *Service) forget(owner uuid.UUID, sessions ...uuid.UUID) {
+	for _, id := range sessions {
+		s.Authenticator.Forget(self(owner, id))
+	}
+}
+
+// errNone is that a function found nothing to do.
+var errNone = errors.New("none")

@@ -1,0 +1,474 @@
+package account
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/chenu/chenu/server/auth"
+)
+
+// TestMain lets the model take fewer walks than rapid's hundred, since each step is a
+// request; -rapid.checks says otherwise.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// login opens another session of a person and returns its tokens.
+func (b *bundle) login(t testing.TB, email string) (access, refresh string) {
+	t.Helper()
+	return tokensOf(b.send(t, http.MethodPost, "/v1/auth/login", credentials(email, password)).want(http.StatusOK))
+}
+
+func tokensOf(a answer) (access, refresh string) {
+	v := a.Object()
+	return fmt.Sprint(v["access_token"]), fmt.Sprint(v["refresh_token"])
+}
+
+func (b *bundle) refresh(t testing.TB, token string) answer {
+	t.Helper()
+	return b.send(t, http.MethodPost, "/v1/auth/refresh", `{"refresh_token":"`+token+`"}`)
+}
+
+func (b *bundle) refreshed(t testing.TB, token string) (access, refresh string) {
+	t.Helper()
+	return tokensOf(b.refresh(t, token).want(http.StatusOK))
+}
+
+func (b *bundle) refused(t testing.TB, token string) {
+	t.Helper()
+	b.refresh(t, token).problem(http.StatusUnauthorized, "invalid_refresh_token")
+}
+
+func (b *bundle) me(t testing.TB, access string) answer {
+	t.Helper()
+	return b.send(t, http.MethodGet, "/v1/me", "", "Authorization", "Bearer "+access)
+}
+
+func (b *bundle) exec(t testing.TB, query string, args ...any) {
+	t.Helper()
+	if _, err := b.admin.Exec(t.Context(), query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// scan reads one row as the administrator.
+func (b *bundle) scan(t testing.TB, query string, args []any, into ...any) {
+	t.Helper()
+	if err := b.admin.QueryRow(t.Context(), query, args...).Scan(into...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pass lets time pass for everything that refreshing looks at.
+func (b *bundle) pass(t testing.TB, owner string, d time.Duration) {
+	t.Helper()
+	b.exec(t, `UPDATE app.sessions SET expires_at = expires_at - $2::interval, idle_expires_at = idle_expires_at - $2::interval WHERE created_by = $1`, owner, d)
+	b.exec(t, `UPDATE app.refresh_tokens SET expires_at = expires_at - $2::interval, used_at = used_at - $2::interval WHERE created_by = $1`, owner, d)
+}
+
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	a := b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).want(http.StatusOK)
+	_, first := tokensOf(a)
+	if ttl := a.Object()["refresh_expires_in"]; ttl != IdleLifetime.Seconds() {
+		t.Errorf("refresh_expires_in is %v, want %v", ttl, IdleLifetime.Seconds())
+	}
+	before := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer).want(http.StatusOK)
+
+	a = b.refresh(t, first).want(http.StatusOK)
+	access, second := tokensOf(a)
+	if a.Header.Get("Cache-Control") != "no-store" || second == first {
+		t.Errorf("header %v, the same token again: %v", a.Header, second == first)
+	}
+	me := b.me(t, access).want(http.StatusOK)
+	if me.text() != before.text() {
+		t.Errorf("me is %s, was %s", me.Body, before.Body)
+	}
+	_, third := b.refreshed(t, second)
+	b.refreshed(t, third)
+
+	// Who calls is proved by the token alone; another's session and time stay as they were.
+	var sessions, refreshed int
+	b.scan(t, `SELECT count(*), count(refreshed_at) FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &sessions, &refreshed)
+	if sessions != 2 || refreshed != 1 {
+		t.Errorf("%d sessions, %d refreshed; want 2 and 1", sessions, refreshed)
+	}
+	if trail := b.trail(t, ada.id); len(trail) != 2 {
+		t.Errorf("trail %v: refreshing is no login", trail)
+	}
+}
+
+// TestRefreshKeepsAuthTime is that a refresh is no proof of anything new.
+func TestRefreshKeepsAuthTime(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	_, refresh := b.login(t, ada.email)
+	b.exec(t, `UPDATE app.sessions SET authenticated_at = '2026-01-02T03:04:05Z' WHERE created_by = $1`, ada.id)
+	access, _ := b.refreshed(t, refresh)
+	token, err := auth.NewVerifier(b.keys, auth.Config{}).Verify(t.Context(), access)
+	if err != nil || !token.Identity.AuthTime.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) || !slices.Equal(token.AMR, []string{"pwd"}) {
+		t.Errorf("auth_time %v, amr %v, %v", token.Identity.AuthTime, token.AMR, err)
+	}
+}
+
+// TestRefreshWithClockSkew is a database whose clock is ahead of the service's.
+func TestRefreshWithClockSkew(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	_, refresh := b.login(t, ada.email)
+	b.exec(t, `UPDATE app.sessions SET authenticated_at = clock_timestamp() + interval '1 minute' WHERE created_by = $1`, ada.id)
+	access, _ := b.refreshed(t, refresh)
+	b.me(t, access).want(http.StatusOK)
+}
+
+func TestRefreshReuse(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	other := b.instance(t)
+	ada := b.register(t, "ada@example.org")
+	untouched, _ := b.login(t, ada.email)
+	_, first := b.login(t, ada.email)
+	access, second := b.refreshed(t, first)
+	other.me(t, access).want(http.StatusOK)
+	access, third := b.refreshed(t, second)
+	b.me(t, access).want(http.StatusOK)
+
+	b.refused(t, first) // Somebody has an old one.
+	at := time.Now()
+	b.me(t, access).problem(http.StatusUnauthorized, "invalid_token")
+	for _, token := range []string{first, second, third} {
+		b.refused(t, token)
+	}
+	for deadline := at.Add(auth.SessionTTL + time.Second); other.me(t, access).Status != http.StatusUnauthorized; {
+		if time.Now().After(deadline) {
+			t.Fatal("the other instance still takes the family's token")
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	b.me(t, untouched).want(http.StatusOK)
+	trail := slices.DeleteFunc(b.trail(t, ada.id), func(s string) bool { return s != "login denied session chenu_human" })
+	if len(trail) != 1 {
+		t.Errorf("the reuse is recorded %d times, want once", len(trail))
+	}
+	var reason string
+	b.scan(t, `SELECT details ->> 'reason' FROM audit_logs WHERE outcome = 'denied'`, nil, &reason)
+	if reason != "refresh_token_reused" {
+		t.Errorf("reason %q", reason)
+	}
+}
+
+func TestRefreshForgivesALostAnswer(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	b.register(t, "ada@example.org")
+	t.Run("once and again", func(t *testing.T) {
+		t.Parallel()
+		_, first := b.login(t, "ada@example.org")
+		b.refreshed(t, first) // The answer is lost, and so is the next.
+		b.refreshed(t, first)
+		_, second := b.refreshed(t, first)
+		_, third := b.refreshed(t, second)
+		b.refreshed(t, third)
+	})
+	t.Run("not what was given out in its place", func(t *testing.T) {
+		t.Parallel()
+		_, first := b.login(t, "ada@example.org")
+		_, stolen := b.refreshed(t, first)
+		_, second := b.refreshed(t, first)
+		b.refused(t, stolen)
+		b.refused(t, second)
+	})
+	t.Run("not once the successor was used", func(t *testing.T) {
+		t.Parallel()
+		_, first := b.login(t, "ada@example.org")
+		_, second := b.refreshed(t, first)
+		_, third := b.refreshed(t, second)
+		b.refused(t, first)
+		b.refused(t, third)
+	})
+	t.Run("not after a while", func(t *testing.T) {
+		t.Parallel()
+		eve := b.register(t, "eve@example.org")
+		_, first := b.login(t, eve.email)
+		_, second := b.refreshed(t, first)
+		b.pass(t, eve.id, 31*time.Second)
+		b.refused(t, first)
+		b.refused(t, second)
+	})
+}
+
+// TestRefreshAtOnce is that of parallel refreshes one successor stands in the end.
+func TestRefreshAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	other := b.instance(t)
+	ada := b.register(t, "ada@example.org")
+	_, first := b.login(t, ada.email)
+	successors := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range successors {
+		wg.Go(func() { _, successors[i] = []*bundle{b, other}[i%2].refreshed(t, first) })
+	}
+	wg.Wait()
+	var live, voided int
+	b.scan(t, `SELECT count(*) FILTER (WHERE used_at IS NULL AND voided_at IS NULL), count(voided_at) FROM app.refresh_tokens WHERE created_by = $1 AND generation = 2`,
+		[]any{ada.id}, &live, &voided)
+	if live != 1 || voided != 7 {
+		t.Fatalf("%d live and %d void successors, want 1 and 7", live, voided)
+	}
+	// Whichever two branches go on, the session ends with the second.
+	good := 0
+	for _, token := range successors {
+		if b.refresh(t, token).Status == http.StatusOK {
+			good++
+		}
+	}
+	if good > 1 {
+		t.Errorf("%d branches of one token went on", good)
+	}
+	for _, token := range successors {
+		b.refused(t, token)
+	}
+}
+
+func TestRefreshLimits(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, p person)
+	}{
+		{"idle", func(t *testing.T, p person) { b.pass(t, p.id, IdleLifetime) }},
+		{"absolute", func(t *testing.T, p person) {
+			b.exec(t, `UPDATE app.sessions SET expires_at = clock_timestamp() WHERE created_by = $1`, p.id)
+		}},
+		{"revoked", func(t *testing.T, p person) {
+			b.exec(t, `UPDATE app.sessions SET revoked_at = clock_timestamp() WHERE created_by = $1`, p.id)
+		}},
+		{"locked", func(t *testing.T, p person) { b.exec(t, `UPDATE identities SET status = 'locked' WHERE id = $1`, p.id) }},
+		{"erased", func(t *testing.T, p person) { b.exec(t, `UPDATE identities SET status = 'erased' WHERE id = $1`, p.id) }},
+		{"session gone", func(t *testing.T, p person) { b.exec(t, `DELETE FROM app.sessions WHERE created_by = $1`, p.id) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := b.register(t, strings.ReplaceAll(test.name, " ", ".")+"@example.org")
+			_, refresh := b.login(t, p.email)
+			test.spoil(t, p)
+			b.refused(t, refresh)
+		})
+	}
+	t.Run("idle never passes the absolute limit", func(t *testing.T) {
+		t.Parallel()
+		p := b.register(t, "short@example.org")
+		_, refresh := b.login(t, p.email)
+		b.exec(t, `UPDATE app.sessions SET expires_at = clock_timestamp() + interval '1 hour' WHERE created_by = $1`, p.id)
+		if ttl, _ := b.refresh(t, refresh).want(http.StatusOK).Object()["refresh_expires_in"].(float64); ttl < 3500 || ttl > 3600 {
+			t.Errorf("refresh_expires_in is %v, want an hour", ttl)
+		}
+	})
+}
+
+// TestRefreshForgeries is what is no token of ours, and what is one in another's place.
+func TestRefreshForgeries(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada, eve := b.register(t, "ada@example.org"), b.register(t, "eve@example.org")
+	access, mine := b.login(t, ada.email)
+	_, theirs := b.login(t, eve.email)
+	parsed, ok := parseOpaque(mine, refreshTokenIDs)
+	if !ok {
+		t.Fatal("the token is not of its own form")
+	}
+	hers, _ := parseOpaque(theirs, refreshTokenIDs)
+	otherSecret, otherSession, otherOwner := newOpaque(parsed.ids...), parsed, parsed
+	otherSession.ids = []uuid.UUID{parsed.ids[0], hers.ids[1]}
+	otherOwner.ids = []uuid.UUID{hers.ids[0], parsed.ids[1]}
+	both := opaque{ids: hers.ids, secret: parsed.secret}
+	for name, token := range map[string]string{
+		"an access token":            access,
+		"a word":                     "refresh",
+		"truncated":                  mine[:len(mine)-1],
+		"longer":                     mine + "A",
+		"padded":                     mine + "==",
+		"a line break":               mine[:10] + `\n` + mine[10:],
+		"last bits":                  mine[:len(mine)-1] + nonCanonical(mine[len(mine)-1]),
+		"another secret":             otherSecret.text(),
+		"another's session":          otherSession.text(),
+		"another owner":              otherOwner.text(),
+		"my secret in their session": both.text(),
+		"nobody's":                   newOpaque(uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())).text(),
+		"nil ids":                    newOpaque(uuid.Nil, uuid.Nil).text(),
+		"of another kind":            newOpaque(parsed.ids[0]).text(),
+	} {
+		if a := b.refresh(t, token); a.Status != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+	for body, status := range map[string]int{
+		`{}`:                     http.StatusUnprocessableEntity,
+		`{"refresh_token":""}`:   http.StatusUnprocessableEntity,
+		`{"refresh_token":1}`:    http.StatusUnprocessableEntity,
+		`{"refresh_token":null}`: http.StatusUnprocessableEntity,
+	} {
+		if a := b.send(t, http.MethodPost, "/v1/auth/refresh", body); a.Status != status {
+			t.Errorf("%s: %d", body, a.Status)
+		}
+	}
+	// None of it touched a session.
+	b.refreshed(t, mine)
+	b.refreshed(t, theirs)
+}
+
+// nonCanonical is a last character that a lenient decoder reads as the same bytes.
+func nonCanonical(c byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(alphabet[strings.IndexByte(alphabet, c)|1])
+}
+
+// TestNoTokenIsKept looks for refresh tokens in everything that the database and the trail
+// have, and for an answer with tokens among the kept outcomes.
+func TestNoTokenIsKept(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	access, first := b.login(t, ada.email)
+	_, second := b.refreshed(t, first)
+	key := []string{"Idempotency-Key", "1", "Authorization", "Bearer " + access}
+	stepped := b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+password+`"}`, key...).want(http.StatusOK)
+	again := b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+password+`"}`, key...).want(http.StatusOK)
+	if stepped.text() == again.text() || again.Header.Get("Idempotent-Replayed") != "" {
+		t.Error("a step-up's answer was kept")
+	}
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password), "Idempotency-Key", "2").want(http.StatusOK)
+	b.send(t, http.MethodPost, "/v1/me/password", `{"current_password":"`+password+`","new_password":"a longer horse and a staple"}`, key...).want(http.StatusNoContent)
+	var kept int
+	b.scan(t, `SELECT count(*) FROM app.idempotency_keys`, nil, &kept)
+	if kept != 0 {
+		t.Errorf("%d outcomes are kept", kept)
+	}
+	for _, token := range []string{first, second} {
+		parsed, _ := parseOpaque(token, refreshTokenIDs)
+		for _, table := range []string{"audit_logs", "app.sessions", "app.refresh_tokens", "app.idempotency_keys", "identities"} {
+			var leaks int
+			b.scan(t, `SELECT count(*) FROM `+table+` x WHERE position($1 in x::text) > 0 OR position(encode($2, 'hex') in x::text) > 0`,
+				[]any{token, parsed.secret[:]}, &leaks)
+			if leaks > 0 {
+				t.Errorf("%s has a refresh token", table)
+			}
+		}
+		if text := fmt.Sprintf("%v %+v %#v", parsed, parsed, parsed); strings.Contains(text, token) || strings.Contains(text, fmt.Sprint(parsed.secret)) {
+			t.Errorf("a token prints as %s", text)
+		}
+	}
+}
+
+// walk is one session and what is expected of it, said otherwise than the database says it.
+type walk struct {
+	now, idle, end time.Duration // since the login
+	revoked        bool
+	tokens         []modelToken
+}
+
+type modelToken struct {
+	text       string
+	generation int
+	used, void bool
+	usedAt     time.Duration
+}
+
+// refresh says whether the i-th token is taken, and does what it does.
+func (w *walk) refresh(i int) bool {
+	if w.revoked || w.now >= w.idle || w.now >= w.end {
+		return false
+	}
+	token := &w.tokens[i]
+	successor := slices.IndexFunc(w.tokens, func(s modelToken) bool { return s.generation == token.generation+1 && !s.void })
+	switch {
+	case token.used && w.now-token.usedAt < 30*time.Second && !w.tokens[successor].used:
+		w.tokens[successor].void = true
+	case !token.used && !token.void:
+		token.used, token.usedAt = true, w.now
+	default:
+		w.revoked = true
+		return false
+	}
+	w.idle = w.now + IdleLifetime
+	return true
+}
+
+// TestRefreshModel walks at random through refreshes, with any token that was ever given
+// out, and time.
+func TestRefreshModel(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	n := 0
+	rapid.Check(t, func(r *rapid.T) {
+		n++
+		p := b.register(t, fmt.Sprintf("walker%d@example.org", n))
+		b.exec(t, `DELETE FROM app.sessions WHERE created_by = $1`, p.id)
+		_, first := b.login(t, p.email)
+		w := &walk{idle: IdleLifetime, end: SessionLifetime, tokens: []modelToken{{text: first, generation: 1}}}
+		r.Repeat(map[string]func(*rapid.T){
+			"": func(r *rapid.T) {
+				var revoked bool
+				var live int
+				b.scan(t, `SELECT revoked_at IS NOT NULL, (SELECT count(*) FROM app.refresh_tokens t WHERE t.session_id = s.id AND used_at IS NULL AND voided_at IS NULL)
+					FROM app.sessions s WHERE created_by = $1`, []any{p.id}, &revoked, &live)
+				if revoked != w.revoked || live != 1 {
+					r.Fatalf("revoked %v, want %v; %d tokens can be used, want 1", revoked, w.revoked, live)
+				}
+			},
+			"refresh": func(r *rapid.T) {
+				// Mostly with the latest ones, or no walk would go far.
+				back := rapid.SampledFrom([]int{0, 0, 0, 0, 0, 0, 1, 1, 2, 5}).Draw(r, "back")
+				i := max(0, len(w.tokens)-1-back)
+				generation := w.tokens[i].generation
+				want := w.refresh(i)
+				a := b.refresh(t, w.tokens[i].text)
+				if (a.Status == http.StatusOK) != want {
+					r.Fatalf("token %d: %d, want it taken: %v", i, a.Status, want)
+				}
+				if want {
+					_, next := tokensOf(a)
+					w.tokens = append(w.tokens, modelToken{text: next, generation: generation + 1})
+				}
+			},
+			"wait": func(r *rapid.T) {
+				const day = 24 * time.Hour
+				d := rapid.SampledFrom([]time.Duration{10 * time.Second, 10 * time.Second, 10 * time.Second, time.Hour, 6 * day, 13 * day}).Draw(r, "for")
+				w.now += d
+				b.pass(t, p.id, d)
+			},
+		})
+	})
+}
+
+func FuzzParseOpaque(f *testing.F) {
+	f.Add(newOpaque(uuid.New(), uuid.New()).text())
+	f.Add("")
+	f.Add(strings.Repeat("A", 86))
+	f.Fuzz(func(t *testing.T, text string) {
+		for ids := 1; ids <= refreshTokenIDs; ids++ {
+			if token, ok := parseOpaque(text, ids); ok && token.text() != text {
+				t.Fatalf("%q and %q are one token", text, token.text())
+			}
+		}
+	})
+}

@@ -1,0 +1,230 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+func (s *Service) mountStepUp(a *api.API) {
+	api.Handle(a, api.Op{
+		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, Unkept: true,
+		Summary: "Prove oneself again",
+		Description: "Checks the password and answers with an access token of the same session whose `auth_time` is now, as deciding " +
+			"on a checkpoint demands. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
+		Problems: []int{http.StatusServiceUnavailable},
+	}, s.stepUp)
+	api.Handle(a, api.Op{
+		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, Unkept: true,
+		Summary: "Change the password",
+		Description: "Replaces the password, given the present one, and ends all other sessions. A wrong one counts as a failed login " +
+			"and is 401 `invalid_credentials`. Agents may not.",
+		Problems: []int{http.StatusServiceUnavailable},
+	}, s.changePassword)
+}
+
+// attempt is what came of one attempt at a password.
+type attempt struct {
+	// right is that the password is the account's and that the attempt counted.
+	right bool
+	// reason is for the trail where it was not right; empty when there is no such account.
+	reason string
+	// hash is what the password was compared with; weak, that it is to be made anew.
+	hash string
+	weak bool
+}
+
+const beginAttemptSQL = `SELECT coalesce(hashed_password, ''), allowed FROM app.begin_attempt()`
+
+// try makes one attempt at the password of an identity, which need not exist. The attempt
+// is counted before the password is looked at, and only once its turn to be hashed has
+// come: whoever has to give up waiting has not failed.
+func (s *Service) try(ctx context.Context, who auth.Identity, password string) (attempt, error) {
+	var (
+		a              attempt
+		known, allowed bool
+	)
+	match, weak, err := s.hasher.checkLater(ctx, normalizePassword(password), func() (string, error) {
+		err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+			err := one(ctx, tx, beginAttemptSQL, nil, &a.hash, &allowed)
+			known = !errors.Is(err, sql.ErrNoRows)
+			if !known {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("count an attempt at a password: %w", err)
+		}
+		return a.hash, nil
+	})
+	if err != nil {
+		return attempt{}, err
+	}
+	a.right, a.weak = match && allowed, weak
+	switch {
+	case a.right, !known:
+	case match:
+		a.reason = "account_locked"
+	default:
+		a.reason = "wrong_password"
+	}
+	return a, nil
+}
+
+const forgiveSQL = `SELECT app.forgive_attempts()`
+
+// forgive forgets the failed attempts of the transaction's identity.
+func forgive(ctx context.Context, tx *ent.Tx) error {
+	if _, err := tx.ExecContext(ctx, forgiveSQL); err != nil {
+		return fmt.Errorf("forgive failed attempts: %w", err)
+	}
+	return nil
+}
+
+// Password is the present password.
+type Password struct {
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"The password."`
+}
+
+type stepUpIn struct{ Body Password }
+
+// AccessToken is an access token without a refresh token: the session's stays good.
+type AccessToken struct {
+	AccessToken string `json:"access_token" jsonschema_description:"Send it as Authorization: Bearer <token>."`
+	TokenType   string `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Always Bearer."`
+	ExpiresIn   int    `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"The access token's lifetime in seconds."`
+}
+
+type stepUpOut struct{ Body AccessToken }
+
+const authenticateAgainSQL = `SELECT app.authenticate_again($1, $2)`
+
+func (s *Service) stepUp(ctx context.Context, tx *ent.Tx, in *stepUpIn) (*stepUpOut, error) {
+	began := s.now()
+	who, err := human(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.try(ctx, who, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	if !a.right {
+		s.recordRefusal(ctx, who, a.reason)
+		return nil, s.refuse(ctx, began)
+	}
+	if err := forgive(ctx, tx); err != nil {
+		return nil, err
+	}
+	amr := datatype.Texts{byPassword}
+	if err := one(ctx, tx, authenticateAgainSQL, []any{who.SessionID, amr}, &who.AuthTime); err != nil {
+		return nil, fmt.Errorf("note a step-up: %w", err)
+	}
+	token, err := s.accessToken(who, amr)
+	if err != nil {
+		return nil, err
+	}
+	return &stepUpOut{Body: *token}, nil
+}
+
+// accessToken makes an access token of a session. The time of authentication is the
+// database's, whose clock may be ahead of this one.
+func (s *Service) accessToken(who auth.Identity, amr []string) (*AccessToken, error) {
+	if now := s.now(); who.AuthTime.After(now) {
+		who.AuthTime = now
+	}
+	token, _, err := s.Issuer.Issue(who, amr)
+	if err != nil {
+		return nil, err
+	}
+	return &AccessToken{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(auth.TokenLifetime / time.Second)}, nil
+}
+
+// PasswordChange is the present password and the one to take its place.
+type PasswordChange struct {
+	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"The present password."`
+	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters; any will do."`
+}
+
+type changePasswordIn struct{ Body PasswordChange }
+
+const changePasswordSQL = `SELECT app.change_password($1, $2, $3)::text[]` //nolint:gosec // A statement, no credential.
+
+func (s *Service) changePassword(ctx context.Context, tx *ent.Tx, in *changePasswordIn) (*struct{}, error) {
+	began := s.now()
+	who, err := human(ctx)
+	if err != nil {
+		return nil, err
+	}
+	me, err := read(ctx, tx, who.ID)
+	if err != nil {
+		return nil, err
+	}
+	replacement, err := newPassword("/new_password", in.Body.NewPassword, me)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.try(ctx, who, in.Body.CurrentPassword)
+	if err != nil {
+		return nil, err
+	}
+	if !a.right {
+		s.recordRefusal(ctx, who, a.reason)
+		return nil, s.refuse(ctx, began)
+	}
+	hash, err := s.hasher.hash(ctx, replacement)
+	if err != nil {
+		return nil, err
+	}
+	ended, err := endedBy(ctx, tx, changePasswordSQL, a.hash, hash, who.SessionID)
+	if errors.Is(err, errNone) {
+		return nil, s.refuse(ctx, began) // Changed since it was compared.
+	}
+	if err != nil {
+		return nil, fmt.Errorf("change a password: %w", err)
+	}
+	s.forgetAfter(tx, who.ID, ended...)
+	return nil, nil //nolint:nilnil // 204.
+}
+
+// newPassword is a password for an account in the form in which it is hashed.
+func newPassword(pointer, password string, of Identity) (string, error) {
+	password = normalizePassword(password)
+	if weak, ok := errors.AsType[*errWeakPassword](checkPassword(password, of.Email, of.Name)); ok {
+		return "", problem.Invalid(problem.At(pointer, weak.code, weak.detail))
+	}
+	return password, nil
+}
+
+// endedBy runs a function that returns the sessions which it ended; [errNone] when it
+// returns NULL.
+func endedBy(ctx context.Context, tx *ent.Tx, query string, args ...any) ([]uuid.UUID, error) {
+	var texts *datatype.Texts
+	if err := one(ctx, tx, query, args, &texts); err != nil {
+		return nil, err
+	}
+	if texts == nil {
+		return nil, errNone
+	}
+	ids := make([]uuid.UUID, len(*texts))
+	for i, text := range *texts {
+		var err error
+		if ids[i], err = uuid.Parse(text); err != nil {
+			return nil, fmt.Errorf("read a session's id: %w", err)
+		}
+	}
+	return ids, nil
+}
