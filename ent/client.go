@@ -5753,46 +5753,43 @@ type (
 	}
 )
 
-var (
-	// DefaultSchemaConfig represents the default schema names for all tables as defined in ent/schema.
-	DefaultSchemaConfig = SchemaConfig{
-		AccountToken:      tableSchemas[0],
-		AuditLog:          tableSchemas[1],
-		Checkpoint:        tableSchemas[1],
-		ClinicalTrial:     tableSchemas[1],
-		CommunityEvent:    tableSchemas[1],
-		CommunityGroup:    tableSchemas[1],
-		ComplianceItem:    tableSchemas[1],
-		Contact:           tableSchemas[1],
-		CreativeAsset:     tableSchemas[1],
-		CreativeProject:   tableSchemas[1],
-		EventRSVP:         tableSchemas[0],
-		Habit:             tableSchemas[1],
-		HabitCheckIn:      tableSchemas[0],
-		HiredAgent:        tableSchemas[1],
-		IdempotencyKey:    tableSchemas[0],
-		Identity:          tableSchemas[1],
-		Invoice:           tableSchemas[1],
-		Manuscript:        tableSchemas[1],
-		Note:              tableSchemas[1],
-		Playlist:          tableSchemas[1],
-		Project:           tableSchemas[1],
-		Reference:         tableSchemas[1],
-		ReferenceCitation: tableSchemas[0],
-		RefreshToken:      tableSchemas[0],
-		Session:           tableSchemas[0],
-		SigningKey:        tableSchemas[0],
-		SocialPost:        tableSchemas[1],
-		SocialSchedule:    tableSchemas[1],
-		StreamHistory:     tableSchemas[1],
-		Task:              tableSchemas[1],
-		TeamMember:        tableSchemas[1],
-		TeamTask:          tableSchemas[1],
-		Thread:            tableSchemas[1],
-		ThreadEvent:       tableSchemas[1],
-	}
-	tableSchemas = [...]string{"app", "public"}
-)
+// DefaultSchemaConfig has the schemas' names as ent/schema defines them.
+var DefaultSchemaConfig SchemaConfig = &internal.SchemaNames{
+	AccountToken:      "app",
+	AuditLog:          "public",
+	Checkpoint:        "public",
+	ClinicalTrial:     "public",
+	CommunityEvent:    "public",
+	CommunityGroup:    "public",
+	ComplianceItem:    "public",
+	Contact:           "public",
+	CreativeAsset:     "public",
+	CreativeProject:   "public",
+	EventRSVP:         "app",
+	Habit:             "public",
+	HabitCheckIn:      "app",
+	HiredAgent:        "public",
+	IdempotencyKey:    "app",
+	Identity:          "public",
+	Invoice:           "public",
+	Manuscript:        "public",
+	Note:              "public",
+	Playlist:          "public",
+	Project:           "public",
+	Reference:         "public",
+	ReferenceCitation: "app",
+	RefreshToken:      "app",
+	Session:           "app",
+	SigningKey:        "app",
+	SocialPost:        "public",
+	SocialSchedule:    "public",
+	StreamHistory:     "public",
+	Task:              "public",
+	TeamMember:        "public",
+	TeamTask:          "public",
+	Thread:            "public",
+	ThreadEvent:       "public",
+}
 
 // SchemaConfig represents alternative schema names for all tables
 // that can be passed at runtime.

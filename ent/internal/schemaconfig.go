@@ -4,54 +4,60 @@ package internal
 
 import "context"
 
-// SchemaConfig represents alternative schema names for all tables
-// that can be passed at runtime.
-type SchemaConfig struct {
-	AccountToken      string // AccountToken table.
-	AuditLog          string // AuditLog table.
-	Checkpoint        string // Checkpoint table.
-	ClinicalTrial     string // ClinicalTrial table.
-	CommunityEvent    string // CommunityEvent table.
-	CommunityGroup    string // CommunityGroup table.
-	ComplianceItem    string // ComplianceItem table.
-	Contact           string // Contact table.
-	CreativeAsset     string // CreativeAsset table.
-	CreativeProject   string // CreativeProject table.
-	EventRSVP         string // EventRSVP table.
-	Habit             string // Habit table.
-	HabitCheckIn      string // HabitCheckIn table.
-	HiredAgent        string // HiredAgent table.
-	IdempotencyKey    string // IdempotencyKey table.
-	Identity          string // Identity table.
-	Invoice           string // Invoice table.
-	Manuscript        string // Manuscript table.
-	Note              string // Note table.
-	Playlist          string // Playlist table.
-	Project           string // Project table.
-	Reference         string // Reference table.
-	ReferenceCitation string // ReferenceCitation table.
-	RefreshToken      string // RefreshToken table.
-	Session           string // Session table.
-	SigningKey        string // SigningKey table.
-	SocialPost        string // SocialPost table.
-	SocialSchedule    string // SocialSchedule table.
-	StreamHistory     string // StreamHistory table.
-	Task              string // Task table.
-	TeamMember        string // TeamMember table.
-	TeamTask          string // TeamTask table.
-	Thread            string // Thread table.
-	ThreadEvent       string // ThreadEvent table.
+// SchemaConfig has the names of the tables' schemas. They are shared, so never changed.
+type SchemaConfig = *SchemaNames
+
+// SchemaNames are the schemas by table.
+type SchemaNames struct {
+	AccountToken      string
+	AuditLog          string
+	Checkpoint        string
+	ClinicalTrial     string
+	CommunityEvent    string
+	CommunityGroup    string
+	ComplianceItem    string
+	Contact           string
+	CreativeAsset     string
+	CreativeProject   string
+	EventRSVP         string
+	Habit             string
+	HabitCheckIn      string
+	HiredAgent        string
+	IdempotencyKey    string
+	Identity          string
+	Invoice           string
+	Manuscript        string
+	Note              string
+	Playlist          string
+	Project           string
+	Reference         string
+	ReferenceCitation string
+	RefreshToken      string
+	Session           string
+	SigningKey        string
+	SocialPost        string
+	SocialSchedule    string
+	StreamHistory     string
+	Task              string
+	TeamMember        string
+	TeamTask          string
+	Thread            string
+	ThreadEvent       string
 }
 
 type schemaCtxKey struct{}
 
-// SchemaConfigFromContext returns a SchemaConfig stored inside a context, or empty if there isn't one.
+var noNames SchemaNames
+
+// SchemaConfigFromContext returns the names stored in the context, or empty ones.
 func SchemaConfigFromContext(ctx context.Context) SchemaConfig {
-	config, _ := ctx.Value(schemaCtxKey{}).(SchemaConfig)
-	return config
+	if config, ok := ctx.Value(schemaCtxKey{}).(SchemaConfig); ok {
+		return config
+	}
+	return &noNames
 }
 
-// NewSchemaConfigContext returns a new context with the given SchemaConfig attached.
+// NewSchemaConfigContext returns a new context with the names.
 func NewSchemaConfigContext(parent context.Context, config SchemaConfig) context.Context {
 	return context.WithValue(parent, schemaCtxKey{}, config)
 }
