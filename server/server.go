@@ -15,6 +15,7 @@ import (
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/mailer"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	// RequestTimeout bounds one request, ShutdownTimeout the end of those that
 	// still run when the server stops. Zero is 30 s and 15 s.
 	RequestTimeout, ShutdownTimeout time.Duration
+	// Mail takes the accounts' mail; nil sends none.
+	Mail mailer.Transport
 	// Log takes the service's records; nil is slog's default.
 	Log *slog.Logger
 }
@@ -70,6 +73,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db})
 	s.accounts, err = account.New(account.Config{
 		DB: s.db, Keys: s.keys, Issuer: auth.NewIssuer(s.keys, c.Tokens), Authenticator: authenticator,
+		Mail: c.Mail,
 	})
 	if err != nil {
 		return nil, err
@@ -221,6 +225,8 @@ func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
 	defer stop()
 	go s.keys.Run(ctx)
 	go s.maintain(ctx)
+	stopMail := s.mail(ctx)
+	defer stopMail()
 	web := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
@@ -244,6 +250,21 @@ func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
 		return fmt.Errorf("some requests did not end within %s: %w", timeout, errors.Join(err, web.Close()))
 	}
 	return nil
+}
+
+// mail sends the accounts' mail, with what the last requests caused, until the function
+// that it returns has been called.
+func (s *Server) mail(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.accounts.RunMail(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // Close ends the connections to the database. Call it after Run has returned.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/mailer"
 )
 
 // config is what the service's environment says.
@@ -33,6 +34,8 @@ type config struct {
 	Pooler             bool
 	StrictPatchLevel   bool
 	TrustedProxies     []string
+	SMTPURL            string
+	MailFrom           string
 	RequestTimeout     time.Duration
 	ShutdownTimeout    time.Duration
 	LogLevel           slog.Level
@@ -73,6 +76,10 @@ var variables = []variable{
 		func(c *config, v string) error { return setBool(&c.StrictPatchLevel, v) }},
 	{"CHENU_TRUSTED_PROXIES", "none", "Addresses or networks, by commas, whose X-Forwarded-For is believed.",
 		func(c *config, v string) error { return setNetworks(&c.TrustedProxies, v) }},
+	{"CHENU_SMTP_URL", "with the service's own Postgres mail is printed, else none is sent", "The mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://host:25?tls=none without a password.",
+		func(c *config, v string) error { c.SMTPURL = v; return nil }},
+	{"CHENU_MAIL_FROM", "", "The sender of mail, such as CHE·NU <accounts@example.org>. CHENU_SMTP_URL needs it.",
+		func(c *config, v string) error { c.MailFrom = v; return nil }},
 	{"CHENU_REQUEST_TIMEOUT", "30s", "How long one request may take.",
 		func(c *config, v string) error { return setDuration(&c.RequestTimeout, v) }},
 	{"CHENU_SHUTDOWN_TIMEOUT", "15s", "How long running requests may take to end when the service stops.",
@@ -113,6 +120,11 @@ func loadConfig(env environment) (config, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
+	if c.SMTPURL != "" {
+		if err := c.checkMail(); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if c.DataDir == "" {
 		dir, err := defaultDataDir(env)
 		if err != nil && c.DatabaseURL == "" {
@@ -121,6 +133,17 @@ func loadConfig(env environment) (config, error) {
 		c.DataDir = dir
 	}
 	return c, errors.Join(errs...)
+}
+
+// checkMail refuses what the mail server can't be reached by.
+func (c *config) checkMail() error {
+	if c.MailFrom == "" {
+		return errors.New("CHENU_MAIL_FROM is not set: CHENU_SMTP_URL needs a sender, such as accounts@example.org")
+	}
+	if _, err := mailer.NewSMTP(c.SMTPURL, c.MailFrom); err != nil {
+		return fmt.Errorf("CHENU_SMTP_URL, CHENU_MAIL_FROM: %w", err)
+	}
+	return nil
 }
 
 // defaultDataDir is where XDG keeps a user's data. Root's is elsewhere: the

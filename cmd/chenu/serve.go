@@ -13,6 +13,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/mailer"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -62,7 +63,14 @@ func runServe(ctx context.Context, args []string, env environment) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := server.New(ctx, c.server(head, log))
+	settings := c.server(head, log)
+	if settings.Mail, err = c.mail(own != nil, env.Stdout); err != nil {
+		return err
+	}
+	if settings.Mail == nil {
+		log.WarnContext(ctx, "CHENU_SMTP_URL is not set: nobody can verify an e-mail address or reset a password")
+	}
+	s, err := server.New(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -102,6 +110,18 @@ func (c config) server(head string, log *slog.Logger) server.Config {
 		SchemaVersion: head, TrustedProxies: c.TrustedProxies,
 		RequestTimeout: c.RequestTimeout, ShutdownTimeout: c.ShutdownTimeout, Log: log,
 	}
+}
+
+// mail is where mail goes: to the mail server that is configured, or to w where the
+// database is the service's own. Nil is nowhere.
+func (c config) mail(own bool, w io.Writer) (mailer.Transport, error) {
+	if c.SMTPURL != "" {
+		return mailer.NewSMTP(c.SMTPURL, c.MailFrom)
+	}
+	if own {
+		return mailer.NewPrint(w), nil
+	}
+	return nil, nil //nolint:nilnil // Nowhere.
 }
 
 func (c config) logger(w io.Writer) *slog.Logger {

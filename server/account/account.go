@@ -19,6 +19,7 @@ import (
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/mailer"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
@@ -39,6 +40,8 @@ type Config struct {
 	// HashConcurrency bounds how many passwords are hashed at once, 19 MiB and a core
 	// each; zero is half the cores, so that a flood of logins leaves the rest to others.
 	HashConcurrency int
+	// Mail takes the account's mail; nil sends none. See [Service.RunMail].
+	Mail mailer.Transport
 }
 
 // Service are the account's operations. Safe for concurrent use.
@@ -48,6 +51,7 @@ type Service struct {
 	now    func() time.Time
 	// refusals is the step at which refused logins are answered: see refuse.
 	refusals time.Duration
+	letters  chan letter
 }
 
 // New returns the account's operations.
@@ -56,7 +60,7 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep}, nil
+	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep, letters: make(chan letter, maxLetters)}, nil
 }
 
 // Tags of the operations.
@@ -71,6 +75,7 @@ func (s *Service) Mount(a *api.API) {
 	s.mountRefresh(a)
 	s.mountStepUp(a)
 	s.mountSessions(a)
+	s.mountMail(a)
 	api.HandlePublic(a, api.Op{
 		ID: "register", Method: http.MethodPost, Path: "/v1/auth/register", Tag: accounts,
 		Summary:     "Make an account",

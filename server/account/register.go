@@ -58,6 +58,7 @@ func (s *Service) register(ctx context.Context, in *registerIn) (*tokensOut, err
 	if err != nil {
 		return nil, err
 	}
+	s.post(ctx, letter{kind: verifyEmail, owner: id})
 	tokens, err := s.issue(who, []string{byPassword}, identity, refresh)
 	if err != nil {
 		return nil, err

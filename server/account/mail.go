@@ -1,0 +1,304 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/mailer"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+func (s *Service) mountMail(a *api.API) {
+	api.HandlePublic(a, api.Op{
+		ID: "verify-email", Method: http.MethodPost, Path: "/v1/auth/verify-email", Tag: accounts,
+		Summary:     "Verify an e-mail address",
+		Description: "Takes the token that was mailed after registering, once and within three days, and notes that the address is its owner's.",
+	}, s.verifyEmail)
+	api.Handle(a, api.Op{
+		ID: "request-email-verification", Method: http.MethodPost, Path: "/v1/auth/request-email-verification", Tag: accounts, Status: http.StatusAccepted,
+		Summary: "Ask for the verifying mail again",
+		Description: "Mails another token, in the place of the one before, unless the address is verified already or the last token is " +
+			"less than a minute old. Agents may not.",
+	}, s.requestVerification)
+	api.HandlePublic(a, api.Op{
+		ID: "request-password-reset", Method: http.MethodPost, Path: "/v1/auth/request-password-reset", Tag: accounts, Status: http.StatusAccepted,
+		Summary: "Ask for a mail that resets the password",
+		Description: "Mails a token to the account's address, if there is such an account and the last token is at least a minute old. " +
+			"The answer is always the same, and comes before any of that is looked at.",
+	}, s.requestReset)
+	api.HandlePublic(a, api.Op{
+		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts,
+		Summary: "Reset the password",
+		Description: "Takes the mailed token, once and within an hour, replaces the password and ends all sessions. It also verifies the " +
+			"e-mail address.",
+		Problems: []int{http.StatusServiceUnavailable},
+	}, s.resetPassword)
+}
+
+// Kinds of mailed tokens, as the database has them.
+const (
+	verifyEmail   = "verify_email"
+	resetPassword = "reset_password"
+)
+
+const (
+	// maxLetters is how many mails may wait. More are dropped: whoever wants theirs asks again.
+	maxLetters = 256
+	// mailWorkers is how many mails are sent at once.
+	mailWorkers = 2
+	// mailTimeout bounds the sending of one, with its repetitions.
+	mailTimeout = time.Minute
+	// mailFarewell bounds the sending of what waits when the service stops.
+	mailFarewell = 5 * time.Second
+)
+
+// mailPauses are waited between the tries to send one mail.
+var mailPauses = []time.Duration{time.Second, 10 * time.Second}
+
+// letter is a mail to be written: to an identity or, when that is not known yet, to whoever
+// has the address.
+type letter struct {
+	kind  string
+	owner uuid.UUID
+	email string
+}
+
+// post lets a letter be written and sent later. It never waits.
+func (s *Service) post(ctx context.Context, l letter) {
+	if s.Mail == nil {
+		return
+	}
+	select {
+	case s.letters <- l:
+	default:
+		slog.WarnContext(ctx, "too many mails wait: one is dropped", "kind", l.kind)
+	}
+}
+
+// RunMail sends what is posted until ctx ends, and then, for a few seconds, what waits.
+func (s *Service) RunMail(ctx context.Context) {
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(mailFarewell, cancel) })()
+	var wg sync.WaitGroup
+	for range mailWorkers {
+		wg.Go(func() {
+			for {
+				select {
+				case l := <-s.letters:
+					s.deliver(sending, l)
+				case <-ctx.Done():
+					s.deliverWaiting(sending)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (s *Service) deliverWaiting(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case l := <-s.letters:
+			s.deliver(ctx, l)
+		default:
+			return
+		}
+	}
+}
+
+// deliver writes a letter and sends it. What it can't do is logged: nobody waits for it.
+func (s *Service) deliver(ctx context.Context, l letter) {
+	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
+	defer cancel()
+	m, err := s.write(ctx, l)
+	if err != nil {
+		slog.ErrorContext(ctx, "a mail could not be written", "kind", l.kind, "error", err)
+		return
+	}
+	if m == nil {
+		return
+	}
+	for try := 0; ; try++ {
+		err := s.Mail.Send(ctx, *m)
+		if err == nil {
+			return
+		}
+		if try == len(mailPauses) || ctx.Err() != nil {
+			slog.ErrorContext(ctx, "a mail could not be sent", "kind", l.kind, "tries", try+1, "error", err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(mailPauses[try]):
+		}
+	}
+}
+
+const issueAccountTokenSQL = `SELECT app.issue_account_token($1, $2)` //nolint:gosec // A statement, no credential.
+
+// write makes the token and the mail that it goes in; nil when there is nothing to be sent.
+// The mail goes to the address as the account has it, never to the one that was asked for,
+// which may only look the same.
+func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) {
+	if l.owner == uuid.Nil {
+		account, err := lookup(ctx, s.DB, l.email)
+		if err != nil || account == (found{}) {
+			return nil, err
+		}
+		l.owner = account.id
+	}
+	token := newOpaque(l.owner)
+	var m *mailer.Message
+	err := s.DB.Do(auth.With(ctx, self(l.owner, uuid.Nil)), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		var issued bool
+		if err := one(ctx, tx, issueAccountTokenSQL, []any{l.kind, token.hash()}, &issued); err != nil || !issued {
+			return err
+		}
+		me, err := read(ctx, tx, l.owner)
+		if err != nil {
+			return err
+		}
+		subject, text := letterText(l.kind, token.text())
+		m = &mailer.Message{To: me.Email, Subject: subject, Text: text}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make a token: %w", err)
+	}
+	return m, nil
+}
+
+// letterText has nothing in it that somebody chose when registering: else the service could
+// be made to mail any text to any address.
+func letterText(kind, token string) (subject, text string) {
+	if kind == verifyEmail {
+		return "Verify your e-mail address", "Somebody, hopefully you, made an account with this e-mail address. " +
+			"To verify the address, enter this token where you registered, within three days:\n\n" + token +
+			"\n\nIf it was not you, there is nothing to do.\n"
+	}
+	return "Reset your password", "Somebody, hopefully you, wants to replace the password of the account with this e-mail address. " +
+		"To do so, enter this token where you were asked for it, within an hour:\n\n" + token +
+		"\n\nIf it was not you, there is nothing to do: the password stays as it is.\n"
+}
+
+// MailedToken is a token from a mail.
+type MailedToken struct {
+	Token string `json:"token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"The token from the mail."`
+}
+
+type verifyEmailIn struct{ Body MailedToken }
+
+const verifyEmailSQL = `SELECT app.verify_email($1)`
+
+func (s *Service) verifyEmail(ctx context.Context, in *verifyEmailIn) (*struct{}, error) {
+	token, ok := parseOpaque(in.Body.Token, 1)
+	if ok {
+		err := s.DB.Do(auth.With(ctx, self(token.ids[0], uuid.Nil)), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+			return one(ctx, tx, verifyEmailSQL, []any{token.hash()}, &ok)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("verify an e-mail address: %w", err)
+		}
+	}
+	if !ok {
+		return nil, refusedMailed()
+	}
+	return nil, nil //nolint:nilnil // 204.
+}
+
+func refusedMailed() error {
+	return problem.Invalid(problem.At("/token", "invalid_token", "The token is not good, or not any more. Ask for another mail."))
+}
+
+func (s *Service) requestVerification(ctx context.Context, _ *ent.Tx, _ *struct{}) (*struct{}, error) {
+	who, err := human(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.post(ctx, letter{kind: verifyEmail, owner: who.ID})
+	return nil, nil //nolint:nilnil // 202 says nothing more.
+}
+
+// Address is an account's e-mail address.
+type Address struct {
+	Email string `json:"email" jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"The account's e-mail address, in any case."`
+}
+
+type requestResetIn struct{ Body Address }
+
+func (s *Service) requestReset(ctx context.Context, in *requestResetIn) (*struct{}, error) {
+	s.post(ctx, letter{kind: resetPassword, email: norm.NFC.String(strings.TrimSpace(in.Body.Email))})
+	return nil, nil //nolint:nilnil // 202 says nothing more.
+}
+
+// PasswordReset is a mailed token and the password to be set.
+type PasswordReset struct {
+	Token    string `json:"token"    jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"The token from the mail."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters; any will do."`
+}
+
+type resetPasswordIn struct{ Body PasswordReset }
+
+const (
+	accountTokenValidSQL = `SELECT app.account_token_valid($1, $2)`    //nolint:gosec // The same.
+	resetPasswordSQL     = `SELECT app.reset_password($1, $2)::text[]` //nolint:gosec // A statement, no credential.
+)
+
+func (s *Service) resetPassword(ctx context.Context, in *resetPasswordIn) (*struct{}, error) {
+	token, ok := parseOpaque(in.Body.Token, 1)
+	if !ok {
+		return nil, refusedMailed()
+	}
+	owner := token.ids[0]
+	as := auth.With(ctx, self(owner, uuid.Nil))
+	var me Identity
+	err := s.DB.Do(as, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		if err := one(ctx, tx, accountTokenValidSQL, []any{resetPassword, token.hash()}, &ok); err != nil || !ok {
+			return err
+		}
+		me, err = read(ctx, tx, owner)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look at a mailed token: %w", err)
+	}
+	if !ok {
+		return nil, refusedMailed()
+	}
+	replacement, err := newPassword("/password", in.Body.Password, me)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := s.hasher.hash(ctx, replacement)
+	if err != nil {
+		return nil, err
+	}
+	var ended []uuid.UUID
+	err = s.DB.Do(as, session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		ended, err = endedBy(ctx, tx, resetPasswordSQL, token.hash(), hash)
+		return err
+	})
+	if errors.Is(err, errNone) {
+		return nil, refusedMailed() // Used since it was looked at.
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reset a password: %w", err)
+	}
+	s.forget(owner, ended...)
+	return nil, nil //nolint:nilnil // 204.
+}

@@ -1,0 +1,142 @@
+// Package mailer sends the service's mail: short plain texts, one receiver each. It knows
+// nothing of what they are for.
+package mailer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	netmail "net/mail"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wneessen/go-mail"
+)
+
+// Message is one mail.
+type Message struct{ To, Subject, Text string }
+
+// Transport takes messages to their receivers. Safe for concurrent use.
+type Transport interface {
+	// Send returns once the next host on the way has taken the message.
+	Send(ctx context.Context, m Message) error
+}
+
+// Ports of message submission, without and with TLS from the first byte (RFC 6409, RFC 8314).
+const (
+	portSTARTTLS = 587
+	portTLS      = 465
+)
+
+// dialTimeout bounds each step of the conversation with a mail server.
+const dialTimeout = 15 * time.Second
+
+// SMTP hands messages to a mail server.
+type SMTP struct {
+	host, from string
+	options    []mail.Option
+}
+
+// NewSMTP returns the transport that a URL describes:
+//
+//	smtp://user:password@host:587   TLS by STARTTLS, and nothing without it
+//	smtps://user:password@host:465  TLS from the first byte
+//	smtp://host:25?tls=none         no TLS, hence no password: a relay on this machine or network
+//
+// from is the sender's address, with a name or without. Errors never repeat the URL.
+func NewSMTP(address, from string) (*SMTP, error) { return newSMTP(address, from, nil) }
+
+func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {
+	const form = "give it the form smtp://user:password@host:587 or smtps://user:password@host:465"
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || (u.Path != "" && u.Path != "/") || u.Fragment != "" {
+		return nil, errors.New("the mail server's URL can't be read: " + form)
+	}
+	if _, err := netmail.ParseAddress(from); err != nil {
+		return nil, fmt.Errorf("the sender's address %q is none", from)
+	}
+	password, _ := u.User.Password()
+	s := &SMTP{host: u.Hostname(), from: from, options: []mail.Option{mail.WithTimeout(dialTimeout)}}
+	port := portSTARTTLS
+	switch query := u.RawQuery; {
+	case u.Scheme == "smtps" && query == "":
+		port = portTLS
+		s.options = append(s.options, mail.WithSSL())
+	case u.Scheme == "smtp" && query == "":
+		s.options = append(s.options, mail.WithTLSPolicy(mail.TLSMandatory))
+	case u.Scheme == "smtp" && query == "tls=none":
+		if u.User != nil {
+			return nil, errors.New("the mail server's URL has a password and no TLS: it would be sent in clear")
+		}
+		s.options = append(s.options, mail.WithTLSPolicy(mail.NoTLS))
+	default:
+		return nil, errors.New("the mail server's URL is neither smtp nor smtps, or has parameters: " + form)
+	}
+	if text := u.Port(); text != "" {
+		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
+			return nil, errors.New("the mail server's port is none")
+		}
+	}
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	config = config.Clone()
+	config.ServerName = s.host
+	s.options = append(s.options, mail.WithPort(port), mail.WithTLSConfig(config))
+	if u.User != nil {
+		s.options = append(s.options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover),
+			mail.WithUsername(u.User.Username()), mail.WithPassword(password))
+	}
+	if _, err := mail.NewClient(s.host, s.options...); err != nil {
+		return nil, errors.New("the mail server's URL can't be used: " + form)
+	}
+	return s, nil
+}
+
+// Send implements [Transport]. It connects anew: mails are few.
+func (s *SMTP) Send(ctx context.Context, m Message) error {
+	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	if err := errors.Join(message.From(s.from), message.To(m.To)); err != nil {
+		return fmt.Errorf("address a mail: %w", err)
+	}
+	message.Subject(m.Subject)
+	message.SetDate()
+	message.SetMessageID()
+	message.SetBodyString(mail.TypeTextPlain, m.Text)
+	// So that no out-of-office answers it (RFC 3834 section 5).
+	message.SetGenHeader("Auto-Submitted", "auto-generated")
+	client, err := mail.NewClient(s.host, s.options...)
+	if err != nil {
+		return fmt.Errorf("make a mail client: %w", err)
+	}
+	if err := client.DialAndSendWithContext(ctx, message); err != nil {
+		return fmt.Errorf("send a mail through %s: %w", s.host, err)
+	}
+	return nil
+}
+
+// Print writes messages instead of sending them: for development, since what proves that
+// somebody reads an address then stands on the terminal.
+type Print struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// NewPrint returns a transport that writes to w.
+func NewPrint(w io.Writer) *Print { return &Print{w: w} }
+
+// Send implements [Transport].
+func (p *Print) Send(_ context.Context, m Message) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := "    " + strings.ReplaceAll(strings.TrimSpace(m.Text), "\n", "\n    ")
+	if _, err := fmt.Fprintf(p.w, "\nMail to %s: %s\n\n%s\n\n", m.To, m.Subject, text); err != nil {
+		return fmt.Errorf("print a mail: %w", err)
+	}
+	return nil
+}
