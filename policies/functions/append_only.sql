@@ -16,11 +16,20 @@ $$;
 -- SHA-256 of the salt and the content: the named fields of the row as jsonb
 -- text, whose key order Postgres fixes (manual, section 8.14).
 CREATE FUNCTION app.content_digest(salt bytea, content jsonb, fields text[]) RETURNS bytea
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT sha256(salt || convert_to(coalesce(jsonb_object_agg(key, value), '{}')::text, 'UTF8'))
-    FROM jsonb_each(content) WHERE key = ANY (fields)
+DECLARE
+    field text;
+    digested jsonb := '{}';
+BEGIN
+    FOREACH field IN ARRAY fields LOOP
+        IF content ? field THEN
+            digested := digested || jsonb_build_object(field, content -> field);
+        END IF;
+    END LOOP;
+    RETURN sha256(salt || convert_to(digested::text, 'UTF8'));
+END
 $$;
 
 -- Refuses UPDATE and DELETE to everyone. The one exception is the erasure of an

@@ -1,58 +1,71 @@
+-- What runs for every row is plpgsql throughout: its expressions are evaluated without a
+-- query, where a function of SQL with a search path of its own is one, planned at each call
+-- before version 18.
+
 -- UUIDv7 of RFC 9562, section 5.7, with method 3 for the 12 bits behind the
 -- milliseconds: units of 256 ns, as the service's own ids have them.
 CREATE FUNCTION app.uuid_v7(at timestamptz DEFAULT clock_timestamp()) RETURNS uuid
-    LANGUAGE sql VOLATILE PARALLEL SAFE
+    LANGUAGE plpgsql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0')
-        || '7' || lpad(to_hex((mod(extract(epoch FROM at) * 1000000, 1000) * 1000 / 256)::bigint), 3, '0')
-        || to_hex(8 + (get_byte(entropy, 0) & 3)) || substr(encode(entropy, 'hex'), 18, 15))::uuid
-    FROM uuid_send(gen_random_uuid()) AS entropy
+DECLARE
+    entropy bytea := uuid_send(gen_random_uuid());
+    -- A double holds the microseconds of the next two centuries exactly.
+    microseconds bigint := round(date_part('epoch', at) * 1000000);
+BEGIN
+    RETURN (lpad(to_hex(microseconds / 1000), 12, '0')
+        || '7' || lpad(to_hex(microseconds % 1000 * 1000 / 256), 3, '0')
+        || to_hex(8 + (get_byte(entropy, 0) & 3)) || substr(encode(entropy, 'hex'), 18, 15))::uuid;
+END
 $$;
 
 -- The milliseconds since 1970 that a UUIDv7 begins with, as a time.
 CREATE FUNCTION app.uuid_v7_time(id uuid) RETURNS timestamptz
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT timestamptz 'epoch' + interval '1 millisecond'
-        * (('x' || lpad(substr(replace(id::text, '-', ''), 1, 12), 16, '0'))::bit(64)::bigint)
+BEGIN
+    RETURN timestamptz 'epoch' + interval '1 millisecond'
+        * (('x' || lpad(substr(replace(id::text, '-', ''), 1, 12), 16, '0'))::bit(64)::bigint);
+END
 $$;
 
 -- The kind of actor that the present role is. The role decides, never a
 -- setting; within a definer function "role" still holds the caller's.
 CREATE FUNCTION app.actor_kind() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE coalesce(nullif(current_setting('role', true), 'none'), session_user)
+BEGIN
+    RETURN CASE coalesce(nullif(current_setting('role', true), 'none'), session_user)
         WHEN 'chenu_human' THEN 'human'
         WHEN 'chenu_agent' THEN 'agent'
         ELSE 'system'
-    END
+    END;
+END
 $$;
 
 -- Whether an id is a UUIDv7 of this hour: lists are in the order of ids, and
 -- time filters bound ids, so an id must tell the time. Others than the service
 -- are free.
 CREATE FUNCTION app.id_tells_time(id uuid) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT app.actor_kind() = 'system' OR substr(id::text, 15, 1) = '7'
-        AND abs(extract(epoch FROM clock_timestamp() - app.uuid_v7_time(id))) <= 3600
-$$;
-
--- Refuses an id of the service's that does not tell the time.
-CREATE FUNCTION app.check_id(id uuid) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT app.id_tells_time(id) THEN
-        RAISE EXCEPTION 'id is not a UUIDv7 of this hour'
-            USING ERRCODE = 'CH422', DETAIL = '{"pointer": "/id", "code": "invalid_id"}';
-    END IF;
+    RETURN app.actor_kind() = 'system' OR substr(id::text, 15, 1) = '7'
+        AND abs(extract(epoch FROM clock_timestamp() - app.uuid_v7_time(id))) <= 3600;
+END
+$$;
+
+-- Refuses an id of the service's that does not tell the time.
+CREATE FUNCTION app.refuse_id() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'id is not a UUIDv7 of this hour'
+        USING ERRCODE = 'CH422', DETAIL = '{"pointer": "/id", "code": "invalid_id"}';
 END
 $$;
 
@@ -62,7 +75,9 @@ CREATE FUNCTION app.stamp() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM app.check_id(NEW.id);
+    IF NOT app.id_tells_time(NEW.id) THEN
+        PERFORM app.refuse_id();
+    END IF;
     NEW.created_at := clock_timestamp();
     RETURN NEW;
 END
@@ -75,7 +90,9 @@ CREATE FUNCTION app.stamp_change() RETURNS trigger
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM app.check_id(NEW.id);
+        IF NOT app.id_tells_time(NEW.id) THEN
+            PERFORM app.refuse_id();
+        END IF;
         NEW.created_at := clock_timestamp();
         NEW.updated_at := NEW.created_at;
         NEW.version := 1;

@@ -7,10 +7,11 @@
 -- has after an event, NULL where the event is forbidden. An archived thread is
 -- closed for good; only app.record_step() still records in it.
 CREATE FUNCTION app.thread_transition(status text, event text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE
+BEGIN
+    RETURN CASE
         WHEN status = 'archived' THEN NULL
         WHEN event = 'thread.paused' THEN CASE WHEN status = 'active' THEN 'paused' END
         WHEN event = 'thread.resumed' THEN CASE WHEN status IN ('paused', 'completed') THEN 'active' END
@@ -18,7 +19,8 @@ AS $$
         WHEN event = 'thread.archived' THEN 'archived'
         WHEN event = 'thread.created' THEN NULL
         ELSE status
-    END
+    END;
+END
 $$;
 
 -- What an event makes of a thread: the fold of the projection, and the only
@@ -26,14 +28,16 @@ $$;
 -- change; the status is NULL after a forbidden event. Erased content changes
 -- nothing.
 CREATE FUNCTION app.thread_after(state jsonb, event text, payload jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE event
+BEGIN
+    RETURN CASE event
         WHEN 'thread.created' THEN coalesce(payload, '{}') || '{"status": "active"}'
         ELSE state || CASE event WHEN 'thread.updated' THEN coalesce(payload, '{}') ELSE '{}' END
             || jsonb_build_object('status', app.thread_transition(state ->> 'status', event))
-    END
+    END;
+END
 $$;
 
 -- Refuses fields of a thread that the columns do not have, or not of the types
@@ -145,6 +149,9 @@ GRANT EXECUTE ON FUNCTION app.create_thread(uuid, uuid, integer, jsonb) TO chenu
 CREATE FUNCTION app.append_events(thread_id uuid, expected_sequence bigint, events jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    -- The arguments change nothing about the best plan, and planning for each costs more
+    -- than running it.
+    SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
@@ -152,32 +159,44 @@ DECLARE
     expected constant bigint := expected_sequence;
     given constant jsonb := events;
     size integer;
-    ids uuid[];
-    wrong bigint;
+    item jsonb;
+    kind text;
+    pointer text;
+    event_id uuid;
+    ids uuid[] := '{}';
     present record;
     before record;
-    item record;
     state jsonb;
     parent uuid;
     result jsonb;
+    moment timestamptz;
 BEGIN
     IF (jsonb_typeof(given) = 'array' AND jsonb_array_length(given) BETWEEN 1 AND 100) IS NOT TRUE THEN
         RAISE EXCEPTION '1 to 100 events are appended at once' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/events", "code": "out_of_range"}';
     END IF;
-    -- What the service itself records would mean nothing if anybody could say it.
-    SELECT e.place - 1 INTO wrong FROM jsonb_array_elements(given) WITH ORDINALITY AS e(event, place)
-    WHERE e.event ->> 'type' = 'thread.created' OR e.event ->> 'type' LIKE 'checkpoint.%' LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'only the service itself records this event' USING ERRCODE = 'CH403',
-            DETAIL = jsonb_build_object('pointer', format('/events/%s/type', wrong), 'code', 'not_in_enum',
-                'detail', 'Only the service itself records events of this type.');
-    END IF;
+    size := jsonb_array_length(given);
+    FOR place IN 0 .. size - 1 LOOP
+        item := given -> place;
+        kind := item ->> 'type';
+        -- What the service itself records would mean nothing if anybody could say it.
+        IF kind = 'thread.created' OR kind LIKE 'checkpoint.%' THEN
+            RAISE EXCEPTION 'only the service itself records this event' USING ERRCODE = 'CH403',
+                DETAIL = jsonb_build_object('pointer', format('/events/%s/type', place), 'code', 'not_in_enum',
+                    'detail', 'Only the service itself records events of this type.');
+        END IF;
+        IF item ? 'id' THEN
+            event_id := item ->> 'id';
+            IF event_id = ANY (ids) THEN
+                RAISE EXCEPTION 'two events of one id' USING ERRCODE = 'CH422',
+                    DETAIL = jsonb_build_object('pointer', format('/events/%s/id', place), 'code', 'not_unique');
+            END IF;
+            ids := ids || event_id;
+        END IF;
+    END LOOP;
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
-    size := jsonb_array_length(given);
-    ids := ARRAY(SELECT (g.event ->> 'id')::uuid FROM jsonb_array_elements(given) AS g(event) WHERE g.event ? 'id');
 
     SELECT t.status, t.last_sequence INTO present
     FROM public.threads t WHERE t.created_by = caller AND t.id = thread
@@ -188,67 +207,60 @@ BEGIN
 
     -- A statement of its own after the lock: it sees what was committed meanwhile. The
     -- array makes the ids an index condition; a join alone may read all of the owner's.
-    SELECT count(*) AS known,
-        count(*) FILTER (WHERE e.thread_id = thread AND e.type = g.event ->> 'type'
-            AND e.schema_version = (g.event ->> 'schema_version')::integer AND e.payload = g.event -> 'payload'
-            AND e.causation_id IS NOT DISTINCT FROM (g.event ->> 'causation_id')::uuid
-            AND e.correlation_id IS NOT DISTINCT FROM (g.event ->> 'correlation_id')::uuid) AS alike,
-        count(DISTINCT e.sequence - g.place) AS runs,
-        max(e.sequence) AS last_sequence,
-        jsonb_agg(jsonb_build_object('id', e.id, 'sequence', e.sequence, 'type', e.type, 'created_at', e.created_at)
-            ORDER BY e.sequence) AS events
-    INTO before
-    FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place)
-    JOIN public.thread_events e ON e.id = (g.event ->> 'id')::uuid
-    WHERE e.created_by = caller AND e.id = ANY (ids);
-    IF before.known > 0 THEN
-        IF before.known = size AND before.alike = size AND before.runs = 1 THEN
+    IF ids <> '{}' AND EXISTS (SELECT FROM public.thread_events e WHERE e.created_by = caller AND e.id = ANY (ids)) THEN
+        SELECT count(*) FILTER (WHERE e.thread_id = thread AND e.type = g.event ->> 'type'
+                AND e.schema_version = (g.event ->> 'schema_version')::integer AND e.payload = g.event -> 'payload'
+                AND e.causation_id IS NOT DISTINCT FROM (g.event ->> 'causation_id')::uuid
+                AND e.correlation_id IS NOT DISTINCT FROM (g.event ->> 'correlation_id')::uuid) AS alike,
+            count(DISTINCT e.sequence - g.place) AS runs,
+            max(e.sequence) AS last_sequence,
+            jsonb_agg(jsonb_build_object('id', e.id, 'sequence', e.sequence, 'type', e.type, 'created_at', e.created_at)
+                ORDER BY e.sequence) AS events
+        INTO before
+        FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place)
+        JOIN public.thread_events e ON e.id = (g.event ->> 'id')::uuid
+        WHERE e.created_by = caller AND e.id = ANY (ids);
+        IF before.alike = size AND before.runs = 1 THEN
             RETURN jsonb_build_object('replayed', true, 'last_sequence', before.last_sequence, 'events', before.events);
         END IF;
         RAISE EXCEPTION 'an event of this id is there with other content' USING ERRCODE = 'CH409',
             DETAIL = '{"code": "event_id_reused", "detail": "An event with one of these ids was appended before, with other content or among other events."}';
     END IF;
 
-    IF expected > present.last_sequence OR expected < present.last_sequence AND EXISTS (
+    IF expected <> present.last_sequence AND (expected > present.last_sequence OR EXISTS (
         SELECT FROM public.thread_events e
         WHERE e.created_by = caller AND e.thread_id = thread AND e.sequence > expected AND e.checkpoint_id IS NULL
-    ) THEN
+    )) THEN
         RAISE EXCEPTION 'the thread is at sequence %', present.last_sequence USING ERRCODE = 'CH412',
             DETAIL = jsonb_build_object('code', 'stale_sequence', 'present', jsonb_build_object('last_sequence', present.last_sequence));
     END IF;
 
     state := jsonb_build_object('status', present.status);
-    FOR item IN
-        SELECT g.event ->> 'type' AS type, g.event -> 'payload' AS payload, (g.event ->> 'id')::uuid AS id,
-            format('/events/%s', g.place - 1) AS pointer,
-            count(*) FILTER (WHERE g.event ? 'id') OVER (PARTITION BY (g.event ->> 'id')::uuid) > 1 AS repeated
-        FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place) ORDER BY g.place
-    LOOP
-        IF item.repeated THEN
-            RAISE EXCEPTION 'two events of one id' USING ERRCODE = 'CH422',
-                DETAIL = jsonb_build_object('pointer', item.pointer || '/id', 'code', 'not_unique');
-        END IF;
-        IF item.id IS NOT NULL AND NOT app.id_tells_time(item.id) THEN
+    FOR place IN 0 .. size - 1 LOOP
+        item := given -> place;
+        kind := item ->> 'type';
+        pointer := '/events/' || place;
+        IF item ? 'id' AND NOT app.id_tells_time((item ->> 'id')::uuid) THEN
             RAISE EXCEPTION 'id is not a UUIDv7 of this hour' USING ERRCODE = 'CH422',
-                DETAIL = jsonb_build_object('pointer', item.pointer || '/id', 'code', 'invalid_id');
+                DETAIL = jsonb_build_object('pointer', pointer || '/id', 'code', 'invalid_id');
         END IF;
-        IF pg_column_size(item.payload) > 262144 THEN
+        IF pg_column_size(item -> 'payload') > 262144 THEN
             RAISE EXCEPTION 'a payload is larger than 256 KiB' USING ERRCODE = 'CH422',
-                DETAIL = jsonb_build_object('pointer', item.pointer || '/payload', 'code', 'too_long',
+                DETAIL = jsonb_build_object('pointer', pointer || '/payload', 'code', 'too_long',
                     'detail', 'A payload may have at most 256 KiB.');
         END IF;
-        IF item.type = 'thread.updated' THEN
-            PERFORM app.check_thread_fields(item.payload, '{type,visibility,title,parent_thread_id,tags}', item.pointer || '/payload');
-            parent := item.payload ->> 'parent_thread_id';
+        IF kind = 'thread.updated' THEN
+            PERFORM app.check_thread_fields(item -> 'payload', '{type,visibility,title,parent_thread_id,tags}', pointer || '/payload');
+            parent := item -> 'payload' ->> 'parent_thread_id';
             IF parent IS NOT NULL THEN
-                PERFORM app.check_thread_parent(caller, thread, parent, item.pointer || '/payload/parent_thread_id');
+                PERFORM app.check_thread_parent(caller, thread, parent, pointer || '/payload/parent_thread_id');
             END IF;
         END IF;
-        result := app.thread_after(state, item.type, item.payload);
+        result := app.thread_after(state, kind, item -> 'payload');
         IF result ->> 'status' IS NULL THEN
-            RAISE EXCEPTION '% is forbidden while the thread is %', item.type, state ->> 'status' USING ERRCODE = 'CH409',
+            RAISE EXCEPTION '% is forbidden while the thread is %', kind, state ->> 'status' USING ERRCODE = 'CH409',
                 DETAIL = jsonb_build_object('code', 'forbidden_transition', 'present', jsonb_build_object('status', state -> 'status'),
-                    'detail', format('The thread is %s, and takes no event %s then.', state ->> 'status', item.type));
+                    'detail', format('The thread is %s, and takes no event %s then.', state ->> 'status', kind));
         END IF;
         state := result;
     END LOOP;
@@ -263,23 +275,22 @@ BEGIN
             nullif(current_setting('app.request_id', true), '')::uuid
         FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place) ORDER BY g.place
         RETURNING id, sequence, type, created_at
-    ), moved AS (
-        UPDATE public.threads t SET
-            last_sequence = t.last_sequence + size,
-            event_count = t.event_count + size,
-            last_event_at = (SELECT a.created_at FROM appended a ORDER BY a.sequence DESC LIMIT 1),
-            status = state ->> 'status',
-            type = CASE WHEN state ? 'type' THEN state ->> 'type' ELSE t.type END,
-            visibility = CASE WHEN state ? 'visibility' THEN state ->> 'visibility' ELSE t.visibility END,
-            title = CASE WHEN state ? 'title' THEN state ->> 'title' ELSE t.title END,
-            parent_thread_id = CASE WHEN state ? 'parent_thread_id' THEN (state ->> 'parent_thread_id')::uuid ELSE t.parent_thread_id END,
-            tags = CASE WHEN state ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) ELSE t.tags END
-        WHERE t.created_by = caller AND t.id = thread
     )
-    SELECT jsonb_build_object('replayed', false, 'last_sequence', present.last_sequence + size, 'events',
-        jsonb_agg(jsonb_build_object('id', a.id, 'sequence', a.sequence, 'type', a.type, 'created_at', a.created_at) ORDER BY a.sequence))
-    INTO result FROM appended a;
-    RETURN result;
+    SELECT jsonb_agg(jsonb_build_object('id', a.id, 'sequence', a.sequence, 'type', a.type, 'created_at', a.created_at) ORDER BY a.sequence),
+        (array_agg(a.created_at ORDER BY a.sequence DESC))[1]
+    INTO result, moment FROM appended a;
+    UPDATE public.threads t SET
+        last_sequence = t.last_sequence + size,
+        event_count = t.event_count + size,
+        last_event_at = moment,
+        status = state ->> 'status',
+        type = CASE WHEN state ? 'type' THEN state ->> 'type' ELSE t.type END,
+        visibility = CASE WHEN state ? 'visibility' THEN state ->> 'visibility' ELSE t.visibility END,
+        title = CASE WHEN state ? 'title' THEN state ->> 'title' ELSE t.title END,
+        parent_thread_id = CASE WHEN state ? 'parent_thread_id' THEN (state ->> 'parent_thread_id')::uuid ELSE t.parent_thread_id END,
+        tags = CASE WHEN state ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) ELSE t.tags END
+    WHERE t.created_by = caller AND t.id = thread;
+    RETURN jsonb_build_object('replayed', false, 'last_sequence', present.last_sequence + size, 'events', result);
 END
 $$;
 ALTER FUNCTION app.append_events(uuid, bigint, jsonb) OWNER TO chenu_threads;

@@ -224,7 +224,7 @@ func TestBadInput(t *testing.T) {
 		"an update to no type":    {"POST", path + "/events", events(event("thread.updated", object("type", nil))), unprocessable, invalid, []string{"/events/0/payload/type"}},
 		"itself as parent":        {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", path[len("/v1/threads/"):]))), unprocessable, invalid, []string{"/events/1/payload/parent_thread_id"}},
 		"a foreign parent":        {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", foreign[len("/v1/threads/"):]))), unprocessable, "reference_not_found", []string{"/events/1/payload/parent_thread_id"}},
-		"an id twice":             {"POST", path + "/events", events(note("x", "id", same), note("x", "id", same)), unprocessable, invalid, []string{"/events/0/id"}},
+		"an id twice":             {"POST", path + "/events", events(note("x", "id", same), note("x", "id", same)), unprocessable, invalid, []string{"/events/1/id"}},
 		"an id of no time":        {"POST", path + "/events", events(note("x"), note("x", "id", uuid.New())), unprocessable, invalid, []string{"/events/1/id"}},
 		"a payload too large":     {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 256<<10))))), unprocessable, invalid, []string{"/events/0/payload"}},
 		"a body too large":        {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 1<<20))))), http.StatusRequestEntityTooLarge, "body_too_large", nil},
