@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -46,10 +47,23 @@ func (s *Server) maintain(ctx context.Context) {
 				s.log.InfoContext(ctx, m.done, slog.Int("count", n))
 			}
 		}
+		s.advanceKeys(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// advanceKeys rotates the signing keys by age.
+func (s *Server) advanceKeys(ctx context.Context) {
+	step, err := s.keys.Advance(ctx, auth.KeyMaxAge)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.log.WarnContext(ctx, "maintenance failed", "of", "signing keys", "error", err)
+	case step.Changed():
+		s.log.InfoContext(ctx, "signing keys moved on", "published", step.Made, "promoted", step.Promoted, "removed", step.Removed)
 	}
 }

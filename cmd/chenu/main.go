@@ -52,6 +52,7 @@ var commands = []command{
 	{"migrate", "diff, apply, status, drift, validate, hash: the database's history", runMigrate},
 	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
 	{"verify", "check threads against their events, and content against its digests", runVerify},
+	{"keys", "rotate: let another key sign access tokens", runKeys},
 	{"token", "make a development token on the embedded database", runToken},
 	{"demo", "fill an identity of the embedded database with data to look at", runDemo},
 	{"openapi", "print the OpenAPI document", runOpenAPI},

@@ -39,6 +39,24 @@ func (m *memory) AddFirstSigningKey(_ context.Context, k StoredKey) error {
 	return m.err
 }
 
+// AdvanceSigningKeys publishes a key that is due at once, and takes its steps without
+// waiting: the times are the database's business.
+func (m *memory) AdvanceSigningKeys(_ context.Context, fresh StoredKey, maxAge time.Duration) (KeyStep, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var step KeyStep
+	m.keys = slices.DeleteFunc(m.keys, func(k StoredKey) bool { return k.Status == KeyRetiring })
+	if i := slices.IndexFunc(m.keys, func(k StoredKey) bool { return k.Status == KeyNext }); i >= 0 {
+		for j := range m.keys {
+			m.keys[j].Status = KeyRetiring
+		}
+		m.keys[i].Status, step.Promoted = KeyActive, true
+	} else if step.Made = maxAge == 0; step.Made {
+		m.keys, step.NextID = append(m.keys, fresh), fresh.ID
+	}
+	return step, m.err
+}
+
 // change edits the stored keys as another instance would.
 func (m *memory) change(edit func(keys []StoredKey) []StoredKey) {
 	m.mu.Lock()

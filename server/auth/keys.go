@@ -60,6 +60,9 @@ type KeyStore interface {
 	// AddFirstSigningKey stores k as the active key unless there is an active key
 	// already; of several that try at once, one succeeds. It is no error to be late.
 	AddFirstSigningKey(ctx context.Context, k StoredKey) error
+	// AdvanceSigningKeys does, for all instances together, what [Keys.Advance] says, with
+	// fresh as the new key where one is due.
+	AdvanceSigningKeys(ctx context.Context, fresh StoredKey, maxAge time.Duration) (KeyStep, error)
 }
 
 // Keys holds the signing keys: the active one signs, all of them verify. A key counts

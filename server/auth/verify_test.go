@@ -441,6 +441,42 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// FuzzMutation changes a valid token: whatever is not it is refused.
+func FuzzMutation(f *testing.F) {
+	b := newBundle(f)
+	token := b.issue(f)
+	first, second := strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
+	for _, at := range []int{0, first - 1, first, first + 1, second - 1, second, second + 1, len(token) - 1} {
+		for kind := range byte(5) {
+			f.Add(at, kind, "A")
+			f.Add(at, kind, "=")
+			f.Add(at, kind, "\n")
+		}
+	}
+	f.Fuzz(func(t *testing.T, at int, kind byte, with string) {
+		if at < 0 || at >= len(token) {
+			return
+		}
+		mutant := token
+		switch kind % 5 {
+		case 0: // replaced
+			mutant = token[:at] + with + token[min(len(token), at+len(with)):]
+		case 1: // put in
+			mutant = token[:at] + with + token[at:]
+		case 2: // left out
+			mutant = token[:at] + token[min(len(token), at+1+len(with)):]
+		case 3: // a bit
+			mutant = token[:at] + string(token[at]^(1<<(len(with)%8))) + token[at+1:]
+		case 4: // doubled
+			mutant = token[:at] + token[max(0, at-len(with)):]
+		}
+		got, err := b.verifier.Verify(context.Background(), mutant)
+		if (err == nil) != (mutant == token) || (err != nil && !errors.Is(err, ErrInvalidToken)) {
+			t.Fatalf("%q: %+v, %v", mutant, got, err)
+		}
+	})
+}
+
 func BenchmarkVerify(b *testing.B) {
 	bundle := newBundle(b)
 	token := bundle.issue(b)

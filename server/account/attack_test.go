@@ -1,0 +1,277 @@
+package account
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// signer is the service's own signing key, taken out of the database with the secret, so
+// that what is refused is refused for what it says.
+func (b *bundle) signer(t testing.TB) (string, ed25519.PrivateKey) {
+	t.Helper()
+	stored, err := KeyStore{DB: b.session}.SigningKeys(t.Context())
+	if err != nil || len(stored) != 1 {
+		t.Fatalf("%d keys, %v", len(stored), err)
+	}
+	block, err := aes.NewCipher(b.secret.Derive("signing-keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := aead.Open(nil, nil, stored[0].Sealed, slices.Concat([]byte("ed25519 "), stored[0].ID[:], stored[0].PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored[0].ID.String(), ed25519.NewKeyFromSeed(seed)
+}
+
+func part(v any) string {
+	text, _ := json.Marshal(v)
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// TestForgedTokens sends to the running service what package auth refuses by itself: of a
+// token that is good, one thing is changed at a time.
+func TestForgedTokens(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	kid, key := b.signer(t)
+	public := key.Public().(ed25519.PublicKey)
+	_, foreign, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyServer := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a key that the token points to is fetched")
+	}))
+	t.Cleanup(keyServer.Close)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(ada.token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(raw, &claims); err != nil {
+		t.Fatal(err)
+	}
+	sign := func(with ed25519.PrivateKey, header, claims map[string]any) string {
+		text := part(header) + "." + part(claims)
+		return text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(with, []byte(text)))
+	}
+	header := map[string]any{"alg": "EdDSA", "typ": "at+jwt", "kid": kid}
+	withHeader := func(name string, value any) string {
+		h := maps.Clone(header)
+		if h[name] = value; value == nil {
+			delete(h, name)
+		}
+		return sign(key, h, claims)
+	}
+	withClaim := func(name string, value any) string {
+		c := maps.Clone(claims)
+		if c[name] = value; value == nil {
+			delete(c, name)
+		}
+		return sign(key, header, c)
+	}
+	hs256 := part(map[string]any{"alg": "HS256", "typ": "at+jwt", "kid": kid}) + "." + part(claims)
+	mac := hmac.New(sha256.New, public)
+	mac.Write([]byte(hs256))
+	eve := b.register(t, "eve@example.org")
+	now := time.Now().Unix()
+	for name, token := range map[string]string{
+		"none":                      part(map[string]any{"alg": "none", "typ": "at+jwt", "kid": kid}) + "." + part(claims) + ".",
+		"HS256 with the public key": hs256 + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)),
+		"another key":               sign(foreign, header, claims),
+		"unknown kid":               withHeader("kid", uuid.NewString()),
+		"no kid":                    withHeader("kid", nil),
+		"jku":                       withHeader("jku", keyServer.URL),
+		"x5u":                       withHeader("x5u", keyServer.URL),
+		"jwk":                       withHeader("jwk", map[string]string{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(foreign.Public().(ed25519.PublicKey))}),
+		"crit":                      withHeader("crit", []string{"exp"}),
+		"typ JWT":                   withHeader("typ", "JWT"),
+		"no typ":                    withHeader("typ", nil),
+		"no aud":                    withClaim("aud", nil),
+		"wrong aud":                 withClaim("aud", "elsewhere"),
+		"two aud":                   withClaim("aud", []string{"chenu", "elsewhere"}),
+		"wrong iss":                 withClaim("iss", "elsewhere"),
+		"expired":                   withClaim("exp", now-60),
+		"for ever":                  withClaim("exp", now+1<<30),
+		"not yet":                   withClaim("nbf", now+60),
+		"another identity":          withClaim("sub", eve.id),
+		"no session":                withClaim("sid", nil),
+		"a session that is not":     withClaim("sid", uuid.Must(uuid.NewV7()).String()),
+		"a chain of agents":         withClaim("act", map[string]any{"sub": uuid.NewString(), "act": map[string]any{"sub": uuid.NewString()}}),
+		"payload of another":        strings.Join([]string{strings.Split(ada.token, ".")[0], strings.Split(eve.token, ".")[1], strings.Split(ada.token, ".")[2]}, "."),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := b.me(t, token)
+			a.problem(http.StatusUnauthorized, "invalid_token")
+			if strings.Contains(a.text(), token) {
+				t.Error("the answer repeats the token")
+			}
+		})
+	}
+	t.Run("in another place", func(t *testing.T) {
+		t.Parallel()
+		for _, request := range [][2]string{{"/v1/me?access_token=" + ada.token, ""}, {"/v1/me", "access_token=" + ada.token}} {
+			a := b.send(t, http.MethodGet, request[0], "", "Cookie", request[1])
+			if a.Status != http.StatusUnauthorized && a.Status != http.StatusUnprocessableEntity && a.Status != http.StatusBadRequest {
+				t.Errorf("%v: %d", request, a.Status)
+			}
+		}
+		b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer, "Authorization", eve.bearer).want(http.StatusBadRequest)
+	})
+	b.me(t, sign(key, header, claims)).want(http.StatusOK) // Unspoiled: else the table shows nothing.
+}
+
+// TestEnumerationByTime compares how long refusals take: whether an account is there, may
+// log in, or is closed, the times are of one kind. Absolute times are the machine's.
+func TestEnumerationByTime(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	b.service.refusals = 40 * time.Millisecond
+	ada, closed, locked := b.register(t, "ada@example.org"), b.register(t, "closed@example.org"), b.register(t, "locked@example.org")
+	b.exec(t, `UPDATE identities SET status = 'locked' WHERE id = $1`, locked.id)
+	cases := map[string][2]string{
+		"unknown": {"mallory@example.org", password}, "wrong": {ada.email, wrong}, "closed": {closed.email, password}, "locked": {locked.email, password},
+	}
+	times := map[string][]time.Duration{}
+	for range 15 {
+		b.exec(t, `UPDATE identities SET failed_logins = 0, locked_until = CASE WHEN id = $1 THEN clock_timestamp() + interval '1 hour' END`, closed.id)
+		for name, c := range cases {
+			began := time.Now()
+			b.send(t, http.MethodPost, "/v1/auth/login", credentials(c[0], c[1])).want(http.StatusUnauthorized)
+			times[name] = append(times[name], time.Since(began))
+		}
+	}
+	least, most := time.Hour, time.Duration(0)
+	medians := map[string]time.Duration{}
+	for name, all := range times {
+		slices.Sort(all)
+		medians[name] = all[len(all)/2]
+		least, most = min(least, medians[name]), max(most, medians[name])
+	}
+	t.Logf("medians %v", medians)
+	if most > 2*least {
+		t.Errorf("the medians differ by more than twice: %v", medians)
+	}
+}
+
+// cut ends the connections of the service that wait for a lock, as a database that is
+// restarted ends all, and returns when there was one.
+func (b *bundle) cut(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		var n int
+		b.scan(t, `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'chenu human' AND wait_event_type = 'Lock'`, nil, &n)
+		if n > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing waits")
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// TestDatabaseRestart is a database that goes away in the middle: of counting the attempt,
+// of opening the session, of rotating a token, of changing a password. The client is told to
+// come again, nothing is half done, and nobody is taken for a forger.
+func TestDatabaseRestart(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	access, refresh := b.login(t, ada.email)
+	count := func() (sessions, logins, tokens int) {
+		t.Helper()
+		b.scan(t, `SELECT (SELECT count(*) FROM app.sessions), (SELECT count(*) FROM audit_logs WHERE action = 'login'), (SELECT count(*) FROM app.refresh_tokens)`,
+			nil, &sessions, &logins, &tokens)
+		return sessions, logins, tokens
+	}
+	sessions, logins, tokens := count()
+	for _, test := range []struct{ name, lock, path, body string }{
+		{"counting the attempt", `SELECT FROM identities FOR UPDATE`, "/v1/auth/login", credentials(ada.email, password)},
+		{"opening the session", `LOCK TABLE app.sessions IN EXCLUSIVE MODE`, "/v1/auth/login", credentials(ada.email, password)},
+		{"keeping the refresh token", `LOCK TABLE app.refresh_tokens IN EXCLUSIVE MODE`, "/v1/auth/login", credentials(ada.email, password)},
+		{"rotating", `LOCK TABLE app.refresh_tokens IN EXCLUSIVE MODE`, "/v1/auth/refresh", `{"refresh_token":"` + refresh + `"}`},
+		{"stepping up", `LOCK TABLE app.sessions IN EXCLUSIVE MODE`, "/v1/auth/step-up", `{"password":"` + password + `"}`},
+		{"changing the password", `LOCK TABLE app.sessions IN EXCLUSIVE MODE`, "/v1/me/password", change(password, "a longer horse and a staple")},
+	} {
+		tx, err := b.admin.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), test.lock); err != nil {
+			t.Fatal(err)
+		}
+		answered := make(chan answer)
+		go func() {
+			answered <- b.send(t, http.MethodPost, test.path, test.body, "Authorization", "Bearer "+access)
+		}()
+		b.cut(t)
+		a := <-answered
+		if err := tx.Rollback(context.WithoutCancel(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s", test.name, a.Status, a.Body)
+		}
+	}
+	if s, l, n := count(); s != sessions || l != logins || n != tokens {
+		t.Errorf("%d sessions, %d logins, %d tokens; before %d, %d, %d", s, l, n, sessions, logins, tokens)
+	}
+	b.refreshed(t, refresh)
+	b.login(t, ada.email)
+	b.me(t, access).want(http.StatusOK)
+}
+
+// TestClockSkew is a service whose clock is an hour behind: what lasts is measured by the
+// database's. (One that is ahead can't open a session in the future: TestOpenedSession.)
+func TestClockSkew(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	b.service.now = func() time.Time { return time.Now().Add(-time.Hour) }
+	a := b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).want(http.StatusOK)
+	if ttl := a.Object()["refresh_expires_in"]; ttl != IdleLifetime.Seconds() {
+		t.Errorf("refresh_expires_in is %v", ttl)
+	}
+	_, refresh := tokensOf(a)
+	b.pass(t, ada.id, IdleLifetime)
+	b.refused(t, refresh)
+	_, refresh = b.login(t, ada.email)
+	b.refreshed(t, refresh)
+	b.exec(t, `UPDATE identities SET failed_logins = 5, locked_until = clock_timestamp() + interval '30 minutes' WHERE id = $1`, ada.id)
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).want(http.StatusUnauthorized)
+}
+
+// BenchmarkRefresh is one rotation, with its commit.
+func BenchmarkRefresh(b *testing.B) {
+	bundle := newBundle(b)
+	bundle.register(b, "ada@example.org")
+	_, token := bundle.login(b, "ada@example.org")
+	for b.Loop() {
+		_, token = bundle.refreshed(b, token)
+	}
+}

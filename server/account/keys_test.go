@@ -1,0 +1,143 @@
+package account
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chenu/chenu/server/auth"
+)
+
+// published are the kids in an instance's key set.
+func (b *bundle) published(t testing.TB) []string {
+	t.Helper()
+	var kids []string
+	for _, key := range b.send(t, http.MethodGet, auth.JWKSPath, "").want(http.StatusOK).Object()["keys"].([]any) {
+		kids = append(kids, fmt.Sprint(key.(map[string]any)["kid"]))
+	}
+	return kids
+}
+
+// statuses are the stored keys' places in their lives.
+func (b *bundle) statuses(t testing.TB) string {
+	t.Helper()
+	var all string
+	b.scan(t, `SELECT string_agg(status, ' ' ORDER BY status) FROM app.signing_keys`, nil, &all)
+	return all
+}
+
+func (b *bundle) advance(t testing.TB, maxAge time.Duration) auth.KeyStep {
+	t.Helper()
+	step, err := b.keys.Advance(t.Context(), maxAge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return step
+}
+
+// TestKeyRotation goes through a key's whole life, with two instances of which one reads
+// the keys late.
+func TestKeyRotation(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	late := b.instance(t)
+	ada := b.register(t, "ada@example.org")
+	first := b.published(t)
+	if step := b.advance(t, auth.KeyMaxAge); step.Changed() {
+		t.Errorf("a young key: %+v", step)
+	}
+
+	began := time.Now()
+	step := b.advance(t, 0)
+	if !step.Made || step.Promoted || step.Removed != 0 || b.statuses(t) != "active next" {
+		t.Fatalf("%+v, %s", step, b.statuses(t))
+	}
+	// Whoever keeps the key set for as long as it may, and every instance, knows the key by then.
+	if wait := step.NextSignsAt.Sub(began); wait < auth.JWKSMaxAge+auth.KeyRefreshEvery {
+		t.Errorf("a key signs %v after it is published", wait)
+	}
+	if now := b.published(t); !slices.Contains(now, step.NextID.String()) || !slices.Contains(now, first[0]) {
+		t.Errorf("published %v, want %v and %v", now, first, step.NextID)
+	}
+	if again := b.advance(t, 0); again.Changed() || again.NextID != step.NextID {
+		t.Errorf("%+v: another key while one waits", again)
+	}
+	eve := b.register(t, "eve@example.org") // Still under the first key.
+
+	b.exec(t, `UPDATE app.signing_keys SET created_at = created_at - interval '10 minutes' WHERE status = 'next'`)
+	if step := b.advance(t, auth.KeyMaxAge); !step.Promoted || step.Made || b.statuses(t) != "active retiring" {
+		t.Fatalf("%+v, %s", step, b.statuses(t))
+	}
+	grace := b.register(t, "grace@example.org") // Under the second.
+	old := late.register(t, "old@example.org")  // The late instance has not noticed.
+	for _, instance := range []*bundle{b, late} {
+		for _, p := range []person{ada, eve, grace, old} {
+			instance.me(t, p.token).want(http.StatusOK)
+		}
+	}
+	if now := b.published(t); len(now) != 2 {
+		t.Errorf("published %v", now)
+	}
+
+	// As long as any token of its lives, the first key stays.
+	b.exec(t, `UPDATE app.signing_keys SET retired_at = retired_at - $1::interval WHERE status = 'retiring'`, auth.TokenLifetime+auth.Leeway+auth.KeyRefreshEvery)
+	if step := b.advance(t, auth.KeyMaxAge); step.Changed() {
+		t.Errorf("%+v: gone too early", step)
+	}
+	b.exec(t, `UPDATE app.signing_keys SET retired_at = retired_at - interval '1 hour' WHERE status = 'retiring'`)
+	if step := b.advance(t, auth.KeyMaxAge); step.Removed != 1 || b.statuses(t) != "active" {
+		t.Errorf("%+v, %s", step, b.statuses(t))
+	}
+	if now := b.published(t); !slices.Equal(now, []string{step.NextID.String()}) {
+		t.Errorf("published %v", now)
+	}
+	b.me(t, ada.token).problem(http.StatusUnauthorized, "invalid_token")
+	b.me(t, grace.token).want(http.StatusOK)
+
+	// By age.
+	b.exec(t, `UPDATE app.signing_keys SET activated_at = activated_at - $1::interval`, auth.KeyMaxAge)
+	if step := b.advance(t, auth.KeyMaxAge); !step.Made {
+		t.Errorf("%+v", step)
+	}
+}
+
+// TestKeyRotationAtOnce is that instances which take a step at once take it once.
+func TestKeyRotationAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	instances := []*bundle{b, b.instance(t), b.instance(t)}
+	all := func() (made, promoted, removed int) {
+		t.Helper()
+		steps := make([]auth.KeyStep, 12)
+		var wg sync.WaitGroup
+		for i := range steps {
+			wg.Go(func() { steps[i] = instances[i%len(instances)].advance(t, 0) })
+		}
+		wg.Wait()
+		for _, s := range steps {
+			removed += s.Removed
+			if s.Made {
+				made++
+			}
+			if s.Promoted {
+				promoted++
+			}
+		}
+		return made, promoted, removed
+	}
+	if made, promoted, _ := all(); made != 1 || promoted != 0 || b.statuses(t) != "active next" {
+		t.Errorf("%d made, %d promoted: %s", made, promoted, b.statuses(t))
+	}
+	b.exec(t, `UPDATE app.signing_keys SET created_at = created_at - interval '10 minutes' WHERE status = 'next'`)
+	// With no age to wait for, the next one is made at once.
+	if made, promoted, _ := all(); made != 1 || promoted != 1 || b.statuses(t) != "active next retiring" {
+		t.Errorf("%d made, %d promoted: %s", made, promoted, b.statuses(t))
+	}
+	b.exec(t, `UPDATE app.signing_keys SET retired_at = retired_at - interval '1 hour' WHERE status = 'retiring'`)
+	if _, _, removed := all(); removed != 1 {
+		t.Errorf("%d removed", removed)
+	}
+}
