@@ -237,6 +237,79 @@ func TestGateOfAThreadAtOnce(t *testing.T) {
 	}
 }
 
+// TestStepsAmongAppends has agents append and ask, a human decide, approvals be used and the
+// sweeper sweep, all in one thread at the same time: nobody waits for somebody who waits, and
+// the sequences have no gap.
+func TestStepsAmongAppends(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	id, _ := g.begun(t)
+	const rounds = 15
+	each := []func(round int) error{
+		func(int) error {
+			return g.do(g.agent, uuid.Nil, "SELECT app.append_events($1, NULL, '[{\"type\": \"note.added\", \"schema_version\": 1, \"payload\": {\"text\": \"x\"}}]')", id)
+		},
+		func(round int) error { // a post, asked for, approved and made
+			post := "INSERT INTO social_posts (id, created_by, body, visibility, published_at, thread_id) VALUES ($1, $2, $3, 'public', '2026-01-01', $4)"
+			body := fmt.Sprint("post ", round)
+			c := problem.From(g.do(g.agent, uuid.Nil, post, newID(), g.adaID, body, id)).Checkpoint
+			if c == nil {
+				return errors.New("the post asked for nothing")
+			}
+			if err := g.decide(g.ada, c, "approved"); err != nil {
+				return err
+			}
+			return g.do(g.agent, c.ID, post, newID(), g.adaID, body, id)
+		},
+		func(round int) error { // the thread's own title, while others move it on
+			update := fmt.Sprintf("SELECT app.append_events($1, NULL, '[%s]')", threadUpdate(fmt.Sprintf(`{"visibility": "public", "title": "%d"}`, round)))
+			c := problem.From(g.do(g.otherAgent, uuid.Nil, update, id)).Checkpoint
+			if c == nil {
+				return errors.New("the title asked for nothing")
+			}
+			if err := g.decide(g.ada, c, "approved"); err != nil {
+				return err
+			}
+			if err := g.do(g.otherAgent, c.ID, update, id); err != nil && problem.From(err).Code != "checkpoint_mismatch" {
+				return err
+			}
+			return g.do(g.ada, uuid.Nil, "SELECT app.append_events($1, NULL, '[{\"type\": \"note.added\", \"schema_version\": 1, \"payload\": {\"text\": \"y\"}}]')", id)
+		},
+		func(int) error { // what nobody decides
+			ask := `SELECT app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
+				'action', 'share', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', $1::text, 'content', jsonb_build_object('n', $3::text)), interval '1 second')`
+			return g.do(g.agent, uuid.Nil, ask, id, g.adaID, newID())
+		},
+		func(int) error {
+			return g.Anonymous(t.Context(), func(q session.Querier) error {
+				var n int
+				scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
+				return nil
+			})
+		},
+	}
+	var wg sync.WaitGroup
+	for i, do := range each {
+		wg.Go(func() {
+			for round := range rounds {
+				if err := do(round); err != nil {
+					t.Errorf("%d, round %d: %v", i, round, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := g.count(t, `SELECT count(*) FROM threads t WHERE id = $1 AND last_sequence = event_count
+		AND last_sequence = (SELECT count(*) FROM thread_events e WHERE e.thread_id = t.id) AND last_sequence = (SELECT max(sequence) FROM thread_events e WHERE e.thread_id = t.id)
+		AND last_event_at = (SELECT created_at FROM thread_events e WHERE e.thread_id = t.id ORDER BY sequence DESC LIMIT 1)`, id); n != 1 {
+		t.Error("the thread is not what its events make it")
+	}
+	if n := g.count(t, `SELECT count(*) FROM checkpoints c WHERE (SELECT count(*) FROM thread_events e WHERE e.checkpoint_id = c.id)
+		<> 1 + (status <> 'pending')::int + (consumed_at IS NOT NULL)::int`); n != 0 {
+		t.Errorf("%d checkpoints lack a step or have one too many", n)
+	}
+}
+
 // TestStepsOfOtherThings are those of checkpoints that only belong to a thread: a post of
 // it, and an action that a client defines, which the dismissal of its agent ends.
 func TestStepsOfOtherThings(t *testing.T) {
