@@ -17,6 +17,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/chenu/chenu/ent/accounttoken"
+	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
@@ -37,6 +38,7 @@ import (
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/playlist"
 	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/ratebucket"
 	"github.com/chenu/chenu/ent/reference"
 	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/refreshtoken"
@@ -50,6 +52,7 @@ import (
 	"github.com/chenu/chenu/ent/teamtask"
 	"github.com/chenu/chenu/ent/thread"
 	"github.com/chenu/chenu/ent/threadevent"
+	"github.com/chenu/chenu/ent/usedassertion"
 
 	stdsql "database/sql"
 
@@ -63,6 +66,8 @@ type Client struct {
 	Schema *migrate.Schema
 	// AccountToken is the client for interacting with the AccountToken builders.
 	AccountToken *AccountTokenClient
+	// AgentCredential is the client for interacting with the AgentCredential builders.
+	AgentCredential *AgentCredentialClient
 	// AuditLog is the client for interacting with the AuditLog builders.
 	AuditLog *AuditLogClient
 	// Checkpoint is the client for interacting with the Checkpoint builders.
@@ -103,6 +108,8 @@ type Client struct {
 	Playlist *PlaylistClient
 	// Project is the client for interacting with the Project builders.
 	Project *ProjectClient
+	// RateBucket is the client for interacting with the RateBucket builders.
+	RateBucket *RateBucketClient
 	// Reference is the client for interacting with the Reference builders.
 	Reference *ReferenceClient
 	// ReferenceCitation is the client for interacting with the ReferenceCitation builders.
@@ -129,6 +136,8 @@ type Client struct {
 	Thread *ThreadClient
 	// ThreadEvent is the client for interacting with the ThreadEvent builders.
 	ThreadEvent *ThreadEventClient
+	// UsedAssertion is the client for interacting with the UsedAssertion builders.
+	UsedAssertion *UsedAssertionClient
 }
 
 // NewClient creates a new client configured with the given options.
@@ -141,6 +150,7 @@ func NewClient(opts ...Option) *Client {
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.AccountToken = NewAccountTokenClient(c.config)
+	c.AgentCredential = NewAgentCredentialClient(c.config)
 	c.AuditLog = NewAuditLogClient(c.config)
 	c.Checkpoint = NewCheckpointClient(c.config)
 	c.ClinicalTrial = NewClinicalTrialClient(c.config)
@@ -161,6 +171,7 @@ func (c *Client) init() {
 	c.Note = NewNoteClient(c.config)
 	c.Playlist = NewPlaylistClient(c.config)
 	c.Project = NewProjectClient(c.config)
+	c.RateBucket = NewRateBucketClient(c.config)
 	c.Reference = NewReferenceClient(c.config)
 	c.ReferenceCitation = NewReferenceCitationClient(c.config)
 	c.RefreshToken = NewRefreshTokenClient(c.config)
@@ -174,6 +185,7 @@ func (c *Client) init() {
 	c.TeamTask = NewTeamTaskClient(c.config)
 	c.Thread = NewThreadClient(c.config)
 	c.ThreadEvent = NewThreadEventClient(c.config)
+	c.UsedAssertion = NewUsedAssertionClient(c.config)
 }
 
 type (
@@ -270,6 +282,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ctx:               ctx,
 		config:            cfg,
 		AccountToken:      NewAccountTokenClient(cfg),
+		AgentCredential:   NewAgentCredentialClient(cfg),
 		AuditLog:          NewAuditLogClient(cfg),
 		Checkpoint:        NewCheckpointClient(cfg),
 		ClinicalTrial:     NewClinicalTrialClient(cfg),
@@ -290,6 +303,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Note:              NewNoteClient(cfg),
 		Playlist:          NewPlaylistClient(cfg),
 		Project:           NewProjectClient(cfg),
+		RateBucket:        NewRateBucketClient(cfg),
 		Reference:         NewReferenceClient(cfg),
 		ReferenceCitation: NewReferenceCitationClient(cfg),
 		RefreshToken:      NewRefreshTokenClient(cfg),
@@ -303,6 +317,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		TeamTask:          NewTeamTaskClient(cfg),
 		Thread:            NewThreadClient(cfg),
 		ThreadEvent:       NewThreadEventClient(cfg),
+		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
 }
 
@@ -323,6 +338,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ctx:               ctx,
 		config:            cfg,
 		AccountToken:      NewAccountTokenClient(cfg),
+		AgentCredential:   NewAgentCredentialClient(cfg),
 		AuditLog:          NewAuditLogClient(cfg),
 		Checkpoint:        NewCheckpointClient(cfg),
 		ClinicalTrial:     NewClinicalTrialClient(cfg),
@@ -343,6 +359,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Note:              NewNoteClient(cfg),
 		Playlist:          NewPlaylistClient(cfg),
 		Project:           NewProjectClient(cfg),
+		RateBucket:        NewRateBucketClient(cfg),
 		Reference:         NewReferenceClient(cfg),
 		ReferenceCitation: NewReferenceCitationClient(cfg),
 		RefreshToken:      NewRefreshTokenClient(cfg),
@@ -356,6 +373,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		TeamTask:          NewTeamTaskClient(cfg),
 		Thread:            NewThreadClient(cfg),
 		ThreadEvent:       NewThreadEventClient(cfg),
+		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
 }
 
@@ -385,13 +403,14 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.AccountToken, c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent,
-		c.CommunityGroup, c.ComplianceItem, c.Contact, c.CreativeAsset,
-		c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn, c.HiredAgent,
-		c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note, c.Playlist,
-		c.Project, c.Reference, c.ReferenceCitation, c.RefreshToken, c.Session,
-		c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory, c.Task,
-		c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
+		c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint, c.ClinicalTrial,
+		c.CommunityEvent, c.CommunityGroup, c.ComplianceItem, c.Contact,
+		c.CreativeAsset, c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn,
+		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note,
+		c.Playlist, c.Project, c.RateBucket, c.Reference, c.ReferenceCitation,
+		c.RefreshToken, c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule,
+		c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
+		c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -401,13 +420,14 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.AccountToken, c.AuditLog, c.Checkpoint, c.ClinicalTrial, c.CommunityEvent,
-		c.CommunityGroup, c.ComplianceItem, c.Contact, c.CreativeAsset,
-		c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn, c.HiredAgent,
-		c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note, c.Playlist,
-		c.Project, c.Reference, c.ReferenceCitation, c.RefreshToken, c.Session,
-		c.SigningKey, c.SocialPost, c.SocialSchedule, c.StreamHistory, c.Task,
-		c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
+		c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint, c.ClinicalTrial,
+		c.CommunityEvent, c.CommunityGroup, c.ComplianceItem, c.Contact,
+		c.CreativeAsset, c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn,
+		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note,
+		c.Playlist, c.Project, c.RateBucket, c.Reference, c.ReferenceCitation,
+		c.RefreshToken, c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule,
+		c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
+		c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -418,6 +438,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
 	case *AccountTokenMutation:
 		return c.AccountToken.mutate(ctx, m)
+	case *AgentCredentialMutation:
+		return c.AgentCredential.mutate(ctx, m)
 	case *AuditLogMutation:
 		return c.AuditLog.mutate(ctx, m)
 	case *CheckpointMutation:
@@ -458,6 +480,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Playlist.mutate(ctx, m)
 	case *ProjectMutation:
 		return c.Project.mutate(ctx, m)
+	case *RateBucketMutation:
+		return c.RateBucket.mutate(ctx, m)
 	case *ReferenceMutation:
 		return c.Reference.mutate(ctx, m)
 	case *ReferenceCitationMutation:
@@ -484,6 +508,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Thread.mutate(ctx, m)
 	case *ThreadEventMutation:
 		return c.ThreadEvent.mutate(ctx, m)
+	case *UsedAssertionMutation:
+		return c.UsedAssertion.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
 	}
@@ -619,6 +645,158 @@ func (c *AccountTokenClient) mutate(ctx context.Context, m *AccountTokenMutation
 		return (&AccountTokenDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown AccountToken mutation op: %q", m.Op())
+	}
+}
+
+// AgentCredentialClient is a client for the AgentCredential schema.
+type AgentCredentialClient struct {
+	config
+}
+
+// NewAgentCredentialClient returns a client for the AgentCredential from the given config.
+func NewAgentCredentialClient(c config) *AgentCredentialClient {
+	return &AgentCredentialClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `agentcredential.Hooks(f(g(h())))`.
+func (c *AgentCredentialClient) Use(hooks ...Hook) {
+	c.hooks.AgentCredential = append(c.hooks.AgentCredential, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `agentcredential.Intercept(f(g(h())))`.
+func (c *AgentCredentialClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AgentCredential = append(c.inters.AgentCredential, interceptors...)
+}
+
+// Create returns a builder for creating a AgentCredential entity.
+func (c *AgentCredentialClient) Create() *AgentCredentialCreate {
+	mutation := newAgentCredentialMutation(c.config, OpCreate)
+	return &AgentCredentialCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AgentCredential entities.
+func (c *AgentCredentialClient) CreateBulk(builders ...*AgentCredentialCreate) *AgentCredentialCreateBulk {
+	return &AgentCredentialCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AgentCredentialClient) MapCreateBulk(slice any, setFunc func(*AgentCredentialCreate, int)) *AgentCredentialCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AgentCredentialCreateBulk{err: fmt.Errorf("calling to AgentCredentialClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AgentCredentialCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AgentCredentialCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AgentCredential.
+func (c *AgentCredentialClient) Update() *AgentCredentialUpdate {
+	mutation := newAgentCredentialMutation(c.config, OpUpdate)
+	return &AgentCredentialUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AgentCredentialClient) UpdateOne(_m *AgentCredential) *AgentCredentialUpdateOne {
+	mutation := newAgentCredentialMutation(c.config, OpUpdateOne, withAgentCredential(_m))
+	return &AgentCredentialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AgentCredentialClient) UpdateOneID(id uuid.UUID) *AgentCredentialUpdateOne {
+	mutation := newAgentCredentialMutation(c.config, OpUpdateOne, withAgentCredentialID(id))
+	return &AgentCredentialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AgentCredential.
+func (c *AgentCredentialClient) Delete() *AgentCredentialDelete {
+	mutation := newAgentCredentialMutation(c.config, OpDelete)
+	return &AgentCredentialDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AgentCredentialClient) DeleteOne(_m *AgentCredential) *AgentCredentialDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AgentCredentialClient) DeleteOneID(id uuid.UUID) *AgentCredentialDeleteOne {
+	builder := c.Delete().Where(agentcredential.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AgentCredentialDeleteOne{builder}
+}
+
+// Query returns a query builder for AgentCredential.
+func (c *AgentCredentialClient) Query() *AgentCredentialQuery {
+	return &AgentCredentialQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAgentCredential},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AgentCredential entity by its id.
+func (c *AgentCredentialClient) Get(ctx context.Context, id uuid.UUID) (*AgentCredential, error) {
+	return c.Query().Where(agentcredential.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AgentCredentialClient) GetX(ctx context.Context, id uuid.UUID) *AgentCredential {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryAgent queries the agent edge of a AgentCredential.
+func (c *AgentCredentialClient) QueryAgent(_m *AgentCredential) *HiredAgentQuery {
+	query := (&HiredAgentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(agentcredential.Table, agentcredential.FieldID, id),
+			sqlgraph.To(hiredagent.Table, hiredagent.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, agentcredential.AgentTable, agentcredential.AgentColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.HiredAgent
+		step.Edge.Schema = schemaConfig.AgentCredential
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *AgentCredentialClient) Hooks() []Hook {
+	return c.hooks.AgentCredential
+}
+
+// Interceptors returns the client interceptors.
+func (c *AgentCredentialClient) Interceptors() []Interceptor {
+	return c.inters.AgentCredential
+}
+
+func (c *AgentCredentialClient) mutate(ctx context.Context, m *AgentCredentialMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AgentCredentialCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AgentCredentialUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AgentCredentialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AgentCredentialDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AgentCredential mutation op: %q", m.Op())
 	}
 }
 
@@ -2630,6 +2808,25 @@ func (c *HiredAgentClient) QueryTasks(_m *HiredAgent) *TeamTaskQuery {
 	return query
 }
 
+// QueryCredentials queries the credentials edge of a HiredAgent.
+func (c *HiredAgentClient) QueryCredentials(_m *HiredAgent) *AgentCredentialQuery {
+	query := (&AgentCredentialClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(hiredagent.Table, hiredagent.FieldID, id),
+			sqlgraph.To(agentcredential.Table, agentcredential.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, hiredagent.CredentialsTable, hiredagent.CredentialsColumn),
+		)
+		schemaConfig := _m.schemaConfig
+		step.To.Schema = schemaConfig.AgentCredential
+		step.Edge.Schema = schemaConfig.AgentCredential
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *HiredAgentClient) Hooks() []Hook {
 	return c.hooks.HiredAgent
@@ -3621,6 +3818,139 @@ func (c *ProjectClient) mutate(ctx context.Context, m *ProjectMutation) (Value, 
 		return (&ProjectDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Project mutation op: %q", m.Op())
+	}
+}
+
+// RateBucketClient is a client for the RateBucket schema.
+type RateBucketClient struct {
+	config
+}
+
+// NewRateBucketClient returns a client for the RateBucket from the given config.
+func NewRateBucketClient(c config) *RateBucketClient {
+	return &RateBucketClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ratebucket.Hooks(f(g(h())))`.
+func (c *RateBucketClient) Use(hooks ...Hook) {
+	c.hooks.RateBucket = append(c.hooks.RateBucket, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ratebucket.Intercept(f(g(h())))`.
+func (c *RateBucketClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RateBucket = append(c.inters.RateBucket, interceptors...)
+}
+
+// Create returns a builder for creating a RateBucket entity.
+func (c *RateBucketClient) Create() *RateBucketCreate {
+	mutation := newRateBucketMutation(c.config, OpCreate)
+	return &RateBucketCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RateBucket entities.
+func (c *RateBucketClient) CreateBulk(builders ...*RateBucketCreate) *RateBucketCreateBulk {
+	return &RateBucketCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RateBucketClient) MapCreateBulk(slice any, setFunc func(*RateBucketCreate, int)) *RateBucketCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RateBucketCreateBulk{err: fmt.Errorf("calling to RateBucketClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RateBucketCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RateBucketCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RateBucket.
+func (c *RateBucketClient) Update() *RateBucketUpdate {
+	mutation := newRateBucketMutation(c.config, OpUpdate)
+	return &RateBucketUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RateBucketClient) UpdateOne(_m *RateBucket) *RateBucketUpdateOne {
+	mutation := newRateBucketMutation(c.config, OpUpdateOne, withRateBucket(_m))
+	return &RateBucketUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RateBucketClient) UpdateOneID(id uuid.UUID) *RateBucketUpdateOne {
+	mutation := newRateBucketMutation(c.config, OpUpdateOne, withRateBucketID(id))
+	return &RateBucketUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RateBucket.
+func (c *RateBucketClient) Delete() *RateBucketDelete {
+	mutation := newRateBucketMutation(c.config, OpDelete)
+	return &RateBucketDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RateBucketClient) DeleteOne(_m *RateBucket) *RateBucketDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RateBucketClient) DeleteOneID(id uuid.UUID) *RateBucketDeleteOne {
+	builder := c.Delete().Where(ratebucket.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RateBucketDeleteOne{builder}
+}
+
+// Query returns a query builder for RateBucket.
+func (c *RateBucketClient) Query() *RateBucketQuery {
+	return &RateBucketQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRateBucket},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RateBucket entity by its id.
+func (c *RateBucketClient) Get(ctx context.Context, id uuid.UUID) (*RateBucket, error) {
+	return c.Query().Where(ratebucket.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RateBucketClient) GetX(ctx context.Context, id uuid.UUID) *RateBucket {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RateBucketClient) Hooks() []Hook {
+	return c.hooks.RateBucket
+}
+
+// Interceptors returns the client interceptors.
+func (c *RateBucketClient) Interceptors() []Interceptor {
+	return c.inters.RateBucket
+}
+
+func (c *RateBucketClient) mutate(ctx context.Context, m *RateBucketMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RateBucketCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RateBucketUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RateBucketUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RateBucketDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RateBucket mutation op: %q", m.Op())
 	}
 }
 
@@ -5733,29 +6063,165 @@ func (c *ThreadEventClient) mutate(ctx context.Context, m *ThreadEventMutation) 
 	}
 }
 
+// UsedAssertionClient is a client for the UsedAssertion schema.
+type UsedAssertionClient struct {
+	config
+}
+
+// NewUsedAssertionClient returns a client for the UsedAssertion from the given config.
+func NewUsedAssertionClient(c config) *UsedAssertionClient {
+	return &UsedAssertionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `usedassertion.Hooks(f(g(h())))`.
+func (c *UsedAssertionClient) Use(hooks ...Hook) {
+	c.hooks.UsedAssertion = append(c.hooks.UsedAssertion, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `usedassertion.Intercept(f(g(h())))`.
+func (c *UsedAssertionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.UsedAssertion = append(c.inters.UsedAssertion, interceptors...)
+}
+
+// Create returns a builder for creating a UsedAssertion entity.
+func (c *UsedAssertionClient) Create() *UsedAssertionCreate {
+	mutation := newUsedAssertionMutation(c.config, OpCreate)
+	return &UsedAssertionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of UsedAssertion entities.
+func (c *UsedAssertionClient) CreateBulk(builders ...*UsedAssertionCreate) *UsedAssertionCreateBulk {
+	return &UsedAssertionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *UsedAssertionClient) MapCreateBulk(slice any, setFunc func(*UsedAssertionCreate, int)) *UsedAssertionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &UsedAssertionCreateBulk{err: fmt.Errorf("calling to UsedAssertionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*UsedAssertionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &UsedAssertionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for UsedAssertion.
+func (c *UsedAssertionClient) Update() *UsedAssertionUpdate {
+	mutation := newUsedAssertionMutation(c.config, OpUpdate)
+	return &UsedAssertionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *UsedAssertionClient) UpdateOne(_m *UsedAssertion) *UsedAssertionUpdateOne {
+	mutation := newUsedAssertionMutation(c.config, OpUpdateOne, withUsedAssertion(_m))
+	return &UsedAssertionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *UsedAssertionClient) UpdateOneID(id uuid.UUID) *UsedAssertionUpdateOne {
+	mutation := newUsedAssertionMutation(c.config, OpUpdateOne, withUsedAssertionID(id))
+	return &UsedAssertionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for UsedAssertion.
+func (c *UsedAssertionClient) Delete() *UsedAssertionDelete {
+	mutation := newUsedAssertionMutation(c.config, OpDelete)
+	return &UsedAssertionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *UsedAssertionClient) DeleteOne(_m *UsedAssertion) *UsedAssertionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *UsedAssertionClient) DeleteOneID(id uuid.UUID) *UsedAssertionDeleteOne {
+	builder := c.Delete().Where(usedassertion.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &UsedAssertionDeleteOne{builder}
+}
+
+// Query returns a query builder for UsedAssertion.
+func (c *UsedAssertionClient) Query() *UsedAssertionQuery {
+	return &UsedAssertionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeUsedAssertion},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a UsedAssertion entity by its id.
+func (c *UsedAssertionClient) Get(ctx context.Context, id uuid.UUID) (*UsedAssertion, error) {
+	return c.Query().Where(usedassertion.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *UsedAssertionClient) GetX(ctx context.Context, id uuid.UUID) *UsedAssertion {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *UsedAssertionClient) Hooks() []Hook {
+	return c.hooks.UsedAssertion
+}
+
+// Interceptors returns the client interceptors.
+func (c *UsedAssertionClient) Interceptors() []Interceptor {
+	return c.inters.UsedAssertion
+}
+
+func (c *UsedAssertionClient) mutate(ctx context.Context, m *UsedAssertionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&UsedAssertionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&UsedAssertionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&UsedAssertionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&UsedAssertionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown UsedAssertion mutation op: %q", m.Op())
+	}
+}
+
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		AccountToken, AuditLog, Checkpoint, ClinicalTrial, CommunityEvent,
-		CommunityGroup, ComplianceItem, Contact, CreativeAsset, CreativeProject,
-		EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice,
-		Manuscript, Note, Playlist, Project, Reference, ReferenceCitation,
-		RefreshToken, Session, SigningKey, SocialPost, SocialSchedule, StreamHistory,
-		Task, TeamMember, TeamTask, Thread, ThreadEvent []ent.Hook
+		AccountToken, AgentCredential, AuditLog, Checkpoint, ClinicalTrial,
+		CommunityEvent, CommunityGroup, ComplianceItem, Contact, CreativeAsset,
+		CreativeProject, EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey,
+		Identity, Invoice, Manuscript, Note, Playlist, Project, RateBucket, Reference,
+		ReferenceCitation, RefreshToken, Session, SigningKey, SocialPost,
+		SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread, ThreadEvent,
+		UsedAssertion []ent.Hook
 	}
 	inters struct {
-		AccountToken, AuditLog, Checkpoint, ClinicalTrial, CommunityEvent,
-		CommunityGroup, ComplianceItem, Contact, CreativeAsset, CreativeProject,
-		EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey, Identity, Invoice,
-		Manuscript, Note, Playlist, Project, Reference, ReferenceCitation,
-		RefreshToken, Session, SigningKey, SocialPost, SocialSchedule, StreamHistory,
-		Task, TeamMember, TeamTask, Thread, ThreadEvent []ent.Interceptor
+		AccountToken, AgentCredential, AuditLog, Checkpoint, ClinicalTrial,
+		CommunityEvent, CommunityGroup, ComplianceItem, Contact, CreativeAsset,
+		CreativeProject, EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey,
+		Identity, Invoice, Manuscript, Note, Playlist, Project, RateBucket, Reference,
+		ReferenceCitation, RefreshToken, Session, SigningKey, SocialPost,
+		SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread, ThreadEvent,
+		UsedAssertion []ent.Interceptor
 	}
 )
 
 // DefaultSchemaConfig has the schemas' names as ent/schema defines them.
 var DefaultSchemaConfig SchemaConfig = &internal.SchemaNames{
 	AccountToken:      "app",
+	AgentCredential:   "app",
 	AuditLog:          "public",
 	Checkpoint:        "public",
 	ClinicalTrial:     "public",
@@ -5776,6 +6242,7 @@ var DefaultSchemaConfig SchemaConfig = &internal.SchemaNames{
 	Note:              "public",
 	Playlist:          "public",
 	Project:           "public",
+	RateBucket:        "app",
 	Reference:         "public",
 	ReferenceCitation: "app",
 	RefreshToken:      "app",
@@ -5789,6 +6256,7 @@ var DefaultSchemaConfig SchemaConfig = &internal.SchemaNames{
 	TeamTask:          "public",
 	Thread:            "public",
 	ThreadEvent:       "public",
+	UsedAssertion:     "app",
 }
 
 // SchemaConfig represents alternative schema names for all tables

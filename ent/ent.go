@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/chenu/chenu/ent/accounttoken"
+	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
@@ -33,6 +34,7 @@ import (
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/playlist"
 	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/ratebucket"
 	"github.com/chenu/chenu/ent/reference"
 	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/refreshtoken"
@@ -46,6 +48,7 @@ import (
 	"github.com/chenu/chenu/ent/teamtask"
 	"github.com/chenu/chenu/ent/thread"
 	"github.com/chenu/chenu/ent/threadevent"
+	"github.com/chenu/chenu/ent/usedassertion"
 )
 
 // ent aliases to avoid import conflicts in user's code.
@@ -107,6 +110,7 @@ func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			accounttoken.Table:      accounttoken.ValidColumn,
+			agentcredential.Table:   agentcredential.ValidColumn,
 			auditlog.Table:          auditlog.ValidColumn,
 			checkpoint.Table:        checkpoint.ValidColumn,
 			clinicaltrial.Table:     clinicaltrial.ValidColumn,
@@ -127,6 +131,7 @@ func checkColumn(t, c string) error {
 			note.Table:              note.ValidColumn,
 			playlist.Table:          playlist.ValidColumn,
 			project.Table:           project.ValidColumn,
+			ratebucket.Table:        ratebucket.ValidColumn,
 			reference.Table:         reference.ValidColumn,
 			referencecitation.Table: referencecitation.ValidColumn,
 			refreshtoken.Table:      refreshtoken.ValidColumn,
@@ -140,6 +145,7 @@ func checkColumn(t, c string) error {
 			teamtask.Table:          teamtask.ValidColumn,
 			thread.Table:            thread.ValidColumn,
 			threadevent.Table:       threadevent.ValidColumn,
+			usedassertion.Table:     usedassertion.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -68,9 +68,11 @@ type HiredAgent struct {
 type HiredAgentEdges struct {
 	// Tasks holds the value of the tasks edge.
 	Tasks []*TeamTask `json:"tasks,omitempty"`
+	// Credentials holds the value of the credentials edge.
+	Credentials []*AgentCredential `json:"credentials,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [1]bool
+	loadedTypes [2]bool
 }
 
 // TasksOrErr returns the Tasks value or an error if the edge
@@ -80,6 +82,15 @@ func (e HiredAgentEdges) TasksOrErr() ([]*TeamTask, error) {
 		return e.Tasks, nil
 	}
 	return nil, &NotLoadedError{edge: "tasks"}
+}
+
+// CredentialsOrErr returns the Credentials value or an error if the edge
+// was not loaded in eager-loading.
+func (e HiredAgentEdges) CredentialsOrErr() ([]*AgentCredential, error) {
+	if e.loadedTypes[1] {
+		return e.Credentials, nil
+	}
+	return nil, &NotLoadedError{edge: "credentials"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -258,6 +269,11 @@ func (_m *HiredAgent) Value(name string) (ent.Value, error) {
 // QueryTasks queries the "tasks" edge of the HiredAgent entity.
 func (_m *HiredAgent) QueryTasks() *TeamTaskQuery {
 	return NewHiredAgentClient(_m.config).QueryTasks(_m)
+}
+
+// QueryCredentials queries the "credentials" edge of the HiredAgent entity.
+func (_m *HiredAgent) QueryCredentials() *AgentCredentialQuery {
+	return NewHiredAgentClient(_m.config).QueryCredentials(_m)
 }
 
 // Update returns a builder for updating this HiredAgent.

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/teamtask"
@@ -297,6 +298,21 @@ func (_c *HiredAgentCreate) AddTasks(v ...*TeamTask) *HiredAgentCreate {
 	return _c.AddTaskIDs(ids...)
 }
 
+// AddCredentialIDs adds the "credentials" edge to the AgentCredential entity by IDs.
+func (_c *HiredAgentCreate) AddCredentialIDs(ids ...uuid.UUID) *HiredAgentCreate {
+	_c.mutation.AddCredentialIDs(ids...)
+	return _c
+}
+
+// AddCredentials adds the "credentials" edges to the AgentCredential entity.
+func (_c *HiredAgentCreate) AddCredentials(v ...*AgentCredential) *HiredAgentCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddCredentialIDs(ids...)
+}
+
 // Mutation returns the HiredAgentMutation object of the builder.
 func (_c *HiredAgentCreate) Mutation() *HiredAgentMutation {
 	return _c.mutation
@@ -507,6 +523,23 @@ func (_c *HiredAgentCreate) createSpec() (*HiredAgent, *sqlgraph.CreateSpec) {
 			},
 		}
 		edge.Schema = _c.schemaConfig.TeamTask
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.CredentialsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   hiredagent.CredentialsTable,
+			Columns: []string{hiredagent.CredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _c.schemaConfig.AgentCredential
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}

@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/internal"
 	"github.com/chenu/chenu/ent/predicate"
@@ -23,12 +24,13 @@ import (
 // HiredAgentQuery is the builder for querying HiredAgent entities.
 type HiredAgentQuery struct {
 	config
-	ctx        *QueryContext
-	order      []hiredagent.OrderOption
-	inters     []Interceptor
-	predicates []predicate.HiredAgent
-	withTasks  *TeamTaskQuery
-	modifiers  []func(*sql.Selector)
+	ctx             *QueryContext
+	order           []hiredagent.OrderOption
+	inters          []Interceptor
+	predicates      []predicate.HiredAgent
+	withTasks       *TeamTaskQuery
+	withCredentials *AgentCredentialQuery
+	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -84,6 +86,31 @@ func (_q *HiredAgentQuery) QueryTasks() *TeamTaskQuery {
 		schemaConfig := _q.schemaConfig
 		step.To.Schema = schemaConfig.TeamTask
 		step.Edge.Schema = schemaConfig.TeamTask
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryCredentials chains the current query on the "credentials" edge.
+func (_q *HiredAgentQuery) QueryCredentials() *AgentCredentialQuery {
+	query := (&AgentCredentialClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(hiredagent.Table, hiredagent.FieldID, selector),
+			sqlgraph.To(agentcredential.Table, agentcredential.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, hiredagent.CredentialsTable, hiredagent.CredentialsColumn),
+		)
+		schemaConfig := _q.schemaConfig
+		step.To.Schema = schemaConfig.AgentCredential
+		step.Edge.Schema = schemaConfig.AgentCredential
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
 	}
@@ -277,12 +304,13 @@ func (_q *HiredAgentQuery) Clone() *HiredAgentQuery {
 		return nil
 	}
 	return &HiredAgentQuery{
-		config:     _q.config,
-		ctx:        _q.ctx.Clone(),
-		order:      append([]hiredagent.OrderOption{}, _q.order...),
-		inters:     append([]Interceptor{}, _q.inters...),
-		predicates: append([]predicate.HiredAgent{}, _q.predicates...),
-		withTasks:  _q.withTasks.Clone(),
+		config:          _q.config,
+		ctx:             _q.ctx.Clone(),
+		order:           append([]hiredagent.OrderOption{}, _q.order...),
+		inters:          append([]Interceptor{}, _q.inters...),
+		predicates:      append([]predicate.HiredAgent{}, _q.predicates...),
+		withTasks:       _q.withTasks.Clone(),
+		withCredentials: _q.withCredentials.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -298,6 +326,17 @@ func (_q *HiredAgentQuery) WithTasks(opts ...func(*TeamTaskQuery)) *HiredAgentQu
 		opt(query)
 	}
 	_q.withTasks = query
+	return _q
+}
+
+// WithCredentials tells the query-builder to eager-load the nodes that are connected to
+// the "credentials" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *HiredAgentQuery) WithCredentials(opts ...func(*AgentCredentialQuery)) *HiredAgentQuery {
+	query := (&AgentCredentialClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withCredentials = query
 	return _q
 }
 
@@ -379,8 +418,9 @@ func (_q *HiredAgentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*H
 	var (
 		nodes       = []*HiredAgent{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [2]bool{
 			_q.withTasks != nil,
+			_q.withCredentials != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -410,6 +450,13 @@ func (_q *HiredAgentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*H
 		if err := _q.loadTasks(ctx, query, nodes,
 			func(n *HiredAgent) { n.Edges.Tasks = []*TeamTask{} },
 			func(n *HiredAgent, e *TeamTask) { n.Edges.Tasks = append(n.Edges.Tasks, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withCredentials; query != nil {
+		if err := _q.loadCredentials(ctx, query, nodes,
+			func(n *HiredAgent) { n.Edges.Credentials = []*AgentCredential{} },
+			func(n *HiredAgent, e *AgentCredential) { n.Edges.Credentials = append(n.Edges.Credentials, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -444,6 +491,36 @@ func (_q *HiredAgentQuery) loadTasks(ctx context.Context, query *TeamTaskQuery, 
 		node, ok := nodeids[*fk]
 		if !ok {
 			return fmt.Errorf(`unexpected referenced foreign-key "agent_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *HiredAgentQuery) loadCredentials(ctx context.Context, query *AgentCredentialQuery, nodes []*HiredAgent, init func(*HiredAgent), assign func(*HiredAgent, *AgentCredential)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*HiredAgent)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(agentcredential.FieldAgentID)
+	}
+	query.Where(predicate.AgentCredential(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(hiredagent.CredentialsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.AgentID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "agent_id" returned %v for node %v`, fk, n.ID)
 		}
 		assign(node, n)
 	}

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/hiredagent"
 	"github.com/chenu/chenu/ent/internal"
@@ -370,6 +371,21 @@ func (_u *HiredAgentUpdate) AddTasks(v ...*TeamTask) *HiredAgentUpdate {
 	return _u.AddTaskIDs(ids...)
 }
 
+// AddCredentialIDs adds the "credentials" edge to the AgentCredential entity by IDs.
+func (_u *HiredAgentUpdate) AddCredentialIDs(ids ...uuid.UUID) *HiredAgentUpdate {
+	_u.mutation.AddCredentialIDs(ids...)
+	return _u
+}
+
+// AddCredentials adds the "credentials" edges to the AgentCredential entity.
+func (_u *HiredAgentUpdate) AddCredentials(v ...*AgentCredential) *HiredAgentUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddCredentialIDs(ids...)
+}
+
 // Mutation returns the HiredAgentMutation object of the builder.
 func (_u *HiredAgentUpdate) Mutation() *HiredAgentMutation {
 	return _u.mutation
@@ -394,6 +410,27 @@ func (_u *HiredAgentUpdate) RemoveTasks(v ...*TeamTask) *HiredAgentUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveTaskIDs(ids...)
+}
+
+// ClearCredentials clears all "credentials" edges to the AgentCredential entity.
+func (_u *HiredAgentUpdate) ClearCredentials() *HiredAgentUpdate {
+	_u.mutation.ClearCredentials()
+	return _u
+}
+
+// RemoveCredentialIDs removes the "credentials" edge to AgentCredential entities by IDs.
+func (_u *HiredAgentUpdate) RemoveCredentialIDs(ids ...uuid.UUID) *HiredAgentUpdate {
+	_u.mutation.RemoveCredentialIDs(ids...)
+	return _u
+}
+
+// RemoveCredentials removes "credentials" edges to AgentCredential entities.
+func (_u *HiredAgentUpdate) RemoveCredentials(v ...*AgentCredential) *HiredAgentUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveCredentialIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -603,6 +640,54 @@ func (_u *HiredAgentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 			},
 		}
 		edge.Schema = _u.schemaConfig.TeamTask
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.CredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   hiredagent.CredentialsTable,
+			Columns: []string{hiredagent.CredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.AgentCredential
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedCredentialsIDs(); len(nodes) > 0 && !_u.mutation.CredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   hiredagent.CredentialsTable,
+			Columns: []string{hiredagent.CredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.AgentCredential
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.CredentialsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   hiredagent.CredentialsTable,
+			Columns: []string{hiredagent.CredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.AgentCredential
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
@@ -969,6 +1054,21 @@ func (_u *HiredAgentUpdateOne) AddTasks(v ...*TeamTask) *HiredAgentUpdateOne {
 	return _u.AddTaskIDs(ids...)
 }
 
+// AddCredentialIDs adds the "credentials" edge to the AgentCredential entity by IDs.
+func (_u *HiredAgentUpdateOne) AddCredentialIDs(ids ...uuid.UUID) *HiredAgentUpdateOne {
+	_u.mutation.AddCredentialIDs(ids...)
+	return _u
+}
+
+// AddCredentials adds the "credentials" edges to the AgentCredential entity.
+func (_u *HiredAgentUpdateOne) AddCredentials(v ...*AgentCredential) *HiredAgentUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddCredentialIDs(ids...)
+}
+
 // Mutation returns the HiredAgentMutation object of the builder.
 func (_u *HiredAgentUpdateOne) Mutation() *HiredAgentMutation {
 	return _u.mutation
@@ -993,6 +1093,27 @@ func (_u *HiredAgentUpdateOne) RemoveTasks(v ...*TeamTask) *HiredAgentUpdateOne 
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveTaskIDs(ids...)
+}
+
+// ClearCredentials clears all "credentials" edges to the AgentCredential entity.
+func (_u *HiredAgentUpdateOne) ClearCredentials() *HiredAgentUpdateOne {
+	_u.mutation.ClearCredentials()
+	return _u
+}
+
+// RemoveCredentialIDs removes the "credentials" edge to AgentCredential entities by IDs.
+func (_u *HiredAgentUpdateOne) RemoveCredentialIDs(ids ...uuid.UUID) *HiredAgentUpdateOne {
+	_u.mutation.RemoveCredentialIDs(ids...)
+	return _u
+}
+
+// RemoveCredentials removes "credentials" edges to AgentCredential entities.
+func (_u *HiredAgentUpdateOne) RemoveCredentials(v ...*AgentCredential) *HiredAgentUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveCredentialIDs(ids...)
 }
 
 // Where appends a list predicates to the HiredAgentUpdate builder.
@@ -1232,6 +1353,54 @@ func (_u *HiredAgentUpdateOne) sqlSave(ctx context.Context) (_node *HiredAgent, 
 			},
 		}
 		edge.Schema = _u.schemaConfig.TeamTask
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.CredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   hiredagent.CredentialsTable,
+			Columns: []string{hiredagent.CredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.AgentCredential
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedCredentialsIDs(); len(nodes) > 0 && !_u.mutation.CredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   hiredagent.CredentialsTable,
+			Columns: []string{hiredagent.CredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.AgentCredential
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.CredentialsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   hiredagent.CredentialsTable,
+			Columns: []string{hiredagent.CredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID),
+			},
+		}
+		edge.Schema = _u.schemaConfig.AgentCredential
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}

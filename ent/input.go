@@ -42,6 +42,11 @@ import (
 func (AccountToken) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AccountToken", true) }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
+func (AgentCredential) JSONSchemaExtend(s *jsonschema.Schema) {
+	extendSchema(s, "AgentCredential", true)
+}
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
 func (AuditLog) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AuditLog", true) }
 
 // AuditLogFilter narrows a list to the rows that meet every given field.
@@ -1085,6 +1090,9 @@ func (f ProjectFilter) predicates() []predicate.Project {
 	return all
 }
 
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (RateBucket) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "RateBucket", true) }
+
 // CreateReference is what a client gives to make a reference.
 type CreateReference struct {
 	Title          string                  `json:"title"`
@@ -1651,3 +1659,6 @@ func (f ThreadEventFilter) predicates() []predicate.ThreadEvent {
 	}
 	return all
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (UsedAssertion) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "UsedAssertion", true) }

@@ -4,6 +4,7 @@ package ent
 
 import (
 	"github.com/chenu/chenu/ent/accounttoken"
+	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
@@ -25,6 +26,7 @@ import (
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/playlist"
 	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/ratebucket"
 	"github.com/chenu/chenu/ent/reference"
 	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/refreshtoken"
@@ -39,6 +41,7 @@ import (
 	"github.com/chenu/chenu/ent/teamtask"
 	"github.com/chenu/chenu/ent/thread"
 	"github.com/chenu/chenu/ent/threadevent"
+	"github.com/chenu/chenu/ent/usedassertion"
 	"github.com/google/uuid"
 )
 
@@ -55,6 +58,15 @@ func init() {
 	accounttokenDescID := accounttokenMixinFields0[0].Descriptor()
 	// accounttoken.DefaultID holds the default value on creation for the id field.
 	accounttoken.DefaultID = accounttokenDescID.Default.(func() uuid.UUID)
+	agentcredentialMixin := schema.AgentCredential{}.Mixin()
+	agentcredentialMixinFields0 := agentcredentialMixin[0].Fields()
+	_ = agentcredentialMixinFields0
+	agentcredentialFields := schema.AgentCredential{}.Fields()
+	_ = agentcredentialFields
+	// agentcredentialDescID is the schema descriptor for id field.
+	agentcredentialDescID := agentcredentialMixinFields0[0].Descriptor()
+	// agentcredential.DefaultID holds the default value on creation for the id field.
+	agentcredential.DefaultID = agentcredentialDescID.Default.(func() uuid.UUID)
 	auditlogMixin := schema.AuditLog{}.Mixin()
 	auditlogMixinFields0 := auditlogMixin[0].Fields()
 	_ = auditlogMixinFields0
@@ -308,6 +320,12 @@ func init() {
 	projectDescID := projectMixinFields0[0].Descriptor()
 	// project.DefaultID holds the default value on creation for the id field.
 	project.DefaultID = projectDescID.Default.(func() uuid.UUID)
+	ratebucketFields := schema.RateBucket{}.Fields()
+	_ = ratebucketFields
+	// ratebucketDescID is the schema descriptor for id field.
+	ratebucketDescID := ratebucketFields[0].Descriptor()
+	// ratebucket.DefaultID holds the default value on creation for the id field.
+	ratebucket.DefaultID = ratebucketDescID.Default.(func() uuid.UUID)
 	referenceMixin := schema.Reference{}.Mixin()
 	referenceMixinFields0 := referenceMixin[0].Fields()
 	_ = referenceMixinFields0
@@ -438,4 +456,13 @@ func init() {
 	threadeventDescID := threadeventMixinFields0[0].Descriptor()
 	// threadevent.DefaultID holds the default value on creation for the id field.
 	threadevent.DefaultID = threadeventDescID.Default.(func() uuid.UUID)
+	usedassertionMixin := schema.UsedAssertion{}.Mixin()
+	usedassertionMixinFields0 := usedassertionMixin[0].Fields()
+	_ = usedassertionMixinFields0
+	usedassertionFields := schema.UsedAssertion{}.Fields()
+	_ = usedassertionFields
+	// usedassertionDescID is the schema descriptor for id field.
+	usedassertionDescID := usedassertionMixinFields0[0].Descriptor()
+	// usedassertion.DefaultID holds the default value on creation for the id field.
+	usedassertion.DefaultID = usedassertionDescID.Default.(func() uuid.UUID)
 }

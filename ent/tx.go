@@ -16,6 +16,8 @@ type Tx struct {
 	config
 	// AccountToken is the client for interacting with the AccountToken builders.
 	AccountToken *AccountTokenClient
+	// AgentCredential is the client for interacting with the AgentCredential builders.
+	AgentCredential *AgentCredentialClient
 	// AuditLog is the client for interacting with the AuditLog builders.
 	AuditLog *AuditLogClient
 	// Checkpoint is the client for interacting with the Checkpoint builders.
@@ -56,6 +58,8 @@ type Tx struct {
 	Playlist *PlaylistClient
 	// Project is the client for interacting with the Project builders.
 	Project *ProjectClient
+	// RateBucket is the client for interacting with the RateBucket builders.
+	RateBucket *RateBucketClient
 	// Reference is the client for interacting with the Reference builders.
 	Reference *ReferenceClient
 	// ReferenceCitation is the client for interacting with the ReferenceCitation builders.
@@ -82,6 +86,8 @@ type Tx struct {
 	Thread *ThreadClient
 	// ThreadEvent is the client for interacting with the ThreadEvent builders.
 	ThreadEvent *ThreadEventClient
+	// UsedAssertion is the client for interacting with the UsedAssertion builders.
+	UsedAssertion *UsedAssertionClient
 
 	// lazily loaded.
 	client     *Client
@@ -214,6 +220,7 @@ func (tx *Tx) Client() *Client {
 
 func (tx *Tx) init() {
 	tx.AccountToken = NewAccountTokenClient(tx.config)
+	tx.AgentCredential = NewAgentCredentialClient(tx.config)
 	tx.AuditLog = NewAuditLogClient(tx.config)
 	tx.Checkpoint = NewCheckpointClient(tx.config)
 	tx.ClinicalTrial = NewClinicalTrialClient(tx.config)
@@ -234,6 +241,7 @@ func (tx *Tx) init() {
 	tx.Note = NewNoteClient(tx.config)
 	tx.Playlist = NewPlaylistClient(tx.config)
 	tx.Project = NewProjectClient(tx.config)
+	tx.RateBucket = NewRateBucketClient(tx.config)
 	tx.Reference = NewReferenceClient(tx.config)
 	tx.ReferenceCitation = NewReferenceCitationClient(tx.config)
 	tx.RefreshToken = NewRefreshTokenClient(tx.config)
@@ -247,6 +255,7 @@ func (tx *Tx) init() {
 	tx.TeamTask = NewTeamTaskClient(tx.config)
 	tx.Thread = NewThreadClient(tx.config)
 	tx.ThreadEvent = NewThreadEventClient(tx.config)
+	tx.UsedAssertion = NewUsedAssertionClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.

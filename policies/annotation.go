@@ -111,6 +111,17 @@ type AppendOnly struct {
 // Name implements schema.Annotation.
 func (AppendOnly) Name() string { return "AppendOnly" }
 
+// Kept makes the rows of a table outlive the erasure of their identity, because
+// others are proved by them, and says why. Of such rows the erasure replaces the
+// columns that have Erased, and the content of append-only ones; the rows of all
+// other tables are deleted.
+type Kept struct {
+	Why string `json:"why"`
+}
+
+// Name implements schema.Annotation.
+func (Kept) Name() string { return "Kept" }
+
 // Partitioned splits the table by ranges of its UUIDv7 id, which are ranges of
 // time, and gives it a DEFAULT partition.
 type Partitioned struct{}
@@ -229,6 +240,11 @@ type Rules struct {
 	// clock decides. Filters use it too. ReadValues are values that only it has.
 	Read       string   `json:"read,omitempty"`
 	ReadValues []string `json:"read_values,omitempty"`
+	// Erased is the SQL expression that takes the value's place when the identity
+	// is erased and the row is Kept.
+	Erased string `json:"erased,omitempty"`
+	// Impersonal says of a column of a Kept row that it tells nothing of a person.
+	Impersonal bool `json:"impersonal,omitempty"`
 	// Example is a valid value, as JSON, for the documentation.
 	Example string `json:"example,omitempty"`
 }
@@ -259,6 +275,8 @@ func (r Rules) Merge(other schema.Annotation) schema.Annotation {
 	merge(&r.Filter, o.Filter)
 	merge(&r.Range, o.Range)
 	merge(&r.Read, o.Read)
+	merge(&r.Erased, o.Erased)
+	merge(&r.Impersonal, o.Impersonal)
 	if len(o.ReadValues) > 0 {
 		r.ReadValues = o.ReadValues
 	}
@@ -322,6 +340,13 @@ func Backfill(expression string) Rules { return Rules{Backfill: expression} }
 func Read(expression string, values ...string) Rules {
 	return Rules{Read: expression, ReadValues: values}
 }
+
+// Erased is the SQL expression that takes the value's place when the identity is
+// erased and the row is Kept.
+func Erased(expression string) Rules { return Rules{Erased: expression} }
+
+// Impersonal says of a column of a Kept row that it tells nothing of a person.
+func Impersonal() Rules { return Rules{Impersonal: true} }
 
 // Example is a valid value, as JSON, that the documentation shows.
 func Example(json string) Rules { return Rules{Example: json} }

@@ -1,5 +1,11 @@
 package policies
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // definer is what one narrow role, owner of SECURITY DEFINER functions, may do
 // with one table. It is the closed list of what works across identities.
 type definer struct {
@@ -14,6 +20,25 @@ type definer struct {
 // otherwise meet every identity's threads by accident.
 const itself = "current_user = 'chenu_maintain'"
 
+// definersOf are the narrow roles' privileges with the table: the written ones,
+// and what erases an identity, which follows from the table itself.
+func definersOf(t Table) []definer {
+	if t.Owner == "" {
+		return definers[t.Name]
+	}
+	erase := definer{role: "chenu_erase", rows: t.Owner + " = " + identity}
+	if t.KeptWhy == "" {
+		erase.grants = []string{fmt.Sprintf("SELECT (%s)", t.Owner), "DELETE"}
+	} else {
+		changed := t.erased()
+		seen := append([]string{t.Owner}, changed...)
+		erase.grants = []string{
+			fmt.Sprintf("SELECT (%s)", strings.Join(seen, ", ")), fmt.Sprintf("UPDATE (%s)", strings.Join(changed, ", ")),
+		}
+	}
+	return append(slices.Clone(definers[t.Name]), erase)
+}
+
 // definers are the narrow roles' privileges by table.
 var definers = map[string][]definer{
 	"audit_logs": {{role: "chenu_audit", grants: []string{"INSERT"}}},
@@ -27,9 +52,37 @@ var definers = map[string][]definer{
 			"SELECT (id, created_by, status, expires_at, thread_id)", "UPDATE (status)",
 		}},
 	},
-	"team_agents": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
-		"SELECT (id, created_by, status)", "UPDATE (status, dismiss_reason)",
-	}}},
+	"team_agents": {
+		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+			"SELECT (id, created_by, status)", "UPDATE (status, dismiss_reason)",
+		}},
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{"SELECT (id, created_by, status, capabilities)"}},
+	},
+	"agent_credentials": {
+		// Whoever offers one is nobody yet.
+		{role: "chenu_login", grants: []string{"SELECT (id, created_by, agent_id, secret_hash, public_key, expires_at, revoked_at)"}},
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+			"INSERT (id, created_by, agent_id, name, secret_hash, public_key, expires_at)", "UPDATE (revoked_at, last_used_at)",
+		}},
+		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+			"SELECT (created_by, agent_id, revoked_at)", "UPDATE (revoked_at)",
+		}},
+	},
+	"used_assertions": {
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+			"INSERT (id, created_by, credential_id, jti_digest, expires_at)",
+		}},
+		{role: "chenu_maintain", rows: "expires_at < clock_timestamp()", grants: []string{
+			"SELECT (id, created_by, expires_at)", "DELETE",
+		}},
+	},
+	"rate_buckets": {
+		{role: "chenu_login", grants: []string{"SELECT", "INSERT (id, key, full_at)", "UPDATE (full_at, taken)"}},
+		{role: "chenu_maintain", rows: "full_at < clock_timestamp()", grants: []string{
+			// A column to lock rows by; the policy lets none be changed into one that is not full.
+			"SELECT (id, full_at)", "UPDATE (full_at)", "DELETE",
+		}},
+	},
 	"team_tasks": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
 		"SELECT (created_by, agent_id, status)", "UPDATE (status)",
 	}}},

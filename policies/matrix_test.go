@@ -165,6 +165,13 @@ var matrix = map[string]expectations{
 	"SigningKey":     hidden,
 	"RefreshToken":   hidden,
 	"AccountToken":   hidden,
+	"AgentCredential": {
+		owner:  {"select": one},
+		other:  {"select": zero},
+		nobody: {"select": zero},
+	},
+	"UsedAssertion": hidden,
+	"RateBucket":    hidden,
 }
 
 // fixtures give the columns that a row needs beside its id and owner, as SQL.
@@ -205,6 +212,9 @@ var fixtures = map[string]map[string]string{
 	"Session":           {"expires_at": "now() + interval '1 day'", "authenticated_at": "now()", "amr": "'{pwd}'"},
 	"RefreshToken":      {"session_id": "'{Session}'", "generation": "1", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 day'"},
 	"AccountToken":      {"kind": "'verify_email'", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 hour'"},
+	"AgentCredential":   {"agent_id": "'{HiredAgent}'", "secret_hash": "sha256('%[1]s')"},
+	"UsedAssertion":     {"credential_id": "'%[1]s'", "jti_digest": "sha256('%[1]s')", "expires_at": "now() + interval '1 minute'"},
+	"RateBucket":        {"key": "sha256('%[1]s')", "full_at": "now()"},
 	"SigningKey":        {"public_key": `'\x00'`, "private_key": `'\x00'`},
 	"IdempotencyKey":    {"route": "'create-note'", "key": "'%[1]s'", "request_digest": `'\x00'`, "status": "201", "headers": "'{}'"},
 }

@@ -56,6 +56,9 @@ func (r *renderer) describe() {
 			r.line("-- Gate %s: %s.", g.Type, g.State)
 		}
 	}
+	if r.KeptWhy != "" {
+		r.line("-- Outlives the erasure of its identity, without its content: %s.", r.KeptWhy)
+	}
 	if r.UnauditedWhy != "" {
 		r.line("-- Not audited: %s.", r.UnauditedWhy)
 	}
@@ -106,7 +109,7 @@ func (r *renderer) policies() {
 	}
 	r.line("CREATE POLICY auditor_select ON %s FOR SELECT TO chenu_auditor", r.QualifiedName())
 	r.line("    USING (true);")
-	for _, d := range definers[r.Name] {
+	for _, d := range definersOf(r.Table) {
 		r.definer(d)
 	}
 }
@@ -172,7 +175,7 @@ func (r *renderer) triggers() {
 			r.line("    FOR EACH ROW EXECUTE FUNCTION app.seal_content(%s);", quoted(r.AppendOnly.Content))
 		}
 		r.line("CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %s", name)
-		r.line("    FOR EACH ROW EXECUTE FUNCTION app.refuse_change(%s);", quoted(r.AppendOnly.Content))
+		r.line("    FOR EACH ROW EXECUTE FUNCTION app.refuse_change(%s);", quoted(r.erasable()))
 		r.line("CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %s", name)
 		r.line("    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();")
 	}
@@ -334,7 +337,7 @@ func (r *renderer) privileges() {
 		}
 	}
 	r.line("GRANT SELECT ON %s TO chenu_auditor;", r.QualifiedName())
-	for _, d := range definers[r.Name] {
+	for _, d := range definersOf(r.Table) {
 		for _, g := range d.grants {
 			r.line("GRANT %s ON %s TO %s;", g, r.QualifiedName(), d.role)
 		}

@@ -8,11 +8,11 @@
 --   chenu_agent     what the service becomes for an agent
 --   chenu_auditor   reads everything; for verification and backups
 --   chenu_audit     owns the function that writes the audit trail
---   chenu_login     owns the functions of logins, sessions and signing keys
+--   chenu_login     owns the functions of logins, sessions, signing keys and rate limits
 --   chenu_maintain  owns the functions that tidy up, and the record of each step of a checkpoint
 --   chenu_derive    owns the functions that derive streaks and counts
 --   chenu_threads   owns the functions that append to threads
---   chenu_erase     owns the function that erases an identity's content
+--   chenu_erase     owns the functions that erase an identity
 --   chenu_gate      owns the functions of human approval
 
 DO $$

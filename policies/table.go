@@ -30,10 +30,12 @@ type Table struct {
 	AuditReads   bool        `json:"audit_reads,omitempty"`
 	UnauditedWhy string      `json:"unaudited_why,omitempty"`
 	Partitioned  bool        `json:"partitioned,omitempty"`
-	Search       *Search     `json:"search,omitempty"`
-	TimeOrder    string      `json:"time_order,omitempty"`
-	Triggers     []Trigger   `json:"triggers,omitempty"`
-	AuditWithout []string    `json:"audit_without,omitempty"`
+	// KeptWhy says why rows outlive the erasure of their identity; empty when they don't.
+	KeptWhy      string    `json:"kept_why,omitempty"`
+	Search       *Search   `json:"search,omitempty"`
+	TimeOrder    string    `json:"time_order,omitempty"`
+	Triggers     []Trigger `json:"triggers,omitempty"`
+	AuditWithout []string  `json:"audit_without,omitempty"`
 	// AuditCounters are left out too, and alone are no change to record.
 	AuditCounters []string `json:"audit_counters,omitempty"`
 	// Unversioned columns alone are no new version.

@@ -23,6 +23,8 @@ var maintenance = []struct {
 	{"partitions of the audit trail made", `SELECT app.ensure_partitions()`, 60},
 	{"expired idempotency keys forgotten", `SELECT app.expire_idempotency_keys()`, 60},
 	{"expired refresh tokens and mailed tokens forgotten", `SELECT app.expire_tokens()`, 60},
+	{"used assertions forgotten", `SELECT app.expire_used_assertions()`, 10},
+	{"rate buckets forgotten", `SELECT app.forget_rate_buckets()`, 10},
 	{"checkpoints expired", `SELECT app.expire_checkpoints()`, 1},
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/agent"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/audit"
 	"github.com/chenu/chenu/server/bibliography"
@@ -10,14 +11,16 @@ import (
 	"github.com/chenu/chenu/server/citation"
 	"github.com/chenu/chenu/server/event"
 	"github.com/chenu/chenu/server/habit"
+	"github.com/chenu/chenu/server/personal"
 	"github.com/chenu/chenu/server/resource"
 	"github.com/chenu/chenu/server/team"
 	"github.com/chenu/chenu/server/thread"
 )
 
 // routes is the API's table of contents.
-func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
+func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *personal.Service, ready ...api.Check) {
 	accounts.Mount(a)
+	mine.Mount(a)
 	thread.Mount(a)
 
 	checkpoint.Mount(a)
@@ -57,6 +60,7 @@ func routes(a *api.API, accounts *account.Service, ready ...api.Check) {
 	resource.Mount(a, "/v1/team/tasks", (*ent.Tx).TeamTaskStore)
 
 	team.Mount(a)
+	agents.Mount(a)
 
 	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore)
 	audit.Mount(a)

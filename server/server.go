@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/agent"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
+	"github.com/chenu/chenu/server/personal"
+	"github.com/chenu/chenu/server/ratelimit"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -32,6 +35,8 @@ type Config struct {
 	// compares it with the database's. Empty compares nothing.
 	SchemaVersion  string
 	TrustedProxies []string
+	// Limits are the rate limits that are not their defaults.
+	Limits ratelimit.Limits
 	// RequestTimeout bounds one request, ShutdownTimeout the end of those that
 	// still run when the server stops. Zero is 30 s and 15 s.
 	RequestTimeout, ShutdownTimeout time.Duration
@@ -71,8 +76,9 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db})
+	issuer := auth.NewIssuer(s.keys, c.Tokens)
 	s.accounts, err = account.New(account.Config{
-		DB: s.db, Keys: s.keys, Issuer: auth.NewIssuer(s.keys, c.Tokens), Authenticator: authenticator,
+		DB: s.db, Keys: s.keys, Issuer: issuer, Authenticator: authenticator,
 		Mail: c.Mail,
 	})
 	if err != nil {
@@ -82,11 +88,13 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		Title: title, Version: version, Description: description, Tags: tags,
 		Transactor: s.db, Authenticate: authenticator.Authenticate, PageKey: c.Secret.Derive("page-tokens"),
 		Timeout: c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
+		Limiter: ratelimit.New(s.db, c.Secret, c.Limits, s.log),
 	})
 	if err != nil {
 		return nil, err
 	}
-	routes(a, s.accounts, s.checks()...)
+	routes(a, s.accounts, &agent.Service{DB: s.db, Issuer: issuer, Tokens: c.Tokens},
+		&personal.Service{Authenticator: authenticator}, s.checks()...)
 	if s.handler, err = a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
@@ -139,7 +147,7 @@ func described() (*api.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	routes(a, &account.Service{})
+	routes(a, &account.Service{}, &agent.Service{}, &personal.Service{})
 	if _, err := a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/ratelimit"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -31,7 +33,9 @@ func newService(t *testing.T) *service {
 	db := dbtest.New(t)
 	s, err := server.New(t.Context(), server.Config{
 		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
-		Log: slog.New(slog.DiscardHandler),
+		// A model test makes more requests than any person.
+		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
+		Log:    slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
+	"github.com/chenu/chenu/server/ratelimit"
 )
 
 // config is what the service's environment says.
@@ -36,6 +37,7 @@ type config struct {
 	TrustedProxies     []string
 	SMTPURL            string
 	MailFrom           string
+	Limits             ratelimit.Limits
 	RequestTimeout     time.Duration
 	ShutdownTimeout    time.Duration
 	LogLevel           slog.Level
@@ -49,7 +51,7 @@ type variable struct {
 	set                 func(c *config, value string) error
 }
 
-var variables = []variable{
+var variables = append([]variable{
 	{"CHENU_DATABASE_URL", "", "The service's login: a member of chenu_app and nothing more. Without it the service runs a Postgres of its own.",
 		func(c *config, v string) error { return setURL(&c.DatabaseURL, v) }},
 	{"CHENU_AGENT_DATABASE_URL", "CHENU_DATABASE_URL", "A second login for agents' requests: a member of chenu_agent only.",
@@ -88,6 +90,23 @@ var variables = []variable{
 		func(c *config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 	{"CHENU_LOG_FORMAT", "text", "text or json.",
 		func(c *config, v string) error { return setChoice(&c.LogJSON, v, "text", "json") }},
+}, limits()...)
+
+// limits are the variables of the rate limits.
+func limits() []variable {
+	var all []variable
+	for _, r := range ratelimit.Rules {
+		name := "CHENU_LIMIT_" + strings.ToUpper(strings.ReplaceAll(r.Name(), "-", "_"))
+		all = append(all, variable{name, r.Default.String(), r.About, func(c *config, v string) error {
+			limit, err := ratelimit.Parse(v)
+			if c.Limits == nil {
+				c.Limits = ratelimit.Limits{}
+			}
+			c.Limits[r.Name()] = limit
+			return err
+		}})
+	}
+	return all
 }
 
 // elsewhere are variables of ours that other commands and the tests read.

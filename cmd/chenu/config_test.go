@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chenu/chenu/server/ratelimit"
 )
 
 // surroundings is an environment of the test's own.
@@ -43,6 +45,8 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"CHENU_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is neither an address nor a network`},
 		{"CHENU_REQUEST_TIMEOUT", "-1s", `"-1s" is no length of time`},
 		{"CHENU_LOG_LEVEL", "loud", "CHENU_LOG_LEVEL"},
+		{"CHENU_LIMIT_IDENTITY", "60", `CHENU_LIMIT_IDENTITY: "60" is no limit such as 30/10m`},
+		{"CHENU_LIMIT_LOGIN_ADDRESS", "0/1m", `"0/1m" is no limit`},
 		{"CHENU_LOG_FORMAT", "xml", `"xml" is neither text nor json`},
 	}
 	for _, test := range tests {
@@ -62,13 +66,15 @@ func TestLoadConfig(t *testing.T) {
 	env, _ := surroundings(t, map[string]string{
 		"CHENU_DATABASE_URL": "postgres://a@b/c", "CHENU_LISTEN_ADDR": "", "CHENU_REQUEST_TIMEOUT": "2s",
 		"CHENU_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "CHENU_DATABASE_POOLER": "transaction", "CHENU_TEST_ANYTHING": "x",
+		"CHENU_LIMIT_AGENT": "off", "CHENU_LIMIT_LOGIN_ACCOUNT": "5/1h",
 	})
 	c, err := loadConfig(env)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.DatabaseURL != "postgres://a@b/c" || c.ListenAddr != "127.0.0.1:8080" || c.RequestTimeout != 2*time.Second ||
-		len(c.TrustedProxies) != 2 || !c.Pooler || c.StrictPatchLevel {
+		len(c.TrustedProxies) != 2 || !c.Pooler || c.StrictPatchLevel ||
+		len(c.Limits) != 2 || c.Limits["agent"] != (ratelimit.Limit{}) || c.Limits["login-account"] != (ratelimit.Limit{Requests: 5, Window: time.Hour}) {
 		t.Errorf("got %+v", c)
 	}
 }

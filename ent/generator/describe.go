@@ -38,7 +38,7 @@ func (g *graph) describe(nodes *gen.Graph) ([]policies.Table, error) {
 	for _, t := range tables {
 		g.tables[t.Entity] = t
 	}
-	return tables, nil
+	return tables, checkKeptReferences(tables)
 }
 
 func describeNode(node *gen.Type) (policies.Table, error) {
@@ -59,6 +59,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		without   policies.AuditWithout
 		counters  policies.AuditCounters
 		silent    policies.Unversioned
+		kept      policies.Kept
 	)
 	if a := node.EntSQL(); a != nil && a.Schema != "" {
 		t.Schema = a.Schema
@@ -96,6 +97,10 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	if annotation(node.Annotations, &only) {
 		t.AppendOnly = &only
 	}
+	if annotation(node.Annotations, &kept) && kept.Why == "" {
+		return t, fmt.Errorf("%s is Kept without a reason", node.Name)
+	}
+	t.KeptWhy = kept.Why
 	if annotation(node.Annotations, &search) {
 		t.Search = &search
 	}
@@ -137,6 +142,10 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		if len(only.Content) > 0 && (names["content_salt"] == nil || names["content_digest"] == nil) {
 			return t, fmt.Errorf("%s is AppendOnly with content but lacks content_salt or content_digest", node.Name)
 		}
+	}
+
+	if err := checkErasure(t, names); err != nil {
+		return t, err
 	}
 
 	annotation(node.Annotations, &checks)

@@ -75,6 +75,14 @@ func (t Thing) withField(f ent.Field) Thing {
 	return t
 }
 
+// sealed is an append-only entity whose content has a digest.
+func sealed() Thing {
+	return good().without("Access").with(policies.Access{Human: policies.AddOnly}, policies.AppendOnly{Content: []string{"name"}}).
+		withField(field.String("name").Comment("Name.")).
+		withField(field.Bytes("content_salt").Comment("Salt.")).
+		withField(field.Bytes("content_digest").Comment("Digest."))
+}
+
 // TestRefusals shows the sentence for every schema that would leave the wall a
 // gap: Rules #3, #5 and #6 as a check at generation.
 func TestRefusals(t *testing.T) {
@@ -100,6 +108,14 @@ func TestRefusals(t *testing.T) {
 		{"field without a comment", good().withField(field.String("name")), "Thing.name has no comment"},
 		{"append-only with update", good().with(policies.AppendOnly{}), "neither update nor delete"},
 		{"append-only content without digest", good().without("Access").with(policies.Access{Human: policies.AddOnly}, policies.AppendOnly{Content: []string{"name"}}), "lacks content_salt"},
+		{"append-only content that is deleted", sealed(), "annotate it Kept"},
+		{"kept without a reason", good().with(policies.Kept{}), "Kept without a reason"},
+		{"kept and nobody's", good().without("Owner").without("Access").with(policies.Ownerless{Why: "x"}, policies.Access{}, policies.Unaudited{Why: "x"}, policies.Kept{Why: "x"}), "Kept but nobody's"},
+		{"kept text that is forgotten", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Comment("Name.")), "give it policies.Erased"},
+		{"kept text that is erased", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Erased("'x'")).Comment("Name.")), ""},
+		{"kept text of nobody", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Impersonal()).Comment("Name.")), ""},
+		{"append-only content that is kept", sealed().with(policies.Kept{Why: "x"}), ""},
+		{"append-only text that becomes another", sealed().with(policies.Kept{Why: "x"}).withField(field.String("more").Annotations(policies.Erased("'x'")).Comment("More.")), "erased to NULL"},
 		{"index without the owner", func() Thing {
 			s := good()
 			s.indexes = append(s.indexes, index.Fields("version"))

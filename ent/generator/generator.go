@@ -90,5 +90,5 @@ func writePolicies(dir string, tables []policies.Table) error {
 			return err
 		}
 	}
-	return nil
+	return os.WriteFile(filepath.Join(dir, "erasure.sql"), []byte(policies.RenderErasure(tables)), 0o644)
 }

@@ -1137,6 +1137,35 @@ func HasTasksWith(preds ...predicate.TeamTask) predicate.HiredAgent {
 	})
 }
 
+// HasCredentials applies the HasEdge predicate on the "credentials" edge.
+func HasCredentials() predicate.HiredAgent {
+	return predicate.HiredAgent(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, CredentialsTable, CredentialsColumn),
+		)
+		schemaConfig := internal.SchemaConfigFromContext(s.Context())
+		step.To.Schema = schemaConfig.AgentCredential
+		step.Edge.Schema = schemaConfig.AgentCredential
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasCredentialsWith applies the HasEdge predicate on the "credentials" edge with a given conditions (other predicates).
+func HasCredentialsWith(preds ...predicate.AgentCredential) predicate.HiredAgent {
+	return predicate.HiredAgent(func(s *sql.Selector) {
+		step := newCredentialsStep()
+		schemaConfig := internal.SchemaConfigFromContext(s.Context())
+		step.To.Schema = schemaConfig.AgentCredential
+		step.Edge.Schema = schemaConfig.AgentCredential
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.HiredAgent) predicate.HiredAgent {
 	return predicate.HiredAgent(sql.AndPredicates(predicates...))

@@ -9,6 +9,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/accounttoken"
+	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
@@ -30,6 +31,7 @@ import (
 	"github.com/chenu/chenu/ent/playlist"
 	"github.com/chenu/chenu/ent/predicate"
 	"github.com/chenu/chenu/ent/project"
+	"github.com/chenu/chenu/ent/ratebucket"
 	"github.com/chenu/chenu/ent/reference"
 	"github.com/chenu/chenu/ent/referencecitation"
 	"github.com/chenu/chenu/ent/refreshtoken"
@@ -43,6 +45,7 @@ import (
 	"github.com/chenu/chenu/ent/teamtask"
 	"github.com/chenu/chenu/ent/thread"
 	"github.com/chenu/chenu/ent/threadevent"
+	"github.com/chenu/chenu/ent/usedassertion"
 )
 
 // The Query interface represents an operation that queries a graph.
@@ -126,6 +129,33 @@ func (f TraverseAccountToken) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.AccountTokenQuery", q)
+}
+
+// The AgentCredentialFunc type is an adapter to allow the use of ordinary function as a Querier.
+type AgentCredentialFunc func(context.Context, *ent.AgentCredentialQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f AgentCredentialFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.AgentCredentialQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.AgentCredentialQuery", q)
+}
+
+// The TraverseAgentCredential type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseAgentCredential func(context.Context, *ent.AgentCredentialQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseAgentCredential) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseAgentCredential) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.AgentCredentialQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.AgentCredentialQuery", q)
 }
 
 // The AuditLogFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -668,6 +698,33 @@ func (f TraverseProject) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.ProjectQuery", q)
 }
 
+// The RateBucketFunc type is an adapter to allow the use of ordinary function as a Querier.
+type RateBucketFunc func(context.Context, *ent.RateBucketQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f RateBucketFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.RateBucketQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.RateBucketQuery", q)
+}
+
+// The TraverseRateBucket type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseRateBucket func(context.Context, *ent.RateBucketQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseRateBucket) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseRateBucket) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.RateBucketQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.RateBucketQuery", q)
+}
+
 // The ReferenceFunc type is an adapter to allow the use of ordinary function as a Querier.
 type ReferenceFunc func(context.Context, *ent.ReferenceQuery) (ent.Value, error)
 
@@ -1019,11 +1076,40 @@ func (f TraverseThreadEvent) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.ThreadEventQuery", q)
 }
 
+// The UsedAssertionFunc type is an adapter to allow the use of ordinary function as a Querier.
+type UsedAssertionFunc func(context.Context, *ent.UsedAssertionQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f UsedAssertionFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.UsedAssertionQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.UsedAssertionQuery", q)
+}
+
+// The TraverseUsedAssertion type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseUsedAssertion func(context.Context, *ent.UsedAssertionQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseUsedAssertion) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseUsedAssertion) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.UsedAssertionQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.UsedAssertionQuery", q)
+}
+
 // NewQuery returns the generic Query interface for the given typed query.
 func NewQuery(q ent.Query) (Query, error) {
 	switch q := q.(type) {
 	case *ent.AccountTokenQuery:
 		return &query[*ent.AccountTokenQuery, predicate.AccountToken, accounttoken.OrderOption]{typ: ent.TypeAccountToken, tq: q}, nil
+	case *ent.AgentCredentialQuery:
+		return &query[*ent.AgentCredentialQuery, predicate.AgentCredential, agentcredential.OrderOption]{typ: ent.TypeAgentCredential, tq: q}, nil
 	case *ent.AuditLogQuery:
 		return &query[*ent.AuditLogQuery, predicate.AuditLog, auditlog.OrderOption]{typ: ent.TypeAuditLog, tq: q}, nil
 	case *ent.CheckpointQuery:
@@ -1064,6 +1150,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.PlaylistQuery, predicate.Playlist, playlist.OrderOption]{typ: ent.TypePlaylist, tq: q}, nil
 	case *ent.ProjectQuery:
 		return &query[*ent.ProjectQuery, predicate.Project, project.OrderOption]{typ: ent.TypeProject, tq: q}, nil
+	case *ent.RateBucketQuery:
+		return &query[*ent.RateBucketQuery, predicate.RateBucket, ratebucket.OrderOption]{typ: ent.TypeRateBucket, tq: q}, nil
 	case *ent.ReferenceQuery:
 		return &query[*ent.ReferenceQuery, predicate.Reference, reference.OrderOption]{typ: ent.TypeReference, tq: q}, nil
 	case *ent.ReferenceCitationQuery:
@@ -1090,6 +1178,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.ThreadQuery, predicate.Thread, thread.OrderOption]{typ: ent.TypeThread, tq: q}, nil
 	case *ent.ThreadEventQuery:
 		return &query[*ent.ThreadEventQuery, predicate.ThreadEvent, threadevent.OrderOption]{typ: ent.TypeThreadEvent, tq: q}, nil
+	case *ent.UsedAssertionQuery:
+		return &query[*ent.UsedAssertionQuery, predicate.UsedAssertion, usedassertion.OrderOption]{typ: ent.TypeUsedAssertion, tq: q}, nil
 	default:
 		return nil, fmt.Errorf("unknown query type %T", q)
 	}

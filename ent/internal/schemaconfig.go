@@ -10,6 +10,7 @@ type SchemaConfig = *SchemaNames
 // SchemaNames are the schemas by table.
 type SchemaNames struct {
 	AccountToken      string
+	AgentCredential   string
 	AuditLog          string
 	Checkpoint        string
 	ClinicalTrial     string
@@ -30,6 +31,7 @@ type SchemaNames struct {
 	Note              string
 	Playlist          string
 	Project           string
+	RateBucket        string
 	Reference         string
 	ReferenceCitation string
 	RefreshToken      string
@@ -43,6 +45,7 @@ type SchemaNames struct {
 	TeamTask          string
 	Thread            string
 	ThreadEvent       string
+	UsedAssertion     string
 }
 
 type schemaCtxKey struct{}

@@ -32,6 +32,41 @@ var (
 			},
 		},
 	}
+	// AgentCredentialsColumns holds the columns for the "agent_credentials" table.
+	AgentCredentialsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "name", Type: field.TypeString, Nullable: true, Comment: "What its human calls it."},
+		{Name: "secret_hash", Type: field.TypeBytes, Nullable: true, Comment: "SHA-256 of the secret, which has 32 random bytes; null for a key."},
+		{Name: "public_key", Type: field.TypeBytes, Nullable: true, Comment: "Ed25519 public key, 32 bytes; null for a secret."},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true, Comment: "Until when it is good; null is without end."},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true, Comment: "When it was revoked."},
+		{Name: "last_used_at", Type: field.TypeTime, Nullable: true, Comment: "When a token was last made with it."},
+		{Name: "agent_id", Type: field.TypeUUID, Comment: "The agent."},
+	}
+	// AgentCredentialsTable holds the schema information for the "agent_credentials" table.
+	AgentCredentialsTable = &schema.Table{
+		Name:       "agent_credentials",
+		Comment:    "What hired agents prove themselves with.",
+		Columns:    AgentCredentialsColumns,
+		PrimaryKey: []*schema.Column{AgentCredentialsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "agent_credentials_team_agents_credentials",
+				Columns:    []*schema.Column{AgentCredentialsColumns[9]},
+				RefColumns: []*schema.Column{TeamAgentsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "agent_credentials_agent_id_id_idx",
+				Unique:  false,
+				Columns: []*schema.Column{AgentCredentialsColumns[1], AgentCredentialsColumns[9], AgentCredentialsColumns[0]},
+			},
+		},
+	}
 	// AuditLogsColumns holds the columns for the "audit_logs" table.
 	AuditLogsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
@@ -847,6 +882,28 @@ var (
 			},
 		},
 	}
+	// RateBucketsColumns holds the columns for the "rate_buckets" table.
+	RateBucketsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7."},
+		{Name: "key", Type: field.TypeBytes, Comment: "Keyed hash of whom or what it limits."},
+		{Name: "full_at", Type: field.TypeTime, Comment: "When it will have all of its tokens again."},
+		{Name: "taken", Type: field.TypeInt, Nullable: true, Comment: "How many tokens were taken the last time."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+	}
+	// RateBucketsTable holds the schema information for the "rate_buckets" table.
+	RateBucketsTable = &schema.Table{
+		Name:       "rate_buckets",
+		Comment:    "Token buckets of the rate limits.",
+		Columns:    RateBucketsColumns,
+		PrimaryKey: []*schema.Column{RateBucketsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "rate_buckets_key_key",
+				Unique:  true,
+				Columns: []*schema.Column{RateBucketsColumns[1]},
+			},
+		},
+	}
 	// ScholarReferencesColumns holds the columns for the "scholar_references" table.
 	ScholarReferencesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
@@ -1363,9 +1420,38 @@ var (
 			},
 		},
 	}
+	// UsedAssertionsColumns holds the columns for the "used_assertions" table.
+	UsedAssertionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "credential_id", Type: field.TypeUUID, Comment: "The credential that signed it."},
+		{Name: "jti_digest", Type: field.TypeBytes, Comment: "SHA-256 of the assertion's id."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Until when it would be valid."},
+	}
+	// UsedAssertionsTable holds the schema information for the "used_assertions" table.
+	UsedAssertionsTable = &schema.Table{
+		Name:       "used_assertions",
+		Comment:    "Signed assertions of agents that were used.",
+		Columns:    UsedAssertionsColumns,
+		PrimaryKey: []*schema.Column{UsedAssertionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "used_assertions_credential_id_jti_digest_key",
+				Unique:  true,
+				Columns: []*schema.Column{UsedAssertionsColumns[1], UsedAssertionsColumns[3], UsedAssertionsColumns[4]},
+			},
+			{
+				Name:    "used_assertions_expires_at_idx",
+				Unique:  false,
+				Columns: []*schema.Column{UsedAssertionsColumns[1], UsedAssertionsColumns[5]},
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		AccountTokensTable,
+		AgentCredentialsTable,
 		AuditLogsTable,
 		CheckpointsTable,
 		GovernmentClinicalTrialsTable,
@@ -1386,6 +1472,7 @@ var (
 		PersonalNotesTable,
 		EntertainmentPlaylistsTable,
 		BusinessProjectsTable,
+		RateBucketsTable,
 		ScholarReferencesTable,
 		ReferenceCitationsTable,
 		RefreshTokensTable,
@@ -1399,6 +1486,7 @@ var (
 		TeamTasksTable,
 		ThreadsTable,
 		ThreadEventsTable,
+		UsedAssertionsTable,
 	}
 )
 
@@ -1409,6 +1497,15 @@ func init() {
 	AccountTokensTable.Annotation.Checks = map[string]string{
 		"account_tokens_hash":        "octet_length(token_hash) = 32",
 		"account_tokens_kind_format": "kind ~ '^(verify_email|reset_password)$'",
+	}
+	AgentCredentialsTable.ForeignKeys[0].RefTable = TeamAgentsTable
+	AgentCredentialsTable.Annotation = &entsql.Annotation{
+		Table: "agent_credentials",
+	}
+	AgentCredentialsTable.Annotation.Checks = map[string]string{
+		"agent_credentials_key":        "octet_length(public_key) = 32",
+		"agent_credentials_name_check": "char_length(name) BETWEEN 1 AND 200",
+		"agent_credentials_one":        "num_nonnulls(secret_hash, public_key) = 1",
 	}
 	AuditLogsTable.Annotation = &entsql.Annotation{
 		Table: "audit_logs",
@@ -1704,6 +1801,12 @@ func init() {
 		"business_projects_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"business_projects_version_check":         "version >= 1",
 	}
+	RateBucketsTable.Annotation = &entsql.Annotation{
+		Table: "rate_buckets",
+	}
+	RateBucketsTable.Annotation.Checks = map[string]string{
+		"rate_buckets_taken_check": "taken >= 0",
+	}
 	ScholarReferencesTable.Annotation = &entsql.Annotation{
 		Table: "scholar_references",
 	}
@@ -1863,5 +1966,8 @@ func init() {
 		"thread_events_schema_version_check": "schema_version >= 1",
 		"thread_events_sequence_check":       "sequence >= 1",
 		"thread_events_type_check":           "type IN ('thread.created', 'thread.updated', 'thread.paused', 'thread.resumed', 'thread.completed', 'thread.archived', 'intent.refined', 'decision.recorded', 'decision.revised', 'action.proposed', 'action.executed', 'note.added', 'link.added', 'checkpoint.requested', 'checkpoint.approved', 'checkpoint.rejected', 'checkpoint.expired')",
+	}
+	UsedAssertionsTable.Annotation = &entsql.Annotation{
+		Table: "used_assertions",
 	}
 }

@@ -9,6 +9,9 @@ import (
 // AccountToken is the predicate function for accounttoken builders.
 type AccountToken func(*sql.Selector)
 
+// AgentCredential is the predicate function for agentcredential builders.
+type AgentCredential func(*sql.Selector)
+
 // AuditLog is the predicate function for auditlog builders.
 type AuditLog func(*sql.Selector)
 
@@ -69,6 +72,9 @@ type Playlist func(*sql.Selector)
 // Project is the predicate function for project builders.
 type Project func(*sql.Selector)
 
+// RateBucket is the predicate function for ratebucket builders.
+type RateBucket func(*sql.Selector)
+
 // Reference is the predicate function for reference builders.
 type Reference func(*sql.Selector)
 
@@ -107,3 +113,6 @@ type Thread func(*sql.Selector)
 
 // ThreadEvent is the predicate function for threadevent builders.
 type ThreadEvent func(*sql.Selector)
+
+// UsedAssertion is the predicate function for usedassertion builders.
+type UsedAssertion func(*sql.Selector)

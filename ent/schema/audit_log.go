@@ -35,7 +35,7 @@ func (AuditLog) Fields() []ent.Field {
 			Annotations(policies.Filter()).
 			Comment("How it ended."),
 		field.String("resource_type").
-			Annotations(policies.Length(1, 64), policies.Filter()).
+			Annotations(policies.Length(1, 64), policies.Filter(), policies.Impersonal()).
 			Comment("What kind of thing it was done to."),
 		field.UUID("resource_id", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.Filter()).
@@ -48,13 +48,14 @@ func (AuditLog) Fields() []ent.Field {
 		field.JSON("after", json.RawMessage{}).Optional().
 			Comment("The changed fields as they became."),
 		field.JSON("details", json.RawMessage{}).
-			Annotations(policies.Rules{Default: "'{}'"}).
+			Annotations(policies.Rules{Default: "'{}'"}, policies.Erased("'{}'")).
 			Comment("What else is known of it."),
 		field.UUID("checkpoint_id", uuid.UUID{}).Optional().Nillable().
 			Comment("The approval under which it was done."),
 		field.UUID("request_id", uuid.UUID{}).Optional().Nillable().
 			Comment("The request it was done in."),
 		field.String("traceparent").Optional().Nillable().
+			Annotations(policies.Impersonal()).
 			Comment("W3C trace context of the request."),
 		field.UUID("session_id", uuid.UUID{}).Optional().Nillable().
 			Comment("The login session it was done in."),
@@ -64,6 +65,7 @@ func (AuditLog) Fields() []ent.Field {
 			Annotations(policies.Length(0, 400)).
 			Comment("Program of the client, as it called itself."),
 		field.String("db_role").
+			Annotations(policies.Impersonal()).
 			Comment("The database role that did it."),
 		field.Bytes("content_salt").Optional().Nillable().Sensitive().
 			Comment("16 random bytes that keep the digest from being guessed."),
@@ -85,6 +87,7 @@ func (AuditLog) Indexes() []ent.Index {
 func (AuditLog) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("audit_logs"),
+		policies.Kept{Why: "the order and the digests of what was done are proofs"},
 		schema.Comment("Who did what, when, before and after, and on whose behalf. Append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AppendOnly{Content: []string{"before", "after", "ip", "user_agent"}},

@@ -31,18 +31,21 @@ func (Checkpoint) Fields() []ent.Field {
 			Annotations(policies.Filter()).
 			Comment("Why it needs a human."),
 		choice("status", datatype.CheckpointStatus(""), "pending", "How far it was decided; a pending one past its time reads as expired.", policies.Filter(),
+			policies.Erased("CASE status WHEN 'pending' THEN 'expired' ELSE status END"),
 			policies.Read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END")),
-		fixedText("action", 120, "What is to be done."),
-		fixedText("resource_type", 64, "What kind of thing it is to be done to.", policies.Filter()),
+		fixedText("action", 120, "What is to be done.", policies.Erased("CASE WHEN payload ? 'table' THEN action ELSE '[erased]' END")),
+		fixedText("resource_type", 64, "What kind of thing it is to be done to.", policies.Filter(),
+			policies.Erased("CASE WHEN payload ? 'table' THEN resource_type ELSE '[erased]' END")),
 		field.UUID("resource_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Annotations(policies.Filter()).
 			Comment("Which one; null for one that is yet to be made."),
 		field.Int64("resource_version").Optional().Nillable().Immutable().Comment("In which version."),
 		field.JSON("payload", json.RawMessage{}).Optional().
-			Annotations(policies.Bytes(1 << 20)).
+			Annotations(policies.Bytes(1<<20), policies.Erased("NULL")).
 			Comment("Exactly what would be done; the digest is of its text. Null once it was erased."),
-		field.Bytes("digest").GoType(datatype.Digest{}).Immutable().Comment("SHA-256 of the payload's text; a decision names it."),
-		optionalText("reason", 2000, "Why it was decided so; required to reject."),
+		field.Bytes("digest").GoType(datatype.Digest{}).Immutable().Annotations(policies.Impersonal()).Comment("SHA-256 of the payload's text; a decision names it."),
+		optionalText("reason", 2000, "Why it was decided so; required to reject.",
+			policies.Erased("CASE WHEN reason IS NOT NULL THEN '[erased]' END")),
 		field.UUID("requested_by", uuid.UUID{}).Immutable().Comment("Who asked: the identity itself or one of its agents."),
 		field.Enum("requested_by_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
 		field.UUID("decided_by", uuid.UUID{}).Optional().Nillable().Comment("The human who decided."),
@@ -75,6 +78,7 @@ func (Checkpoint) Indexes() []ent.Index {
 func (Checkpoint) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("checkpoints"),
+		policies.Kept{Why: "what was done under an approval names it and its digest"},
 		schema.Comment("Requests for a human's approval, each of exactly one action."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AuditWithout{"payload"},

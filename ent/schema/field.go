@@ -76,14 +76,14 @@ func counter(name, comment string, rules ...policies.Rules) ent.Field {
 }
 
 // tags are at most so many labels of at most 64 characters.
-func tags(most int) ent.Field {
-	return texts("tags", most, 64, "Free labels, in the order given.")
+func tags(most int, rules ...policies.Rules) ent.Field {
+	return texts("tags", most, 64, "Free labels, in the order given.", rules...)
 }
 
 // texts is a list of short texts.
-func texts(name string, most, longest int, comment string) ent.Field {
+func texts(name string, most, longest int, comment string, rules ...policies.Rules) ent.Field {
 	return field.Other(name, datatype.Texts{}).SchemaType(textArray).Default(datatype.Texts{}).
-		Annotations(policies.Length(0, most), policies.ItemLength(longest), policies.Rules{Default: "'{}'"}).
+		Annotations(with(policies.Length(0, most), append(rules, policies.ItemLength(longest), policies.Rules{Default: "'{}'"}))...).
 		Comment(comment)
 }
 

@@ -52,6 +52,7 @@ func (HiredAgent) Fields() []ent.Field {
 func (HiredAgent) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("tasks", TeamTask.Type),
+		edge.To("credentials", AgentCredential.Type),
 	}
 }
 

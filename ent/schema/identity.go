@@ -22,22 +22,23 @@ func (Identity) Fields() []ent.Field {
 		field.UUID("id", uuid.UUID{}).Default(newID).Immutable().
 			Comment("Identifier, a UUIDv7."),
 		field.String("email").Immutable().
-			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Example(`"ada@example.org"`)).
+			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Example(`"ada@example.org"`),
+				policies.Erased("'erased-' || id || '@erased.invalid'")).
 			Comment("E-mail address, unique without regard to case."),
 		field.String("name").
-			Annotations(policies.Length(1, 200), policies.Example(`"Ada Lovelace"`)).
+			Annotations(policies.Length(1, 200), policies.Example(`"Ada Lovelace"`), policies.Erased("'[erased]'")).
 			Comment("Name to be shown."),
 		field.String("hashed_password").Optional().Nillable().Immutable().Sensitive().
-			Annotations(policies.Secret(), policies.Pattern(`[$]argon2id[$].*`)).
+			Annotations(policies.Secret(), policies.Pattern(`[$]argon2id[$].*`), policies.Erased("NULL")).
 			Comment("argon2id hash as a PHC string; never leaves the database but to the login function."),
 		field.JSON("settings", datatype.Settings{}).Default(datatype.Settings{}).
-			Annotations(policies.Bytes(16<<10), policies.Rules{Default: "'{}'"}).
+			Annotations(policies.Bytes(16<<10), policies.Rules{Default: "'{}'"}, policies.Erased("'{}'")).
 			Comment("Preferences; time_zone is an IANA name and decides when a day begins."),
 		field.Time("email_verified_at").Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
 			Comment("When the e-mail address was verified."),
 		field.Enum("status").GoType(datatype.IdentityStatus("")).Optional().
-			Annotations(policies.Derived("'active'")).
+			Annotations(policies.Derived("'active'"), policies.Erased("'erased'")).
 			Comment("Whether the identity may log in."),
 		field.Int("failed_logins").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
@@ -60,6 +61,7 @@ func (Identity) Annotations() []schema.Annotation {
 		table("identities"),
 		schema.Comment("People with an account. Each is its own owner: its own row is the only one it sees."),
 		policies.Owner{Column: "id"},
+		policies.Kept{Why: "what proves the past names it"},
 		policies.Access{Human: "SIU", Agent: policies.ReadOnly},
 		policies.AuditCounters{"failed_logins", "locked_until"},
 		policies.Unversioned{"failed_logins", "locked_until"},

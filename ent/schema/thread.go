@@ -20,16 +20,16 @@ func (Thread) Mixin() []ent.Mixin { return []ent.Mixin{owned{}, tracked{}} }
 // Fields of the Thread.
 func (Thread) Fields() []ent.Field {
 	return []ent.Field{
-		fixedText("founding_intent", 2000, "What the thread was begun for; it never changes.", policies.Example(`"Write the annual report"`)),
+		fixedText("founding_intent", 2000, "What the thread was begun for; it never changes.", policies.Example(`"Write the annual report"`), policies.Erased("'[erased]'")),
 		field.Enum("sphere").GoType(datatype.SphereType("")).Immutable().
 			Annotations(policies.Filter(), policies.Example(`"business"`)).
 			Comment("The sphere it belongs to."),
 		choice("type", datatype.ThreadType(""), "personal", "For how many it is meant.", policies.Filter()),
 		choice("status", datatype.ThreadStatus(""), "active", "Where it stands.", policies.Filter()),
 		visibility(),
-		optionalText("title", 200, "Title."),
+		optionalText("title", 200, "Title.", policies.Erased("NULL")),
 		reference("parent_thread_id", "The thread it came out of."),
-		tags(32),
+		tags(32, policies.Erased("'{}'")),
 		field.Int64("last_sequence").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
 			Comment("Sequence of its latest event."),
@@ -62,6 +62,7 @@ func (Thread) Indexes() []ent.Index {
 func (Thread) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("threads"),
+		policies.Kept{Why: "its events stand in its order"},
 		schema.Comment("Lines of thought or work; each row is the projection of its events."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AuditCounters{"last_sequence", "event_count", "last_event_at", "step_count"},

@@ -58,6 +58,7 @@ func (ThreadEvent) Indexes() []ent.Index {
 func (ThreadEvent) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("thread_events"),
+		policies.Kept{Why: "the order and the digests of what happened are proofs"},
 		schema.Comment("What happened in threads, in order. Append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AppendOnly{Content: []string{"payload"}},

@@ -33,8 +33,9 @@ END
 $$;
 
 -- Refuses UPDATE and DELETE to everyone. The one exception is the erasure of an
--- identity's content, which sets the named columns and the salt to NULL and
--- leaves everything else as it was.
+-- identity's content, which sets the named columns and the salt to NULL (or to
+-- the value that stands behind the name: details={}) and leaves everything else
+-- as it was. Rows that have no digests prove nothing, so they are deleted.
 CREATE FUNCTION app.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -43,11 +44,13 @@ DECLARE
     erased jsonb;
 BEGIN
     IF TG_OP = 'UPDATE' AND current_user = 'chenu_erase' AND TG_NARGS > 0 THEN
-        SELECT to_jsonb(OLD) || jsonb_object_agg(field, NULL) INTO erased
-        FROM unnest(TG_ARGV || 'content_salt'::text) AS field;
+        SELECT to_jsonb(OLD) || jsonb_object_agg(split_part(field, '=', 1), nullif(split_part(field, '=', 2), '')::jsonb)
+        INTO erased FROM unnest(TG_ARGV || 'content_salt'::text) AS field;
         IF to_jsonb(NEW) = erased THEN
             RETURN NEW;
         END IF;
+    ELSIF TG_OP = 'DELETE' AND current_user = 'chenu_erase' AND TG_NARGS = 0 THEN
+        RETURN OLD;
     END IF;
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CH403';
 END

@@ -16,6 +16,11 @@ DECLARE
     before jsonb;
     after jsonb;
 BEGIN
+    IF TG_ARGV[0] <> 'identity' THEN
+        PERFORM app.refuse_erased();
+    ELSIF old_row ->> 'status' = 'erased' THEN
+        RAISE EXCEPTION 'the identity was erased' USING ERRCODE = 'CH401';
+    END IF;
     IF TG_OP = 'UPDATE' THEN
         SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, new_row -> o.key) INTO before, after
         FROM jsonb_each(old_row) AS o
@@ -44,6 +49,7 @@ BEGIN
             WHEN TG_ARGV[0] = 'checkpoint' AND TG_OP = 'UPDATE' AND after ? 'status' THEN 'checkpoint_' || (after ->> 'status')
             WHEN TG_ARGV[0] = 'hired_agent' AND after ->> 'status' = 'active' THEN 'agent_hired'
             WHEN TG_ARGV[0] = 'hired_agent' AND after ->> 'status' = 'dismissed' THEN 'agent_dismissed'
+            WHEN TG_ARGV[0] = 'identity' AND after ->> 'status' = 'erased' THEN 'delete'
             WHEN TG_OP = 'INSERT' THEN 'create'
             WHEN TG_OP = 'UPDATE' THEN 'update'
             ELSE 'delete'
@@ -73,8 +79,9 @@ REVOKE EXECUTE ON FUNCTION app.audit() FROM PUBLIC;
 
 -- Records what leaves no row behind, of the identity that the session runs as. For
 -- functions of ours alone; the service reaches it through the two below. A change
--- that succeeded is recorded by the change itself.
-CREATE FUNCTION app.record_event(action text, outcome text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL) RETURNS uuid
+-- that succeeded is recorded by the change itself. An agent that logs in is named: the
+-- session does not run as it yet.
+CREATE FUNCTION app.record_event(action text, outcome text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL, agent uuid DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -88,14 +95,15 @@ BEGIN
     IF outcome = 'success' AND action NOT IN ('login', 'logout', 'credential_change', 'read') THEN
         RAISE EXCEPTION 'a success of % is recorded by the change itself', action USING ERRCODE = 'CH403';
     END IF;
+    PERFORM app.refuse_erased();
     INSERT INTO public.audit_logs (
         id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id, sphere,
         details, checkpoint_id, request_id, traceparent, session_id, ip, user_agent, db_role
     ) VALUES (
         recorded,
         identity,
-        nullif(current_setting('app.actor_id', true), '')::uuid,
-        app.actor_kind(),
+        coalesce(agent, nullif(current_setting('app.actor_id', true), '')::uuid),
+        CASE WHEN agent IS NULL THEN app.actor_kind() ELSE 'agent' END,
         action, outcome, resource_type, resource_id, sphere, coalesce(details, '{}'),
         nullif(current_setting('app.checkpoint_id', true), '')::uuid,
         nullif(current_setting('app.request_id', true), '')::uuid,
@@ -108,9 +116,9 @@ BEGIN
     RETURN recorded;
 END
 $$;
-ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb, text) OWNER TO chenu_audit;
-REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text) TO chenu_login;
+ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) OWNER TO chenu_audit;
+REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) TO chenu_login;
 
 -- Records that something was read whose reads are audited: the only success that
 -- a serving role may claim.

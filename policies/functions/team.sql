@@ -49,14 +49,17 @@ BEGIN
 END
 $$;
 
--- Ends what a dismissed agent had going, however it was dismissed: its pending requests
--- for approval and the tasks that it has not done.
+-- Ends what a dismissed agent had going, however it was dismissed: its credentials, its
+-- pending requests for approval and the tasks that it has not done.
 CREATE FUNCTION app.end_agent() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NEW.status = 'dismissed' AND OLD.status <> 'dismissed' THEN
+        PERFORM app.lock_agent_credentials(NEW.id);
+        UPDATE app.agent_credentials c SET revoked_at = clock_timestamp()
+         WHERE c.created_by = NEW.created_by AND c.agent_id = NEW.id AND c.revoked_at IS NULL;
         UPDATE public.checkpoints c SET status = 'expired', reason = 'its agent was dismissed'
          WHERE c.created_by = NEW.created_by AND c.requested_by = NEW.id AND c.status = 'pending';
         UPDATE public.team_tasks t SET status = 'cancelled'

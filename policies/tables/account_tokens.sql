@@ -19,6 +19,10 @@ CREATE POLICY maintain_select ON app.account_tokens FOR SELECT TO chenu_maintain
     USING (expires_at < clock_timestamp());
 CREATE POLICY maintain_delete ON app.account_tokens FOR DELETE TO chenu_maintain
     USING (expires_at < clock_timestamp());
+CREATE POLICY erase_select ON app.account_tokens FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON app.account_tokens FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.account_tokens
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -29,3 +33,5 @@ GRANT INSERT (id, created_by, kind, token_hash, expires_at) ON app.account_token
 GRANT DELETE ON app.account_tokens TO chenu_login;
 GRANT SELECT (id, created_by, expires_at) ON app.account_tokens TO chenu_maintain;
 GRANT DELETE ON app.account_tokens TO chenu_maintain;
+GRANT SELECT (created_by) ON app.account_tokens TO chenu_erase;
+GRANT DELETE ON app.account_tokens TO chenu_erase;

@@ -2,6 +2,7 @@
 --
 -- audit_logs: Who did what, when, before and after, and on whose behalf. Append-only.
 -- Owner: created_by. Humans: select. Agents: select.
+-- Outlives the erasure of its identity, without its content: the order and the digests of what was done are proofs.
 -- Not audited: it is the audit trail.
 
 ALTER TABLE audit_logs ENABLE ROW LEVEL SECURITY;
@@ -21,6 +22,11 @@ CREATE POLICY auditor_select ON audit_logs FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY audit_insert ON audit_logs FOR INSERT TO chenu_audit
     WITH CHECK (true);
+CREATE POLICY erase_select ON audit_logs FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_update ON audit_logs FOR UPDATE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -28,7 +34,7 @@ CREATE TRIGGER stamp BEFORE INSERT ON audit_logs
 CREATE TRIGGER seal_content BEFORE INSERT ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION app.seal_content('before', 'after', 'ip', 'user_agent');
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON audit_logs
-    FOR EACH ROW EXECUTE FUNCTION app.refuse_change('before', 'after', 'ip', 'user_agent');
+    FOR EACH ROW EXECUTE FUNCTION app.refuse_change('before', 'after', 'ip', 'user_agent', 'details={}');
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_logs
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
@@ -36,3 +42,5 @@ GRANT SELECT ON audit_logs TO chenu_human;
 GRANT SELECT ON audit_logs TO chenu_agent;
 GRANT SELECT ON audit_logs TO chenu_auditor;
 GRANT INSERT ON audit_logs TO chenu_audit;
+GRANT SELECT (created_by, before, after, details, ip, user_agent, content_salt) ON audit_logs TO chenu_erase;
+GRANT UPDATE (before, after, details, ip, user_agent, content_salt) ON audit_logs TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON business_contacts FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON business_contacts FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON business_contacts FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON business_contacts FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON business_contacts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, name, email, phone, company, job_title, lead_score
 GRANT UPDATE (name, email, phone, company, job_title, lead_score, lead_status, source, tags, notes) ON business_contacts TO chenu_agent;
 GRANT DELETE ON business_contacts TO chenu_agent;
 GRANT SELECT ON business_contacts TO chenu_auditor;
+GRANT SELECT (created_by) ON business_contacts TO chenu_erase;
+GRANT DELETE ON business_contacts TO chenu_erase;

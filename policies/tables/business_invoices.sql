@@ -27,6 +27,10 @@ CREATE POLICY agent_delete ON business_invoices FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON business_invoices FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON business_invoices FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON business_invoices FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON business_invoices
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -53,3 +57,5 @@ GRANT INSERT (id, created_by, number, contact_id, currency, line_items, status, 
 GRANT UPDATE (number, contact_id, currency, line_items, status, issued_on, due_on, paid_at) ON business_invoices TO chenu_agent;
 GRANT DELETE ON business_invoices TO chenu_agent;
 GRANT SELECT ON business_invoices TO chenu_auditor;
+GRANT SELECT (created_by) ON business_invoices TO chenu_erase;
+GRANT DELETE ON business_invoices TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON business_projects FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON business_projects FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON business_projects FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON business_projects FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON business_projects
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, name, description, status, starts_on, ends_on, bud
 GRANT UPDATE (name, description, status, starts_on, ends_on, budget, currency, progress, contact_id) ON business_projects TO chenu_agent;
 GRANT DELETE ON business_projects TO chenu_agent;
 GRANT SELECT ON business_projects TO chenu_auditor;
+GRANT SELECT (created_by) ON business_projects TO chenu_erase;
+GRANT DELETE ON business_projects TO chenu_erase;

@@ -2,6 +2,7 @@
 --
 -- checkpoints: Requests for a human's approval, each of exactly one action.
 -- Owner: created_by. Humans: select. Agents: select.
+-- Outlives the erasure of its identity, without its content: what was done under an approval names it and its digest.
 
 ALTER TABLE checkpoints ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkpoints FORCE ROW LEVEL SECURITY;
@@ -24,6 +25,11 @@ CREATE POLICY maintain_select ON checkpoints FOR SELECT TO chenu_maintain
 CREATE POLICY maintain_update ON checkpoints FOR UPDATE TO chenu_maintain
     USING (expires_at <= clock_timestamp())
     WITH CHECK (expires_at <= clock_timestamp());
+CREATE POLICY erase_select ON checkpoints FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_update ON checkpoints FOR UPDATE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON checkpoints
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -41,3 +47,5 @@ GRANT INSERT (id, created_by, sphere, type, action, resource_type, resource_id, 
 GRANT UPDATE (status, reason, decided_by, decided_at, use_before, consumed_at) ON checkpoints TO chenu_gate;
 GRANT SELECT (id, created_by, status, expires_at, thread_id) ON checkpoints TO chenu_maintain;
 GRANT UPDATE (status) ON checkpoints TO chenu_maintain;
+GRANT SELECT (created_by, status, action, resource_type, payload, reason) ON checkpoints TO chenu_erase;
+GRANT UPDATE (status, action, resource_type, payload, reason) ON checkpoints TO chenu_erase;

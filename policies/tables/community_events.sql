@@ -31,6 +31,10 @@ CREATE POLICY derive_select ON community_events FOR SELECT TO chenu_derive
 CREATE POLICY derive_update ON community_events FOR UPDATE TO chenu_derive
     USING (true)
     WITH CHECK (true);
+CREATE POLICY erase_select ON community_events FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON community_events FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON community_events
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -51,3 +55,5 @@ GRANT DELETE ON community_events TO chenu_agent;
 GRANT SELECT ON community_events TO chenu_auditor;
 GRANT SELECT (id, created_by, group_id, capacity, going_count, maybe_count, declined_count) ON community_events TO chenu_derive;
 GRANT UPDATE (going_count, maybe_count, declined_count) ON community_events TO chenu_derive;
+GRANT SELECT (created_by) ON community_events TO chenu_erase;
+GRANT DELETE ON community_events TO chenu_erase;

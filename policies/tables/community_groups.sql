@@ -32,6 +32,10 @@ CREATE POLICY derive_select ON community_groups FOR SELECT TO chenu_derive
 CREATE POLICY derive_update ON community_groups FOR UPDATE TO chenu_derive
     USING (true)
     WITH CHECK (true);
+CREATE POLICY erase_select ON community_groups FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON community_groups FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON community_groups
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -60,3 +64,5 @@ GRANT DELETE ON community_groups TO chenu_agent;
 GRANT SELECT ON community_groups TO chenu_auditor;
 GRANT SELECT (id, created_by, member_count) ON community_groups TO chenu_derive;
 GRANT UPDATE (member_count) ON community_groups TO chenu_derive;
+GRANT SELECT (created_by) ON community_groups TO chenu_erase;
+GRANT DELETE ON community_groups TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON creative_assets FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON creative_assets FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON creative_assets FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON creative_assets FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON creative_assets
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, name, kind, uri, media_type, size_bytes, sha256, a
 GRANT UPDATE (name, kind, uri, media_type, size_bytes, sha256, ai_generated, prompt, negative_prompt, model, parameters, random_seed, project_id, licence) ON creative_assets TO chenu_agent;
 GRANT DELETE ON creative_assets TO chenu_agent;
 GRANT SELECT ON creative_assets TO chenu_auditor;
+GRANT SELECT (created_by) ON creative_assets TO chenu_erase;
+GRANT DELETE ON creative_assets TO chenu_erase;

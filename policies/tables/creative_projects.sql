@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON creative_projects FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON creative_projects FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON creative_projects FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON creative_projects FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON creative_projects
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, name, description, status, cover_asset_id) ON crea
 GRANT UPDATE (name, description, status, cover_asset_id) ON creative_projects TO chenu_agent;
 GRANT DELETE ON creative_projects TO chenu_agent;
 GRANT SELECT ON creative_projects TO chenu_auditor;
+GRANT SELECT (created_by) ON creative_projects TO chenu_erase;
+GRANT DELETE ON creative_projects TO chenu_erase;

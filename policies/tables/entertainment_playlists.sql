@@ -27,6 +27,10 @@ CREATE POLICY agent_delete ON entertainment_playlists FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON entertainment_playlists FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON entertainment_playlists FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON entertainment_playlists FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON entertainment_playlists
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -53,3 +57,5 @@ GRANT INSERT (id, created_by, name, kind, visibility, items) ON entertainment_pl
 GRANT UPDATE (name, kind, visibility, items) ON entertainment_playlists TO chenu_agent;
 GRANT DELETE ON entertainment_playlists TO chenu_agent;
 GRANT SELECT ON entertainment_playlists TO chenu_auditor;
+GRANT SELECT (created_by) ON entertainment_playlists TO chenu_erase;
+GRANT DELETE ON entertainment_playlists TO chenu_erase;

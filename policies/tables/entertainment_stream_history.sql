@@ -16,6 +16,10 @@ CREATE POLICY agent_insert ON entertainment_stream_history FOR INSERT TO chenu_a
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON entertainment_stream_history FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON entertainment_stream_history FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON entertainment_stream_history FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON entertainment_stream_history
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -33,3 +37,5 @@ GRANT INSERT (id, created_by, content_id, content_type, title, started_at, watch
 GRANT SELECT ON entertainment_stream_history TO chenu_agent;
 GRANT INSERT (id, created_by, content_id, content_type, title, started_at, watched_seconds, duration_seconds, device) ON entertainment_stream_history TO chenu_agent;
 GRANT SELECT ON entertainment_stream_history TO chenu_auditor;
+GRANT SELECT (created_by) ON entertainment_stream_history TO chenu_erase;
+GRANT DELETE ON entertainment_stream_history TO chenu_erase;

@@ -28,6 +28,10 @@ CREATE POLICY auditor_select ON app.event_rsvps FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY derive_select ON app.event_rsvps FOR SELECT TO chenu_derive
     USING (true);
+CREATE POLICY erase_select ON app.event_rsvps FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON app.event_rsvps FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.event_rsvps
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -47,3 +51,5 @@ GRANT UPDATE (status) ON app.event_rsvps TO chenu_agent;
 GRANT DELETE ON app.event_rsvps TO chenu_agent;
 GRANT SELECT ON app.event_rsvps TO chenu_auditor;
 GRANT SELECT (created_by, event_id, contact_id, status) ON app.event_rsvps TO chenu_derive;
+GRANT SELECT (created_by) ON app.event_rsvps TO chenu_erase;
+GRANT DELETE ON app.event_rsvps TO chenu_erase;

@@ -27,6 +27,10 @@ CREATE POLICY agent_delete ON government_clinical_trials FOR DELETE TO chenu_age
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON government_clinical_trials FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON government_clinical_trials FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON government_clinical_trials FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_clinical_trials
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -53,3 +57,5 @@ GRANT INSERT (id, created_by, registry_id, title, phase, status, sponsor, starts
 GRANT UPDATE (registry_id, title, phase, status, sponsor, starts_on, ends_on, target_enrollment, enrolled, ethics_reference, ethics_approved_on) ON government_clinical_trials TO chenu_agent;
 GRANT DELETE ON government_clinical_trials TO chenu_agent;
 GRANT SELECT ON government_clinical_trials TO chenu_auditor;
+GRANT SELECT (created_by) ON government_clinical_trials TO chenu_erase;
+GRANT DELETE ON government_clinical_trials TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON government_compliance FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON government_compliance FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON government_compliance FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON government_compliance FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_compliance
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, name, regulation, authority, identifier, status, e
 GRANT UPDATE (name, regulation, authority, identifier, status, effective_on, expires_on, evidence) ON government_compliance TO chenu_agent;
 GRANT DELETE ON government_compliance TO chenu_agent;
 GRANT SELECT ON government_compliance TO chenu_auditor;
+GRANT SELECT (created_by) ON government_compliance TO chenu_erase;
+GRANT DELETE ON government_compliance TO chenu_erase;

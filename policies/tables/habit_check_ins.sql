@@ -18,6 +18,10 @@ CREATE POLICY auditor_select ON app.habit_check_ins FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY derive_select ON app.habit_check_ins FOR SELECT TO chenu_derive
     USING (true);
+CREATE POLICY erase_select ON app.habit_check_ins FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON app.habit_check_ins FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.habit_check_ins
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -35,3 +39,5 @@ GRANT SELECT ON app.habit_check_ins TO chenu_agent;
 GRANT INSERT (id, created_by, habit_id, checked_in_on, note) ON app.habit_check_ins TO chenu_agent;
 GRANT SELECT ON app.habit_check_ins TO chenu_auditor;
 GRANT SELECT (created_by, habit_id, checked_in_on) ON app.habit_check_ins TO chenu_derive;
+GRANT SELECT (created_by) ON app.habit_check_ins TO chenu_erase;
+GRANT DELETE ON app.habit_check_ins TO chenu_erase;

@@ -25,6 +25,10 @@ CREATE POLICY maintain_select ON app.idempotency_keys FOR SELECT TO chenu_mainta
     USING (expires_at < clock_timestamp());
 CREATE POLICY maintain_delete ON app.idempotency_keys FOR DELETE TO chenu_maintain
     USING (expires_at < clock_timestamp());
+CREATE POLICY erase_select ON app.idempotency_keys FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON app.idempotency_keys FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.idempotency_keys
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -38,3 +42,5 @@ GRANT DELETE ON app.idempotency_keys TO chenu_agent;
 GRANT SELECT ON app.idempotency_keys TO chenu_auditor;
 GRANT SELECT (id, created_by, expires_at) ON app.idempotency_keys TO chenu_maintain;
 GRANT DELETE ON app.idempotency_keys TO chenu_maintain;
+GRANT SELECT (created_by) ON app.idempotency_keys TO chenu_erase;
+GRANT DELETE ON app.idempotency_keys TO chenu_erase;

@@ -2,6 +2,7 @@
 --
 -- identities: People with an account. Each is its own owner: its own row is the only one it sees.
 -- Owner: id. Humans: select, insert, update. Agents: select.
+-- Outlives the erasure of its identity, without its content: what proves the past names it.
 
 ALTER TABLE identities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE identities FORCE ROW LEVEL SECURITY;
@@ -20,6 +21,11 @@ CREATE POLICY auditor_select ON identities FOR SELECT TO chenu_auditor
 CREATE POLICY login_select ON identities FOR SELECT TO chenu_login
     USING (true);
 CREATE POLICY login_update ON identities FOR UPDATE TO chenu_login
+    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_select ON identities FOR SELECT TO chenu_erase
+    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_update ON identities FOR UPDATE TO chenu_erase
     USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
 
@@ -42,3 +48,5 @@ GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, name,
 GRANT SELECT ON identities TO chenu_auditor;
 GRANT SELECT (id, email, hashed_password, status, locked_until, failed_logins, email_verified_at) ON identities TO chenu_login;
 GRANT UPDATE (hashed_password, failed_logins, locked_until, password_changed_at, email_verified_at) ON identities TO chenu_login;
+GRANT SELECT (id, email, name, hashed_password, settings, status) ON identities TO chenu_erase;
+GRANT UPDATE (email, name, hashed_password, settings, status) ON identities TO chenu_erase;

@@ -31,6 +31,10 @@ CREATE POLICY derive_select ON personal_habits FOR SELECT TO chenu_derive
 CREATE POLICY derive_update ON personal_habits FOR UPDATE TO chenu_derive
     USING (true)
     WITH CHECK (true);
+CREATE POLICY erase_select ON personal_habits FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON personal_habits FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_habits
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -51,3 +55,5 @@ GRANT DELETE ON personal_habits TO chenu_agent;
 GRANT SELECT ON personal_habits TO chenu_auditor;
 GRANT SELECT (id, created_by, cadence, target_per_period) ON personal_habits TO chenu_derive;
 GRANT UPDATE (current_streak, best_streak, last_completed_period, last_checked_in_on) ON personal_habits TO chenu_derive;
+GRANT SELECT (created_by) ON personal_habits TO chenu_erase;
+GRANT DELETE ON personal_habits TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON personal_notes FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON personal_notes FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON personal_notes FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON personal_notes FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_notes
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, title, content, folder, tags, pinned) ON personal_
 GRANT UPDATE (title, content, folder, tags, pinned) ON personal_notes TO chenu_agent;
 GRANT DELETE ON personal_notes TO chenu_agent;
 GRANT SELECT ON personal_notes TO chenu_auditor;
+GRANT SELECT (created_by) ON personal_notes TO chenu_erase;
+GRANT DELETE ON personal_notes TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON personal_tasks FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON personal_tasks FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON personal_tasks FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON personal_tasks FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_tasks
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -44,3 +48,5 @@ GRANT INSERT (id, created_by, title, description, status, priority, due_at, tags
 GRANT UPDATE (title, description, status, priority, due_at, tags) ON personal_tasks TO chenu_agent;
 GRANT DELETE ON personal_tasks TO chenu_agent;
 GRANT SELECT ON personal_tasks TO chenu_auditor;
+GRANT SELECT (created_by) ON personal_tasks TO chenu_erase;
+GRANT DELETE ON personal_tasks TO chenu_erase;

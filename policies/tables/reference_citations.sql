@@ -20,6 +20,10 @@ CREATE POLICY agent_delete ON app.reference_citations FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON app.reference_citations FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON app.reference_citations FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON app.reference_citations FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.reference_citations
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -34,3 +38,5 @@ GRANT SELECT ON app.reference_citations TO chenu_agent;
 GRANT INSERT (id, created_by, citing_id, cited_id, locator) ON app.reference_citations TO chenu_agent;
 GRANT DELETE ON app.reference_citations TO chenu_agent;
 GRANT SELECT ON app.reference_citations TO chenu_auditor;
+GRANT SELECT (created_by) ON app.reference_citations TO chenu_erase;
+GRANT DELETE ON app.reference_citations TO chenu_erase;

@@ -27,6 +27,10 @@ CREATE POLICY agent_delete ON scholar_manuscripts FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON scholar_manuscripts FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON scholar_manuscripts FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON scholar_manuscripts FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON scholar_manuscripts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -53,3 +57,5 @@ GRANT INSERT (id, created_by, title, abstract, sections, status, target_journal,
 GRANT UPDATE (title, abstract, sections, status, target_journal, submitted_at, co_authors) ON scholar_manuscripts TO chenu_agent;
 GRANT DELETE ON scholar_manuscripts TO chenu_agent;
 GRANT SELECT ON scholar_manuscripts TO chenu_auditor;
+GRANT SELECT (created_by) ON scholar_manuscripts TO chenu_erase;
+GRANT DELETE ON scholar_manuscripts TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON scholar_references FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON scholar_references FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON scholar_references FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON scholar_references FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON scholar_references
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, title, authors, year, kind, container_title, volum
 GRANT UPDATE (title, authors, year, kind, container_title, volume, issue, pages, doi, url, abstract, citation_key) ON scholar_references TO chenu_agent;
 GRANT DELETE ON scholar_references TO chenu_agent;
 GRANT SELECT ON scholar_references TO chenu_auditor;
+GRANT SELECT (created_by) ON scholar_references TO chenu_erase;
+GRANT DELETE ON scholar_references TO chenu_erase;

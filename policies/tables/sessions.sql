@@ -17,6 +17,10 @@ CREATE POLICY login_insert ON app.sessions FOR INSERT TO chenu_login
 CREATE POLICY login_update ON app.sessions FOR UPDATE TO chenu_login
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_select ON app.sessions FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON app.sessions FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.sessions
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -32,3 +36,5 @@ GRANT SELECT ON app.sessions TO chenu_auditor;
 GRANT SELECT ON app.sessions TO chenu_login;
 GRANT INSERT (id, created_by, expires_at, authenticated_at, amr, ip, user_agent) ON app.sessions TO chenu_login;
 GRANT UPDATE (revoked_at, authenticated_at, amr, refreshed_at, idle_expires_at) ON app.sessions TO chenu_login;
+GRANT SELECT (created_by) ON app.sessions TO chenu_erase;
+GRANT DELETE ON app.sessions TO chenu_erase;

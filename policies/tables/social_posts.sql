@@ -27,6 +27,10 @@ CREATE POLICY agent_delete ON social_posts FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON social_posts FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON social_posts FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON social_posts FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_posts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -53,3 +57,5 @@ GRANT INSERT (id, created_by, body, media, visibility, thread_id, reply_to_id, p
 GRANT UPDATE (body, media, visibility, thread_id, reply_to_id, published_at) ON social_posts TO chenu_agent;
 GRANT DELETE ON social_posts TO chenu_agent;
 GRANT SELECT ON social_posts TO chenu_auditor;
+GRANT SELECT (created_by) ON social_posts TO chenu_erase;
+GRANT DELETE ON social_posts TO chenu_erase;

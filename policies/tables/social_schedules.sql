@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON social_schedules FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON social_schedules FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON social_schedules FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON social_schedules FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_schedules
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -44,3 +48,5 @@ GRANT INSERT (id, created_by, post_id, platform, scheduled_at, status, attempts,
 GRANT UPDATE (scheduled_at, status, attempts, last_error, external_id) ON social_schedules TO chenu_agent;
 GRANT DELETE ON social_schedules TO chenu_agent;
 GRANT SELECT ON social_schedules TO chenu_auditor;
+GRANT SELECT (created_by) ON social_schedules TO chenu_erase;
+GRANT DELETE ON social_schedules TO chenu_erase;

@@ -23,6 +23,12 @@ CREATE POLICY gate_select ON team_agents FOR SELECT TO chenu_gate
 CREATE POLICY gate_update ON team_agents FOR UPDATE TO chenu_gate
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY login_select ON team_agents FOR SELECT TO chenu_login
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_select ON team_agents FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON team_agents FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_agents
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -51,3 +57,6 @@ GRANT SELECT ON team_agents TO chenu_agent;
 GRANT SELECT ON team_agents TO chenu_auditor;
 GRANT SELECT (id, created_by, status) ON team_agents TO chenu_gate;
 GRANT UPDATE (status, dismiss_reason) ON team_agents TO chenu_gate;
+GRANT SELECT (id, created_by, status, capabilities) ON team_agents TO chenu_login;
+GRANT SELECT (created_by) ON team_agents TO chenu_erase;
+GRANT DELETE ON team_agents TO chenu_erase;

@@ -26,6 +26,10 @@ CREATE POLICY agent_delete ON team_members FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON team_members FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY erase_select ON team_members FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON team_members FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_members
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -42,3 +46,5 @@ GRANT INSERT (id, created_by, name, email, role, status, joined_on) ON team_memb
 GRANT UPDATE (name, email, role, status, joined_on) ON team_members TO chenu_agent;
 GRANT DELETE ON team_members TO chenu_agent;
 GRANT SELECT ON team_members TO chenu_auditor;
+GRANT SELECT (created_by) ON team_members TO chenu_erase;
+GRANT DELETE ON team_members TO chenu_erase;

@@ -31,6 +31,10 @@ CREATE POLICY gate_select ON team_tasks FOR SELECT TO chenu_gate
 CREATE POLICY gate_update ON team_tasks FOR UPDATE TO chenu_gate
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_select ON team_tasks FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_delete ON team_tasks FOR DELETE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_tasks
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -53,3 +57,5 @@ GRANT DELETE ON team_tasks TO chenu_agent;
 GRANT SELECT ON team_tasks TO chenu_auditor;
 GRANT SELECT (created_by, agent_id, status) ON team_tasks TO chenu_gate;
 GRANT UPDATE (status) ON team_tasks TO chenu_gate;
+GRANT SELECT (created_by) ON team_tasks TO chenu_erase;
+GRANT DELETE ON team_tasks TO chenu_erase;

@@ -2,6 +2,7 @@
 --
 -- thread_events: What happened in threads, in order. Append-only.
 -- Owner: created_by. Humans: select. Agents: select.
+-- Outlives the erasure of its identity, without its content: the order and the digests of what happened are proofs.
 
 ALTER TABLE thread_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE thread_events FORCE ROW LEVEL SECURITY;
@@ -20,6 +21,11 @@ CREATE POLICY maintain_select ON thread_events FOR SELECT TO chenu_maintain
     USING (checkpoint_id IS NOT NULL AND current_user = 'chenu_maintain');
 CREATE POLICY maintain_insert ON thread_events FOR INSERT TO chenu_maintain
     WITH CHECK (checkpoint_id IS NOT NULL AND current_user = 'chenu_maintain');
+CREATE POLICY erase_select ON thread_events FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_update ON thread_events FOR UPDATE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
@@ -41,3 +47,5 @@ GRANT SELECT ON thread_events TO chenu_threads;
 GRANT INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, causation_id, correlation_id, request_id) ON thread_events TO chenu_threads;
 GRANT SELECT (created_by, created_at, checkpoint_id) ON thread_events TO chenu_maintain;
 GRANT INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, request_id, checkpoint_id) ON thread_events TO chenu_maintain;
+GRANT SELECT (created_by, payload, content_salt) ON thread_events TO chenu_erase;
+GRANT UPDATE (payload, content_salt) ON thread_events TO chenu_erase;

@@ -3,6 +3,7 @@
 -- threads: Lines of thought or work; each row is the projection of its events.
 -- Owner: created_by. Humans: select. Agents: select.
 -- Gate sensitive: visibility = 'public'.
+-- Outlives the erasure of its identity, without its content: its events stand in its order.
 
 ALTER TABLE threads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE threads FORCE ROW LEVEL SECURITY;
@@ -25,6 +26,11 @@ CREATE POLICY maintain_select ON threads FOR SELECT TO chenu_maintain
 CREATE POLICY maintain_update ON threads FOR UPDATE TO chenu_maintain
     USING (current_user = 'chenu_maintain')
     WITH CHECK (current_user = 'chenu_maintain');
+CREATE POLICY erase_select ON threads FOR SELECT TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY erase_update ON threads FOR UPDATE TO chenu_erase
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON threads
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
@@ -55,3 +61,5 @@ GRANT INSERT (id, created_by, founding_intent, sphere, type, status, visibility,
 GRANT UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
 GRANT SELECT (id, created_by, last_sequence, event_count, step_count) ON threads TO chenu_maintain;
 GRANT UPDATE (last_sequence, event_count, last_event_at, step_count) ON threads TO chenu_maintain;
+GRANT SELECT (created_by, founding_intent, title, tags) ON threads TO chenu_erase;
+GRANT UPDATE (founding_intent, title, tags) ON threads TO chenu_erase;

@@ -80,6 +80,7 @@ func (s *Service) Mount(a *api.API) {
 		ID: "register", Method: http.MethodPost, Path: "/v1/auth/register", Tag: accounts,
 		Summary:     "Make an account",
 		Description: "Makes an identity and opens its first session. A known e-mail address is 409 `email_taken`.",
+		Limit:       "register",
 		Status:      http.StatusCreated,
 		Problems:    []int{http.StatusConflict, http.StatusServiceUnavailable},
 	}, s.register)
@@ -88,11 +89,13 @@ func (s *Service) Mount(a *api.API) {
 		Summary: "Log in",
 		Description: "Opens a session. A wrong password, an unknown e-mail address and an account that may not log in " +
 			"have the same answer, 401 `invalid_credentials`.",
+		Limit:    "login",
 		Problems: []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
 	}, s.login)
 	api.Handle(a, api.Op{
 		ID: "logout", Method: http.MethodPost, Path: "/v1/auth/logout", Tag: accounts,
 		Summary:     "Log out",
+		HumansOnly:  true,
 		Description: "Ends the session that the token belongs to. Its tokens are refused at once here and within two seconds elsewhere.",
 	}, s.logout)
 	api.HandlePublic(a, api.Op{
@@ -109,6 +112,7 @@ func (s *Service) Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "update-me", Method: http.MethodPatch, Path: "/v1/me", Tag: me,
 		Summary:     "Change the own identity",
+		HumansOnly:  true,
 		Description: "Changes the name and settings by a merge patch (RFC 7396). The setting `time_zone` is an IANA name.",
 	}, s.update)
 }

@@ -23,24 +23,26 @@ import (
 
 func (s *Service) mountMail(a *api.API) {
 	api.HandlePublic(a, api.Op{
-		ID: "verify-email", Method: http.MethodPost, Path: "/v1/auth/verify-email", Tag: accounts,
+		ID: "verify-email", Method: http.MethodPost, Path: "/v1/auth/verify-email", Tag: accounts, Limit: "login",
 		Summary:     "Verify an e-mail address",
 		Description: "Takes the token that was mailed after registering, once and within three days, and notes that the address is its owner's.",
 	}, s.verifyEmail)
 	api.Handle(a, api.Op{
 		ID: "request-email-verification", Method: http.MethodPost, Path: "/v1/auth/request-email-verification", Tag: accounts, Status: http.StatusAccepted,
+		HumansOnly: true, Limit: "mail",
 		Summary: "Ask for the verifying mail again",
 		Description: "Mails another token, in the place of the one before, unless the address is verified already or the last token is " +
 			"less than a minute old. Agents may not.",
 	}, s.requestVerification)
 	api.HandlePublic(a, api.Op{
 		ID: "request-password-reset", Method: http.MethodPost, Path: "/v1/auth/request-password-reset", Tag: accounts, Status: http.StatusAccepted,
+		Limit:   "mail",
 		Summary: "Ask for a mail that resets the password",
 		Description: "Mails a token to the account's address, if there is such an account and the last token is at least a minute old. " +
 			"The answer is always the same, and comes before any of that is looked at.",
 	}, s.requestReset)
 	api.HandlePublic(a, api.Op{
-		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts,
+		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts, Limit: "login",
 		Summary: "Reset the password",
 		Description: "Takes the mailed token, once and within an hour, replaces the password and ends all sessions. It also verifies the " +
 			"e-mail address.",

@@ -23,7 +23,7 @@ const IdleLifetime = 14 * 24 * time.Hour
 
 func (s *Service) mountRefresh(a *api.API) {
 	api.HandlePublic(a, api.Op{
-		ID: "refresh-session", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: accounts,
+		ID: "refresh-session", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: accounts, Limit: "refresh",
 		Summary: "Refresh a session",
 		Description: "Exchanges a refresh token for a new access token and the next refresh token. Each refresh token is good once. " +
 			"Using one a second time revokes the session, since somebody else may have it; but when an answer was lost, the same " +

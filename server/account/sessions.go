@@ -19,12 +19,12 @@ import (
 
 func (s *Service) mountSessions(a *api.API) {
 	api.Handle(a, api.Op{
-		ID: "list-sessions", Method: http.MethodGet, Path: "/v1/me/sessions", Tag: me,
+		ID: "list-sessions", Method: http.MethodGet, Path: "/v1/me/sessions", Tag: me, HumansOnly: true,
 		Summary:     "List the own sessions, newest first",
 		Description: "The logins that are open, with where they were opened from. The one of this request is marked. Agents may not.",
 	}, s.listSessions)
 	api.Handle(a, api.Op{
-		ID: "revoke-session", Method: http.MethodDelete, Path: "/v1/me/sessions/{id}", Tag: me,
+		ID: "revoke-session", Method: http.MethodDelete, Path: "/v1/me/sessions/{id}", Tag: me, HumansOnly: true,
 		Summary: "End a session",
 		Description: "Ends one of the own sessions, also the one of this request. Its tokens are refused at once here and within " +
 			"two seconds elsewhere. One that has ended is 404. Agents may not.",

@@ -20,14 +20,14 @@ import (
 
 func (s *Service) mountStepUp(a *api.API) {
 	api.Handle(a, api.Op{
-		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, Unkept: true,
+		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, Unkept: true, HumansOnly: true, Limit: "login",
 		Summary: "Prove oneself again",
 		Description: "Checks the password and answers with an access token of the same session whose `auth_time` is now, as deciding " +
 			"on a checkpoint demands. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
 		Problems: []int{http.StatusServiceUnavailable},
 	}, s.stepUp)
 	api.Handle(a, api.Op{
-		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, Unkept: true,
+		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, Unkept: true, HumansOnly: true, Limit: "login",
 		Summary: "Change the password",
 		Description: "Replaces the password, given the present one, and ends all other sessions. A wrong one counts as a failed login " +
 			"and is 401 `invalid_credentials`. Agents may not.",

@@ -45,6 +45,8 @@ type Config struct {
 	Authenticate func(*http.Request) (auth.Identity, error)
 	// PageKey authenticates page tokens: 32 secret bytes, the same in all instances.
 	PageKey []byte
+	// Limiter counts requests; nil lets all through.
+	Limiter Limiter
 	// Outcomes keeps what Idempotency-Keys need; nil keeps it in the database.
 	Outcomes Outcomes
 	// Timeout bounds an operation; zero is DefaultTimeout.

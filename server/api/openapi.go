@@ -107,7 +107,7 @@ var refusals = map[int]struct {
 }{
 	http.StatusBadRequest:                  {"The request is malformed, or has parts that do not exist.", []string{"WWW-Authenticate"}},
 	http.StatusUnauthorized:                {"The access token is missing or invalid.", []string{"WWW-Authenticate"}},
-	http.StatusForbidden:                   {"The caller may not do this.", nil},
+	http.StatusForbidden:                   {"The caller may not do this.", []string{"WWW-Authenticate"}},
 	http.StatusNotFound:                    {"There is no such resource, or it belongs to another identity.", nil},
 	http.StatusMethodNotAllowed:            {"The path does not take this method.", []string{"Allow"}},
 	http.StatusConflict:                    {"The request does not fit the present state.", []string{"Retry-After"}},
@@ -117,7 +117,7 @@ var refusals = map[int]struct {
 	http.StatusUnprocessableEntity:         {"The request has values that are not acceptable; errors says which.", nil},
 	http.StatusLocked:                      {"A human must approve exactly this write first; checkpoint says which approval waits.", nil},
 	http.StatusPreconditionRequired:        {"The header If-Match is missing.", nil},
-	http.StatusTooManyRequests:             {"There were too many requests.", []string{"Retry-After", "RateLimit", "RateLimit-Policy"}},
+	http.StatusTooManyRequests:             {"There were too many requests.", []string{"Retry-After"}},
 	http.StatusInternalServerError:         {"Something went wrong in the service. The request id finds it in the log.", nil},
 	http.StatusServiceUnavailable:          {"The service can't reach its database.", []string{"Retry-After"}},
 	http.StatusGatewayTimeout:              {"The request took too long. It may or may not have had its effect; a repeated Idempotency-Key tells.", nil},
@@ -306,7 +306,7 @@ func (a *API) describeOperation(doc *document, o *operation, problemSchema *json
 		d.Responses[strconv.Itoa(status)] = a.describeAnswer(doc, o, status)
 	}
 	if tagged && o.Method == http.MethodGet {
-		d.Responses["304"] = &responseDoc{Description: "The resource is as the client has it.", Headers: doc.headers("Request-Id", "ETag")}
+		d.Responses["304"] = &responseDoc{Description: "The resource is as the client has it.", Headers: doc.headers(append(o.everyHeader(), "ETag")...)}
 	}
 	for _, status := range o.refusals() {
 		name := strings.ReplaceAll(http.StatusText(status), " ", "")
@@ -317,7 +317,7 @@ func (a *API) describeOperation(doc *document, o *operation, problemSchema *json
 			r := refusals[status]
 			doc.Components.Responses[name] = &responseDoc{
 				Description: r.description,
-				Headers:     doc.headers(append([]string{"Request-Id"}, r.headers...)...),
+				Headers:     doc.headers(append([]string{"Request-Id", "RateLimit", "RateLimit-Policy"}, r.headers...)...),
 				Content:     map[string]*mediaDoc{problem.ContentType: {Schema: problemSchema}},
 			}
 		}
@@ -337,7 +337,7 @@ func (doc *document) headers(names ...string) map[string]*headerDoc {
 }
 
 func (a *API) describeAnswer(doc *document, o *operation, status int) *responseDoc {
-	r := &responseDoc{Description: http.StatusText(status), Headers: doc.headers("Request-Id")}
+	r := &responseDoc{Description: http.StatusText(status), Headers: doc.headers(o.everyHeader()...)}
 	for _, h := range o.out.headers {
 		name := h.name
 		if name == "Etag" {
@@ -368,11 +368,22 @@ func (a *API) describeAnswer(doc *document, o *operation, status int) *responseD
 	return r
 }
 
+// everyHeader are the headers that every answer of the operation may have.
+func (o *operation) everyHeader() []string {
+	if o.limited() {
+		return []string{"Request-Id", "RateLimit", "RateLimit-Policy"}
+	}
+	return []string{"Request-Id"}
+}
+
 // refusals are the statuses of errors that follow from the operation's form, and its own.
 func (o *operation) refusals() []int {
 	list := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	if !o.public {
 		list = append(list, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if o.limited() {
+		list = append(list, http.StatusTooManyRequests)
 	}
 	if len(o.in.parameters) > 0 || o.in.bodySchema != nil || !o.readOnly() && !o.public {
 		list = append(list, http.StatusUnprocessableEntity)

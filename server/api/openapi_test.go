@@ -103,11 +103,11 @@ func TestDocumentOfAnOperation(t *testing.T) {
 		return strings.Join(list, " ")
 	}
 	for _, test := range []struct{ path, method, parameters, responses string }{
-		{"/v1/things", "get", "page_size page_token color since name owner least small exact X-Client RequestId Traceparent", "200 400 401 403 422 500 503 504"},
-		{"/v1/things", "post", "IdempotencyKey Checkpoint RequestId Traceparent", "201 400 401 403 409 413 415 422 423 500 503 504"},
-		{"/v1/things/{id}", "get", "id IfNoneMatch RequestId Traceparent", "200 304 400 401 403 404 422 500 503 504"},
-		{"/v1/things/{id}", "patch", "id If-Match Checkpoint RequestId Traceparent", "200 400 401 403 404 409 412 413 415 422 423 428 500 503 504"},
-		{"/v1/things/{id}", "delete", "id If-Match Checkpoint RequestId Traceparent", "204 400 401 403 404 409 412 422 423 428 500 503 504"},
+		{"/v1/things", "get", "page_size page_token color since name owner least small exact X-Client RequestId Traceparent", "200 400 401 403 422 429 500 503 504"},
+		{"/v1/things", "post", "IdempotencyKey Checkpoint RequestId Traceparent", "201 400 401 403 409 413 415 422 423 429 500 503 504"},
+		{"/v1/things/{id}", "get", "id IfNoneMatch RequestId Traceparent", "200 304 400 401 403 404 422 429 500 503 504"},
+		{"/v1/things/{id}", "patch", "id If-Match Checkpoint RequestId Traceparent", "200 400 401 403 404 409 412 413 415 422 423 428 429 500 503 504"},
+		{"/v1/things/{id}", "delete", "id If-Match Checkpoint RequestId Traceparent", "204 400 401 403 404 409 412 422 423 428 429 500 503 504"},
 		{"/openapi.json", "get", "IfNoneMatch RequestId Traceparent", "200 304 400 500 503 504"},
 	} {
 		if got := parameters(test.path, test.method); got != test.parameters {

@@ -56,6 +56,10 @@ type Op struct {
 	Unkept bool
 	// AuditedRead lets a GET write, so that it can record the reading in its transaction.
 	AuditedRead bool
+	// HumansOnly refuses agents, whatever their scope. What is refused is recorded.
+	HumansOnly bool
+	// Limit names a group of operations that have rate limits of their own: see [Limiter].
+	Limit string
 }
 
 // Raw is a body that is sent as it is, such as a file of another format. Its Type is one of
@@ -352,6 +356,12 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		ctx = auth.With(ctx, identity)
 		access(c).identity = identity
 	}
+	if err := o.limit(ctx, c, identity); err != nil {
+		return nil, err
+	}
+	if err := o.authorize(ctx, c, identity); err != nil {
+		return nil, err
+	}
 	call := &call{operation: o, identity: identity, in: o.newIn(), path: c.Request.URL.Path}
 	v := reflect.ValueOf(call.in).Elem()
 	query, err := o.in.bindParameters(c, v)
@@ -368,6 +378,9 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		return nil, err
 	}
 	call.query = query
+	if err := o.limitAccount(ctx, c, call.in); err != nil {
+		return nil, err
+	}
 	if o.public {
 		result, err := o.run(ctx, nil, call.in)
 		if errors.Is(err, session.ErrCommitUnknown) {

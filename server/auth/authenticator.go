@@ -26,8 +26,9 @@ const (
 // Sessions says which sessions live.
 type Sessions interface {
 	// Alive says whether the identity is active and its session is open: exists, not
-	// revoked, not past its end. An identity or session that is not there is not
-	// alive, and that is no error.
+	// revoked, not past its end. An agent's session is its credential, and lives while the
+	// agent is active and may do what its scope says. An identity or session that is not
+	// there is not alive, and that is no error.
 	Alive(ctx context.Context, id Identity) (bool, error)
 }
 
@@ -87,7 +88,7 @@ func (a *Authenticator) Forget(id Identity) {
 }
 
 func flightKey(id Identity) string {
-	return string(id.ID[:]) + string(id.ActorID[:]) + string(id.SessionID[:])
+	return string(id.ID[:]) + string(id.ActorID[:]) + string(id.SessionID[:]) + strings.Join(id.Scope, " ")
 }
 
 func (a *Authenticator) checkSession(ctx context.Context, id Identity) error {

@@ -40,10 +40,15 @@ func Mount(a *api.API) {
 		"With the payload, that is exactly what would be done, and how it differs from what stands.")
 	get.AuditedRead = true // it may show a row whose reading is recorded
 	api.Handle(a, get, read)
-	api.Handle(a, op("approve-checkpoint", http.MethodPost, "/{id}/approve", "Approve",
+	decide := func(id, suffix, summary, description string) api.Op {
+		o := op(id, http.MethodPost, suffix, summary, description)
+		o.HumansOnly = true
+		return o
+	}
+	api.Handle(a, decide("approve-checkpoint", "/{id}/approve", "Approve",
 		"Approves exactly what has this digest, once. Only the owner, as a human, decides; an own request needs an authentication "+
 			"within the last five minutes. The same decision again has the same answer, another one is 409."), approve)
-	api.Handle(a, op("reject-checkpoint", http.MethodPost, "/{id}/reject", "Reject",
+	api.Handle(a, decide("reject-checkpoint", "/{id}/reject", "Reject",
 		"Rejects it, with a reason. Only the owner, as a human, decides."), reject)
 	api.Handle(a, op("withdraw-checkpoint", http.MethodPost, "/{id}/withdraw", "Withdraw",
 		"Takes a pending request back, by who made it. It reads as expired then."), withdraw)

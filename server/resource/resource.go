@@ -191,8 +191,12 @@ func (c collection) op(verb, summary, method, suffix string) api.Op {
 		ID: verb + "-" + name, Method: method, Path: c.path + suffix, Tag: segments[1],
 		Summary: summary + " (" + strings.ReplaceAll(name, "-", " ") + ")", Description: c.table.Comment,
 		AuditedRead: c.table.AuditReads && method == http.MethodGet,
+		HumansOnly:  !c.table.Access.Agent.Has(verbs[method]),
 	}
 }
+
+// verbs are what each method needs of a table's Access.
+var verbs = map[string]byte{http.MethodGet: 'S', http.MethodPost: 'I', http.MethodPatch: 'U', http.MethodDelete: 'D'}
 
 const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 

@@ -230,6 +230,16 @@ func (d *DB) Anonymous(ctx context.Context, fn func(Querier) error) error {
 	return finish(tx, func() error { return fn(tx.(*transaction)) })
 }
 
+// AnonymousQuery runs one statement as nobody, like Anonymous, in one round trip and a
+// transaction of its own.
+func (d *DB) AnonymousQuery(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	r, err := d.conductor.once(ctx, anonymousSettings(ctx, auth.Human), false, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return standardRows(r)
+}
+
 // finish ends a transaction as the work in it ended. The rollback is deferred, so
 // that a panic, or a test's FailNow, passes through with its own stack.
 func finish(tx interface {

@@ -17,8 +17,8 @@ import (
 func Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "dismiss-hired-agent", Method: http.MethodPost, Path: "/v1/team/agents/{id}/dismiss", Tag: "team",
-		Summary: "Dismiss an agent",
-		Description: "Dismisses a hired agent, without any approval, and in the same transaction ends its pending checkpoints and its " +
+		Summary: "Dismiss an agent", HumansOnly: true,
+		Description: "Dismisses a hired agent, without any approval, and in the same transaction ends its credentials, its pending checkpoints and its " +
 			"open tasks. Dismissing it again changes nothing. Agents may not.",
 	}, dismiss)
 }

@@ -57,6 +57,9 @@ func (c *Client) With(name, value string) *Client {
 	return &out
 }
 
+// Header is a header that the client sends with every request.
+func (c *Client) Header(name string) string { return c.header.Get(name) }
+
 // As returns a client that sends an access token.
 func (c *Client) As(token string) *Client { return c.With("Authorization", "Bearer "+token) }
 

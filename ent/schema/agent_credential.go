@@ -1,0 +1,74 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/policies"
+)
+
+// AgentCredential is what a hired agent proves itself with: a secret, of which
+// only the hash is here, or a key whose private half the agent keeps. It
+// changes through app.add_agent_credential() and its kin only.
+type AgentCredential struct{ ent.Schema }
+
+// Mixin of the AgentCredential.
+func (AgentCredential) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
+
+// Fields of the AgentCredential.
+func (AgentCredential) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("agent_id", uuid.UUID{}).Immutable().Comment("The agent."),
+		field.String("name").Optional().Nillable().Immutable().
+			Annotations(policies.Length(1, 200)).
+			Comment("What its human calls it."),
+		field.Bytes("secret_hash").Optional().Nillable().Immutable().Sensitive().
+			Annotations(policies.Secret()).
+			Comment("SHA-256 of the secret, which has 32 random bytes; null for a key."),
+		field.Bytes("public_key").Optional().Nillable().Immutable().
+			Comment("Ed25519 public key, 32 bytes; null for a secret."),
+		field.Time("expires_at").Optional().Nillable().Immutable().
+			Comment("Until when it is good; null is without end."),
+		field.Time("revoked_at").Optional().Nillable().
+			Comment("When it was revoked."),
+		field.Time("last_used_at").Optional().Nillable().
+			Comment("When a token was last made with it."),
+	}
+}
+
+// Edges of the AgentCredential.
+func (AgentCredential) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("agent", HiredAgent.Type).Ref("credentials").Field("agent_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the AgentCredential.
+func (AgentCredential) Indexes() []ent.Index {
+	return []ent.Index{by("agent_id", "id")}
+}
+
+// Annotations of the AgentCredential.
+func (AgentCredential) Annotations() []schema.Annotation {
+	return []schema.Annotation{
+		supporting("agent_credentials"),
+		schema.Comment("What hired agents prove themselves with."),
+		policies.Access{Human: policies.ReadOnly, Agent: policies.None},
+		policies.AuditCounters{"last_used_at"},
+		policies.Checks{
+			{
+				Name: "agent_credentials_one", Column: "public_key",
+				Expression: "num_nonnulls(secret_hash, public_key) = 1",
+				Detail:     "A credential is either a secret or a key.",
+			},
+			{
+				Name: "agent_credentials_key", Column: "public_key",
+				Expression: "octet_length(public_key) = 32",
+				Detail:     "An Ed25519 public key has 32 bytes.",
+			},
+		},
+	}
+}

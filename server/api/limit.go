@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// By says by what requests are counted.
+type By string
+
+// What requests are counted by.
+const (
+	ByAddress  By = "address"
+	ByAccount  By = "account"
+	ByIdentity By = "identity"
+	ByAgent    By = "agent"
+)
+
+// Limiter counts requests, and says when there were too many.
+type Limiter interface {
+	// Count counts one request, of the operations in the group or of all when it is empty,
+	// against the limit by what key names: a client's address, an account's name, an
+	// identity's or agent's id. One that is too many is a [problem.RateLimited].
+	Count(ctx context.Context, group string, by By, key string) (Quota, error)
+}
+
+// Quota is what a limit leaves, in the terms of draft-ietf-httpapi-ratelimit-headers-10.
+// The zero value is of no limit.
+type Quota struct {
+	// Policy names the limit: Limit requests in Window seconds.
+	Policy        string
+	Limit, Window int
+	// Remaining are the requests that are left now; in Reset seconds all are again.
+	Remaining, Reset int
+}
+
+// write adds the quota to the headers.
+func (q Quota) write(h http.Header) {
+	if q.Policy == "" {
+		return
+	}
+	name := strconv.Quote(q.Policy)
+	add := func(header, value string) {
+		if others := h.Get(header); others != "" {
+			value = others + ", " + value
+		}
+		h.Set(header, value)
+	}
+	add("RateLimit-Policy", name+";q="+strconv.Itoa(q.Limit)+";w="+strconv.Itoa(q.Window))
+	add("RateLimit", name+";r="+strconv.Itoa(q.Remaining)+";t="+strconv.Itoa(q.Reset))
+}
+
+// AccountInput is an input that names the account which it is about. Requests of an
+// operation with a Limit are counted by it too, so that many addresses are no way round.
+type AccountInput interface{ RateAccount() string }
+
+// limited says whether requests are counted.
+func (o *operation) limited() bool { return !o.public || o.Limit != "" }
+
+// limit counts the request: by who makes it, and in the operation's group by where it
+// comes from, before anything of it is looked at.
+func (o *operation) limit(ctx context.Context, c *gin.Context, id auth.Identity) error {
+	if o.Limit != "" {
+		if err := o.count(ctx, c, o.Limit, ByAddress, c.ClientIP()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.public:
+		return nil
+	case id.Kind == auth.Agent:
+		return o.count(ctx, c, "", ByAgent, id.ActorID.String())
+	}
+	if o.Limit != "" {
+		if err := o.count(ctx, c, o.Limit, ByAccount, id.ID.String()); err != nil {
+			return err
+		}
+	}
+	return o.count(ctx, c, "", ByIdentity, id.ID.String())
+}
+
+// limitAccount counts the request by the account that it is about.
+func (o *operation) limitAccount(ctx context.Context, c *gin.Context, in any) error {
+	about, ok := in.(AccountInput)
+	if o.Limit == "" || !ok {
+		return nil
+	}
+	return o.count(ctx, c, o.Limit, ByAccount, about.RateAccount())
+}
+
+func (o *operation) count(ctx context.Context, c *gin.Context, group string, by By, key string) error {
+	if o.api.config.Limiter == nil {
+		return nil
+	}
+	quota, err := o.api.config.Limiter.Count(ctx, group, by, key)
+	quota.write(c.Writer.Header())
+	return err
+}
+
+// authorize refuses an agent what its scope does not have, and what is for humans only. The
+// refusal is recorded, as one by the database is.
+func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Identity) error {
+	if o.public || id.Kind != auth.Agent {
+		return nil
+	}
+	var refusal *problem.Problem
+	switch {
+	case o.HumansOnly:
+		refusal = problem.Forbidden("Only a human may do this.")
+	case len(id.Scope) > 0 && !slices.Contains(id.Scope, o.scope()):
+		refusal = problem.New(http.StatusForbidden, "insufficient_scope", "The agent's capabilities do not cover this operation.").
+			WithHeader("WWW-Authenticate", `Bearer realm="chenu", error="insufficient_scope", scope="`+o.scope()+`"`) // RFC 6750 section 3.1.
+	default:
+		return nil
+	}
+	options := session.Options{ReadOnly: o.readOnly(), Request: c.Request.Method + " " + c.Request.URL.Path}
+	return o.api.transactor.Do(ctx, options, func(context.Context, *ent.Tx) error { return refusal })
+}
+
+// scope is what a token must have for the operation: its tag.
+func (o *operation) scope() string { return strings.ToLower(o.Tag) }

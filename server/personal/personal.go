@@ -1,0 +1,187 @@
+// Package personal is what a person may do with all that is theirs at once: take it away,
+// and have it erased. Both follow from the graph's tables, so that what is added to it
+// tomorrow is in both.
+package personal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/identity"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
+)
+
+// Service are the operations. Safe for concurrent use.
+type Service struct {
+	Authenticator *auth.Authenticator
+}
+
+// Mount registers the operations.
+func (s *Service) Mount(a *api.API) {
+	const me = "Me"
+	api.HandleStream(a, api.Op{
+		ID: "export-me", Method: http.MethodGet, Path: "/v1/me/export", Tag: me, HumansOnly: true,
+		Summary: "Take everything away",
+		Description: "All rows of the identity, one JSON object a line: `table` says what it is and `row` has its columns as they are stored; only " +
+			"hashes of secrets are left out. Rows come table by table, in the order of their ids, each as it is when its turn comes. The export is " +
+			"recorded in the trail before its first line is sent. An answer that breaks off is not complete.",
+		ContentType: "application/x-ndjson",
+	}, export)
+	api.Handle(a, api.Op{
+		ID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tag: me, HumansOnly: true,
+		Summary: "Erase the own identity",
+		Description: "Erases the identity for good. It needs an approval of the type `identity`, 423, which one gives oneself within fifteen minutes, with an " +
+			"authentication of the last five. Then all rows are deleted, but for those that prove what happened: the trail, threads with their " +
+			"events, and checkpoints stay without their content, so that their order and digests still hold. The e-mail address is free again.",
+	}, s.erase)
+}
+
+// tables are what an export has: all that belongs to identities and that a person may read.
+func tables() []policies.Table {
+	var list []policies.Table
+	for _, t := range policies.Tables {
+		if t.Owner != "" && t.Access.Human.Has('S') {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+const (
+	// batchRows and batchBytes bound what is in memory at once: so many rows, and no more of
+	// them than make so many bytes, but at least one.
+	batchRows  = 500
+	batchBytes = 1 << 20
+)
+
+// exportSQL reads the next rows of a table behind an id, and their ids. It is made of names
+// from the graph and never of input.
+func exportSQL(t policies.Table) string {
+	columns := make([]string, 0, len(t.Columns))
+	for _, c := range t.Columns {
+		if !c.Rules.Secret {
+			columns = append(columns, "t."+c.Name)
+		}
+	}
+	return fmt.Sprintf(`SELECT id, line FROM (
+		SELECT id, line, sum(octet_length(line)) OVER (ORDER BY id) - octet_length(line) AS before FROM (
+			SELECT r.id, to_jsonb(r)::text AS line FROM (SELECT %s FROM %s.%s t WHERE t.%s = $1 AND t.id > $2 ORDER BY t.id LIMIT $3) AS r
+		) AS lines
+	) AS measured WHERE before < $4 ORDER BY id`, strings.Join(columns, ", "), t.Schema, t.Name, t.Owner)
+}
+
+const recordExportSQL = `SELECT app.record_read('identity', $1, '{"export": "ndjson"}', NULL)`
+
+func export(ctx context.Context, tx *ent.Tx, _ *struct{}) (api.Stream, error) {
+	who, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx, recordExportSQL, who.ID); err != nil {
+		return nil, fmt.Errorf("record the export: %w", err)
+	}
+	return func(ctx context.Context, db api.Transactor, w io.Writer) error {
+		for _, t := range tables() {
+			if err := exportTable(ctx, db, w, t, who.ID); err != nil {
+				return fmt.Errorf("export %s: %w", t.Name, err)
+			}
+		}
+		return nil
+	}, nil
+}
+
+func exportTable(ctx context.Context, db api.Transactor, w io.Writer, t policies.Table, owner uuid.UUID) error {
+	query, name := exportSQL(t), strings.TrimPrefix(t.QualifiedName(), "app.")
+	last := uuid.Nil
+	for {
+		var lines []byte
+		behind := last
+		err := db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
+			lines, last = lines[:0], behind
+			rows, err := tx.QueryContext(ctx, query, owner, behind, batchRows, batchBytes)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, rows.Close()) }()
+			for rows.Next() {
+				var row []byte
+				if err := rows.Scan(&last, &row); err != nil {
+					return err
+				}
+				line, err := json.Marshal(exported{name, row})
+				if err != nil {
+					return err
+				}
+				lines = append(append(lines, line...), '\n')
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			return nil
+		}
+		if _, err := w.Write(lines); err != nil {
+			return err
+		}
+	}
+}
+
+// exported is a line of an export.
+type exported struct {
+	Table string          `json:"table"`
+	Row   json.RawMessage `json:"row"`
+}
+
+type eraseInput struct {
+	IfMatch api.IfMatch `header:"If-Match"`
+}
+
+const eraseSQL = `SELECT app.erase_identity()`
+
+func (s *Service) erase(ctx context.Context, tx *ent.Tx, in *eraseInput) (*struct{}, error) {
+	who, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row, err := tx.Identity.Query().Where(identity.ID(who.ID)).Select(identity.FieldID, identity.FieldVersion).Only(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the identity: %w", err)
+	}
+	if err := in.IfMatch.Check(row.Version); err != nil {
+		return nil, err
+	}
+	tx.OnCommit(func(next ent.Committer) ent.Committer {
+		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
+			err := next.Commit(ctx, tx)
+			s.Authenticator.Forget(who)
+			return err
+		})
+	})
+	if _, err := tx.ExecContext(ctx, eraseSQL); err != nil {
+		return nil, fmt.Errorf("erase the identity: %w", err)
+	}
+	return nil, nil //nolint:nilnil // 204.
+}
+
+// caller is who an operation runs as.
+func caller(ctx context.Context) (auth.Identity, error) {
+	id, ok := auth.From(ctx)
+	if !ok {
+		return auth.Identity{}, problem.Unauthorized("")
+	}
+	return id, nil
+}

@@ -1,0 +1,160 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/account"
+)
+
+// TestPersonalExport takes everything away, over more than one batch of rows and of bytes.
+func TestPersonalExport(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human, stranger := b.person(t, "ada"), b.person(t, "eve")
+	stranger.Post("/v1/personal/notes", map[string]any{"title": "Eve's own"}).Want(http.StatusCreated)
+	me := human.Get("/v1/me").Object()["id"].(string)
+	agent := hire(t, human, "me")
+	worker := b.worker(t, newCredential(t, human, agent))
+	admin := b.db.Pool(t, b.db.AdminURL)
+	const small, large = 1203, 12
+	if _, err := admin.Exec(t.Context(), `INSERT INTO personal_notes (id, created_by, title, content)
+		SELECT app.uuid_v7(), $1, 'n', CASE WHEN n <= $3 THEN repeat('é', 199000) ELSE 'x' END FROM generate_series(1, $2) AS n`, me, small, large); err != nil {
+		t.Fatal(err)
+	}
+	human.Post("/v1/threads", map[string]any{"founding_intent": "Begin", "sphere": "personal"}).Want(http.StatusCreated)
+	answer := human.Get("/v1/me/export").Want(http.StatusOK)
+	if got := answer.Header.Get("Content-Type"); got != "application/x-ndjson" {
+		t.Errorf("it is %s", got)
+	}
+	counts := map[string]int{}
+	scanner := bufio.NewScanner(bytes.NewReader(answer.Body))
+	scanner.Buffer(nil, 4<<20)
+	for scanner.Scan() {
+		var line struct {
+			Table string
+			Row   map[string]any
+		}
+		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+			t.Fatalf("%v: %.200s", err, scanner.Bytes())
+		}
+		counts[line.Table]++
+		for _, owner := range []string{"created_by"} {
+			if got, ok := line.Row[owner]; ok && got != me {
+				t.Errorf("%s has a row of %v", line.Table, got)
+			}
+		}
+		if line.Row["hashed_password"] != nil || line.Row["secret_hash"] != nil {
+			t.Errorf("%s shows a secret", line.Table)
+		}
+	}
+	if scanner.Err() != nil {
+		t.Fatal(scanner.Err())
+	}
+	for _, table := range policies.Tables {
+		if table.Owner == "" || table.Access.Human == "" {
+			continue
+		}
+		var n int
+		if err := admin.QueryRow(t.Context(), fmt.Sprintf("SELECT count(*) FROM %s WHERE %s = $1", table.QualifiedName(), table.Owner), me).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if counts[table.Name] != n {
+			t.Errorf("%s: %d of %d rows", table.Name, counts[table.Name], n)
+		}
+	}
+	if counts["personal_notes"] != small || counts["identities"] != 1 || counts["agent_credentials"] != 1 || counts["thread_events"] != 1 {
+		t.Errorf("exported: %v", counts)
+	}
+	if got := b.trail(t, human, "/v1/audit-logs?action=read&resource_type=identity"); len(got) != 1 {
+		t.Errorf("the export is recorded as %q", got)
+	}
+	if strings.Contains(string(answer.Body), "Eve's own") {
+		t.Error("it has another's note")
+	}
+	worker.Get("/v1/me/export").WantProblem(http.StatusForbidden, "forbidden")
+	human.Do(http.MethodHead, "/v1/me/export", nil).Want(http.StatusOK)
+	if _, err := admin.Exec(t.Context(), "REVOKE EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) FROM chenu_human"); err != nil {
+		t.Fatal(err)
+	}
+	if r := human.Get("/v1/me/export"); r.Status < 400 {
+		t.Error("it is exported without a record")
+	}
+}
+
+// TestErasure erases an identity over HTTP, from the request to the freed address.
+func TestErasure(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	anyone := b.client.For(t)
+	registration := map[string]any{"email": "ada@example.org", "name": "Ada", "password": "correct horse battery staple"}
+	human := anyone.As(anyone.Post("/v1/auth/register", registration).Want(http.StatusCreated).Object()["access_token"].(string))
+	stranger := b.person(t, "eve")
+	note := stranger.Post("/v1/personal/notes", map[string]any{"title": "Eve's own"}).Want(http.StatusCreated)
+	human.Post("/v1/personal/notes", map[string]any{"title": "Diary"}, "Idempotency-Key", "k").Want(http.StatusCreated)
+	thread := human.Post("/v1/threads", map[string]any{"founding_intent": "Begin", "sphere": "personal", "title": "Secret", "tags": []string{"x"}}).Want(http.StatusCreated)
+	human.Post("/v1/threads/"+thread.Object()["id"].(string)+"/events", map[string]any{"expected_sequence": 1, "events": []any{
+		map[string]any{"type": "note.added", "payload": map[string]any{"text": "Dear diary"}},
+		map[string]any{"type": "thread.paused", "payload": map[string]any{}},
+	}}).Want(http.StatusCreated)
+	agent := hire(t, human, "me")
+	worker := b.worker(t, newCredential(t, human, agent))
+	worker.Get("/v1/me").Want(http.StatusOK)
+
+	me := human.Get("/v1/me")
+	human.Do(http.MethodDelete, "/v1/me", nil).WantProblem(http.StatusPreconditionRequired, "if_match_required")
+	human.Delete("/v1/me", `"v99"`).WantProblem(http.StatusPreconditionFailed, "stale_version")
+	worker.Delete("/v1/me", me.ETag()).WantProblem(http.StatusForbidden, "forbidden")
+	refused := human.Delete("/v1/me", me.ETag())
+	id, digest := checkpointOf(t, refused)
+	if c := refused.WantProblem(http.StatusLocked, "checkpoint_required").Checkpoint; c.Type != "identity" || time.Until(c.ExpiresAt) > 16*time.Minute {
+		t.Errorf("the checkpoint is %+v", c)
+	}
+	shown := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
+	if shown["action"] != "erase identity" || shown["resource_id"] != me.Object()["id"] {
+		t.Errorf("the human is shown %v", shown)
+	}
+	long := b.as(t, account.DevelopmentToken{Email: "ada@example.org", AuthTime: time.Now().Add(-6 * time.Minute)})
+	long.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).WantProblem(http.StatusForbidden, "recent_authentication_required")
+	worker.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).WantProblem(http.StatusForbidden, "forbidden")
+	human.Delete("/v1/me", me.ETag(), "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_pending")
+	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+	stranger.Delete("/v1/me", stranger.Get("/v1/me").ETag(), "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
+	human.Delete("/v1/me", me.ETag(), "Checkpoint", id).Want(http.StatusNoContent)
+
+	// Nobody is in, or gets in.
+	human.Get("/v1/me").WantProblem(http.StatusUnauthorized, "invalid_token")
+	wantEnd(t, worker)
+	wantEnd(t, long)
+	anyone.Post("/v1/auth/login", map[string]any{"email": "ada@example.org", "password": "correct horse battery staple"}).WantProblem(http.StatusUnauthorized, "invalid_credentials")
+	admin := b.db.Pool(t, b.db.AdminURL)
+	var left string
+	if err := admin.QueryRow(t.Context(), `SELECT concat((SELECT jsonb_agg(x) FROM audit_logs x WHERE created_by = $1), (SELECT jsonb_agg(x) FROM identities x WHERE id = $1),
+		(SELECT jsonb_agg(x) FROM threads x WHERE created_by = $1), (SELECT jsonb_agg(x) FROM thread_events x WHERE created_by = $1),
+		(SELECT jsonb_agg(x) FROM checkpoints x WHERE created_by = $1), (SELECT jsonb_agg(x) FROM app.sessions x WHERE created_by = $1),
+		(SELECT jsonb_agg(x) FROM app.idempotency_keys x WHERE created_by = $1), (SELECT jsonb_agg(x) FROM personal_notes x WHERE created_by = $1))`,
+		me.Object()["id"]).Scan(&left); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"ada@", "Ada", "diary", "Diary", "Secret", "Begin", "Bookkeeper", "192.0.2.1", "argon2id"} {
+		if strings.Contains(left, word) {
+			t.Errorf("%q is still there", word)
+		}
+	}
+	b.wantSound(t)
+	// The address is free, and others were not touched.
+	again := anyone.Post("/v1/auth/register", registration).Want(http.StatusCreated).Object()["identity"].(map[string]any)
+	if again["id"] == me.Object()["id"] {
+		t.Error("the new account is the old one")
+	}
+	if got := stranger.Get("/v1/personal/notes/" + note.Object()["id"].(string)).Want(http.StatusOK); string(got.Body) != string(note.Body) {
+		t.Errorf("another's note is %s", got.Body)
+	}
+}

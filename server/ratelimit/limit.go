@@ -1,0 +1,100 @@
+package ratelimit
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chenu/chenu/server/api"
+)
+
+// Limit is how many requests are let through: Requests in each Window, all at once or
+// evenly, since a bucket of Requests tokens fills in Window. The zero value lets all
+// through.
+type Limit struct {
+	Requests int
+	Window   time.Duration
+}
+
+// off is the text of the zero Limit.
+const off = "off"
+
+// What a limit may be: a lease takes a part of a bucket, and headers count whole seconds.
+const (
+	maxRequests = 1_000_000
+	minWindow   = time.Second
+	maxWindow   = 24 * time.Hour
+)
+
+// Parse reads a limit such as 30/10m, or off.
+func Parse(text string) (Limit, error) {
+	if text == off {
+		return Limit{}, nil
+	}
+	requests, window, _ := strings.Cut(text, "/")
+	n, err := strconv.Atoi(requests)
+	d, windowErr := time.ParseDuration(window)
+	if err = errors.Join(err, windowErr); err != nil || n < 1 || n > maxRequests || d < minWindow || d > maxWindow || d%time.Second != 0 {
+		return Limit{}, fmt.Errorf("%q is no limit such as 30/10m, 30 requests in ten minutes, or off", text)
+	}
+	return Limit{Requests: n, Window: d}, nil
+}
+
+// String is the form that Parse reads.
+func (l Limit) String() string {
+	if l == (Limit{}) {
+		return off
+	}
+	window := l.Window.String()
+	for _, zeros := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(window, zeros) {
+			window = window[:len(window)-2]
+		}
+	}
+	return strconv.Itoa(l.Requests) + "/" + window
+}
+
+// Rule is the limit of a group of operations by what their requests are counted by. The
+// group of all operations is empty.
+type Rule struct {
+	Group string
+	By    api.By
+	// Default is the limit where the configuration is silent, About what it is for.
+	Default Limit
+	About   string
+}
+
+// Name names the rule in headers and configuration.
+func (r Rule) Name() string {
+	if r.Group == "" {
+		return string(r.By)
+	}
+	return r.Group + "-" + string(r.By)
+}
+
+// Rules are all limits that there are.
+var Rules = []Rule{
+	{"", api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity's person."},
+	{"", api.ByAgent, Limit{1200, time.Minute}, "Requests of one agent."},
+	{"login", api.ByAddress, Limit{60, time.Minute}, "Logins from one address, and what else takes a password or a mailed token."},
+	{"login", api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account, from wherever they come."},
+	{"register", api.ByAddress, Limit{30, 10 * time.Minute}, "Registrations from one address."},
+	{"refresh", api.ByAddress, Limit{600, time.Minute}, "Renewals of sessions from one address."},
+	{"mail", api.ByAddress, Limit{30, 10 * time.Minute}, "Requests from one address that send a mail."},
+	{"mail", api.ByAccount, Limit{6, time.Hour}, "Requests for mails to one account."},
+	{"agent-token", api.ByAddress, Limit{300, time.Minute}, "Tokens for agents from one address."},
+	{"agent-token", api.ByAccount, Limit{60, 10 * time.Minute}, "Tokens made with one credential of an agent."},
+}
+
+// Limits are limits by the names of their rules. A rule that it does not have has its
+// default.
+type Limits map[string]Limit
+
+func (l Limits) of(r Rule) Limit {
+	if limit, ok := l[r.Name()]; ok {
+		return limit
+	}
+	return r.Default
+}
