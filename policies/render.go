@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -135,12 +136,17 @@ func (r *renderer) policiesFor(who string, verbs Verbs) {
 	}
 }
 
-// definer writes the policies of a narrow role that owns definer functions.
+// definer writes the policies of a narrow role that owns definer functions. They hold
+// for it alone: the owner, who is a member of it, would otherwise see by accident what
+// works across identities.
 func (r *renderer) definer(d definer) {
 	short := strings.TrimPrefix(d.role, "chenu_")
-	condition := d.rows
-	if condition == "" {
-		condition = "true"
+	condition := fmt.Sprintf("current_user = '%s'", d.role)
+	switch {
+	case d.open:
+		condition = cmp.Or(d.rows, "true")
+	case d.rows != "":
+		condition += " AND " + d.rows
 	}
 	for _, g := range d.grants {
 		verb, _, _ := strings.Cut(g, " ")

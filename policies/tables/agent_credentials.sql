@@ -11,21 +11,21 @@ CREATE POLICY human_select ON app.agent_credentials FOR SELECT TO chenu_human
 CREATE POLICY auditor_select ON app.agent_credentials FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY login_select ON app.agent_credentials FOR SELECT TO chenu_login
-    USING (true);
+    USING (current_user = 'chenu_login');
 CREATE POLICY login_insert ON app.agent_credentials FOR INSERT TO chenu_login
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY login_update ON app.agent_credentials FOR UPDATE TO chenu_login
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY gate_select ON app.agent_credentials FOR SELECT TO chenu_gate
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY gate_update ON app.agent_credentials FOR UPDATE TO chenu_gate
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_select ON app.agent_credentials FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON app.agent_credentials FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.agent_credentials
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

@@ -21,12 +21,12 @@ CREATE POLICY agent_select ON audit_logs FOR SELECT TO chenu_agent
 CREATE POLICY auditor_select ON audit_logs FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY audit_insert ON audit_logs FOR INSERT TO chenu_audit
-    WITH CHECK (true);
+    WITH CHECK (current_user = 'chenu_audit');
 CREATE POLICY erase_select ON audit_logs FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_update ON audit_logs FOR UPDATE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

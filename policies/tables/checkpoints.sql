@@ -14,22 +14,22 @@ CREATE POLICY agent_select ON checkpoints FOR SELECT TO chenu_agent
 CREATE POLICY auditor_select ON checkpoints FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON checkpoints FOR SELECT TO chenu_gate
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY gate_insert ON checkpoints FOR INSERT TO chenu_gate
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY gate_update ON checkpoints FOR UPDATE TO chenu_gate
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY maintain_select ON checkpoints FOR SELECT TO chenu_maintain
-    USING (expires_at <= clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND expires_at <= clock_timestamp());
 CREATE POLICY maintain_update ON checkpoints FOR UPDATE TO chenu_maintain
-    USING (expires_at <= clock_timestamp())
-    WITH CHECK (expires_at <= clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND expires_at <= clock_timestamp())
+    WITH CHECK (current_user = 'chenu_maintain' AND expires_at <= clock_timestamp());
 CREATE POLICY erase_select ON checkpoints FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_update ON checkpoints FOR UPDATE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON checkpoints
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();

@@ -17,9 +17,9 @@ CREATE POLICY agent_insert ON entertainment_stream_history FOR INSERT TO chenu_a
 CREATE POLICY auditor_select ON entertainment_stream_history FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY erase_select ON entertainment_stream_history FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON entertainment_stream_history FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON entertainment_stream_history
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

@@ -17,11 +17,11 @@ CREATE POLICY agent_insert ON app.habit_check_ins FOR INSERT TO chenu_agent
 CREATE POLICY auditor_select ON app.habit_check_ins FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY derive_select ON app.habit_check_ins FOR SELECT TO chenu_derive
-    USING (true);
+    USING (current_user = 'chenu_derive');
 CREATE POLICY erase_select ON app.habit_check_ins FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON app.habit_check_ins FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.habit_check_ins
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

@@ -22,13 +22,13 @@ CREATE POLICY agent_delete ON app.idempotency_keys FOR DELETE TO chenu_agent
 CREATE POLICY auditor_select ON app.idempotency_keys FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY maintain_select ON app.idempotency_keys FOR SELECT TO chenu_maintain
-    USING (expires_at < clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND expires_at < clock_timestamp());
 CREATE POLICY maintain_delete ON app.idempotency_keys FOR DELETE TO chenu_maintain
-    USING (expires_at < clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND expires_at < clock_timestamp());
 CREATE POLICY erase_select ON app.idempotency_keys FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON app.idempotency_keys FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.idempotency_keys
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

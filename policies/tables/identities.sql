@@ -21,13 +21,13 @@ CREATE POLICY auditor_select ON identities FOR SELECT TO chenu_auditor
 CREATE POLICY login_select ON identities FOR SELECT TO chenu_login
     USING (true);
 CREATE POLICY login_update ON identities FOR UPDATE TO chenu_login
-    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_login' AND id = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_login' AND id = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_select ON identities FOR SELECT TO chenu_erase
-    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND id = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_update ON identities FOR UPDATE TO chenu_erase
-    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND id = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_erase' AND id = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON identities
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();

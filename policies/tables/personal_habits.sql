@@ -27,14 +27,14 @@ CREATE POLICY agent_delete ON personal_habits FOR DELETE TO chenu_agent
 CREATE POLICY auditor_select ON personal_habits FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY derive_select ON personal_habits FOR SELECT TO chenu_derive
-    USING (true);
+    USING (current_user = 'chenu_derive');
 CREATE POLICY derive_update ON personal_habits FOR UPDATE TO chenu_derive
-    USING (true)
-    WITH CHECK (true);
+    USING (current_user = 'chenu_derive')
+    WITH CHECK (current_user = 'chenu_derive');
 CREATE POLICY erase_select ON personal_habits FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON personal_habits FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_habits
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();

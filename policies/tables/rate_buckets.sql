@@ -10,19 +10,19 @@ ALTER TABLE app.rate_buckets FORCE ROW LEVEL SECURITY;
 CREATE POLICY auditor_select ON app.rate_buckets FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY login_select ON app.rate_buckets FOR SELECT TO chenu_login
-    USING (true);
+    USING (current_user = 'chenu_login');
 CREATE POLICY login_insert ON app.rate_buckets FOR INSERT TO chenu_login
-    WITH CHECK (true);
+    WITH CHECK (current_user = 'chenu_login');
 CREATE POLICY login_update ON app.rate_buckets FOR UPDATE TO chenu_login
-    USING (true)
-    WITH CHECK (true);
+    USING (current_user = 'chenu_login')
+    WITH CHECK (current_user = 'chenu_login');
 CREATE POLICY maintain_select ON app.rate_buckets FOR SELECT TO chenu_maintain
-    USING (full_at < clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND full_at < clock_timestamp());
 CREATE POLICY maintain_update ON app.rate_buckets FOR UPDATE TO chenu_maintain
-    USING (full_at < clock_timestamp())
-    WITH CHECK (full_at < clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND full_at < clock_timestamp())
+    WITH CHECK (current_user = 'chenu_maintain' AND full_at < clock_timestamp());
 CREATE POLICY maintain_delete ON app.rate_buckets FOR DELETE TO chenu_maintain
-    USING (full_at < clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND full_at < clock_timestamp());
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.rate_buckets
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

@@ -10,20 +10,20 @@ ALTER TABLE app.refresh_tokens FORCE ROW LEVEL SECURITY;
 CREATE POLICY auditor_select ON app.refresh_tokens FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY login_select ON app.refresh_tokens FOR SELECT TO chenu_login
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY login_insert ON app.refresh_tokens FOR INSERT TO chenu_login
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY login_update ON app.refresh_tokens FOR UPDATE TO chenu_login
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY maintain_select ON app.refresh_tokens FOR SELECT TO chenu_maintain
-    USING (expires_at < clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND expires_at < clock_timestamp());
 CREATE POLICY maintain_delete ON app.refresh_tokens FOR DELETE TO chenu_maintain
-    USING (expires_at < clock_timestamp());
+    USING (current_user = 'chenu_maintain' AND expires_at < clock_timestamp());
 CREATE POLICY erase_select ON app.refresh_tokens FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON app.refresh_tokens FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.refresh_tokens
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

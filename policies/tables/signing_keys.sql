@@ -10,14 +10,14 @@ ALTER TABLE app.signing_keys FORCE ROW LEVEL SECURITY;
 CREATE POLICY auditor_select ON app.signing_keys FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY login_select ON app.signing_keys FOR SELECT TO chenu_login
-    USING (true);
+    USING (current_user = 'chenu_login');
 CREATE POLICY login_insert ON app.signing_keys FOR INSERT TO chenu_login
-    WITH CHECK (true);
+    WITH CHECK (current_user = 'chenu_login');
 CREATE POLICY login_update ON app.signing_keys FOR UPDATE TO chenu_login
-    USING (true)
-    WITH CHECK (true);
+    USING (current_user = 'chenu_login')
+    WITH CHECK (current_user = 'chenu_login');
 CREATE POLICY login_delete ON app.signing_keys FOR DELETE TO chenu_login
-    USING (true);
+    USING (current_user = 'chenu_login');
 
 CREATE TRIGGER stamp BEFORE INSERT ON app.signing_keys
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

@@ -27,9 +27,9 @@ CREATE POLICY agent_delete ON team_members FOR DELETE TO chenu_agent
 CREATE POLICY auditor_select ON team_members FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY erase_select ON team_members FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON team_members FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_members
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();

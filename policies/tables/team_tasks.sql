@@ -27,14 +27,14 @@ CREATE POLICY agent_delete ON team_tasks FOR DELETE TO chenu_agent
 CREATE POLICY auditor_select ON team_tasks FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON team_tasks FOR SELECT TO chenu_gate
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY gate_update ON team_tasks FOR UPDATE TO chenu_gate
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_select ON team_tasks FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON team_tasks FOR DELETE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON team_tasks
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();

@@ -14,18 +14,18 @@ CREATE POLICY agent_select ON thread_events FOR SELECT TO chenu_agent
 CREATE POLICY auditor_select ON thread_events FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY threads_select ON thread_events FOR SELECT TO chenu_threads
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_threads' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY threads_insert ON thread_events FOR INSERT TO chenu_threads
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (current_user = 'chenu_threads' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY maintain_select ON thread_events FOR SELECT TO chenu_maintain
-    USING (checkpoint_id IS NOT NULL AND current_user = 'chenu_maintain');
+    USING (current_user = 'chenu_maintain' AND checkpoint_id IS NOT NULL);
 CREATE POLICY maintain_insert ON thread_events FOR INSERT TO chenu_maintain
-    WITH CHECK (checkpoint_id IS NOT NULL AND current_user = 'chenu_maintain');
+    WITH CHECK (current_user = 'chenu_maintain' AND checkpoint_id IS NOT NULL);
 CREATE POLICY erase_select ON thread_events FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_update ON thread_events FOR UPDATE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.stamp();

@@ -15,22 +15,22 @@ CREATE POLICY agent_select ON threads FOR SELECT TO chenu_agent
 CREATE POLICY auditor_select ON threads FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY threads_select ON threads FOR SELECT TO chenu_threads
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_threads' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY threads_insert ON threads FOR INSERT TO chenu_threads
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (current_user = 'chenu_threads' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY threads_update ON threads FOR UPDATE TO chenu_threads
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_threads' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_threads' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY maintain_select ON threads FOR SELECT TO chenu_maintain
     USING (current_user = 'chenu_maintain');
 CREATE POLICY maintain_update ON threads FOR UPDATE TO chenu_maintain
     USING (current_user = 'chenu_maintain')
     WITH CHECK (current_user = 'chenu_maintain');
 CREATE POLICY erase_select ON threads FOR SELECT TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_update ON threads FOR UPDATE TO chenu_erase
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
+    WITH CHECK (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON threads
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
