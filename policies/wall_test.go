@@ -160,6 +160,7 @@ var definers = map[string]struct {
 	"issue_refresh_token":   {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"rotate_refresh_token":  {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"begin_attempt":         {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"refuse_attempt":        {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"forgive_attempts":      {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"authenticate_again":    {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"change_password":       {owner: "chenu_login", callers: []string{"chenu_human"}},

@@ -3,17 +3,16 @@
 -- with the tables. Agents may call none of it.
 
 -- The closed list's way from an e-mail address to an account, for a caller who is nobody
--- yet. It gives the hash to be checked and not the row. An account without a password,
--- or one that may not log in now, is a row too: the caller does the same work for all.
+-- yet. An account without a password, or one that may not log in now, is a row too: the
+-- caller does the same work for all. The hash is for app.begin_attempt(), which counts.
 CREATE FUNCTION app.login_lookup(email text)
-    RETURNS TABLE (identity_id uuid, hashed_password text, may_log_in boolean)
+    RETURNS TABLE (identity_id uuid, may_log_in boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT i.id, i.hashed_password::text,
-           i.status = 'active' AND (i.locked_until IS NULL OR i.locked_until <= clock_timestamp())
+    SELECT i.id, i.status = 'active' AND (i.locked_until IS NULL OR i.locked_until <= clock_timestamp())
       FROM public.identities i
      WHERE lower(i.email) = lower(login_lookup.email);
 END

@@ -18,7 +18,7 @@ BEGIN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT i.email_verified_at INTO verified FROM public.identities i
-     WHERE i.id = caller AND i.status = 'active' FOR UPDATE;
+     WHERE i.id = caller AND i.status = 'active' FOR NO KEY UPDATE;
     IF NOT FOUND OR issue_account_token.kind = 'verify_email' AND verified IS NOT NULL THEN
         RETURN false;
     END IF;

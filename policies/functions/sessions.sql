@@ -20,7 +20,7 @@ BEGIN
     SELECT s.expires_at INTO ends FROM app.sessions s
      WHERE s.created_by = caller AND s.id = issue_refresh_token.session_id
        AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND s.idle_expires_at IS NULL
-       FOR UPDATE;
+       FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no open session without a refresh token' USING ERRCODE = 'CH403';
     END IF;
@@ -63,7 +63,7 @@ BEGIN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT x.* INTO s FROM app.sessions x
-     WHERE x.created_by = caller AND x.id = rotate_refresh_token.session_id FOR UPDATE;
+     WHERE x.created_by = caller AND x.id = rotate_refresh_token.session_id FOR NO KEY UPDATE;
     SELECT x.* INTO t FROM app.refresh_tokens x
      WHERE x.created_by = caller AND x.session_id = rotate_refresh_token.session_id
        AND x.token_hash = rotate_refresh_token.token_hash;
@@ -111,10 +111,15 @@ REVOKE EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval
 GRANT EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) TO chenu_human;
 
 -- Counts an attempt at the caller's password before the password is looked at, and
--- returns the hash to compare with and whether the attempt counts for anything. Counted
--- first, guesses that come at once can't all be tried before one of them has failed.
--- From the fifth failure in a row on the account is closed for a second, then two, up to
--- 15 minutes. No row: there is no such identity.
+-- returns the hash to compare with and whether the attempt counts for anything. No row:
+-- there is no such identity.
+--
+-- Counted first, guesses that come at once can't all be tried before one of them has
+-- failed: with twenty that nobody has forgiven the account is closed for 15 minutes. It is
+-- not closed sooner here, since attempts of a person's many programs at once may all be
+-- right: app.refuse_attempt() closes it when one was wrong.
+--
+-- The lock lets those pass who only refer to the identity.
 CREATE FUNCTION app.begin_attempt()
     RETURNS TABLE (hashed_password text, allowed boolean)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -129,7 +134,7 @@ BEGIN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT x.hashed_password, x.status, x.failed_logins, x.locked_until INTO i
-      FROM public.identities x WHERE x.id = caller FOR UPDATE;
+      FROM public.identities x WHERE x.id = caller FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -139,8 +144,7 @@ BEGIN
     IF allowed THEN
         UPDATE public.identities x
            SET failed_logins = i.failed_logins + 1,
-               locked_until = CASE WHEN i.failed_logins >= 4 THEN
-                   moment + least(interval '1 second' * 2 ^ least(i.failed_logins - 4, 10), interval '15 minutes') END
+               locked_until = CASE WHEN i.failed_logins >= 19 THEN moment + interval '15 minutes' END
          WHERE x.id = caller;
     END IF;
     RETURN NEXT;
@@ -149,6 +153,32 @@ $$;
 ALTER FUNCTION app.begin_attempt() OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.begin_attempt() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.begin_attempt() TO chenu_human;
+
+-- Records an attempt that was refused. One that counted closes the account from the fifth
+-- failure in a row on: for a second, then two, up to 15 minutes.
+CREATE FUNCTION app.refuse_attempt(reason text, counted boolean)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    IF refuse_attempt.counted THEN
+        UPDATE public.identities i
+           SET locked_until = greatest(i.locked_until, clock_timestamp() +
+                   least(interval '1 second' * 2 ^ least(i.failed_logins - 5, 10), interval '15 minutes'))
+         WHERE i.id = caller AND i.failed_logins >= 5;
+    END IF;
+    PERFORM app.record_event('login', 'denied', 'identity', caller, jsonb_build_object('reason', refuse_attempt.reason));
+END
+$$;
+ALTER FUNCTION app.refuse_attempt(text, boolean) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.refuse_attempt(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.refuse_attempt(text, boolean) TO chenu_human;
 
 -- Forgets the caller's failed attempts, since the password was right.
 CREATE FUNCTION app.forgive_attempts()

@@ -68,7 +68,7 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	i.service.refusals = time.Millisecond
 	a, err := api.New(api.Config{
 		Transactor: i.session, Authenticate: authenticator.Authenticate,
-		PageKey: i.secret.Derive("page-tokens"), Log: slog.New(slog.DiscardHandler),
+		PageKey: i.secret.Derive("page-tokens"), Log: slog.Default(),
 	})
 	if err != nil {
 		t.Fatal(err)

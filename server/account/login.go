@@ -47,7 +47,7 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 		return nil, err
 	}
 	if !a.right {
-		s.recordRefusal(ctx, self(account.id, uuid.Nil), a.reason)
+		s.recordRefusal(ctx, self(account.id, uuid.Nil), a)
 		return nil, s.refuse(ctx, began)
 	}
 	who, err := s.newSession(account.id)
@@ -95,17 +95,23 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 
 const rehashSQL = `SELECT app.rehash_password($1, $2)`
 
-const recordRefusalSQL = `SELECT app.record_denial('login', 'identity', $1, jsonb_build_object('reason', $2::text))`
+const refuseAttemptSQL = `SELECT app.refuse_attempt($1, $2)`
+
+// recordTimeout bounds the record of a refusal.
+const recordTimeout = 5 * time.Second
 
 // recordRefusal writes a refused attempt at a password into the trail of the account that
-// it was made on, if there is one. That it can't be written is logged and changes nothing
-// in the answer: another one would tell that the account exists.
-func (s *Service) recordRefusal(ctx context.Context, who auth.Identity, reason string) {
-	if reason == "" {
+// it was made on, if there is one, and lets the account close for a while after some. A
+// client that hung up was refused all the same. That it can't be written is logged and
+// changes nothing in the answer: another one would tell that the account exists.
+func (s *Service) recordRefusal(ctx context.Context, who auth.Identity, a attempt) {
+	if a.reason == "" {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
 	err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-		_, err := tx.ExecContext(ctx, recordRefusalSQL, who.ID, reason)
+		_, err := tx.ExecContext(ctx, refuseAttemptSQL, a.reason, a.counted)
 		return err
 	})
 	if err != nil {

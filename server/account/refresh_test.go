@@ -1,10 +1,8 @@
 package account
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,15 +14,6 @@ import (
 
 	"github.com/chenu/chenu/server/auth"
 )
-
-// TestMain lets the model take fewer walks than rapid's hundred, since each step is a
-// request; -rapid.checks says otherwise.
-func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", "20"); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
 
 // login opens another session of a person and returns its tokens.
 func (b *bundle) login(t testing.TB, email string) (access, refresh string) {

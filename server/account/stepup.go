@@ -41,6 +41,8 @@ type attempt struct {
 	right bool
 	// reason is for the trail where it was not right; empty when there is no such account.
 	reason string
+	// counted is that the account was open: the attempt was one more.
+	counted bool
 	// hash is what the password was compared with; weak, that it is to be made anew.
 	hash string
 	weak bool
@@ -53,12 +55,12 @@ const beginAttemptSQL = `SELECT coalesce(hashed_password, ''), allowed FROM app.
 // come: whoever has to give up waiting has not failed.
 func (s *Service) try(ctx context.Context, who auth.Identity, password string) (attempt, error) {
 	var (
-		a              attempt
-		known, allowed bool
+		a     attempt
+		known bool
 	)
 	match, weak, err := s.hasher.checkLater(ctx, normalizePassword(password), func() (string, error) {
 		err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-			err := one(ctx, tx, beginAttemptSQL, nil, &a.hash, &allowed)
+			err := one(ctx, tx, beginAttemptSQL, nil, &a.hash, &a.counted)
 			known = !errors.Is(err, sql.ErrNoRows)
 			if !known {
 				return nil
@@ -73,7 +75,7 @@ func (s *Service) try(ctx context.Context, who auth.Identity, password string) (
 	if err != nil {
 		return attempt{}, err
 	}
-	a.right, a.weak = match && allowed, weak
+	a.right, a.weak = match && a.counted, weak
 	switch {
 	case a.right, !known:
 	case match:
@@ -123,7 +125,7 @@ func (s *Service) stepUp(ctx context.Context, tx *ent.Tx, in *stepUpIn) (*stepUp
 		return nil, err
 	}
 	if !a.right {
-		s.recordRefusal(ctx, who, a.reason)
+		s.recordRefusal(ctx, who, a)
 		return nil, s.refuse(ctx, began)
 	}
 	if err := forgive(ctx, tx); err != nil {
@@ -182,7 +184,7 @@ func (s *Service) changePassword(ctx context.Context, tx *ent.Tx, in *changePass
 		return nil, err
 	}
 	if !a.right {
-		s.recordRefusal(ctx, who, a.reason)
+		s.recordRefusal(ctx, who, a)
 		return nil, s.refuse(ctx, began)
 	}
 	hash, err := s.hasher.hash(ctx, replacement)

@@ -1,8 +1,10 @@
 package account
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -251,41 +253,123 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestBruteForce is that guesses at once, through many addresses and instances, are not
-// more than guesses one after another: the right password is among them and is not found.
+// from sends a login from an address.
+func (b *bundle) from(t testing.TB, address, body string, headers ...string) int {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/auth/login", strings.NewReader(body))
+	r.RemoteAddr = address
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return b.client.For(t).Serve(r).Status
+}
+
+// TestBruteForce is that guesses at once, through many addresses and instances, are hardly
+// more than guesses one after another.
 func TestBruteForce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	ada := b.register(t, "ada@example.org")
-	instances := []*bundle{b, b.instance(t)}
-	const guesses = 40
-	tried := make([]int, guesses)
+	instances := []*bundle{b, b.instance(t), b.instance(t)}
+	const guesses = 60
 	var wg sync.WaitGroup
-	for i := range tried {
+	for i := range guesses {
 		wg.Go(func() {
-			tried[i] = instances[i%2].send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, fmt.Sprintf("%s %d", wrong, i)),
-				"X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i)).Status
+			status := instances[i%3].from(t, fmt.Sprintf("192.0.2.%d:1234", i), credentials(ada.email, fmt.Sprintf("%s %d", wrong, i)))
+			if status != http.StatusUnauthorized {
+				t.Errorf("status %d", status)
+			}
 		})
 	}
 	wg.Wait()
 	var failed, addresses int
-	b.scan(t, `SELECT (SELECT failed_logins FROM identities WHERE id = $1),
-		(SELECT count(DISTINCT ip) FROM audit_logs WHERE created_by = $1 AND outcome = 'denied')`, []any{ada.id}, &failed, &addresses)
-	// A second may pass while they run.
-	if failed < 5 || failed > 8 {
-		t.Errorf("%d guesses counted of %d, want five and what a few seconds allow", failed, guesses)
+	var closed bool
+	b.scan(t, `SELECT failed_logins, locked_until > clock_timestamp(),
+		(SELECT count(DISTINCT ip) FROM audit_logs WHERE created_by = $1 AND outcome = 'denied') FROM identities WHERE id = $1`, []any{ada.id}, &failed, &closed, &addresses)
+	if failed < 5 || failed > 20 || !closed || addresses != guesses {
+		t.Errorf("%d guesses counted of %d, from %d addresses; closed %v", failed, guesses, addresses, closed)
 	}
-	if addresses != 1 {
-		t.Errorf("an X-Forwarded-For that nobody vouches for is believed: %d addresses", addresses)
-	}
-	b.exec(t, `UPDATE identities SET locked_until = clock_timestamp() + interval '1 minute' WHERE id = $1`, ada.id)
-	if a := b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)); a.Status != http.StatusUnauthorized {
-		t.Errorf("status %d", a.Status)
+	if status := b.from(t, "198.51.100.1:1", credentials(ada.email, password)); status != http.StatusUnauthorized {
+		t.Errorf("status %d", status)
 	}
 	// The others are not concerned, nor are open sessions.
 	b.me(t, ada.token).want(http.StatusOK)
 	b.register(t, "eve@example.org")
 	b.login(t, "eve@example.org")
+
+	// An X-Forwarded-For that nobody vouches for is no address.
+	b.from(t, "203.0.113.9:1", credentials("eve@example.org", wrong), "X-Forwarded-For", "198.51.100.7")
+	var ip string
+	b.scan(t, `SELECT ip FROM audit_logs WHERE outcome = 'denied' ORDER BY id DESC LIMIT 1`, nil, &ip)
+	if ip != "203.0.113.9" {
+		t.Errorf("the trail has the address %s", ip)
+	}
+}
+
+// TestClosingUnderWay is the limit by which guesses are closed off that are all under way,
+// none of them refused yet.
+func TestClosingUnderWay(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	allowed := 0
+	for range 30 {
+		got, err := b.as(t, b.db.ServiceURL, "chenu_human", ada.id, `SELECT allowed FROM app.begin_attempt()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[0] == "true" {
+			allowed++
+		}
+	}
+	if allowed != 20 {
+		t.Errorf("%d attempts at once count, want 20", allowed)
+	}
+}
+
+// TestLoginAtOnce is that a person's programs that all log in at once, rightly, get in.
+func TestLoginAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	other := b.instance(t)
+	ada := b.register(t, "ada@example.org")
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() { []*bundle{b, other}[i%2].login(t, ada.email) })
+	}
+	wg.Wait()
+	// Nor do they wait for what the person is just writing.
+	tx, err := b.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `SELECT FROM identities WHERE id = $1 FOR KEY SHARE`, ada.id); err != nil {
+		t.Fatal(err)
+	}
+	b.login(t, ada.email)
+}
+
+// TestHangingUp is a guesser who does not wait for the answer: the attempt counts.
+func TestHangingUp(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	b.exec(t, `UPDATE identities SET failed_logins = 8 WHERE id = $1`, ada.id)
+	ctx, hangUp := context.WithCancel(t.Context())
+	who := self(uuid.MustParse(ada.id), uuid.Nil)
+	a, err := b.service.try(ctx, who, wrong)
+	if err != nil || a.right || !a.counted {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	hangUp()
+	b.service.recordRefusal(ctx, who, a)
+	var closed bool
+	b.scan(t, `SELECT locked_until > clock_timestamp() + interval '10 seconds' FROM identities WHERE id = $1`, []any{ada.id}, &closed)
+	if trail := b.trail(t, ada.id); !closed || trail[len(trail)-1] != "login denied identity chenu_human" {
+		t.Errorf("closed %v, trail %v", closed, trail)
+	}
 }
 
 // TestSessionFixation is that nobody logs in to a session that another has chosen.

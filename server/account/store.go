@@ -83,17 +83,16 @@ func (s Sessions) Alive(ctx context.Context, id auth.Identity) (bool, error) {
 // found is what login_lookup knows of an e-mail address.
 type found struct {
 	id       uuid.UUID
-	hash     string // empty when there is no password, and when there is no account
 	mayLogIn bool
 }
 
-const loginLookupSQL = `SELECT identity_id, coalesce(hashed_password, ''), may_log_in FROM app.login_lookup($1)`
+const loginLookupSQL = `SELECT identity_id, may_log_in FROM app.login_lookup($1)`
 
 // lookup finds an account by its e-mail address; the zero value is none.
 func lookup(ctx context.Context, db *session.DB, email string) (found, error) {
 	var f found
 	err := db.Anonymous(ctx, func(q session.Querier) error {
-		return one(ctx, q, loginLookupSQL, []any{email}, &f.id, &f.hash, &f.mayLogIn)
+		return one(ctx, q, loginLookupSQL, []any{email}, &f.id, &f.mayLogIn)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return found{}, nil

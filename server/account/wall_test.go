@@ -107,7 +107,9 @@ func TestRoundTheService(t *testing.T) {
 		{"plant a signing key", human, ada.id, `INSERT INTO app.signing_keys (id, public_key, private_key) VALUES ($1, '', '')`, []any{fresh()}, denied, ""},
 		{"plant a first signing key", human, ada.id, `SELECT app.add_first_signing_key($1, '', '')`, []any{fresh()}, "", "false"},
 
-		{"look up a login, as an agent", agent, ada.id, `SELECT hashed_password FROM app.login_lookup('eve@example.org')`, nil, denied, ""},
+		{"look up a login, as an agent", agent, ada.id, `SELECT identity_id FROM app.login_lookup('eve@example.org')`, nil, denied, ""},
+		{"refuse an attempt, as an agent", agent, ada.id, `SELECT app.refuse_attempt('wrong_password', true)`, nil, denied, ""},
+		{"refuse an attempt, as nobody", human, "", `SELECT app.refuse_attempt('wrong_password', true)`, nil, "CH401", ""},
 		{"open a session, as an agent", agent, ada.id, `SELECT app.open_session($1, now(), $2, '{pwd}')`, []any{fresh(), soon}, denied, ""},
 		{"close a session, as an agent", agent, ada.id, `SELECT app.close_session($1)`, []any{adaSession}, denied, ""},
 		{"re-hash, as an agent", agent, ada.id, `SELECT app.rehash_password('a', 'b')`, nil, denied, ""},
@@ -242,7 +244,7 @@ func TestFunctions(t *testing.T) {
 				WHERE a.privilege_type = 'EXECUTE' AND a.grantee <> p.proowner), '')
 		FROM pg_proc p WHERE p.pronamespace = 'app'::regnamespace
 		AND p.proname IN ('login_lookup', 'open_session', 'close_session', 'rehash_password', 'signing_keys', 'add_first_signing_key',
-			'issue_refresh_token', 'rotate_refresh_token', 'begin_attempt', 'forgive_attempts', 'authenticate_again', 'change_password',
+			'issue_refresh_token', 'rotate_refresh_token', 'begin_attempt', 'refuse_attempt', 'forgive_attempts', 'authenticate_again', 'change_password',
 			'issue_account_token', 'account_token_valid', 'verify_email', 'reset_password', 'advance_signing_keys')`)
 	if err != nil {
 		t.Fatal(err)
@@ -259,8 +261,8 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("%s: owner %s, definer %v, %s, executed by %s", name, owner, definer, config, grantees)
 		}
 	}
-	if n != 17 {
-		t.Errorf("%d functions, want 17", n)
+	if n != 18 {
+		t.Errorf("%d functions, want 18", n)
 	}
 }
 

@@ -1,0 +1,46 @@
+package account
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"sync"
+	"testing"
+)
+
+// everything is all that the service logged while the tests ran, debug included.
+var everything transcript
+
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *transcript) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// secrets are what no log has: passwords of these tests, their hashes, tokens of every kind.
+var secrets = regexp.MustCompile(`horse|\$argon2id|eyJ[A-Za-z0-9_-]{8,}|[A-Za-z0-9_-]{60,}`)
+
+// TestMain lets the model take fewer walks than rapid's hundred, since each step is a
+// request; -rapid.checks says otherwise. When all tests have run, it reads what was logged.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		panic(err)
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(&everything, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	code := m.Run()
+	log := everything.text.Bytes()
+	if found := secrets.Find(log); found != nil {
+		at := bytes.Index(log, found)
+		fmt.Printf("FAIL: the log has a secret: %s\n", log[max(0, at-200):min(len(log), at+200)])
+		code = 1
+	}
+	os.Exit(code)
+}
