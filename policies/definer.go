@@ -60,9 +60,8 @@ var definers = map[string][]definer{
 		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{"SELECT (id, created_by, status, capabilities)"}},
 	},
 	"agent_credentials": {
-		// Whoever offers one is nobody yet.
-		{role: "chenu_login", grants: []string{"SELECT (id, created_by, agent_id, secret_hash, public_key, expires_at, revoked_at)"}},
 		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+			"SELECT (id, created_by, agent_id, secret_hash, public_key, expires_at, revoked_at)",
 			"INSERT (id, created_by, agent_id, name, secret_hash, public_key, expires_at)", "UPDATE (revoked_at, last_used_at)",
 		}},
 		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{

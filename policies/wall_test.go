@@ -176,6 +176,7 @@ var definers = map[string]struct {
 	"revoke_agent_credential": {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"agent_credential":        {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"use_agent_credential":    {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"refuse_ended_agent":      {owner: "chenu_login", callers: []string{"chenu_audit"}},
 	"expire_used_assertions":  {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 	"take_tokens":             {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"forget_rate_buckets":     {owner: "chenu_maintain", callers: []string{"chenu_human"}},

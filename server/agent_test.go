@@ -33,7 +33,10 @@ func hire(t *testing.T, human *apitest.Client, capabilities ...string) string {
 }
 
 // credential is what an agent asks for its tokens with.
-type credential struct{ ID, Secret string }
+type credential struct {
+	ID, Secret string
+	ClientID   string `json:"client_id"`
+}
 
 func newCredential(t *testing.T, human *apitest.Client, agent string) credential {
 	t.Helper()
@@ -43,7 +46,7 @@ func newCredential(t *testing.T, human *apitest.Client, agent string) credential
 }
 
 func (c credential) ask(more ...any) map[string]any {
-	body := map[string]any{"grant_type": "client_credentials", "client_id": c.ID, "client_secret": c.Secret}
+	body := map[string]any{"grant_type": "client_credentials", "client_id": c.ClientID, "client_secret": c.Secret}
 	for i := 0; i+1 < len(more); i += 2 {
 		body[more[i].(string)] = more[i+1]
 	}
@@ -146,6 +149,7 @@ func TestAgentsToken(t *testing.T) {
 
 	// Dismissed, it is out, with its token and its credential, and gets no other.
 	human.Post(agent+"/dismiss", map[string]any{"reason": "Done."}).Want(http.StatusOK)
+	worker.Post("/v1/business/contacts", map[string]any{"name": "Charles"}).Want(http.StatusUnauthorized) // at once, whatever is cached
 	b.client.For(t).Post("/v1/auth/agent-token", c.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
 	human.Post(agent+"/credentials", map[string]any{}).WantProblem(http.StatusConflict, "agent_dismissed")
 	if item := human.Get(agent + "/credentials").Object()["items"].([]any)[0].(map[string]any); item["revoked_at"] == nil {
@@ -220,12 +224,17 @@ func TestCredentials(t *testing.T) {
 	}
 	made := newCredential(t, human, hire(t, human, "business"))
 	none := newCredential(t, human, hire(t, human))
+	other := hire(t, human, "team")
+	revoked := newCredential(t, human, other)
 	for name, test := range map[string]struct {
 		body   map[string]any
 		status int
 		code   string
 	}{
-		"unknown":              {made.ask("client_id", newID().String()), http.StatusUnauthorized, "invalid_client"},
+		"unknown":              {made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+newID().String()), http.StatusUnauthorized, "invalid_client"},
+		"another's":            {made.ask("client_id", newID().String()+"."+made.ID), http.StatusUnauthorized, "invalid_client"},
+		"its id alone":         {made.ask("client_id", made.ID), http.StatusUnauthorized, "invalid_client"},
+		"capitals":             {made.ask("client_id", strings.ToUpper(made.ClientID)), http.StatusUnauthorized, "invalid_client"},
 		"wrong":                {made.ask("client_secret", none.Secret), http.StatusUnauthorized, "invalid_client"},
 		"empty":                {made.ask("client_secret", ""), http.StatusUnprocessableEntity, "validation_failed"},
 		"both":                 {made.ask("client_assertion", "x"), http.StatusUnprocessableEntity, "validation_failed"},
@@ -237,6 +246,17 @@ func TestCredentials(t *testing.T) {
 			b.client.For(t).Post("/v1/auth/agent-token", test.body).WantProblem(test.status, test.code)
 		})
 	}
+	t.Run("on record", func(t *testing.T) {
+		t.Parallel()
+		human.Do(http.MethodDelete, other+"/credentials/"+revoked.ID, nil).Want(http.StatusNoContent)
+		for body, reason := range map[string]string{revoked.Secret: "not_active", "x": "wrong_secret"} {
+			b.client.For(t).Post("/v1/auth/agent-token", revoked.ask("client_secret", body)).WantProblem(http.StatusUnauthorized, "invalid_client")
+			denied := human.Get("/v1/audit-logs?action=login&outcome=denied&actor_kind=agent&resource_id=" + revoked.ID).Want(http.StatusOK).Object()["items"].([]any)
+			if got := denied[0].(map[string]any); got["details"].(map[string]any)["reason"] != reason || "/v1/team/agents/"+got["actor_id"].(string) != other {
+				t.Errorf("recorded: %v", got)
+			}
+		}
+	})
 }
 
 // TestAssertions forges what an agent proves itself with by a key.
@@ -258,7 +278,7 @@ func TestAssertions(t *testing.T) {
 	if made["secret"] != nil || made["type"] != "public_key" {
 		t.Errorf("made: %v", made)
 	}
-	id := made["id"].(string)
+	id := made["client_id"].(string)
 	withSecret := newCredential(t, human, agent)
 	claims := func(change map[string]any) jwt.MapClaims {
 		now := time.Now()
@@ -304,8 +324,8 @@ func TestAssertions(t *testing.T) {
 		"for others":          sign(eddsa, private, claims(map[string]any{"aud": "other"})),
 		"for others too":      sign(eddsa, private, claims(map[string]any{"aud": []string{"chenu", "other"}})),
 		"for nobody":          sign(eddsa, private, claims(map[string]any{"aud": nil})),
-		"by another":          sign(eddsa, private, claims(map[string]any{"iss": withSecret.ID})),
-		"about another":       sign(eddsa, private, claims(map[string]any{"sub": withSecret.ID})),
+		"by another":          sign(eddsa, private, claims(map[string]any{"iss": withSecret.ClientID})),
+		"about another":       sign(eddsa, private, claims(map[string]any{"sub": withSecret.ClientID})),
 		"without end":         sign(eddsa, private, claims(map[string]any{"exp": nil})),
 		"over":                sign(eddsa, private, claims(map[string]any{"exp": now.Add(-time.Minute).Unix()})),
 		"too long":            sign(eddsa, private, claims(map[string]any{"exp": now.Add(6 * time.Minute).Unix()})),
@@ -325,7 +345,7 @@ func TestAssertions(t *testing.T) {
 	}
 	t.Run("a key's assertion for a secret", func(t *testing.T) {
 		t.Parallel()
-		ask(t, withSecret.ID, sign(eddsa, private, claims(map[string]any{"iss": withSecret.ID, "sub": withSecret.ID}))).
+		ask(t, withSecret.ClientID, sign(eddsa, private, claims(map[string]any{"iss": withSecret.ClientID, "sub": withSecret.ClientID}))).
 			WantProblem(http.StatusUnauthorized, "invalid_client")
 	})
 	t.Run("two at once", func(t *testing.T) {
@@ -341,7 +361,7 @@ func TestAssertions(t *testing.T) {
 	})
 	t.Run("a secret for a key", func(t *testing.T) {
 		t.Parallel()
-		b.client.For(t).Post("/v1/auth/agent-token", credential{id, withSecret.Secret}.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
+		b.client.For(t).Post("/v1/auth/agent-token", credential{ClientID: id, Secret: withSecret.Secret}.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
 	})
 }
 

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/api/apitest"
 )
 
 // TestPersonalExport takes everything away, over more than one batch of rows and of bytes.
@@ -104,6 +106,9 @@ func TestErasure(t *testing.T) {
 		map[string]any{"type": "note.added", "payload": map[string]any{"text": "Dear diary"}},
 		map[string]any{"type": "thread.paused", "payload": map[string]any{}},
 	}}).Want(http.StatusCreated)
+	// A request of the thread's own waits, and its steps stand in the thread.
+	path := "/v1/threads/" + thread.Object()["id"].(string)
+	checkpointOf(t, human.Patch(path, human.Get(path).ETag(), map[string]any{"visibility": "public"}))
 	agent := hire(t, human, "me")
 	worker := b.worker(t, newCredential(t, human, agent))
 	worker.Get("/v1/me").Want(http.StatusOK)
@@ -157,4 +162,75 @@ func TestErasure(t *testing.T) {
 	if got := stranger.Get("/v1/personal/notes/" + note.Object()["id"].(string)).Want(http.StatusOK); string(got.Body) != string(note.Body) {
 		t.Errorf("another's note is %s", got.Body)
 	}
+}
+
+// TestErasureUnderLoad erases an identity while it works: nothing fails but by being refused,
+// and nothing is left.
+func TestErasureUnderLoad(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human := b.person(t, "ada")
+	me := human.Get("/v1/me").Want(http.StatusOK)
+	thread := "/v1/threads/" + human.Post("/v1/threads", map[string]any{"founding_intent": "Begin", "sphere": "personal"}).Want(http.StatusCreated).Object()["id"].(string)
+	note := human.Post("/v1/personal/notes", map[string]any{"title": "one"}).Want(http.StatusCreated)
+	id, digest := checkpointOf(t, human.Delete("/v1/me", me.ETag()))
+	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+	works := []func() *apitest.Response{
+		func() *apitest.Response {
+			return human.Post("/v1/personal/notes", map[string]any{"title": "more"}, "Idempotency-Key", newID().String())
+		},
+		func() *apitest.Response {
+			return human.Post(thread+"/events", map[string]any{"events": []any{map[string]any{"type": "note.added", "payload": map[string]any{"text": "Dear diary"}}}})
+		},
+		func() *apitest.Response {
+			path := "/v1/personal/notes/" + note.Object()["id"].(string)
+			return human.Patch(path, human.Get(path).ETag(), map[string]any{"title": newID().String()})
+		},
+		func() *apitest.Response {
+			return human.Post("/v1/entertainment/playlists", map[string]any{"name": newID().String(), "visibility": "public"})
+		},
+	}
+	var all sync.WaitGroup
+	began := make(chan struct{}, len(works))
+	for _, work := range works {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				r := work()
+				switch r.Status {
+				case http.StatusOK, http.StatusCreated, http.StatusLocked, http.StatusConflict, http.StatusPreconditionFailed:
+				case http.StatusUnauthorized:
+					return
+				case http.StatusNotFound, http.StatusPreconditionRequired: // its rows are gone, it isn't yet
+				default:
+					t.Errorf("a request is answered with %d %s", r.Status, r.Body)
+					return
+				}
+				if n == 3 {
+					began <- struct{}{}
+				}
+			}
+		})
+	}
+	for range works {
+		<-began
+	}
+	for tries := 0; ; tries++ {
+		r := human.Delete("/v1/me", me.ETag(), "Checkpoint", id)
+		if r.Status == http.StatusNoContent {
+			break
+		}
+		// It may be the one that a deadlock ends.
+		if r.WantProblem(http.StatusConflict, "write_conflict"); tries == 10 {
+			t.Fatal("it is not erased")
+		}
+	}
+	all.Wait()
+	admin := b.db.Pool(t, b.db.AdminURL)
+	var left int
+	if err := admin.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM personal_notes WHERE created_by = $1) + (SELECT count(*) FROM app.idempotency_keys WHERE created_by = $1)
+		+ (SELECT count(*) FROM thread_events WHERE created_by = $1 AND payload IS NOT NULL) + (SELECT count(*) FROM checkpoints WHERE created_by = $1 AND payload IS NOT NULL)
+		+ (SELECT count(*) FROM audit_logs WHERE created_by = $1 AND content_salt IS NOT NULL)`, me.Object()["id"]).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d rows are left with their content, %v", left, err)
+	}
+	b.wantSound(t)
 }

@@ -85,17 +85,22 @@ ALTER FUNCTION app.revoke_agent_credential(uuid, uuid) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.revoke_agent_credential(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.revoke_agent_credential(uuid, uuid) TO chenu_human;
 
--- The closed list's way from a credential's id to what it is checked against, for a caller
--- who is nobody yet. It tells nothing of the agent or its human but their ids.
+-- What a credential of the caller's is checked against: its agent, and its hash or key. The
+-- service calls it on the owner's behalf, whom the agent names, before the agent is anybody.
 CREATE FUNCTION app.agent_credential(credential_id uuid)
-    RETURNS TABLE (identity_id uuid, agent_id uuid, secret_hash bytea, public_key bytea)
+    RETURNS TABLE (agent_id uuid, secret_hash bytea, public_key bytea)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
     RETURN QUERY
-    SELECT c.created_by, c.agent_id, c.secret_hash, c.public_key FROM app.agent_credentials c
-     WHERE c.id = agent_credential.credential_id;
+    SELECT c.agent_id, c.secret_hash, c.public_key FROM app.agent_credentials c
+     WHERE c.created_by = caller AND c.id = agent_credential.credential_id;
 END
 $$;
 ALTER FUNCTION app.agent_credential(uuid) OWNER TO chenu_login;
@@ -146,6 +151,25 @@ $$;
 ALTER FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) TO chenu_human;
+
+-- Refuses what an agent writes once it is suspended or dismissed: its token may still be
+-- believed for a moment. An agent that was never hired is one of a development token.
+CREATE FUNCTION app.refuse_ended_agent() RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF EXISTS (SELECT FROM public.team_agents a
+         WHERE a.created_by = caller AND a.id = app.actor() AND a.status <> 'active') THEN
+        RAISE EXCEPTION 'the agent is suspended or dismissed' USING ERRCODE = 'CH401';
+    END IF;
+END
+$$;
+ALTER FUNCTION app.refuse_ended_agent() OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.refuse_ended_agent() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.refuse_ended_agent() TO chenu_audit;
 
 -- Forgets used assertions that are no longer valid in any case, at most `most` of them, and
 -- returns how many. Its owner sees those rows only.

@@ -21,6 +21,9 @@ BEGIN
     ELSIF old_row ->> 'status' = 'erased' THEN
         RAISE EXCEPTION 'the identity was erased' USING ERRCODE = 'CH401';
     END IF;
+    IF app.actor_kind() = 'agent' THEN
+        PERFORM app.refuse_ended_agent();
+    END IF;
     IF TG_OP = 'UPDATE' THEN
         SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, new_row -> o.key) INTO before, after
         FROM jsonb_each(old_row) AS o

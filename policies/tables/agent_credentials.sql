@@ -11,7 +11,7 @@ CREATE POLICY human_select ON app.agent_credentials FOR SELECT TO chenu_human
 CREATE POLICY auditor_select ON app.agent_credentials FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY login_select ON app.agent_credentials FOR SELECT TO chenu_login
-    USING (current_user = 'chenu_login');
+    USING (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY login_insert ON app.agent_credentials FOR INSERT TO chenu_login
     WITH CHECK (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY login_update ON app.agent_credentials FOR UPDATE TO chenu_login

@@ -55,7 +55,7 @@ func (s *Service) Mount(a *api.API) {
 		ID: "create-agent-token", Method: http.MethodPost, Path: "/v1/auth/agent-token", Tag: "Accounts",
 		Summary: "Make an agent's access token",
 		Description: "Exchanges an agent's credential for an access token (RFC 6749, section 4.4): its secret, or an assertion that " +
-			"it signs with its key (RFC 7523, section 2.2): a JWT with `alg` EdDSA, `iss` and `sub` the credential's id, `aud` the service's issuer, `jti` " +
+			"it signs with its key (RFC 7523, section 2.2): a JWT with `alg` EdDSA, `iss` and `sub` the credential's `client_id`, `aud` the service's issuer, `jti` " +
 			"and an `exp` at most five minutes ahead, which is good once. The token's `sub` is the identity and `act.sub` the agent; its `scope` are the agent's " +
 			"capabilities, the tags of the operations that it may call. It lives for ten minutes at most, and ends with the credential, and when the " +
 			"agent is suspended or dismissed or loses a capability that it names.",
@@ -66,7 +66,8 @@ func (s *Service) Mount(a *api.API) {
 
 // AgentCredential is what an agent proves itself with, without its secret.
 type AgentCredential struct {
-	ID         uuid.UUID  `json:"id"           jsonschema_description:"Identifies it: the client_id of its agent's requests for tokens."`
+	ID         uuid.UUID  `json:"id"           jsonschema_description:"Identifies it."`
+	ClientID   string     `json:"client_id"    jsonschema:"pattern=^[0-9a-f-]{36}[.][0-9a-f-]{36}$,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"What its agent calls itself in requests for tokens."`
 	AgentID    uuid.UUID  `json:"agent_id"     jsonschema_description:"Whose it is."`
 	Name       *string    `json:"name"         jsonschema_description:"What its human calls it."`
 	Type       string     `json:"type"         jsonschema:"enum=secret,enum=public_key" jsonschema_description:"A secret, or a key whose private half the agent keeps."`
@@ -161,7 +162,7 @@ var columns = []string{
 
 func credential(row *ent.AgentCredential) AgentCredential {
 	c := AgentCredential{
-		ID: row.ID, AgentID: row.AgentID, Name: row.Name, Type: "secret",
+		ID: row.ID, ClientID: clientID{row.CreatedBy, row.ID}.String(), AgentID: row.AgentID, Name: row.Name, Type: "secret",
 		CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt, LastUsedAt: row.LastUsedAt,
 	}
 	if row.PublicKey != nil && len(*row.PublicKey) > 0 { // Ent gives a NULL as an empty one

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/server/auth"
 )
@@ -29,7 +28,7 @@ type assertion struct {
 
 // verify checks an assertion (RFC 7523, section 3): that the key signed it, for us, about
 // the credential, and for a short time. It does not know whether it was used before.
-func (s *Service) verify(text string, credential uuid.UUID, key ed25519.PublicKey) (assertion, error) {
+func (s *Service) verify(text string, client clientID, key ed25519.PublicKey) (assertion, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return assertion{}, errors.New("no such credential, or it has no key")
 	}
@@ -39,7 +38,7 @@ func (s *Service) verify(text string, credential uuid.UUID, key ed25519.PublicKe
 	}
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithStrictDecoding(),
-		jwt.WithIssuer(credential.String()), jwt.WithSubject(credential.String()), jwt.WithAudience(audience),
+		jwt.WithIssuer(client.String()), jwt.WithSubject(client.String()), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(auth.Leeway),
 	)
 	var claims jwt.RegisteredClaims

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,12 +33,12 @@ const (
 
 // AgentTokenRequest asks for a token, by a secret or by an assertion.
 type AgentTokenRequest struct {
-	GrantType     string    `json:"grant_type"                      jsonschema:"enum=client_credentials" jsonschema_description:"Always client_credentials."`
-	ClientID      uuid.UUID `json:"client_id"                       jsonschema_description:"The credential's id."`
-	ClientSecret  *string   `json:"client_secret,omitempty"         jsonschema:"minLength=1,maxLength=200,writeOnly=true" jsonschema_description:"The secret of one that has a secret." example:"\"chenu_agent_WVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVk\""`
-	AssertionType *string   `json:"client_assertion_type,omitempty" jsonschema:"enum=urn:ietf:params:oauth:client-assertion-type:jwt-bearer" jsonschema_description:"Goes with client_assertion."`
-	Assertion     *string   `json:"client_assertion,omitempty"      jsonschema:"minLength=1,maxLength=4096,writeOnly=true" jsonschema_description:"A JWT that the agent signed with the key of one that has a key."`
-	Scope         *string   `json:"scope,omitempty"                 jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"Fewer capabilities than the agent has, by spaces." example:"\"business\""`
+	GrantType     string  `json:"grant_type"                      jsonschema:"enum=client_credentials" jsonschema_description:"Always client_credentials."`
+	ClientID      string  `json:"client_id"                       jsonschema:"maxLength=200,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"The credential's client_id."`
+	ClientSecret  *string `json:"client_secret,omitempty"         jsonschema:"minLength=1,maxLength=200,writeOnly=true" jsonschema_description:"The secret of one that has a secret." example:"\"chenu_agent_WVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVk\""`
+	AssertionType *string `json:"client_assertion_type,omitempty" jsonschema:"enum=urn:ietf:params:oauth:client-assertion-type:jwt-bearer" jsonschema_description:"Goes with client_assertion."`
+	Assertion     *string `json:"client_assertion,omitempty"      jsonschema:"minLength=1,maxLength=4096,writeOnly=true" jsonschema_description:"A JWT that the agent signed with the key of one that has a key."`
+	Scope         *string `json:"scope,omitempty"                 jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"Fewer capabilities than the agent has, by spaces." example:"\"business\""`
 }
 
 // AgentToken is an access token of an agent.
@@ -52,24 +53,58 @@ type AgentToken struct {
 type tokenInput struct{ Body AgentTokenRequest }
 
 // RateAccount implements [api.AccountInput].
-func (in *tokenInput) RateAccount() string { return in.Body.ClientID.String() }
+func (in *tokenInput) RateAccount() string { return in.Body.ClientID }
 
 type tokenOutput struct{ Body AgentToken }
 
-// refusal is the one answer to whatever is wrong with a credential (RFC 6749, section 5.2).
-func refusal(cause error) error {
+const recordDenialSQL = `SELECT app.record_denial('login', 'agent_credential', $1, jsonb_build_object('reason', $2::text))`
+
+// refuse returns the one answer to whatever is wrong with a credential (RFC 6749, section
+// 5.2), and writes it into the trail of its owner, if there is one. That it can't be written
+// is logged and changes nothing in the answer: another one would tell that it exists.
+func (s *Service) refuse(ctx context.Context, client clientID, have found, reason string, cause error) error {
+	if have.agent != uuid.Nil {
+		who := auth.Identity{ID: client.owner, ActorID: have.agent, Kind: auth.Agent}
+		err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+			_, err := tx.ExecContext(ctx, recordDenialSQL, client.credential, reason)
+			return err
+		})
+		if err != nil {
+			slog.ErrorContext(ctx, "an agent's refused login could not be recorded", "credential_id", client.credential, "error", err)
+		}
+	}
 	return problem.New(http.StatusUnauthorized, "invalid_client", "The credential is unknown, wrong, revoked or over, or its agent may not work.").
 		WithHeader("WWW-Authenticate", `Bearer realm="chenu"`).WithCause(cause) // RFC 9110 section 15.5.2 wants one with every 401.
 }
 
-// found is what a credential is checked against.
+// clientID is what an agent calls itself: whose credential it has, and which. So that is
+// looked up as its owner, and no look-up goes across identities.
+type clientID struct{ owner, credential uuid.UUID }
+
+func (c clientID) String() string { return c.owner.String() + "." + c.credential.String() }
+
+// parseClientID reads one in its one form; the zero value is none.
+func parseClientID(text string) clientID {
+	owner, credential, _ := strings.Cut(text, ".")
+	var c clientID
+	var err, otherErr error
+	c.owner, err = uuid.Parse(owner)
+	c.credential, otherErr = uuid.Parse(credential)
+	if err != nil || otherErr != nil || c.owner == uuid.Nil || c.String() != text {
+		return clientID{}
+	}
+	return c
+}
+
+// found is what a credential is checked against; the zero value of one that is not there is
+// what no proof is right against.
 type found struct {
-	owner, agent uuid.UUID
-	hash, key    []byte
+	agent     uuid.UUID
+	hash, key []byte
 }
 
 const (
-	credentialSQL = `SELECT identity_id, agent_id, secret_hash, public_key FROM app.agent_credential($1)`
+	credentialSQL = `SELECT agent_id, secret_hash, public_key FROM app.agent_credential($1)` //nolint:gosec // A statement, no credential.
 	useSQL        = `SELECT app.use_agent_credential($1, $2, $3, $4)`
 )
 
@@ -78,26 +113,27 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 	if (b.ClientSecret == nil) == (b.Assertion == nil) || (b.Assertion == nil) != (b.AssertionType == nil) {
 		return nil, problem.Invalid(problem.At("", "invalid_value", "Give a client_secret, or a client_assertion with its client_assertion_type."))
 	}
-	have, err := s.find(ctx, b.ClientID)
+	client := parseClientID(b.ClientID)
+	// It is the service that looks, and uses the credential once it is proved, for the owner.
+	owner := auth.Identity{ID: client.owner, ActorID: client.owner, Kind: auth.Human}
+	have, err := s.find(auth.With(ctx, owner), client)
 	if err != nil {
 		return nil, err
 	}
 	amr, proof := bySecret, assertion{}
 	if b.ClientSecret != nil {
 		if subtle.ConstantTimeCompare(hashOf(*b.ClientSecret), have.hash) != 1 {
-			return nil, refusal(errors.New("wrong secret"))
+			return nil, s.refuse(ctx, client, have, "wrong_secret", errors.New("wrong secret"))
 		}
 	} else {
 		amr = byKey
-		if proof, err = s.verify(*b.Assertion, b.ClientID, have.key); err != nil {
-			return nil, refusal(err)
+		if proof, err = s.verify(*b.Assertion, client, have.key); err != nil {
+			return nil, s.refuse(ctx, client, have, "invalid_assertion", err)
 		}
 	}
-	// From here on the credential is proved. It is the service that uses it, for the owner.
-	owner := auth.Identity{ID: have.owner, ActorID: have.owner, Kind: auth.Human}
 	var scope []string
 	err = s.DB.Do(auth.With(ctx, owner), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-		rows, err := tx.QueryContext(ctx, useSQL, b.ClientID, amr, proof.digest, proof.expiresAt)
+		rows, err := tx.QueryContext(ctx, useSQL, client.credential, amr, proof.digest, proof.expiresAt)
 		if err != nil {
 			return err
 		}
@@ -109,13 +145,13 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 		return err
 	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "CH401" {
-		return nil, refusal(err)
+		return nil, s.refuse(ctx, client, have, "not_active", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("use a credential: %w", err)
 	}
 	who := auth.Identity{
-		ID: have.owner, ActorID: have.agent, Kind: auth.Agent, SessionID: b.ClientID, AuthTime: time.Now().UTC(), Scope: scope,
+		ID: client.owner, ActorID: have.agent, Kind: auth.Agent, SessionID: client.credential, AuthTime: time.Now().UTC(), Scope: scope,
 	}
 	text, _, err := s.Issuer.Issue(who, []string{amr})
 	if err != nil {
@@ -127,15 +163,23 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 	}}, nil
 }
 
-// find returns what the credential is checked against; for one that is not there, what no
-// proof is right against.
-func (s *Service) find(ctx context.Context, id uuid.UUID) (found, error) {
-	rows, err := s.DB.AnonymousQuery(ctx, credentialSQL, id)
-	if err != nil {
-		return found{}, fmt.Errorf("look up a credential: %w", err)
+// find returns what the credential is checked against.
+func (s *Service) find(ctx context.Context, client clientID) (have found, err error) {
+	if client == (clientID{}) {
+		return found{}, nil
 	}
-	var have found
-	if err := one(rows, &have.owner, &have.agent, &have.hash, &have.key); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	err = s.DB.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) error {
+		rows, err := tx.QueryContext(ctx, credentialSQL, client.credential)
+		if err != nil {
+			return err
+		}
+		have = found{}
+		if err := one(rows, &have.agent, &have.hash, &have.key); !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
 		return found{}, fmt.Errorf("look up a credential: %w", err)
 	}
 	return have, nil

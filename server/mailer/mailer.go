@@ -134,8 +134,7 @@ func NewPrint(w io.Writer) *Print { return &Print{w: w} }
 func (p *Print) Send(_ context.Context, m Message) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	indented := strings.NewReplacer("\n\n", "\n\n    ", "\n", "\n    ")
-	text := "    " + indented.Replace(strings.TrimSpace(m.Text))
+	text := "    " + strings.ReplaceAll(strings.TrimSpace(m.Text), "\n", "\n    ")
 	if _, err := fmt.Fprintf(p.w, "\nMail to %s: %s\n\n%s\n\n", m.To, m.Subject, text); err != nil {
 		return fmt.Errorf("print a mail: %w", err)
 	}
