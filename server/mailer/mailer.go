@@ -134,7 +134,8 @@ func NewPrint(w io.Writer) *Print { return &Print{w: w} }
 func (p *Print) Send(_ context.Context, m Message) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := "    " + strings.ReplaceAll(strings.TrimSpace(m.Text), "\n", "\n    ")
+	indented := strings.NewReplacer("\n\n", "\n\n    ", "\n", "\n    ")
+	text := "    " + indented.Replace(strings.TrimSpace(m.Text))
 	if _, err := fmt.Fprintf(p.w, "\nMail to %s: %s\n\n%s\n\n", m.To, m.Subject, text); err != nil {
 		return fmt.Errorf("print a mail: %w", err)
 	}

@@ -228,10 +228,10 @@ func TestNewSMTP(t *testing.T) {
 func TestPrint(t *testing.T) {
 	t.Parallel()
 	var w bytes.Buffer
-	if err := NewPrint(&w).Send(t.Context(), message); err != nil {
+	if err := NewPrint(&w).Send(t.Context(), Message{To: message.To, Subject: message.Subject, Text: message.Text + "\nThe end.\n"}); err != nil {
 		t.Fatal(err)
 	}
-	if want := "\nMail to grüße@example.org: Prüfung\n\n    Line one\n    änd a line that ends.\n\n"; w.String() != want {
+	if want := "\nMail to grüße@example.org: Prüfung\n\n    Line one\n    änd a line that ends.\n\n    The end.\n\n"; w.String() != want {
 		t.Errorf("%q", w.String())
 	}
 }
