@@ -141,3 +141,23 @@ func TestIdentityAndAgentAreLimited(t *testing.T) {
 		t.Error("a public operation is counted")
 	}
 }
+
+// TestMailIsLimited asks for mails to one account from many addresses.
+func TestMailIsLimited(t *testing.T) {
+	t.Parallel()
+	b := limited(t, 1, ratelimit.Limits{"mail-account": {Requests: 3, Window: time.Hour}})[0]
+	through := 0
+	for i := range 6 {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/auth/request-password-reset", strings.NewReader(`{"email":"Ada@example.org"}`))
+		r.RemoteAddr = "198.51.100." + string('1'+rune(i)) + ":4711"
+		r.Header.Set("Content-Type", "application/json")
+		if answer := b.client.For(t).Serve(r); answer.Status == http.StatusAccepted {
+			through++
+		} else {
+			answer.WantProblem(http.StatusTooManyRequests, "rate_limited")
+		}
+	}
+	if through != 3 {
+		t.Errorf("%d of 3 mails to one account were let through", through)
+	}
+}
