@@ -727,8 +727,15 @@ func TestTimeout(t *testing.T) {
 		with(api.Op{ID: "slow", Method: http.MethodGet, Path: "/v1/slow"}, func(ctx context.Context, _ *ent.Tx, _ *struct{}) (*struct{}, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
+		}),
+		with(api.Op{ID: "patient", Method: http.MethodGet, Path: "/v1/patient", Timeout: time.Hour}, func(ctx context.Context, _ *ent.Tx, _ *struct{}) (*struct{}, error) {
+			if end, ok := ctx.Deadline(); !ok || time.Until(end) < time.Minute {
+				t.Errorf("an operation that has an hour ends at %v", end)
+			}
+			return nil, nil //nolint:nilnil // 204.
 		}))
 	b.Get("/v1/slow").WantProblem(504, "timeout")
+	b.Get("/v1/patient").Want(204)
 }
 
 func TestPanicIsAnInternalError(t *testing.T) {

@@ -58,6 +58,8 @@ type Op struct {
 	AuditedRead bool
 	// HumansOnly refuses agents, whatever their scope. What is refused is recorded.
 	HumansOnly bool
+	// Timeout bounds the operation; zero is the API's own.
+	Timeout time.Duration
 	// Limit names a group of operations that have rate limits of their own: see [Limiter].
 	Limit string
 }
@@ -345,7 +347,13 @@ func (o *operation) serve(c *gin.Context) {
 }
 
 func (o *operation) answer(c *gin.Context) (*response, error) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), o.api.timeout)
+	timeout := o.api.timeout
+	if o.Timeout > 0 {
+		timeout = o.Timeout
+		// The server cuts slow answers off, this one later. A recorder has no deadline.
+		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(timeout + streamWriteTimeout))
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), timeout)
 	defer cancel()
 	var identity auth.Identity
 	if !o.public {

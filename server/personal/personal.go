@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -40,7 +41,7 @@ func (s *Service) Mount(a *api.API) {
 		ContentType: "application/x-ndjson",
 	}, export)
 	api.Handle(a, api.Op{
-		ID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tag: me, HumansOnly: true,
+		ID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tag: me, HumansOnly: true, Timeout: eraseTimeout,
 		Summary: "Erase the own identity",
 		Description: "Erases the identity for good. It needs an approval of the type `identity`, 423, which one gives oneself within fifteen minutes, with an " +
 			"authentication of the last five. Then all rows are deleted, but for those that prove what happened: the trail, threads with their " +
@@ -145,6 +146,9 @@ type exported struct {
 	Table string          `json:"table"`
 	Row   json.RawMessage `json:"row"`
 }
+
+// eraseTimeout is enough for millions of rows: some 4000 go in a second, each on record.
+const eraseTimeout = 15 * time.Minute
 
 type eraseInput struct {
 	IfMatch api.IfMatch `header:"If-Match"`
