@@ -156,7 +156,11 @@ func TestStreaksAcrossDaylightSaving(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			conn := db.Pool(t, db.AdminURL+"&pool_max_conns=1")
+			conn, err := db.Pool(t, db.AdminURL).Acquire(ctx) // One connection, since a setting is the connection's.
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Release()
 			owner, habit := newID(), newID()
 			for _, statement := range []struct {
 				sql  string
@@ -174,7 +178,7 @@ func TestStreaksAcrossDaylightSaving(t *testing.T) {
 				}
 			}
 			var current, best int64
-			err := conn.QueryRow(ctx, "SELECT app.current_streak(cadence, current_streak, last_completed_period, app.day_of($2)), best_streak FROM personal_habits WHERE id = $1",
+			err = conn.QueryRow(ctx, "SELECT app.current_streak(cadence, current_streak, last_completed_period, app.day_of($2)), best_streak FROM personal_habits WHERE id = $1",
 				habit, test.asked).Scan(&current, &best)
 			if err != nil {
 				t.Fatal(err)

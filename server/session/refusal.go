@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -55,7 +54,7 @@ func (d *DB) refused(ctx context.Context, o Options, refusal error) error {
 		// The caller must not be told to wait for an approval that was not asked for.
 		return fmt.Errorf("answer the refusal %q: %w", refusal.Error(), err)
 	}
-	slog.WarnContext(ctx, "a refusal could not be recorded", "refusal", refusal, "error", err)
+	d.log.WarnContext(ctx, "a refusal could not be recorded", "refusal", refusal, "error", err)
 	return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
 }
 

@@ -51,6 +51,7 @@ type Config struct {
 type DB struct {
 	conductor *conductor
 	client    *ent.Client
+	log       *slog.Logger
 }
 
 // Open connects, one pool for each kind of actor, and refuses to serve as a login
@@ -68,7 +69,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	d := &DB{conductor: &conductor{pools: map[auth.Kind]*pgxpool.Pool{}}}
+	d := &DB{conductor: &conductor{pools: map[auth.Kind]*pgxpool.Pool{}}, log: cfg.Logger}
 	for _, kind := range []auth.Kind{auth.Human, auth.Agent} {
 		pool, err := newPool(ctx, kind, cfg)
 		if err != nil {
