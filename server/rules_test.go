@@ -135,6 +135,7 @@ var refusals = []refused{
 
 	{path: "/v1/team/members", name: "no role", set: object{"role": ""}, pointer: "/role"},
 	{path: "/v1/team/agents", name: "a negative budget", set: object{"token_budget": -1}, pointer: "/token_budget"},
+	{path: "/v1/team/agents", name: "no such capability", set: object{"capabilities": []string{"business", "ledger"}}, pointer: "/capabilities"},
 	{path: "/v1/team/tasks", name: "for nobody", set: object{"member_id": nil}, pointer: "/member_id"},
 	{path: "/v1/team/tasks", name: "for two", set: object{"agent_id": nobodys()}, pointer: "/member_id"},
 	{path: "/v1/team/tasks", name: "no such member", set: object{"member_id": nobodys()}, pointer: "/member_id"},

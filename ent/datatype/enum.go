@@ -70,6 +70,7 @@ var enums = map[string]Enum{
 	"member_status":           MemberStatus(""),
 	"agent_kind":              AgentKind(""),
 	"agent_status":            AgentStatus(""),
+	"capability":              Capability(""),
 }
 
 // SphereType is one of the nine spheres of life and work.
@@ -455,6 +456,21 @@ func (AgentKind) Values() []string {
 
 // JSONSchema implements Enum.
 func (e AgentKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// Capability is what an agent may be allowed: the operations of the API that have it as
+// their tag.
+type Capability string
+
+// Values implements Enum.
+func (Capability) Values() []string {
+	return []string{
+		"me", "threads", "checkpoints", "personal", "business", "creative", "entertainment", "community", "social", "scholar",
+		"government", "team", "audit-logs",
+	}
+}
+
+// JSONSchema implements Enum.
+func (e Capability) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // AgentStatus is whether a hired agent may work.
 type AgentStatus string

@@ -1698,6 +1698,7 @@ func init() {
 		Table: "team_agents",
 	}
 	TeamAgentsTable.Annotation.Checks = map[string]string{
+		"team_agents_capabilities":          "capabilities <@ '{me,threads,checkpoints,personal,business,creative,entertainment,community,social,scholar,government,team,audit-logs}'",
 		"team_agents_capabilities_check":    "app.texts_valid(capabilities, 64, 64)",
 		"team_agents_dismiss_reason_check":  "char_length(dismiss_reason) BETWEEN 1 AND 2000",
 		"team_agents_dismissed":             "(status = 'dismissed') = (dismissed_at IS NOT NULL)",

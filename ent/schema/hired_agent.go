@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"strings"
+
 	"entgo.io/ent"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
@@ -72,6 +74,11 @@ func (HiredAgent) Annotations() []schema.Annotation {
 			Within: "NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE",
 		},
 		policies.Checks{
+			{
+				Name: "team_agents_capabilities", Column: "capabilities",
+				Expression: "capabilities <@ '{" + strings.Join(datatype.Capability("").Values(), ",") + "}'",
+				Detail:     "A capability is one of " + strings.Join(datatype.Capability("").Values(), ", ") + ".",
+			},
 			{
 				Name: "team_agents_dismissed", Column: "status",
 				Expression: "(status = 'dismissed') = (dismissed_at IS NOT NULL)",

@@ -476,8 +476,8 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 		"status = 'recruiting'", "status = 'active'", "status = 'planned'", "title = 'u'",
 	},
 	"HiredAgent": {
-		"name, capabilities, token_budget, status", "'n', '{a}', 10, 'suspended'", "'n', '{a}', 10, 'active'",
-		"status = 'active'", "capabilities = '{a,b}'", "", "name = 'm', capabilities = '{}', token_budget = 9",
+		"name, capabilities, token_budget, status", "'n', '{business}', 10, 'suspended'", "'n', '{business}', 10, 'active'",
+		"status = 'active'", "capabilities = '{business,team}'", "", "name = 'm', capabilities = '{}', token_budget = 9",
 	},
 	// It changes through its events only: these are what they set.
 	"Thread": {"title, visibility", "private", "public", `{"visibility": "public"}`, `{"title": "m"}`, `{"visibility": "private"}`, `{"title": "n"}`},
