@@ -144,7 +144,9 @@ func (d demo) fill(ctx context.Context, email string, progress io.Writer) error 
 		}
 		if i == len(steps)-1 || steps[i+1].path != s.path {
 			sphere, kind := path.Split(strings.TrimPrefix(s.path, "/v1/"))
-			sphere, _, _ = strings.Cut(sphere, "/")
+			if sphere, _, _ = strings.Cut(sphere, "/"); sphere == "" {
+				sphere = kind
+			}
 			fmt.Fprintf(progress, "%-14s %3d %s\n", sphere, counts[s.path], strings.ReplaceAll(kind, "-", " "))
 		}
 	}

@@ -37,7 +37,19 @@ func demoSteps(now time.Time) []step {
 		steps = append(steps, step{path: path, name: name, body: body, gated: true})
 	}
 
-	path := "/v1/personal/notes"
+	path := "/v1/threads"
+	add(path, "paper", object{"founding_intent": "Show what the notes of 1843 already knew.", "sphere": "scholar", "title": "The paper", "tags": []string{"history"}})
+	add(path, "kitchen", object{"founding_intent": "Have the kitchen repainted before winter.", "sphere": "personal"})
+	say := func(thread, kind string, payload object) {
+		add("/v1/threads/{"+thread+"}/events", "", object{"events": []object{{"type": kind, "payload": payload}}})
+	}
+	say("paper", "note.added", object{"text": "The archive has the letters of June 1843."})
+	say("paper", "decision.recorded", object{"decision": "Submit to the Annals.", "rationale": "They printed the edition of the letters.", "alternatives": []string{"A preprint only."}})
+	say("paper", "intent.refined", object{"intent": "Show that Note G is a program, and how its author knew.", "reason": "The rest has been said."})
+	say("kitchen", "decision.recorded", object{"decision": "Ochre, not white."})
+	say("kitchen", "thread.completed", object{"outcome": "Two coats, in October."})
+
+	path = "/v1/personal/notes"
 	add(path, "", object{"title": "Groceries", "content": "Bread, olives, figs, coffee", "folder": "Home", "tags": []string{"home"}, "pinned": true})
 	add(path, "", object{"title": "Questions for the notary", "content": "Who keeps the original? Which day does it take effect?", "folder": "House", "tags": []string{"house", "legal"}})
 	add(path, "", object{"title": "Books to borrow", "content": "Ursula K. Le Guin: The Dispossessed\nDonella Meadows: Thinking in Systems", "tags": []string{"reading"}})
