@@ -168,7 +168,8 @@ type refusal struct {
 
 func (r refusal) Error() string { return fmt.Sprintf("%s: %d: %s", r.request, r.status, r.body) }
 
-const maxDemoAnswer = 1 << 20
+// maxDemoAnswer is more than any answer has. The OpenAPI document, the longest, has 1 MiB.
+const maxDemoAnswer = 16 << 20
 
 func (d demo) call(ctx context.Context, method, target string, body, into any) (err error) {
 	var reader io.Reader
