@@ -39,7 +39,7 @@ func (s *Server) maintain(ctx context.Context) {
 				continue
 			}
 			var n int
-			err := s.db.Anonymous(ctx, func(q session.Querier) error { return scalar(ctx, q, m.sql, &n) })
+			err := s.db.Anonymous(ctx, func(q session.Querier) error { return session.One(ctx, q, m.sql, nil, &n) })
 			switch {
 			case ctx.Err() != nil:
 				return

@@ -170,7 +170,7 @@ func (s *Server) atHead(ctx context.Context) error {
 		return nil
 	}
 	var version string
-	err := s.db.Anonymous(ctx, func(q session.Querier) error { return scalar(ctx, q, schemaVersionSQL, &version) })
+	err := s.db.Anonymous(ctx, func(q session.Querier) error { return session.One(ctx, q, schemaVersionSQL, nil, &version) })
 	if err != nil {
 		return err
 	}
@@ -178,20 +178,6 @@ func (s *Server) atHead(ctx context.Context) error {
 		return fmt.Errorf("the schema is at %s and needs %s: run chenu migrate apply", version, s.config.SchemaVersion)
 	}
 	return nil
-}
-
-// scalar reads the one value of a query.
-func scalar(ctx context.Context, q session.Querier, query string, into any) error {
-	rows, err := q.QueryContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	for rows.Next() {
-		if err := rows.Scan(into); err != nil {
-			return errors.Join(err, rows.Close())
-		}
-	}
-	return errors.Join(rows.Err(), rows.Close())
 }
 
 // Ready tells whether the database is there and its schema the one that the

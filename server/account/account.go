@@ -20,7 +20,6 @@ import (
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
-	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -65,10 +64,6 @@ func New(c Config) (*Service, error) {
 
 // Tags of the operations.
 const accounts, me = "Accounts", "Me"
-
-// challenge is the WWW-Authenticate of a 401 without a token: RFC 9110 section 15.5.2
-// wants one with every 401.
-const challenge = `Bearer realm="chenu"`
 
 // Mount registers the operations.
 func (s *Service) Mount(a *api.API) {
@@ -192,13 +187,4 @@ func (s *Service) issue(who auth.Identity, amr []string, identity Identity, g *g
 		Identity: identity, AccessToken: access.AccessToken, TokenType: access.TokenType, ExpiresIn: access.ExpiresIn,
 		RefreshToken: g.token.text(), RefreshExpiresIn: g.seconds,
 	}, nil
-}
-
-// caller is who an authenticated operation runs as.
-func caller(ctx context.Context) (auth.Identity, error) {
-	id, ok := auth.From(ctx)
-	if !ok {
-		return auth.Identity{}, problem.Unauthorized("")
-	}
-	return id, nil
 }

@@ -21,7 +21,7 @@ func (s KeyStore) AdvanceSigningKeys(ctx context.Context, fresh auth.StoredKey, 
 		next uuid.NullUUID
 	)
 	err := s.DB.Anonymous(ctx, func(q session.Querier) error {
-		return one(ctx, q, advanceSigningKeysSQL, []any{fresh.ID, fresh.PublicKey, fresh.Sealed, maxAge.Seconds()},
+		return session.One(ctx, q, advanceSigningKeysSQL, []any{fresh.ID, fresh.PublicKey, fresh.Sealed, maxAge.Seconds()},
 			&step.Made, &step.Promoted, &step.Removed, &next, &step.NextSignsAt)
 	})
 	if err != nil {

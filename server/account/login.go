@@ -131,13 +131,13 @@ func (s *Service) refuse(ctx context.Context, began time.Time) error {
 	case <-ctx.Done():
 	}
 	return problem.New(http.StatusUnauthorized, "invalid_credentials", "The e-mail address or the password is wrong.").
-		WithHeader("WWW-Authenticate", challenge)
+		WithHeader("WWW-Authenticate", problem.Challenge)
 }
 
 const closeSessionSQL = `SELECT app.close_session($1)`
 
 func (s *Service) logout(ctx context.Context, tx *ent.Tx, _ *struct{}) (*struct{}, error) {
-	who, err := caller(ctx)
+	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -168,7 +168,7 @@ func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) 
 	var m *mailer.Message
 	err := s.DB.Do(auth.With(ctx, self(l.owner, uuid.Nil)), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 		var issued bool
-		if err := one(ctx, tx, issueAccountTokenSQL, []any{l.kind, token.hash()}, &issued); err != nil || !issued {
+		if err := session.One(ctx, tx, issueAccountTokenSQL, []any{l.kind, token.hash()}, &issued); err != nil || !issued {
 			return err
 		}
 		me, err := read(ctx, tx, l.owner)
@@ -211,7 +211,7 @@ func (s *Service) verifyEmail(ctx context.Context, in *verifyEmailIn) (*struct{}
 	token, ok := parseOpaque(in.Body.Token, 1)
 	if ok {
 		err := s.DB.Do(auth.With(ctx, self(token.ids[0], uuid.Nil)), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-			return one(ctx, tx, verifyEmailSQL, []any{token.hash()}, &ok)
+			return session.One(ctx, tx, verifyEmailSQL, []any{token.hash()}, &ok)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("verify an e-mail address: %w", err)
@@ -270,7 +270,7 @@ func (s *Service) resetPassword(ctx context.Context, in *resetPasswordIn) (*stru
 	as := auth.With(ctx, self(owner, uuid.Nil))
 	var me Identity
 	err := s.DB.Do(as, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
-		if err := one(ctx, tx, accountTokenValidSQL, []any{resetPassword, token.hash()}, &ok); err != nil || !ok {
+		if err := session.One(ctx, tx, accountTokenValidSQL, []any{resetPassword, token.hash()}, &ok); err != nil || !ok {
 			return err
 		}
 		me, err = read(ctx, tx, owner)

@@ -21,7 +21,7 @@ type meOut struct {
 }
 
 func (*Service) get(ctx context.Context, tx *ent.Tx, _ *struct{}) (*meOut, error) {
-	who, err := caller(ctx)
+	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ type updateIn struct {
 }
 
 func (*Service) update(ctx context.Context, tx *ent.Tx, in *updateIn) (*meOut, error) {
-	who, err := caller(ctx)
+	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ const issueRefreshSQL = `SELECT ceil(extract(epoch FROM app.issue_refresh_token(
 
 // issueRefresh keeps the first refresh token of a session that was just opened.
 func issueRefresh(ctx context.Context, tx *ent.Tx, who auth.Identity, g *grant) error {
-	err := one(ctx, tx, issueRefreshSQL, []any{who.SessionID, g.token.hash(), IdleLifetime.Seconds()}, &g.seconds)
+	err := session.One(ctx, tx, issueRefreshSQL, []any{who.SessionID, g.token.hash(), IdleLifetime.Seconds()}, &g.seconds)
 	if err != nil {
 		return fmt.Errorf("issue a refresh token: %w", err)
 	}
@@ -88,7 +88,7 @@ func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error
 	)
 	err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
 		args := []any{who.SessionID, given.hash(), next.token.hash(), IdleLifetime.Seconds()}
-		if err := one(ctx, tx, rotateSQL, args, &outcome, &next.seconds, &who.AuthTime, &amr); err != nil {
+		if err := session.One(ctx, tx, rotateSQL, args, &outcome, &next.seconds, &who.AuthTime, &amr); err != nil {
 			return fmt.Errorf("rotate a refresh token: %w", err)
 		}
 		if outcome == outcomeRotated {
@@ -117,7 +117,7 @@ func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error
 
 func refusedRefresh() error {
 	return problem.New(http.StatusUnauthorized, "invalid_refresh_token", "The refresh token is not good, or not any more. Log in again.").
-		WithHeader("WWW-Authenticate", challenge)
+		WithHeader("WWW-Authenticate", problem.Challenge)
 }
 
 // self is an identity acting for itself in a session.
@@ -128,7 +128,7 @@ func self(id, sessionID uuid.UUID) auth.Identity {
 // human is the caller when it is a person; what a person proves with a password is no
 // business of agents.
 func human(ctx context.Context) (auth.Identity, error) {
-	who, err := caller(ctx)
+	who, err := api.Caller(ctx)
 	if err == nil && who.Kind != auth.Human {
 		err = problem.Forbidden("Agents may not.")
 	}

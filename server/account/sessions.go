@@ -15,6 +15,7 @@ import (
 	entity "github.com/chenu/chenu/ent/session"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
 func (s *Service) mountSessions(a *api.API) {
@@ -99,7 +100,7 @@ func (s *Service) revokeSession(ctx context.Context, tx *ent.Tx, in *revokeIn) (
 	}
 	s.forgetAfter(tx, who.ID, in.ID)
 	var ended bool
-	if err := one(ctx, tx, closeSessionSQL, []any{in.ID}, &ended); err != nil {
+	if err := session.One(ctx, tx, closeSessionSQL, []any{in.ID}, &ended); err != nil {
 		return nil, fmt.Errorf("close a session: %w", err)
 	}
 	if !ended {

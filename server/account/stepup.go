@@ -60,7 +60,7 @@ func (s *Service) try(ctx context.Context, who auth.Identity, password string) (
 	)
 	match, weak, err := s.hasher.checkLater(ctx, normalizePassword(password), func() (string, error) {
 		err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-			err := one(ctx, tx, beginAttemptSQL, nil, &a.hash, &a.counted)
+			err := session.One(ctx, tx, beginAttemptSQL, nil, &a.hash, &a.counted)
 			known = !errors.Is(err, sql.ErrNoRows)
 			if !known {
 				return nil
@@ -132,7 +132,7 @@ func (s *Service) stepUp(ctx context.Context, tx *ent.Tx, in *stepUpIn) (*stepUp
 		return nil, err
 	}
 	amr := datatype.Texts{byPassword}
-	if err := one(ctx, tx, authenticateAgainSQL, []any{who.SessionID, amr}, &who.AuthTime); err != nil {
+	if err := session.One(ctx, tx, authenticateAgainSQL, []any{who.SessionID, amr}, &who.AuthTime); err != nil {
 		return nil, fmt.Errorf("note a step-up: %w", err)
 	}
 	token, err := s.accessToken(who, amr)
@@ -215,7 +215,7 @@ func newPassword(pointer, password string, of Identity) (string, error) {
 // returns NULL.
 func endedBy(ctx context.Context, tx *ent.Tx, query string, args ...any) ([]uuid.UUID, error) {
 	var texts *datatype.Texts
-	if err := one(ctx, tx, query, args, &texts); err != nil {
+	if err := session.One(ctx, tx, query, args, &texts); err != nil {
 		return nil, err
 	}
 	if texts == nil {

@@ -23,7 +23,7 @@ func (s KeyStore) SigningKeys(ctx context.Context) ([]auth.StoredKey, error) {
 	var keys []auth.StoredKey
 	err := s.DB.Anonymous(ctx, func(q session.Querier) error {
 		keys = nil
-		return each(ctx, q, signingKeysSQL, nil, func(rows *sql.Rows) error {
+		return session.Each(ctx, q, signingKeysSQL, nil, func(rows *sql.Rows) error {
 			var k auth.StoredKey
 			if err := rows.Scan(&k.ID, &k.PublicKey, &k.Sealed, &k.Status); err != nil {
 				return err
@@ -70,10 +70,10 @@ func (s Sessions) Alive(ctx context.Context, id auth.Identity) (bool, error) {
 	owner := auth.Identity{ID: id.ID, ActorID: id.ID, Kind: auth.Human, SessionID: id.SessionID}
 	var alive bool
 	if id.Kind == auth.Agent {
-		err := one(auth.With(ctx, owner), s.DB.Client(), agentAliveSQL, []any{id.ID, id.SessionID, id.ActorID, datatype.Texts(id.Scope)}, &alive)
+		err := session.One(auth.With(ctx, owner), s.DB.Client(), agentAliveSQL, []any{id.ID, id.SessionID, id.ActorID, datatype.Texts(id.Scope)}, &alive)
 		return alive, err
 	}
-	err := one(auth.With(ctx, owner), s.DB.Client(), aliveSQL, []any{id.ID, id.SessionID}, &alive)
+	err := session.One(auth.With(ctx, owner), s.DB.Client(), aliveSQL, []any{id.ID, id.SessionID}, &alive)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -92,7 +92,7 @@ const loginLookupSQL = `SELECT identity_id, may_log_in FROM app.login_lookup($1)
 func lookup(ctx context.Context, db *session.DB, email string) (found, error) {
 	var f found
 	err := db.Anonymous(ctx, func(q session.Querier) error {
-		return one(ctx, q, loginLookupSQL, []any{email}, &f.id, &f.mayLogIn)
+		return session.One(ctx, q, loginLookupSQL, []any{email}, &f.id, &f.mayLogIn)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return found{}, nil
@@ -101,32 +101,4 @@ func lookup(ctx context.Context, db *session.DB, email string) (found, error) {
 		return found{}, fmt.Errorf("look up an account: %w", err)
 	}
 	return f, nil
-}
-
-// one reads the only row of a query; [sql.ErrNoRows] when there is none.
-func one(ctx context.Context, q session.Querier, query string, args []any, into ...any) error {
-	found := false
-	err := each(ctx, q, query, args, func(rows *sql.Rows) error {
-		found = true
-		return rows.Scan(into...)
-	})
-	if err == nil && !found {
-		return sql.ErrNoRows
-	}
-	return err
-}
-
-// each calls row for every row of a query.
-func each(ctx context.Context, q session.Querier, query string, args []any, row func(*sql.Rows) error) (err error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

@@ -8,9 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -213,13 +211,4 @@ func revoke(ctx context.Context, tx *ent.Tx, in *revokeInput) (*struct{}, error)
 		return nil, fmt.Errorf("revoke a credential: %w", err)
 	}
 	return nil, nil //nolint:nilnil // 204.
-}
-
-// one reads the only row of a query; [sql.ErrNoRows] when there is none.
-func one(rows *sql.Rows, into ...any) (err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if !rows.Next() {
-		return errors.Join(sql.ErrNoRows, rows.Err())
-	}
-	return rows.Scan(into...)
 }

@@ -74,7 +74,7 @@ func (s *Service) refuse(ctx context.Context, client clientID, have found, reaso
 		}
 	}
 	return problem.New(http.StatusUnauthorized, "invalid_client", "The credential is unknown, wrong, revoked or over, or its agent may not work.").
-		WithHeader("WWW-Authenticate", `Bearer realm="chenu"`).WithCause(cause) // RFC 9110 section 15.5.2 wants one with every 401.
+		WithHeader("WWW-Authenticate", problem.Challenge).WithCause(cause) // RFC 9110 section 15.5.2 wants one with every 401.
 }
 
 // clientID is what an agent calls itself: whose credential it has, and which. So that is
@@ -133,12 +133,8 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 	}
 	var scope []string
 	err = s.DB.Do(auth.With(ctx, owner), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-		rows, err := tx.QueryContext(ctx, useSQL, client.credential, amr, proof.digest, proof.expiresAt)
-		if err != nil {
-			return err
-		}
 		var allowed datatype.Texts
-		if err := one(rows, &allowed); err != nil {
+		if err := session.One(ctx, tx, useSQL, []any{client.credential, amr, proof.digest, proof.expiresAt}, &allowed); err != nil {
 			return err
 		}
 		scope, err = narrow(allowed, b.Scope)
@@ -169,12 +165,8 @@ func (s *Service) find(ctx context.Context, client clientID) (have found, err er
 		return found{}, nil
 	}
 	err = s.DB.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) error {
-		rows, err := tx.QueryContext(ctx, credentialSQL, client.credential)
-		if err != nil {
-			return err
-		}
 		have = found{}
-		if err := one(rows, &have.agent, &have.hash, &have.key); !errors.Is(err, sql.ErrNoRows) {
+		if err := session.One(ctx, tx, credentialSQL, []any{client.credential}, &have.agent, &have.hash, &have.key); !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		return nil

@@ -3,9 +3,7 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	stdjson "encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
 const idempotencyHeader = "Idempotency-Key"
@@ -142,15 +141,9 @@ type storedOutcomes struct{}
 const lockKeySQL = `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`
 
 func (storedOutcomes) Lock(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (free bool, err error) {
-	rows, err := tx.QueryContext(ctx, lockKeySQL, "idempotency_key\n"+identity.String()+"\n"+route+"\n"+key)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if !rows.Next() {
-		return false, errors.Join(sql.ErrNoRows, rows.Err())
-	}
-	return free, rows.Scan(&free)
+	name := "idempotency_key\n" + identity.String() + "\n" + route + "\n" + key
+	err = session.One(ctx, tx, lockKeySQL, []any{name}, &free)
+	return free, err
 }
 
 func (storedOutcomes) Find(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (*Outcome, error) {

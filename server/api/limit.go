@@ -119,7 +119,7 @@ func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Ident
 		refusal = problem.Forbidden("Only a human may do this.")
 	case len(id.Scope) > 0 && !slices.Contains(id.Scope, o.scope()):
 		refusal = problem.New(http.StatusForbidden, "insufficient_scope", "The agent's capabilities do not cover this operation.").
-			WithHeader("WWW-Authenticate", `Bearer realm="chenu", error="insufficient_scope", scope="`+o.scope()+`"`) // RFC 6750 section 3.1.
+			WithHeader("WWW-Authenticate", problem.Challenge+`, error="insufficient_scope", scope="`+o.scope()+`"`) // RFC 6750 section 3.1.
 	default:
 		return nil
 	}

@@ -533,7 +533,7 @@ func authProblem(err error) error {
 	case errors.Is(err, auth.ErrMalformedCredentials):
 		// RFC 6750 section 3.1: invalid_request is 400.
 		return problem.Malformed(problem.In("Authorization", "invalid_format", "Send one header Authorization: Bearer <token>.")).
-			WithHeader("WWW-Authenticate", `Bearer realm="chenu", error="invalid_request"`).WithCause(err)
+			WithHeader("WWW-Authenticate", problem.Challenge+`, error="invalid_request"`).WithCause(err)
 	case errors.Is(err, auth.ErrInvalidToken):
 		return problem.Unauthorized("The access token is invalid or has expired, or its session has ended.").WithCause(err)
 	}

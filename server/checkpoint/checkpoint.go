@@ -7,7 +7,6 @@ package checkpoint
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,8 +16,8 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/server/api"
-	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
 const path = "/v1/checkpoints"
@@ -183,9 +182,9 @@ type requestOutput struct {
 const requestSQL = `SELECT id FROM app.request_checkpoint($1, make_interval(secs => $2))`
 
 func request(ctx context.Context, tx *ent.Tx, in *requestInput) (*requestOutput, error) {
-	caller, ok := auth.From(ctx)
-	if !ok {
-		return nil, problem.Unauthorized("")
+	caller, err := api.Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
 	b := in.Body
 	if b.Content == nil {
@@ -199,7 +198,7 @@ func request(ctx context.Context, tx *ent.Tx, in *requestInput) (*requestOutput,
 		return nil, fmt.Errorf("marshal a payload: %w", err)
 	}
 	var id uuid.UUID
-	if err := scan(ctx, tx, []any{&id}, requestSQL, string(payload), b.LifetimeSeconds); err != nil {
+	if err := session.One(ctx, tx, requestSQL, []any{string(payload), b.LifetimeSeconds}, &id); err != nil {
 		return nil, fmt.Errorf("ask for an approval: %w", err)
 	}
 	out, err := answer(ctx, tx, id)
@@ -288,19 +287,4 @@ func consume(ctx context.Context, tx *ent.Tx, in *consumeInput) (*itemOutput, er
 		return nil, fmt.Errorf("use an approval: %w", err)
 	}
 	return answer(ctx, tx, in.ID)
-}
-
-// scan reads the first row of a query into dest; it leaves dest alone when there is none.
-func scan(ctx context.Context, tx *ent.Tx, dest []any, query string, args ...any) (err error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

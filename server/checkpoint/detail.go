@@ -3,7 +3,9 @@ package checkpoint
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/session"
 )
 
 // CheckpointDetail is a checkpoint with exactly what it asks for.
@@ -102,7 +105,7 @@ const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *Difference, present *map[string]json.RawMessage) error {
 	var text *string
 	query := fmt.Sprintf("SELECT version, to_jsonb(t)::text FROM %s t WHERE id = $1", t.QualifiedName())
-	if err := scan(ctx, tx, []any{&d.Version, &text}, query, id); err != nil {
+	if err := session.One(ctx, tx, query, []any{id}, &d.Version, &text); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read what stands: %w", err)
 	}
 	if text == nil {

@@ -5,8 +5,8 @@ package personal
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +20,6 @@ import (
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
-	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -86,7 +85,7 @@ func exportSQL(t policies.Table) string {
 const recordExportSQL = `SELECT app.record_read('identity', $1, '{"export": "ndjson"}', NULL)`
 
 func export(ctx context.Context, tx *ent.Tx, _ *struct{}) (api.Stream, error) {
-	who, err := caller(ctx)
+	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +108,9 @@ func exportTable(ctx context.Context, db api.Transactor, w io.Writer, t policies
 	for {
 		var lines []byte
 		behind := last
-		err := db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		err := db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) error {
 			lines, last = lines[:0], behind
-			rows, err := tx.QueryContext(ctx, query, owner, behind, batchRows, batchBytes)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, rows.Close()) }()
-			for rows.Next() {
+			return session.Each(ctx, tx, query, []any{owner, behind, batchRows, batchBytes}, func(rows *sql.Rows) error {
 				var row []byte
 				if err := rows.Scan(&last, &row); err != nil {
 					return err
@@ -126,8 +120,8 @@ func exportTable(ctx context.Context, db api.Transactor, w io.Writer, t policies
 					return err
 				}
 				lines = append(append(lines, line...), '\n')
-			}
-			return rows.Err()
+				return nil
+			})
 		})
 		if err != nil {
 			return err
@@ -157,7 +151,7 @@ type eraseInput struct {
 const eraseSQL = `SELECT app.erase_identity()`
 
 func (s *Service) erase(ctx context.Context, tx *ent.Tx, in *eraseInput) (*struct{}, error) {
-	who, err := caller(ctx)
+	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -179,13 +173,4 @@ func (s *Service) erase(ctx context.Context, tx *ent.Tx, in *eraseInput) (*struc
 		return nil, fmt.Errorf("erase the identity: %w", err)
 	}
 	return nil, nil //nolint:nilnil // 204.
-}
-
-// caller is who an operation runs as.
-func caller(ctx context.Context) (auth.Identity, error) {
-	id, ok := auth.From(ctx)
-	if !ok {
-		return auth.Identity{}, problem.Unauthorized("")
-	}
-	return id, nil
 }

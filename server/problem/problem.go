@@ -119,15 +119,19 @@ func NotFound() *Problem {
 	return New(http.StatusNotFound, "not_found", "There is no such resource.")
 }
 
+// Challenge is the WWW-Authenticate that every 401 has (RFC 9110 section 15.5.2, RFC 6750
+// section 3).
+const Challenge = `Bearer realm="chenu"`
+
 // Unauthorized asks for credentials, in the form of RFC 6750 section 3. The detail says
 // what is wrong with the ones that were sent; with none sent it is empty.
 func Unauthorized(detail string) *Problem {
 	if detail == "" {
 		return New(http.StatusUnauthorized, "unauthenticated", "Send an access token: Authorization: Bearer <token>.").
-			WithHeader("WWW-Authenticate", `Bearer realm="chenu"`)
+			WithHeader("WWW-Authenticate", Challenge)
 	}
 	return New(http.StatusUnauthorized, "invalid_token", detail).
-		WithHeader("WWW-Authenticate", `Bearer realm="chenu", error="invalid_token"`)
+		WithHeader("WWW-Authenticate", Challenge+`, error="invalid_token"`)
 }
 
 // Forbidden refuses a caller who is known.

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
 // release frees a row of the references to it before it is deleted. With detach
@@ -57,15 +57,7 @@ func detachFrom(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Re
 }
 
 func names(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) (named bool, err error) {
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE %s = $1)", t.QualifiedName(), r.Column), id)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := rows.Scan(&named); err != nil {
-			return false, err
-		}
-	}
-	return named, rows.Err()
+	query := fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE %s = $1)", t.QualifiedName(), r.Column)
+	err = session.One(ctx, tx, query, []any{id}, &named)
+	return named, err
 }

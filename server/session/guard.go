@@ -101,10 +101,10 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 		return errors.New("session: a connection pooler stands before Postgres, and prepared statements may not survive it: " +
 			"set CHENU_DATABASE_POOLER=transaction, or connect to Postgres directly")
 	}
-	if inherits {
+	if inherits && (kind == auth.Human || cfg.AgentURL != cfg.HumanURL) {
 		cfg.Logger.WarnContext(ctx, "the login inherits the privileges of the roles it may become: ALTER ROLE it NOINHERIT", "login", login)
 	}
-	if err := patchLevel(ctx, number, version, cfg); err != nil {
+	if err := patchLevel(ctx, kind, number, version, cfg); err != nil {
 		return err
 	}
 	if _, err := d.conductor.once(ctx, anonymousSettings(ctx, kind), true, "SELECT 1", nil); err != nil {
@@ -114,7 +114,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	return nil
 }
 
-func patchLevel(ctx context.Context, number int, version string, cfg Config) error {
+func patchLevel(ctx context.Context, kind auth.Kind, number int, version string, cfg Config) error {
 	major, minor := number/10000, number%10000
 	if major < oldest {
 		return fmt.Errorf("session: PostgreSQL %s is too old: %d or later is needed", version, oldest)
@@ -128,6 +128,8 @@ func patchLevel(ctx context.Context, number int, version string, cfg Config) err
 	if cfg.StrictPatchLevel {
 		return fmt.Errorf("session: %s", sentence)
 	}
-	cfg.Logger.WarnContext(ctx, sentence)
+	if kind == auth.Human { // Agents' server is the same.
+		cfg.Logger.WarnContext(ctx, sentence)
+	}
 	return nil
 }

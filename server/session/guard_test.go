@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -173,12 +174,18 @@ func TestPatchLevel(t *testing.T) {
 	} {
 		for _, strict := range []bool{false, true} {
 			var log bytes.Buffer
-			err := session.PatchLevel(t.Context(), test.number, test.version, session.Config{StrictPatchLevel: strict, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			err := session.PatchLevel(t.Context(), auth.Human, test.number, test.version, session.Config{StrictPatchLevel: strict, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			if fails := test.fails || strict && test.warns; (err != nil) != fails {
 				t.Errorf("%s, strict %v: error %v", test.version, strict, err)
 			}
 			if warns := test.warns && !strict; (log.Len() > 0) != warns {
 				t.Errorf("%s, strict %v: log %q", test.version, strict, &log)
+			}
+			// The agents' login is on the same server: judged alike, and said once.
+			said := log.Len()
+			agents := session.PatchLevel(t.Context(), auth.Agent, test.number, test.version, session.Config{StrictPatchLevel: strict, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if (agents != nil) != (err != nil) || log.Len() != said {
+				t.Errorf("%s, strict %v, for agents: error %v, log %q", test.version, strict, agents, &log)
 			}
 		}
 	}

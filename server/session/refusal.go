@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,20 +125,12 @@ func (r *refusalRecord) record(ctx context.Context, tx *ent.Tx) error {
 const requestCheckpointSQL = `SELECT id, type, status, encode(digest, 'hex'), expires_at FROM app.request_checkpoint($1)`
 
 // request asks for the approval of a refused write.
-func request(ctx context.Context, tx *ent.Tx, payload json.RawMessage) (_ *problem.Checkpoint, err error) {
-	rows, err := tx.QueryContext(ctx, requestCheckpointSQL, string(payload))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if !rows.Next() {
-		return nil, errors.Join(sql.ErrNoRows, rows.Err())
-	}
+func request(ctx context.Context, tx *ent.Tx, payload json.RawMessage) (*problem.Checkpoint, error) {
 	var (
 		c  problem.Checkpoint
 		at time.Time
 	)
-	if err := rows.Scan(&c.ID, &c.Type, &c.Status, &c.Digest, &at); err != nil {
+	if err := One(ctx, tx, requestCheckpointSQL, []any{string(payload)}, &c.ID, &c.Type, &c.Status, &c.Digest, &at); err != nil {
 		return nil, err
 	}
 	c.ExpiresAt, c.Href = at.UTC(), problem.CheckpointPath+c.ID.String()

@@ -2,9 +2,7 @@ package thread
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,6 +19,7 @@ import (
 	"github.com/chenu/chenu/ent/threadevent"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
 // AppendEvent is one event as a client gives it.
@@ -172,7 +171,7 @@ func appendTo(ctx context.Context, tx *ent.Tx, id uuid.UUID, expected *int64, ev
 		return nil, fmt.Errorf("marshal events: %w", err)
 	}
 	var data []byte
-	if err := one(ctx, tx, &data, appendEventsSQL, id, expected, string(given)); err != nil {
+	if err := session.One(ctx, tx, appendEventsSQL, []any{id, expected, string(given)}, &data); err != nil {
 		return nil, fmt.Errorf("append events: %w", err)
 	}
 	result := &appended{}
@@ -180,24 +179,6 @@ func appendTo(ctx context.Context, tx *ent.Tx, id uuid.UUID, expected *int64, ev
 		return nil, fmt.Errorf("read what was appended: %w", err)
 	}
 	return result, nil
-}
-
-// querier runs raw queries: a transaction of the graph.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// one reads the one value of a query; [sql.ErrNoRows] when there is no row.
-func one(ctx context.Context, q querier, into any, query string, args ...any) (err error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if !rows.Next() {
-		return errors.Join(rows.Err(), sql.ErrNoRows)
-	}
-	return rows.Scan(into)
 }
 
 type listEventsIn struct {

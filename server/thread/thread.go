@@ -24,6 +24,7 @@ import (
 	"github.com/chenu/chenu/ent/thread"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
 // includedEvents is how many of its latest events come with a thread.
@@ -248,7 +249,7 @@ const threadAsOfSQL = `SELECT to_jsonb(jsonb_populate_record(t, r || jsonb_build
 // asOf turns the row into what it was after the event of the sequence.
 func asOf(ctx context.Context, tx *ent.Tx, row *ent.Thread, sequence int64) error {
 	var data []byte
-	if err := one(ctx, tx, &data, threadAsOfSQL, row.CreatedBy, row.ID, sequence); err != nil {
+	if err := session.One(ctx, tx, threadAsOfSQL, []any{row.CreatedBy, row.ID, sequence}, &data); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return problem.NotFound()
 		}

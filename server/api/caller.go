@@ -1,0 +1,17 @@
+package api
+
+import (
+	"context"
+
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+)
+
+// Caller is who an authenticated operation runs as.
+func Caller(ctx context.Context) (auth.Identity, error) {
+	id, ok := auth.From(ctx)
+	if !ok {
+		return auth.Identity{}, problem.Unauthorized("")
+	}
+	return id, nil
+}
