@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/localpg"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
@@ -312,7 +312,7 @@ func TestKilled(t *testing.T) {
 		case <-ctx.Done():
 			t.Fatal("the writers got nowhere")
 		}
-		kill(t, dir)
+		dbtest.Kill(t, dir)
 		<-server.Done()
 		wg.Wait()
 		cancel()
@@ -322,30 +322,5 @@ func TestKilled(t *testing.T) {
 		bootstrap() // only for the URLs: it listens elsewhere now
 		a.check(t, server.URL(database))
 		t.Logf("round %d: %d appends before the crash", round, done.Load())
-	}
-}
-
-// kill ends the server in the directory as a crash does.
-func kill(t *testing.T, dir string) {
-	t.Helper()
-	found, err := filepath.Glob(filepath.Join(dir, "postgres-*", "postmaster.pid"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("postmaster.pid: %v, %v", found, err)
-	}
-	data, err := os.ReadFile(found[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	pid, err := strconv.Atoi(line)
-	if err != nil || pid <= 1 {
-		t.Fatalf("postmaster.pid says %q", line)
-	}
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Kill(); err != nil {
-		t.Fatal(err)
 	}
 }

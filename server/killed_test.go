@@ -1,0 +1,155 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/server"
+	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
+)
+
+// TestKilledInLogins kills a Postgres of its own with SIGKILL while people log in. Who was
+// let in is in afterwards, who was told to come again left nothing half done, and nobody is
+// taken for a guesser.
+func TestKilledInLogins(t *testing.T) {
+	t.Parallel()
+	const people, enough = 3, 12
+	const password = "correct horse battery staple"
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} { // Postgres may run as another user.
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	document, err := server.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := auth.NewSecret()
+	end := func(postgres *localpg.Server) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := postgres.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	// start runs a Postgres on the same data, and a service on it.
+	start := func() (*localpg.Server, *apitest.Client, string) {
+		postgres, err := localpg.Start(t.Context(), localpg.Config{DataDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { end(postgres) })
+		report, err := migrations.Bootstrap(t.Context(), postgres.URL("postgres"), migrations.BootstrapOptions{
+			Service: migrations.Login{Name: "service", Password: "service"}, Migrate: migrations.Login{Name: "migrate", Password: "migrate"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls := map[string]string{}
+		for _, login := range report.Logins {
+			urls[login.Variable] = login.URL
+		}
+		if _, err := migrations.Apply(t.Context(), urls["CHENU_MIGRATE_DATABASE_URL"], migrations.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		service := urls["CHENU_DATABASE_URL"]
+		s, err := server.New(t.Context(), server.Config{
+			Session: session.Config{HumanURL: service, MaxConns: 4}, Secret: secret, Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		config, err := pgx.ParseConfig(service)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return postgres, apitest.New(t, s.Handler(), document), postgres.URL(config.Database)
+	}
+	credentials := func(person int) object {
+		return object{"email": fmt.Sprintf("person%d@example.org", person), "password": password}
+	}
+
+	postgres, client, _ := start()
+	for person := range people {
+		body := credentials(person)
+		body["name"] = "Somebody"
+		client.Post("/v1/auth/register", body).Want(http.StatusCreated)
+	}
+	let, stop := make(chan string, 10_000), make(chan struct{})
+	var logins sync.WaitGroup
+	for person := range people {
+		logins.Go(func() {
+			for {
+				switch r := client.Post("/v1/auth/login", credentials(person)); r.Status {
+				case http.StatusOK:
+					let <- r.Object()["refresh_token"].(string)
+				case http.StatusServiceUnavailable:
+					return // It is gone.
+				default:
+					t.Errorf("a login is answered %d %s", r.Status, r.Body)
+					return
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	var tokens []string
+	for range enough {
+		select {
+		case token := <-let:
+			tokens = append(tokens, token)
+		case <-time.After(time.Minute):
+			close(stop)
+			t.Fatal("nobody is let in")
+		}
+	}
+	dbtest.Kill(t, dir)
+	<-postgres.Done()
+	logins.Wait()
+	end(postgres)
+	close(let)
+	for token := range let {
+		tokens = append(tokens, token)
+	}
+
+	_, client, url := start()
+	for _, token := range tokens {
+		client.Post("/v1/auth/refresh", object{"refresh_token": token}).Want(http.StatusOK)
+	}
+	for person := range people {
+		client.Post("/v1/auth/login", credentials(person)).Want(http.StatusOK)
+	}
+	admin, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	var half, failed int
+	err = admin.QueryRow(t.Context(), `SELECT
+		(SELECT count(*) FROM app.sessions s WHERE NOT EXISTS (SELECT FROM app.refresh_tokens r WHERE r.session_id = s.id)
+			OR NOT EXISTS (SELECT FROM audit_logs a WHERE a.action = 'login' AND a.outcome = 'success' AND a.resource_id = s.id)),
+		(SELECT count(*) FROM identities WHERE failed_logins > 0 OR locked_until IS NOT NULL)`).Scan(&half, &failed)
+	if err != nil || half != 0 || failed != 0 {
+		t.Errorf("%d sessions are half made, %d accounts count failures: %v", half, failed, err)
+	}
+}
