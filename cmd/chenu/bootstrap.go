@@ -28,7 +28,7 @@ generated one, which is printed once, and one that is there already keeps its ow
 With --print nothing is connected to: the same is printed as a script for psql, for a
 DBA to read and run; see the comment at its beginning.
 
-Exits with 0 when everything is there, 1 when something failed, 2 when called wrongly.`)
+Exits with 0 when everything is there, 1 when something failed, 64 when called wrongly.`)
 	set.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "administrator's `URL`, of any database on the server;\nby default "+adminURLVariable+", which does not show it in the process list")
 	set.Lookup("url").DefValue = "" // it may have a password
 	set.BoolVar(&printOnly, "print", false, "print the SQL for a DBA, and execute nothing")

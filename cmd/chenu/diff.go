@@ -26,7 +26,7 @@ it on a development server, and writes it with atlas.sum. Writes nothing when
 nothing changed. NAME says what it is for, as in add_task_due_date.
 
 Exits with 0 when it was written or nothing changed, 1 when it was refused or
-failed, or with --check when something changed; 2 when called wrongly.`)
+failed, 64 when called wrongly; with --check with 2 when something changed.`)
 	set.StringVar(&dir, "dir", migrationsDir, "migration `directory`")
 	set.StringVar(&devURL, "dev-url", "", "`URL` of a development server, whose login may create databases and roles;\nby default one that is started for the purpose")
 	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "permit dropping columns and tables with what is in them")
@@ -70,7 +70,7 @@ failed, or with --check when something changed; 2 when called wrongly.`)
 		fmt.Fprintln(env.Stdout, line)
 	}
 	if check {
-		return errors.New("the migrations do not lead to what ent/schema and policies say: run make migration name=…")
+		return foundf("the migrations do not lead to what ent/schema and policies say: run make migration name=…")
 	}
 	if err := planner.Write(dir, plan); err != nil {
 		return err

@@ -20,8 +20,8 @@ func runMigrateDrift(ctx context.Context, args []string, env environment) (err e
 	set := newFlags(env, "chenu migrate drift [flags]", `Says how the database differs from what its migrations make: objects that were
 changed by hand, privileges that were given, roles that gained power. Reads only.
 
-Exits with 0 when nothing differs, 1 when something does or it could not tell, 2
-when called wrongly.`)
+Exits with 0 when nothing differs, 2 when something does, 1 when it could not tell,
+64 when called wrongly.`)
 	t.register(set, env)
 	set.StringVar(&in.DevURL, "dev-url", "", "`URL` of a development server of the database's major version, whose login may\ncreate databases and roles; by default one that is started for the purpose")
 	if err := parseAll(set, args); err != nil {
@@ -61,7 +61,7 @@ when called wrongly.`)
 		fmt.Fprintln(env.Stdout, line)
 	}
 	if len(found) > 0 {
-		return errors.New("the database differs from its migrations")
+		return foundf("the database differs from its migrations")
 	}
 	fmt.Fprintln(env.Stdout, "the database is what its migrations make")
 	return nil

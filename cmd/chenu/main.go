@@ -15,12 +15,13 @@ import (
 	"text/tabwriter"
 )
 
-// Exit codes of the program.
+// Exit codes of the program. A pipeline must be able to tell what was found
+// from a command that it got wrong, so that 2 means the former alone.
 const (
-	exitOK      = 0
-	exitFailed  = 1 // it was tried and did not work
-	exitUsage   = 2 // it was asked for in a way that cannot be tried
-	exitUnsound = 3 // it was checked and does not hold
+	exitOK     = 0
+	exitFailed = 1  // it was tried and did not work
+	exitFound  = 2  // it was checked, and something was found
+	exitUsage  = 64 // it was asked for in a way that cannot be tried: EX_USAGE of sysexits.h
 )
 
 func main() {
@@ -64,6 +65,13 @@ type usageError struct{ message string }
 
 func (e usageError) Error() string { return e.message }
 
+// foundError says in a line what a check found, after the command has printed it.
+type foundError struct{ message string }
+
+func (e foundError) Error() string { return e.message }
+
+func foundf(format string, args ...any) error { return foundError{fmt.Sprintf(format, args...)} }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // run runs the named command and returns the program's exit code.
@@ -89,8 +97,8 @@ func run(ctx context.Context, args []string, env environment) int {
 			return exitUsage
 		default:
 			fmt.Fprintf(env.Stderr, "chenu %s: %v\n", c.name, err)
-			if _, ok := errors.AsType[unsoundError](err); ok {
-				return exitUnsound
+			if _, ok := errors.AsType[foundError](err); ok {
+				return exitFound
 			}
 			return exitFailed
 		}

@@ -104,7 +104,7 @@ by statement, and after a failure the next apply goes on with the statement that
 failed. Only one apply runs at a time, the Atlas CLI included: others wait.
 
 Exits with 0 when the database is at the last version, 1 when something failed or
-was refused (what was applied before it stays), 2 when called wrongly.`)
+was refused (what was applied before it stays), 64 when called wrongly.`)
 	t.register(set, env)
 	set.StringVar(&o.To, "to", "", "`version` to stop after; by default the last")
 	set.BoolVar(&o.DryRun, "dry-run", false, "print what would be run; writes nothing to the database, not even the record table")
@@ -219,8 +219,8 @@ func runMigrateStatus(ctx context.Context, args []string, env environment) error
 	set := newFlags(env, "chenu migrate status [flags]", `Says which migrations the database has and which are pending. Writes nothing, and
 does not wait for a migration that is running.
 
-Exits with 0 when it could tell, 1 when not, 2 when called wrongly; with --check
-also with 1 when the database is anything but current.`)
+Exits with 0 when it could tell, 1 when not, 64 when called wrongly; with --check
+with 2 when the database is anything but current.`)
 	t.register(set, env)
 	set.BoolVar(&asJSON, "json", false, "print JSON")
 	set.BoolVar(&check, "check", false, "fail unless the database is at the last version")
@@ -248,7 +248,7 @@ also with 1 when the database is anything but current.`)
 		printStatus(env.Stdout, standing)
 	}
 	if check && standing.State != migrations.Current {
-		return fmt.Errorf("the state is %s", standing.State)
+		return foundf("the state is %s", standing.State)
 	}
 	return nil
 }

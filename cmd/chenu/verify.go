@@ -23,7 +23,7 @@ each, with its id. The service may go on meanwhile.
 
 It reads as CHENU_AUDIT_DATABASE_URL, or from the embedded database.
 
-Exit codes: 0 all holds, 1 it could not be checked, 3 something does not hold.`
+Exit codes: 0 all holds, 1 it could not be checked, 2 something does not hold.`
 
 // runVerify checks what the database holds.
 func runVerify(ctx context.Context, args []string, env environment) (err error) {
@@ -51,20 +51,13 @@ func runVerify(ctx context.Context, args []string, env environment) (err error) 
 		fmt.Fprintf(env.Stderr, "%s: %d rows checked\n", table, report.Rows[table])
 	}
 	if report.Findings > 0 {
-		return unsoundError{report.Findings}
+		if report.Findings == 1 {
+			return foundf("1 row does not hold")
+		}
+		return foundf("%d rows do not hold", report.Findings)
 	}
 	fmt.Fprintln(env.Stderr, "All of it holds.")
 	return nil
-}
-
-// unsoundError says that what was checked does not hold.
-type unsoundError struct{ findings int }
-
-func (e unsoundError) Error() string {
-	if e.findings == 1 {
-		return "1 row does not hold"
-	}
-	return fmt.Sprintf("%d rows do not hold", e.findings)
 }
 
 // openAuditor connects as the auditor: to the database that is named, to that of

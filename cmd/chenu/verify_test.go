@@ -56,7 +56,7 @@ func TestVerify(t *testing.T) {
 		}
 	}
 	code, out, errs := verify(dir, audit)
-	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitUnsound || out != want || !strings.Contains(errs, "1 row does not hold") {
+	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitFound || out != want || !strings.Contains(errs, "1 row does not hold") {
 		t.Errorf("a thread without an event: exit %d, %q, %q", code, out, errs)
 	}
 }
