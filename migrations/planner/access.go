@@ -10,7 +10,7 @@ import (
 // access says in plain lines who gains or loses what, between the states as
 // they are before and after the whole migration.
 func (p *planning) access() []string {
-	before, after := p.current.state.Objects(), p.desired.state.Objects()
+	before, after := p.current.State.Objects(), p.desired.State.Objects()
 	var rows, runs []string
 	for _, key := range sortedKeys(before, after) {
 		switch key.Kind {

@@ -8,15 +8,16 @@ import (
 	"ariga.io/atlas/sql/schema"
 
 	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/devdb"
 )
 
 // differences says in sentences how from differs from to; none means that
 // there is nothing to plan. It looks closer than the plan does: at everything
 // Postgres writes of a table, and at everything Atlas would change.
-func differences(driver migrate.Driver, from, to *inspection) ([]string, error) {
+func differences(driver migrate.Driver, from, to *devdb.Inspection) ([]string, error) {
 	var all []string
 	whole := map[[2]string]bool{} // tables that only one side has
-	found := catalog.Compare(from.state, to.state)
+	found := catalog.Compare(from.State, to.State)
 	for _, d := range found {
 		if d.Key.Kind == catalog.KindTable && (d.From == nil || d.To == nil) {
 			whole[[2]string{d.Key.Schema, d.Key.Name}] = true
@@ -30,7 +31,7 @@ func differences(driver migrate.Driver, from, to *inspection) ([]string, error) 
 			all = append(all, d.String())
 		}
 	}
-	changes, err := driver.RealmDiff(from.realm, to.realm, schema.DiffNormalized())
+	changes, err := driver.RealmDiff(from.Realm, to.Realm, schema.DiffNormalized())
 	if err != nil {
 		if len(all) > 0 {
 			return all, nil // which say what Atlas cannot change

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/planner"
 )
 
@@ -73,7 +74,7 @@ func TestDiffErrors(t *testing.T) {
 // stuck is a desired state whose building ends when its context does.
 type stuck struct{ database chan string }
 
-func (s stuck) Build(ctx context.Context, session *planner.Session) (*planner.Declaration, error) {
+func (s stuck) Build(ctx context.Context, session *devdb.Session) (*planner.Declaration, error) {
 	rows, err := session.Driver().QueryContext(ctx, "SELECT current_database()")
 	if err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func (s stuck) Build(ctx context.Context, session *planner.Session) (*planner.De
 		return nil, err
 	}
 	s.database <- name
-	return nil, session.ExecSQL(ctx, "SELECT pg_sleep(600)")
+	return nil, session.Exec(ctx, "SELECT pg_sleep(600)")
 }
 
 // TestCancelled ends a Diff in the middle: it leaves no database behind.

@@ -7,10 +7,10 @@ import (
 	"slices"
 
 	"ariga.io/atlas/sql/migrate"
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/devdb"
 )
 
 // DriftInput is what Drift compares.
@@ -29,56 +29,52 @@ type DriftInput struct {
 // given, roles that gained power. None means that it is as it should be.
 // Views and the like that somebody added are reported too.
 func Drift(ctx context.Context, in DriftInput) (_ []string, err error) {
-	config, err := pgx.ParseConfig(in.URL)
-	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
-	}
-	dev, err := openServer(ctx, in.DevURL)
+	dev, err := devdb.Open(ctx, in.DevURL)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, dev.close(ctx)) }()
-	replayed, err := dev.create(ctx)
+	defer func() { err = errors.Join(err, dev.Close(ctx)) }()
+	replayed, err := dev.Create(ctx)
 	if err != nil {
 		return nil, err
 	}
-	live := &Session{pool: openPool(config)}
-	defer func() { err = errors.Join(err, live.close()) }()
-	if err := live.connect(ctx); err != nil {
+	live, err := devdb.Connect(ctx, in.URL)
+	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, live.Close()) }()
 	var (
-		is, should      *inspection
+		is, should      *devdb.Inspection
 		group, groupCtx = errgroup.WithContext(ctx)
 	)
 	group.Go(func() (err error) {
-		is, err = live.inspect(groupCtx)
+		is, err = live.Inspect(groupCtx)
 		return err
 	})
 	group.Go(func() (err error) {
-		if err := replayed.replay(groupCtx, in.Dir); err != nil {
+		if err := replayed.Replay(groupCtx, in.Dir); err != nil {
 			return err
 		}
-		should, err = replayed.inspect(groupCtx)
+		should, err = replayed.Inspect(groupCtx)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	// Postgres writes definitions in the words of its version.
-	if a, b := is.state.Version/10000, should.state.Version/10000; a != b {
+	if a, b := is.State.Version/10000, should.State.Version/10000; a != b {
 		return nil, fmt.Errorf("the database is PostgreSQL %d and the development server %d: compare on a development server of the same version", a, b)
 	}
-	all, err := differences(replayed.driver, is, should)
+	all, err := differences(replayed.Driver(), is, should)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range catalog.Compare(is.state, should.state) {
+	for _, d := range catalog.Compare(is.State, should.State) {
 		if d.To == nil && isOther(d.From) && madeByHand(d.From) {
 			all = append(all, d.String())
 		}
 	}
 	// Logins are each cluster's own.
-	should.state.Roles = slices.DeleteFunc(should.state.Roles, func(r *catalog.Role) bool { return slices.Contains(r.Attributes, "LOGIN") })
-	return append(all, catalog.CompareRoles(is.state, should.state)...), nil
+	should.State.Roles = slices.DeleteFunc(should.State.Roles, func(r *catalog.Role) bool { return slices.Contains(r.Attributes, "LOGIN") })
+	return append(all, catalog.CompareRoles(is.State, should.State)...), nil
 }

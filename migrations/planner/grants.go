@@ -203,7 +203,7 @@ func (p *planning) columnOrder(key catalog.Key, grants map[string][]catalog.Gran
 			names = append(names, column)
 		}
 	}
-	t, ok := p.desired.table(key.Schema, key.Name)
+	t, ok := p.desired.Table(key.Schema, key.Name)
 	place := func(name string) int {
 		if ok {
 			for i, c := range t.Columns {

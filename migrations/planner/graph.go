@@ -15,6 +15,7 @@ import (
 	entschema "entgo.io/ent/dialect/sql/schema"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/policies"
 )
 
@@ -33,7 +34,7 @@ type graph struct {
 
 // Build implements Desired. Functions run first, since generated columns and
 // checks call them; the few that need a table are put off until it is there.
-func (g *graph) Build(ctx context.Context, s *Session) (*Declaration, error) {
+func (g *graph) Build(ctx context.Context, s *devdb.Session) (*Declaration, error) {
 	realm, err := g.realm(ctx, s)
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (g *graph) Build(ctx context.Context, s *Session) (*Declaration, error) {
 	}
 	var putOff []*Statement
 	for _, statement := range before {
-		err := s.Savepoint(ctx, func() error { return s.Exec(ctx, statement) })
+		err := s.Savepoint(ctx, func() error { return declare(ctx, s, statement) })
 		switch {
 		case undefined(err):
 			putOff = append(putOff, statement)
@@ -76,10 +77,10 @@ func (g *graph) Build(ctx context.Context, s *Session) (*Declaration, error) {
 	if err := createTables(ctx, s, realm); err != nil {
 		return nil, err
 	}
-	if err := s.Exec(ctx, putOff...); err != nil {
+	if err := declare(ctx, s, putOff...); err != nil {
 		return nil, err
 	}
-	if err := s.Exec(ctx, after...); err != nil {
+	if err := declare(ctx, s, after...); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -92,7 +93,7 @@ func undefined(err error) bool {
 	return ok && slices.Contains([]string{"42P01", "42704", "42883"}, pg.Code)
 }
 
-func createTables(ctx context.Context, s *Session, realm *schema.Realm) error {
+func createTables(ctx context.Context, s *devdb.Session, realm *schema.Realm) error {
 	var changes []schema.Change
 	for _, space := range realm.Schemas {
 		for _, t := range space.Tables {
@@ -104,8 +105,8 @@ func createTables(ctx context.Context, s *Session, realm *schema.Realm) error {
 		return fmt.Errorf("tables of ent/schema: %w", err)
 	}
 	for _, change := range plan.Changes {
-		if err := s.ExecSQL(ctx, change.Cmd); err != nil {
-			return fmt.Errorf("tables of ent/schema: %w", err)
+		if err := s.Exec(ctx, change.Cmd); err != nil {
+			return fmt.Errorf("tables of ent/schema: %s: %w", firstLine(change.Cmd), devdb.Describe(err))
 		}
 	}
 	return nil
@@ -124,8 +125,8 @@ func (g *graph) backfills() Expressions {
 }
 
 // realm is Ent's tables as Atlas sees them, altered by their descriptions.
-func (g *graph) realm(ctx context.Context, s *Session) (*schema.Realm, error) {
-	driver := entsql.NewDriver(dialect.Postgres, entsql.Conn{ExecQuerier: s.atlas})
+func (g *graph) realm(ctx context.Context, s *devdb.Session) (*schema.Realm, error) {
+	driver := entsql.NewDriver(dialect.Postgres, entsql.Conn{ExecQuerier: s.SQL()})
 	atlas, err := entschema.NewMigrate(driver)
 	if err != nil {
 		return nil, fmt.Errorf("tables of ent/schema: %w", err)

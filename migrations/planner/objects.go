@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/devdb"
 )
 
 // objects plans what Atlas does not know, from what will stand of the current
@@ -146,7 +147,7 @@ func (p *planning) staleNote(have *catalog.Function, key catalog.Key) string {
 		return ""
 	}
 	var users []string
-	for _, of := range p.desired.state.Dependents(key) {
+	for _, of := range p.desired.State.Dependents(key) {
 		switch of.Kind {
 		case catalog.KindColumn, catalog.KindIndex, catalog.KindConstraint:
 			if of.Kind == catalog.KindColumn && p.rebuilt[of] {
@@ -167,7 +168,7 @@ func (p *planning) lateFunctions() map[catalog.Key]bool {
 	late := map[catalog.Key]bool{}
 	for again := true; again; {
 		again = false
-		for _, d := range p.desired.state.Dependencies {
+		for _, d := range p.desired.State.Dependencies {
 			if d.Of.Kind == catalog.KindFunction && !late[d.Of] && (p.isNew(d.On) || late[d.On]) {
 				late[d.Of] = true
 				again = true
@@ -183,7 +184,7 @@ func (p *planning) isNew(key catalog.Key) bool {
 	if key.Kind != catalog.KindTable && key.Kind != catalog.KindColumn {
 		return false
 	}
-	t, ok := p.current.table(key.Schema, key.Name)
+	t, ok := p.current.Table(key.Schema, key.Name)
 	if !ok {
 		return true
 	}
@@ -202,7 +203,7 @@ func (p *planning) functionOrder() []*catalog.Function {
 			return s.Kind == CreateFunction && s.Schema == f.Schema && s.Name == f.Name
 		})
 	}
-	all := slices.Clone(p.desired.state.Functions)
+	all := slices.Clone(p.desired.State.Functions)
 	slices.SortStableFunc(all, func(a, b *catalog.Function) int { return place(a) - place(b) })
 	var (
 		ordered []*catalog.Function
@@ -214,7 +215,7 @@ func (p *planning) functionOrder() []*catalog.Function {
 			return
 		}
 		seen[f.Key()] = true
-		for _, d := range p.desired.state.Dependencies {
+		for _, d := range p.desired.State.Dependencies {
 			if d.Of != f.Key() || d.On.Kind != catalog.KindFunction {
 				continue
 			}
@@ -239,7 +240,7 @@ func (p *planning) owners(created map[catalog.Key]bool) {
 		if !ok {
 			continue
 		}
-		owner := Owner
+		owner := devdb.Owner
 		if have := of[*catalog.Function](p.work[key]); have != nil && !created[key] {
 			owner = have.Owner
 		}

@@ -18,10 +18,9 @@ import (
 
 	"ariga.io/atlas/sql/migrate"
 	"golang.org/x/sync/errgroup"
-)
 
-// Owner is the role that owns every object and that every migration runs as.
-const Owner = "chenu_owner"
+	"github.com/chenu/chenu/migrations/devdb"
+)
 
 // File is a file of desired-state SQL.
 type File struct{ Name, SQL string }
@@ -30,7 +29,7 @@ type File struct{ Name, SQL string }
 type Desired interface {
 	// Build brings the empty database of the session to the wanted state, as
 	// Owner, and says what was declared.
-	Build(ctx context.Context, s *Session) (*Declaration, error)
+	Build(ctx context.Context, s *devdb.Session) (*Declaration, error)
 }
 
 // Input is what Diff plans from.
@@ -130,64 +129,64 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dev, err := openServer(ctx, in.DevURL)
+	dev, err := devdb.Open(ctx, in.DevURL)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, dev.close(ctx)) }()
+	defer func() { err = errors.Join(err, dev.Close(ctx)) }()
 
 	var (
-		replayed, wanted       *Session
-		current, desired       *inspection
+		replayed, wanted       *devdb.Session
+		current, desired       *devdb.Inspection
 		declaration            *Declaration
 		group, groupCtx        = errgroup.WithContext(ctx)
 		replayedErr, wantedErr error
 	)
-	if replayed, replayedErr = dev.create(ctx); replayedErr != nil {
+	if replayed, replayedErr = dev.Create(ctx); replayedErr != nil {
 		return nil, replayedErr
 	}
-	if wanted, wantedErr = dev.create(ctx); wantedErr != nil {
+	if wanted, wantedErr = dev.Create(ctx); wantedErr != nil {
 		return nil, wantedErr
 	}
 	group.Go(func() (err error) {
-		if err := replayed.replay(groupCtx, in.Dir); err != nil {
+		if err := replayed.Replay(groupCtx, in.Dir); err != nil {
 			return err
 		}
-		current, err = replayed.inspect(groupCtx)
+		current, err = replayed.Inspect(groupCtx)
 		return err
 	})
 	group.Go(func() (err error) {
-		if declaration, err = wanted.build(groupCtx, in.Desired); err != nil {
+		if declaration, err = build(groupCtx, wanted, in.Desired); err != nil {
 			return err
 		}
-		desired, err = wanted.inspect(groupCtx)
+		desired, err = wanted.Inspect(groupCtx)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 
-	p := newPlanning(in, wanted.driver, current, desired, declaration)
+	p := newPlanning(in, wanted.Driver(), current, desired, declaration)
 	if err := p.plan(ctx); err != nil {
 		return nil, err
 	}
 	if len(p.steps) == 0 && len(p.concurrent) == 0 {
-		return nil, unplanned(wanted.driver, current, desired)
+		return nil, unplanned(wanted.Driver(), current, desired)
 	}
-	effects, err := replayed.run(ctx, p.ordered(), current)
+	effects, err := run(ctx, replayed, p.ordered(), current)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range p.concurrent {
-		if err := replayed.exec(ctx, s.sql); err != nil {
+		if err := replayed.Exec(ctx, s.sql); err != nil {
 			return nil, planFailed(s, err)
 		}
 	}
-	reached, err := replayed.inspect(ctx)
+	reached, err := replayed.Inspect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if rest, err := differences(wanted.driver, reached, desired); err != nil {
+	if rest, err := differences(wanted.Driver(), reached, desired); err != nil {
 		return nil, fmt.Errorf("the plan does not reach the desired state: %w", err)
 	} else if len(rest) > 0 {
 		return nil, fmt.Errorf("the plan does not reach the desired state; after it:\n\t%s", strings.Join(rest, "\n\t"))
@@ -196,7 +195,7 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 }
 
 // unplanned refuses differences for which there is no plan.
-func unplanned(driver migrate.Driver, current, desired *inspection) error {
+func unplanned(driver migrate.Driver, current, desired *devdb.Inspection) error {
 	rest, err := differences(driver, current, desired)
 	if err != nil || len(rest) == 0 {
 		return err

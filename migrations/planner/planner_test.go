@@ -17,6 +17,7 @@ import (
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/planner"
 )
 
@@ -118,7 +119,7 @@ type declaring struct {
 	appendOnly []string
 }
 
-func (d declaring) Build(ctx context.Context, s *planner.Session) (*planner.Declaration, error) {
+func (d declaring) Build(ctx context.Context, s *devdb.Session) (*planner.Declaration, error) {
 	declaration, err := d.Desired.Build(ctx, s)
 	if err == nil {
 		declaration.AppendOnly = d.appendOnly

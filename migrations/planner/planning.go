@@ -11,6 +11,7 @@ import (
 	"ariga.io/atlas/sql/schema"
 
 	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/devdb"
 )
 
 // phase orders the statements of a plan. What must go goes first, so that
@@ -60,8 +61,8 @@ type step struct {
 type planning struct {
 	in          Input
 	driver      migrate.Driver
-	current     *inspection
-	desired     *inspection
+	current     *devdb.Inspection
+	desired     *devdb.Inspection
 	declaration *Declaration
 
 	// work is what will stand of the current objects, after the steps
@@ -80,10 +81,10 @@ type planning struct {
 	rebuilt map[catalog.Key]bool
 }
 
-func newPlanning(in Input, driver migrate.Driver, current, desired *inspection, declaration *Declaration) *planning {
+func newPlanning(in Input, driver migrate.Driver, current, desired *devdb.Inspection, declaration *Declaration) *planning {
 	return &planning{
 		in: in, driver: driver, current: current, desired: desired, declaration: declaration,
-		work: current.state.Objects(), want: desired.state.Objects(),
+		work: current.State.Objects(), want: desired.State.Objects(),
 		oldFunctions: map[catalog.Key]bool{}, rebuilt: map[catalog.Key]bool{},
 	}
 }
@@ -138,7 +139,7 @@ func (p *planning) ordered() []step {
 // checkOverloads refuses two functions of one name: a declaration could not
 // be told from the other, and calls would depend on argument types.
 func (p *planning) checkOverloads() {
-	for _, state := range []*catalog.State{p.current.state, p.desired.state} {
+	for _, state := range []*catalog.State{p.current.State, p.desired.State} {
 		for i, f := range state.Functions {
 			if i > 0 && state.Functions[i-1].Schema == f.Schema && state.Functions[i-1].Name == f.Name {
 				p.refuse("function %s exists twice, with different arguments: give each its own name", catalog.Qualify(f.Schema, f.Name))
@@ -156,7 +157,7 @@ func partOfTable(key catalog.Key) bool {
 // checkOthers refuses what cannot be planned. What the migrations made by
 // hand and the desired state does not speak of is left alone.
 func (p *planning) checkOthers() {
-	for _, d := range catalog.Compare(p.current.state, p.desired.state) {
+	for _, d := range catalog.Compare(p.current.State, p.desired.State) {
 		switch {
 		case d.Key.Kind == catalog.KindDefaults:
 			p.refuse("%s: write that migration by hand, with ALTER DEFAULT PRIVILEGES", d)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/chenu/chenu/migrations/devdb"
 )
 
 // render writes the plan's files.
@@ -13,7 +15,7 @@ func (p *planning) render(version, name string, e *effects) *Plan {
 	access := p.access()
 	var locks, destroys []string
 	for _, table := range slices.Sorted(maps.Keys(e.held)) {
-		locks = append(locks, table+": "+e.held[table].String())
+		locks = append(locks, table+": "+lockWords(e.held[table]))
 	}
 	for _, s := range p.steps {
 		if s.destroys != "" {
@@ -47,7 +49,7 @@ func (p *planning) render(version, name string, e *effects) *Plan {
 			b.WriteString("\n")
 			comment(&b, s.note)
 			for _, f := range e.steps[i] {
-				comment(&b, f.String())
+				comment(&b, effectWords(f))
 			}
 			if s.destroys != "" {
 				comment(&b, "Destroys "+s.destroys+".")
@@ -89,17 +91,19 @@ func comment(b *strings.Builder, text string) {
 	}
 }
 
-// String says what the statement does to the table.
-func (f effect) String() string {
+// effectWords says what the statement does to the table.
+func effectWords(f devdb.Effect) string {
 	var parts []string
-	if f.lock > 0 {
-		parts = append(parts, "Locks "+f.table+": "+f.lock.String()+".")
+	if f.Lock > 0 {
+		parts = append(parts, "Locks "+f.Table+": "+lockWords(f.Lock)+".")
 	}
 	switch {
-	case f.rewritten:
-		parts = append(parts, "Rewrites "+f.table+".")
-	case f.scanned:
-		parts = append(parts, "Scans "+f.table+".")
+	case f.Rewritten:
+		parts = append(parts, "Rewrites "+f.Table+".")
+	case f.Scanned:
+		parts = append(parts, "Scans "+f.Table+".")
 	}
 	return strings.Join(parts, " ")
 }
+
+func lockWords(m devdb.LockMode) string { return m.String() + " (" + m.Waits() + ")" }

@@ -24,7 +24,7 @@ func (p *planning) stage() ([]schema.Change, error) {
 		return nil, err
 	}
 	s.retypedKeys()
-	return p.driver.RealmDiff(p.current.realm, p.desired.realm, schema.DiffNormalized())
+	return p.driver.RealmDiff(p.current.Realm, p.desired.Realm, schema.DiffNormalized())
 }
 
 type staging struct {
@@ -46,8 +46,8 @@ func (s *staging) block(key catalog.Key) {
 
 // changedFunctions finds the functions that CREATE OR REPLACE cannot change.
 func (s *staging) changedFunctions() {
-	for _, old := range s.current.state.Functions {
-		for _, want := range s.desired.state.Functions {
+	for _, old := range s.current.State.Functions {
+		for _, want := range s.desired.State.Functions {
 			if want.Schema == old.Schema && want.Name == old.Name && (want.Key() != old.Key() || !want.Replaces(old)) {
 				s.dropFunction(old)
 			}
@@ -62,7 +62,7 @@ func (s *staging) dropFunction(f *catalog.Function) {
 	}
 	s.oldFunctions[key] = true
 	note := "Its signature changes: dropped here, created again below."
-	if !slices.ContainsFunc(s.desired.state.Functions, func(d *catalog.Function) bool { return d.Schema == f.Schema && d.Name == f.Name }) {
+	if !slices.ContainsFunc(s.desired.State.Functions, func(d *catalog.Function) bool { return d.Schema == f.Schema && d.Name == f.Name }) {
 		note = ""
 	}
 	s.add(phaseOldFunctions, "DROP "+routine(f)+" "+f.Key().Qualified()+"("+f.Types+")", note)
@@ -76,9 +76,9 @@ func (s *staging) dropFunction(f *catalog.Function) {
 // Postgres 15 and 16 cannot change the expression.
 func (s *staging) changedColumns() {
 	s.gone, s.retyped = map[catalog.Key]bool{}, map[catalog.Key]bool{}
-	for _, space := range s.current.realm.Schemas {
+	for _, space := range s.current.Realm.Schemas {
 		for _, from := range space.Tables {
-			to, ok := s.desired.table(space.Name, from.Name)
+			to, ok := s.desired.Table(space.Name, from.Name)
 			if !ok {
 				s.gone[tableKey(from)] = true
 				s.block(tableKey(from))
@@ -121,7 +121,7 @@ func (s *staging) rebuild(t *schema.Table, c *schema.Column) {
 	if generated(c) == "" {
 		drop.note = "The column becomes a generated one; its values are computed anew."
 		drop.destroys = key.String()
-	} else if d, ok := s.desired.table(t.Schema.Name, t.Name); ok {
+	} else if d, ok := s.desired.Table(t.Schema.Name, t.Name); ok {
 		if _, again := d.Column(c.Name); again {
 			drop.note = "Made again below; its values are computed anew."
 		}
@@ -134,7 +134,7 @@ func (s *staging) rebuild(t *schema.Table, c *schema.Column) {
 // checks and keys that Postgres drops along.
 func (s *staging) removeColumn(t *schema.Table, c *schema.Column) {
 	var indexes []string // by expression or predicate
-	for _, of := range s.current.state.Dependents(columnKey(t, c.Name)) {
+	for _, of := range s.current.State.Dependents(columnKey(t, c.Name)) {
 		if of.Kind == catalog.KindIndex {
 			indexes = append(indexes, of.Name)
 		}
@@ -158,7 +158,7 @@ func (s *staging) settle() {
 	for len(s.queue) > 0 {
 		on := s.queue[0]
 		s.queue = s.queue[1:]
-		for _, of := range s.current.state.Dependents(on) {
+		for _, of := range s.current.State.Dependents(on) {
 			s.release(of, on)
 		}
 	}
@@ -185,7 +185,7 @@ func (s *staging) release(of, on catalog.Key) {
 		}
 		delete(s.work, of)
 	case catalog.KindFunction:
-		for _, f := range s.current.state.Functions {
+		for _, f := range s.current.State.Functions {
 			if f.Key() == of {
 				s.dropFunction(f)
 			}
@@ -194,7 +194,7 @@ func (s *staging) release(of, on catalog.Key) {
 		if inGoneTable {
 			return
 		}
-		t, ok := s.current.table(of.Schema, of.Name)
+		t, ok := s.current.Table(of.Schema, of.Name)
 		if !ok {
 			return // a partition's; it follows its parent's
 		}
@@ -212,7 +212,7 @@ func (s *staging) release(of, on catalog.Key) {
 		if on.Kind != catalog.KindFunction || inGoneTable {
 			return
 		}
-		if t, ok := s.current.table(of.Schema, of.Name); ok {
+		if t, ok := s.current.Table(of.Schema, of.Name); ok {
 			before := len(t.Attrs)
 			t.Attrs = slices.DeleteFunc(t.Attrs, func(a schema.Attr) bool {
 				check, ok := a.(*schema.Check)
@@ -226,7 +226,7 @@ func (s *staging) release(of, on catalog.Key) {
 		if on.Kind != catalog.KindFunction {
 			return
 		}
-		for _, space := range s.current.realm.Schemas {
+		for _, space := range s.current.Realm.Schemas {
 			for _, t := range space.Tables {
 				i, ok := t.Index(of.Name)
 				if !ok || of.Schema != space.Name || s.gone[tableKey(t)] {
@@ -244,7 +244,7 @@ func (s *staging) release(of, on catalog.Key) {
 // retypedKeys drops the foreign keys of which both sides get another type:
 // each side would be checked against the other's old one.
 func (s *staging) retypedKeys() {
-	for _, space := range s.current.realm.Schemas {
+	for _, space := range s.current.Realm.Schemas {
 		for _, t := range space.Tables {
 			for _, fk := range slices.Clone(t.ForeignKeys) {
 				both := false

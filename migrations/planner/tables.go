@@ -134,7 +134,7 @@ func (p *planning) forgetTable(schemaName, name string) {
 		}
 	}
 	// Sequences of identity columns have privileges of their own.
-	for _, d := range p.current.state.Dependencies {
+	for _, d := range p.current.State.Dependencies {
 		if d.Of.Kind == catalog.KindSequence && d.On.Schema == schemaName && d.On.Name == name {
 			delete(p.work, catalog.PrivilegesOf(d.Of))
 		}
