@@ -240,6 +240,17 @@ type Role struct {
 // or drops Of with it.
 type Dependency struct{ Of, On Key }
 
+// Trees are a policy's expressions in the form of nodeToString, which says of
+// every operator, function and column which one it is. Empty means that there
+// is none.
+type Trees struct{ Using, Check string }
+
+// Relation is a table or view with the names of its columns by number.
+type Relation struct {
+	Key     Key
+	Columns map[int]string
+}
+
 // State is everything Read found.
 type State struct {
 	Version      int // server_version_num
@@ -254,6 +265,13 @@ type State struct {
 	Details      []*Detail
 	Roles        []*Role
 	Dependencies []Dependency
+	// Trees are the policies' expressions as Postgres keeps them. What they
+	// name by OID is in Relations and Routines.
+	Trees map[Key]Trees
+	// Relations and Routines are tables, views and functions by OID, as long as
+	// they are not the system's own.
+	Relations map[uint32]Relation
+	Routines  map[uint32]Key
 	// RuntimePartitions are the tables that are partitions but not DEFAULT
 	// ones, as schema.name.
 	RuntimePartitions []string

@@ -71,6 +71,20 @@ SELECT r.schema, r.relname::text, p.polname::text,
 FROM pg_catalog.pg_policy p JOIN relations r ON r.oid = p.polrelid
 ORDER BY r.schema, r.relname, p.polname`
 
+const treesQuery = scope + `
+SELECT r.schema, r.relname::text, p.polname::text, coalesce(p.polqual::text, ''), coalesce(p.polwithcheck::text, '')
+FROM pg_catalog.pg_policy p JOIN relations r ON r.oid = p.polrelid`
+
+const relationsQuery = scope + `
+SELECT oid, CASE WHEN relkind IN ('v', 'm') THEN '` + string(KindView) + `' ELSE '` + string(KindTable) + `' END, schema, relname::text, coalesce((
+	SELECT pg_catalog.jsonb_object_agg(a.attnum, a.attname)
+	FROM pg_catalog.pg_attribute a WHERE a.attrelid = relations.oid AND a.attnum > 0 AND NOT a.attisdropped
+), '{}')
+FROM relations WHERE relkind IN ('r', 'p', 'v', 'm', 'f')`
+
+const routinesQuery = scope + `
+SELECT oid, schema, proname::text, types FROM functions`
+
 const securityQuery = scope + `
 SELECT schema, relname::text, relrowsecurity, relforcerowsecurity
 FROM relations WHERE relkind IN ('r', 'p') ORDER BY schema, relname`

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -63,6 +64,43 @@ func ReadIn(ctx context.Context, tx pgx.Tx) (*State, error) {
 			var d Dependency
 			err := row.Scan(&d.Of.Kind, &d.Of.Schema, &d.Of.Name, &d.Of.Sub, &d.On.Kind, &d.On.Schema, &d.On.Name, &d.On.Sub)
 			return d, err
+		})
+		return err
+	})
+	s.Trees, s.Relations, s.Routines = map[Key]Trees{}, map[uint32]Relation{}, map[uint32]Key{}
+	batch.Queue(treesQuery).Query(func(rows pgx.Rows) error {
+		var (
+			key  = Key{Kind: KindPolicy}
+			tree Trees
+		)
+		_, err := pgx.ForEachRow(rows, []any{&key.Schema, &key.Name, &key.Sub, &tree.Using, &tree.Check}, func() error {
+			s.Trees[key] = tree
+			return nil
+		})
+		return err
+	})
+	batch.Queue(relationsQuery).Query(func(rows pgx.Rows) error {
+		var (
+			oid     uint32
+			key     Key
+			columns []byte
+		)
+		_, err := pgx.ForEachRow(rows, []any{&oid, &key.Kind, &key.Schema, &key.Name, &columns}, func() error {
+			r := Relation{Key: key}
+			err := json.Unmarshal(columns, &r.Columns)
+			s.Relations[oid] = r
+			return err
+		})
+		return err
+	})
+	batch.Queue(routinesQuery).Query(func(rows pgx.Rows) error {
+		var (
+			oid uint32
+			key = Key{Kind: KindFunction}
+		)
+		_, err := pgx.ForEachRow(rows, []any{&oid, &key.Schema, &key.Name, &key.Sub}, func() error {
+			s.Routines[oid] = key
+			return nil
 		})
 		return err
 	})

@@ -131,6 +131,17 @@ func (o Observation) Effects(after Observation) []Effect {
 	return all
 }
 
+// Named keeps of an observation what has one of the names.
+func (o Observation) Named(names map[string]bool) Observation {
+	kept := Observation{}
+	for oid, one := range o {
+		if names[one.Name] {
+			kept[oid] = one
+		}
+	}
+	return kept
+}
+
 // Only keeps of an observation what another has too.
 func (o Observation) Only(others Observation) Observation {
 	kept := Observation{}

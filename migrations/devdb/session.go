@@ -175,10 +175,9 @@ func (s *Session) Inspect(ctx context.Context) (*Inspection, error) {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	// The revision table is the applying tool's own.
-	realm, err := s.driver.InspectRealm(ctx, &schema.InspectRealmOption{Exclude: []string{catalog.RevisionsSchema}})
+	realm, err := s.Realm(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("inspect tables: %w", err)
+		return nil, err
 	}
 	state, err := catalog.ReadIn(ctx, tx)
 	if err != nil {
@@ -187,6 +186,16 @@ func (s *Session) Inspect(ctx context.Context) (*Inspection, error) {
 	in := &Inspection{realm, state}
 	in.forgetPartitionKeys()
 	return in, nil
+}
+
+// Realm reads the tables alone, in the running transaction if there is one.
+func (s *Session) Realm(ctx context.Context) (*schema.Realm, error) {
+	// The revision table is the applying tool's own.
+	realm, err := s.driver.InspectRealm(ctx, &schema.InspectRealmOption{Exclude: []string{catalog.RevisionsSchema}})
+	if err != nil {
+		return nil, fmt.Errorf("inspect tables: %w", err)
+	}
+	return realm, nil
 }
 
 // forgetPartitionKeys removes the foreign keys that Postgres adds for every

@@ -1,0 +1,362 @@
+// Package replay runs migration files on a development database as applying
+// them does, statement by statement, and records what Postgres itself says of
+// each: which locks it took, what it read from end to end or wrote anew, which
+// timeouts it ran under; and how the database was before and after each file.
+// Plans and lint findings are made from these records, so that they state what
+// was seen.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/schema"
+	"github.com/jackc/pgx/v5/pgconn"
+	pg "github.com/pganalyze/pg_query_go/v6"
+	pgquery "github.com/wasilibs/go-pgquery"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/devdb"
+)
+
+// Input is what Run replays.
+type Input struct {
+	// Files is the whole directory.
+	Files []migrations.File
+	// Want says of a file whether to record it. What comes before the first
+	// such file is only run, and what comes after the last one not at all.
+	Want func(migrations.File) bool
+	// Tables asks for the tables after each statement that changes some, as
+	// Atlas' analyzers need them. That takes a while.
+	Tables bool
+	// Progress is called before each recorded file; may be nil.
+	Progress func(name string)
+}
+
+// Record is what happened.
+type Record struct {
+	ServerVersion int // server_version_num
+	Files         []*File
+}
+
+// File is a recorded file.
+type File struct {
+	migrations.File
+	Statements []*Statement
+	// Before and After are the whole states. After is nil if a statement
+	// failed.
+	Before, After *devdb.Inspection
+	// Existed has the tables and views that were there before the file, as
+	// schema.name, quoted where SQL needs it.
+	Existed map[string]bool
+	// Failed is the statement that Postgres refused, nil if none. Nothing
+	// after it was run, in no file.
+	Failed *Statement
+}
+
+// Statement is a statement of a file and what it did.
+type Statement struct {
+	migrations.Statement
+	// Node is the statement as Postgres' own parser reads it; nil if the
+	// parser, which is of PostgreSQL 17, does not know it.
+	Node *pg.Node
+	// Effects are on tables that existed before the file.
+	Effects []devdb.Effect
+	// Alone says that it cannot run in a transaction: its locks are known from
+	// the manual, not seen.
+	Alone bool
+	// Commits says that it is a block of code that commits by itself. Its
+	// effects were seen with the commits left out.
+	Commits bool
+	// LockTimeout and StatementTimeout are in force while it runs; 0 is none.
+	LockTimeout, StatementTimeout time.Duration
+	// Before and After are the tables around it, if Input.Tables asked for
+	// them and it can change some; else nil.
+	Before, After *schema.Realm
+	// Err is why Postgres refused it; nil if it did not.
+	Err *pgconn.PgError
+}
+
+// Run replays on a new database of the server. A statement that fails is no
+// error: it is recorded. One in a file that is not recorded is.
+func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
+	first, last := -1, -1
+	for i, f := range in.Files {
+		if in.Want(f) {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if first < 0 {
+		return &Record{}, nil
+	}
+	session, err := dev.Create(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir := &migrate.MemDir{}
+	for _, f := range in.Files[:first] {
+		if err := dir.WriteFile(f.Name, []byte(f.Text)); err != nil {
+			return nil, fmt.Errorf("replay: %w", err)
+		}
+	}
+	if err := session.Replay(ctx, dir); err != nil {
+		return nil, err
+	}
+	before, err := session.Inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	record := &Record{ServerVersion: before.State.Version}
+	for _, f := range in.Files[first : last+1] {
+		if in.Progress != nil && in.Want(f) {
+			in.Progress(f.Name)
+		}
+		r := &run{Input: in, session: session, file: &File{File: f, Before: before, Existed: existed(before)}}
+		if err := r.run(ctx); err != nil {
+			return nil, fmt.Errorf("replay %s: %w", f.Name, err)
+		}
+		if in.Want(f) {
+			record.Files = append(record.Files, r.file)
+		}
+		if r.file.Failed != nil {
+			if !in.Want(f) {
+				return nil, fmt.Errorf("replay %s, line %d: %w", f.Name, r.file.Failed.Line, devdb.Describe(r.file.Failed.Err))
+			}
+			return record, nil
+		}
+		before = r.file.After
+	}
+	return record, nil
+}
+
+func existed(in *devdb.Inspection) map[string]bool {
+	all := map[string]bool{}
+	for _, r := range in.State.Relations {
+		all[r.Key.Qualified()] = true
+	}
+	return all
+}
+
+// run is the replay of one file.
+type run struct {
+	Input
+	session *devdb.Session
+	file    *File
+	seen    devdb.Observation // tables that existed before the file, as they are now
+}
+
+func (r *run) run(ctx context.Context) error {
+	if err := r.settings(ctx); err != nil {
+		return err
+	}
+	statements := func() error { return r.statements(ctx) }
+	var err error
+	if r.file.Transaction {
+		err = r.session.Transaction(ctx, statements)
+	} else {
+		err = statements()
+	}
+	if err != nil && !errors.Is(err, errRefused) {
+		return err
+	}
+	// A file may leave settings behind that the next must not see.
+	if err := r.session.Exec(ctx, "RESET ALL"); err != nil {
+		return err
+	}
+	if r.file.Failed != nil {
+		return nil
+	}
+	r.file.After, err = r.session.Inspect(ctx)
+	return err
+}
+
+// settings are the session's as `chenu migrate apply` has them by default.
+func (r *run) settings(ctx context.Context) error {
+	return r.session.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", migrations.DefaultLockTimeout.Milliseconds()))
+}
+
+var errRefused = errors.New("refused")
+
+func (r *run) statements(ctx context.Context) error {
+	realm := r.file.Before.Realm
+	for _, s := range r.file.File.Statements {
+		statement := &Statement{Statement: s, Node: Parse(s.SQL)}
+		r.file.Statements = append(r.file.Statements, statement)
+		if err := r.timeouts(ctx, statement); err != nil {
+			return err
+		}
+		err := r.statement(ctx, statement)
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+			statement.Err, r.file.Failed = refused, statement
+			return errRefused
+		}
+		if err != nil {
+			return err
+		}
+		if r.Tables && changesTables(statement.Node) {
+			statement.Before = realm
+			if realm, err = r.session.Realm(ctx); err != nil {
+				return err
+			}
+			statement.After = realm
+		}
+	}
+	return nil
+}
+
+// statement runs one statement and observes it. In a file that is no
+// transaction each gets one of its own, unless it cannot run in one.
+func (r *run) statement(ctx context.Context, s *Statement) error {
+	if r.file.Transaction {
+		return r.observed(ctx, s, s.SQL)
+	}
+	err := r.session.Transaction(ctx, func() error {
+		r.seen = nil
+		return r.observed(ctx, s, s.SQL)
+	})
+	switch refused, _ := errors.AsType[*pgconn.PgError](err); {
+	case refused == nil:
+		return err
+	case refused.Code == "25001": // active_sql_transaction
+		s.Alone = true
+		s.Effects = known(s.Node, r.file.Existed)
+	case refused.Code == "2D000": // invalid_transaction_termination
+		s.Commits = true
+		if err := r.withoutCommits(ctx, s); err != nil {
+			return err
+		}
+	default:
+		return err
+	}
+	return r.session.Exec(ctx, s.SQL)
+}
+
+var errUndo = errors.New("undo")
+
+var commits = regexp.MustCompile(`(?i)\bCOMMIT\b`)
+
+// withoutCommits observes a block of code as if it did not commit, and undoes
+// it. What it does to rows can depend on the commits; its locks do not.
+func (r *run) withoutCommits(ctx context.Context, s *Statement) error {
+	err := r.session.Transaction(ctx, func() error {
+		r.seen = nil
+		if err := r.observed(ctx, s, commits.ReplaceAllString(s.SQL, "NULL")); err != nil {
+			return err
+		}
+		return errUndo
+	})
+	if errors.Is(err, errUndo) {
+		return nil
+	}
+	return err
+}
+
+func (r *run) observed(ctx context.Context, s *Statement, sql string) error {
+	if r.seen == nil {
+		all, err := r.session.Observe(ctx)
+		if err != nil {
+			return err
+		}
+		r.seen = all.Named(r.file.Existed)
+	}
+	if err := r.session.Exec(ctx, sql); err != nil {
+		return err
+	}
+	after, err := r.session.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	s.Effects = r.seen.Effects(after)
+	r.seen = after.Only(r.seen)
+	return nil
+}
+
+func (r *run) timeouts(ctx context.Context, s *Statement) error {
+	const query = `SELECT array_agg(setting::bigint ORDER BY name) FROM pg_catalog.pg_settings WHERE name IN ('lock_timeout', 'statement_timeout')`
+	var ms []int64
+	if err := r.session.Conn().QueryRow(ctx, query).Scan(&ms); err != nil {
+		return err
+	}
+	s.LockTimeout, s.StatementTimeout = time.Duration(ms[0])*time.Millisecond, time.Duration(ms[1])*time.Millisecond
+	return nil
+}
+
+// Parse reads one statement with Postgres' own parser; nil if it cannot.
+func Parse(sql string) *pg.Node {
+	result, err := pgquery.Parse(sql)
+	if err != nil || len(result.GetStmts()) != 1 {
+		return nil
+	}
+	return result.GetStmts()[0].GetStmt()
+}
+
+// changesTables says whether a statement may change what Atlas reads of tables.
+func changesTables(n *pg.Node) bool {
+	switch {
+	case n.GetCreateStmt() != nil, n.GetAlterTableStmt() != nil, n.GetIndexStmt() != nil, n.GetRenameStmt() != nil,
+		n.GetDropStmt() != nil, n.GetDoStmt() != nil, n.GetCallStmt() != nil, n.GetAlterObjectSchemaStmt() != nil:
+		return true
+	}
+	return n == nil
+}
+
+// known are the locks of statements that cannot run in a transaction, by the
+// manual of each. locks_test.go holds them to a server.
+func known(n *pg.Node, existed map[string]bool) []devdb.Effect {
+	effect := func(table *pg.RangeVar, mode devdb.LockMode, scanned bool) []devdb.Effect {
+		name := Name(table)
+		if !existed[name] {
+			return nil
+		}
+		return []devdb.Effect{{Table: name, Lock: mode, Scanned: scanned}}
+	}
+	switch {
+	case n.GetIndexStmt() != nil: // CONCURRENTLY
+		return effect(n.GetIndexStmt().GetRelation(), devdb.ShareUpdateExclusive, true)
+	case n.GetReindexStmt() != nil:
+		return effect(n.GetReindexStmt().GetRelation(), devdb.ShareUpdateExclusive, true)
+	case n.GetVacuumStmt() != nil:
+		mode := devdb.ShareUpdateExclusive
+		for _, o := range n.GetVacuumStmt().GetOptions() {
+			if o.GetDefElem().GetDefname() == "full" {
+				mode = devdb.AccessExclusive
+			}
+		}
+		var all []devdb.Effect
+		for _, rel := range n.GetVacuumStmt().GetRels() {
+			all = append(all, effect(rel.GetVacuumRelation().GetRelation(), mode, true)...)
+		}
+		return all
+	}
+	return nil
+}
+
+// Name is a table's name as Effects have it; without a schema it is public.
+func Name(table *pg.RangeVar) string {
+	if table == nil {
+		return ""
+	}
+	space := table.GetSchemaname()
+	if space == "" {
+		space = "public"
+	}
+	return catalog.Qualify(space, table.GetRelname())
+}
+
+// Oneline is the statement on one line, cut to width.
+func (s *Statement) Oneline(width int) string {
+	text := strings.Join(strings.Fields(s.SQL), " ")
+	if r := []rune(text); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return text
+}

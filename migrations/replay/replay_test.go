@@ -1,0 +1,120 @@
+package replay_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"ariga.io/atlas/sql/migrate"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/devdb"
+	"github.com/chenu/chenu/migrations/replay"
+)
+
+const first = "CREATE TABLE notes (id int PRIMARY KEY, title text); CREATE TABLE tags (id int PRIMARY KEY);"
+
+// record replays a directory of two files, the second as given, and records that.
+func record(t *testing.T, sql string) *replay.File {
+	t.Helper()
+	dir := &migrate.MemDir{}
+	for name, text := range map[string]string{"1_first.sql": first, "2_second.sql": sql} {
+		if err := dir.WriteFile(name, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum, err := dir.Checksum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate.WriteSumFile(dir, sum); err != nil {
+		t.Fatal(err)
+	}
+	files, err := migrations.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, err := devdb.Open(t.Context(), dbtest.ServerURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dev.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	r, err := replay.Run(t.Context(), dev, replay.Input{Files: files, Want: func(f migrations.File) bool { return f.Version == "2" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Files) != 1 {
+		t.Fatalf("%d files", len(r.Files))
+	}
+	return r.Files[0]
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, sql, want string }{
+		{"a new table is nobody's concern", "CREATE TABLE new (id int); CREATE INDEX ON new (id);", "[] []"},
+		{"brief", "ALTER TABLE notes ADD COLUMN a int;", "[public.notes ACCESS EXCLUSIVE]"},
+		{"rewritten", "ALTER TABLE notes ADD COLUMN a uuid DEFAULT gen_random_uuid();", "[public.notes ACCESS EXCLUSIVE rewritten scanned]"},
+		{"held by the transaction already", "ALTER TABLE notes ADD a int; ALTER TABLE notes ADD CHECK (id > 0);",
+			"[public.notes ACCESS EXCLUSIVE] [public.notes scanned]"},
+		{"both ends of a reference", "ALTER TABLE notes ADD FOREIGN KEY (id) REFERENCES tags (id) NOT VALID;",
+			"[public.notes SHARE ROW EXCLUSIVE, public.tags SHARE ROW EXCLUSIVE]"},
+		{"rows", "UPDATE notes SET title = '';", "[public.notes ROW EXCLUSIVE scanned]"},
+		{"dropped", "DROP TABLE tags;", "[public.tags ACCESS EXCLUSIVE]"},
+		{"outside a transaction", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY i ON notes (title); ALTER TABLE notes ADD b int;",
+			"[public.notes SHARE UPDATE EXCLUSIVE scanned alone] [public.notes ACCESS EXCLUSIVE]"},
+		{"commits by itself", "-- atlas:txmode none\n\nDO $$ BEGIN UPDATE notes SET title = ''; COMMIT; END $$;", "[public.notes ROW EXCLUSIVE scanned commits]"},
+		{"refused", "ALTER TABLE notes ADD a int; ALTER TABLE notes ADD a int; ALTER TABLE notes ADD b int;",
+			"[public.notes ACCESS EXCLUSIVE] [42701]"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := record(t, tt.sql)
+			if got := words(f); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			if (f.After == nil) != (f.Failed != nil) {
+				t.Errorf("After is %v, Failed %v", f.After, f.Failed)
+			}
+		})
+	}
+}
+
+func words(f *replay.File) string {
+	all := make([]string, len(f.Statements))
+	for i, s := range f.Statements {
+		var effects []string
+		for _, e := range s.Effects {
+			text := strings.TrimRight(e.Table+" "+e.Lock.String(), " ")
+			for _, more := range []struct {
+				is   bool
+				word string
+			}{{e.Rewritten, "rewritten"}, {e.Scanned, "scanned"}, {s.Alone, "alone"}, {s.Commits, "commits"}} {
+				if more.is {
+					text += " " + more.word
+				}
+			}
+			effects = append(effects, text)
+		}
+		all[i] = "[" + strings.Join(effects, ", ") + "]"
+		if s.Err != nil {
+			all[i] = fmt.Sprintf("[%s]", s.Err.Code)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// A file's own settings are in force from where it makes them, and end with it.
+func TestRun_Timeouts(t *testing.T) {
+	t.Parallel()
+	f := record(t, "SELECT 1; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '2min'; SELECT 2;")
+	if a, b := f.Statements[0], f.Statements[3]; a.LockTimeout != migrations.DefaultLockTimeout || b.LockTimeout.Seconds() != 1 || b.StatementTimeout.Minutes() != 2 {
+		t.Errorf("%s, then %s and %s", a.LockTimeout, b.LockTimeout, b.StatementTimeout)
+	}
+}
