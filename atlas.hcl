@@ -13,6 +13,8 @@
 env "chenu" {
   // Everything belongs to chenu_owner, the revision table too, and a migration file says nothing of roles: the session
   // becomes the owner when it connects. row_security is off so that a statement from which a policy would hide rows fails.
+  // There is no statement_timeout, because one URL serves all files, and an index build may take hours; `chenu migrate
+  // apply` has one for the files that are one transaction. The CLI neither waits for long nor tries again: 5s for a lock.
   url = urlqueryset(getenv("CHENU_MIGRATE_DATABASE_URL"), "options", "-c role=chenu_owner -c row_security=off -c statement_timeout=0 -c lock_timeout=5s")
 
   // For `atlas migrate lint`, and for `validate` to run the files: an empty database that belongs to chenu_owner, on a

@@ -8,10 +8,10 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -19,6 +19,12 @@ const (
 	// DefaultLockTimeout is how long a statement waits for a lock on a table. A statement that waits for an exclusive lock
 	// makes every later query on the table wait behind it, so it had better give up and be tried again.
 	DefaultLockTimeout = 5 * time.Second
+	// DefaultStatementTimeout is how long a statement of a file that is one transaction may run. Such a file keeps its locks
+	// until it commits, so that a statement that runs for long keeps others waiting for as long: it belongs into a file
+	// with `-- atlas:txmode none`, which has no such limit, since an index build may take hours and keeps nobody waiting.
+	DefaultStatementTimeout = 10 * time.Minute
+	// DefaultLockRetries is how often what did not get a lock is tried again: with the pauses between, for some minutes.
+	DefaultLockRetries = 10
 	// DefaultWait is how long Apply waits for another migration of the same database, as when several replicas of a
 	// service start at once.
 	DefaultWait = time.Minute
@@ -26,12 +32,21 @@ const (
 
 // Options of Apply. The zero value applies everything that this program was built with.
 type Options struct {
-	Dir         migrate.Dir   // nil means Embedded
-	To          string        // version, or file name, to stop after; "" means the last
-	DryRun      bool          // say what would be applied, in a read-only session without the lock, and write nothing
-	LockTimeout time.Duration // lock_timeout of the session; 0 means DefaultLockTimeout, negative means to wait for ever
+	Dir    migrate.Dir // nil means Embedded
+	To     string      // version, or file name, to stop after; "" means the last
+	DryRun bool        // say what would be applied, in a read-only session without the lock, and write nothing
+	// LockTimeout is the lock_timeout of the session. 0 means DefaultLockTimeout, and none while an index is built, rebuilt
+	// or dropped CONCURRENTLY: reads and writes do not queue behind the locks that those wait for, and one that gives up
+	// has built in vain. Negative means to wait for ever. What a file sets by itself holds within it.
+	LockTimeout time.Duration
+	// StatementTimeout is the statement_timeout of the session. 0 means DefaultStatementTimeout for files that are one
+	// transaction, and none for the others; negative means none. What a file sets by itself holds within it.
+	StatementTimeout time.Duration
+	// LockRetries is how often a file that is one transaction, or a statement of another, is tried again after a lock
+	// timeout or a deadlock. 0 means DefaultLockRetries, negative means never.
+	LockRetries int
 	Wait        time.Duration // for another migration to end; 0 means DefaultWait, negative means not at all
-	Progress    func(Event)   // called as things happen, by the goroutine that called Apply; may be nil
+	Progress    func(Event)   // called as things happen, one call at a time; may be nil
 }
 
 // Kind of an Event.
@@ -46,12 +61,22 @@ const (
 	FileStarted
 	// StatementStarted and StatementDone come in pairs, unless the statement fails.
 	StatementStarted
+	// Running: the statement has been running for Took. Message says whom it waits for, "" if for nobody; Phase, Done and
+	// Total say how far an index build is. It comes a few times a second, and not at all if the server cannot be asked.
+	Running
+	// Retried: the statement did not get a lock, because of the sessions in Message, "" if that was not to be seen. This
+	// was attempt Attempt of Attempts; the next comes after Pause. A file that is one transaction begins again.
+	Retried
+	// Cleared: what an earlier attempt left of the index in Message was dropped.
+	Cleared
 	// StatementDone has Took.
 	StatementDone
 	// FileDone: the file and its revision are committed; Took is of the whole file.
 	FileDone
 	// Noticed: the server has something to say about a statement, in Message.
 	Noticed
+	// Left: the index in Message is invalid; SQL removes it. It comes at the end, however that is, once for each.
+	Left
 )
 
 // Event is one step of Apply.
@@ -64,6 +89,12 @@ type Event struct {
 	SQL        string
 	Took       time.Duration
 	Message    string
+
+	Phase       string // of an index build, as pg_stat_progress_create_index has it
+	Done, Total int64  // of what the phase counts; Total is 0 if it counts nothing
+
+	Attempt, Attempts int
+	Pause             time.Duration
 }
 
 // Report of Apply. With an error it holds what was applied before that.
@@ -72,6 +103,7 @@ type Report struct {
 	To      string   // version after, or that a dry run would reach
 	Files   []Done   // applied, or that would be
 	Unknown []string // versions that the database has and this directory is too old to know
+	Invalid []InvalidIndex
 }
 
 // Done is a file that Apply has applied, or would.
@@ -98,12 +130,17 @@ type Statement struct {
 // statement that failed. What contradicts the history is refused before anything runs: a *Refusal. A statement that fails
 // is a *StatementError. Files before the one that failed stay applied.
 //
+// A concurrent index build that ends before its time leaves an invalid index. When its statement is tried again, by this
+// Apply or the next, that index is dropped first: an invalid one of exactly that name on exactly that table, and no other.
+// Those that are in the database at the end are in the Report.
+//
 // When ctx ends, the statement that is running is ended on the server too.
-func Apply(ctx context.Context, url string, o Options) (Report, error) {
-	var report Report
+func Apply(ctx context.Context, url string, o Options) (report Report, err error) {
+	a := &applier{patient: o.LockTimeout == 0, unlimited: o.StatementTimeout == 0}
 	if err := o.setDefaults(); err != nil {
 		return report, err
 	}
+	a.Options = o
 	files, err := load(o.Dir)
 	if err != nil {
 		return report, err
@@ -112,12 +149,14 @@ func Apply(ctx context.Context, url string, o Options) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	a := &applier{Options: o}
-	a.session, err = connect(ctx, url, o.LockTimeout, o.DryRun, func(m string) { a.event(Event{Kind: Noticed, Message: m}) })
+	a.session, err = connect(ctx, url, settings{lockTimeout: o.LockTimeout, readOnly: o.DryRun}, func(m string) { a.event(Event{Kind: Noticed, Message: m}) })
 	if err != nil {
 		return report, err
 	}
 	defer a.session.close()
+	a.watcher = newWatcher(url, a.session.PgConn().PID(), o.LockTimeout, a.event)
+	defer a.watcher.close()
+	defer func() { report.Invalid = a.left(ctx, url) }()
 	if !o.DryRun {
 		err := a.session.lock(ctx, migrateLock, o.Wait, func(holder string) { a.event(Event{Kind: Waiting, Message: holder}) })
 		if err != nil {
@@ -182,6 +221,18 @@ func (o *Options) setDefaults() error {
 		o.LockTimeout = 0 // which Postgres takes for no limit
 	}
 	switch {
+	case o.StatementTimeout == 0:
+		o.StatementTimeout = DefaultStatementTimeout
+	case o.StatementTimeout < 0:
+		o.StatementTimeout = 0
+	}
+	switch {
+	case o.LockRetries == 0:
+		o.LockRetries = DefaultLockRetries
+	case o.LockRetries < 0:
+		o.LockRetries = 0
+	}
+	switch {
 	case o.Wait == 0:
 		o.Wait = DefaultWait
 	case o.Wait < 0:
@@ -222,12 +273,19 @@ func describe(f *file, partial *migrate.Revision) Done {
 
 type applier struct {
 	Options
+	patient   bool // concurrent index builds wait for locks as long as it takes
+	unlimited bool // files that are not one transaction have no statement timeout
 	session   *session
 	revisions *Revisions
+	watcher   *watcher
+
+	telling sync.Mutex // one event at a time
 }
 
 func (a *applier) event(e Event) {
 	if a.Progress != nil {
+		a.telling.Lock()
+		defer a.telling.Unlock()
 		a.Progress(e)
 	}
 }
@@ -235,6 +293,9 @@ func (a *applier) event(e Event) {
 // file applies one file, from where partial says it stopped.
 func (a *applier) file(ctx context.Context, f *file, partial *migrate.Revision) error {
 	began := time.Now()
+	if a.session.statementTimeout = a.StatementTimeout; f.alone && a.unlimited {
+		a.session.statementTimeout = 0
+	}
 	if err := a.session.reset(ctx); err != nil {
 		return err
 	}
@@ -259,7 +320,18 @@ func (a *applier) file(ctx context.Context, f *file, partial *migrate.Revision) 
 }
 
 // transaction applies a file and writes its revision as one.
-func (a *applier) transaction(ctx context.Context, f *file, r *migrate.Revision) (err error) {
+func (a *applier) transaction(ctx context.Context, f *file, r *migrate.Revision) error {
+	return a.retry(ctx, func() error {
+		attempt := *r
+		if err := a.attempt(ctx, f, &attempt); err != nil {
+			return err
+		}
+		*r = attempt
+		return nil
+	})
+}
+
+func (a *applier) attempt(ctx context.Context, f *file, r *migrate.Revision) (err error) {
 	tx, err := a.session.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: begin: %w", f.Name(), err)
@@ -272,7 +344,7 @@ func (a *applier) transaction(ctx context.Context, f *file, r *migrate.Revision)
 		}
 	}()
 	for i := r.Applied; i < len(f.statements); i++ {
-		if err := a.statement(ctx, f, i); err != nil {
+		if err := a.statement(ctx, f, i, ""); err != nil {
 			kept := "nothing of the file was kept"
 			if r.Applied > 0 {
 				kept = fmt.Sprintf("the first %d statements stay applied from an earlier attempt, nothing after them", r.Applied)
@@ -285,8 +357,8 @@ func (a *applier) transaction(ctx context.Context, f *file, r *migrate.Revision)
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	if err := tx.Commit(ctx); err != nil {
-		e := &StatementError{File: f.Name(), Version: f.Version(), Statements: len(f.statements), Err: err,
-			Advice: "nothing of the file was kept: mend it, run `chenu migrate hash`, and apply again"}
+		e := &StatementError{File: f.Name(), Version: f.Version(), Statements: len(f.statements), Err: err, kept: "nothing of the file was kept"}
+		e.Advice = e.kept + ": mend it, run `chenu migrate hash`, and apply again"
 		if state(err) == "" {
 			e.Advice = "the connection was lost, and whether the file is applied is not known: see `chenu migrate status`"
 		}
@@ -299,36 +371,55 @@ func (a *applier) transaction(ctx context.Context, f *file, r *migrate.Revision)
 // this process or the connection ends before the outcome is known.
 const interrupted = "interrupted: it is not known whether this statement was finished"
 
+// reSetting is a statement that changes the session and nothing else.
+var reSetting = regexp.MustCompile(`(?i)^(SET|RESET)\s`)
+
 // statements applies a file statement by statement. The revision is written between any two, so that it is exact to the
 // statement however this ends.
 func (a *applier) statements(ctx context.Context, f *file, r *migrate.Revision) error {
-	again := r.Error == interrupted
+	// What the statements that are done said of the session is gone with theirs.
+	for i := range r.Applied {
+		if s := f.statements[i].Text; reSetting.MatchString(s) {
+			if _, err := a.session.Exec(ctx, s); err != nil {
+				return a.failed(ctx, f, i, r.Applied, "nothing more was applied", err)
+			}
+		}
+	}
+	again, begun := r.Error == interrupted, r.ErrorStmt
 	for i := r.Applied; i < len(f.statements); i++ {
 		r.Error, r.ErrorStmt, r.ExecutionTime = interrupted, f.statements[i].Text, time.Since(r.ExecutedAt)
 		if err := a.revisions.WriteRevision(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
-		err := a.statement(ctx, f, i)
-		if err != nil {
-			r.Error, r.ExecutionTime = err.Error(), time.Since(r.ExecutedAt)
+		err := a.retry(ctx, func() error {
+			err := a.statement(ctx, f, i, begun)
+			begun = f.statements[i].Text
+			if err == nil {
+				return nil
+			}
 			kept := fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", i)
 			if i == 0 {
 				kept = "no statement before it was applied"
 			}
 			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 			defer cancel()
-			failed := a.failed(late, f, i, i, kept, err)
-			if again && alreadyThere(err) {
+			return a.failed(late, f, i, i, kept, err)
+		})
+		if failed, ok := errors.AsType[*StatementError](err); ok {
+			r.Error, r.ExecutionTime = failed.Err.Error(), time.Since(r.ExecutedAt)
+			if again && alreadyThere(failed.Err) {
 				r.Error = interrupted // what is there may be what that attempt made: it is still not known
-				failed.Advice = kept + ": an earlier attempt was interrupted in this statement, and may have finished it: " +
+				failed.Advice = failed.kept + ": an earlier attempt was interrupted in this statement, and may have finished it: " +
 					"drop what it made, or say IF NOT EXISTS and run `chenu migrate hash`, and apply again"
 			}
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
 			if err := a.revisions.WriteRevision(late, r); err != nil && !a.session.IsClosed() {
 				failed.Err = errors.Join(failed.Err, err)
 			}
 			return failed
 		}
-		again = false
+		again, begun = false, ""
 		r.Applied, r.PartialHashes = i+1, append(r.PartialHashes[:i:i], "h1:"+f.sums[i])
 	}
 	finish(r)
@@ -343,12 +434,15 @@ func finish(r *migrate.Revision) {
 	r.ExecutionTime = time.Since(r.ExecutedAt)
 }
 
-func (a *applier) statement(ctx context.Context, f *file, i int) error {
+// statement runs one statement; begun is the one at its place that an earlier attempt began, "" if none did.
+func (a *applier) statement(ctx context.Context, f *file, i int, begun string) error {
 	e := Event{Kind: StatementStarted, File: f.Name(), Line: f.line(i, 0), Statement: i + 1, Statements: len(f.statements), SQL: f.statements[i].Text}
 	a.event(e)
 	began := time.Now()
-	// Without arguments pgx uses the simple protocol, which takes whatever psql takes.
-	if _, err := a.session.Exec(ctx, e.SQL); err != nil {
+	stop := a.watcher.watch(ctx, e)
+	err := a.run(ctx, f, e, begun)
+	stop()
+	if err != nil {
 		return err
 	}
 	e.Kind, e.Took = StatementDone, time.Since(began)
@@ -356,10 +450,26 @@ func (a *applier) statement(ctx context.Context, f *file, i int) error {
 	return nil
 }
 
+func (a *applier) run(ctx context.Context, f *file, e Event, begun string) error {
+	if a.patient && f.alone && reConcurrently.MatchString(e.SQL) && !f.sets("lock_timeout") {
+		restore, err := a.session.waitForLocks(ctx)
+		if err != nil {
+			return err
+		}
+		defer restore()
+	}
+	if err := a.clear(ctx, e, begun); err != nil {
+		return err
+	}
+	// Without arguments pgx uses the simple protocol, which takes whatever psql takes.
+	_, err := a.session.Exec(ctx, e.SQL)
+	return err
+}
+
 // failed makes the error of a statement, and says what to do about it.
 func (a *applier) failed(ctx context.Context, f *file, i, kept int, keptText string, err error) *StatementError {
 	e := &StatementError{File: f.Name(), Version: f.Version(), Statement: i + 1, Statements: len(f.statements), Line: f.line(i, 0),
-		SQL: f.statements[i].Text, Kept: kept, Err: err}
+		SQL: f.statements[i].Text, Kept: kept, Attempts: 1, Err: err, kept: keptText}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Position > 0 {
 		e.Line = f.line(i, byteOffset(e.SQL, int(refused.Position)-1))
@@ -368,7 +478,8 @@ func (a *applier) failed(ctx context.Context, f *file, i, kept int, keptText str
 	return e
 }
 
-var reConcurrently = regexp.MustCompile(`(?is)^(CREATE\s+(UNIQUE\s+)?INDEX|REINDEX)\b.*\bCONCURRENTLY\b`)
+// reConcurrently is a statement that waits for others without keeping reads or writes of the table waiting.
+var reConcurrently = regexp.MustCompile(`(?i)^(CREATE\s+(UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(\([^)]*\)\s*)?(INDEX|TABLE|SCHEMA|DATABASE))\s+CONCURRENTLY\b`)
 
 func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn.PgError) string {
 	if refused == nil || strings.HasPrefix(refused.Code, "57P") {
@@ -377,16 +488,21 @@ func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn
 		}
 		return "the connection was lost; see `chenu migrate status`, and apply again"
 	}
-	if reConcurrently.MatchString(e.SQL) {
-		if left := a.invalidIndexes(ctx); left != "" {
-			return fmt.Sprintf("what is left of an index build is in the way (%s): DROP INDEX CONCURRENTLY it, and apply again", left)
-		}
-	}
 	switch {
-	case refused.Code == stateLockNotAvailable:
-		return fmt.Sprintf("another session has had the table for longer than the lock timeout of %s: apply again at a quieter time, or with a longer --lock-timeout", a.LockTimeout)
+	case refused.Code == stateQueryCanceled && strings.Contains(refused.Message, "statement timeout"):
+		return fmt.Sprintf("it ran for longer than the statement timeout of %s, which bounds how long others wait for its locks: "+
+			"do less in one statement, or put it into a file that begins with `-- atlas:txmode none`, or apply with a longer --statement-timeout", a.session.statementTimeout)
 	case refused.Code == stateQueryCanceled:
 		return "it was stopped; apply again"
+	}
+	switch left, err := leftover(ctx, a.session, e.SQL); {
+	case err != nil || left == nil: // this only makes the advice better
+	case refused.Code == stateUniqueViolation:
+		return fmt.Sprintf("rows are alike that must not be: mend them, and apply again, which first drops what is left of the index (%s)", left.Name)
+	default:
+		return fmt.Sprintf("apply again, which first drops what is left of the index (%s)", left.Name)
+	}
+	switch {
 	case refused.Code == stateActiveTransaction:
 		return "put the statement into a file of its own that begins with `-- atlas:txmode none` and an empty line, and run `chenu migrate hash`"
 	case refused.Code == stateInsufficientPrivilege && strings.Contains(refused.Message, "row-level security"):
@@ -406,21 +522,6 @@ func alreadyThere(err error) bool {
 		return true
 	}
 	return false
-}
-
-// invalidIndexes names the indexes that a concurrent build left behind unfinished.
-func (a *applier) invalidIndexes(ctx context.Context) string {
-	rows, err := a.session.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index i
-JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND n.nspname <> 'pg_toast' ORDER BY 1`)
-	if err != nil {
-		return ""
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return "" // this only makes an error's advice better
-	}
-	return strings.Join(names, ", ")
 }
 
 // byteOffset turns the server's count of characters into one of bytes.

@@ -35,6 +35,8 @@ const (
 	stateDuplicateObject       = "42710"
 	stateDuplicateSchema       = "42P06"
 	stateInvalidParameter      = "22023"
+	stateUniqueViolation       = "23505"
+	stateDeadlockDetected      = "40P01"
 	stateLockNotAvailable      = "55P03"
 	stateObjectInUse           = "55006"
 	stateQueryCanceled         = "57014"
@@ -43,13 +45,13 @@ const (
 
 // sessionSQL makes the session the owner's, whoever logged in, and independent of what the login, the database or an
 // earlier file set. row_security is off so that a statement that a policy would hide rows from fails, instead of quietly
-// touching none of them. A login's own time limits must not end a long index build.
+// touching none of them. A login's own time limits must not end a long index build: ours stand in their place.
 const sessionSQL = `SELECT
 	set_config('role', $1, false),
 	set_config('row_security', 'off', false),
 	set_config('search_path', 'public', false),
 	set_config('lock_timeout', $2, false),
-	set_config('statement_timeout', '0', false),
+	set_config('statement_timeout', $5, false),
 	set_config('idle_in_transaction_session_timeout', '0', false),
 	set_config('default_transaction_read_only', $3, false),
 	set_config('TimeZone', 'UTC', false),
@@ -57,12 +59,17 @@ const sessionSQL = `SELECT
 
 type session struct {
 	*pgx.Conn
-	lockTimeout time.Duration
-	readOnly    bool
+	settings
+}
+
+// settings of a session that are not always the same; a timeout of 0 is none.
+type settings struct {
+	lockTimeout, statementTimeout time.Duration
+	readOnly                      bool
 }
 
 // connect opens a session that is the owner's. notice gets the server's notices; it may be nil.
-func connect(ctx context.Context, url string, lockTimeout time.Duration, readOnly bool, notice func(string)) (*session, error) {
+func connect(ctx context.Context, url string, with settings, notice func(string)) (*session, error) {
 	config, err := parseURL(url)
 	if err != nil {
 		return nil, err
@@ -74,7 +81,7 @@ func connect(ctx context.Context, url string, lockTimeout time.Duration, readOnl
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Conn: conn, lockTimeout: lockTimeout, readOnly: readOnly}
+	s := &session{Conn: conn, settings: with}
 	if err := s.isDirect(ctx); err != nil {
 		s.close()
 		return nil, err
@@ -137,7 +144,7 @@ func (s *session) reset(ctx context.Context) error {
 	if s.readOnly {
 		readOnly = "on"
 	}
-	_, err := s.Exec(ctx, sessionSQL, owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName)
+	_, err := s.Exec(ctx, sessionSQL, owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName, fmt.Sprint(s.statementTimeout.Milliseconds()))
 	switch state(err) {
 	case stateInvalidParameter:
 		return &Refusal{Kind: ErrNoRights, Reason: "there is no role " + owner + " on this server", Advice: "make the roles with `chenu bootstrap`"}
@@ -150,6 +157,19 @@ func (s *session) reset(ctx context.Context) error {
 		return fmt.Errorf("become %s: %w", owner, err)
 	}
 	return nil
+}
+
+// waitForLocks ends the lock timeout until restore.
+func (s *session) waitForLocks(ctx context.Context) (restore func(), err error) {
+	const setSQL = "SELECT set_config('lock_timeout', $1, false)"
+	if _, err := s.Exec(ctx, setSQL, "0"); err != nil {
+		return nil, fmt.Errorf("end the lock timeout: %w", err)
+	}
+	return func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_, _ = s.Exec(late, setSQL, fmt.Sprint(s.lockTimeout.Milliseconds())) // fails only with the connection
+	}, nil
 }
 
 func (s *session) close() {

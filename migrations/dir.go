@@ -56,6 +56,13 @@ func (f *file) line(i, n int) int {
 	return 1 + strings.Count(string(f.Bytes()[:at]), "\n")
 }
 
+// sets reports whether a statement of the file is a SET of that setting.
+func (f *file) sets(setting string) bool {
+	return slices.ContainsFunc(f.statements, func(s *migrate.Stmt) bool {
+		return reSetting.MatchString(s.Text) && strings.Contains(strings.ToLower(s.Text), setting)
+	})
+}
+
 // load reads and validates a directory.
 func load(dir migrate.Dir) ([]*file, error) {
 	if err := checkSum(dir); err != nil {

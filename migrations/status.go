@@ -40,6 +40,9 @@ type Standing struct {
 	Problem string `json:"problem,omitempty"`
 	// Running says who is migrating this database at this moment; "" if nobody is.
 	Running string `json:"running,omitempty"`
+	// Invalid are the indexes that concurrent builds left unfinished, those of this moment not counted. Only Status looks
+	// for them.
+	Invalid []InvalidIndex `json:"invalid_indexes,omitempty"`
 
 	err error
 }
@@ -74,7 +77,7 @@ func Status(ctx context.Context, url string, dir migrate.Dir) (*Standing, error)
 	if err != nil {
 		return nil, err
 	}
-	s, err := connect(ctx, url, DefaultLockTimeout, true, nil)
+	s, err := connect(ctx, url, settings{lockTimeout: DefaultLockTimeout, statementTimeout: DefaultStatementTimeout, readOnly: true}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +88,9 @@ func Status(ctx context.Context, url string, dir migrate.Dir) (*Standing, error)
 	}
 	standing := newStanding(files, revisions)
 	if standing.Running, err = s.lockHolder(ctx, migrateLock); err != nil {
+		return nil, err
+	}
+	if standing.Invalid, err = invalidIndexes(ctx, s); err != nil {
 		return nil, err
 	}
 	return standing, nil

@@ -103,12 +103,28 @@ record that it was applied; a file that says "-- atlas:txmode none" goes stateme
 by statement, and after a failure the next apply goes on with the statement that
 failed. Only one apply runs at a time, the Atlas CLI included: others wait.
 
+A statement that waits for an exclusive lock keeps every later query on the table
+waiting, so it gives up after --lock-timeout, and so does one that ends in a deadlock.
+A file that is one transaction is then rolled back, so that it holds no lock, and tried
+again after a pause that grows; of another file the statement is tried again.
+Building, rebuilding or dropping an index CONCURRENTLY keeps neither reads nor writes
+waiting, and has worked in vain if it gives up: it has no lock timeout unless one is
+given. What a file that is one transaction has locked stays locked until its end, so its
+statements have a time limit; those of other files have none unless one is given. A SET
+in the file goes before both flags.
+
+A concurrent build that ends before its time leaves an invalid index, which is dropped
+when its statement is tried again. Those that are left at the end are named, with the
+statement that removes each.
+
 Exits with 0 when the database is at the last version, 1 when something failed or
 was refused (what was applied before it stays), 64 when called wrongly.`)
 	t.register(set, env)
 	set.StringVar(&o.To, "to", "", "`version` to stop after; by default the last")
 	set.BoolVar(&o.DryRun, "dry-run", false, "print what would be run; writes nothing to the database, not even the record table")
-	set.DurationVar(&o.LockTimeout, "lock-timeout", migrations.DefaultLockTimeout, "how long a statement waits for a lock on a table; negative is for ever")
+	set.DurationVar(&o.LockTimeout, "lock-timeout", 0, "how long a statement waits for a lock on a table; negative is for ever; by default 5s,\nand for ever while an index is built, rebuilt or dropped CONCURRENTLY")
+	set.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "how long a statement runs; negative is for ever; by default 10m in a file that is one\ntransaction, and for ever in others")
+	set.IntVar(&o.LockRetries, "lock-retries", migrations.DefaultLockRetries, "how often to try again after a lock timeout or a deadlock")
 	set.DurationVar(&o.Wait, "wait", migrations.DefaultWait, "how long to wait for another migration to end")
 	set.BoolVar(&verbose, "v", false, "print each statement with its duration")
 	if err := parseAll(set, args); err != nil {
@@ -125,6 +141,9 @@ was refused (what was applied before it stays), 64 when called wrongly.`)
 	o.Progress = p.event
 	if o.Wait == 0 {
 		o.Wait = -1
+	}
+	if o.LockRetries == 0 {
+		o.LockRetries = -1
 	}
 	began := time.Now()
 	report, err := migrations.Apply(ctx, t.url, o)
@@ -168,12 +187,19 @@ func printDryRun(w io.Writer, report migrations.Report) {
 }
 
 // progress prints what Apply does: in a terminal with the running statement on a line that is overwritten, elsewhere a
-// line per file.
+// line per file, and now and then one about a statement that takes long.
 type progress struct {
 	w                         io.Writer
 	terminal, verbose, dryRun bool
 	live                      bool
+	said                      time.Duration // how long the statement had run when that was last said
 }
+
+// liveWidth is what fits on a line of most terminals: one that wraps is not wholly overwritten.
+const liveWidth = 79
+
+// sayEvery is how often a statement that takes long is told of where lines are not overwritten.
+const sayEvery = 10 * time.Second
 
 func (p *progress) clear() {
 	if p.live {
@@ -196,10 +222,25 @@ func (p *progress) event(e migrations.Event) {
 			fmt.Fprintf(p.w, "%s: resuming after statement %d of %d\n", e.File, e.Statement, e.Statements)
 		}
 	case migrations.StatementStarted:
+		p.said = 0
 		if p.terminal {
 			fmt.Fprintf(p.w, "%s: %d/%d %s", e.File, e.Statement, e.Statements, firstLine(e.SQL, 50))
 			p.live = true
 		}
+	case migrations.Running:
+		if p.terminal {
+			fmt.Fprint(p.w, firstLine(fmt.Sprintf("%d/%d %s: %s", e.Statement, e.Statements, running(e), e.SQL), liveWidth))
+			p.live = true
+		} else if e.Took >= p.said+sayEvery {
+			p.said = e.Took
+			fmt.Fprintf(p.w, "%s:%d: %d/%d %s\n", e.File, e.Line, e.Statement, e.Statements, running(e))
+		}
+	case migrations.Retried:
+		fmt.Fprintln(p.w, retried(e))
+	case migrations.Cleared:
+		fmt.Fprintln(p.w, cleared(e))
+	case migrations.Left:
+		fmt.Fprintln(p.w, left(e))
 	case migrations.StatementDone:
 		if p.verbose {
 			fmt.Fprintf(p.w, "%s:%d: %d/%d %s (%s)\n", e.File, e.Line, e.Statement, e.Statements, firstLine(e.SQL, 50), short(e.Took))
@@ -209,6 +250,37 @@ func (p *progress) event(e migrations.Event) {
 	case migrations.Noticed:
 		fmt.Fprintf(p.w, "notice: %s\n", e.Message)
 	}
+}
+
+// running says how far a statement is.
+func running(e migrations.Event) string {
+	s := "running for " + e.Took.Round(time.Second).String()
+	if e.Phase != "" {
+		s += ", " + e.Phase
+		if e.Total > 0 {
+			s += fmt.Sprintf(" %d %% (%d of %d)", 100*e.Done/e.Total, e.Done, e.Total)
+		}
+	}
+	if e.Message != "" {
+		s += ", waits for " + e.Message
+	}
+	return s
+}
+
+func retried(e migrations.Event) string {
+	s := fmt.Sprintf("%s:%d: attempt %d of %d did not get a lock", e.File, e.Line, e.Attempt, e.Attempts)
+	if e.Message != "" {
+		s += ", which " + e.Message + " has"
+	}
+	return s + ": again in " + short(e.Pause)
+}
+
+func cleared(e migrations.Event) string {
+	return fmt.Sprintf("%s:%d: an earlier attempt left index %s invalid: it is dropped", e.File, e.Line, e.Message)
+}
+
+func left(e migrations.Event) string {
+	return fmt.Sprintf("invalid: index %s was not finished: no query uses it, each write pays for it; %s;", e.Message, e.SQL)
 }
 
 func runMigrateStatus(ctx context.Context, args []string, env environment) error {
@@ -281,6 +353,10 @@ func printStatus(w io.Writer, s *migrations.Standing) {
 	}
 	if s.Problem != "" {
 		fmt.Fprintf(w, "problem:  %s\n", s.Problem)
+	}
+	for _, i := range s.Invalid {
+		fmt.Fprintf(w, "invalid:  index %s on %s was not finished: no query uses it, each write pays for it\n", i.Name, i.Table)
+		fmt.Fprintf(w, "          %s;\n", i.Remove)
 	}
 }
 

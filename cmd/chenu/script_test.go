@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 // testscript's own commands there are:
 //
 //	sql STATEMENT          run by a superuser on that database; prints rows
+//	hold STATEMENT         run by a superuser, "the holder", in a transaction that stays open
+//	release                ends it
 //	exits CODE COMMAND …   like exec, but expects this exit code
 //	scrub FILE             prints a file, or stdout or stderr, with what differs from run to run replaced
 func TestScripts(t *testing.T) {
@@ -42,6 +44,7 @@ func TestScripts(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			db := dbtest.Empty(t)
+			var held *pgx.Conn
 			prefix := "chenu_test_" + strings.ToLower(rand.Text()[:10])
 			t.Cleanup(func() { dropBootstrapped(t, prefix) })
 			testscript.Run(t, testscript.Params{
@@ -60,6 +63,24 @@ func TestScripts(t *testing.T) {
 							ts.Fatalf("usage: sql STATEMENT")
 						}
 						ts.Check(runSQL(t.Context(), ts, db.AdminURL, args[0]))
+					},
+					"hold": func(ts *testscript.TestScript, neg bool, args []string) {
+						if neg || len(args) != 1 {
+							ts.Fatalf("usage: hold STATEMENT")
+						}
+						conn, err := pgx.Connect(t.Context(), db.AdminURL)
+						ts.Check(err)
+						ts.Defer(func() { _ = conn.Close(context.Background()) })
+						_, err = conn.Exec(t.Context(), "SET application_name = 'the holder'; BEGIN; "+args[0])
+						ts.Check(err)
+						held = conn
+					},
+					"release": func(ts *testscript.TestScript, neg bool, args []string) {
+						if neg || len(args) > 0 || held == nil {
+							ts.Fatalf("usage: release, after hold")
+						}
+						_, err := held.Exec(t.Context(), "ROLLBACK")
+						ts.Check(err)
 					},
 					"exits": exits,
 					"scrub": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -148,7 +148,7 @@ func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
 	return err
 }
 
-// applyProgress says of each file that it was applied.
+// applyProgress says of each file that it was applied, and what a DBA must know.
 func applyProgress(w io.Writer) func(migrations.Event) {
 	return func(e migrations.Event) {
 		switch e.Kind {
@@ -156,6 +156,12 @@ func applyProgress(w io.Writer) func(migrations.Event) {
 			fmt.Fprintln(w, "waiting:", e.Message)
 		case migrations.FileDone:
 			fmt.Fprintf(w, "migrated: %s (%s)\n", e.File, e.Took.Round(time.Millisecond))
+		case migrations.Retried:
+			fmt.Fprintln(w, "migrating:", retried(e))
+		case migrations.Cleared:
+			fmt.Fprintln(w, "migrating:", cleared(e))
+		case migrations.Left:
+			fmt.Fprintln(w, "migrating:", left(e))
 		}
 	}
 }

@@ -1,0 +1,65 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// retry calls try until it succeeds, fails for another reason than a lock, or was called often enough.
+func (a *applier) retry(ctx context.Context, try func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := try()
+		failed, ok := errors.AsType[*StatementError](err)
+		if !ok {
+			return err
+		}
+		failed.Attempts = attempt
+		if !lockMissed(err) {
+			return err
+		}
+		if attempt > a.LockRetries {
+			failed.Advice = failed.kept + ": " + a.lockAdvice(failed)
+			return err
+		}
+		pause := backoff(attempt)
+		a.event(Event{Kind: Retried, File: failed.File, Line: failed.Line, Statement: failed.Statement, Statements: failed.Statements,
+			SQL: failed.SQL, Message: a.watcher.blockers, Attempt: attempt, Attempts: a.LockRetries + 1, Pause: pause})
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			failed.Err = errors.Join(ctx.Err(), failed.Err)
+			failed.Advice = failed.kept + ": it was stopped; apply again"
+			return err
+		case <-timer.C:
+		}
+	}
+}
+
+func lockMissed(err error) bool {
+	return state(err) == stateLockNotAvailable || state(err) == stateDeadlockDetected
+}
+
+// backoff is the pause after an attempt: up to twice as long each time, and any part of that, so that those who wait for
+// the same lock do not come back together.
+func backoff(attempt int) time.Duration {
+	const first, longest = 500 * time.Millisecond, 30 * time.Second
+	return rand.N(min(first<<min(attempt-1, 10), longest)) //nolint:gosec // only spreads the attempts
+}
+
+func (a *applier) lockAdvice(failed *StatementError) string {
+	what := fmt.Sprintf("another session has had the table for longer than the lock timeout of %s", a.LockTimeout)
+	if state(failed.Err) == stateDeadlockDetected {
+		what = "another session and this one waited for each other"
+	}
+	if failed.Attempts > 1 {
+		what += fmt.Sprintf(", %d times", failed.Attempts)
+	}
+	if a.watcher.blockers != "" {
+		what += " (" + a.watcher.blockers + ")"
+	}
+	return what + ": apply again at a quieter time, or with a longer --lock-timeout or more --lock-retries"
+}
