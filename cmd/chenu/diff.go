@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/chenu/chenu/ent/migrate"
-	"github.com/chenu/chenu/migrations/localpg"
 	"github.com/chenu/chenu/migrations/planner"
 	"github.com/chenu/chenu/policies"
 )
@@ -17,9 +16,10 @@ const migrationsDir = "migrations"
 
 func runMigrateDiff(ctx context.Context, args []string, env environment) (err error) {
 	var (
-		dir, devURL string
-		in          planner.Input
-		check       bool
+		dir   string
+		dev   development
+		in    planner.Input
+		check bool
 	)
 	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans one migration from the last one to what ent/schema and policies say, proves
 it on a development server, and writes it with atlas.sum. Writes nothing when
@@ -28,7 +28,7 @@ nothing changed. NAME says what it is for, as in add_task_due_date.
 Exits with 0 when it was written or nothing changed, 1 when it was refused or
 failed, 64 when called wrongly; with --check with 2 when something changed.`)
 	set.StringVar(&dir, "dir", migrationsDir, "migration `directory`")
-	set.StringVar(&devURL, "dev-url", "", "`URL` of a development server, whose login may create databases and roles;\nby default one that is started for the purpose")
+	dev.register(set)
 	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "permit dropping columns and tables with what is in them")
 	set.BoolVar(&in.ConcurrentIndexes, "concurrent-indexes", false, "build new indexes of existing tables in a second file, outside a transaction")
 	in.Backfills, in.Conversions = planner.Expressions{}, planner.Expressions{}
@@ -49,14 +49,11 @@ failed, 64 when called wrongly; with --check with 2 when something changed.`)
 	if in.Dir, err = openDir(dir); err != nil {
 		return err
 	}
-	if in.DevURL = devURL; devURL == "" {
-		server, err := localpg.Start(ctx, localpg.Config{Ephemeral: true, Progress: env.Stderr})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
-		in.DevURL = server.URL("postgres")
+	var stop func() error
+	if in.DevURL, stop, err = dev.start(ctx, env, 0); err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	in.Desired = planner.Graph(migrate.Tables, policies.Tables, policies.SQL())
 	plan, err := planner.Diff(ctx, in)
 	if err != nil {

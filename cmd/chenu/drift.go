@@ -8,14 +8,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/localpg"
 	"github.com/chenu/chenu/migrations/planner"
 )
 
 func runMigrateDrift(ctx context.Context, args []string, env environment) (err error) {
 	var (
-		t  target
-		in planner.DriftInput
+		t   target
+		dev development
+		in  planner.DriftInput
 	)
 	set := newFlags(env, "chenu migrate drift [flags]", `Says how the database differs from what its migrations make: objects that were
 changed by hand, privileges that were given, roles that gained power. Reads only.
@@ -23,7 +23,7 @@ changed by hand, privileges that were given, roles that gained power. Reads only
 Exits with 0 when nothing differs, 2 when something does, 1 when it could not tell,
 64 when called wrongly.`)
 	t.register(set, env)
-	set.StringVar(&in.DevURL, "dev-url", "", "`URL` of a development server of the database's major version, whose login may\ncreate databases and roles; by default one that is started for the purpose")
+	dev.register(set)
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -41,18 +41,15 @@ Exits with 0 when nothing differs, 2 when something does, 1 when it could not te
 	if standing.State != migrations.Current {
 		return fmt.Errorf("the database is not at the last version, but %s: see chenu migrate status", standing.State)
 	}
-	if in.DevURL == "" {
-		major, err := majorVersion(ctx, t.url)
-		if err != nil {
-			return err
-		}
-		server, err := localpg.Start(ctx, localpg.Config{Ephemeral: true, Progress: env.Stderr, Version: major})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
-		in.DevURL = server.URL("postgres")
+	major, err := majorVersion(ctx, t.url)
+	if err != nil {
+		return err
 	}
+	var stop func() error
+	if in.DevURL, stop, err = dev.start(ctx, env, major); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	found, err := planner.Drift(ctx, in)
 	if err != nil {
 		return err

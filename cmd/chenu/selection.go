@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+// selection says which files of the directory a command looks at.
+type selection struct {
+	latest   int
+	from, to string
+	gitBase  string
+	all      bool
+}
+
+func (s *selection) register(set *flag.FlagSet) {
+	set.IntVar(&s.latest, "latest", 0, "look at the last `N` files")
+	set.StringVar(&s.from, "from", "", "look at the files from this `version` on")
+	set.StringVar(&s.to, "to", "", "look at the files up to this `version`")
+	set.StringVar(&s.gitBase, "git-base", "", "look at the files that are new, or not the same, since the working tree's\nbranch left this `commit` or branch, such as origin/main")
+	set.BoolVar(&s.all, "all", false, "look at every file")
+}
+
+// selectionHelp is what a command's help says of the flags together.
+const selectionHelp = `Without a flag that says which files, those are looked at that are pending at the
+database, or, when no database is given, the last one.`
+
+// selected is what a selection came to.
+type selected struct {
+	files    []migrations.File    // the whole directory
+	wanted   map[string]bool      // the files to look at, by name
+	what     string               // says for a person which they are
+	standing *migrations.Standing // of the database; nil without one
+	base     *gitBase             // nil without --git-base
+}
+
+// want says of a file whether it is to be looked at.
+func (s *selected) want(f migrations.File) bool { return s.wanted[f.Name] }
+
+// files reads the directory, and what the database has of it if one is given.
+func (s *selection) files(ctx context.Context, t *target) (*selected, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	if s.gitBase != "" && t.dir == "" {
+		t.dir = migrationsDir
+	}
+	dir, err := t.open()
+	if err != nil {
+		return nil, err
+	}
+	chosen := &selected{wanted: map[string]bool{}}
+	if chosen.files, err = migrations.Read(dir); err != nil {
+		return nil, err
+	}
+	if t.url != "" {
+		if chosen.standing, err = migrations.Status(ctx, t.url, dir); err != nil {
+			return nil, err
+		}
+	}
+	if s.gitBase != "" {
+		if chosen.base, err = readGitBase(ctx, t.dir, s.gitBase, chosen.files); err != nil {
+			return nil, err
+		}
+	}
+	return chosen, s.choose(chosen)
+}
+
+func (s *selection) check() error {
+	ways := 0
+	for _, given := range []bool{s.latest != 0, s.from != "" || s.to != "", s.gitBase != "", s.all} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		return usagef("give only one of --latest, --from and --to, --git-base, and --all")
+	case s.latest < 0:
+		return usagef("--latest takes how many files")
+	}
+	return nil
+}
+
+func (s *selection) choose(c *selected) error {
+	var in func(i int, f migrations.File) bool
+	switch {
+	case s.all:
+		c.what, in = "all files", func(int, migrations.File) bool { return true }
+	case s.gitBase != "":
+		c.what = "what is new since " + s.gitBase
+		in = func(_ int, f migrations.File) bool { return !slices.Contains(c.base.same, f.Name) }
+	case s.from != "" || s.to != "":
+		for _, version := range []string{s.from, s.to} {
+			if version != "" && !slices.ContainsFunc(c.files, func(f migrations.File) bool { return f.Version == version }) {
+				return fmt.Errorf("the directory has no version %s", version)
+			}
+		}
+		c.what = strings.TrimSpace("the versions" + prefixed(" from ", s.from) + prefixed(" to ", s.to))
+		in = func(_ int, f migrations.File) bool { return f.Version >= s.from && (s.to == "" || f.Version <= s.to) }
+	case s.latest == 0 && c.standing != nil:
+		c.what, in = "what is pending at the database", c.pending
+	default:
+		n := max(s.latest, 1)
+		c.what = "the last " + plural(n, "file")
+		if n == 1 {
+			c.what = "the last file"
+		}
+		in = func(i int, _ migrations.File) bool { return i >= len(c.files)-n }
+	}
+	for i, f := range c.files {
+		if in(i, f) {
+			c.wanted[f.Name] = true
+		}
+	}
+	return nil
+}
+
+// pending says of a file whether applying would run it, or would refuse because
+// of it.
+func (s *selected) pending(_ int, f migrations.File) bool {
+	if s.standing.State != migrations.Conflict {
+		return slices.Contains(s.standing.Pending, f.Name)
+	}
+	return !slices.ContainsFunc(s.standing.Applied, func(a migrations.Applied) bool { return a.Version == f.Version })
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// gitBase is how a directory stands to another branch.
+type gitBase struct {
+	ref string
+	// same, edited and removed are the files that both had when they parted.
+	same, edited, removed []string
+	// merged are the files that the other branch has got since then.
+	merged []string
+}
+
+func readGitBase(ctx context.Context, dir, ref string, files []migrations.File) (*gitBase, error) {
+	commit, err := git(ctx, dir, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", ref, err)
+	}
+	fork, err := git(ctx, dir, "merge-base", strings.TrimSpace(commit), "HEAD")
+	if err != nil {
+		return nil, fmt.Errorf("find where the branch left %s (does the clone go back that far?): %w", ref, err)
+	}
+	parted, err := gitFiles(ctx, dir, strings.TrimSpace(fork))
+	if err != nil {
+		return nil, err
+	}
+	tip, err := gitFiles(ctx, dir, strings.TrimSpace(commit))
+	if err != nil {
+		return nil, err
+	}
+	now := map[string]string{}
+	if len(files) > 0 {
+		args := []string{"hash-object", "--"}
+		for _, f := range files {
+			args = append(args, f.Name)
+		}
+		out, err := git(ctx, dir, args...)
+		if err != nil {
+			return nil, fmt.Errorf("hash the migration files: %w", err)
+		}
+		for i, hash := range strings.Fields(out) {
+			now[files[i].Name] = hash
+		}
+	}
+	base := &gitBase{ref: ref}
+	for name, hash := range parted {
+		switch now[name] {
+		case hash:
+			base.same = append(base.same, name)
+		case "":
+			base.removed = append(base.removed, name)
+		default:
+			base.edited = append(base.edited, name)
+		}
+	}
+	for name := range tip {
+		if _, ok := parted[name]; !ok {
+			base.merged = append(base.merged, name)
+		}
+	}
+	for _, names := range [][]string{base.same, base.edited, base.removed, base.merged} {
+		slices.Sort(names)
+	}
+	return base, nil
+}
+
+// gitFiles are the migration files that a commit has in the directory, with
+// their hashes.
+func gitFiles(ctx context.Context, dir, commit string) (map[string]string, error) {
+	out, err := git(ctx, dir, "ls-tree", "-z", commit, "./")
+	if err != nil {
+		return nil, fmt.Errorf("list the migration files of %s: %w", commit, err)
+	}
+	all := map[string]string{}
+	for entry := range strings.SplitSeq(out, "\x00") {
+		about, name, ok := strings.Cut(entry, "\t")
+		if fields := strings.Fields(about); ok && len(fields) == 3 && fields[1] == "blob" && strings.HasSuffix(name, ".sql") {
+			all[name] = fields[2]
+		}
+	}
+	return all, nil
+}
+
+func git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+	var out, problem bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problem
+	if err := cmd.Run(); err != nil {
+		if text := strings.TrimSpace(problem.String()); text != "" {
+			err = errors.New(text)
+		}
+		return "", fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return out.String(), nil
+}
