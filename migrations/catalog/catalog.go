@@ -251,6 +251,14 @@ type Relation struct {
 	Columns map[int]string
 }
 
+// Operator is what is known of a truth-valued operator: the operators that say
+// the same with the arguments in the other order, and the opposite; 0 if there
+// is none. A strict one is null when an argument is.
+type Operator struct {
+	OID, Commutator, Negator uint32
+	Strict                   bool
+}
+
 // State is everything Read found.
 type State struct {
 	Version      int // server_version_num
@@ -272,6 +280,10 @@ type State struct {
 	// they are not the system's own.
 	Relations map[uint32]Relation
 	Routines  map[uint32]Key
+	// Operators are the system's own operators that give a truth value, and
+	// Volatile the functions that give another result at each call, by OID.
+	Operators map[uint32]Operator
+	Volatile  map[uint32]bool
 	// RuntimePartitions are the tables that are partitions but not DEFAULT
 	// ones, as schema.name.
 	RuntimePartitions []string

@@ -85,6 +85,13 @@ FROM relations WHERE relkind IN ('r', 'p', 'v', 'm', 'f')`
 const routinesQuery = scope + `
 SELECT oid, schema, proname::text, types FROM functions`
 
+// operatorsQuery gives the system's operators alone (FirstNormalObjectId is
+// 16384): what another claims to commute with or negate need not be so.
+const operatorsQuery = `
+SELECT o.oid, o.oprcom::oid, o.oprnegate::oid, p.proisstrict
+FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+WHERE o.oid < 16384 AND o.oprresult = 'pg_catalog.bool'::pg_catalog.regtype`
+
 const securityQuery = scope + `
 SELECT schema, relname::text, relrowsecurity, relforcerowsecurity
 FROM relations WHERE relkind IN ('r', 'p') ORDER BY schema, relname`

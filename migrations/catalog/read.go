@@ -104,6 +104,23 @@ func ReadIn(ctx context.Context, tx pgx.Tx) (*State, error) {
 		})
 		return err
 	})
+	s.Operators, s.Volatile = map[uint32]Operator{}, map[uint32]bool{}
+	batch.Queue(operatorsQuery).Query(func(rows pgx.Rows) error {
+		var o Operator
+		_, err := pgx.ForEachRow(rows, []any{&o.OID, &o.Commutator, &o.Negator, &o.Strict}, func() error {
+			s.Operators[o.OID] = o
+			return nil
+		})
+		return err
+	})
+	batch.Queue("SELECT oid FROM pg_catalog.pg_proc WHERE provolatile = 'v'").Query(func(rows pgx.Rows) error {
+		var oid uint32
+		_, err := pgx.ForEachRow(rows, []any{&oid}, func() error {
+			s.Volatile[oid] = true
+			return nil
+		})
+		return err
+	})
 	batch.Queue(runtimePartitionsQuery).Query(func(rows pgx.Rows) (err error) {
 		s.RuntimePartitions, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
