@@ -347,6 +347,29 @@ func (g changer) change() string {
 	}
 }
 
+func TestLines(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(base)
+	before := b.state()
+	b.exec(`CREATE TABLE tags (owner uuid, name text); CREATE TABLE links (owner uuid);
+ALTER TABLE tags ENABLE ROW LEVEL SECURITY; ALTER TABLE tags FORCE ROW LEVEL SECURITY; ALTER TABLE links ENABLE ROW LEVEL SECURITY; ALTER TABLE links FORCE ROW LEVEL SECURITY;
+GRANT SELECT, DELETE ON tags, links TO chenu_agent;
+CREATE POLICY p ON tags TO chenu_agent USING (owner = me()); CREATE POLICY p ON links TO chenu_agent USING (owner = me());
+ALTER POLICY human_delete ON notes USING (true); DROP TRIGGER guard ON notes`)
+	got := strings.Join(access.Lines(b.compare(before, b.state())), "\n")
+	const want = `widening: chenu_human, DELETE on public.notes
+    before: rows where (owner = public.me())
+    after:  rows without a condition
+review: trigger guard on public.notes
+    is gone: what it refused is allowed, what it wrote is not: CREATE TRIGGER guard BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.guard()
+new: chenu_agent, SELECT, DELETE on public.links, public.tags
+    rows where (owner = public.me())`
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

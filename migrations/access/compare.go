@@ -38,6 +38,9 @@ type Change struct {
 	// Command and Role are set for the rows of a table and for privileges.
 	Command string `json:"command,omitempty"`
 	Role    string `json:"role,omitempty"`
+	// New says that the object was not there before: what is allowed with it
+	// reaches nothing that stood.
+	New bool `json:"new,omitempty"`
 	// What says it in a sentence, for a change that is no Before and After.
 	What string `json:"what,omitempty"`
 	// Before and After are the rows and columns that the command reaches, in
@@ -48,7 +51,7 @@ type Change struct {
 
 // Compare says how access changes from one state of a database to a later
 // state of the same database; the object identifiers of both must be of one.
-// The order is by effect, object, role and command.
+// What is new comes last; else the order is by effect, object, role and command.
 func Compare(before, after *catalog.State) ([]Change, error) {
 	c := &comparison{before: newReader(before), after: newReader(after)}
 	c.tables()
@@ -60,7 +63,7 @@ func Compare(before, after *catalog.State) ([]Change, error) {
 	c.owners()
 	c.roles()
 	slices.SortStableFunc(c.changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(slices.Index(effects, a.Effect), slices.Index(effects, b.Effect)),
+		return cmp.Or(cmp.Compare(index(a.New), index(b.New)), cmp.Compare(slices.Index(effects, a.Effect), slices.Index(effects, b.Effect)),
 			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Role, b.Role),
 			cmp.Compare(slices.Index(Commands, a.Command), slices.Index(Commands, b.Command)), cmp.Compare(a.What, b.What))
 	})
@@ -110,6 +113,8 @@ func (c *comparison) tables() {
 					Effect: effect, Object: relation.Key.Qualified(), Command: command, Role: role,
 					Before: c.before.entry(oid, role, command).words(command), After: c.after.entry(oid, role, command).words(command),
 				}
+				_, stood := c.before.state.Relations[oid]
+				change.New = !stood
 				if change.Before == change.After {
 					change.What = "the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another"
 				}
@@ -275,10 +280,8 @@ func (c *comparison) privileges() {
 			for _, g := range p.Grants {
 				command := slices.Contains(Commands, g.Privilege) && (p.Of.Kind == catalog.KindTable || p.Of.Kind == catalog.KindColumn)
 				owner := p.Owner
-				if p.Of.Kind == catalog.KindColumn {
-					if table, ok := r.objects[catalog.PrivilegesOf(catalog.Key{Kind: catalog.KindTable, Schema: p.Of.Schema, Name: p.Of.Name})].(*catalog.Privileges); ok {
-						owner = table.Owner
-					}
+				if table, ok := r.objects[catalog.PrivilegesOf(of(p.Of))].(*catalog.Privileges); ok {
+					owner = table.Owner
 				}
 				if g.Grantee == owner || command && !g.Grantable || c.triggerFunction(p.Of) {
 					continue
@@ -312,6 +315,8 @@ func (c *comparison) privileges() {
 			object = h.of.Qualified()
 		}
 		change := Change{Effect: effect, Object: object, Role: h.role, Command: strings.Join(append(lost, gained...), ", "), Before: listed(was[h]), After: listed(is[h])}
+		_, stood := c.before.objects[catalog.PrivilegesOf(of(h.of))]
+		change.New = !stood
 		if f, ok := c.after.objects[h.of].(*catalog.Function); ok && effect == Widening {
 			if f.Definer {
 				change.What = "it runs with the rights of " + f.Owner
@@ -321,6 +326,14 @@ func (c *comparison) privileges() {
 		}
 		c.add(change)
 	}
+}
+
+// of is the object that a privilege is of; a column's is its table.
+func of(key catalog.Key) catalog.Key {
+	if key.Kind == catalog.KindColumn {
+		return catalog.Key{Kind: catalog.KindTable, Schema: key.Schema, Name: key.Name}
+	}
+	return key
 }
 
 // triggerFunction says of a function that only triggers can call it.

@@ -1,0 +1,98 @@
+package access
+
+import (
+	"slices"
+	"strings"
+)
+
+// Group is several changes that differ in nothing but the command or the
+// object.
+type Group struct {
+	Effect   Effect
+	New      bool
+	Role     string
+	Commands []string
+	Objects  []string
+	What     string
+	Before   string
+	After    string
+}
+
+// Groups puts together what differs only in its commands, and then what differs
+// only in its objects. The order stays.
+func Groups(changes []Change) []Group {
+	var all []Group
+	for _, c := range changes {
+		g := Group{Effect: c.Effect, New: c.New, Role: c.Role, Commands: []string{c.Command}, Objects: []string{c.Object}, What: c.What, Before: c.Before, After: c.After}
+		i := slices.IndexFunc(all, func(o Group) bool {
+			return c.Role != "" && o.like(g) && slices.Equal(o.Objects, g.Objects)
+		})
+		if i < 0 {
+			all = append(all, g)
+		} else {
+			all[i].Commands = append(all[i].Commands, c.Command)
+		}
+	}
+	var merged []Group
+	for _, g := range all {
+		i := slices.IndexFunc(merged, func(o Group) bool {
+			return g.Role != "" && o.like(g) && slices.Equal(o.Commands, g.Commands)
+		})
+		if i < 0 {
+			merged = append(merged, g)
+		} else {
+			merged[i].Objects = append(merged[i].Objects, g.Objects...)
+		}
+	}
+	return merged
+}
+
+// like says that two groups may become one.
+func (g Group) like(o Group) bool {
+	return g.Effect == o.Effect && g.New == o.New && g.Role == o.Role && g.What == o.What && g.Before == o.Before && g.After == o.After
+}
+
+// Head says whom and what the group is about: "chenu_human, SELECT on public.notes".
+func (g Group) Head() string {
+	objects := strings.Join(g.Objects, ", ")
+	if g.Role == "" {
+		return objects
+	}
+	return g.Role + ", " + strings.Join(g.Commands, ", ") + " on " + objects
+}
+
+// Details says what was and what is, in lines.
+func (g Group) Details() []string {
+	var lines []string
+	switch {
+	case g.Before == g.After:
+	case g.New && g.Before == "nothing":
+		lines = append(lines, g.After)
+	default:
+		lines = append(lines, "before: "+g.Before, "after:  "+g.After)
+	}
+	if g.What != "" {
+		lines = append(lines, g.What)
+	}
+	return lines
+}
+
+// Title is the effect as a word to begin a line with.
+func (g Group) Title() string {
+	if g.New && (g.Effect == Widening || g.Effect == Unchanged) {
+		return "new"
+	}
+	return string(g.Effect)
+}
+
+// Lines is the whole as plain text.
+func Lines(changes []Change) []string {
+	var lines []string
+	for _, g := range Groups(changes) {
+		lines = append(lines, g.Title()+": "+g.Head())
+		for _, detail := range g.Details() {
+			lines = append(lines, "    "+detail)
+		}
+	}
+	return lines
+}
