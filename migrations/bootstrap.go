@@ -96,6 +96,15 @@ func (o BootstrapOptions) logins() []login {
 	return all
 }
 
+// Memberships says which login is a member of which role, as Bootstrap makes them. Only members of chenu_auditor inherit.
+func (o BootstrapOptions) Memberships() map[string]string {
+	all := map[string]string{}
+	for _, l := range o.logins() {
+		all[l.Name] = l.role
+	}
+	return all
+}
+
 // reRoleName is narrower than Postgres: a name that needs no quotes needs none anywhere, URLs and pg_hba.conf included.
 var reRoleName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 

@@ -17,7 +17,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/localpg"
 )
 
 var update = flag.Bool("update", false, "write what the scripts' cmp commands compare with anew")
@@ -32,6 +34,8 @@ func TestMain(m *testing.M) {
 //	sql STATEMENT          run by a superuser on that database; prints rows
 //	hold STATEMENT         run by a superuser, "the holder", in a transaction that stays open
 //	release                ends it
+//	server                 start a server of the script's own for the commands after it, with what bootstrap makes
+//	run FILE               run by a superuser on that database, as psql would
 //	exits CODE COMMAND …   like exec, but expects this exit code
 //	scrub FILE             prints a file, or stdout or stderr, with what differs from run to run replaced
 func TestScripts(t *testing.T) {
@@ -54,6 +58,7 @@ func TestScripts(t *testing.T) {
 					env.Setenv("CHENU_MIGRATE_DATABASE_URL", db.MigrateURL)
 					env.Setenv("SERVICE_URL", db.ServiceURL)
 					env.Setenv("ADMIN_URL", dbtest.ServerURL(t))
+					env.Setenv("DATABASE_ADMIN_URL", db.AdminURL)
 					env.Setenv("PREFIX", prefix)
 					return nil
 				},
@@ -62,7 +67,13 @@ func TestScripts(t *testing.T) {
 						if neg || len(args) != 1 {
 							ts.Fatalf("usage: sql STATEMENT")
 						}
-						ts.Check(runSQL(t.Context(), ts, db.AdminURL, args[0]))
+						ts.Check(runSQL(t.Context(), ts, ts.Getenv("DATABASE_ADMIN_URL"), args[0]))
+					},
+					"server": func(ts *testscript.TestScript, neg bool, args []string) {
+						if neg || len(args) > 0 {
+							ts.Fatalf("usage: server")
+						}
+						ts.Check(startServer(t, ts))
 					},
 					"hold": func(ts *testscript.TestScript, neg bool, args []string) {
 						if neg || len(args) != 1 {
@@ -81,6 +92,12 @@ func TestScripts(t *testing.T) {
 						}
 						_, err := held.Exec(t.Context(), "ROLLBACK")
 						ts.Check(err)
+					},
+					"run": func(ts *testscript.TestScript, neg bool, args []string) {
+						if neg || len(args) != 1 {
+							ts.Fatalf("usage: run FILE")
+						}
+						ts.Check(runFile(t.Context(), ts.Getenv("DATABASE_ADMIN_URL"), ts.ReadFile(args[0])))
 					},
 					"exits": exits,
 					"scrub": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -115,6 +132,46 @@ func runSQL(ctx context.Context, ts *testscript.TestScript, url, sql string) err
 		fmt.Fprintln(ts.Stdout(), strings.Trim(fmt.Sprint(values), "[]"))
 	}
 	return rows.Err()
+}
+
+// startServer is for scripts that see what is on the whole server, where on the
+// shared one others are at work.
+func startServer(t *testing.T, ts *testscript.TestScript) error {
+	t.Helper()
+	var major int
+	conn, err := pgx.Connect(t.Context(), dbtest.ServerURL(t))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if err := conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
+		return err
+	}
+	server, err := localpg.Start(t.Context(), localpg.Config{Ephemeral: true, Version: major})
+	if err != nil {
+		return err
+	}
+	ts.Defer(func() { ts.Check(server.Stop(context.Background())) })
+	report, err := migrations.Bootstrap(t.Context(), server.URL("postgres"), migrations.BootstrapOptions{})
+	if err != nil {
+		return err
+	}
+	for _, l := range report.Logins {
+		ts.Setenv(l.Variable, l.URL)
+	}
+	ts.Setenv("SERVICE_URL", ts.Getenv("CHENU_DATABASE_URL"))
+	ts.Setenv("DATABASE_ADMIN_URL", server.URL(migrations.DefaultDatabase))
+	return nil
+}
+
+func runFile(ctx context.Context, url, sql string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.PgConn().Exec(ctx, strings.ReplaceAll(sql, "\\set ON_ERROR_STOP on\n", "")).ReadAll()
+	return err
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

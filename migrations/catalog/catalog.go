@@ -195,6 +195,8 @@ func PrivilegesOf(of Key) Key { return Key{Kind: KindPrivileges, Name: of.String
 type Defaults struct {
 	Role, Schema, Objects string
 	Grants                []Grant
+	// Initial is what holds where nothing was altered.
+	Initial []Grant
 }
 
 // Key of the default privileges.
@@ -212,6 +214,9 @@ func (d *Defaults) Key() Key {
 type Other struct {
 	Type, Identity string
 	Definition     string
+	// Drop is the statement that takes it away; empty where there is no such
+	// one statement.
+	Drop string
 }
 
 // Key of the object.

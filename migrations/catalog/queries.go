@@ -146,7 +146,8 @@ var defaultsQuery = `
 SELECT pg_catalog.pg_get_userbyid(d.defaclrole)::text, coalesce(n.nspname::text, ''),
 	CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES'
 		WHEN 'n' THEN 'SCHEMAS' ELSE d.defaclobjtype::text END,
-	` + grants("d.defaclacl") + `
+	` + grants("d.defaclacl") + `,
+	CASE d.defaclnamespace WHEN 0 THEN ` + grants(`pg_catalog.acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)`) + ` ELSE '[]' END
 FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
 ORDER BY 1, 2, 3`
 
@@ -178,41 +179,50 @@ FROM pg_catalog.pg_roles r WHERE r.rolname LIKE 'chenu\_%' ORDER BY 1`
 const othersQuery = scope + `
 SELECT * FROM (
 	SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END AS type,
-		schema || '.' || relname AS identity, coalesce(pg_catalog.pg_get_viewdef(oid), '') AS definition
+		pg_catalog.format('%I.%I', schema, relname) AS identity, coalesce(pg_catalog.pg_get_viewdef(oid), '') AS definition,
+		pg_catalog.format('DROP %s %I.%I', CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'FOREIGN TABLE' END, schema, relname) AS drop
 	FROM relations WHERE relkind IN ('v', 'm', 'f')
 	UNION ALL
-	SELECT 'sequence', r.schema || '.' || r.relname,
-		pg_catalog.format('%s %s %s %s %s %s', q.seqtypid::pg_catalog.regtype, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle)
+	SELECT 'sequence', pg_catalog.format('%I.%I', r.schema, r.relname),
+		pg_catalog.format('%s %s %s %s %s %s', q.seqtypid::pg_catalog.regtype, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle),
+		pg_catalog.format('DROP SEQUENCE %I.%I', r.schema, r.relname)
 	FROM relations r JOIN pg_catalog.pg_sequence q ON q.seqrelid = r.oid
 	WHERE NOT EXISTS (
 		SELECT FROM pg_catalog.pg_depend d
 		WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
 	)
 	UNION ALL
-	SELECT 'table option', schema || '.' || relname, pg_catalog.concat_ws(' ', relpersistence, relreplident, reloptions::text,
-		CASE WHEN reltablespace <> 0 THEN 'tablespace' END)
+	SELECT 'table option', pg_catalog.format('%I.%I', schema, relname), pg_catalog.concat_ws(' ', relpersistence, relreplident, reloptions::text,
+		CASE WHEN reltablespace <> 0 THEN 'tablespace' END),
+		pg_catalog.format('ALTER TABLE %I.%I ', schema, relname) || pg_catalog.concat_ws(', ',
+			CASE WHEN relpersistence = 'u' THEN 'SET LOGGED' END, CASE WHEN relreplident <> 'd' THEN 'REPLICA IDENTITY DEFAULT' END,
+			CASE WHEN reltablespace <> 0 THEN 'SET TABLESPACE pg_default' END,
+			'RESET (' || (SELECT pg_catalog.string_agg(pg_catalog.split_part(o, '=', 1), ', ') FROM pg_catalog.unnest(reloptions) o) || ')')
 	FROM relations
 	WHERE relkind IN ('r', 'p') AND (relpersistence <> 'p' OR relreplident <> 'd' OR reloptions IS NOT NULL OR reltablespace <> 0)
 	UNION ALL
-	SELECT 'inheritance', r.schema || '.' || r.relname, i.inhparent::pg_catalog.regclass::text
+	SELECT 'inheritance', pg_catalog.format('%I.%I', r.schema, r.relname), i.inhparent::pg_catalog.regclass::text,
+		pg_catalog.format('ALTER TABLE %I.%I NO INHERIT %s', r.schema, r.relname, i.inhparent::pg_catalog.regclass)
 	FROM relations r JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid
 	WHERE r.relkind = 'r' AND NOT r.relispartition
 	UNION ALL
-	SELECT 'rule', r.schema || '.' || r.relname || '.' || w.rulename, pg_catalog.pg_get_ruledef(w.oid)
+	SELECT 'rule', pg_catalog.format('%I.%I.%I', r.schema, r.relname, w.rulename), pg_catalog.pg_get_ruledef(w.oid),
+		pg_catalog.format('DROP RULE %I ON %I.%I', w.rulename, r.schema, r.relname)
 	FROM pg_catalog.pg_rewrite w JOIN relations r ON r.oid = w.ev_class
 	WHERE w.rulename <> '_RETURN'
 	UNION ALL
-	SELECT 'aggregate', schema || '.' || proname || '(' || types || ')', ''
+	SELECT 'aggregate', pg_catalog.format('%I.%I(%s)', schema, proname, types), '', pg_catalog.format('DROP AGGREGATE %I.%I(%s)', schema, proname, types)
 	FROM functions WHERE prokind NOT IN ('f', 'p')
 	UNION ALL
-	SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range type' ELSE 'composite type' END, s.schema || '.' || t.typname,
+	SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range type' ELSE 'composite type' END, pg_catalog.format('%I.%I', s.schema, t.typname),
 		coalesce((
 			SELECT pg_catalog.string_agg(pg_catalog.format('%I %s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
 			FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
 		), '') || CASE WHEN t.typtype = 'd' THEN pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typdefault, t.typnotnull::text, (
 			SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(c.oid), ', ' ORDER BY c.conname)
 			FROM pg_catalog.pg_constraint c WHERE c.contypid = t.oid
-		)) ELSE '' END
+		)) ELSE '' END,
+		pg_catalog.format('DROP %s %I.%I', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, s.schema, t.typname)
 	FROM pg_catalog.pg_type t JOIN spaces s ON s.oid = t.typnamespace LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 	WHERE (t.typtype IN ('d', 'r') OR t.typtype = 'c' AND c.relkind = 'c')
 	AND NOT EXISTS (
@@ -220,18 +230,27 @@ SELECT * FROM (
 		WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e'
 	)
 	UNION ALL
-	SELECT 'statistics', s.schema || '.' || x.stxname, pg_catalog.pg_get_statisticsobjdef(x.oid)
+	SELECT 'statistics', pg_catalog.format('%I.%I', s.schema, x.stxname), pg_catalog.pg_get_statisticsobjdef(x.oid),
+		pg_catalog.format('DROP STATISTICS %I.%I', s.schema, x.stxname)
 	FROM pg_catalog.pg_statistic_ext x JOIN spaces s ON s.oid = x.stxnamespace
 	UNION ALL
-	SELECT 'extension', e.extname, n.nspname
+	SELECT 'extension', e.extname, n.nspname, pg_catalog.format('DROP EXTENSION %I', e.extname)
 	FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
 	WHERE e.extname <> 'plpgsql'
 	UNION ALL
-	SELECT 'event trigger', evtname, pg_catalog.concat_ws(' ', evtevent, evtfoid::pg_catalog.regproc, evtenabled) FROM pg_catalog.pg_event_trigger
+	SELECT 'event trigger', evtname, pg_catalog.concat_ws(' ', evtevent, evtfoid::pg_catalog.regproc, evtenabled), pg_catalog.format('DROP EVENT TRIGGER %I', evtname) FROM pg_catalog.pg_event_trigger
 	UNION ALL
-	SELECT 'publication', pubname, pg_catalog.concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate) FROM pg_catalog.pg_publication
+	SELECT 'publication', pubname, pg_catalog.concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate),
+		pg_catalog.format('DROP PUBLICATION %I', pubname) FROM pg_catalog.pg_publication
 	UNION ALL
-	SELECT i.type, i.identity, ''
+	-- What enforces a foreign key, switched off.
+	SELECT 'disabled key', pg_catalog.format('%I.%I.%I', r.schema, r.relname, k.conname), pg_catalog.string_agg(t.tgname, ' ' ORDER BY t.tgname),
+		pg_catalog.format('ALTER TABLE %I.%I %s', r.schema, r.relname, pg_catalog.string_agg(pg_catalog.format('ENABLE TRIGGER %I', t.tgname), ', ' ORDER BY t.tgname))
+	FROM pg_catalog.pg_trigger t JOIN relations r ON r.oid = t.tgrelid JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint
+	WHERE t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled IN ('D', 'R')
+	GROUP BY r.schema, r.relname, k.conname
+	UNION ALL
+	SELECT i.type, i.identity, '', pg_catalog.format('DROP %s %s', pg_catalog.upper(i.type), i.identity)
 	FROM (
 		SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass AS class, oid FROM pg_catalog.pg_collation
 		UNION ALL SELECT 'pg_catalog.pg_operator', oid FROM pg_catalog.pg_operator

@@ -131,8 +131,8 @@ func ReadIn(ctx context.Context, tx pgx.Tx) (*State, error) {
 	return s, nil
 }
 
-func queue[T any](batch *pgx.Batch, query string, into *[]*T) {
-	batch.Queue(query).Query(func(rows pgx.Rows) (err error) {
+func queue[T any](batch *pgx.Batch, query string, into *[]*T, args ...any) {
+	batch.Queue(query, args...).Query(func(rows pgx.Rows) (err error) {
 		*into, err = pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[T])
 		return err
 	})

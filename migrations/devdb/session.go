@@ -168,13 +168,19 @@ type Inspection struct {
 	State *catalog.State
 }
 
-// Inspect reads both halves of the state from one snapshot.
-func (s *Session) Inspect(ctx context.Context) (*Inspection, error) {
+// Inspect reads both halves of the state from one snapshot, in a read-only
+// transaction in which also may read what more there is.
+func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*Inspection, error) {
 	tx, err := s.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	for _, read := range also {
+		if err := read(tx); err != nil {
+			return nil, err
+		}
+	}
 	realm, err := s.Realm(ctx)
 	if err != nil {
 		return nil, err

@@ -326,17 +326,7 @@ func (p *planning) policy(have, want *catalog.Policy) {
 	if s := p.declaration.statement(CreatePolicy, key); s != nil {
 		using, check, text = s.Using, s.Check, s.Text
 	} else {
-		text = "CREATE POLICY " + name + " ON " + table
-		if !want.Permissive {
-			text += " AS RESTRICTIVE"
-		}
-		text += " FOR " + want.Command + " TO " + grantees(want.Roles)
-		if want.Using != "" {
-			text += " USING " + using
-		}
-		if want.Check != "" {
-			text += " WITH CHECK " + check
-		}
+		text = policyText(want)
 	}
 	comment := ""
 	switch {
@@ -364,6 +354,22 @@ func (p *planning) policy(have, want *catalog.Policy) {
 	if comment != want.Comment {
 		p.add(phaseComments, "COMMENT ON POLICY "+name+" ON "+table+" IS "+literal(want.Comment), "")
 	}
+}
+
+// policyText is the statement that makes the policy, in Postgres' words.
+func policyText(p *catalog.Policy) string {
+	text := "CREATE POLICY " + catalog.Ident(p.Name) + " ON " + p.Key().Qualified()
+	if !p.Permissive {
+		text += " AS RESTRICTIVE"
+	}
+	text += " FOR " + p.Command + " TO " + grantees(p.Roles)
+	if p.Using != "" {
+		text += " USING (" + p.Using + ")"
+	}
+	if p.Check != "" {
+		text += " WITH CHECK (" + p.Check + ")"
+	}
+	return text
 }
 
 func (p *planning) trigger(have, want *catalog.Trigger) {
