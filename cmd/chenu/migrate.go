@@ -25,13 +25,14 @@ var migrateCommands = []command{
 	{"apply", "apply the pending migrations", runMigrateApply},
 	{"status", "say what is applied and what is pending", runMigrateStatus},
 	{"drift", "say how the database differs from what its migrations make", runMigrateDrift},
+	{"diagram", "draw the tables that the migrations make", runMigrateDiagram},
 	{"validate", "check the migration directory, without a database", runMigrateValidate},
 	{"hash", "write atlas.sum anew after files were edited on purpose", runMigrateHash},
 }
 
 func runMigrate(ctx context.Context, args []string, env environment) error {
 	if len(args) == 0 {
-		return usagef("no subcommand is given: choose diff, apply, status, drift, validate or hash")
+		return usagef("no subcommand is given: choose one of %s", subcommands(migrateCommands))
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		fmt.Fprint(env.Stdout, "usage: chenu migrate SUBCOMMAND [flags]\n\n")
@@ -49,6 +50,14 @@ func runMigrate(ctx context.Context, args []string, env environment) error {
 		}
 	}
 	return usagef("there is no subcommand %q", args[0])
+}
+
+func subcommands(all []command) string {
+	names := make([]string, len(all))
+	for i, c := range all {
+		names[i] = c.name
+	}
+	return strings.Join(names, ", ")
 }
 
 // target is the database and directory that a subcommand works on.

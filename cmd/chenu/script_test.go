@@ -59,8 +59,10 @@ func TestScripts(t *testing.T) {
 					env.Setenv("SERVICE_URL", db.ServiceURL)
 					env.Setenv("ADMIN_URL", dbtest.ServerURL(t))
 					env.Setenv("DATABASE_ADMIN_URL", db.AdminURL)
+					program, err := exec.LookPath("chenu")
+					env.Setenv("PROGRAM", program) // for scripts that change the PATH
 					env.Setenv("PREFIX", prefix)
-					return nil
+					return err
 				},
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"sql": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,0 +1,89 @@
+package diagram_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/devdb"
+	"github.com/chenu/chenu/migrations/diagram"
+)
+
+var update = flag.Bool("update", false, "write the golden files and docs/schema.md anew")
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is not what the migrations make; go test ./migrations/diagram -update writes it anew. It would be:\n%s", path, got)
+	}
+}
+
+func realm(t *testing.T, db *dbtest.DB) *schema.Realm {
+	t.Helper()
+	s, err := devdb.Connect(t.Context(), db.MigrateURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	in, err := s.Inspect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in.Realm
+}
+
+// TestDocument keeps docs/schema.md what the migrations make.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	got, err := diagram.Document(realm(t, dbtest.New(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "../../docs/schema.md", got)
+}
+
+const small = `
+SET ROLE chenu_owner;
+CREATE SCHEMA app;
+CREATE TABLE people (id uuid PRIMARY KEY, name varchar(20) NOT NULL UNIQUE, balance numeric(12, 2), seen timestamptz);
+COMMENT ON TABLE people IS 'Who there is.';
+CREATE TABLE app.passports (id uuid PRIMARY KEY REFERENCES people, tags text[] NOT NULL);
+CREATE TABLE "Odd Names" (created_by uuid NOT NULL REFERENCES people, "a ""b""" int, friend uuid REFERENCES people, PRIMARY KEY (created_by));
+CREATE TABLE logs (id uuid PRIMARY KEY, by uuid NOT NULL REFERENCES people) PARTITION BY RANGE (id);
+CREATE TABLE logs_default PARTITION OF logs DEFAULT;`
+
+func TestNotations(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Empty(t)
+	if _, err := db.Pool(t, db.AdminURL).Exec(t.Context(), small); err != nil {
+		t.Fatal(err)
+	}
+	r := realm(t, db)
+	all, err := diagram.New(r, diagram.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/all.mmd", all.Mermaid())
+	golden(t, "testdata/all.dot", all.DOT())
+	few, err := diagram.New(r, diagram.Options{Tables: []string{"app.passports", "public.Odd Names"}, NoOwners: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/few.mmd", few.Mermaid())
+	if _, err := diagram.New(r, diagram.Options{Tables: []string{"nothing"}}); err == nil || err.Error() != "there is no table nothing" {
+		t.Errorf("a table that is not there: %v", err)
+	}
+}
