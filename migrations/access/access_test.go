@@ -216,7 +216,7 @@ func TestCompare(t *testing.T) {
 
 func text(c access.Change) string {
 	s := strings.Join(strings.Fields(fmt.Sprint(c.Effect, " ", c.Object, " ", c.Role, " ", c.Command)), " ")
-	if c.Before != c.After {
+	if c.Before != c.After && !strings.Contains(c.Before, "\n") {
 		s += fmt.Sprintf(" [%s -> %s]", c.Before, c.After)
 	}
 	if c.What != "" {

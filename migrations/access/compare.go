@@ -44,7 +44,7 @@ type Change struct {
 	// What says it in a sentence, for a change that is no Before and After.
 	What string `json:"what,omitempty"`
 	// Before and After are the rows and columns that the command reaches, in
-	// SQL; "nothing" when it is refused.
+	// SQL, or an object's definitions; "nothing" when it is refused.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 }
@@ -62,12 +62,17 @@ func Compare(before, after *catalog.State) ([]Change, error) {
 	c.views()
 	c.owners()
 	c.roles()
-	slices.SortStableFunc(c.changes, func(a, b Change) int {
+	Sort(c.changes)
+	return c.changes, errors.Join(append(c.before.errs, c.after.errs...)...)
+}
+
+// Sort brings changes into the order in which Compare gives them.
+func Sort(changes []Change) {
+	slices.SortStableFunc(changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(index(a.New), index(b.New)), cmp.Compare(slices.Index(effects, a.Effect), slices.Index(effects, b.Effect)),
 			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Role, b.Role),
 			cmp.Compare(slices.Index(Commands, a.Command), slices.Index(Commands, b.Command)), cmp.Compare(a.What, b.What))
 	})
-	return c.changes, errors.Join(append(c.before.errs, c.after.errs...)...)
 }
 
 type comparison struct {
@@ -381,13 +386,29 @@ func (c *comparison) functions() {
 			continue // its comment, or its owner, which does not count for it
 		case len(tables) > 0:
 			slices.Sort(tables)
-			change.What = "does something else when " + strings.Join(slices.Compact(tables), ", ") + " changes, with the rights of " + rights(to)
+			change.What = "does something else when " + some(slices.Compact(tables)) + " changes, with the rights of " + rights(to)
 		case to.Definer:
 			change.What = "does something else, with the rights of " + to.Owner
 		default:
 			continue // with its caller's rights; where a policy calls it, the rows tell
 		}
+		if from.Definition != to.Definition {
+			change.Before, change.After = from.Definition, to.Definition
+		}
 		c.add(change)
+	}
+}
+
+// some names the first of many.
+func some(all []string) string {
+	const few = 3
+	switch n := len(all); {
+	case n > few+1:
+		return fmt.Sprintf("%s or one of %d other tables", strings.Join(all[:few], ", "), n-few)
+	case n > 1:
+		return strings.Join(all[:n-1], ", ") + " or " + all[n-1]
+	default:
+		return all[0]
 	}
 }
 

@@ -3,6 +3,8 @@ package access
 import (
 	"slices"
 	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
 )
 
 // Group is several changes that differ in nothing but the command or the
@@ -64,17 +66,34 @@ func (g Group) Head() string {
 // Details says what was and what is, in lines.
 func (g Group) Details() []string {
 	var lines []string
-	switch {
-	case g.Before == g.After:
-	case g.New && g.Before == "nothing":
-		lines = append(lines, g.After)
-	default:
-		lines = append(lines, "before: "+g.Before, "after:  "+g.After)
-	}
 	if g.What != "" {
 		lines = append(lines, g.What)
 	}
+	switch {
+	case g.Before == g.After, g.definitions():
+	case g.New && g.Before == "nothing":
+		if g.After != strings.Join(g.Commands, ", ") {
+			lines = append(lines, g.After)
+		}
+	default:
+		lines = append(lines, "before: "+g.Before, "after:  "+g.After)
+	}
 	return lines
+}
+
+// definitions says that what was and is are whole texts, such as a function's.
+func (g Group) definitions() bool { return strings.Contains(g.Before, "\n") }
+
+// Diff are the lines in which two definitions differ, with a few around them;
+// none if the group is not about definitions.
+func (g Group) Diff() []string {
+	if !g.definitions() {
+		return nil
+	}
+	const header = 3 // diff, ---, +++
+	text := string(diff.Diff("before", []byte(g.Before), "after", []byte(g.After)))
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return slices.DeleteFunc(lines[min(header, len(lines)):], func(line string) bool { return strings.HasPrefix(line, "\\ ") })
 }
 
 // Title is the effect as a word to begin a line with.
@@ -85,7 +104,7 @@ func (g Group) Title() string {
 	return string(g.Effect)
 }
 
-// Lines is the whole as plain text.
+// Lines is the whole as plain text, without definitions.
 func Lines(changes []Change) []string {
 	var lines []string
 	for _, g := range Groups(changes) {

@@ -60,10 +60,17 @@ func (m LockMode) Waits() string {
 type Effect struct {
 	Table string // schema.name, quoted where SQL needs it
 	// Lock is the one it has now, if that is stronger than the one it had.
-	Lock      LockMode
+	Lock LockMode
+	// Through is the same of its indexes and partitions, whichever is locked
+	// most: a query on the table opens them too, and waits for them.
+	Through   LockMode
 	Rewritten bool // it has another file
 	Scanned   bool // it was read from end to end
 }
+
+// Waits says who waits for the table, for its own sake or for that of its
+// indexes and partitions.
+func (e Effect) Waits() string { return max(e.Lock, e.Through).Waits() }
 
 // Observation is the state of every table and view within the running
 // transaction.
@@ -72,6 +79,8 @@ type Observation map[uint32]observed
 type observed struct {
 	OID      uint32
 	Name     string
+	Of       uint32 // an index's table, or a partition's partitioned table; else 0
+	Index    bool
 	Filenode uint32
 	Scans    int64
 	Lock     string
@@ -79,6 +88,9 @@ type observed struct {
 
 const observeQuery = `
 	SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+		coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid),
+			(SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition), 0),
+		c.relkind IN ('i', 'I'),
 		CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_relation_filenode(c.oid), 0) ELSE 0 END,
 		CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_stat_get_xact_numscans(c.oid) ELSE 0 END,
 		coalesce((
@@ -88,7 +100,7 @@ const observeQuery = `
 			ORDER BY pg_catalog.array_position($1::text[], l.mode) DESC LIMIT 1
 		), '')
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 	ORDER BY 2`
 
 // Observe reads what the running transaction has locked, read and written anew
@@ -112,34 +124,64 @@ func (s *Session) Observe(ctx context.Context) (Observation, error) {
 // Effects are what happened between two observations of one transaction, to
 // the tables that are in the first, by name.
 func (o Observation) Effects(after Observation) []Effect {
-	var all []Effect
+	effects := map[uint32]*Effect{}
+	of := func(oid uint32) *Effect {
+		if effects[oid] == nil {
+			effects[oid] = &Effect{Table: o[oid].Name}
+		}
+		return effects[oid]
+	}
 	for oid, was := range o {
 		now, ok := after[oid]
 		if !ok { // dropped
 			now = was
 			now.Lock = lockModes[AccessExclusive]
 		}
-		e := Effect{Table: was.Name, Rewritten: was.Filenode != now.Filenode, Scanned: now.Scans > was.Scans}
-		if mode := ParseLockMode(now.Lock); mode > ParseLockMode(was.Lock) {
-			e.Lock = mode
+		mode := ParseLockMode(now.Lock)
+		if mode <= ParseLockMode(was.Lock) {
+			mode = 0
 		}
-		if e != (Effect{Table: was.Name}) {
-			all = append(all, e)
+		for parent := was.Of; mode > 0 && parent != 0; parent = o[parent].Of {
+			if _, ok := o[parent]; ok {
+				of(parent).Through = max(of(parent).Through, mode)
+			}
+		}
+		if was.Index {
+			continue
+		}
+		e := of(oid)
+		e.Lock, e.Rewritten, e.Scanned = mode, was.Filenode != now.Filenode, now.Scans > was.Scans
+	}
+	var all []Effect
+	for _, e := range effects {
+		if *e != (Effect{Table: e.Table}) {
+			all = append(all, *e)
 		}
 	}
 	slices.SortFunc(all, func(a, b Effect) int { return cmp.Compare(a.Table, b.Table) })
 	return all
 }
 
-// Named keeps of an observation what has one of the names.
-func (o Observation) Named(names map[string]bool) Observation {
-	kept := Observation{}
-	for oid, one := range o {
-		if names[one.Name] {
-			kept[oid] = one
+// Names are the names of the tables and views.
+func (o Observation) Names() map[string]bool {
+	names := map[string]bool{}
+	for _, one := range o {
+		if !one.Index {
+			names[one.Name] = true
 		}
 	}
-	return kept
+	return names
+}
+
+// TableOf is the table of an index; "" if there is no such index. Both are
+// named as schema.name, quoted where SQL needs it.
+func (o Observation) TableOf(index string) string {
+	for _, one := range o {
+		if one.Index && one.Name == index {
+			return o[one.Of].Name
+		}
+	}
+	return ""
 }
 
 // Only keeps of an observation what another has too.

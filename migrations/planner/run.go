@@ -60,6 +60,7 @@ func run(ctx context.Context, s *devdb.Session, steps []step, current *devdb.Ins
 // from changing the table, or from more.
 func (e *effects) add(i int, all []devdb.Effect) {
 	for _, f := range all {
+		f.Through = 0 // of what is the table's own, its lock tells
 		if f.Lock < devdb.ShareUpdateExclusive {
 			f.Lock = 0
 		}

@@ -120,7 +120,11 @@ func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
 		if in.Progress != nil && in.Want(f) {
 			in.Progress(f.Name)
 		}
-		r := &run{Input: in, session: session, file: &File{File: f, Before: before, Existed: existed(before)}}
+		there, err := session.Observe(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("replay %s: %w", f.Name, err)
+		}
+		r := &run{Input: in, session: session, there: there, file: &File{File: f, Before: before, Existed: there.Names()}}
 		if err := r.run(ctx); err != nil {
 			return nil, fmt.Errorf("replay %s: %w", f.Name, err)
 		}
@@ -138,20 +142,13 @@ func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
 	return record, nil
 }
 
-func existed(in *devdb.Inspection) map[string]bool {
-	all := map[string]bool{}
-	for _, r := range in.State.Relations {
-		all[r.Key.Qualified()] = true
-	}
-	return all
-}
-
 // run is the replay of one file.
 type run struct {
 	Input
 	session *devdb.Session
 	file    *File
-	seen    devdb.Observation // tables that existed before the file, as they are now
+	there   devdb.Observation // what existed before the file
+	seen    devdb.Observation // the same as it is now
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -181,7 +178,12 @@ func (r *run) run(ctx context.Context) error {
 
 // settings are the session's as `chenu migrate apply` has them by default.
 func (r *run) settings(ctx context.Context) error {
-	return r.session.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", migrations.DefaultLockTimeout.Milliseconds()))
+	statement := time.Duration(0)
+	if r.file.Transaction {
+		statement = migrations.DefaultStatementTimeout
+	}
+	return r.session.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %d",
+		migrations.DefaultLockTimeout.Milliseconds(), statement.Milliseconds()))
 }
 
 var errRefused = errors.New("refused")
@@ -228,7 +230,7 @@ func (r *run) statement(ctx context.Context, s *Statement) error {
 		return err
 	case refused.Code == "25001": // active_sql_transaction
 		s.Alone = true
-		s.Effects = known(s.Node, r.file.Existed)
+		s.Effects = r.known(s.Node)
 	case refused.Code == "2D000": // invalid_transaction_termination
 		s.Commits = true
 		if err := r.withoutCommits(ctx, s); err != nil {
@@ -266,7 +268,7 @@ func (r *run) observed(ctx context.Context, s *Statement, sql string) error {
 		if err != nil {
 			return err
 		}
-		r.seen = all.Named(r.file.Existed)
+		r.seen = all.Only(r.there)
 	}
 	if err := r.session.Exec(ctx, sql); err != nil {
 		return err
@@ -311,19 +313,28 @@ func changesTables(n *pg.Node) bool {
 
 // known are the locks of statements that cannot run in a transaction, by the
 // manual of each. locks_test.go holds them to a server.
-func known(n *pg.Node, existed map[string]bool) []devdb.Effect {
-	effect := func(table *pg.RangeVar, mode devdb.LockMode, scanned bool) []devdb.Effect {
-		name := Name(table)
-		if !existed[name] {
+func (r *run) known(n *pg.Node) []devdb.Effect {
+	named := func(name string, mode devdb.LockMode, scanned bool) []devdb.Effect {
+		if of := r.there.TableOf(name); of != "" {
+			name = of
+		}
+		if !r.file.Existed[name] {
 			return nil
 		}
 		return []devdb.Effect{{Table: name, Lock: mode, Scanned: scanned}}
+	}
+	effect := func(table *pg.RangeVar, mode devdb.LockMode, scanned bool) []devdb.Effect {
+		return named(Name(table), mode, scanned)
 	}
 	switch {
 	case n.GetIndexStmt() != nil: // CONCURRENTLY
 		return effect(n.GetIndexStmt().GetRelation(), devdb.ShareUpdateExclusive, true)
 	case n.GetReindexStmt() != nil:
 		return effect(n.GetReindexStmt().GetRelation(), devdb.ShareUpdateExclusive, true)
+	case n.GetDropStmt() != nil: // DROP INDEX CONCURRENTLY takes one name
+		for _, o := range n.GetDropStmt().GetObjects() {
+			return named(objectName(o), devdb.ShareUpdateExclusive, false)
+		}
 	case n.GetVacuumStmt() != nil:
 		mode := devdb.ShareUpdateExclusive
 		for _, o := range n.GetVacuumStmt().GetOptions() {
@@ -338,6 +349,18 @@ func known(n *pg.Node, existed map[string]bool) []devdb.Effect {
 		return all
 	}
 	return nil
+}
+
+// objectName is a name of DROP's list.
+func objectName(n *pg.Node) string {
+	space, name := "public", ""
+	for _, item := range n.GetList().GetItems() {
+		if name != "" {
+			space = name
+		}
+		name = item.GetString_().GetSval()
+	}
+	return catalog.Qualify(space, name)
 }
 
 // Name is a table's name as Effects have it; without a schema it is public.
