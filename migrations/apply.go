@@ -421,12 +421,29 @@ func (a *applier) statements(ctx context.Context, f *file, r *migrate.Revision) 
 		}
 		again, begun = false, ""
 		r.Applied, r.PartialHashes = i+1, append(r.PartialHashes[:i:i], "h1:"+f.sums[i])
+		if ctx.Err() != nil && r.Applied < r.Total {
+			return a.stopped(ctx, f, r)
+		}
 	}
 	finish(r)
-	if err := a.revisions.WriteRevision(ctx, r); err != nil {
+	// All is done: that is recorded even when the caller has just given up.
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	if err := a.revisions.WriteRevision(late, r); err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return nil
+}
+
+// stopped records what is done when the caller has given up between two statements.
+func (a *applier) stopped(ctx context.Context, f *file, r *migrate.Revision) error {
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	r.Error, r.ErrorStmt, r.ExecutionTime = ctx.Err().Error(), "", time.Since(r.ExecutedAt)
+	if err := a.revisions.WriteRevision(late, r); err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return a.failed(late, f, r.Applied, r.Applied, fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", r.Applied), ctx.Err())
 }
 
 func finish(r *migrate.Revision) {

@@ -487,6 +487,28 @@ func TestApply_Timeouts(t *testing.T) {
 	}
 }
 
+// Ctrl-C between two statements: what is done is known to be done.
+func TestApply_CanceledBetween(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nCREATE TABLE a ();\nCREATE TABLE b ();"})
+	for _, revisions := range []string{"1:1/2", "1:2/2"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		o := b.options()
+		o.Progress = func(e migrations.Event) {
+			if e.Kind == migrations.StatementDone {
+				cancel()
+			}
+		}
+		_, err := migrations.Apply(ctx, b.db.MigrateURL, o)
+		if last := revisions == "1:2/2"; last != (err == nil) || !last && !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", revisions, err)
+		}
+		b.want("revisions", b.versions(), revisions)
+	}
+	b.want("tables", b.tables(), "a,b")
+	b.want("state", string(b.status().State), "current")
+}
+
 // What the statements that are done set, holds for those that are not.
 func TestApply_ResumesSettings(t *testing.T) {
 	t.Parallel()

@@ -21,16 +21,23 @@ func runMigrateDiff(ctx context.Context, args []string, env environment) (err er
 		in    planner.Input
 		check bool
 	)
-	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans one migration from the last one to what ent/schema and policies say, proves
+	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans the migration from the last one to what ent/schema and policies say, proves
 it on a development server, and writes it with atlas.sum. Writes nothing when
 nothing changed. NAME says what it is for, as in add_task_due_date.
+
+A plan is up to three files, so that nobody waits for what takes long. NAME.sql, one
+transaction, needs its locks for a moment: constraints of tables that stand hold for
+new rows. NAME_online.sql, outside a transaction, fills existing rows in batches,
+builds indexes concurrently and checks the constraints. NAME_finish.sql, one
+transaction, is what that made possible, for a moment each. What has no online form is
+in the first, and says there what it costs. docs/expand-and-contract.md tells how to
+change names while the service runs.
 
 Exits with 0 when it was written or nothing changed, 1 when it was refused or
 failed, 64 when called wrongly; with --check with 2 when something changed.`)
 	set.StringVar(&dir, "dir", migrationsDir, "migration `directory`")
 	dev.register(set)
 	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "permit dropping columns and tables with what is in them")
-	set.BoolVar(&in.ConcurrentIndexes, "concurrent-indexes", false, "build new indexes of existing tables in a second file, outside a transaction")
 	in.Backfills, in.Conversions = planner.Expressions{}, planner.Expressions{}
 	set.Var(in.Backfills, "backfill", "`table.column=expression` that fills a column of existing rows when it becomes\nNOT NULL; may be repeated")
 	set.Var(in.Conversions, "convert", "`table.column=expression` that converts the values of a column whose type changes;\nmay be repeated")
@@ -72,7 +79,7 @@ failed, 64 when called wrongly; with --check with 2 when something changed.`)
 	if err := planner.Write(dir, plan); err != nil {
 		return err
 	}
-	for _, file := range plan.Files() {
+	for _, file := range plan.Files {
 		fmt.Fprintf(env.Stdout, "written: %s/%s\n", dir, file.Name)
 	}
 	return nil

@@ -35,7 +35,7 @@ func TestDiffErrors(t *testing.T) {
 	t.Parallel()
 	dirWith := func(name, sql string) migrate.Dir {
 		dir := &migrate.MemDir{}
-		add(t, dir, &planner.Plan{Name: name, SQL: sql})
+		add(t, dir, &planner.Plan{Files: []planner.File{{Name: name, SQL: sql}}})
 		return dir
 	}
 	edited := dirWith("20260101000000_first.sql", "SELECT 1;\n")
@@ -175,7 +175,7 @@ func TestWrite(t *testing.T) {
 	if err := migrate.Validate(dir); err != nil {
 		t.Errorf("atlas.sum: %v", err)
 	}
-	if text, err := os.ReadFile(filepath.Join(path, plan.Name)); err != nil || string(text) != plan.SQL {
+	if text, err := os.ReadFile(filepath.Join(path, plan.Files[0].Name)); err != nil || string(text) != plan.Files[0].SQL {
 		t.Errorf("the file is not the plan: %v", err)
 	}
 	// Writing it again would make two files of one plan.
@@ -188,8 +188,8 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "20260102020406_second.sql"; second.Name != want {
-		t.Errorf("name: %s; want %s", second.Name, want)
+	if want := "20260102020406_second.sql"; second.Files[0].Name != want {
+		t.Errorf("name: %s; want %s", second.Files[0].Name, want)
 	}
 	// A directory that cannot be written stays as it is.
 	if err := planner.Write(filepath.Join(path, "missing"), second); err == nil {

@@ -368,7 +368,7 @@ func TestDriftStates(t *testing.T) {
 	}{
 		"ahead": {func(in *planner.DriftInput) {
 			older := &migrate.MemDir{}
-			add(t, older, &planner.Plan{Name: "20200101000000_old.sql", SQL: "SELECT 1;"})
+			add(t, older, &planner.Plan{Files: []planner.File{{Name: "20200101000000_old.sql", SQL: "SELECT 1;"}}})
 			in.Dir = older
 		}, "the database has"},
 		"no rights": {func(in *planner.DriftInput) {

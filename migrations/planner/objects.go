@@ -56,7 +56,7 @@ func (p *planning) partitions() {
 		have, had := p.work[key].(*catalog.Partition)
 		want, wanted := p.want[key].(*catalog.Partition)
 		if had && (!wanted || *have != *want) {
-			p.steps = append(p.steps, step{phase: phaseTableDrops, sql: "DROP TABLE " + key.Qualified(), destroys: "partition " + key.Qualified()})
+			p.steps = append(p.steps, step{phase: phasePartitionDrops, sql: "DROP TABLE " + key.Qualified(), destroys: "partition " + key.Qualified()})
 			p.forgetTable(have.Schema, have.Name)
 		}
 		if wanted && (!had || *have != *want) {

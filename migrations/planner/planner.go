@@ -55,10 +55,6 @@ type Input struct {
 	// AllowDestructive permits a plan that drops columns or tables with what
 	// is in them.
 	AllowDestructive bool
-	// ConcurrentIndexes builds new indexes of existing tables in a second
-	// file, outside a transaction, so that writes go on meanwhile. Without
-	// it they are built in the one transaction, under a SHARE lock.
-	ConcurrentIndexes bool
 	// Now is the time of the plan; the zero time means the present.
 	Now time.Time
 }
@@ -88,24 +84,12 @@ func (e Expressions) Set(text string) error {
 
 // Plan is what Diff found. Its SQL is final: it has been run.
 type Plan struct {
-	Name    string   // file name: <UTC timestamp>_<name>.sql
-	SQL     string   // content of the file
+	// Files are those that are needed of three, in the order they apply:
+	// <UTC timestamp>_<name>.sql, one transaction that needs its locks for a
+	// moment; _online.sql, outside a transaction, what takes long and keeps
+	// nobody waiting; _finish.sql, one transaction of what that made possible.
+	Files   []File
 	Summary []string // who gains or loses access, what is locked or destroyed, in lines to print
-	// Concurrent is the second file, if Input.ConcurrentIndexes asked for it
-	// and an index needs it. Its Name sorts after the first.
-	Concurrent *File
-}
-
-// Files are the plan's files, in the order they apply.
-func (p *Plan) Files() []File {
-	var files []File
-	if p.SQL != "" {
-		files = append(files, File{p.Name, p.SQL})
-	}
-	if p.Concurrent != nil {
-		files = append(files, *p.Concurrent)
-	}
-	return files
 }
 
 // Refusal is an error that says what is missing for a plan, and what to do.
@@ -170,17 +154,12 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 	if err := p.plan(ctx); err != nil {
 		return nil, err
 	}
-	if len(p.steps) == 0 && len(p.concurrent) == 0 {
+	if len(p.steps) == 0 {
 		return nil, unplanned(wanted.Driver(), current, desired)
 	}
 	effects, err := run(ctx, replayed, p.ordered(), current)
 	if err != nil {
 		return nil, err
-	}
-	for _, s := range p.concurrent {
-		if err := replayed.Exec(ctx, s.sql); err != nil {
-			return nil, planFailed(s, err)
-		}
 	}
 	reached, err := replayed.Inspect(ctx)
 	if err != nil {

@@ -28,12 +28,12 @@ var update = flag.Bool("update", false, "rewrite the golden plans in testdata")
 // to a database with rows of two identities, and planned again.
 //
 // The comment of a script holds settings, one a line: "allow-destructive",
-// "concurrent-indexes", "backfill: table.column=expression",
+// "backfill: table.column=expression",
 // "convert: table.column=expression", "append-only: schema.table", and "refused: text" when the plan must
 // be refused with that text. Files: before.sql and after.sql, each after
 // base.sql; rows.sql, run by a superuser in between; check.sql, whose queries
 // must each give true at the end; hand.sql, a migration that somebody wrote
-// before; plan.sql and indexes.sql are the golden files.
+// before; plan.sql, online.sql and finish.sql are the golden files.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	scripts, err := filepath.Glob("testdata/*.txtar")
@@ -78,8 +78,6 @@ func readScript(t *testing.T, path string) *script {
 		switch name {
 		case "allow-destructive":
 			s.input.AllowDestructive = true
-		case "concurrent-indexes":
-			s.input.ConcurrentIndexes = true
 		case "backfill":
 			err = s.input.Backfills.Set(value)
 		case "convert":
@@ -134,7 +132,7 @@ func (s *script) run(t *testing.T) {
 
 	add(t, dir, s.first(t, day))
 	if hand := s.file("hand.sql"); hand != "" {
-		add(t, dir, &planner.Plan{Name: "20260101120000_hand.sql", SQL: hand})
+		add(t, dir, &planner.Plan{Files: []planner.File{{Name: "20260101120000_hand.sql", SQL: hand}}})
 	}
 	database := dbtest.Empty(t)
 	apply(t, database.MigrateURL, dir)
@@ -163,12 +161,14 @@ func (s *script) run(t *testing.T) {
 	if plan == nil {
 		plan = &planner.Plan{}
 	}
-	indexes := ""
-	if plan.Concurrent != nil {
-		indexes = plan.Concurrent.SQL
+	got := map[string]string{}
+	for _, file := range plan.Files {
+		kind := strings.TrimPrefix(migrate.NewLocalFile(file.Name, nil).Desc(), in.Name)
+		got[kind] = file.SQL
 	}
-	s.golden(t, "plan.sql", plan.SQL)
-	s.golden(t, "indexes.sql", indexes)
+	s.golden(t, "plan.sql", got[""])
+	s.golden(t, "online.sql", got["_online"])
+	s.golden(t, "finish.sql", got["_finish"])
 	add(t, dir, plan)
 	apply(t, database.MigrateURL, dir)
 	s.check(t, database.AdminURL)
@@ -237,7 +237,7 @@ func (s *script) check(t *testing.T, url string) {
 
 func add(t *testing.T, dir migrate.Dir, plan *planner.Plan) {
 	t.Helper()
-	for _, file := range plan.Files() {
+	for _, file := range plan.Files {
 		if err := dir.WriteFile(file.Name, []byte(file.SQL)); err != nil {
 			t.Fatal(err)
 		}

@@ -22,30 +22,49 @@ import (
 type phase int
 
 const (
-	phaseSchemas       phase = iota
-	phaseUnguard             // policies and triggers that go, or stand on what changes
-	phaseRevokes             // privileges that go
-	phaseUnlink              // foreign keys that go
-	phaseUnbuild             // indexes, constraints, defaults and generated columns that go or are made anew
-	phaseOldFunctions        // functions whose signature changes
-	phaseBodies              // SET LOCAL check_function_bodies
-	phaseFunctions           // functions, before the tables
-	phaseColumns             // columns that come or change
-	phaseBackfills           // values for rows that stand
-	phaseTableDrops          // tables and columns that go: after the backfills, which may read them
-	phaseKeys                // primary keys, unique constraints, indexes, checks
-	phaseTables              // new tables
-	phaseLinks               // foreign keys that come
-	phaseLateFunctions       // functions that need the new tables
-	phaseOwners              // owners of functions
-	phasePartitions          // DEFAULT partitions
-	phaseSecurity            // row security
+	phaseSchemas        phase = iota
+	phaseUnguard              // policies and triggers that go, or stand on what changes
+	phaseRevokes              // privileges that go
+	phaseUnlink               // foreign keys that go
+	phaseUnbuild              // indexes, constraints, defaults and generated columns that go or are made anew
+	phaseOldFunctions         // functions whose signature changes
+	phaseBodies               // SET LOCAL check_function_bodies
+	phaseFunctions            // functions, before the tables
+	phaseColumns              // columns that come or change
+	phaseBackfills            // values for rows that stand
+	phaseTableDrops           // tables and columns that go: after the backfills, which may read them
+	phasePartitionDrops       // DEFAULT partitions that go
+	phaseKeys                 // primary keys, unique constraints, indexes, checks
+	phaseTables               // new tables
+	phaseLinks                // foreign keys that come
+	phaseLateFunctions        // functions that need the new tables
+	phaseOwners               // owners of functions
+	phasePartitions           // DEFAULT partitions
+	phaseSecurity             // row security
 	phasePolicies
 	phaseTriggers
 	phaseGrants
 	phaseComments
 	phaseFunctionDrops // functions that nothing uses any more
 	phaseSchemaDrops
+
+	phaseFill          // values for rows that stand, in batches
+	phaseBuild         // indexes
+	phaseBuilt         // what is said of them
+	phaseUnbuildLate   // indexes that others replace
+	phaseHold          // constraints that the rows so far, or the keys, had to be ready for
+	phaseUnforce       // the owner gets past policies
+	phaseRefill        // values for rows that came meanwhile
+	phaseValidateLinks // foreign keys
+	phaseReforce
+	phaseValidate // checks
+
+	phaseFinishColumns // NOT NULL
+	phaseFinishKeys    // constraints of indexes, indexes that take another's place
+	phaseFinishTableDrops
+	phaseFinishComments
+	phaseFinishFunctionDrops
+	phaseFinishSchemaDrops
 )
 
 // step is one statement of the plan.
@@ -55,6 +74,12 @@ type step struct {
 	note  string // what it does, for the reviewer; may be empty
 	// destroys names the data that is lost; empty for most.
 	destroys string
+	// successor is what comes in this plan and looks as if it were what is
+	// destroyed, by another name; and what a plan is asked for to fill it.
+	successor, filling string
+	// alone is what a statement does that cannot run in a transaction, and so
+	// cannot be watched; nil for others. TestKnownLocks holds it to a server.
+	alone *devdb.Effect
 }
 
 // planning is a plan in the making.
@@ -70,9 +95,21 @@ type planning struct {
 	work map[catalog.Key]catalog.Object
 	want map[catalog.Key]catalog.Object
 
-	steps      []step
-	concurrent []step // of the second file
-	refusals   []string
+	steps    []step
+	refusals []string
+
+	// atOnce says that all must be one transaction, whatever waits for it.
+	atOnce bool
+	// unforced are the tables that the owner gets past the policies of, to
+	// fill and check what stands.
+	unforced map[string]bool
+	// links are the foreign keys that come to tables that stand.
+	links []link
+	// lateKeys are the tables of which a unique index is built online.
+	lateKeys map[string]bool
+	// unbuilt are the unique indexes, by schema and name, that had to go before
+	// the tables could change: they come back in the same transaction.
+	unbuilt map[string]bool
 
 	// oldFunctions are the functions that must be dropped before they come
 	// back, by their current key.
@@ -85,7 +122,7 @@ func newPlanning(in Input, driver migrate.Driver, current, desired *devdb.Inspec
 	return &planning{
 		in: in, driver: driver, current: current, desired: desired, declaration: declaration,
 		work: current.State.Objects(), want: desired.State.Objects(),
-		oldFunctions: map[catalog.Key]bool{}, rebuilt: map[catalog.Key]bool{},
+		oldFunctions: map[catalog.Key]bool{}, rebuilt: map[catalog.Key]bool{}, unforced: map[string]bool{}, lateKeys: map[string]bool{}, unbuilt: map[string]bool{},
 	}
 }
 
@@ -112,15 +149,30 @@ func (p *planning) plan(ctx context.Context) error {
 		return err
 	}
 	p.objects()
+	p.finishDrops()
 	if !p.in.AllowDestructive {
 		for _, s := range p.steps {
 			if s.destroys != "" {
-				p.refuse("%s would be dropped with all that is in it: if that is meant, plan again with --allow-destructive; "+
-					"if it is to be renamed, write that migration by hand", s.destroys)
+				p.refuse("%s would be dropped with all that is in it: if that is meant, plan again with --allow-destructive%s", s.destroys, s.renaming())
 			}
 		}
 	}
 	return p.refused()
+}
+
+// renaming is how to rename what the step destroys while the service goes on:
+// a name that changes in one moment is wrong for all that runs before or after
+// it.
+func (s step) renaming() string {
+	if s.successor == "" {
+		return "; if it is to be renamed, see docs/expand-and-contract.md"
+	}
+	return fmt.Sprintf("; if %s is its new name, let both stand for a while (docs/expand-and-contract.md):\n"+
+		"\t1. add %[1]s so that it may be empty, and keep the old one\n"+
+		"\t2. let the service write both\n"+
+		"\t3. fill what stands: %[2]s\n"+
+		"\t4. let the service read %[1]s, and write it alone\n"+
+		"\t5. drop the old one in a later plan, with --allow-destructive", s.successor, s.filling)
 }
 
 func (p *planning) refused() error {

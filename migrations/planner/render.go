@@ -9,80 +9,113 @@ import (
 	"github.com/chenu/chenu/migrations/devdb"
 )
 
+// headers say of each part what it is.
+var headers = [3]string{
+	"-- Runs in one transaction: no other session sees a state in between.\n",
+	"-- Runs outside a transaction, statement by statement. Some take long; none of those keeps reads or writes waiting.\n",
+	"-- Runs in one transaction, of moments: what it needs has been made, filled and checked before.\n",
+}
+
+var suffixes = [3]string{"", "_online", "_finish"}
+
 // render writes the plan's files.
 func (p *planning) render(version, name string, e *effects) *Plan {
-	plan := &Plan{Name: version + "_" + name + ".sql"}
-	access := p.access()
-	var locks, destroys []string
-	for _, table := range slices.Sorted(maps.Keys(e.held)) {
-		locks = append(locks, table+": "+lockWords(e.held[table]))
-	}
+	plan := &Plan{}
+	used := map[part]bool{}
 	for _, s := range p.steps {
-		if s.destroys != "" {
-			destroys = append(destroys, s.destroys)
+		used[s.phase.part()] = true
+	}
+	access := p.access()
+	for at := range partFinish + 1 {
+		if !used[at] {
+			continue
 		}
-	}
-	sections := []struct {
-		title string
-		lines []string
-	}{
-		{"Destroys:", destroys},
-		{"Access:", access},
-		{"Locks, held until commit:", locks},
-	}
-	for _, s := range sections {
-		if len(s.lines) > 0 {
-			plan.Summary = append(plan.Summary, s.title)
-			for _, line := range s.lines {
-				plan.Summary = append(plan.Summary, "  "+line)
+		var destroys, locks []string
+		for _, s := range p.steps {
+			if s.destroys != "" && s.phase.part() == at {
+				destroys = append(destroys, s.destroys)
 			}
 		}
-	}
-	if len(p.steps) > 0 {
-		var b strings.Builder
-		fmt.Fprintf(&b, "-- %s\n--\n", strings.ReplaceAll(name, "_", " "))
-		b.WriteString("-- Runs in one transaction: no other session sees a state in between.\n")
-		for _, line := range plan.Summary {
-			b.WriteString("-- " + line + "\n")
+		for _, table := range slices.Sorted(maps.Keys(e.held[at])) {
+			locks = append(locks, table+": "+lockWords(e.held[at][table]))
 		}
-		for i, s := range p.steps {
-			b.WriteString("\n")
-			comment(&b, s.note)
-			for _, f := range e.steps[i] {
-				comment(&b, effectWords(f))
+		held := "Locks, held until commit:"
+		if at == partOnline {
+			held = "Strongest locks, each for its statement alone:"
+		}
+		var summary []string
+		for _, section := range []struct {
+			title string
+			lines []string
+		}{{"Destroys:", destroys}, {"Access:", access}, {held, locks}} {
+			if len(section.lines) > 0 {
+				summary = append(summary, section.title)
+				for _, line := range section.lines {
+					summary = append(summary, "  "+line)
+				}
 			}
-			if s.destroys != "" {
-				comment(&b, "Destroys "+s.destroys+".")
-			}
-			b.WriteString(s.sql + ";\n")
 		}
-		plan.SQL = b.String()
-	}
-	if len(p.concurrent) > 0 {
-		plan.Concurrent = p.renderConcurrent(version, name)
-		if plan.SQL == "" {
-			plan.Name = ""
+		access = nil // the first file says it
+		file := File{Name: version + "_" + name + suffixes[at] + ".sql"}
+		file.SQL = p.renderFile(at, name, summary, e)
+		plan.Files = append(plan.Files, file)
+		version = after(version)
+		if len(plan.Files) > 1 && len(summary) > 0 {
+			plan.Summary = append(plan.Summary, "Then, in "+file.Name+":")
 		}
+		plan.Summary = append(plan.Summary, summary...)
 	}
 	return plan
 }
 
-// renderConcurrent writes the file of the indexes that are built outside a
-// transaction. A build that fails leaves an invalid index behind.
-// https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
-func (p *planning) renderConcurrent(version, name string) *File {
+func (p *planning) renderFile(at part, name string, summary []string, e *effects) string {
 	var b strings.Builder
-	b.WriteString("-- atlas:txmode none\n\n")
-	fmt.Fprintf(&b, "-- %s: indexes\n--\n", strings.ReplaceAll(name, "_", " "))
-	b.WriteString("-- Runs outside a transaction, statement by statement; reads and writes go on meanwhile.\n")
-	b.WriteString("-- A build that is interrupted leaves an invalid index: drop it before applying again.\n")
-	for _, s := range p.concurrent {
-		b.WriteString("\n" + s.sql + ";\n")
+	if at == partOnline {
+		b.WriteString("-- atlas:txmode none\n\n")
 	}
-	if len(p.steps) > 0 {
-		version = after(version)
+	fmt.Fprintf(&b, "-- %s\n--\n", strings.ReplaceAll(name, "_", " "))
+	b.WriteString(headers[at])
+	if at == partOnline {
+		for _, line := range p.remarks() {
+			b.WriteString("-- " + line + "\n")
+		}
 	}
-	return &File{Name: version + "_" + name + "_indexes.sql", SQL: b.String()}
+	for _, line := range summary {
+		b.WriteString("-- " + line + "\n")
+	}
+	for i, s := range p.steps {
+		if s.phase.part() != at {
+			continue
+		}
+		b.WriteString("\n")
+		comment(&b, s.note)
+		for _, f := range e.steps[i] {
+			comment(&b, effectWords(at, f))
+		}
+		if s.destroys != "" {
+			comment(&b, "Destroys "+s.destroys+".")
+		}
+		b.WriteString(s.sql + ";\n")
+	}
+	return b.String()
+}
+
+// remarks say what who applies the online part must know.
+func (p *planning) remarks() []string {
+	has := func(phases ...phase) bool {
+		return slices.ContainsFunc(p.steps, func(s step) bool { return slices.Contains(phases, s.phase) })
+	}
+	var all []string
+	if slices.ContainsFunc(p.steps, func(s step) bool {
+		return s.phase.part() == partOnline && strings.HasSuffix(s.sql, " NO FORCE ROW LEVEL SECURITY")
+	}) {
+		all = append(all, "Between NO FORCE and FORCE the owner, and nobody else, is past its own policies.")
+	}
+	if has(phaseBuild) {
+		// https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+		all = append(all, "A build that is interrupted leaves an invalid index; `chenu migrate apply` drops it before it builds again.")
+	}
+	return all
 }
 
 func comment(b *strings.Builder, text string) {
@@ -92,18 +125,28 @@ func comment(b *strings.Builder, text string) {
 }
 
 // effectWords says what the statement does to the table.
-func effectWords(f devdb.Effect) string {
+func effectWords(at part, f seen) string {
 	var parts []string
 	if f.Lock > 0 {
-		parts = append(parts, "Locks "+f.Table+": "+lockWords(f.Lock)+".")
+		moment := ""
+		if at != partMain && f.Lock >= devdb.Share {
+			moment = " for a moment"
+		}
+		parts = append(parts, "Locks "+f.Table+moment+": "+lockWords(f.Lock)+".")
 	}
+	var does string
 	switch {
 	case f.Rewritten:
-		parts = append(parts, "Rewrites "+f.Table+".")
+		does = "Rewrites " + f.Table
 	case f.Scanned:
-		parts = append(parts, "Scans "+f.Table+".")
+		does = "Scans " + f.Table
+	default:
+		return strings.Join(parts, " ")
 	}
-	return strings.Join(parts, " ")
+	if f.under >= devdb.Share {
+		does += ", and " + f.under.Waits() + " for as long as that takes: it has no online form here"
+	}
+	return strings.Join(append(parts, does+"."), " ")
 }
 
 func lockWords(m devdb.LockMode) string { return m.String() + " (" + m.Waits() + ")" }

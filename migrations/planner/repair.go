@@ -44,6 +44,7 @@ func (c *comparison) repair(ctx context.Context, driver migrate.Driver) []Repair
 		byAdmin:  slices.DeleteFunc(slices.Clone(c.admin), func(r Repair) bool { return r.As != Admin }),
 		last:     slices.DeleteFunc(slices.Clone(c.admin), func(r Repair) bool { return r.As != AsOwner }),
 	}
+	r.atOnce = true // it is read and run by hand, as one script
 	r.owners()
 	r.hidden()
 	r.others()

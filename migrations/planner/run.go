@@ -4,71 +4,136 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/devdb"
 )
 
-// effects are what a plan was seen to do to the tables that stood before it.
-type effects struct {
-	steps [][]devdb.Effect          // by step
-	held  map[string]devdb.LockMode // the strongest lock of each table, held to the end
+// seen is what a statement was seen to do to a table.
+type seen struct {
+	devdb.Effect
+	under devdb.LockMode // the strongest lock that its transaction had then
 }
 
-// run runs the plan as applying it does, in one transaction, and watches what
-// each statement locks, scans and rewrites of the tables that stood before.
+// effects are what a plan was seen to do to the tables that stood before it.
+type effects struct {
+	steps [][]seen                     // by step
+	held  [3]map[string]devdb.LockMode // by part: the strongest lock of each table
+}
+
+// trial is a plan that is tried on a development database.
+type trial struct {
+	*effects
+	session *devdb.Session
+	stood   devdb.Observation // the tables before the plan; nil if there were none, and then nothing is watched
+	now     devdb.Observation // the same, in the running transaction
+}
+
+// run runs the plan as applying it does, and watches what each statement
+// locks, scans and rewrites of the tables that stood before.
 func run(ctx context.Context, s *devdb.Session, steps []step, current *devdb.Inspection) (*effects, error) {
-	e := &effects{steps: make([][]devdb.Effect, len(steps)), held: map[string]devdb.LockMode{}}
-	watch := slices.ContainsFunc(current.State.Security, func(*catalog.Security) bool { return true }) // one for every table
-	err := s.Transaction(ctx, func() error {
-		var (
-			before devdb.Observation
-			err    error
-		)
-		if watch {
-			if before, err = s.Observe(ctx); err != nil {
-				return err
+	t := &trial{effects: &effects{steps: make([][]seen, len(steps))}, session: s}
+	for at := range t.held {
+		t.held[at] = map[string]devdb.LockMode{}
+	}
+	if len(current.State.Security) > 0 { // one for every table
+		var err error
+		if t.stood, err = s.Observe(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for i := 0; i < len(steps); {
+		at, n := steps[i].phase.part(), 1
+		if at != partOnline {
+			for i+n < len(steps) && steps[i+n].phase.part() == at {
+				n++
 			}
 		}
-		for i, step := range steps {
-			if err := s.Exec(ctx, step.sql); err != nil {
-				return planFailed(step, err)
-			}
-			if !watch {
-				continue
-			}
-			after, err := s.Observe(ctx)
+		if err := t.file(ctx, steps[i:i+n], i, at); err != nil {
+			return nil, err
+		}
+		i += n
+	}
+	return t.effects, nil
+}
+
+// file runs steps, the first of which is number first, as one transaction if
+// they can be one.
+func (t *trial) file(ctx context.Context, steps []step, first int, at part) error {
+	if s := steps[0]; s.alone != nil {
+		if err := t.session.Exec(ctx, s.sql); err != nil {
+			return planFailed(s, err)
+		}
+		t.add(first, at, []devdb.Effect{*s.alone})
+		return nil
+	}
+	if err := t.transaction(ctx, steps, first, at); !errors.Is(err, errCommits) {
+		return err
+	}
+	// It commits by itself, which was left out so that it could be watched.
+	if err := t.session.Exec(ctx, steps[0].sql); err != nil {
+		return planFailed(steps[0], err)
+	}
+	return nil
+}
+
+// errCommits undoes a statement that has to run outside a transaction.
+var errCommits = errors.New("it commits")
+
+const commits = "COMMIT;"
+
+func (t *trial) transaction(ctx context.Context, steps []step, first int, at part) error {
+	return t.session.Transaction(ctx, func() error {
+		if t.stood != nil {
+			all, err := t.session.Observe(ctx)
 			if err != nil {
 				return err
 			}
-			e.add(i, before.Effects(after))
-			before = after.Only(before)
+			t.now = all.Only(t.stood)
+		}
+		for i, s := range steps {
+			sql := s.sql
+			if s.phase == phaseFill || s.phase == phaseRefill {
+				sql = strings.ReplaceAll(sql, commits, "NULL;")
+			}
+			if err := t.session.Exec(ctx, sql); err != nil {
+				return planFailed(s, err)
+			}
+			if t.stood != nil {
+				after, err := t.session.Observe(ctx)
+				if err != nil {
+					return err
+				}
+				t.add(first+i, at, t.now.Effects(after))
+				t.now = after.Only(t.now)
+			}
+			if sql != s.sql {
+				return errCommits
+			}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return e, nil
 }
 
 // add keeps what a reviewer wants to know: of locks those that keep others
 // from changing the table, or from more.
-func (e *effects) add(i int, all []devdb.Effect) {
+func (e *effects) add(i int, at part, all []devdb.Effect) {
 	for _, f := range all {
 		f.Through = 0 // of what is the table's own, its lock tells
 		if f.Lock < devdb.ShareUpdateExclusive {
 			f.Lock = 0
 		}
-		if f.Lock > 0 {
-			e.held[f.Table] = f.Lock
+		under := f.Lock
+		if held := e.held[at][f.Table]; at != partOnline && held > under {
+			under = held
+		}
+		if f.Lock > e.held[at][f.Table] {
+			e.held[at][f.Table] = f.Lock
 		}
 		if f.Lock > 0 || f.Rewritten || f.Scanned {
-			e.steps[i] = append(e.steps[i], f)
+			e.steps[i] = append(e.steps[i], seen{f, under})
 		}
 	}
 }

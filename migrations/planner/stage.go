@@ -141,7 +141,11 @@ func (s *staging) removeColumn(t *schema.Table, c *schema.Column) {
 	}
 	t.Columns = slices.DeleteFunc(t.Columns, func(o *schema.Column) bool { return o.Name == c.Name })
 	t.Indexes = slices.DeleteFunc(t.Indexes, func(i *schema.Index) bool {
-		return slices.Contains(indexColumns(i), c.Name) || slices.Contains(indexes, i.Name)
+		goes := slices.Contains(indexColumns(i), c.Name) || slices.Contains(indexes, i.Name)
+		if goes && i.Unique {
+			s.unbuilt[catalog.Qualify(t.Schema.Name, i.Name)] = true
+		}
+		return goes
 	})
 	t.ForeignKeys = slices.DeleteFunc(t.ForeignKeys, func(fk *schema.ForeignKey) bool {
 		return slices.ContainsFunc(fk.Columns, func(o *schema.Column) bool { return o.Name == c.Name })
@@ -233,6 +237,7 @@ func (s *staging) release(of, on catalog.Key) {
 					continue
 				}
 				t.Indexes = slices.DeleteFunc(t.Indexes, func(o *schema.Index) bool { return o == i })
+				s.unbuilt[of.Qualified()] = i.Unique
 				s.add(phaseUnbuild, "DROP INDEX "+of.Qualified(), "")
 			}
 		}

@@ -41,6 +41,11 @@ func (p *planning) tables(ctx context.Context, changes []schema.Change) error {
 			return err
 		}
 	}
+	for _, l := range p.links { // now that it is known which keys come late
+		if err := p.link(ctx, l); err != nil {
+			return err
+		}
+	}
 	if len(added) > 0 {
 		return p.atlas(ctx, phaseTables, "", added...)
 	}
@@ -91,8 +96,23 @@ func (p *planning) dropTable(t *schema.Table, changes []schema.Change) {
 			p.add(phaseUnlink, "ALTER TABLE "+tableName(t)+" DROP CONSTRAINT "+catalog.Ident(fk.Symbol), "")
 		}
 	}
-	p.steps = append(p.steps, step{phase: phaseTableDrops, sql: "DROP TABLE " + tableName(t), destroys: "table " + tableName(t)})
+	drop := step{phase: phaseTableDrops, sql: "DROP TABLE " + tableName(t), destroys: "table " + tableName(t)}
+	for _, change := range changes {
+		if add, ok := change.(*schema.AddTable); ok && alike(t, add.T) {
+			drop.successor = "table " + tableName(add.T)
+			drop.filling = "INSERT INTO " + tableName(add.T) + " … SELECT … FROM " + tableName(t) + " … ON CONFLICT DO NOTHING, in a migration written by hand"
+		}
+	}
+	p.steps = append(p.steps, drop)
 	p.forgetTable(t.Schema.Name, t.Name)
+}
+
+// alike says whether two tables have the same columns.
+func alike(a, b *schema.Table) bool {
+	return len(a.Columns) == len(b.Columns) && !slices.ContainsFunc(a.Columns, func(c *schema.Column) bool {
+		same, ok := b.Column(c.Name)
+		return !ok || typeOf(same) != typeOf(c)
+	})
 }
 
 // changesKeys says whether a table's keys change, so that references to it
@@ -146,34 +166,45 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 	var (
 		t                                 = m.T
 		unlink, unbuild, columns, notNull []schema.Change
-		keys, links, comments             []schema.Change
+		keys, comments                    []schema.Change
 		backfilled                        []backfill
 		errs                              []error
 		do                                = func(err error) { errs = append(errs, err) }
-		dropIndex                         = func(i *schema.Index) { unbuild = append(unbuild, &schema.DropIndex{I: i}) }
-		addIndex                          = func(i *schema.Index) { keys = append(keys, &schema.AddIndex{I: p.declaredIndex(t, i)}) }
-		addCheck                          = func(c *schema.Check) { keys = append(keys, &schema.AddCheck{C: p.declaredCheck(t, c)}) }
+		checks                            []*schema.Check
 		commentOnly                       = func(k schema.ChangeKind) bool { return k == schema.ChangeComment }
-		rest                              = m.Changes
+		concurrently                      = func(i *schema.Index) bool { return p.buildsConcurrently(t, i, all) }
+		builds                            = slices.ContainsFunc(m.Changes, func(c schema.Change) bool {
+			add, ok := c.(*schema.AddIndex)
+			return ok && concurrently(add.I)
+		})
 	)
-	for _, change := range rest {
+	for _, change := range m.Changes {
 		switch c := change.(type) {
 		case *schema.AddAttr, *schema.ModifyAttr:
 			comments = append(comments, c)
 		case *schema.DropForeignKey:
 			unlink = append(unlink, c)
 		case *schema.AddForeignKey:
-			links = append(links, &schema.AddForeignKey{F: brief(c.F)})
+			p.links = append(p.links, link{t, &schema.AddForeignKey{F: brief(c.F)}})
 		case *schema.ModifyForeignKey:
 			unlink = append(unlink, &schema.DropForeignKey{F: c.From})
-			links = append(links, &schema.AddForeignKey{F: brief(c.To)})
+			p.links = append(p.links, link{t, &schema.AddForeignKey{F: brief(c.To)}})
 		case *schema.DropPrimaryKey:
 			unbuild = append(unbuild, c)
 		case *schema.AddPrimaryKey:
-			keys = append(keys, c)
+			if online, err := p.primaryKey(ctx, t, nil, c.P, all); err != nil {
+				return err
+			} else if !online {
+				keys = append(keys, c)
+			}
 		case *schema.ModifyPrimaryKey:
 			if commentOnly(c.Change) {
 				p.refuse("the comment of the primary key of %s differs: write that migration by hand", tableName(t))
+				continue
+			}
+			if online, err := p.primaryKey(ctx, t, c.From, c.To, all); err != nil {
+				return err
+			} else if online {
 				continue
 			}
 			unbuild = append(unbuild, &schema.DropPrimaryKey{P: c.From})
@@ -181,40 +212,41 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 		case *schema.DropCheck:
 			unbuild = append(unbuild, c)
 		case *schema.AddCheck:
-			addCheck(c.C)
+			checks = append(checks, c.C)
 		case *schema.ModifyCheck:
 			unbuild = append(unbuild, &schema.DropCheck{C: c.From})
-			addCheck(c.To)
+			checks = append(checks, c.To)
 		case *schema.DropIndex:
-			dropIndex(c.I)
-		case *schema.AddIndex:
-			if p.in.ConcurrentIndexes && buildsConcurrently(t, c.I, all) {
-				do(p.addConcurrently(ctx, t, c.I))
+			if builds && !partitioned(t) {
+				do(p.dropIndex(ctx, t, c))
 			} else {
-				addIndex(c.I)
+				unbuild = append(unbuild, c)
+			}
+		case *schema.AddIndex:
+			if concurrently(c.I) {
+				do(p.addIndex(ctx, t, c.I))
+			} else {
+				keys = append(keys, &schema.AddIndex{I: p.declaredIndex(t, c.I)})
 			}
 		case *schema.ModifyIndex:
-			if commentOnly(c.Change) {
+			switch {
+			case commentOnly(c.Change):
 				comments = append(comments, c)
-				continue
+			case concurrently(c.To) && constraint(c.From) == nil && constraint(c.To) == nil:
+				do(p.replaceIndex(ctx, t, c.To))
+			default:
+				unbuild = append(unbuild, &schema.DropIndex{I: c.From})
+				keys = append(keys, &schema.AddIndex{I: p.declaredIndex(t, c.To)})
 			}
-			dropIndex(c.From)
-			addIndex(c.To)
 		case *schema.AddColumn:
-			column := p.declaredColumn(t, c.C)
-			if !needsValue(column) {
-				columns = append(columns, &schema.AddColumn{C: column})
-				continue
-			}
-			expression, ok := p.backfill(t, column.Name)
-			if !ok {
-				continue
-			}
-			b := backfill{column: column, expression: expression, added: true}
-			if err := p.checkConstant(ctx, &b); err != nil {
+			switch b, err := p.newColumn(ctx, t, c.C); {
+			case err != nil:
 				return err
+			case b == nil:
+				columns = append(columns, &schema.AddColumn{C: p.declaredColumn(t, c.C)})
+			case b.expression != "":
+				backfilled = append(backfilled, *b)
 			}
-			backfilled = append(backfilled, b)
 		case *schema.ModifyColumn:
 			column := p.declaredColumn(t, c.To)
 			kind := c.Change
@@ -238,7 +270,7 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 			}
 			columns = append(columns, modify)
 		case *schema.DropColumn:
-			p.dropColumn(t, c.C)
+			p.dropColumn(t, c.C, m.Changes)
 		default:
 			p.refuse("table %s: %T: write that migration by hand", tableName(t), c)
 		}
@@ -246,12 +278,16 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 	do(p.alter(ctx, phaseUnlink, "", t, unlink...))
 	do(p.alter(ctx, phaseUnbuild, "", t, unbuild...))
 	do(p.alter(ctx, phaseColumns, "", t, columns...))
-	do(p.backfills(ctx, t, backfilled))
-	do(p.alter(ctx, phaseBackfills, "", t, notNull...))
+	filled, err := p.backfills(ctx, t, backfilled, notNull)
+	do(err)
 	do(p.alter(ctx, phaseKeys, "", t, keys...))
 	do(p.alter(ctx, phaseComments, "", t, comments...))
-	for _, link := range links {
-		do(p.link(ctx, t, link.(*schema.AddForeignKey)))
+	for _, c := range checks {
+		at := phaseKeys
+		if slices.ContainsFunc(checkColumns(c), func(name string) bool { return filled[name] }) {
+			at = phaseHold // rows that are not filled yet may break it
+		}
+		do(p.addCheck(ctx, at, t, c))
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -261,11 +297,41 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 	return nil
 }
 
-func (p *planning) dropColumn(t *schema.Table, c *schema.Column) {
-	p.steps = append(p.steps, step{
+// newColumn says how a new column gets its values: nil if Postgres sees to it,
+// without an expression if none was declared.
+func (p *planning) newColumn(ctx context.Context, t *schema.Table, c *schema.Column) (*backfill, error) {
+	b := &backfill{column: p.declaredColumn(t, c), added: true}
+	required := needsValue(b.column)
+	var known bool
+	if required {
+		b.expression, known = p.backfill(t, c.Name)
+	} else {
+		b.expression, known = defaultOf(b.column)
+	}
+	if known {
+		if err := p.examine(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	if !required && (!b.rewrites || p.appendOnly(t)) {
+		return nil, nil //nolint:nilnil // as it says
+	}
+	return b, nil
+}
+
+func (p *planning) dropColumn(t *schema.Table, c *schema.Column, changes []schema.Change) {
+	drop := step{
 		phase: phaseTableDrops, destroys: columnKey(t, c.Name).String(),
 		sql: "ALTER TABLE " + tableName(t) + " DROP COLUMN " + catalog.Ident(c.Name),
-	})
+	}
+	for _, change := range changes {
+		if add, ok := change.(*schema.AddColumn); ok && typeOf(add.C) == typeOf(c) && generated(add.C) == "" {
+			drop.successor = columnKey(t, add.C.Name).String()
+			drop.filling = fmt.Sprintf("--backfill '%s.%s=%s' when it becomes NOT NULL", t.Name, add.C.Name, catalog.Ident(c.Name))
+			break
+		}
+	}
+	p.steps = append(p.steps, drop)
 	delete(p.work, catalog.PrivilegesOf(columnKey(t, c.Name)))
 }
 
@@ -288,84 +354,6 @@ func (p *planning) convert(ctx context.Context, t *schema.Table, c *schema.Modif
 	bare := *c.From
 	bare.Default = nil
 	return p.alter(ctx, phaseUnbuild, "", t, &schema.ModifyColumn{From: c.From, To: &bare, Change: schema.ChangeDefault})
-}
-
-// link adds a foreign key. Postgres validates it with a query that the
-// owner's own policies would filter, so FORCE must be off meanwhile.
-func (p *planning) link(ctx context.Context, t *schema.Table, c *schema.AddForeignKey) error {
-	const note = "Existing rows are checked with a query, which the owner's policies would filter: FORCE is off for it."
-	restore := p.unforce(phaseLinks, note, t.Schema.Name, t.Name)
-	restoreRef := func() {}
-	if c.F.RefTable.Schema != nil && tableName(c.F.RefTable) != tableName(t) {
-		restoreRef = p.unforce(phaseLinks, note, c.F.RefTable.Schema.Name, c.F.RefTable.Name)
-	}
-	err := p.alter(ctx, phaseLinks, "", t, c)
-	restoreRef()
-	restore()
-	return err
-}
-
-// unforce lets the owner past the policies of a table that exists, and gives
-// what ends that.
-func (p *planning) unforce(at phase, note, schemaName, name string) (restore func()) {
-	security, ok := p.work[catalog.Key{Kind: catalog.KindSecurity, Schema: schemaName, Name: name}].(*catalog.Security)
-	if !ok || !security.Enabled || !security.Forced {
-		return func() {}
-	}
-	table := catalog.Qualify(schemaName, name)
-	p.add(at, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY", note)
-	return func() { p.add(at, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY", "") }
-}
-
-// buildsConcurrently says whether an index of an existing table can be built
-// outside the transaction: constraints cannot, nor indexes of partitioned
-// tables, nor one that a foreign key of the same plan refers to.
-func buildsConcurrently(t *schema.Table, i *schema.Index, all []schema.Change) bool {
-	for _, a := range i.Attrs {
-		if _, ok := a.(*postgres.Constraint); ok {
-			return false
-		}
-	}
-	for _, a := range t.Attrs {
-		if _, ok := a.(*postgres.Partition); ok {
-			return false
-		}
-	}
-	if !i.Unique {
-		return true
-	}
-	refers := func(fks []*schema.ForeignKey) bool {
-		return slices.ContainsFunc(fks, func(fk *schema.ForeignKey) bool { return fk.RefTable.Name == t.Name })
-	}
-	for _, change := range all {
-		switch c := change.(type) {
-		case *schema.AddTable:
-			if refers(c.T.ForeignKeys) {
-				return false
-			}
-		case *schema.ModifyTable:
-			for _, part := range c.Changes {
-				if add, ok := part.(*schema.AddForeignKey); ok && refers([]*schema.ForeignKey{add.F}) {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
-
-func (p *planning) addConcurrently(ctx context.Context, t *schema.Table, i *schema.Index) error {
-	change := &schema.ModifyTable{T: t, Changes: []schema.Change{
-		&schema.AddIndex{I: p.declaredIndex(t, i), Extra: []schema.Clause{&postgres.Concurrently{}}},
-	}}
-	plan, err := p.driver.PlanChanges(ctx, "plan", []schema.Change{change})
-	if err != nil {
-		return fmt.Errorf("plan tables: %w", err)
-	}
-	for _, c := range plan.Changes {
-		p.concurrent = append(p.concurrent, step{sql: c.Cmd})
-	}
-	return nil
 }
 
 // The declared forms. What is not found among the declared tables stays as

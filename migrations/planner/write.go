@@ -72,7 +72,7 @@ func Write(path string, plan *Plan) (err error) {
 	if err != nil {
 		return fmt.Errorf("write migration: %w", err)
 	}
-	files := plan.Files()
+	files := plan.Files
 	if len(files) == 0 {
 		return nil
 	}
