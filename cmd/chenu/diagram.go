@@ -10,10 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"ariga.io/atlas/sql/schema"
-
-	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/diagram"
 )
 
@@ -57,17 +53,17 @@ func runMigrateDiagram(ctx context.Context, args []string, env environment) (err
 			return errors.New("graphviz' program dot is not at hand: install graphviz (apt-get install graphviz, brew install graphviz), or use --format dot or mermaid")
 		}
 	}
-	realm, err := replayedTables(ctx, &t, &dev, env)
+	made, err := replayed(ctx, &t, &dev, env)
 	if err != nil {
 		return err
 	}
 	var text string
 	if format == "markdown" {
-		if text, err = diagram.Document(realm); err != nil {
+		if text, err = diagram.Document(made.Realm); err != nil {
 			return err
 		}
 	} else {
-		d, err := diagram.New(realm, o)
+		d, err := diagram.New(made.Realm, o)
 		if err != nil {
 			return err
 		}
@@ -80,35 +76,6 @@ func runMigrateDiagram(ctx context.Context, args []string, env environment) (err
 	}
 	_, err = io.WriteString(env.Stdout, text)
 	return err
-}
-
-// replayedTables are the tables that the directory makes.
-func replayedTables(ctx context.Context, t *target, dev *development, env environment) (_ *schema.Realm, err error) {
-	dir, err := t.open()
-	if err != nil {
-		return nil, err
-	}
-	if err := migrations.Validate(dir); err != nil {
-		return nil, err
-	}
-	url, stop, err := dev.start(ctx, env, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	server, err := devdb.Open(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.Close(ctx)) }()
-	session, err := server.Create(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := session.Replay(ctx, dir); err != nil {
-		return nil, err
-	}
-	return session.Realm(ctx)
 }
 
 func drawSVG(ctx context.Context, dot, text string, to io.Writer) error {

@@ -51,6 +51,7 @@ type command struct {
 var commands = []command{
 	{"serve", "run the service; without a database URL with a Postgres of its own", runServe},
 	{"migrate", "diff, apply, status, drift, validate, hash: the database's history", runMigrate},
+	{"policies", "show who may do what with which rows", runPolicies},
 	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
 	{"verify", "check threads against their events, and content against its digests", runVerify},
 	{"keys", "rotate: let another key sign access tokens", runKeys},
@@ -105,6 +106,33 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	fmt.Fprintf(env.Stderr, "chenu: there is no command %q. See chenu --help.\n", args[0])
 	return exitUsage
+}
+
+// runSubcommand runs the named one of a command's subcommands.
+func runSubcommand(ctx context.Context, name string, all []command, args []string, env environment) error {
+	if len(args) == 0 {
+		names := make([]string, len(all))
+		for i, c := range all {
+			names[i] = c.name
+		}
+		return usagef("no subcommand is given: choose one of %s", strings.Join(names, ", "))
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		fmt.Fprintf(env.Stdout, "usage: chenu %s SUBCOMMAND [flags]\n\n", name)
+		tw := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+		for _, c := range all {
+			fmt.Fprintf(tw, "  %s\t%s\n", c.name, c.summary)
+		}
+		_ = tw.Flush()
+		fmt.Fprintf(env.Stdout, "\nchenu %s SUBCOMMAND --help says more.\n", name)
+		return nil
+	}
+	for _, c := range all {
+		if c.name == args[0] {
+			return c.run(ctx, args[1:], env)
+		}
+	}
+	return usagef("there is no subcommand %q", args[0])
 }
 
 func usage(w io.Writer) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
@@ -31,33 +30,7 @@ var migrateCommands = []command{
 }
 
 func runMigrate(ctx context.Context, args []string, env environment) error {
-	if len(args) == 0 {
-		return usagef("no subcommand is given: choose one of %s", subcommands(migrateCommands))
-	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
-		fmt.Fprint(env.Stdout, "usage: chenu migrate SUBCOMMAND [flags]\n\n")
-		tw := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
-		for _, c := range migrateCommands {
-			fmt.Fprintf(tw, "  %s\t%s\n", c.name, c.summary)
-		}
-		_ = tw.Flush()
-		fmt.Fprint(env.Stdout, "\nchenu migrate SUBCOMMAND --help says more.\n")
-		return nil
-	}
-	for _, c := range migrateCommands {
-		if c.name == args[0] {
-			return legible(c.run(ctx, args[1:], env))
-		}
-	}
-	return usagef("there is no subcommand %q", args[0])
-}
-
-func subcommands(all []command) string {
-	names := make([]string, len(all))
-	for i, c := range all {
-		names[i] = c.name
-	}
-	return strings.Join(names, ", ")
+	return legible(runSubcommand(ctx, "migrate", migrateCommands, args, env))
 }
 
 // target is the database and directory that a subcommand works on.

@@ -1,10 +1,15 @@
 package access_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"html"
+	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +21,8 @@ import (
 	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/dbtest"
 )
+
+var update = flag.Bool("update", false, "write docs/access.md anew")
 
 type bundle struct {
 	t    *testing.T
@@ -344,6 +351,81 @@ func (g changer) change() string {
 			g.of("NULL::uuid", "nullif(current_setting('app.identity_id', true), '')::uuid", "'00000000-0000-7000-8000-00000000000b'::uuid") + " $$"
 	default:
 		return "CREATE OR REPLACE FUNCTION friend(uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN " + g.of("me() IS NOT NULL", "$1 = me()", "false") + "; END $$"
+	}
+}
+
+// TestDocument keeps docs/access.md what the migrations make.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	conn, err := pgx.Connect(t.Context(), dbtest.New(t).AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	state := (&bundle{t, conn}).state()
+	all, err := access.Matrix(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Logins are each server's own.
+	all = slices.DeleteFunc(all, func(a access.Access) bool {
+		return slices.ContainsFunc(state.Roles, func(r *catalog.Role) bool { return r.Name == a.Role && slices.Contains(r.Attributes, "LOGIN") })
+	})
+	var got bytes.Buffer
+	if err := access.Document(&got, all); err != nil {
+		t.Fatal(err)
+	}
+	const path = "../../docs/access.md"
+	if *update {
+		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, got.Bytes()) {
+		t.Error("docs/access.md is not what the migrations make: run go test ./migrations/access -run TestDocument -update")
+	}
+	// What is shown in other ways is the same.
+	for name, write := range map[string]func(io.Writer) error{
+		"text": func(w io.Writer) error { return access.Text(w, all, true) }, "html": func(w io.Writer) error { return access.HTML(w, "Access", all) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range all {
+			if !strings.Contains(b.String(), a.Table) || !strings.Contains(html.UnescapeString(b.String()), a.Predicate()) {
+				t.Errorf("%s: %+v is missing", name, a)
+			}
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	const own = "(created_by = (NULLIF(current_setting('app.identity_id'::text, true), ''::text))::uuid)"
+	tests := []struct{ using, check, want string }{
+		{"true", "", "every row"},
+		{own, "", "own rows"},
+		{own, own, "own rows"},
+		{"", own, "own rows"},
+		{own, "true", "own rows, which become every row"},
+		{"(" + own + " AND (kind = 'x AND y'::text))", "", "own rows where (kind = 'x AND y'::text)"},
+		{"(" + own + " OR shared)", "", "every row where (" + own + " OR shared)"},
+		{own + " OR shared", "", "every row where " + own + " OR shared"},
+		{"((CURRENT_USER = 'chenu_gate'::name) AND " + own + ")", "", "own rows"},
+		{"((CURRENT_USER = 'chenu_else'::name) AND " + own + ")", "", "own rows where (CURRENT_USER = 'chenu_else'::name)"},
+		{"((a >= 1) AND (a <= 2))", "", "every row where (a >= 1) and (a <= 2)"},
+		{"(parent_id = (NULLIF(current_setting('app.identity_id'::text, true), ''::text))::uuid)", "", "every row where (parent_id = (NULLIF(current_setting('app.identity_id'::text, true), ''::text))::uuid)"},
+	}
+	for _, tt := range tests {
+		a := access.Access{Table: "public.notes", Role: "chenu_gate", Using: tt.using, Check: tt.check}
+		if got := a.Words(); got != tt.want {
+			t.Errorf("%s | %s: %s, want %s", tt.using, tt.check, got, tt.want)
+		}
 	}
 }
 

@@ -74,11 +74,36 @@ var (
 	Never  Formula = constant(False)
 )
 
-// Or holds when one of the formulas does.
-func Or(all ...Formula) Formula { return or(all) }
+// Or holds when one of the formulas does. What is always so, or never, is left
+// out or is the whole, so that nothing needs to be known of the rest.
+func Or(all ...Formula) Formula {
+	if rest, ok := without(all, Never, Always); ok {
+		return or(rest)
+	}
+	return Always
+}
 
 // And holds when all of the formulas do.
-func And(all ...Formula) Formula { return and(all) }
+func And(all ...Formula) Formula {
+	if rest, ok := without(all, Always, Never); ok {
+		return and(rest)
+	}
+	return Never
+}
+
+// without leaves out what does not count; ok is false when one decides all.
+func without(all []Formula, idle, deciding Formula) (rest []Formula, ok bool) {
+	for _, f := range all {
+		switch f {
+		case deciding:
+			return nil, false
+		case idle:
+		default:
+			rest = append(rest, f)
+		}
+	}
+	return rest, true
+}
 
 // Context is what the meaning of an expression depends on beside its text.
 type Context struct {
@@ -159,10 +184,13 @@ func (c *Context) connective(n *Node) Formula {
 	}
 	switch op := n.Text("boolop"); {
 	case op == "and":
-		return and(all)
+		return And(all...)
 	case op == "or":
-		return or(all)
+		return Or(all...)
 	case op == "not" && len(all) == 1:
+		if known, ok := all[0].(constant); ok {
+			return constant(True) - known
+		}
 		return not{all[0]}
 	}
 	return c.atom(n)
@@ -345,9 +373,9 @@ func (c *Context) anyOrAll(n *Node) Formula {
 		all = append(all, c.operator(n, n.OID("opno"), args[0], element, n.Text("inputcollid")))
 	}
 	if n.Text("useOr") == "true" {
-		return or(all)
+		return Or(all...)
 	}
-	return and(all)
+	return And(all...)
 }
 
 // bare is an argument of a system's operator without the names that a type

@@ -1,0 +1,249 @@
+package access
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Words are the rows that the access reaches, in words.
+func (a Access) Words() string {
+	using, check := a.inWords(a.Using), a.inWords(a.Check)
+	switch {
+	case a.Check == "" || using == check:
+		return using
+	case a.Using == "":
+		return check
+	default:
+		return using + ", which become " + check
+	}
+}
+
+var (
+	ownRow   = regexp.MustCompile(`^\(*(\w+) = \(*NULLIF\(current_setting\('app\.identity_id'::text, true\), ''::text\)\)*::uuid\)*$`)
+	isRole   = regexp.MustCompile(`^\(*CURRENT_USER = '([^']*)'::name\)*$`)
+	inAction = map[bool]string{true: "own rows", false: "every row"}
+)
+
+// inWords says of an expression whether it lets through the identity's own rows
+// or everybody's, and what else it asks. A row belongs to its created_by; an
+// identity is its own.
+func (a Access) inWords(text string) string {
+	if text == "" {
+		return ""
+	}
+	own := false
+	var rest []string
+	for _, c := range conjuncts(text) {
+		is, owner := isRole.FindStringSubmatch(c), ownRow.FindStringSubmatch(c)
+		switch {
+		case c == "true", is != nil && is[1] == a.Role:
+		case owner != nil && (owner[1] == "created_by" || owner[1] == "id" && a.Table == "public.identities"):
+			own = true
+		default:
+			rest = append(rest, c)
+		}
+	}
+	words := inAction[own]
+	if len(rest) > 0 {
+		words += " where " + strings.Join(rest, " and ")
+	}
+	return words
+}
+
+// conjuncts are the parts of an expression that AND connects at its top. As
+// Postgres writes it, every AND with its parts stands in parentheses.
+func conjuncts(text string) []string {
+	if !strings.HasPrefix(text, "(") || closing(text) != len(text)-1 {
+		return []string{text}
+	}
+	inner := text[1 : len(text)-1]
+	var (
+		parts []string
+		start int
+	)
+	for i := 0; i < len(inner); i++ {
+		switch c := inner[i]; {
+		case c == '\'' || c == '"':
+			i += 1 + max(0, strings.IndexByte(inner[i+1:], c))
+		case c == '(':
+			i += max(0, closing(inner[i:]))
+		case strings.HasPrefix(inner[i:], " AND "):
+			parts = append(parts, inner[start:i])
+			start = i + len(" AND ")
+			i = start - 1
+		case strings.HasPrefix(inner[i:], " BETWEEN "), strings.HasPrefix(inner[i:], " OR "):
+			return []string{text}
+		}
+	}
+	if parts == nil {
+		return []string{text}
+	}
+	return append(parts, inner[start:])
+}
+
+// closing is where the parenthesis closes that the text begins with; -1 if it
+// does not.
+func closing(text string) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '\'', '"':
+			i += 1 + max(0, strings.IndexByte(text[i+1:], c))
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// What names the command with the columns that it may name.
+func (a Access) What() string {
+	if len(a.Columns) == 0 {
+		return a.Command
+	}
+	return a.Command + " (" + strings.Join(a.Columns, ", ") + ")"
+}
+
+// Predicate is the access's expressions as SQL.
+func (a Access) Predicate() string {
+	switch {
+	case a.Check == "" || a.Check == a.Using:
+		return a.Using
+	case a.Using == "":
+		return a.Check
+	default:
+		return a.Using + ", new rows: " + a.Check
+	}
+}
+
+// Table is the access to one table.
+type Table struct {
+	Name string
+	// Lines has one line for what is the same for several commands.
+	Lines []Line
+}
+
+// Line is what a role may do in the same way by several commands.
+type Line struct {
+	Role, Words, Predicate string
+	Commands               []string
+}
+
+// Tables groups a matrix by table.
+func Tables(matrix []Access) []Table {
+	var all []Table
+	for _, a := range matrix {
+		if len(all) == 0 || all[len(all)-1].Name != a.Table {
+			all = append(all, Table{Name: a.Table})
+		}
+		t := &all[len(all)-1]
+		i := slices.IndexFunc(t.Lines, func(l Line) bool { return l.Role == a.Role && l.Words == a.Words() && l.Predicate == a.Predicate() })
+		if i < 0 {
+			t.Lines = append(t.Lines, Line{Role: a.Role, Words: a.Words(), Predicate: a.Predicate()})
+			i = len(t.Lines) - 1
+		}
+		t.Lines[i].Commands = append(t.Lines[i].Commands, a.What())
+	}
+	for i := range all {
+		slices.SortStableFunc(all[i].Lines, func(a, b Line) int { return cmp.Compare(a.Role, b.Role) })
+	}
+	return all
+}
+
+// Text writes the matrix for a terminal, with predicates if asked.
+func Text(w io.Writer, matrix []Access, predicates bool) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, t := range Tables(matrix) {
+		if i > 0 {
+			fmt.Fprintln(tw)
+		}
+		fmt.Fprintln(tw, t.Name)
+		for _, l := range t.Lines {
+			if !predicates {
+				fmt.Fprintf(tw, "  %s\t%s\t%s\n", l.Role, l.Words, short(l.Commands))
+				continue
+			}
+			fmt.Fprintf(tw, "  %s: %s\n", l.Role, l.Words)
+			for _, c := range l.Commands {
+				fmt.Fprintf(tw, "      %s\n", c)
+			}
+			fmt.Fprintf(tw, "      where %s\n", l.Predicate)
+		}
+	}
+	if err := tw.Flush(); err != nil {
+		return fmt.Errorf("write the matrix: %w", err)
+	}
+	return nil
+}
+
+// short names commands, and says how many columns instead of which.
+func short(commands []string) string {
+	var all []string
+	for _, c := range commands {
+		if command, columns, ok := strings.Cut(c, " ("); ok {
+			n := strings.Count(columns, ",") + 1
+			c = fmt.Sprintf("%s of %d columns", command, n)
+			if n == 1 {
+				c = command + " (" + columns
+			}
+		}
+		all = append(all, c)
+	}
+	return strings.Join(all, ", ")
+}
+
+const documentHead = `# Who may do what with which rows
+
+Made by "chenu policies show --format markdown" from the migrations, and held to them by a test. What is not listed is refused.
+Own rows are those of the identity that the session runs as, app.identity_id. A service becomes chenu_human or chenu_agent; the other
+roles own functions that run with their rights, or verify.
+`
+
+// Document writes the matrix as docs/access.md.
+func Document(w io.Writer, matrix []Access) error {
+	var b strings.Builder
+	b.WriteString(documentHead)
+	for _, t := range Tables(matrix) {
+		fmt.Fprintf(&b, "\n## %s\n\n| role | commands | rows | predicate |\n|---|---|---|---|\n", t.Name)
+		for _, l := range t.Lines {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.Role, strings.Join(l.Commands, "<br>"), cell(l.Words), cell(l.Predicate))
+		}
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write the matrix: %w", err)
+	}
+	return nil
+}
+
+// cell keeps SQL from ending a table's cell or being taken for markup.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", "&lt;", ">", "&gt;", "_", `\_`).Replace(s)
+}
+
+//go:embed show.html
+var page string
+
+var pageTemplate = template.Must(template.New("page").Parse(page))
+
+// HTML writes the matrix as a page that needs nothing else.
+func HTML(w io.Writer, title string, matrix []Access) error {
+	err := pageTemplate.Execute(w, struct {
+		Title  string
+		Tables []Table
+	}{title, Tables(matrix)})
+	if err != nil {
+		return fmt.Errorf("write the matrix: %w", err)
+	}
+	return nil
+}
