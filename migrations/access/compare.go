@@ -79,6 +79,7 @@ type comparison struct {
 	before, after *reader
 	changes       []Change
 	touched       map[catalog.Key]bool // tables of which some access differs
+	said          map[entryKey]bool    // which access
 }
 
 func (c *comparison) add(change Change) { c.changes = append(c.changes, change) }
@@ -86,7 +87,7 @@ func (c *comparison) add(change Change) { c.changes = append(c.changes, change) 
 // tables compares the matrices, table by table; one that has another name now
 // is still the same table.
 func (c *comparison) tables() {
-	c.touched = map[catalog.Key]bool{}
+	c.touched, c.said = map[catalog.Key]bool{}, map[entryKey]bool{}
 	all := map[uint32]bool{}
 	for _, r := range []*reader{c.before, c.after} {
 		for _, oid := range r.tables() {
@@ -113,7 +114,7 @@ func (c *comparison) tables() {
 				if !differs {
 					continue
 				}
-				c.touched[relation.Key] = true
+				c.touched[relation.Key], c.said[entryKey{oid, role, command}] = true, true
 				change := Change{
 					Effect: effect, Object: relation.Key.Qualified(), Command: command, Role: role,
 					Before: c.before.entry(oid, role, command).words(command), After: c.after.entry(oid, role, command).words(command),
@@ -247,17 +248,29 @@ func (c *comparison) policies() {
 		}
 		switch d.Key.Kind {
 		case catalog.KindPolicy:
+			from, _ := d.From.(*catalog.Policy)
+			to, _ := d.To.(*catalog.Policy)
 			what := "is another, and nobody gains or loses rows by it"
-			if d.From == nil {
+			switch {
+			case from == nil:
 				what = "is new, and nobody gains or loses rows by it"
-			} else if d.To == nil {
+			case to == nil:
 				what = "is gone, and nobody gains or loses rows by it"
+			case uncommented(from) == uncommented(to):
+				continue
 			}
 			c.add(Change{Effect: Unchanged, Object: d.Key.String(), What: what})
 		case catalog.KindSecurity:
 			c.add(Change{Effect: Unchanged, Object: d.Key.String(), What: "is " + securityWords(d.To) + ", was " + securityWords(d.From) + "; nobody gains or loses rows by it"})
 		}
 	}
+}
+
+// uncommented is all of a policy that counts.
+func uncommented(p *catalog.Policy) string {
+	as := *p
+	as.Comment = ""
+	return fmt.Sprintf("%+v", as)
 }
 
 func securityWords(o catalog.Object) string {
@@ -288,12 +301,12 @@ func (c *comparison) privileges() {
 				if table, ok := r.objects[catalog.PrivilegesOf(of(p.Of))].(*catalog.Privileges); ok {
 					owner = table.Owner
 				}
-				if g.Grantee == owner || command && !g.Grantable || c.triggerFunction(p.Of) {
+				if g.Grantee == owner || c.triggerFunction(p.Of) || command && !g.Grantable && c.matters(p.Of, g) {
 					continue
 				}
 				privilege := g.Privilege
 				if g.Grantable {
-					privilege += " with the right to pass it on"
+					privilege += " WITH GRANT OPTION"
 				}
 				h := holder{p.Of, g.Grantee}
 				all[h] = append(all[h], privilege)
@@ -322,6 +335,9 @@ func (c *comparison) privileges() {
 		change := Change{Effect: effect, Object: object, Role: h.role, Command: strings.Join(append(lost, gained...), ", "), Before: listed(was[h]), After: listed(is[h])}
 		_, stood := c.before.objects[catalog.PrivilegesOf(of(h.of))]
 		change.New = !stood
+		if len(less(append(slices.Clone(lost), gained...), Commands)) == 0 && of(h.of).Kind == catalog.KindTable {
+			change.Effect, change.What = Unchanged, "no row can be reached by it"
+		}
 		if f, ok := c.after.objects[h.of].(*catalog.Function); ok && effect == Widening {
 			if f.Definer {
 				change.What = "it runs with the rights of " + f.Owner
@@ -331,6 +347,18 @@ func (c *comparison) privileges() {
 		}
 		c.add(change)
 	}
+}
+
+// matters says of a privilege on a table's rows that they tell about it: it has,
+// or had, an effect, or it comes or goes with its table.
+func (c *comparison) matters(key catalog.Key, g catalog.Grant) bool {
+	table := of(key)
+	before, stood := c.before.oids[table]
+	after, stands := c.after.oids[table]
+	if !stood || !stands || before != after {
+		return true
+	}
+	return c.said[entryKey{after, g.Grantee, g.Privilege}] || !c.after.entry(after, g.Grantee, g.Privilege).none()
 }
 
 // of is the object that a privilege is of; a column's is its table.

@@ -415,3 +415,15 @@ func grantWords(all []catalog.Grant) string {
 	slices.Sort(roles)
 	return strings.Join(roles, "; ")
 }
+
+// securityWords says whether a table's policies apply.
+func securityWords(s *catalog.Security) string {
+	switch {
+	case !s.Enabled:
+		return "off"
+	case !s.Forced:
+		return "on, but not for the owner"
+	default:
+		return "on, for the owner too"
+	}
+}

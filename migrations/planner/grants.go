@@ -235,3 +235,14 @@ func (p *planning) onObject(key catalog.Key) string {
 		return key.Qualified()
 	}
 }
+
+// ownersOf are the privileges that an owner has by itself: all there are.
+func ownersOf(privileges *catalog.Privileges) []string {
+	var all []string
+	for _, g := range privileges.Initial {
+		if g.Grantee == privileges.Owner {
+			all = append(all, g.Privilege)
+		}
+	}
+	return all
+}

@@ -19,6 +19,7 @@ import (
 	"ariga.io/atlas/sql/migrate"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/chenu/chenu/migrations/access"
 	"github.com/chenu/chenu/migrations/devdb"
 )
 
@@ -170,7 +171,11 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 	} else if len(rest) > 0 {
 		return nil, fmt.Errorf("the plan does not reach the desired state; after it:\n\t%s", strings.Join(rest, "\n\t"))
 	}
-	return p.render(version, name, effects), nil
+	changes, err := access.Compare(current.State, reached.State)
+	if err != nil {
+		return nil, fmt.Errorf("compare access: %w", err)
+	}
+	return p.render(version, name, effects, access.Lines(changes)), nil
 }
 
 // unplanned refuses differences for which there is no plan.

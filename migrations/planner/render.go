@@ -19,13 +19,12 @@ var headers = [3]string{
 var suffixes = [3]string{"", "_online", "_finish"}
 
 // render writes the plan's files.
-func (p *planning) render(version, name string, e *effects) *Plan {
+func (p *planning) render(version, name string, e *effects, access []string) *Plan {
 	plan := &Plan{}
 	used := map[part]bool{}
 	for _, s := range p.steps {
 		used[s.phase.part()] = true
 	}
-	access := p.access()
 	for at := range partFinish + 1 {
 		if !used[at] {
 			continue
