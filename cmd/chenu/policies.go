@@ -4,6 +4,7 @@ import "context"
 
 var policiesCommands = []command{
 	{"show", "show who may do what with which rows", runPoliciesShow},
+	{"explain", "say whether an identity may see or write a row, and which clause decides", runPoliciesExplain},
 }
 
 func runPolicies(ctx context.Context, args []string, env environment) error {

@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("CHENU_MIGRATE_DATABASE_URL", db.MigrateURL)
 					env.Setenv("SERVICE_URL", db.ServiceURL)
+					env.Setenv("AUDIT_URL", db.AuditURL)
 					env.Setenv("ADMIN_URL", dbtest.ServerURL(t))
 					env.Setenv("DATABASE_ADMIN_URL", db.AdminURL)
 					program, err := exec.LookPath("chenu")
