@@ -11,7 +11,7 @@ golangci_lint = $(GO) tool -modfile=tools/go.mod golangci-lint
 with_postgres = $(GO) run ./migrations/dbtest/with-postgres --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migration generate lint fix check test-race test-container verify-format verify-generated verify-migrations verify-readme clean
+.PHONY: help run test migration generate lint fix check test-race test-container test-atlas verify-format verify-generated verify-migrations verify-readme clean
 
 help: ## list these commands
 	@printf 'usage: make COMMAND\n\n'
@@ -42,7 +42,7 @@ fix: ## format, and apply the fixes that linters suggest
 	$(golangci_lint) fmt
 	$(golangci_lint) run --fix
 
-check: lint verify-format verify-generated verify-migrations verify-readme test-race test-container ## everything that CI checks (needs git, a C compiler, and Docker or root on Debian)
+check: lint verify-format verify-generated verify-migrations verify-readme test-race test-container test-atlas ## everything that CI checks (needs git, a C compiler, and Docker or root on Debian)
 
 test-race: ## run all tests with the race detector (needs a C compiler)
 	@echo 'building the tests with the race detector; the first time takes some minutes'
@@ -50,6 +50,10 @@ test-race: ## run all tests with the race detector (needs a C compiler)
 
 test-container: ## run all tests on a container (needs Docker, or root on Debian to install it)
 	@CHENU_TEST_SERVER=container .ci/with-docker $(with_postgres) $(go_test)
+
+test-atlas: ## run the Atlas CLI in turn with ours (builds it; on PostgreSQL 15, the newest that its free version reads)
+	@echo 'building the Atlas CLI; the first time takes a few minutes'
+	@CHENU_TEST_SERVER=local CHENU_TEST_MAJOR=15 $(with_postgres) $(GO) test -timeout 20m -tags atlascli -run AtlasCLI ./migrations $(testflags)
 
 # CI's smaller steps.
 

@@ -15,7 +15,7 @@ import (
 // was recorded to write, because building it takes minutes, and by atlascli_test.go against the CLI itself, which also
 // writes the recording:
 //
-//	go test -tags atlascli ./migrations -run AtlasCLI [-update]
+//	make test-atlas [testflags=-update]
 const recordingPath = "testdata/atlascli/recording.json"
 
 // recording is what the CLI leaves behind after it applied interchangeFiles, whose last file fails half-way.
