@@ -50,7 +50,7 @@ type command struct {
 
 var commands = []command{
 	{"serve", "run the service; without a database URL with a Postgres of its own", runServe},
-	{"migrate", "diff, apply, status, drift, validate, hash: the database's history", runMigrate},
+	{"migrate", "diff, apply, status, lint, drift, validate, hash: the database's history", runMigrate},
 	{"policies", "show who may do what with which rows", runPolicies},
 	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
 	{"verify", "check threads against their events, and content against its digests", runVerify},

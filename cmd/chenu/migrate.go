@@ -23,6 +23,7 @@ var migrateCommands = []command{
 	{"diff", "plan the next migration from what ent/schema and policies say", runMigrateDiff},
 	{"apply", "apply the pending migrations", runMigrateApply},
 	{"status", "say what is applied and what is pending", runMigrateStatus},
+	{"lint", "say what a DBA would object to in migration files", runMigrateLint},
 	{"drift", "say how the database differs from what its migrations make", runMigrateDrift},
 	{"diagram", "draw the tables that the migrations make", runMigrateDiagram},
 	{"validate", "check the migration directory, without a database", runMigrateValidate},

@@ -32,8 +32,8 @@ type Input struct {
 	// Want says of a file whether to record it. What comes before the first
 	// such file is only run, and what comes after the last one not at all.
 	Want func(migrations.File) bool
-	// Tables asks for the tables after each statement that changes some, as
-	// Atlas' analyzers need them. That takes a while.
+	// Tables asks for the tables around each statement that changes one which
+	// stood before its file, as Atlas' analyzers need them. That takes a while.
 	Tables bool
 	// Progress is called before each recorded file; may be nil.
 	Progress func(name string)
@@ -77,7 +77,9 @@ type Statement struct {
 	// LockTimeout and StatementTimeout are in force while it runs; 0 is none.
 	LockTimeout, StatementTimeout time.Duration
 	// Before and After are the tables around it, if Input.Tables asked for
-	// them and it can change some; else nil.
+	// them and it can change one that stood before the file; else nil. What the
+	// file does to its own new tables may lie between an After and the next
+	// Before.
 	Before, After *schema.Realm
 	// Err is why Postgres refused it; nil if it did not.
 	Err *pgconn.PgError
@@ -124,7 +126,7 @@ func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("replay %s: %w", f.Name, err)
 		}
-		r := &run{Input: in, session: session, there: there, file: &File{File: f, Before: before, Existed: there.Names()}}
+		r := &run{Input: in, session: session, there: there, own: map[string]bool{}, file: &File{File: f, Before: before, Existed: there.Names()}}
 		if err := r.run(ctx); err != nil {
 			return nil, fmt.Errorf("replay %s: %w", f.Name, err)
 		}
@@ -149,6 +151,7 @@ type run struct {
 	file    *File
 	there   devdb.Observation // what existed before the file
 	seen    devdb.Observation // the same as it is now
+	own     map[string]bool   // tables that the file has made
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -204,7 +207,7 @@ func (r *run) statements(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.Tables && changesTables(statement.Node) {
+		if r.Tables && r.changesTables(statement.Node) {
 			statement.Before = realm
 			if realm, err = r.session.Realm(ctx); err != nil {
 				return err
@@ -301,11 +304,23 @@ func Parse(sql string) *pg.Node {
 	return result.GetStmts()[0].GetStmt()
 }
 
-// changesTables says whether a statement may change what Atlas reads of tables.
-func changesTables(n *pg.Node) bool {
+// changesTables says whether a statement may change what Atlas reads of tables
+// that stood before the file.
+func (r *run) changesTables(n *pg.Node) bool {
 	switch {
-	case n.GetCreateStmt() != nil, n.GetAlterTableStmt() != nil, n.GetIndexStmt() != nil, n.GetRenameStmt() != nil,
-		n.GetDropStmt() != nil, n.GetDoStmt() != nil, n.GetCallStmt() != nil, n.GetAlterObjectSchemaStmt() != nil:
+	case n.GetCreateStmt() != nil:
+		if name := Name(n.GetCreateStmt().GetRelation()); !r.file.Existed[name] {
+			r.own[name] = true
+		}
+		return false
+	case n.GetAlterTableStmt() != nil:
+		return !r.own[Name(n.GetAlterTableStmt().GetRelation())]
+	case n.GetIndexStmt() != nil:
+		return !r.own[Name(n.GetIndexStmt().GetRelation())]
+	case n.GetRenameStmt() != nil, n.GetAlterObjectSchemaStmt() != nil:
+		clear(r.own) // the names mean others
+		return true
+	case n.GetDropStmt() != nil, n.GetDoStmt() != nil, n.GetCallStmt() != nil:
 		return true
 	}
 	return n == nil

@@ -1,0 +1,140 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/postgres"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+// acceptance is a line such as
+//
+//	-- atlas:nolint CN113 DS103 — the table has ten rows
+//
+// above a statement, for that statement; or at the top of the file with an empty
+// line below, for all of it. Atlas takes the line for its own codes, too, and
+// passes over what it does not know, except for the names of its analyzers.
+type acceptance struct {
+	line      int
+	statement int // from 0; -1 is the whole file
+	codes     []string
+	reason    string
+	problem   string
+	used      map[string]bool
+}
+
+var (
+	reAccept = regexp.MustCompile(`(?m)^-- *atlas:nolint\b[ \t]*([^\r\n]*)`)
+	reCode   = regexp.MustCompile(`^[A-Z]{2}[0-9]{3}$`)
+	// analyzers are the names that Atlas takes for all codes of an analyzer.
+	analyzers = []string{"destructive", "data_depend", "condrop", "incompatible", "concurrent_index", "naming", "nestedtx", "statement", "ownership"}
+)
+
+// noStatement marks an acceptance that stands above nothing.
+const noStatement = -2
+
+// acceptances reads those of the file.
+func (p *pass) acceptances() []*acceptance {
+	file := migrate.NewLocalFile(p.Name, []byte(p.Text))
+	whole := len(file.Directive("nolint"))
+	statements, _ := new(postgres.Driver).ScanStmts(p.Text) // has been scanned before: migrations.Read
+	var all []*acceptance
+	for _, m := range reAccept.FindAllStringSubmatchIndex(p.Text, -1) {
+		value := strings.TrimSpace(p.Text[m[2]:m[3]])
+		a := readAcceptance(value)
+		a.line = 1 + strings.Count(p.Text[:m[0]], "\n")
+		a.statement = noStatement
+		if len(all) < whole {
+			a.statement = -1
+		} else if i := slices.IndexFunc(p.File.File.Statements, func(s migrations.Statement) bool { return s.Line > a.line }); i >= 0 &&
+			i < len(statements) && slices.Contains(statements[i].Directive("nolint"), value) {
+			a.statement = i
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+func readAcceptance(value string) *acceptance {
+	a := &acceptance{used: map[string]bool{}}
+	words := strings.Fields(value)
+	n := 0
+	for n < len(words) && reCode.MatchString(words[n]) {
+		n++
+	}
+	a.codes = words[:n]
+	switch {
+	case n == 0:
+		a.problem = "names no codes"
+	case n == len(words):
+		a.problem = "gives no reason"
+	case words[n] != "—" && words[n] != "--":
+		a.problem = fmt.Sprintf("has %q where a code or the dash before the reason belongs", words[n])
+	case n+1 == len(words):
+		a.problem = "gives no reason"
+	default:
+		a.reason = strings.Join(words[n+1:], " ")
+		for _, w := range words[n+1:] {
+			if slices.Contains(analyzers, w) || reCode.MatchString(w) {
+				a.problem = fmt.Sprintf("has the word %q in its reason, which the Atlas CLI takes for something to accept", w)
+			}
+		}
+	}
+	for _, code := range a.codes {
+		if findRule(code) == nil {
+			a.problem = "names the code " + code + ", which does not exist"
+		}
+	}
+	return a
+}
+
+// accept marks the findings that the file accepts, and adds those about what it
+// accepts wrongly.
+func (p *pass) accept(findings []Finding) []Finding {
+	all := p.acceptances()
+	for i := range findings {
+		f := &findings[i]
+		for _, a := range all {
+			if a.problem != "" || a.statement != -1 && a.statement != f.Statement-1 || !slices.Contains(a.codes, f.Code) {
+				continue
+			}
+			a.used[f.Code] = true
+			f.Accepted = a.reason
+		}
+	}
+	r := findRule("CN002")
+	for _, a := range all {
+		for _, problem := range a.problems(p.Failed != nil) {
+			findings = append(findings, Finding{
+				Code: r.Code, Name: r.Name, Severity: r.Severity, File: p.Name, Line: a.line, Message: "The acceptance " + problem + ".",
+				Advice: "Say `-- atlas:nolint CODE … — the reason` above the statement, or at the top of the file with an empty line below it.",
+			})
+		}
+	}
+	return findings
+}
+
+// problems are what is wrong with an acceptance. In a file that failed there
+// may be more to find than was found.
+func (a *acceptance) problems(failed bool) []string {
+	switch {
+	case a.problem != "":
+		return []string{a.problem}
+	case a.statement == noStatement:
+		return []string{"stands neither right above a statement nor at the top of the file, so that it accepts nothing"}
+	case failed:
+		return nil
+	}
+	var all []string
+	for _, code := range a.codes {
+		if !a.used[code] && !findRule(code).elsewhere {
+			all = append(all, "of "+code+" accepts nothing: there is no such finding")
+		}
+	}
+	return all
+}

@@ -1,0 +1,254 @@
+package lint
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/postgres"
+	_ "ariga.io/atlas/sql/postgres/postgrescheck" // registers the analyzers
+	"ariga.io/atlas/sql/schema"
+	"ariga.io/atlas/sql/sqlcheck"
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/chenu/chenu/migrations/access"
+	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/replay"
+)
+
+// atlasRules are those of Atlas' open analyzers, under its codes.
+var atlasRules = []rule{
+	{Rule: Rule{"BC101", "table-renamed", "A table is renamed", themeAtlas, Error}, check: byAtlas("BC101", renameTable)},
+	{Rule: Rule{"BC102", "column-renamed", "A column is renamed", themeAtlas, Error}, check: byAtlas("BC102", renameColumn)},
+	{Rule: Rule{"CD101", "foreign-key-dropped", "A foreign key is dropped", themeAtlas, Warning},
+		check: byAtlas("CD101", advise("Keep it; or accept this and say what keeps the references right."))},
+	{Rule: Rule{"DS101", "schema-dropped", "A schema is dropped", themeAtlas, Error},
+		check: byAtlas("DS101", advise("Drop what is in it first, each by name."))},
+	{Rule: Rule{"DS102", "table-dropped", "A table is dropped", themeAtlas, Error},
+		check: byAtlas("DS102", advise("Make sure first that no running release uses it and that its rows are kept elsewhere; then accept this and say so."))},
+	{Rule: Rule{"DS103", "column-dropped", "A column is dropped", themeAtlas, Error},
+		check: byAtlas("DS103", advise("Make sure first that no running release names it and that its values are kept elsewhere; then accept this and say so."))},
+	{Rule: Rule{"MF101", "unique-added", "A unique index may meet duplicates", themeAtlas, Warning}, check: byAtlas("MF101", findDuplicates)},
+	{Rule: Rule{"MF102", "index-made-unique", "An index becomes unique and may meet duplicates", themeAtlas, Warning}, check: byAtlas("MF102", findDuplicates)},
+	{Rule: Rule{"MF103", "not-null-added", "A NOT NULL column without a default", themeAtlas, Error}, check: byAtlas("MF103", addNullable)},
+	{Rule: Rule{"MF104", "made-not-null", "SET NOT NULL may meet NULLs", themeAtlas, Warning}, check: byAtlas("MF104", findNulls)},
+}
+
+// analyze does what the rules share. Atlas' analyzers run each by itself: what
+// one finds must not keep the next from looking.
+func (p *pass) analyze(ctx context.Context) error {
+	if p.After != nil {
+		changes, err := access.Compare(p.Before.State, p.After.State)
+		if err != nil {
+			return fmt.Errorf("compare access: %w", err)
+		}
+		p.access = changes
+	}
+	file := &sqlcheck.File{File: migrate.NewLocalFile(p.Name, []byte(p.Text)), Parser: fileParser{p}}
+	for i, s := range p.Statements {
+		if s.Before == nil || s.After == nil {
+			continue
+		}
+		changes, err := postgres.DefaultDiff.RealmDiff(s.Before, s.After)
+		if err != nil {
+			return fmt.Errorf("compare the tables around line %d: %w", s.Line, err)
+		}
+		// A position is whatever tells the statements apart.
+		file.Changes = append(file.Changes, &sqlcheck.Change{
+			Changes: renames(s.Node, withoutPartitions(s.Node, changes)), Stmt: &migrate.Stmt{Pos: i, Text: s.SQL},
+		})
+	}
+	analyzers, err := sqlcheck.AnalyzerFor(postgres.DriverName, nil)
+	if err != nil {
+		return fmt.Errorf("make Atlas' analyzers: %w", err)
+	}
+	for _, a := range analyzers {
+		// Its error says that it found something.
+		_ = a.Analyze(ctx, &sqlcheck.Pass{File: file, Reporter: sqlcheck.ReportWriterFunc(func(r sqlcheck.Report) {
+			p.atlas = append(p.atlas, r.Diagnostics...)
+		})})
+	}
+	return nil
+}
+
+// withoutPartitions leaves out the tables that become partitions or cease to be
+// ones: Atlas does not see partitions, and takes that for a drop.
+func withoutPartitions(n *pg.Node, changes schema.Changes) schema.Changes {
+	for _, c := range n.GetAlterTableStmt().GetCmds() {
+		name := c.GetAlterTableCmd().GetDef().GetPartitionCmd().GetName().GetRelname()
+		if i := changes.IndexDropTable(name); name != "" && i >= 0 {
+			changes.RemoveIndex(i)
+		}
+	}
+	return changes
+}
+
+// renames puts a rename for the drop and the addition as which two states show
+// one.
+func renames(n *pg.Node, changes schema.Changes) schema.Changes {
+	r := n.GetRenameStmt()
+	if r == nil {
+		return changes
+	}
+	switch r.GetRenameType() {
+	case pg.ObjectType_OBJECT_TABLE:
+		from, to := changes.IndexDropTable(r.GetRelation().GetRelname()), changes.IndexAddTable(r.GetNewname())
+		if from < 0 || to < 0 {
+			return changes
+		}
+		rename := &schema.RenameTable{From: changes[from].(*schema.DropTable).T, To: changes[to].(*schema.AddTable).T}
+		changes.RemoveIndex(from, to)
+		return append(changes, rename)
+	case pg.ObjectType_OBJECT_COLUMN:
+		for _, c := range changes {
+			m, ok := c.(*schema.ModifyTable)
+			if !ok {
+				continue
+			}
+			inner := schema.Changes(m.Changes)
+			from, to := inner.IndexDropColumn(r.GetSubname()), inner.IndexAddColumn(r.GetNewname())
+			if from < 0 || to < 0 {
+				continue
+			}
+			rename := &schema.RenameColumn{From: inner[from].(*schema.DropColumn).C, To: inner[to].(*schema.AddColumn).C}
+			inner.RemoveIndex(from, to)
+			inner = append(inner, rename)
+			m.Changes = inner
+		}
+	default:
+	}
+	return changes
+}
+
+// byAtlas makes the check of a rule whose findings Atlas made.
+func byAtlas(code string, advice func(p *pass, i int, text string) string) func(*pass) {
+	return func(p *pass) {
+		for _, d := range p.atlas {
+			if d.Code != code {
+				continue
+			}
+			// Postgres knows by itself when there can be no NULLs, and does not look.
+			if code == "MF104" && !slices.ContainsFunc(p.Statements[d.Pos].Effects, scanned) {
+				continue
+			}
+			p.report(d.Pos, sentence(d.Text), advice(p, d.Pos, d.Text))
+		}
+	}
+}
+
+func advise(text string) func(*pass, int, string) string {
+	return func(*pass, int, string) string { return text }
+}
+
+func renameTable(p *pass, i int, _ string) string {
+	r := p.node(i).GetRenameStmt()
+	was, is := replay.Name(r.GetRelation()), catalog.Qualify(schemaOf(r.GetRelation()), r.GetNewname())
+	return lines("-- in the same transaction, for the releases that know the old name:",
+		p.Statements[i].Oneline(200)+";",
+		fmt.Sprintf("CREATE VIEW %s WITH (security_invoker = true) AS SELECT * FROM %s;", was, is),
+		"-- with the table's grants; in a later file, when none of them runs any more:",
+		"DROP VIEW "+was+";")
+}
+
+func renameColumn(p *pass, i int, _ string) string {
+	r := p.node(i).GetRenameStmt()
+	table, was, is := replay.Name(r.GetRelation()), catalog.Ident(r.GetSubname()), catalog.Ident(r.GetNewname())
+	typ := "…"
+	for _, d := range p.Before.State.Details {
+		if d.Of.Kind == catalog.KindColumn && d.Of.Qualified() == table && d.Of.Sub == r.GetSubname() {
+			typ, _, _ = strings.Cut(d.Definition, " NOT NULL")
+			typ, _, _ = strings.Cut(typ, " DEFAULT ")
+		}
+	}
+	return lines(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", table, is, typ),
+		fmt.Sprintf("-- let a trigger or the program write both, fill %s in batches, let readers change over;", is),
+		"-- in a later file, when no running release names the old one:",
+		fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;", table, was))
+}
+
+func findDuplicates(p *pass, i int, _ string) string {
+	columns := "…"
+	table := "…"
+	n := p.node(i)
+	if s := n.GetIndexStmt(); s != nil {
+		table = replay.Name(s.GetRelation())
+		var names []string
+		for _, e := range s.GetIndexParams() {
+			names = append(names, e.GetIndexElem().GetName())
+		}
+		columns = idents(names)
+	}
+	for _, c := range n.GetAlterTableStmt().GetCmds() {
+		if k := c.GetAlterTableCmd().GetDef().GetConstraint(); len(k.GetKeys()) > 0 {
+			table, columns = replay.Name(n.GetAlterTableStmt().GetRelation()), idents(texts(k.GetKeys()))
+		}
+	}
+	return lines("-- this must find nothing:", fmt.Sprintf("SELECT %s, count(*) FROM %s GROUP BY %[1]s HAVING count(*) > 1;", columns, table))
+}
+
+func addNullable(p *pass, i int, _ string) string {
+	var all []string
+	n := p.node(i)
+	for _, c := range n.GetAlterTableStmt().GetCmds() {
+		if def := c.GetAlterTableCmd().GetDef().GetColumnDef(); def != nil {
+			all = append(all, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", replay.Name(n.GetAlterTableStmt().GetRelation()), catalog.Ident(def.GetColname()), typeSQL(def.GetTypeName())))
+		}
+	}
+	return lines(append(all, "-- then fill it in batches, and make it NOT NULL through a validated CHECK; or give it a constant default, which writes no row")...)
+}
+
+func findNulls(p *pass, i int, _ string) string {
+	var all []string
+	n := p.node(i)
+	for _, c := range n.GetAlterTableStmt().GetCmds() {
+		if cmd := c.GetAlterTableCmd(); cmd.GetSubtype() == pg.AlterTableType_AT_SetNotNull {
+			all = append(all, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s IS NULL;", replay.Name(n.GetAlterTableStmt().GetRelation()), catalog.Ident(cmd.GetName())))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return lines(append([]string{"-- this must count none:"}, all...)...)
+}
+
+// fileParser answers what the analyzers ask about the text of the file.
+type fileParser struct{ p *pass }
+
+// ColumnFilledBefore implements what package datadepend asks: it says whether a statement before the position fills the
+// column where it is NULL.
+func (f fileParser) ColumnFilledBefore(_ []*migrate.Stmt, t *schema.Table, c *schema.Column, pos int) (bool, error) {
+	for _, s := range f.p.Statements[:pos] {
+		u := s.Node.GetUpdateStmt()
+		if u == nil || replay.Name(u.GetRelation()) != catalog.Qualify(t.Schema.Name, t.Name) {
+			continue
+		}
+		sets := slices.ContainsFunc(u.GetTargetList(), func(n *pg.Node) bool { return n.GetResTarget().GetName() == c.Name })
+		where := u.GetWhereClause()
+		if sets && (where == nil || where.GetNullTest().GetNulltesttype() == pg.NullTestType_IS_NULL && isColumn(where.GetNullTest().GetArg(), c.Name)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// CreateViewAfter implements what package incompatible asks: it says whether a view takes the old name of a table after the
+// position.
+func (f fileParser) CreateViewAfter(_ []*migrate.Stmt, old, renamed string, pos int) (bool, error) {
+	for _, s := range f.p.Statements[pos:] {
+		v := s.Node.GetViewStmt()
+		if v.GetView().GetRelname() != old {
+			continue
+		}
+		found := false
+		walk(v.GetQuery(), func(n *pg.Node) bool {
+			found = found || n.GetRangeVar().GetRelname() == renamed
+			return !found
+		})
+		if found {
+			return true, nil
+		}
+	}
+	return false, nil
+}

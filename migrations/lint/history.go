@@ -1,0 +1,131 @@
+package lint
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+var fileRules = []rule{
+	{Rule: Rule{"CN001", "does-not-run", "The file does not run", themeFile, Error}, check: doesNotRun},
+	{Rule: Rule{"CN002", "acceptance", "An acceptance is not in order", themeFile, Error}},
+	{Rule: Rule{"CN003", "out-of-order", "A file comes before one that is applied or merged", themeFile, Error}, elsewhere: true},
+	{Rule: Rule{"CN004", "edited", "A file was edited after it was applied or merged", themeFile, Error}, elsewhere: true},
+	{Rule: Rule{"CN005", "removed", "A file was removed after it was applied or merged", themeFile, Error}, elsewhere: true},
+	{Rule: Rule{"CN006", "not-understood", "A statement cannot be read", themeFile, Warning}, check: notUnderstood},
+}
+
+// History is what others know of the directory's files. The zero value is
+// nothing.
+type History struct {
+	// Base names the branch that the directory is compared with.
+	Base string
+	// Edited and Removed are files that stood there when the branch was left.
+	Edited, Removed []string
+	// Merged are the files that were added there since, and Added those added
+	// here.
+	Merged, Added []string
+	// Refusal is why a database refuses the directory, if it does.
+	Refusal error
+	// PublicMay are the privileges that PUBLIC has on the database itself.
+	PublicMay []string
+}
+
+func (h *History) findings() []Finding {
+	var all []Finding
+	add := func(code, file, message, advice string) {
+		r := findRule(code)
+		all = append(all, Finding{Code: r.Code, Name: r.Name, Severity: r.Severity, File: file, Message: message, Advice: advice})
+	}
+	for _, name := range h.Edited {
+		add("CN004", name, name+" is not what it is in "+h.Base+": databases that have applied it refuse the directory.",
+			"Restore it, and put the change into a new file: chenu migrate diff NAME")
+	}
+	for _, name := range h.Removed {
+		add("CN005", name, name+" is in "+h.Base+" and not here: databases that have applied it refuse the directory.", "Restore it.")
+	}
+	if len(h.Merged) > 0 {
+		last := slices.Max(h.Merged)
+		for _, name := range h.Added {
+			if name < last {
+				add("CN003", name, fmt.Sprintf("%s comes before %s, which %s has already: databases that have applied that refuse this.", name, last, h.Base),
+					"Rename it so that its timestamp is later, and run `chenu migrate hash`.")
+			}
+		}
+	}
+	if refusal, ok := errors.AsType[*migrations.Refusal](h.Refusal); ok {
+		for kind, code := range map[error]string{
+			migrations.ErrChanged: "CN004", migrations.ErrMissing: "CN005", migrations.ErrOutOfOrder: "CN003",
+		} {
+			if errors.Is(refusal, kind) {
+				add(code, "", sentence(refusal.Reason), sentence(refusal.Advice))
+			}
+		}
+	}
+	if len(h.PublicMay) > 0 {
+		add("CN404", "", "PUBLIC has "+strings.Join(h.PublicMay, " and ")+" on the database.",
+			"Let an administrator run `chenu bootstrap`, or: REVOKE "+strings.Join(h.PublicMay, ", ")+" ON DATABASE … FROM PUBLIC;")
+	}
+	return all
+}
+
+// sentence ends a text with a full stop; file names keep their first letter.
+func sentence(s string) string {
+	if s == "" || strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
+}
+
+// SQLSTATEs, https://www.postgresql.org/docs/current/errcodes-appendix.html.
+const (
+	activeTransaction     = "25001"
+	unsafeEnumValue       = "55P04"
+	insufficientPrivilege = "42501"
+)
+
+// explained says whether another rule says what the refused statement is
+// refused for.
+func (p *pass) explained(i int) bool {
+	n := p.node(i)
+	switch p.Statements[i].Err.Code {
+	case activeTransaction:
+		return concurrently(n)
+	case unsafeEnumValue:
+		return true
+	case insufficientPrivilege:
+		return rowSecurityRefuses(p.Statements[i]) || managesRoles(n)
+	}
+	return false
+}
+
+func doesNotRun(p *pass) {
+	if p.Failed == nil {
+		return
+	}
+	i := len(p.Statements) - 1
+	if p.explained(i) {
+		return
+	}
+	err := p.Failed.Err
+	advice := "Mend it, and run `chenu migrate hash`."
+	if err.Hint != "" {
+		advice = sentence(err.Hint)
+	}
+	if p.node(i).GetCreateFunctionStmt() != nil && strings.Contains(err.Message, "row-level security") {
+		advice = lines("-- before it, because its body is checked under the owner's policies and will run under others:", "SET LOCAL check_function_bodies = off;")
+	}
+	p.report(i, fmt.Sprintf("Postgres refuses the statement: %s (SQLSTATE %s).", err.Message, err.Code), advice)
+}
+
+func notUnderstood(p *pass) {
+	for i, s := range p.Statements {
+		if s.Node == nil && s.Err == nil {
+			p.report(i, "The parser, which is PostgreSQL 17's, cannot read the statement, so that only what it did is judged, and not what it says.",
+				"Review it by hand, and accept this.")
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package lint_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"ariga.io/atlas/sql/migrate"
+
+	pages "github.com/chenu/chenu/docs/lint"
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/devdb"
+	"github.com/chenu/chenu/migrations/lint"
+	"github.com/chenu/chenu/migrations/replay"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// directory makes a directory of files, in their order.
+func directory(t *testing.T, texts ...string) []migrations.File {
+	t.Helper()
+	dir := &migrate.MemDir{}
+	for i, text := range texts {
+		if err := dir.WriteFile(fmt.Sprintf("%02d_file.sql", i), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return read(t, dir)
+}
+
+func read(t *testing.T, dir *migrate.MemDir) []migrations.File {
+	t.Helper()
+	sum, err := dir.Checksum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate.WriteSumFile(dir, sum); err != nil {
+		t.Fatal(err)
+	}
+	files, err := migrations.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// run lints what comes after the first files.
+func run(t *testing.T, skip int, files []migrations.File, options lint.Options) []lint.Finding {
+	t.Helper()
+	dev, err := devdb.Open(t.Context(), dbtest.ServerURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := dev.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	wanted := map[string]bool{}
+	for _, f := range files[skip:] {
+		wanted[f.Name] = true
+	}
+	record, err := replay.Run(t.Context(), dev, replay.Input{
+		Files: files, Tables: true, Want: func(f migrations.File) bool { return wanted[f.Name] },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := lint.Run(t.Context(), record, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func codes(all []lint.Finding) []string {
+	some := make([]string, len(all))
+	for i, f := range all {
+		some[i] = f.Code
+	}
+	return some
+}
+
+// example is what a page shows.
+type example struct {
+	given, bad, good []string
+}
+
+func readExample(page string) example {
+	var e example
+	for section := range strings.SplitSeq(page, "\n## ") {
+		var blocks []string
+		for i, part := range strings.Split(section, "```") {
+			if sql, ok := strings.CutPrefix(part, "sql\n"); ok && i%2 == 1 {
+				blocks = append(blocks, sql)
+			}
+		}
+		switch title, _, _ := strings.Cut(section, "\n"); title {
+		case "Given":
+			e.given = blocks
+		case "Bad":
+			e.bad = blocks
+		case "Good":
+			e.good = blocks
+		}
+	}
+	return e
+}
+
+// told are the rules about what no SQL shows; they have tests of their own.
+var told = []string{"CN003", "CN004", "CN005", "CN006"}
+
+// The bad example of each page is found, for that alone, and the good one is
+// not.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, rule := range lint.Rules() {
+		t.Run(rule.Code, func(t *testing.T) {
+			t.Parallel()
+			page, ok := pages.Page(rule.Code)
+			if !ok {
+				t.Fatalf("docs/lint has no page %s.md", rule.Code)
+			}
+			head := fmt.Sprintf("# %s: %s\n\n`%s`, %s. %s.\n", rule.Code, rule.Title, rule.Name, rule.Severity.Noun(), rule.Theme)
+			if !strings.HasPrefix(page, head) || !strings.Contains(page, "](https://www.postgresql.org/docs/") && !slices.Contains(append(told, "CN002"), rule.Code) {
+				t.Errorf("the page does not begin with\n%s\nor does not cite the manual", head)
+			}
+			if slices.Contains(told, rule.Code) {
+				return
+			}
+			e := readExample(page)
+			if len(e.bad) == 0 || len(e.good) == 0 {
+				t.Fatal("the page has no examples")
+			}
+			given := append([]string{pages.Base()}, e.given...)
+			bad := lint.Open(run(t, len(given), directory(t, slices.Concat(given, e.bad)...), lint.Options{}))
+			if !slices.Equal(codes(bad), []string{rule.Code}) {
+				t.Errorf("the bad example gives\n%s", show(bad))
+			}
+			good := lint.Open(run(t, len(given), directory(t, slices.Concat(given, e.good)...), lint.Options{}))
+			if len(good) > 0 {
+				t.Errorf("the good example gives\n%s", show(good))
+			}
+		})
+	}
+}
+
+func show(all []lint.Finding) string {
+	var b strings.Builder
+	for _, f := range all {
+		fmt.Fprintf(&b, "%s:%d: %s %s: %s\n", f.File, f.Line, f.Code, f.Severity, f.Message)
+		for line := range strings.SplitSeq(f.Advice, "\n") {
+			fmt.Fprintf(&b, "    %s\n", line)
+		}
+		if f.Accepted != "" {
+			fmt.Fprintf(&b, "    accepted: %s\n", f.Accepted)
+		}
+	}
+	return b.String()
+}
+
+// golden compares with a file, or writes it.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is not what it was; run the test with -update and look at the difference:\n%s", filepath.Base(path), got)
+	}
+}

@@ -1,0 +1,659 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/sqlcheck"
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/devdb"
+	"github.com/chenu/chenu/migrations/replay"
+)
+
+var lockRules = []rule{
+	{Rule: Rule{"CN101", "index-not-concurrent", "An index is built while writes wait", themeLocks, Error}, check: indexNotConcurrent},
+	{Rule: Rule{"CN102", "concurrently-in-transaction", "CONCURRENTLY in a transaction", themeLocks, Error}, check: concurrentlyInTransaction},
+	{Rule: Rule{"CN103", "check-not-valid", "A CHECK is added without NOT VALID", themeLocks, Error}, check: checkNotValid},
+	{Rule: Rule{"CN104", "foreign-key-not-valid", "A foreign key is added without NOT VALID", themeLocks, Error}, check: foreignKeyNotValid},
+	{Rule: Rule{"CN105", "validate-at-once", "NOT VALID and VALIDATE in one transaction", themeLocks, Warning}, check: validateAtOnce},
+	{Rule: Rule{"CN106", "set-not-null", "SET NOT NULL reads the table under a lock", themeLocks, Error}, check: setNotNull},
+	{Rule: Rule{"CN107", "column-rewrites", "A new column writes the table anew", themeLocks, Error}, check: columnRewrites},
+	{Rule: Rule{"CN108", "type-rewrites", "A change of type writes the table anew", themeLocks, Error}, check: typeRewrites},
+	{Rule: Rule{"CN109", "key-builds-index", "A key builds its index under a lock", themeLocks, Error}, check: keyBuildsIndex},
+	{Rule: Rule{"CN110", "no-lock-timeout", "A lock is waited for without end", themeLocks, Error}, check: noLockTimeout},
+	{Rule: Rule{"CN111", "several-tables", "Several tables are locked in one transaction", themeLocks, Warning}, check: severalTables},
+	{Rule: Rule{"CN112", "work-under-lock", "Long work while a table is locked", themeLocks, Error}, check: workUnderLock},
+	{Rule: Rule{"CN113", "backfill-at-once", "A whole table is changed in one statement", themeLocks, Warning}, check: backfillAtOnce},
+	{Rule: Rule{"CN114", "rewrites", "A statement writes a table anew", themeLocks, Error}, check: rewrites},
+	{Rule: Rule{"CN115", "drop-index", "An index is dropped while reads and writes wait", themeLocks, Warning}, check: dropIndex},
+	{Rule: Rule{"CN116", "reindex", "An index is built anew while writes wait", themeLocks, Error}, check: reindex},
+	{Rule: Rule{"CN117", "scans-under-lock", "A table is read from end to end under a lock", themeLocks, Error}, check: scansUnderLock},
+}
+
+// concurrently says whether a statement asks to go on beside readers and
+// writers, which Postgres does outside a transaction only.
+func concurrently(n *pg.Node) bool {
+	if a := n.GetAlterTableStmt(); a != nil {
+		return slices.ContainsFunc(a.GetCmds(), func(c *pg.Node) bool {
+			return c.GetAlterTableCmd().GetDef().GetPartitionCmd().GetConcurrent()
+		})
+	}
+	if r := n.GetReindexStmt(); r != nil {
+		return option(r.GetParams(), "concurrently")
+	}
+	return n.GetIndexStmt().GetConcurrent() || n.GetDropStmt().GetConcurrent()
+}
+
+// option says whether a list of options has the one, and not as off.
+func option(options []*pg.Node, name string) bool {
+	for _, o := range options {
+		if d := o.GetDefElem(); d.GetDefname() == name {
+			return !slices.Contains([]string{"false", "off", "0", "no"}, value(d.GetArg()))
+		}
+	}
+	return false
+}
+
+func value(n *pg.Node) string {
+	switch {
+	case n.GetString_() != nil:
+		return strings.ToLower(n.GetString_().GetSval())
+	case n.GetInteger() != nil:
+		return fmt.Sprint(n.GetInteger().GetIval())
+	case n.GetBoolean() != nil:
+		return fmt.Sprint(n.GetBoolean().GetBoolval())
+	case n.GetTypeName() != nil:
+		return strings.ToLower(strings.Join(texts(n.GetTypeName().GetNames()), "."))
+	}
+	return ""
+}
+
+func indexNotConcurrent(p *pass) {
+	for i := range p.Statements {
+		n := p.node(i)
+		s := n.GetIndexStmt()
+		if s == nil || s.GetConcurrent() || !p.isOld(i, s.GetRelation()) {
+			continue
+		}
+		table := replay.Name(s.GetRelation())
+		online := changed(n, func(n *pg.Node) { n.GetIndexStmt().Concurrent = true })
+		advice := lines(ownFile, online+";")
+		if p.partitioned[table] {
+			if !s.GetRelation().GetInh() {
+				continue // ON ONLY: there is nothing to read
+			}
+			advice = lines(
+				changed(n, func(n *pg.Node) { n.GetIndexStmt().GetRelation().Inh = false })+";",
+				"-- then for each partition, in a file of its own that begins with `-- atlas:txmode none`:",
+				"CREATE INDEX CONCURRENTLY … ON partition …;",
+				"ALTER INDEX "+catalog.Qualify(schemaOf(s.GetRelation()), s.GetIdxname())+" ATTACH PARTITION …;",
+			)
+		}
+		p.report(i, fmt.Sprintf("Writes to %s wait while index %s is built.", table, catalog.Ident(s.GetIdxname())), advice)
+	}
+}
+
+func concurrentlyInTransaction(p *pass) {
+	if !p.Transaction {
+		return
+	}
+	for i := range p.Statements {
+		if concurrently(p.node(i)) {
+			p.report(i, "CONCURRENTLY does not work in a transaction, and this file is one: Postgres refuses the statement.",
+				lines(ownFile, p.Statements[i].SQL+";"))
+		}
+	}
+}
+
+// constraints calls fn for each constraint that is added to a table that may
+// have rows, be it by itself or with a column.
+func (p *pass) constraints(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd, c *pg.Constraint, column *pg.ColumnDef)) {
+	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
+		switch cmd.GetSubtype() {
+		case pg.AlterTableType_AT_AddConstraint:
+			fn(i, table, cmd, cmd.GetDef().GetConstraint(), nil)
+		case pg.AlterTableType_AT_AddColumn:
+			column := cmd.GetDef().GetColumnDef()
+			for _, c := range column.GetConstraints() {
+				fn(i, table, cmd, c.GetConstraint(), column)
+			}
+		default:
+		}
+	})
+}
+
+// validateLater is the advice to add a constraint unvalidated and check the rows
+// afterwards.
+func (p *pass) validateLater(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd, c *pg.Constraint, column *pg.ColumnDef, name string) string {
+	c = proto.Clone(c).(*pg.Constraint)
+	c.SkipValidation, c.InitiallyValid, c.Conname = true, false, name
+	first := ""
+	if column != nil {
+		bare := proto.Clone(cmd).(*pg.AlterTableCmd)
+		def := bare.GetDef().GetColumnDef()
+		def.Constraints = slices.DeleteFunc(def.GetConstraints(), func(n *pg.Node) bool {
+			return n.GetConstraint().GetContype() == c.GetContype()
+		})
+		first = alterSQL(p.node(i), bare) + ";"
+		if c.GetContype() == pg.ConstrType_CONSTR_FOREIGN && len(c.GetFkAttrs()) == 0 {
+			c.FkAttrs = []*pg.Node{pg.MakeStrNode(column.GetColname())}
+		}
+	}
+	add := &pg.AlterTableCmd{
+		Subtype: pg.AlterTableType_AT_AddConstraint, Behavior: pg.DropBehavior_DROP_RESTRICT,
+		Def: &pg.Node{Node: &pg.Node_Constraint{Constraint: c}},
+	}
+	return lines(first, alterSQL(p.node(i), add)+";", laterFile,
+		"ALTER TABLE "+replay.Name(table)+" VALIDATE CONSTRAINT "+catalog.Ident(name)+";")
+}
+
+// constraintName is the one that is given, or the one that Postgres would
+// choose. https://www.postgresql.org/docs/current/sql-createtable.html
+func constraintName(c *pg.Constraint, table *pg.RangeVar, columns []string, suffix string) string {
+	if c.GetConname() != "" {
+		return c.GetConname()
+	}
+	return strings.Join(slices.Concat([]string{table.GetRelname()}, columns, []string{suffix}), "_")
+}
+
+func checkNotValid(p *pass) {
+	p.constraints(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd, c *pg.Constraint, column *pg.ColumnDef) {
+		if c.GetContype() != pg.ConstrType_CONSTR_CHECK || c.GetSkipValidation() {
+			return
+		}
+		var columns []string
+		if column != nil {
+			columns = []string{column.GetColname()}
+		}
+		name := constraintName(c, table, columns, "check")
+		p.report(i, fmt.Sprintf("Reads and writes of %s wait while all its rows are checked for %s.", replay.Name(table), catalog.Ident(name)),
+			p.validateLater(i, table, cmd, c, column, name))
+	})
+}
+
+func foreignKeyNotValid(p *pass) {
+	p.constraints(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd, c *pg.Constraint, column *pg.ColumnDef) {
+		if c.GetContype() != pg.ConstrType_CONSTR_FOREIGN || c.GetSkipValidation() {
+			return
+		}
+		columns := texts(c.GetFkAttrs())
+		if column != nil {
+			if !hasDefault(column) {
+				return // every reference is NULL, and Postgres knows it
+			}
+			columns = []string{column.GetColname()}
+		}
+		name := constraintName(c, table, columns, "fkey")
+		advice := p.validateLater(i, table, cmd, c, column, name)
+		if p.partitioned[replay.Name(table)] {
+			advice = "Postgres has no NOT VALID for a foreign key of a partitioned table before version 18: add it to each partition with NOT VALID, validate those, and then add it here."
+		}
+		p.report(i, fmt.Sprintf("Writes to %s and %s wait while every row of the former is looked up for %s.",
+			replay.Name(table), replay.Name(c.GetPktable()), catalog.Ident(name)), advice)
+	})
+}
+
+func hasDefault(c *pg.ColumnDef) bool {
+	return slices.ContainsFunc(c.GetConstraints(), func(n *pg.Node) bool {
+		d := n.GetConstraint()
+		return d.GetContype() == pg.ConstrType_CONSTR_DEFAULT && !d.GetRawExpr().GetAConst().GetIsnull()
+	})
+}
+
+func validateAtOnce(p *pass) {
+	type constraint struct{ table, name string }
+	added := map[constraint]int{}
+	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
+		switch cmd.GetSubtype() {
+		case pg.AlterTableType_AT_AddConstraint:
+			if c := cmd.GetDef().GetConstraint(); c.GetSkipValidation() {
+				added[constraint{replay.Name(table), c.GetConname()}] = i
+			}
+		case pg.AlterTableType_AT_ValidateConstraint:
+			at, ok := added[constraint{replay.Name(table), cmd.GetName()}]
+			if !ok || !p.Transaction && at != i {
+				return
+			}
+			p.report(i, fmt.Sprintf("Constraint %s is validated in the transaction that adds it, so that its lock on %s is held while all rows are read.",
+				catalog.Ident(cmd.GetName()), replay.Name(table)), lines(laterFile, alterSQL(p.node(i), cmd)+";"))
+		default:
+		}
+	})
+}
+
+func setNotNull(p *pass) {
+	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
+		e := p.effect(i, replay.Name(table))
+		if cmd.GetSubtype() != pg.AlterTableType_AT_SetNotNull || !e.Scanned || e.Rewritten {
+			return
+		}
+		column, on := catalog.Ident(cmd.GetName()), "ALTER TABLE "+replay.Name(table)
+		check := catalog.Ident(table.GetRelname() + "_" + cmd.GetName() + "_not_null")
+		p.report(i, fmt.Sprintf("Reads and writes of %s wait while all its rows are read for NULLs in %s.", replay.Name(table), column),
+			lines(fmt.Sprintf("%s ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID;", on, check, column),
+				laterFile, fmt.Sprintf("%s VALIDATE CONSTRAINT %s;", on, check),
+				"-- in one after that, when nothing needs to be read any more:",
+				fmt.Sprintf("%s ALTER COLUMN %s SET NOT NULL;", on, column), fmt.Sprintf("%s DROP CONSTRAINT %s;", on, check)))
+	})
+}
+
+func columnRewrites(p *pass) {
+	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
+		if cmd.GetSubtype() != pg.AlterTableType_AT_AddColumn || !p.effect(i, replay.Name(table)).Rewritten {
+			return
+		}
+		def := cmd.GetDef().GetColumnDef()
+		column, on := catalog.Ident(def.GetColname()), "ALTER TABLE "+replay.Name(table)
+		why, advice := "", "Add the column without what must be computed, and fill it in batches."
+		for _, n := range def.GetConstraints() {
+			switch c := n.GetConstraint(); c.GetContype() {
+			case pg.ConstrType_CONSTR_DEFAULT:
+				if c.GetRawExpr().GetAConst() != nil {
+					continue
+				}
+				why = "its default is computed for each row"
+				bare := proto.Clone(cmd).(*pg.AlterTableCmd)
+				b := bare.GetDef().GetColumnDef()
+				b.Constraints = slices.DeleteFunc(b.GetConstraints(), func(n *pg.Node) bool {
+					t := n.GetConstraint().GetContype()
+					return t == pg.ConstrType_CONSTR_DEFAULT || t == pg.ConstrType_CONSTR_NOTNULL
+				})
+				set := changed(p.node(i), func(n *pg.Node) {
+					n.GetAlterTableStmt().Cmds = []*pg.Node{{Node: &pg.Node_AlterTableCmd{AlterTableCmd: &pg.AlterTableCmd{
+						Subtype: pg.AlterTableType_AT_ColumnDefault, Name: def.GetColname(), Def: c.GetRawExpr(), Behavior: pg.DropBehavior_DROP_RESTRICT,
+					}}}}
+				})
+				advice = lines(alterSQL(p.node(i), bare)+";", set+";",
+					"-- then fill the rows that are there in batches, and only then SET NOT NULL through a validated CHECK")
+			case pg.ConstrType_CONSTR_IDENTITY:
+				why = "every row gets a number"
+				advice = lines(fmt.Sprintf("%s ADD COLUMN %s bigint;", on, column),
+					"-- fill it in batches and make it NOT NULL through a validated CHECK; then:",
+					fmt.Sprintf("%s ALTER COLUMN %s ADD GENERATED BY DEFAULT AS IDENTITY;", on, column))
+			case pg.ConstrType_CONSTR_GENERATED:
+				why = "it is generated and stored"
+				advice = "Compute it when it is read, in a view or the query; or add a plain column, keep it by a trigger, and fill it in batches."
+			default:
+			}
+		}
+		if serialType(def.GetTypeName()) != "" {
+			why = "every row gets a number"
+		}
+		if why != "" {
+			why = ", because " + why
+		}
+		p.report(i, fmt.Sprintf("Reads and writes of %s wait while the whole table is written anew for column %s%s.", replay.Name(table), column, why), advice)
+	})
+}
+
+func typeRewrites(p *pass) {
+	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
+		e := p.effect(i, replay.Name(table))
+		if cmd.GetSubtype() != pg.AlterTableType_AT_AlterColumnType || !e.Rewritten && !e.Scanned {
+			return
+		}
+		column, on := catalog.Ident(cmd.GetName()), "ALTER TABLE "+replay.Name(table)
+		what := "the whole table is written anew"
+		if !e.Rewritten {
+			what = "the whole table is read"
+		}
+		next := catalog.Ident(cmd.GetName() + "_new")
+		typ := typeSQL(cmd.GetDef().GetColumnDef().GetTypeName())
+		p.report(i, fmt.Sprintf("Reads and writes of %s wait while %s for the type of %s.", replay.Name(table), what, column),
+			lines(fmt.Sprintf("%s ADD COLUMN %s %s;", on, next, typ),
+				fmt.Sprintf("-- let a trigger or the program write both, fill %s in batches, let readers change over;", next),
+				"-- in a later file, when nothing uses the old one:",
+				fmt.Sprintf("%s DROP COLUMN %s;", on, column), fmt.Sprintf("%s RENAME COLUMN %s TO %s;", on, next, column)))
+	})
+}
+
+func keyBuildsIndex(p *pass) {
+	p.constraints(func(i int, table *pg.RangeVar, _ *pg.AlterTableCmd, c *pg.Constraint, column *pg.ColumnDef) {
+		columns := texts(c.GetKeys())
+		if column != nil {
+			columns = []string{column.GetColname()}
+		}
+		on := replay.Name(table)
+		var kind, name string
+		switch c.GetContype() {
+		case pg.ConstrType_CONSTR_PRIMARY:
+			kind, name = "PRIMARY KEY", constraintName(c, table, nil, "pkey")
+		case pg.ConstrType_CONSTR_UNIQUE:
+			kind, name = "UNIQUE", constraintName(c, table, columns, "key")
+		case pg.ConstrType_CONSTR_EXCLUSION:
+			p.report(i, fmt.Sprintf("Reads and writes of %s wait while the index of its exclusion constraint is built.", on),
+				"There is no other way to add one to a table that has rows: do it in a maintenance window, or on a new table.")
+			return
+		default:
+			return
+		}
+		if c.GetIndexname() != "" {
+			return
+		}
+		advice := lines(ownFile,
+			fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s);", catalog.Ident(name), on, idents(columns)), laterFile,
+			fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %[2]s;", on, catalog.Ident(name), kind))
+		if p.partitioned[on] {
+			advice = "On a partitioned table, make the index with CREATE UNIQUE INDEX … ON ONLY, build it CONCURRENTLY on each partition, and attach those."
+		}
+		if column != nil {
+			advice = lines("-- add the column alone; then", advice)
+		}
+		p.report(i, fmt.Sprintf("Reads and writes of %s wait while the index of its %s (%s) is built.", on, kind, idents(columns)), advice)
+	})
+}
+
+// blocks is the lock that who uses the table has to wait for, be it that of an
+// index or partition.
+func blocks(e devdb.Effect) devdb.LockMode { return max(e.Lock, e.Through) }
+
+func noLockTimeout(p *pass) {
+	for i, s := range p.Statements {
+		if s.LockTimeout != 0 {
+			continue
+		}
+		for _, e := range p.effects(i) {
+			if blocks(e) < devdb.Share {
+				continue
+			}
+			p.report(i, fmt.Sprintf("The lock on %s (%s) is waited for without end, and all who come after wait behind it.", e.Table, blocks(e)),
+				"Leave lock_timeout as `chenu migrate apply` sets it, or say: SET LOCAL lock_timeout = '3s';")
+			return
+		}
+	}
+}
+
+func severalTables(p *pass) {
+	if !p.Transaction {
+		return
+	}
+	var held []string
+	for i := range p.Statements {
+		var more []string
+		for _, e := range p.effects(i) {
+			table := e.Table
+			if parent := p.parents[table]; parent != "" {
+				table = parent
+			}
+			if blocks(e) >= devdb.Share && !slices.Contains(held, table) && !slices.Contains(more, table) {
+				more = append(more, table)
+			}
+		}
+		if len(held) > 0 && len(more) > 0 {
+			p.report(i, fmt.Sprintf("%s is locked while the transaction holds %s: whoever uses them in another order deadlocks with it, and all are held until its end.",
+				strings.Join(more, ", "), strings.Join(held, ", ")),
+				lines("-- give this a file of its own:", p.Statements[i].Oneline(200)+";"))
+			return
+		}
+		held = append(held, more...)
+	}
+}
+
+// atOnce are the tables that a statement changes rows of without saying which,
+// with the verb.
+func (p *pass) atOnce(i int) (table *pg.RangeVar, verb string) {
+	n := p.node(i)
+	var where *pg.Node
+	switch {
+	case n.GetUpdateStmt() != nil:
+		table, verb, where = n.GetUpdateStmt().GetRelation(), "updates", n.GetUpdateStmt().GetWhereClause()
+	case n.GetDeleteStmt() != nil:
+		table, verb, where = n.GetDeleteStmt().GetRelation(), "deletes from", n.GetDeleteStmt().GetWhereClause()
+	default:
+		return nil, ""
+	}
+	if where == nil && n.GetDeleteStmt() != nil { // CN203
+		return nil, ""
+	}
+	if !p.isOld(i, table) || where != nil && p.bounded(replay.Name(table), where) {
+		return nil, ""
+	}
+	return table, verb
+}
+
+// bounded says whether a condition speaks of a column of the table's primary
+// key, or takes some rows at a time.
+func (p *pass) bounded(table string, where *pg.Node) bool {
+	key := p.columnsOfKey(table, "PRIMARY KEY ")
+	found := false
+	walk(where, func(n *pg.Node) bool {
+		switch {
+		case n.GetNullTest() != nil:
+			return false
+		case n.GetSelectStmt().GetLimitCount() != nil:
+			found = true
+		case n.GetColumnRef() != nil:
+			if names := texts(n.GetColumnRef().GetFields()); len(names) > 0 && slices.Contains(key, names[len(names)-1]) {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+func backfillAtOnce(p *pass) {
+	for i := range p.Statements {
+		table, verb := p.atOnce(i)
+		if table == nil {
+			continue
+		}
+		name := replay.Name(table)
+		key := p.columnsOfKey(name, "PRIMARY KEY ")
+		if len(key) == 0 {
+			key = []string{"ctid"}
+		}
+		advice := "Change some rows at a time, each time in a transaction of its own, with the primary key in WHERE."
+		batch := changed(p.node(i), func(n *pg.Node) {
+			where := n.GetUpdateStmt().GetWhereClause()
+			if d := n.GetDeleteStmt(); d != nil {
+				where = d.GetWhereClause()
+			}
+			inner := fmt.Sprintf("SELECT %s FROM %s", idents(key), name)
+			if where != nil {
+				inner += " WHERE " + strings.TrimPrefix(sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
+					TargetList: []*pg.Node{pg.MakeResTargetNodeWithVal(where, 0)}, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
+				}}}), "SELECT ")
+			}
+			bound := expression(fmt.Sprintf("(%s) IN (%s LIMIT 1000)", idents(key), inner))
+			if d := n.GetDeleteStmt(); d != nil {
+				d.WhereClause = bound
+			} else {
+				n.GetUpdateStmt().WhereClause = bound
+			}
+		})
+		if n := p.node(i); n.GetUpdateStmt().GetWhereClause() != nil || n.GetDeleteStmt() != nil {
+			advice = lines("-- in a file that begins with `-- atlas:txmode none` and an empty line:",
+				"DO $$ BEGIN LOOP", "    "+batch+";", "    EXIT WHEN NOT FOUND;", "    COMMIT;", "END LOOP; END $$;")
+		}
+		p.report(i, fmt.Sprintf("One statement %s all of %s: every row stays locked until the end of it, and as many dead ones are left behind.", verb, name), advice)
+	}
+}
+
+func rewrites(p *pass) {
+	for i := range p.Statements {
+		n := p.node(i)
+		if n.GetTruncateStmt() != nil || adds(n, pg.AlterTableType_AT_AddColumn) || adds(n, pg.AlterTableType_AT_AlterColumnType) {
+			continue
+		}
+		for _, e := range p.effects(i) {
+			full := n.GetVacuumStmt() != nil && e.Lock == devdb.AccessExclusive
+			if !e.Rewritten && !full {
+				continue
+			}
+			advice := "Do it in a maintenance window; or build a second table beside this one, and change over."
+			switch {
+			case full, n.GetClusterStmt() != nil:
+				advice = "Let autovacuum reuse the room; where a table must shrink, use pg_repack, which works beside readers and writers."
+			case n.GetRefreshMatViewStmt() != nil:
+				advice = lines("-- with a unique index on it:", changed(n, func(n *pg.Node) { n.GetRefreshMatViewStmt().Concurrent = true })+";")
+			}
+			p.report(i, fmt.Sprintf("Reads and writes of %s wait while it is written anew.", e.Table), advice)
+		}
+	}
+}
+
+// adds says whether a statement is an ALTER TABLE with such a part.
+func adds(n *pg.Node, t pg.AlterTableType) bool {
+	return slices.ContainsFunc(n.GetAlterTableStmt().GetCmds(), func(c *pg.Node) bool { return c.GetAlterTableCmd().GetSubtype() == t })
+}
+
+func dropIndex(p *pass) {
+	for i := range p.Statements {
+		d := p.node(i).GetDropStmt()
+		if d == nil || d.GetRemoveType() != pg.ObjectType_OBJECT_INDEX || d.GetConcurrent() {
+			continue
+		}
+		for _, o := range d.GetObjects() {
+			name := named(o.GetList().GetItems())
+			table := p.indexed(name)
+			if table == "" || !p.old[i][table] {
+				continue
+			}
+			p.report(i, fmt.Sprintf("Reads and writes of %s wait until every query that has it open has ended and index %s is dropped.", table, name),
+				lines(ownFile, "DROP INDEX CONCURRENTLY "+name+";"))
+		}
+	}
+}
+
+// indexed is the table of an index that was there before the file, unless it is
+// a partitioned one, which cannot be dropped concurrently; else "".
+func (p *pass) indexed(index string) string {
+	for _, d := range p.Before.State.Details {
+		if d.Of.Kind == catalog.KindIndex && d.Of.Qualified() == index {
+			if r := replay.Parse(strings.TrimSuffix(d.Definition, " INVALID")).GetIndexStmt().GetRelation(); r.GetInh() {
+				return replay.Name(r)
+			}
+		}
+	}
+	return ""
+}
+
+func reindex(p *pass) {
+	for i := range p.Statements {
+		n := p.node(i)
+		r := n.GetReindexStmt()
+		if r == nil || concurrently(n) {
+			continue
+		}
+		what := replay.Name(r.GetRelation())
+		if r.GetRelation() == nil {
+			what = r.GetName()
+		} else if r.GetKind() == pg.ReindexObjectType_REINDEX_OBJECT_TABLE && !p.isOld(i, r.GetRelation()) {
+			continue
+		}
+		p.report(i, fmt.Sprintf("Writes wait, and reads that would use it, while %s is indexed anew.", what),
+			lines(ownFile, changed(n, func(n *pg.Node) {
+				n.GetReindexStmt().Params = append(n.GetReindexStmt().Params, &pg.Node{Node: &pg.Node_DefElem{DefElem: &pg.DefElem{
+					Defname: "concurrently", Defaction: pg.DefElemAction_DEFELEM_UNSPEC,
+				}}})
+			})+";"))
+	}
+}
+
+// judged says whether another rule speaks of what an ALTER TABLE reads.
+func (p *pass) judged(i int) bool {
+	if slices.ContainsFunc(p.atlas, func(d sqlcheck.Diagnostic) bool { return d.Pos == i && d.Code == "MF103" }) {
+		return true // it fails anyway
+	}
+	return slices.ContainsFunc(p.findings, func(f Finding) bool {
+		return f.Statement == i+1 && slices.Contains([]string{"CN103", "CN104", "CN105", "CN106", "CN107", "CN108", "CN109"}, f.Code)
+	})
+}
+
+func scansUnderLock(p *pass) {
+	for i := range p.Statements {
+		n := p.node(i)
+		ddl := n.GetAlterTableStmt() != nil || n.GetAlterDomainStmt() != nil
+		if !ddl || p.judged(i) {
+			continue
+		}
+		for _, e := range p.effects(i) {
+			if !e.Scanned || e.Rewritten || p.lockAt(i, e.Table) < devdb.Share {
+				continue
+			}
+			advice := "Make sure beforehand, by a validated CHECK, of what the rows are read for."
+			if adds(n, pg.AlterTableType_AT_AttachPartition) {
+				advice = lines("-- before: a CHECK of the partition's bounds, which spares the reading",
+					"ALTER TABLE "+e.Table+" ADD CONSTRAINT … CHECK (…) NOT VALID;", laterFile, "ALTER TABLE "+e.Table+" VALIDATE CONSTRAINT …;")
+			}
+			p.report(i, fmt.Sprintf("%s of %s wait while it is read from end to end.", waiters(p.lockAt(i, e.Table)), e.Table), advice)
+		}
+	}
+}
+
+func waiters(m devdb.LockMode) string {
+	if m == devdb.AccessExclusive {
+		return "Reads and writes"
+	}
+	return "Writes"
+}
+
+// lockAt is the strongest lock on a table that the transaction holds when
+// statement i has run.
+func (p *pass) lockAt(i int, table string) devdb.LockMode {
+	var mode devdb.LockMode
+	from := 0
+	if !p.Transaction {
+		from = i
+	}
+	for j := from; j <= i; j++ {
+		mode = max(mode, p.effect(j, table).Lock)
+	}
+	return mode
+}
+
+func workUnderLock(p *pass) {
+	if !p.Transaction {
+		return
+	}
+	held := map[string]bool{}
+	for i := range p.Statements {
+		work, own := p.work(i)
+		others := make([]string, 0, len(held))
+		for table := range held {
+			if !slices.Contains(own, table) {
+				others = append(others, table)
+			}
+		}
+		slices.Sort(others)
+		if work != "" && len(others) > 0 {
+			p.report(i, fmt.Sprintf("It %s while the transaction keeps reads and writes of %s waiting.", work, strings.Join(others, ", ")),
+				lines("-- give this a file of its own, after the one with the lock:", p.Statements[i].Oneline(200)+";"))
+		}
+		for _, e := range p.effects(i) {
+			if blocks(e) == devdb.AccessExclusive {
+				held[e.Table] = true
+			}
+		}
+	}
+}
+
+// work says what a statement does that takes the longer, the more rows there
+// are; and on which tables another rule speaks of their lock already.
+func (p *pass) work(i int) (string, []string) {
+	if table, verb := p.atOnce(i); table != nil {
+		return verb + " all of " + replay.Name(table), nil
+	}
+	n := p.node(i)
+	if n.GetTruncateStmt() != nil || n.GetUpdateStmt() != nil || n.GetDeleteStmt() != nil {
+		return "", nil
+	}
+	for _, e := range p.effects(i) {
+		var own []string
+		if p.effect(i, e.Table).Lock >= devdb.Share || p.judged(i) {
+			own = append(own, e.Table)
+		}
+		switch {
+		case e.Rewritten:
+			return "writes " + e.Table + " anew", own
+		case e.Scanned:
+			return "reads all of " + e.Table, own
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,226 @@
+package lint_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/devdb"
+	"github.com/chenu/chenu/migrations/lint"
+	"github.com/chenu/chenu/migrations/replay"
+
+	"ariga.io/atlas/sql/schema"
+)
+
+// What the rules say of the project's own history, which is not edited any
+// more: a change of this file is a change of the rules.
+func TestProject(t *testing.T) {
+	t.Parallel()
+	dir, err := migrations.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := migrations.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What comes after would change the file with each migration.
+	const last = "20261123074029"
+	for i, f := range files {
+		if f.Version == last {
+			files = files[:i+1]
+			break
+		}
+	}
+	golden(t, "testdata/project.golden", show(run(t, 0, files, lint.Options{})))
+}
+
+// The list of the documents is made from the list of the rules.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(`# What ` + "`chenu migrate lint`" + ` finds
+
+A page for each code, with why it is there and an example of both kinds. Codes never
+change their meaning. [CN002](CN002.md) tells how to accept a finding in the file. An
+error loses data, opens a hole or stops the service; a warning can, depending on what
+only people know. The examples change [these tables](base.sql).
+
+Generated from the rules: go test ./migrations/lint -run TestIndex -update
+`)
+	theme := ""
+	for _, r := range lint.Rules() {
+		if r.Theme != theme {
+			theme = r.Theme
+			fmt.Fprintf(&b, "\n## %s\n\n| Code | Name | | |\n| --- | --- | --- | --- |\n", theme)
+		}
+		fmt.Fprintf(&b, "| [%s](%[1]s.md) | `%s` | %s | %s |\n", r.Code, r.Name, r.Severity, r.Title)
+	}
+	golden(t, "../../docs/lint/README.md", b.String())
+}
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, r := range lint.Rules() {
+		for _, id := range []string{r.Code, r.Name} {
+			if seen[id] {
+				t.Errorf("%s is there twice", id)
+			}
+			seen[id] = true
+		}
+	}
+}
+
+// recorded is a record that no server made.
+func recorded(name, text string, statements ...*replay.Statement) *replay.Record {
+	empty := func() *devdb.Inspection { return &devdb.Inspection{Realm: &schema.Realm{}, State: &catalog.State{}} }
+	f := &replay.File{File: migrations.File{Name: name, Text: text, Transaction: true}, Before: empty(), After: empty(), Statements: statements}
+	for _, s := range statements {
+		f.File.Statements = append(f.File.Statements, s.Statement)
+	}
+	return &replay.Record{Files: []*replay.File{f}}
+}
+
+func TestRun_NotUnderstood(t *testing.T) {
+	t.Parallel()
+	const text = "FROB notes;\n"
+	record := recorded("1_a.sql", text, &replay.Statement{Statement: migrations.Statement{Line: 1, SQL: "FROB notes"}})
+	found, err := lint.Run(t.Context(), record, lint.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(codes(found), " "); got != "CN006" || found[0].Line != 1 || found[0].Statement != 1 {
+		t.Error(show(found))
+	}
+}
+
+func TestRun_History(t *testing.T) {
+	t.Parallel()
+	refused := func(kind error) error {
+		return fmt.Errorf("status: %w", &migrations.Refusal{Kind: kind, Reason: "why", Advice: "what to do"})
+	}
+	tests := []struct {
+		name    string
+		history lint.History
+		want    string
+	}{
+		{"nothing", lint.History{}, ""},
+		{"edited", lint.History{Base: "main", Edited: []string{"1_a.sql"}}, "1_a.sql CN004"},
+		{"removed", lint.History{Base: "main", Removed: []string{"1_a.sql"}}, "1_a.sql CN005"},
+		{"in order", lint.History{Base: "main", Added: []string{"3_c.sql"}, Merged: []string{"2_b.sql"}}, ""},
+		{"nothing merged", lint.History{Base: "main", Added: []string{"3_c.sql"}}, ""},
+		{"out of order", lint.History{Base: "main", Added: []string{"2_b.sql", "4_d.sql"}, Merged: []string{"1_a.sql", "3_c.sql"}}, "2_b.sql CN003"},
+		{"a database that has another file", lint.History{Refusal: refused(migrations.ErrChanged)}, " CN004"},
+		{"a database that has one more", lint.History{Refusal: refused(migrations.ErrMissing)}, " CN005"},
+		{"a database that has a later one", lint.History{Refusal: refused(migrations.ErrOutOfOrder)}, " CN003"},
+		{"another error", lint.History{Refusal: errors.New("no")}, ""},
+		{"a database that is open", lint.History{PublicMay: []string{"CONNECT", "TEMPORARY"}}, " CN404"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			found, err := lint.Run(t.Context(), new(replay.Record), lint.Options{History: tt.history})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range found {
+				got = append(got, f.File+" "+f.Code)
+				if f.Message == "" || f.Advice == "" || f.Severity != lint.Error {
+					t.Errorf("%+v", f)
+				}
+			}
+			if strings.Join(got, ", ") != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// What was found in a file's history can be accepted in the file, as all else.
+func TestRun_HistoryAccepted(t *testing.T) {
+	t.Parallel()
+	const text = "-- atlas:nolint CN004 -- a comment was mended\n\nSELECT 1;\n"
+	record := recorded("1_a.sql", text, &replay.Statement{Statement: migrations.Statement{Line: 3, SQL: "SELECT 1"}, Node: replay.Parse("SELECT 1")})
+	for _, history := range []lint.History{{Base: "main", Edited: []string{"1_a.sql"}}, {}} {
+		found, err := lint.Run(t.Context(), record, lint.Options{History: history})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open := lint.Open(found); len(open) > 0 || len(found) != len(history.Edited) {
+			t.Error(show(found))
+		}
+	}
+}
+
+func TestRun_Acceptances(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"none", "TRUNCATE a;\n", "CN203"},
+		{"above the statement", "-- atlas:nolint CN203 -- empty\nTRUNCATE a;\n", "accepted: empty"},
+		{"with a dash", "-- atlas:nolint CN203 — it is  empty\nTRUNCATE a;\n", "accepted: it is empty"},
+		{"several codes", "-- atlas:nolint DS102 CN203 -- empty\nTRUNCATE a;\n", `CN002 1 "The acceptance of DS102 accepts nothing: there is no such finding."`},
+		{"for the file", "-- atlas:nolint CN203 -- empty\n\nTRUNCATE a;\n", "accepted: empty"},
+		{"two for the file", "-- atlas:nolint CN203 -- empty\n-- atlas:nolint CN101 -- small\n\nTRUNCATE a;\n", `CN002 2 "The acceptance of CN101 accepts nothing: there is no such finding."`},
+		{"of another code", "-- atlas:nolint CN101 -- small\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance of CN101 accepts nothing: there is no such finding."`},
+		{"no codes", "-- atlas:nolint\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no codes."`},
+		{"an analyzer", "-- atlas:nolint destructive\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no codes."`},
+		{"no reason", "-- atlas:nolint CN203\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance gives no reason."`},
+		{"an empty reason", "-- atlas:nolint CN203 --\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance gives no reason."`},
+		{"no dash", "-- atlas:nolint CN203 it is empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance has \"it\" where a code or the dash before the reason belongs."`},
+		{"a comma", "-- atlas:nolint CN203, CN101 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no codes."`},
+		{"an unknown code", "-- atlas:nolint CN999 CN203 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names the code CN999, which does not exist."`},
+		{
+			"a reason that Atlas understands otherwise", "-- atlas:nolint CN203 -- it is destructive only in name\nTRUNCATE a;\n",
+			`CN203, CN002 1 "The acceptance has the word \"destructive\" in its reason, which the Atlas CLI takes for something to accept."`,
+		},
+		{
+			"above nothing", "SELECT 1;\n-- atlas:nolint CN203 -- empty\n\nTRUNCATE a;\n",
+			`CN203, CN002 2 "The acceptance stands neither right above a statement nor at the top of the file, so that it accepts nothing."`,
+		},
+		{"after all", "TRUNCATE a;\n-- atlas:nolint CN203 -- empty\n", `CN203, CN002 2 "The acceptance stands neither right above a statement nor at the top of the file, so that it accepts nothing."`},
+		{"of an acceptance", "-- atlas:nolint CN002 -- why not\n-- atlas:nolint\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance of CN002 accepts nothing: there is no such finding.", CN002 2 "The acceptance names no codes."`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var statements []*replay.Statement
+			for i, line := range strings.Split(tt.text, "\n") {
+				if sql, ok := strings.CutSuffix(line, ";"); ok {
+					statements = append(statements, &replay.Statement{Statement: migrations.Statement{Line: i + 1, SQL: sql}, Node: replay.Parse(sql)})
+				}
+			}
+			record := recorded("1_a.sql", tt.text, statements...)
+			record.Files[0].Existed = map[string]bool{"public.a": true}
+			found, err := lint.Run(t.Context(), record, lint.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, code := range []string{"CN203", "CN002"} {
+				for _, f := range found {
+					switch {
+					case f.Code != code:
+					case f.Accepted != "":
+						got = append(got, "accepted: "+f.Accepted)
+					case code == "CN002":
+						got = append(got, fmt.Sprintf("%s %d %q", f.Code, f.Line, f.Message))
+					default:
+						got = append(got, f.Code)
+					}
+				}
+			}
+			want := tt.want
+			if strings.HasPrefix(want, "CN002") {
+				want = "accepted: empty, " + want
+			}
+			if strings.Join(got, ", ") != want {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
+			}
+		})
+	}
+}
