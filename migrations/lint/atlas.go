@@ -129,13 +129,38 @@ func byAtlas(code string, advice func(p *pass, i int, text string) string) func(
 			if d.Code != code {
 				continue
 			}
-			// Postgres knows by itself when there can be no NULLs, and does not look.
-			if code == "MF104" && !slices.ContainsFunc(p.Statements[d.Pos].Effects, scanned) {
+			if p.harmless(d) {
 				continue
 			}
 			p.report(d.Pos, sentence(d.Text), advice(p, d.Pos, d.Text))
 		}
 	}
+}
+
+// harmless says of what Atlas found that it cannot fail.
+func (p *pass) harmless(d sqlcheck.Diagnostic) bool {
+	a := p.node(d.Pos).GetAlterTableStmt()
+	switch {
+	case a == nil || !strings.HasPrefix(d.Code, "MF"):
+		return false
+	case !p.isOld(d.Pos, a.GetRelation()): // emptied by this file
+		return true
+	case d.Code == "MF103": // a column that fills itself
+		return slices.ContainsFunc(a.GetCmds(), func(n *pg.Node) bool {
+			c := n.GetAlterTableCmd().GetDef().GetColumnDef()
+			return c != nil && strings.Contains(d.Text, fmt.Sprintf(" column %q ", c.GetColname())) && fillsItself(c)
+		})
+	case d.Code == "MF104": // Postgres knows by itself that there are no NULLs, and does not look
+		return !slices.ContainsFunc(p.Statements[d.Pos].Effects, scanned)
+	}
+	return false
+}
+
+func fillsItself(c *pg.ColumnDef) bool {
+	return serialType(c.GetTypeName()) != "" || slices.ContainsFunc(c.GetConstraints(), func(n *pg.Node) bool {
+		t := n.GetConstraint().GetContype()
+		return t == pg.ConstrType_CONSTR_IDENTITY || t == pg.ConstrType_CONSTR_GENERATED
+	})
 }
 
 func advise(text string) func(*pass, int, string) string {

@@ -170,6 +170,9 @@ func policyDropped(p *pass) {
 				return len(names) > 1 && names[len(names)-1] == policy.Name && named(o.GetList().GetItems()[:len(names)-1]) == table
 			})
 		}, policy.Name)
+		if at < 0 { // by CASCADE
+			at = p.whereTable(policy.Table, table)
+		}
 		who, what := strings.Join(policy.Roles, ", "), policy.Command
 		if !policy.Permissive {
 			p.report(at, fmt.Sprintf("Policy %s on %s is dropped: what it kept %s from (%s) is open to them.", catalog.Ident(policy.Name), table, who, what),
