@@ -35,7 +35,8 @@ type Options struct {
 	Dir    migrate.Dir // nil means Embedded
 	To     string      // version, or file name, to stop after; "" means the last
 	DryRun bool        // say what would be applied, in a read-only session without the lock, and write nothing
-	// LockTimeout is the lock_timeout of the session. 0 means DefaultLockTimeout, and none while an index is built, rebuilt
+	// LockTimeout is the lock_timeout of the session, and of all statements of a file that is one transaction together: what
+	// the first have locked waits for the others' locks, too. 0 means DefaultLockTimeout, and none while an index is built, rebuilt
 	// or dropped CONCURRENTLY: reads and writes do not queue behind the locks that those wait for, and one that gives up
 	// has built in vain. Negative means to wait for ever. What a file sets by itself holds within it.
 	LockTimeout time.Duration
@@ -343,7 +344,13 @@ func (a *applier) attempt(ctx context.Context, f *file, r *migrate.Revision) (er
 			_ = tx.Rollback(late) // fails only with the connection, and then the server rolls back by itself
 		}
 	}()
+	budget := newBudget(a.LockTimeout)
 	for i := r.Applied; i < len(f.statements); i++ {
+		if i > r.Applied && !f.sets("lock_timeout") {
+			if err := budget.share(ctx, tx); err != nil {
+				return fmt.Errorf("%s: %w", f.Name(), err)
+			}
+		}
 		if err := a.statement(ctx, f, i, ""); err != nil {
 			kept := "nothing of the file was kept"
 			if r.Applied > 0 {
@@ -524,7 +531,8 @@ func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn
 		return "put the statement into a file of its own that begins with `-- atlas:txmode none` and an empty line, and run `chenu migrate hash`"
 	case refused.Code == stateInsufficientPrivilege && strings.Contains(refused.Message, "row-level security"):
 		return "row-level security would hide rows from it, so it would silently do less than it says: " +
-			"ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE ROW LEVEL SECURITY after it in the same file, and run `chenu migrate hash`"
+			"ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE ROW LEVEL SECURITY after it in the same file (if the table that is named is one that a trigger writes, " +
+			"also SET row_security = on before it and off after it), and run `chenu migrate hash`"
 	case refused.Code == stateInsufficientPrivilege:
 		return owner + " lacks this right: `chenu bootstrap` gives what the migrations need"
 	case alreadyThere(e.Err):

@@ -197,6 +197,27 @@ func (b *bundle) until(query string) {
 	}
 }
 
+// Who waits for the first lock of a transaction does not wait a whole lock timeout for each of the others.
+func TestApply_SharesLockTimeout(t *testing.T) {
+	t.Parallel()
+	const tell = "DO $$ BEGIN RAISE NOTICE '%', current_setting('lock_timeout'); END $$;\n"
+	b := setup(t, map[string]string{"1_a.sql": "SELECT gate();\n" + tell, "2_b.sql": "SET lock_timeout = '29s';\n" + tell})
+	reached, open := b.gate()
+	o := b.options()
+	told := events(&o, migrations.Noticed)
+	done := b.start(t.Context(), o)
+	await(t, "the first statement", reached)
+	open()
+	left, err := time.ParseDuration(await(t, "what is left", told).Message)
+	if err != nil || left >= 9*patience/10 || left < patience/10 {
+		t.Errorf("left %s of %s, %v", left, patience, err)
+	}
+	b.want("what the file says", await(t, "the other file", told).Message, "29s")
+	if r := await(t, "the end", done); r.err != nil {
+		t.Fatal(r.err)
+	}
+}
+
 // The second connection is a convenience.
 func TestApply_WithoutWatching(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // retry calls try until it succeeds, fails for another reason than a lock, or was called often enough.
@@ -62,4 +64,28 @@ func (a *applier) lockAdvice(failed *StatementError) string {
 		what += " (" + a.watcher.blockers + ")"
 	}
 	return what + ": apply again at a quieter time, or with a longer --lock-timeout or more --lock-retries"
+}
+
+// budget is what is left of the lock timeout in a transaction. Who waits for a lock that its first statement has also waits
+// while the others wait for theirs: that must not add up.
+type budget struct {
+	whole, given time.Duration
+	began        time.Time
+}
+
+func newBudget(whole time.Duration) *budget {
+	return &budget{whole: whole, given: whole, began: time.Now()}
+}
+
+// share gives the next statement what is left, less a tenth for running, and never less than a tenth of the whole.
+func (b *budget) share(ctx context.Context, tx pgx.Tx) error {
+	left := max(9*(b.whole-time.Since(b.began))/10, b.whole/10)
+	if b.whole == 0 || b.given-left < b.whole/20 { // not worth saying
+		return nil
+	}
+	b.given = left
+	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(left.Milliseconds(), 1))); err != nil {
+		return fmt.Errorf("share the lock timeout: %w", err)
+	}
+	return nil
 }

@@ -77,6 +77,9 @@ type step struct {
 	// successor is what comes in this plan and looks as if it were what is
 	// destroyed, by another name; and what a plan is asked for to fill it.
 	successor, filling string
+	// trust is a query that fails if policies would hide rows from the
+	// statement, for which row_security may be on; empty for most.
+	trust string
 	// alone is what a statement does that cannot run in a transaction, and so
 	// cannot be watched; nil for others. TestKnownLocks holds it to a server.
 	alone *devdb.Effect

@@ -98,6 +98,9 @@ func (t *trial) transaction(ctx context.Context, steps []step, first int, at par
 			if s.phase == phaseFill || s.phase == phaseRefill {
 				sql = strings.ReplaceAll(sql, commits, "NULL;")
 			}
+			if err := t.trust(ctx, s); err != nil {
+				return err
+			}
 			if err := t.session.Exec(ctx, sql); err != nil {
 				return planFailed(s, err)
 			}
@@ -115,6 +118,30 @@ func (t *trial) transaction(ctx context.Context, steps []step, first int, at par
 		}
 		return nil
 	})
+}
+
+// trust refuses a backfill that reads a table whose policies would hide rows
+// from it: it would fill in too little, and nobody would know.
+func (t *trial) trust(ctx context.Context, s step) error {
+	if s.trust == "" {
+		return nil
+	}
+	var was string
+	if err := t.session.Conn().QueryRow(ctx, "SELECT current_setting('row_security')").Scan(&was); err != nil {
+		return err
+	}
+	if err := t.session.Exec(ctx, "SET LOCAL row_security = off"); err != nil {
+		return err
+	}
+	err := t.session.Exec(ctx, s.trust)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
+		return &Refusal{Reasons: []string{"the backfill reads what policies would hide from it: " + pg.Message +
+			"; write that migration by hand, with ALTER TABLE … NO FORCE ROW LEVEL SECURITY for that table meanwhile"}}
+	}
+	if err != nil {
+		return planFailed(s, err)
+	}
+	return t.session.Exec(ctx, "SET LOCAL row_security = "+was)
 }
 
 // add keeps what a reviewer wants to know: of locks those that keep others
