@@ -58,6 +58,10 @@ func runMigrateDrift(ctx context.Context, args []string, env environment) (err e
 		in.Logins[login] = role
 		return nil
 	})
+	set.Func("accept", "`object`, as --json names it, that may be as it is, such as 'extension pg_stat_statements';\nfor what no migration speaks of; may be repeated", func(object string) error {
+		in.Accept = append(in.Accept, object)
+		return nil
+	})
 	set.BoolVar(&onlySQL, "sql", false, "print the repair alone, as a script for psql")
 	set.BoolVar(&asJSON, "json", false, "print JSON")
 	if err := parseAll(set, args); err != nil {

@@ -179,11 +179,11 @@ FROM pg_catalog.pg_roles r WHERE r.rolname LIKE 'chenu\_%' ORDER BY 1`
 const othersQuery = scope + `
 SELECT * FROM (
 	SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END AS type,
-		pg_catalog.format('%I.%I', schema, relname) AS identity, coalesce(pg_catalog.pg_get_viewdef(oid), '') AS definition,
+		schema || '.' || relname AS identity, pg_catalog.concat_ws(' ', 'WITH ' || reloptions::text, coalesce(pg_catalog.pg_get_viewdef(oid), '')) AS definition,
 		pg_catalog.format('DROP %s %I.%I', CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'FOREIGN TABLE' END, schema, relname) AS drop
 	FROM relations WHERE relkind IN ('v', 'm', 'f')
 	UNION ALL
-	SELECT 'sequence', pg_catalog.format('%I.%I', r.schema, r.relname),
+	SELECT 'sequence', r.schema || '.' || r.relname,
 		pg_catalog.format('%s %s %s %s %s %s', q.seqtypid::pg_catalog.regtype, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle),
 		pg_catalog.format('DROP SEQUENCE %I.%I', r.schema, r.relname)
 	FROM relations r JOIN pg_catalog.pg_sequence q ON q.seqrelid = r.oid
@@ -192,7 +192,7 @@ SELECT * FROM (
 		WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
 	)
 	UNION ALL
-	SELECT 'table option', pg_catalog.format('%I.%I', schema, relname), pg_catalog.concat_ws(' ', relpersistence, relreplident, reloptions::text,
+	SELECT 'table option', schema || '.' || relname, pg_catalog.concat_ws(' ', relpersistence, relreplident, reloptions::text,
 		CASE WHEN reltablespace <> 0 THEN 'tablespace' END),
 		pg_catalog.format('ALTER TABLE %I.%I ', schema, relname) || pg_catalog.concat_ws(', ',
 			CASE WHEN relpersistence = 'u' THEN 'SET LOGGED' END, CASE WHEN relreplident <> 'd' THEN 'REPLICA IDENTITY DEFAULT' END,
@@ -201,20 +201,20 @@ SELECT * FROM (
 	FROM relations
 	WHERE relkind IN ('r', 'p') AND (relpersistence <> 'p' OR relreplident <> 'd' OR reloptions IS NOT NULL OR reltablespace <> 0)
 	UNION ALL
-	SELECT 'inheritance', pg_catalog.format('%I.%I', r.schema, r.relname), i.inhparent::pg_catalog.regclass::text,
+	SELECT 'inheritance', r.schema || '.' || r.relname, i.inhparent::pg_catalog.regclass::text,
 		pg_catalog.format('ALTER TABLE %I.%I NO INHERIT %s', r.schema, r.relname, i.inhparent::pg_catalog.regclass)
 	FROM relations r JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid
 	WHERE r.relkind = 'r' AND NOT r.relispartition
 	UNION ALL
-	SELECT 'rule', pg_catalog.format('%I.%I.%I', r.schema, r.relname, w.rulename), pg_catalog.pg_get_ruledef(w.oid),
+	SELECT 'rule', r.schema || '.' || r.relname || '.' || w.rulename, pg_catalog.pg_get_ruledef(w.oid),
 		pg_catalog.format('DROP RULE %I ON %I.%I', w.rulename, r.schema, r.relname)
 	FROM pg_catalog.pg_rewrite w JOIN relations r ON r.oid = w.ev_class
 	WHERE w.rulename <> '_RETURN'
 	UNION ALL
-	SELECT 'aggregate', pg_catalog.format('%I.%I(%s)', schema, proname, types), '', pg_catalog.format('DROP AGGREGATE %I.%I(%s)', schema, proname, types)
+	SELECT 'aggregate', schema || '.' || proname || '(' || types || ')', '', pg_catalog.format('DROP AGGREGATE %I.%I(%s)', schema, proname, types)
 	FROM functions WHERE prokind NOT IN ('f', 'p')
 	UNION ALL
-	SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range type' ELSE 'composite type' END, pg_catalog.format('%I.%I', s.schema, t.typname),
+	SELECT CASE t.typtype WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range type' ELSE 'composite type' END, s.schema || '.' || t.typname,
 		coalesce((
 			SELECT pg_catalog.string_agg(pg_catalog.format('%I %s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
 			FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
@@ -230,7 +230,7 @@ SELECT * FROM (
 		WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e'
 	)
 	UNION ALL
-	SELECT 'statistics', pg_catalog.format('%I.%I', s.schema, x.stxname), pg_catalog.pg_get_statisticsobjdef(x.oid),
+	SELECT 'statistics', s.schema || '.' || x.stxname, pg_catalog.pg_get_statisticsobjdef(x.oid),
 		pg_catalog.format('DROP STATISTICS %I.%I', s.schema, x.stxname)
 	FROM pg_catalog.pg_statistic_ext x JOIN spaces s ON s.oid = x.stxnamespace
 	UNION ALL
@@ -244,7 +244,7 @@ SELECT * FROM (
 		pg_catalog.format('DROP PUBLICATION %I', pubname) FROM pg_catalog.pg_publication
 	UNION ALL
 	-- What enforces a foreign key, switched off.
-	SELECT 'disabled key', pg_catalog.format('%I.%I.%I', r.schema, r.relname, k.conname), pg_catalog.string_agg(t.tgname, ' ' ORDER BY t.tgname),
+	SELECT 'disabled key', r.schema || '.' || r.relname || '.' || k.conname, pg_catalog.string_agg(t.tgname, ' ' ORDER BY t.tgname),
 		pg_catalog.format('ALTER TABLE %I.%I %s', r.schema, r.relname, pg_catalog.string_agg(pg_catalog.format('ENABLE TRIGGER %I', t.tgname), ', ' ORDER BY t.tgname))
 	FROM pg_catalog.pg_trigger t JOIN relations r ON r.oid = t.tgrelid JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint
 	WHERE t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled IN ('D', 'R')

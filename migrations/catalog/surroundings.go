@@ -14,7 +14,9 @@ import (
 type Surroundings struct {
 	Database, Owner string
 	// User is the login that read them.
-	User        string
+	User string
+	// Server tells one running server from another.
+	Server      string
 	Grants      []Grant // on the database
 	Roles       []*ClusterRole
 	Memberships []*Membership
@@ -93,6 +95,7 @@ ORDER BY 1, 2, 3`
 
 var databaseQuery = `
 SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, session_user::text,
+	pg_catalog.pg_postmaster_start_time()::text || ' ' || pg_catalog.current_setting('port'),
 	` + grants("coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))") + `
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`
 
@@ -118,7 +121,7 @@ func ReadSurroundings(ctx context.Context, tx pgx.Tx, logins []string) (*Surroun
 		s     = &Surroundings{}
 		batch pgx.Batch
 	)
-	batch.Queue(databaseQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&s.Database, &s.Owner, &s.User, &s.Grants) })
+	batch.Queue(databaseQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&s.Database, &s.Owner, &s.User, &s.Server, &s.Grants) })
 	queue(&batch, clusterRolesQuery, &s.Roles, logins)
 	queue(&batch, membershipsQuery, &s.Memberships, logins)
 	queue(&batch, settingsQuery, &s.Settings, logins)

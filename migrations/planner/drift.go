@@ -31,6 +31,9 @@ type DriftInput struct {
 	// Logins are the logins that are meant to be members of our roles, and of
 	// which, beside those that Bootstrap makes by default.
 	Logins map[string]string
+	// Accept are objects, as Difference.Object names them, that may be as they
+	// are. Only what no migration speaks of can be accepted.
+	Accept []string
 	// Progress is told of each step; may be nil.
 	Progress func(step string)
 }
@@ -59,6 +62,8 @@ type Difference struct {
 	Expected string `json:"expected,omitempty"`
 	// Security says that it may decide who sees or changes what.
 	Security bool `json:"security"`
+	// beside says that no migration speaks of the object.
+	beside bool
 }
 
 // ReadDrift compares a live database with what its migrations make: objects
@@ -101,6 +106,9 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := elsewhere(ctx, devURL, around); err != nil {
+		return nil, err
+	}
 	dev, err := devdb.Open(ctx, devURL)
 	if err != nil {
 		return nil, err
@@ -134,6 +142,9 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 		return nil, err
 	}
 	d.Differences = append(d.Differences, c.surroundings()...)
+	if d.Differences, err = c.accepting(in.Accept, d.Differences); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(d.Differences, func(a, b Difference) int {
 		if a.Security != b.Security {
 			if a.Security {
@@ -147,6 +158,40 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 		d.Repair = c.repair(ctx, replayed.Driver())
 	}
 	return d, nil
+}
+
+// elsewhere refuses a development server that the live database is on: making
+// the roles there would change what is to be compared.
+func elsewhere(ctx context.Context, devURL string, live *catalog.Surroundings) error {
+	conn, err := pgx.Connect(ctx, devURL)
+	if err != nil {
+		return fmt.Errorf("connect to the development server: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the development server: %w", err)
+	}
+	around, err := catalog.ReadSurroundings(ctx, tx, nil)
+	if err != nil {
+		return err
+	}
+	if around.Server == live.Server {
+		return errors.New("the development server is the one that the database is on, and replaying there would change its roles: use another")
+	}
+	return nil
+}
+
+// accepting leaves out what was accepted, with what would repair it.
+func (c *comparison) accepting(objects []string, all []Difference) ([]Difference, error) {
+	for _, d := range all {
+		if slices.Contains(objects, d.Object) && !d.beside {
+			return nil, fmt.Errorf("%s cannot be accepted: the migrations say what it is; if it is meant, write a migration", d.Object)
+		}
+	}
+	c.accepted = objects
+	c.admin = slices.DeleteFunc(c.admin, func(r Repair) bool { return slices.Contains(objects, r.object) })
+	return slices.DeleteFunc(all, func(d Difference) bool { return slices.Contains(objects, d.Object) }), nil
 }
 
 // explainConnect says what to do about a login that may not become Owner.
@@ -193,7 +238,8 @@ type comparison struct {
 	around, expected *catalog.Surroundings
 	known            logins
 	// admin are statements that repair what is no object; found by the way.
-	admin []Repair
+	admin    []Repair
+	accepted []string
 }
 
 // guards are the kinds of objects that decide who sees or changes what.
@@ -235,7 +281,7 @@ func (c *comparison) objects(driver migrate.Driver) ([]Difference, error) {
 		}
 		all = append(all, Difference{
 			Kind: string(d.Key.Kind), Object: d.Key.String(), What: sentence(d), Live: definition(d.From), Expected: definition(d.To),
-			Security: slices.Contains(guards, d.Key.Kind),
+			Security: slices.Contains(guards, d.Key.Kind), beside: d.To == nil && isOther(d.From) && !partOfTable(d.Key),
 		})
 	}
 	known := len(all) > 0
@@ -372,7 +418,7 @@ func others(p *catalog.Privileges) []catalog.Grant {
 // linked says of a sequence that it goes wherever its table goes.
 func linked(s *catalog.State, of catalog.Key) bool {
 	return of.Kind == catalog.KindSequence && !slices.ContainsFunc(s.Others, func(o *catalog.Other) bool {
-		return o.Type == string(catalog.KindSequence) && o.Identity == of.Qualified()
+		return o.Type == string(catalog.KindSequence) && o.Identity == of.Schema+"."+of.Name
 	})
 }
 

@@ -45,6 +45,11 @@ const driftSQL = `
 	ALTER TABLE logs_default FORCE ROW LEVEL SECURITY;
 	CREATE TRIGGER refuse BEFORE TRUNCATE ON logs_default FOR EACH STATEMENT EXECUTE FUNCTION app.touch();`
 
+// driftHand is a migration that somebody wrote: the planner plans no views.
+const driftHand = `
+CREATE VIEW heads WITH (security_invoker = true) AS SELECT id, title FROM notes;
+GRANT SELECT ON heads TO chenu_human;`
+
 // driftServer is a server of a test's own, since what belongs to the cluster
 // is shared with every database on it.
 type driftServer struct {
@@ -74,6 +79,7 @@ func startDriftServer(t *testing.T) *driftServer {
 		t.Fatal(err)
 	}
 	add(t, dir, plan)
+	add(t, dir, &planner.Plan{Files: []planner.File{{Name: "29990101000000_views.sql", SQL: driftHand}}})
 	return &driftServer{url: server.URL("postgres"), login: migrations.Login{Name: "chenu_migrate", Password: "a password of the test"}, dir: dir}
 }
 
@@ -246,8 +252,14 @@ var driftCases = []driftCase{
 	{name: "comment", do: `SET ROLE chenu_owner; COMMENT ON TABLE notes IS 'Changed.'`, want: []string{"comments of table public.notes differ"}},
 	{name: "views", do: `SET ROLE chenu_owner; CREATE VIEW titles AS SELECT title FROM notes; CREATE MATERIALIZED VIEW "All" AS SELECT id FROM notes;
 		CREATE RULE "Quiet" AS ON DELETE TO tasks DO INSTEAD NOTHING`, want: []string{
-		`materialized view public."All" is not expected`, `rule public.tasks."Quiet" is not expected`, "view public.titles is not expected",
+		"materialized view public.All is not expected", "rule public.tasks.Quiet is not expected", "view public.titles is not expected",
 	}},
+	{name: "privileges of a view", do: `SET ROLE chenu_owner; GRANT SELECT ON heads TO chenu_agent WITH GRANT OPTION; REVOKE SELECT ON heads FROM chenu_human`, want: []string{
+		"view public.heads: chenu_agent SELECT with grant option, which is not expected; chenu_human SELECT is missing",
+	}},
+	{name: "view dropped", do: `SET ROLE chenu_owner; DROP VIEW heads`, want: []string{"view public.heads is missing"}, hand: "SET ROLE chenu_owner;" + driftHand},
+	{name: "view for its owner's rows", do: `SET ROLE chenu_owner; ALTER VIEW heads RESET (security_invoker)`, want: []string{"view public.heads differs: definition"},
+		hand: `ALTER VIEW heads SET (security_invoker = true)`},
 	{name: "view on what changes", do: `SET ROLE chenu_owner; ALTER TABLE notes ALTER COLUMN kind TYPE varchar(20); CREATE VIEW kinds AS SELECT kind FROM notes`, want: []string{
 		"view public.kinds is not expected", "column public.notes.kind differs",
 	}},

@@ -34,6 +34,7 @@ type Repair struct {
 	// Withheld says why it should be looked at before it runs. It is empty
 	// for what may run as it stands.
 	Withheld string `json:"withheld,omitempty"`
+	object   string // of the difference that it undoes, where that is one alone
 }
 
 // repair plans the way back from the live state to the expected one. It uses
@@ -47,7 +48,8 @@ func (c *comparison) repair(ctx context.Context, driver migrate.Driver) []Repair
 	r.atOnce = true // it is read and run by hand, as one script
 	r.owners()
 	r.hidden()
-	r.others()
+	r.others(c.accepted)
+	r.views()
 	r.attach()
 	r.details()
 	r.changes(ctx)
@@ -139,7 +141,7 @@ func (r *repairing) forgetSchema(name string) {
 	}
 	s := r.current.State
 	s.Functions = slices.DeleteFunc(s.Functions, func(f *catalog.Function) bool { return f.Schema == name })
-	s.Others = slices.DeleteFunc(s.Others, func(o *catalog.Other) bool { return strings.HasPrefix(o.Identity, catalog.Ident(name)+".") })
+	s.Others = slices.DeleteFunc(s.Others, func(o *catalog.Other) bool { return strings.HasPrefix(o.Identity, name+".") })
 	s.Details = slices.DeleteFunc(s.Details, func(d *catalog.Detail) bool { return d.Of.Schema == name })
 	r.current.Realm.Schemas = slices.DeleteFunc(r.current.Realm.Schemas, func(s *schema.Schema) bool { return s.Name == name })
 }
@@ -161,11 +163,11 @@ var keep = map[catalog.Kind]string{
 
 // others drops what somebody added, and asks for hands where something of the
 // kind is expected.
-func (r *repairing) others() {
+func (r *repairing) others(accepted []string) {
 	for _, d := range catalog.Compare(r.current.State, r.desired.State) {
 		have, _ := d.From.(*catalog.Other)
 		switch {
-		case !isOther(either(d)):
+		case !isOther(either(d)), slices.Contains(accepted, d.Key.String()):
 			continue
 		case d.To != nil || have.Drop == "":
 			r.hand("%s: a %s is not planned; bring it back by hand, by the migration that made it", sentence(d), d.Key.Kind)
@@ -179,18 +181,34 @@ func (r *repairing) others() {
 			continue
 		case "view", "materialized view":
 			// It goes first: nothing that changes below may have it stand on it.
-			schemaName, name := r.viewName(d.Key.Name)
 			r.current.State.Dependencies = slices.DeleteFunc(r.current.State.Dependencies, func(dep catalog.Dependency) bool {
-				return dep.Of.Kind == catalog.KindView && dep.Of.Schema == schemaName && dep.Of.Name == name
+				return dep.Of.Kind == catalog.KindView && dep.Of.Schema+"."+dep.Of.Name == have.Identity
 			})
 		}
 		r.first = append(r.first, repair)
 	}
 }
 
-func (r *repairing) viewName(qualified string) (schemaName, name string) {
-	p := &parser{source: qualified, tokens: lex(qualified)}
-	return p.qualified()
+// views brings back the privileges of views that migrations made by hand,
+// which the planner leaves alone.
+func (r *repairing) views() {
+	for _, key := range sortedKeys(r.want) {
+		want, ok := r.want[key].(*catalog.Privileges)
+		have, had := r.work[key].(*catalog.Privileges)
+		if !ok || !had || want.Of.Kind != catalog.KindView {
+			continue
+		}
+		for _, g := range without(have.Grants, want.Grants) {
+			r.last = append(r.last, Repair{SQL: "REVOKE " + g.Privilege + " ON " + want.Of.Qualified() + " FROM " + grantee(g.Grantee) + " CASCADE", As: AsOwner})
+		}
+		for _, g := range without(want.Grants, have.Grants) {
+			option := ""
+			if g.Grantable {
+				option = " WITH GRANT OPTION"
+			}
+			r.last = append(r.last, Repair{SQL: "GRANT " + g.Privilege + " ON " + want.Of.Qualified() + " TO " + grantee(g.Grantee) + option, As: AsOwner})
+		}
+	}
 }
 
 // attach brings back a DEFAULT partition that was detached, rather than make

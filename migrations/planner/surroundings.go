@@ -37,9 +37,12 @@ func isOurs(role string) bool { return strings.Contains(policies.Roles(), "'"+ro
 
 // found notes a difference and what repairs it.
 func (c *comparison) found(all *[]Difference, d Difference, repairs ...Repair) {
-	d.Security = true
+	d.Security, d.beside = true, true
 	*all = append(*all, d)
-	c.admin = append(c.admin, repairs...)
+	for _, r := range repairs {
+		r.object = d.Object
+		c.admin = append(c.admin, r)
+	}
 }
 
 // surroundings compares what belongs to the cluster or to the database as a whole.
