@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/devdb"
@@ -32,19 +29,6 @@ func (d *development) start(ctx context.Context, env environment, major int) (ur
 		return "", nil, err
 	}
 	return server.URL("postgres"), func() error { return server.Stop(context.WithoutCancel(ctx)) }, nil
-}
-
-// majorVersion asks a server for the major version of its PostgreSQL.
-func majorVersion(ctx context.Context, url string) (major int, err error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return 0, fmt.Errorf("connect to the database: %w", err)
-	}
-	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
-		return 0, fmt.Errorf("read the server's version: %w", err)
-	}
-	return major, nil
 }
 
 // replayed is what the target's directory makes of an empty database.

@@ -21,6 +21,7 @@ const migrateURLVariable = "CHENU_MIGRATE_DATABASE_URL"
 
 var migrateCommands = []command{
 	{"diff", "plan the next migration from what ent/schema and policies say", runMigrateDiff},
+	{"plan", "say what migrations lock, read, write and risk, and who gains access to what", runMigratePlan},
 	{"apply", "apply the pending migrations", runMigrateApply},
 	{"status", "say what is applied and what is pending", runMigrateStatus},
 	{"lint", "say what a DBA would object to in migration files", runMigrateLint},

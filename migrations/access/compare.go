@@ -218,9 +218,20 @@ func columns(a, b *entry) predicate.Relation {
 // SELECT reaches too, and so do new rows that RETURNING gives; one that reads
 // none does not ask for it. The relation must hold either way.
 func (c *comparison) rows(table uint32, role, command string, a, b *entry) predicate.Relation {
-	relation := both(predicate.Compare(a.using.formula, b.using.formula), predicate.Compare(a.check.formula, b.check.formula))
+	// Rows that stand, and new ones; an INSERT has none of the former.
+	var pairs [][2]predicate.Formula
+	if command != "INSERT" {
+		pairs = append(pairs, [2]predicate.Formula{a.using.formula, b.using.formula})
+	}
+	if command == "INSERT" || command == "UPDATE" {
+		pairs = append(pairs, [2]predicate.Formula{a.check.formula, b.check.formula})
+	}
+	relation := predicate.Same
+	for _, pair := range pairs {
+		relation = both(relation, predicate.Compare(pair[0], pair[1]))
+	}
 	if command == "SELECT" {
-		return predicate.Compare(a.using.formula, b.using.formula)
+		return relation
 	}
 	seen := func(r *reader) predicate.Formula {
 		e := r.entry(table, role, "SELECT")
@@ -230,8 +241,8 @@ func (c *comparison) rows(table uint32, role, command string, a, b *entry) predi
 		return e.using.formula
 	}
 	was, is := seen(c.before), seen(c.after)
-	for _, pair := range [][2]rows{{a.using, b.using}, {a.check, b.check}} {
-		relation = both(relation, predicate.Compare(predicate.And(pair[0].formula, was), predicate.And(pair[1].formula, is)))
+	for _, pair := range pairs {
+		relation = both(relation, predicate.Compare(predicate.And(pair[0], was), predicate.And(pair[1], is)))
 	}
 	return relation
 }
