@@ -304,6 +304,9 @@ func TestAtlasCLI_Lint(t *testing.T) {
 		"accepted":            {"-- atlas:nolint DS102 — nothing is in it\nDROP TABLE a;", false},
 		"accepted for a file": {"-- atlas:nolint DS102 — nothing is in it\n\nDROP TABLE a;\nDROP TABLE b;", false},
 		"of another code":     {"-- atlas:nolint CN101 — small\nDROP TABLE a;", true},
+		"with hyphens":        {"-- atlas:nolint CN202 DS102 -- nothing is in it\nDROP TABLE a;", false},
+		// Why our lint refuses a reason with such a word (CN002).
+		"by a word of the reason": {"-- atlas:nolint CN101 -- this is not destructive\nDROP TABLE a;", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -32,7 +32,7 @@ var (
 	reAccept = regexp.MustCompile(`(?m)^-- *atlas:nolint\b[ \t]*([^\r\n]*)`)
 	reCode   = regexp.MustCompile(`^[A-Z]{2}[0-9]{3}$`)
 	// analyzers are the names that Atlas takes for all codes of an analyzer.
-	analyzers = []string{"destructive", "data_depend", "condrop", "incompatible", "concurrent_index", "naming", "nestedtx", "statement", "ownership"}
+	analyzers = []string{"destructive", "data_depend", "condrop", "incompatible", "concurrent_index"}
 )
 
 // noStatement marks an acceptance that stands above nothing.

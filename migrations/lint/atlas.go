@@ -57,7 +57,7 @@ func (p *pass) analyze(ctx context.Context) error {
 		}
 		// A position is whatever tells the statements apart.
 		file.Changes = append(file.Changes, &sqlcheck.Change{
-			Changes: renames(s.Node, withoutPartitions(s.Node, changes)), Stmt: &migrate.Stmt{Pos: i, Text: s.SQL},
+			Changes: renames(s.Node, withoutMoves(s.Node, changes)), Stmt: &migrate.Stmt{Pos: i, Text: s.SQL},
 		})
 	}
 	analyzers, err := sqlcheck.AnalyzerFor(postgres.DriverName, nil)
@@ -73,9 +73,13 @@ func (p *pass) analyze(ctx context.Context) error {
 	return nil
 }
 
-// withoutPartitions leaves out the tables that become partitions or cease to be
-// ones: Atlas does not see partitions, and takes that for a drop.
-func withoutPartitions(n *pg.Node, changes schema.Changes) schema.Changes {
+// withoutMoves leaves out what Atlas takes for a drop, though it still stands:
+// tables that become partitions, which it does not see, or get another schema;
+// and schemas with another name.
+func withoutMoves(n *pg.Node, changes schema.Changes) schema.Changes {
+	if n.GetAlterObjectSchemaStmt() != nil || n.GetRenameStmt().GetRenameType() == pg.ObjectType_OBJECT_SCHEMA {
+		return nil
+	}
 	for _, c := range n.GetAlterTableStmt().GetCmds() {
 		name := c.GetAlterTableCmd().GetDef().GetPartitionCmd().GetName().GetRelname()
 		if i := changes.IndexDropTable(name); name != "" && i >= 0 {

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -22,6 +23,8 @@ var columnRules = []rule{
 	{Rule: Rule{"CN226", "small-key", "A primary key that runs out of numbers", themeColumns, Warning}, check: smallKey},
 	{Rule: Rule{"CN227", "money", "A column of type money", themeColumns, Warning},
 		check: typed("money", "changes its meaning with the server's lc_monetary", "numeric")},
+	{Rule: Rule{"CN228", "no-primary-key", "A table without a primary key", themeColumns, Warning}, check: noPrimaryKey},
+	{Rule: Rule{"CN229", "duplicate-index", "An index that is there already", themeColumns, Warning}, check: duplicateIndex},
 }
 
 // columns calls fn for each column that is added or gets another type. A table
@@ -96,6 +99,53 @@ func smallKey(p *pass) {
 		if key && slices.Contains([]string{"int4", "int2", "integer", "smallint"}, name) {
 			p.report(i, fmt.Sprintf("The primary key %s is %s, and to change that later is to write the table and all that refer to it anew.", columnName(table, c), typeSQL(c.GetTypeName())),
 				catalog.Ident(c.GetColname())+" bigint, or uuid")
+		}
+	})
+}
+
+func noPrimaryKey(p *pass) {
+	changedObjects(p, security, func(was, s *catalog.Security) {
+		table := s.Key().Qualified()
+		has := slices.ContainsFunc(p.After.State.Details, func(d *catalog.Detail) bool {
+			return d.Of.Kind == catalog.KindConstraint && d.Of.Qualified() == table && strings.HasPrefix(d.Definition, "PRIMARY KEY ")
+		})
+		if was == nil && !has && !p.isPartition(table) {
+			p.report(p.whereTable(s.Table, table), fmt.Sprintf("%s has no primary key: a row of it cannot be named, and logical replication cannot change one.", table),
+				"PRIMARY KEY ("+DefaultOwnerColumn+", id)")
+		}
+	})
+}
+
+// duplicateIndex compares what follows the names of index and table. A unique
+// index serves as one that is not.
+func duplicateIndex(p *pass) {
+	if p.After == nil {
+		return
+	}
+	type index struct {
+		k    key
+		body string
+	}
+	var all []index
+	for _, d := range p.After.State.Details {
+		if _, body, ok := strings.Cut(d.Definition, " USING "); ok && d.Of.Kind == catalog.KindIndex {
+			if k, ok := p.keys.read(d); ok {
+				all = append(all, index{k, body})
+			}
+		}
+	}
+	p.fresh(func(k key) {
+		if k.of.Kind != catalog.KindIndex {
+			return
+		}
+		at := slices.IndexFunc(all, func(i index) bool { return i.k.of == k.of })
+		for _, o := range all {
+			if at < 0 || o.k.of == k.of || o.k.table != k.table || o.body != all[at].body || k.unique && !o.k.unique {
+				continue
+			}
+			p.report(p.whereKey(k), fmt.Sprintf("Index %s is the same as %s: every write pays for both, and one serves.", k.of.Qualified(), o.k.of.Qualified()),
+				"Leave it out.")
+			return
 		}
 	})
 }

@@ -24,7 +24,7 @@ func TestCorpus(t *testing.T) {
 		t.Fatalf("no corpus: %v", err)
 	}
 	var (
-		mu                              sync.Mutex
+		mu                               sync.Mutex
 		good, expected, caught, spurious int
 	)
 	t.Cleanup(func() {

@@ -19,6 +19,9 @@ var dataRules = []rule{
 	{Rule: Rule{"CN205", "triggers-off", "Triggers are switched off", themeData, Error}, check: triggersOff},
 	{Rule: Rule{"CN206", "enum-value-in-use", "A new enum value is used in its transaction", themeData, Error}, check: enumValueInUse},
 	{Rule: Rule{"CN207", "unlogged", "A table does not outlive a crash", themeData, Error}, check: unlogged},
+	{Rule: Rule{"CN208", "renamed", "A name that running releases use changes", themeData, Error}, check: renamed},
+	{Rule: Rule{"CN209", "interface-dropped", "A function or view that requests use is dropped", themeData, Warning}, check: interfaceDropped},
+	{Rule: Rule{"CN210", "nullable", "A column may have NULLs that had none", themeData, Warning}, check: nullable},
 }
 
 // fresh calls fn for the keys that are not the same before the file.
@@ -382,6 +385,86 @@ func unlogged(p *pass) {
 	p.alterAny(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
 		if cmd.GetSubtype() == pg.AlterTableType_AT_SetUnLogged {
 			off(i, table)
+		}
+	})
+}
+
+// renamed is about what BC101 and BC102 are not: tables and columns are theirs.
+func renamed(p *pass) {
+	change := func(i int, what, was, is string) {
+		p.report(i, fmt.Sprintf("%s %s becomes %s: releases that run still say the old name.", what, was, is),
+			"Make the new one beside the old one, let all releases change over, and drop the old one in a later file.")
+	}
+	for i := range p.Statements {
+		n := p.node(i)
+		if r := n.GetRenameStmt(); r != nil {
+			is := catalog.Ident(r.GetNewname())
+			switch r.GetRenameType() {
+			case pg.ObjectType_OBJECT_SCHEMA:
+				change(i, "Schema", catalog.Ident(r.GetSubname()), is)
+			case pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW:
+				if p.isOld(i, r.GetRelation()) {
+					change(i, "View", replay.Name(r.GetRelation()), is)
+				}
+			case pg.ObjectType_OBJECT_FUNCTION, pg.ObjectType_OBJECT_PROCEDURE, pg.ObjectType_OBJECT_ROUTINE:
+				if name := objectName(r.GetObject()); p.hadFunction(name) {
+					change(i, "Function", name, is)
+				}
+			case pg.ObjectType_OBJECT_TYPE:
+				change(i, "Type", named(r.GetObject().GetList().GetItems()), is)
+			default:
+			}
+		}
+		if m := n.GetAlterObjectSchemaStmt(); m != nil && isTable(m.GetObjectType()) && p.isOld(i, m.GetRelation()) {
+			change(i, "Table", replay.Name(m.GetRelation()), catalog.Qualify(m.GetNewschema(), m.GetRelation().GetRelname()))
+		}
+		if e := n.GetAlterEnumStmt(); e.GetOldVal() != "" {
+			change(i, "Value", "'"+e.GetOldVal()+"' of "+named(e.GetTypeName()), "'"+e.GetNewVal()+"'")
+		}
+	}
+}
+
+func (p *pass) hadFunction(name string) bool {
+	return slices.ContainsFunc(p.Before.State.Functions, func(f *catalog.Function) bool { return catalog.Qualify(f.Schema, f.Name) == name })
+}
+
+// interfaceDropped passes over what has a successor of the same name, whose
+// arguments the program must suit anyway.
+func interfaceDropped(p *pass) {
+	if p.After == nil {
+		return
+	}
+	stands := map[string]bool{}
+	for _, of := range p.After.State.Privileges {
+		stands[of.Of.Qualified()] = true
+	}
+	served := p.served()
+	for _, of := range p.Before.State.Privileges {
+		k := of.Of
+		if k.Kind != catalog.KindFunction && k.Kind != catalog.KindView || stands[k.Qualified()] {
+			continue
+		}
+		var roles []string
+		for _, g := range of.Grants {
+			if slices.Contains(served, g.Grantee) && !slices.Contains(roles, g.Grantee) {
+				roles = append(roles, g.Grantee)
+			}
+		}
+		at := p.last(func(n *pg.Node) bool {
+			return slices.ContainsFunc(n.GetDropStmt().GetObjects(), func(o *pg.Node) bool { return objectName(o) == k.Qualified() })
+		}, k.Name)
+		if len(roles) > 0 && (at < 0 || p.node(at).GetRenameStmt() == nil) {
+			p.report(at, fmt.Sprintf("%s is gone, which %s may use: a release that still does fails.", k, strings.Join(roles, ", ")),
+				"Drop it in a later file, when no running release uses it; then accept this and say so.")
+		}
+	}
+}
+
+func nullable(p *pass) {
+	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
+		if cmd.GetSubtype() == pg.AlterTableType_AT_DropNotNull {
+			p.report(i, fmt.Sprintf("%s.%s may be NULL: a running release that does not expect it fails when it reads one.", replay.Name(table), catalog.Ident(cmd.GetName())),
+				"Let all releases read NULLs first; then accept this and say so.")
 		}
 	})
 }

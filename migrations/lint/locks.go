@@ -30,8 +30,9 @@ var lockRules = []rule{
 	{Rule: Rule{"CN113", "backfill-at-once", "A whole table is changed in one statement", themeLocks, Warning}, check: backfillAtOnce},
 	{Rule: Rule{"CN114", "rewrites", "A statement writes a table anew", themeLocks, Error}, check: rewrites},
 	{Rule: Rule{"CN115", "drop-index", "An index is dropped while reads and writes wait", themeLocks, Warning}, check: dropIndex},
-	{Rule: Rule{"CN116", "reindex", "An index is built anew while writes wait", themeLocks, Error}, check: reindex},
+	{Rule: Rule{"CN116", "reindex", "An index is built anew while reads and writes wait", themeLocks, Error}, check: reindex},
 	{Rule: Rule{"CN117", "scans-under-lock", "A table is read from end to end under a lock", themeLocks, Error}, check: scansUnderLock},
+	{Rule: Rule{"CN118", "hides-invalid-index", "IF NOT EXISTS takes an invalid index for one that is built", themeLocks, Warning}, check: hidesInvalidIndex},
 }
 
 // concurrently says whether a statement asks to go on beside readers and
@@ -106,6 +107,24 @@ func concurrentlyInTransaction(p *pass) {
 			p.report(i, "CONCURRENTLY does not work in a transaction, and this file is one: Postgres refuses the statement.",
 				lines(ownFile, p.Statements[i].SQL+";"))
 		}
+	}
+}
+
+// hidesInvalidIndex passes over an index that the file drops first.
+func hidesInvalidIndex(p *pass) {
+	dropped := map[string]bool{}
+	for i := range p.Statements {
+		n := p.node(i)
+		for _, o := range n.GetDropStmt().GetObjects() {
+			dropped[objectName(o)] = true
+		}
+		s := n.GetIndexStmt()
+		name := catalog.Qualify(schemaOf(s.GetRelation()), s.GetIdxname())
+		if !s.GetConcurrent() || !s.GetIfNotExists() || dropped[name] {
+			continue
+		}
+		p.report(i, fmt.Sprintf("Where an interrupted build has left %s invalid, IF NOT EXISTS passes over it, and nothing builds it.", name),
+			lines("DROP INDEX CONCURRENTLY IF EXISTS "+name+";", changed(n, func(n *pg.Node) { n.GetIndexStmt().IfNotExists = false })+";"))
 	}
 }
 
@@ -210,8 +229,13 @@ func validateAtOnce(p *pass) {
 	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
 		switch cmd.GetSubtype() {
 		case pg.AlterTableType_AT_AddConstraint:
-			if c := cmd.GetDef().GetConstraint(); c.GetSkipValidation() {
-				added[constraint{replay.Name(table), c.GetConname()}] = i
+			c := cmd.GetDef().GetConstraint()
+			if c.GetSkipValidation() {
+				suffix := "check"
+				if c.GetContype() == pg.ConstrType_CONSTR_FOREIGN {
+					suffix = "fkey"
+				}
+				added[constraint{replay.Name(table), constraintName(c, table, texts(c.GetFkAttrs()), suffix)}] = i
 			}
 		case pg.AlterTableType_AT_ValidateConstraint:
 			at, ok := added[constraint{replay.Name(table), cmd.GetName()}]
@@ -398,42 +422,58 @@ func severalTables(p *pass) {
 func (p *pass) atOnce(i int) (table *pg.RangeVar, verb string) {
 	n := p.node(i)
 	var where *pg.Node
+	var from []*pg.Node
 	switch {
 	case n.GetUpdateStmt() != nil:
-		table, verb, where = n.GetUpdateStmt().GetRelation(), "updates", n.GetUpdateStmt().GetWhereClause()
+		u := n.GetUpdateStmt()
+		table, verb, where, from = u.GetRelation(), "updates", u.GetWhereClause(), u.GetFromClause()
 	case n.GetDeleteStmt() != nil:
-		table, verb, where = n.GetDeleteStmt().GetRelation(), "deletes from", n.GetDeleteStmt().GetWhereClause()
+		d := n.GetDeleteStmt()
+		table, verb, where, from = d.GetRelation(), "deletes from", d.GetWhereClause(), d.GetUsingClause()
+	case n.GetMergeStmt() != nil:
+		m := n.GetMergeStmt()
+		table, verb, where, from = m.GetRelation(), "merges into", m.GetJoinCondition(), []*pg.Node{m.GetSourceRelation()}
 	default:
 		return nil, ""
 	}
 	if where == nil && n.GetDeleteStmt() != nil { // CN203
 		return nil, ""
 	}
-	if !p.isOld(i, table) || where != nil && p.bounded(replay.Name(table), where) {
+	if !p.isOld(i, table) || where != nil && p.bounded(replay.Name(table), where, from) {
 		return nil, ""
 	}
 	return table, verb
 }
 
-// bounded says whether a condition speaks of a column of the table's primary
-// key, or takes some rows at a time.
-func (p *pass) bounded(table string, where *pg.Node) bool {
-	key := p.columnsOfKey(table, "PRIMARY KEY ")
-	found := false
-	walk(where, func(n *pg.Node) bool {
-		switch {
-		case n.GetNullTest() != nil:
-			return false
-		case n.GetSelectStmt().GetLimitCount() != nil:
-			found = true
-		case n.GetColumnRef() != nil:
-			if names := texts(n.GetColumnRef().GetFields()); len(names) > 0 && slices.Contains(key, names[len(names)-1]) {
-				found = true
-			}
+// bounded says whether a condition says by the table's primary key which rows
+// are meant, takes some at a time, or joins with a list of values.
+func (p *pass) bounded(table string, where *pg.Node, from []*pg.Node) bool {
+	for _, f := range from {
+		if len(f.GetRangeSubselect().GetSubquery().GetSelectStmt().GetValuesLists()) == 0 {
+			return limited(where)
 		}
-		return !found
+	}
+	key := p.columnsOfKey(table, "PRIMARY KEY ")
+	named := func(n *pg.Node) bool {
+		return mentions(n, func(n *pg.Node) bool {
+			return n.GetColumnRef() != nil && slices.ContainsFunc(key, func(c string) bool { return isColumn(n, c) })
+		})
+	}
+	return limited(where) || mentions(where, func(n *pg.Node) bool {
+		switch {
+		case n.GetSubLink() != nil:
+			return named(n.GetSubLink().GetTestexpr())
+		case n.GetAExpr() != nil:
+			l, r := n.GetAExpr().GetLexpr(), n.GetAExpr().GetRexpr()
+			return !slices.Equal(texts(n.GetAExpr().GetName()), []string{"<>"}) &&
+				(named(l) && (len(from) > 0 || !hasColumn(r)) || named(r) && (len(from) > 0 || !hasColumn(l)))
+		}
+		return false
 	})
-	return found
+}
+
+func limited(n *pg.Node) bool {
+	return mentions(n, func(n *pg.Node) bool { return n.GetSelectStmt().GetLimitCount() != nil })
 }
 
 func backfillAtOnce(p *pass) {
@@ -442,36 +482,52 @@ func backfillAtOnce(p *pass) {
 		if table == nil {
 			continue
 		}
-		name := replay.Name(table)
-		key := p.columnsOfKey(name, "PRIMARY KEY ")
-		if len(key) == 0 {
-			key = []string{"ctid"}
+		advice := p.batches(i, replay.Name(table))
+		if advice == "" {
+			advice = "Change some rows at a time, each time in a transaction of its own, with the primary key in WHERE."
 		}
-		advice := "Change some rows at a time, each time in a transaction of its own, with the primary key in WHERE."
-		batch := changed(p.node(i), func(n *pg.Node) {
-			where := n.GetUpdateStmt().GetWhereClause()
-			if d := n.GetDeleteStmt(); d != nil {
-				where = d.GetWhereClause()
-			}
-			inner := fmt.Sprintf("SELECT %s FROM %s", idents(key), name)
-			if where != nil {
-				inner += " WHERE " + strings.TrimPrefix(sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
-					TargetList: []*pg.Node{pg.MakeResTargetNodeWithVal(where, 0)}, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
-				}}}), "SELECT ")
-			}
-			bound := expression(fmt.Sprintf("(%s) IN (%s LIMIT 1000)", idents(key), inner))
-			if d := n.GetDeleteStmt(); d != nil {
-				d.WhereClause = bound
-			} else {
-				n.GetUpdateStmt().WhereClause = bound
-			}
-		})
-		if n := p.node(i); n.GetUpdateStmt().GetWhereClause() != nil || n.GetDeleteStmt() != nil {
-			advice = lines("-- in a file that begins with `-- atlas:txmode none` and an empty line:",
-				"DO $$ BEGIN LOOP", "    "+batch+";", "    EXIT WHEN NOT FOUND;", "    COMMIT;", "END LOOP; END $$;")
-		}
-		p.report(i, fmt.Sprintf("One statement %s all of %s: every row stays locked until the end of it, and as many dead ones are left behind.", verb, name), advice)
+		p.report(i, fmt.Sprintf("One statement %s all of %s: every row stays locked until the end of it, and as many dead ones are left behind.",
+			verb, replay.Name(table)), advice)
 	}
+}
+
+// batches writes a statement as a loop over some rows at a time; "" if the loop
+// might not end: a row that was changed must not match WHERE any more.
+func (p *pass) batches(i int, table string) string {
+	n := p.node(i)
+	update, remove := n.GetUpdateStmt(), n.GetDeleteStmt()
+	where := update.GetWhereClause()
+	ends := func(n *pg.Node) bool {
+		test := n.GetNullTest()
+		return test.GetNulltesttype() == pg.NullTestType_IS_NULL && slices.ContainsFunc(update.GetTargetList(), func(n *pg.Node) bool {
+			return isColumn(test.GetArg(), n.GetResTarget().GetName())
+		})
+	}
+	switch {
+	case remove != nil && len(remove.GetUsingClause()) == 0:
+		where = remove.GetWhereClause()
+	case update != nil && len(update.GetFromClause()) == 0 && (ends(where) || where.GetBoolExpr().GetBoolop() == pg.BoolExprType_AND_EXPR &&
+		slices.ContainsFunc(where.GetBoolExpr().GetArgs(), ends)):
+	default:
+		return ""
+	}
+	key := p.columnsOfKey(table, "PRIMARY KEY ")
+	if len(key) == 0 {
+		key = []string{"ctid"}
+	}
+	chosen := sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
+		TargetList: []*pg.Node{pg.MakeResTargetNodeWithVal(where, 0)}, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
+	}}})
+	bound := expression(fmt.Sprintf("(%s) IN (SELECT %[1]s FROM %s WHERE %s LIMIT 1000)", idents(key), table, strings.TrimPrefix(chosen, "SELECT ")))
+	batch := changed(n, func(n *pg.Node) {
+		if d := n.GetDeleteStmt(); d != nil {
+			d.WhereClause = bound
+		} else {
+			n.GetUpdateStmt().WhereClause = bound
+		}
+	})
+	return lines("-- in a file that begins with `-- atlas:txmode none` and an empty line; it ends when no row matches any more:",
+		"DO $$ BEGIN LOOP", "    "+batch+";", "    EXIT WHEN NOT FOUND;", "    COMMIT;", "END LOOP; END $$;")
 }
 
 func rewrites(p *pass) {
@@ -542,11 +598,11 @@ func reindex(p *pass) {
 		}
 		what := replay.Name(r.GetRelation())
 		if r.GetRelation() == nil {
-			what = r.GetName()
+			what = "all of " + r.GetName()
 		} else if r.GetKind() == pg.ReindexObjectType_REINDEX_OBJECT_TABLE && !p.isOld(i, r.GetRelation()) {
 			continue
 		}
-		p.report(i, fmt.Sprintf("Writes wait, and reads that would use it, while %s is indexed anew.", what),
+		p.report(i, fmt.Sprintf("Reads and writes wait while %s is indexed anew: every query opens all indexes of its tables.", what),
 			lines(ownFile, changed(n, func(n *pg.Node) {
 				n.GetReindexStmt().Params = append(n.GetReindexStmt().Params, &pg.Node{Node: &pg.Node_DefElem{DefElem: &pg.DefElem{
 					Defname: "concurrently", Defaction: pg.DefElemAction_DEFELEM_UNSPEC,
@@ -568,7 +624,7 @@ func (p *pass) judged(i int) bool {
 func scansUnderLock(p *pass) {
 	for i := range p.Statements {
 		n := p.node(i)
-		ddl := n.GetAlterTableStmt() != nil || n.GetAlterDomainStmt() != nil
+		ddl := n.GetAlterTableStmt() != nil || n.GetAlterDomainStmt() != nil || n.GetDoStmt() != nil || n.GetCallStmt() != nil || n.GetSelectStmt() != nil
 		if !ddl || p.judged(i) {
 			continue
 		}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -400,18 +401,17 @@ func owned(n *pg.Node, owner string) bool {
 	return false
 }
 
+// isColumn says whether a node is that column, perhaps in another type.
 func isColumn(n *pg.Node, name string) bool {
+	for n.GetTypeCast() != nil {
+		n = n.GetTypeCast().GetArg()
+	}
 	fields := texts(n.GetColumnRef().GetFields())
 	return len(fields) > 0 && fields[len(fields)-1] == name
 }
 
 func hasColumn(n *pg.Node) bool {
-	found := false
-	walk(n, func(n *pg.Node) bool {
-		found = found || n.GetColumnRef() != nil
-		return !found
-	})
-	return found
+	return mentions(n, func(n *pg.Node) bool { return n.GetColumnRef() != nil })
 }
 
 // head and body are the two parts of what pg_get_functiondef writes.
@@ -567,6 +567,34 @@ func viewNotInvoker(p *pass) {
 			p.report(at[name], fmt.Sprintf("View %s reads with the rights of its owner, and not under the policies of who asks.", name),
 				"ALTER VIEW "+name+" SET (security_invoker = true);")
 		}
+	}
+	p.viewsOfBlocks(names)
+}
+
+// viewsOfBlocks reports the new views that no statement is seen to make.
+func (p *pass) viewsOfBlocks(seen []string) {
+	views := func(s *catalog.State) map[string]bool {
+		all := map[string]bool{}
+		for _, of := range s.Privileges {
+			if of.Of.Kind == catalog.KindView && slices.ContainsFunc(s.Others, func(o *catalog.Other) bool {
+				return o.Type == "view" && o.Identity == of.Of.Qualified()
+			}) {
+				all[of.Of.Qualified()] = true
+			}
+		}
+		return all
+	}
+	if p.After == nil {
+		return
+	}
+	before := views(p.Before.State)
+	for _, name := range slices.Sorted(maps.Keys(views(p.After.State))) {
+		if _, renamed := p.former[name]; before[name] || renamed || slices.Contains(seen, name) {
+			continue
+		}
+		_, bare, _ := strings.Cut(name, ".")
+		p.reportAs(Warning, p.last(func(*pg.Node) bool { return false }, bare), fmt.Sprintf("View %s is made by a block of code, where it is not seen whether it reads with the rights of who asks.", name),
+			"Make it by a statement of the file, WITH (security_invoker = true).")
 	}
 }
 

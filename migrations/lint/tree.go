@@ -17,6 +17,16 @@ func walk(n *pg.Node, fn func(*pg.Node) bool) {
 	}
 }
 
+// mentions says whether the node, or one below it, is such a one.
+func mentions(n *pg.Node, such func(*pg.Node) bool) bool {
+	found := false
+	walk(n, func(n *pg.Node) bool {
+		found = found || such(n)
+		return !found
+	})
+	return found
+}
+
 func walkMessage(m protoreflect.Message, fn func(*pg.Node) bool) {
 	if n, ok := m.Interface().(*pg.Node); ok && !fn(n) {
 		return
