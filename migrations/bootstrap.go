@@ -27,6 +27,9 @@ const (
 
 	bootstrapLock = "chenu_bootstrap"
 	bootstrapWait = time.Minute
+	// bootstrapAttempts is how often the roles are made, when others who do not take the lock, as the planner on a development
+	// server, make them at the same time: Postgres then finds a row of its catalog changed under its hands.
+	bootstrapAttempts = 5
 )
 
 // BootstrapOptions say what Bootstrap makes. The zero value is right for a new server.
@@ -293,8 +296,15 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 		return report, err
 	}
 	b := bootstrapper{session: s, options: o, report: &report}
-	if err := b.roles(ctx); err != nil {
-		return report, b.explain(err)
+	for attempt := 1; ; attempt++ {
+		err := b.roles(ctx)
+		if err == nil {
+			break
+		}
+		if attempt == bootstrapAttempts || !slices.Contains([]string{stateInternalError, stateUniqueViolation, stateDuplicateObject}, state(err)) {
+			return report, b.explain(err)
+		}
+		report, b.known = BootstrapReport{Database: o.database()}, nil
 	}
 	for _, step := range o.databaseSteps() {
 		if err := b.run(ctx, s, step); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -249,6 +250,7 @@ func TestBootstrap_Refuses(t *testing.T) {
 // An administrator of a managed server is no superuser.
 func TestBootstrap_CreateRoleAdministrator(t *testing.T) {
 	t.Parallel()
+	setupBootstrap(t).run() // so that the roles are there, and somebody else's
 	b := setupBootstrap(t)
 	name := strings.TrimSuffix(b.options.Database, "db") + "admin"
 	b.exec("CREATE ROLE " + name + " LOGIN CREATEROLE CREATEDB PASSWORD 'x'")
@@ -310,5 +312,40 @@ func golden(t *testing.T, path, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("%s is not what it was; run the test with -update and review the change. Got:\n%s", path, got)
+	}
+}
+
+// Others may make the roles at the same time without the lock, as the planner does on a development server.
+func TestBootstrap_WhileOthersMakeRoles(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	b.run()
+	tx, err := b.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "ALTER ROLE chenu_app NOINHERIT"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := migrations.Bootstrap(t.Context(), dbtest.ServerURL(t), b.options)
+		done <- err
+	}()
+	// It waits for the row of chenu_app, and finds it changed.
+	deadline := time.Now().Add(patience)
+	for waiting := false; !waiting; {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits for the role")
+		}
+		if err := tx.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = (SELECT backend_xid FROM pg_stat_activity WHERE pid = pg_backend_pid()))").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t, "bootstrap", done); err != nil {
+		t.Error(err)
 	}
 }

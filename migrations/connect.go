@@ -41,6 +41,7 @@ const (
 	stateObjectInUse           = "55006"
 	stateQueryCanceled         = "57014"
 	stateInvalidCatalogName    = "3D000"
+	stateInternalError         = "XX000" // such as "tuple concurrently updated"
 )
 
 // sessionSQL makes the session the owner's, whoever logged in, and independent of what the login, the database or an

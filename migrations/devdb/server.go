@@ -170,6 +170,9 @@ func Connect(ctx context.Context, url string) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the database's URL: %w", err)
 	}
+	// Reading definitions may need a lock that a migration has. It must wait
+	// no longer than others may have to wait behind it.
+	config.RuntimeParams["lock_timeout"] = "3s"
 	session := &Session{database: config.Database, pool: openPool(config)}
 	if err := session.connect(ctx); err != nil {
 		return nil, errors.Join(err, session.Close())

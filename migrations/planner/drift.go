@@ -92,6 +92,9 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 		around, err = catalog.ReadSurroundings(ctx, tx, known.names())
 		return err
 	})
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" { // lock_not_available
+		return nil, errors.New("another session, such as a migration, holds a lock that reading the definitions needs: ask again when it is done")
+	}
 	if err != nil {
 		return nil, err
 	}

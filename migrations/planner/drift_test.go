@@ -421,3 +421,28 @@ func TestDriftOfTheProject(t *testing.T) {
 		"policy human_select on public.audit_logs differs: using", "trigger refuse_change on public.audit_logs is disabled",
 	}}.run(t, d)
 }
+
+// TestDriftWhileMigrating shows that it neither waits long for the locks of a
+// migration nor takes what is not committed for true. A view's definition is
+// read under a lock of its tables, and from some version on much else.
+func TestDriftWhileMigrating(t *testing.T) {
+	t.Parallel()
+	d := startDriftServer(t).create(t)
+	tx, err := connect(t, d.adminURL).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SET LOCAL ROLE chenu_owner; ALTER TABLE notes ADD COLUMN more int"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = planner.ReadDrift(t.Context(), planner.DriftInput{URL: d.migrateURL, Dir: d.dir})
+	if err == nil || !strings.Contains(err.Error(), "holds a lock that reading the definitions needs") {
+		t.Errorf("with a view's table locked: %v", err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := whats(d.drift(t)), []string{"column public.notes.more is not expected"}; !slices.Equal(got, want) {
+		t.Errorf("after it: %q", got)
+	}
+}
