@@ -25,11 +25,12 @@ func runMigrateDiff(ctx context.Context, args []string, env environment) (err er
 it on a development server, and writes it with atlas.sum. Writes nothing when
 nothing changed. NAME says what it is for, as in add_task_due_date.
 
-A plan is up to three files, so that nobody waits for what takes long. NAME.sql, one
+A plan has two files, so that nobody waits for what takes long. NAME.sql, one
 transaction, needs its locks for a moment: constraints of tables that stand hold for
 new rows. NAME_online.sql, outside a transaction, fills existing rows in batches,
-builds indexes concurrently and checks the constraints. NAME_finish.sql, one
-transaction, is what that made possible, for a moment each. What has no online form is
+builds indexes concurrently and checks the constraints; what that makes possible, such
+as NOT NULL, follows for a moment each. NAME_drop.sql, one transaction, drops what the
+rows were filled from. Each is written only if needed. What has no online form is
 in the first, and says there what it costs. docs/expand-and-contract.md tells how to
 change names while the service runs.
 

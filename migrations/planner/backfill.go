@@ -226,10 +226,10 @@ func (p *planning) requireLate(ctx context.Context, t *schema.Table, updated []b
 	p.fill(phaseRefill, t, filled, inBatches(t, filled, false), "Fills rows that were written before that, while the others were filled.")
 	heed()
 	p.add(phaseValidate, "ALTER TABLE "+table+" VALIDATE CONSTRAINT "+check, "")
-	if err := p.alter(ctx, phaseFinishColumns, "The check shows that no row is without: nothing is scanned.", t, notNull...); err != nil {
+	if err := p.alter(ctx, phaseRequire, "The check shows that no row is without: nothing is scanned.", t, notNull...); err != nil {
 		return err
 	}
-	p.add(phaseFinishColumns, "ALTER TABLE "+table+" DROP CONSTRAINT "+check, "")
+	p.add(phaseRequire, "ALTER TABLE "+table+" DROP CONSTRAINT IF EXISTS "+check, "")
 	return nil
 }
 

@@ -14,11 +14,12 @@ import (
 )
 
 // Statements that take as long as a table is large must not hold a lock that
-// keeps others from it. So a plan is up to three files. The first is one
-// transaction of what needs its locks for a moment only: new rules hold for new
-// rows alone. The second is no transaction: it fills existing rows, builds
-// indexes and checks the rules, while reads and writes go on. The third, one
-// transaction again, is what that made possible, for a moment each.
+// keeps others from it. So a plan has two files. The first is one transaction
+// of what needs its locks for a moment only: new rules hold for new rows alone.
+// The second is no transaction: it fills existing rows, builds indexes and
+// checks the rules, while reads and writes go on, and then does what that made
+// possible, with a lock on one table at a time and for a moment. What was needed
+// to fill the rows and is to go does so in a third.
 
 // part is a file of the plan.
 type part int
@@ -26,14 +27,14 @@ type part int
 const (
 	partMain part = iota
 	partOnline
-	partFinish
+	partDrop
 )
 
 // of says which file the statements of a phase are in.
 func (at phase) part() part {
 	switch {
-	case at >= phaseFinishColumns:
-		return partFinish
+	case at >= phaseLateTableDrops:
+		return partDrop
 	case at >= phaseFill:
 		return partOnline
 	default:
@@ -109,7 +110,7 @@ func (p *planning) build(ctx context.Context, t *schema.Table, i *schema.Index, 
 	for _, sql := range comments {
 		at := phaseBuilt
 		if name != i.Name {
-			at, sql = phaseFinishComments, strings.Replace(sql, `"`+name+`"`, `"`+i.Name+`"`, 1)
+			at, sql = phaseSettled, strings.Replace(sql, `"`+name+`"`, `"`+i.Name+`"`, 1)
 		}
 		p.add(at, sql, "")
 	}
@@ -127,7 +128,7 @@ func (p *planning) addIndex(ctx context.Context, t *schema.Table, i *schema.Inde
 		if name == "" {
 			name = i.Name
 		}
-		p.add(phaseFinishKeys, "ALTER TABLE "+tableName(t)+" ADD CONSTRAINT "+catalog.Ident(name)+" UNIQUE USING INDEX "+catalog.Ident(i.Name), "")
+		p.add(phaseSettle, "ALTER TABLE "+tableName(t)+" ADD CONSTRAINT "+catalog.Ident(name)+" UNIQUE USING INDEX "+catalog.Ident(i.Name), "")
 	}
 	return nil
 }
@@ -139,21 +140,25 @@ func (p *planning) replaceIndex(ctx context.Context, t *schema.Table, i *schema.
 	if err := p.build(ctx, t, i, name); err != nil {
 		return err
 	}
-	p.add(phaseFinishKeys, "DROP INDEX "+catalog.Qualify(t.Schema.Name, i.Name), "The new one takes its place.")
-	p.add(phaseFinishKeys, "ALTER INDEX "+catalog.Qualify(t.Schema.Name, name)+" RENAME TO "+catalog.Ident(i.Name), "")
+	p.dropConcurrently(phaseSettle, t, i, "The new one takes its place.")
+	p.add(phaseSettle, "ALTER INDEX IF EXISTS "+catalog.Qualify(t.Schema.Name, name)+" RENAME TO "+catalog.Ident(i.Name), "")
 	return nil
 }
 
 // dropIndex drops an index after those that may replace it are built.
 func (p *planning) dropIndex(ctx context.Context, t *schema.Table, c *schema.DropIndex) error {
 	if constraint(c.I) != nil {
-		return p.alter(ctx, phaseFinishKeys, "", t, c)
+		return p.alter(ctx, phaseSettle, "", t, c)
 	}
+	p.dropConcurrently(phaseUnbuildLate, t, c.I, "")
+	return nil
+}
+
+func (p *planning) dropConcurrently(at phase, t *schema.Table, i *schema.Index, note string) {
 	p.steps = append(p.steps, step{
-		phase: phaseUnbuildLate, sql: "DROP INDEX CONCURRENTLY IF EXISTS " + catalog.Qualify(t.Schema.Name, c.I.Name),
+		phase: at, sql: "DROP INDEX CONCURRENTLY IF EXISTS " + catalog.Qualify(t.Schema.Name, i.Name), note: note,
 		alone: &devdb.Effect{Table: tableName(t), Lock: devdb.ShareUpdateExclusive},
 	})
-	return nil
 }
 
 // primaryKey makes the primary key of an index that is built before; old is
@@ -196,14 +201,15 @@ func (p *planning) primaryKey(ctx context.Context, t *schema.Table, old, key *sc
 	if err := p.build(ctx, t, index, index.Name); err != nil {
 		return false, err
 	}
+	instead, note := "", ""
 	if old != nil {
 		oldName := old.Name
 		if oldName == "" {
 			oldName = shorten(t.Name, "_pkey")
 		}
-		p.add(phaseFinishKeys, "ALTER TABLE "+tableName(t)+" DROP CONSTRAINT "+catalog.Ident(oldName), "The new one takes its place.")
+		instead, note = " DROP CONSTRAINT "+catalog.Ident(oldName)+",", "The new one takes its place."
 	}
-	p.add(phaseFinishKeys, "ALTER TABLE "+tableName(t)+" ADD CONSTRAINT "+catalog.Ident(name)+" PRIMARY KEY USING INDEX "+catalog.Ident(index.Name), "")
+	p.add(phaseSettle, "ALTER TABLE "+tableName(t)+instead+" ADD CONSTRAINT "+catalog.Ident(name)+" PRIMARY KEY USING INDEX "+catalog.Ident(index.Name), note)
 	return true, nil
 }
 
@@ -314,20 +320,20 @@ func (p *planning) unforceLate(t *schema.Table) {
 	p.add(phaseReforce, "ALTER TABLE "+tableName(t)+" FORCE ROW LEVEL SECURITY", "")
 }
 
-// finishDrops puts what destroys behind what may read it when existing rows
+// dropLate puts what destroys behind what may read it when existing rows
 // are filled.
-func (p *planning) finishDrops() {
+func (p *planning) dropLate() {
 	if !slices.ContainsFunc(p.steps, func(s step) bool { return s.phase == phaseFill }) {
 		return
 	}
 	for i, s := range p.steps {
 		switch s.phase {
 		case phaseTableDrops:
-			p.steps[i].phase = phaseFinishTableDrops
+			p.steps[i].phase = phaseLateTableDrops
 		case phaseFunctionDrops:
-			p.steps[i].phase = phaseFinishFunctionDrops
+			p.steps[i].phase = phaseLateFunctionDrops
 		case phaseSchemaDrops:
-			p.steps[i].phase = phaseFinishSchemaDrops
+			p.steps[i].phase = phaseLateSchemaDrops
 		}
 	}
 }

@@ -88,7 +88,7 @@ type Plan struct {
 	// Files are those that are needed of three, in the order they apply:
 	// <UTC timestamp>_<name>.sql, one transaction that needs its locks for a
 	// moment; _online.sql, outside a transaction, what takes long and keeps
-	// nobody waiting; _finish.sql, one transaction of what that made possible.
+	// nobody waiting; _drop.sql, one transaction, what goes after that.
 	Files   []File
 	Summary []string // who gains or loses access, what is locked or destroyed, in lines to print
 }

@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "rewrite the golden plans in testdata")
 // be refused with that text. Files: before.sql and after.sql, each after
 // base.sql; rows.sql, run by a superuser in between; check.sql, whose queries
 // must each give true at the end; hand.sql, a migration that somebody wrote
-// before; plan.sql, online.sql and finish.sql are the golden files.
+// before; plan.sql, online.sql and drop.sql are the golden files.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	scripts, err := filepath.Glob("testdata/*.txtar")
@@ -168,7 +168,7 @@ func (s *script) run(t *testing.T) {
 	}
 	s.golden(t, "plan.sql", got[""])
 	s.golden(t, "online.sql", got["_online"])
-	s.golden(t, "finish.sql", got["_finish"])
+	s.golden(t, "drop.sql", got["_drop"])
 	add(t, dir, plan)
 	apply(t, database.MigrateURL, dir)
 	s.check(t, database.AdminURL)

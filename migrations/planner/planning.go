@@ -58,13 +58,13 @@ const (
 	phaseValidateLinks // foreign keys
 	phaseReforce
 	phaseValidate // checks
+	phaseRequire  // NOT NULL
+	phaseSettle   // constraints of indexes, indexes that take another's place
+	phaseSettled  // what is said of them
 
-	phaseFinishColumns // NOT NULL
-	phaseFinishKeys    // constraints of indexes, indexes that take another's place
-	phaseFinishTableDrops
-	phaseFinishComments
-	phaseFinishFunctionDrops
-	phaseFinishSchemaDrops
+	phaseLateTableDrops // what goes after what read it
+	phaseLateFunctionDrops
+	phaseLateSchemaDrops
 )
 
 // step is one statement of the plan.
@@ -152,7 +152,7 @@ func (p *planning) plan(ctx context.Context) error {
 		return err
 	}
 	p.objects()
-	p.finishDrops()
+	p.dropLate()
 	if !p.in.AllowDestructive {
 		for _, s := range p.steps {
 			if s.destroys != "" {

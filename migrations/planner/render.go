@@ -13,10 +13,10 @@ import (
 var headers = [3]string{
 	"-- Runs in one transaction: no other session sees a state in between.\n",
 	"-- Runs outside a transaction, statement by statement. Some take long; none of those keeps reads or writes waiting.\n",
-	"-- Runs in one transaction, of moments: what it needs has been made, filled and checked before.\n",
+	"-- Runs in one transaction: what goes was needed until the rows were filled.\n",
 }
 
-var suffixes = [3]string{"", "_online", "_finish"}
+var suffixes = [3]string{"", "_online", "_drop"}
 
 // render writes the plan's files.
 func (p *planning) render(version, name string, e *effects, access []string) *Plan {
@@ -25,7 +25,7 @@ func (p *planning) render(version, name string, e *effects, access []string) *Pl
 	for _, s := range p.steps {
 		used[s.phase.part()] = true
 	}
-	for at := range partFinish + 1 {
+	for at := range partDrop + 1 {
 		if !used[at] {
 			continue
 		}

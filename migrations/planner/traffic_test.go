@@ -102,7 +102,7 @@ func TestTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(t, dir, plan)
-	if len(plan.Files) != 3 {
+	if len(plan.Files) != 2 {
 		t.Fatalf("files: %v", plan.Files)
 	}
 
