@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/localpg"
 )
 
 // seen is a lock timeout that leaves time for the watching connection to see who has the lock, on a busy machine too.
@@ -308,6 +312,84 @@ func TestApply_InterruptedBuild(t *testing.T) {
 			b.want("valid", b.ask("SELECT indexrelid::regclass::text || indisvalid FROM pg_index WHERE indrelid = 'a'::regclass"), "a_idtrue")
 			b.want("revisions", b.versions(), "1:3/3")
 		})
+	}
+}
+
+// The server itself is killed in the middle of a build, and comes back.
+func TestApply_ServerKilled(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	for _, d := range []string{data, filepath.Dir(data)} { // Postgres may run as another user.
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := func() (server *localpg.Server, migrateURL string) {
+		server, err := localpg.Start(t.Context(), localpg.Config{DataDir: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Stop(context.Background()) }) // of the one that is killed, that is an error
+		login := migrations.Login{Name: "chenu_migrate", Password: "a password of the test"}
+		report, err := migrations.Bootstrap(t.Context(), server.URL("postgres"), migrations.BootstrapOptions{Database: "killed", Migrate: login})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range report.Logins {
+			if l.Name == login.Name {
+				migrateURL = l.URL
+			}
+		}
+		return server, migrateURL
+	}
+	server, migrateURL := start()
+	path := writeDir(t, map[string]string{
+		"1_a.sql": "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);",
+		"2_b.sql": "-- atlas:txmode none\n\nCREATE TABLE b (id int);\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nCREATE TABLE c ();",
+	})
+	o := migrations.Options{Dir: openDir(t, path), To: "1"}
+	if _, err := migrations.Apply(t.Context(), migrateURL, o); err != nil {
+		t.Fatal(err)
+	}
+	admin, err := pgx.Connect(t.Context(), server.URL("killed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(t.Context(), "BEGIN; INSERT INTO a VALUES (2)"); err != nil {
+		t.Fatal(err)
+	}
+	o.To = ""
+	running := events(&o, migrations.Running)
+	done := make(chan error, 1)
+	go func() {
+		_, err := migrations.Apply(t.Context(), migrateURL, o)
+		done <- err
+	}()
+	for e := (migrations.Event{}); e.Phase != "waiting for writers before build"; {
+		e = await(t, "the build to wait for the writer", running)
+	}
+	dbtest.Kill(t, data)
+	await(t, "the end of the server", server.Done())
+	_ = server.Stop(t.Context()) // says how it ended
+	if err := await(t, "the end", done); err == nil || !strings.Contains(err.Error(), "the connection was lost; see `chenu migrate status`") {
+		t.Fatalf("got %v", err)
+	}
+
+	_, migrateURL = start()
+	standing, err := migrations.Status(t.Context(), migrateURL, o.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprintf("%s after %d; %s", standing.State, standing.Stopped.Applied, invalid(standing.Invalid)),
+		"partial after 1; public.a_id on public.a: DROP INDEX CONCURRENTLY public.a_id"; got != want {
+		t.Errorf("status: %s; want %s", got, want)
+	}
+	report, err := migrations.Apply(t.Context(), migrateURL, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(report.Files[0].Resumed, len(report.Invalid)); got != "1 0" {
+		t.Errorf("resumed after, invalid: %s", got)
 	}
 }
 
