@@ -14,7 +14,6 @@ import (
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/localpg"
 	"github.com/chenu/chenu/migrations/planner"
 )
 
@@ -60,19 +59,6 @@ type driftServer struct {
 
 func startDriftServer(t *testing.T) *driftServer {
 	t.Helper()
-	var major int
-	if err := connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
-		t.Fatal(err)
-	}
-	server, err := localpg.Start(t.Context(), localpg.Config{Ephemeral: true, Version: major})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
 	dir := &migrate.MemDir{}
 	plan, err := planner.Diff(t.Context(), planner.Input{Name: "first", Dir: dir, Desired: base(t, driftSQL), DevURL: dbtest.ServerURL(t)})
 	if err != nil {
@@ -80,7 +66,7 @@ func startDriftServer(t *testing.T) *driftServer {
 	}
 	add(t, dir, plan)
 	add(t, dir, &planner.Plan{Files: []planner.File{{Name: "29990101000000_views.sql", SQL: driftHand}}})
-	return &driftServer{url: server.URL("postgres"), login: migrations.Login{Name: "chenu_migrate", Password: "a password of the test"}, dir: dir}
+	return &driftServer{url: otherServer(t), login: migrations.Login{Name: "chenu_migrate", Password: "a password of the test"}, dir: dir}
 }
 
 // live is a database that was bootstrapped and migrated.

@@ -146,7 +146,7 @@ func TestTraffic(t *testing.T) {
 	if len(report.Invalid) > 0 {
 		t.Errorf("invalid indexes: %v", report.Invalid)
 	}
-	if found := drifted(t, database.MigrateURL, dir); len(found) > 0 {
+	if found := drifted(t, database.MigrateURL, otherServer(t), dir); len(found) > 0 {
 		t.Errorf("drift: %v", found)
 	}
 	conn := connect(t, database.AdminURL)
