@@ -175,7 +175,7 @@ func renameTable(p *pass, i int, _ string) string {
 	r := p.node(i).GetRenameStmt()
 	was, is := replay.Name(r.GetRelation()), catalog.Qualify(schemaOf(r.GetRelation()), r.GetNewname())
 	return lines("-- in the same transaction, for the releases that know the old name:",
-		p.Statements[i].Oneline(200)+";",
+		p.text(i),
 		fmt.Sprintf("CREATE VIEW %s WITH (security_invoker = true) AS SELECT * FROM %s;", was, is),
 		"-- with the table's grants; in a later file, when none of them runs any more:",
 		"DROP VIEW "+was+";")

@@ -291,7 +291,7 @@ func backfillUnderForce(p *pass) {
 			if len(references) > 0 { // it reads for long, and the locks of the others last a moment
 				where = ownFile
 			}
-			advice = lines(where, strings.Join(off, "\n"), s.Oneline(200)+";", strings.Join(on, "\n"))
+			advice = lines(where, strings.Join(off, "\n"), p.text(i), strings.Join(on, "\n"))
 		}
 		p.report(i, message, advice)
 	}
@@ -364,7 +364,7 @@ func enumValueInUse(p *pass) {
 	for i := range p.Statements {
 		if p.refused(i, unsafeEnumValue) {
 			p.report(i, "Postgres refuses the statement: "+p.Statements[i].Err.Message+": a new value can be used only after the transaction that adds it.",
-				lines("-- add the value in a file of its own; "+strings.TrimPrefix(laterFile, "-- "), p.Statements[i].Oneline(200)+";"))
+				lines("-- add the value in a file of its own; "+strings.TrimPrefix(laterFile, "-- "), p.text(i)))
 		}
 	}
 }

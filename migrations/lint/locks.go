@@ -27,7 +27,7 @@ var lockRules = []rule{
 	{Rule: Rule{"CN110", "no-lock-timeout", "A lock is waited for without end", themeLocks, Error}, check: noLockTimeout},
 	{Rule: Rule{"CN111", "several-tables", "Several tables are locked in one transaction", themeLocks, Warning}, check: severalTables},
 	{Rule: Rule{"CN112", "work-under-lock", "Long work while a table is locked", themeLocks, Error}, check: workUnderLock},
-	{Rule: Rule{"CN113", "backfill-at-once", "A whole table is changed in one statement", themeLocks, Warning}, check: backfillAtOnce},
+	{Rule: Rule{"CN113", "backfill-at-once", "Any number of rows is changed in one statement", themeLocks, Warning}, check: backfillAtOnce},
 	{Rule: Rule{"CN114", "rewrites", "A statement writes a table anew", themeLocks, Error}, check: rewrites},
 	{Rule: Rule{"CN115", "drop-index", "An index is dropped while reads and writes wait", themeLocks, Warning}, check: dropIndex},
 	{Rule: Rule{"CN116", "reindex", "An index is built anew while reads and writes wait", themeLocks, Error}, check: reindex},
@@ -105,7 +105,7 @@ func concurrentlyInTransaction(p *pass) {
 	for i := range p.Statements {
 		if concurrently(p.node(i)) {
 			p.report(i, "CONCURRENTLY does not work in a transaction, and this file is one: Postgres refuses the statement.",
-				lines(ownFile, p.Statements[i].SQL+";"))
+				lines(ownFile, p.text(i)))
 		}
 	}
 }
@@ -410,26 +410,27 @@ func severalTables(p *pass) {
 		if len(held) > 0 && len(more) > 0 {
 			p.report(i, fmt.Sprintf("%s is locked while the transaction holds %s: whoever uses them in another order deadlocks with it, and all are held until its end.",
 				strings.Join(more, ", "), strings.Join(held, ", ")),
-				lines("-- give this a file of its own:", p.Statements[i].Oneline(200)+";"))
+				lines("-- give this a file of its own:", p.text(i)))
 			return
 		}
 		held = append(held, more...)
 	}
 }
 
-// atOnce are the tables that a statement changes rows of without saying which,
-// with the verb.
-func (p *pass) atOnce(i int) (table *pg.RangeVar, verb string) {
+// atOnce is the table of which a statement changes rows without a bound to how
+// many, and what it does to them; nil if there is none.
+func (p *pass) atOnce(i int) (table *pg.RangeVar, what string) {
 	n := p.node(i)
 	var where *pg.Node
 	var from []*pg.Node
+	var verb string
 	switch {
 	case n.GetUpdateStmt() != nil:
 		u := n.GetUpdateStmt()
 		table, verb, where, from = u.GetRelation(), "updates", u.GetWhereClause(), u.GetFromClause()
 	case n.GetDeleteStmt() != nil:
 		d := n.GetDeleteStmt()
-		table, verb, where, from = d.GetRelation(), "deletes from", d.GetWhereClause(), d.GetUsingClause()
+		table, verb, where, from = d.GetRelation(), "deletes", d.GetWhereClause(), d.GetUsingClause()
 	case n.GetMergeStmt() != nil:
 		m := n.GetMergeStmt()
 		table, verb, where, from = m.GetRelation(), "merges into", m.GetJoinCondition(), []*pg.Node{m.GetSourceRelation()}
@@ -442,7 +443,10 @@ func (p *pass) atOnce(i int) (table *pg.RangeVar, verb string) {
 	if !p.isOld(i, table) || where != nil && p.bounded(replay.Name(table), where, from) {
 		return nil, ""
 	}
-	return table, verb
+	if where == nil {
+		return table, verb + " all rows of " + replay.Name(table)
+	}
+	return table, verb + " any number of rows of " + replay.Name(table)
 }
 
 // bounded says whether a condition says by the table's primary key which rows
@@ -478,7 +482,7 @@ func limited(n *pg.Node) bool {
 
 func backfillAtOnce(p *pass) {
 	for i := range p.Statements {
-		table, verb := p.atOnce(i)
+		table, what := p.atOnce(i)
 		if table == nil {
 			continue
 		}
@@ -486,8 +490,7 @@ func backfillAtOnce(p *pass) {
 		if advice == "" {
 			advice = "Change some rows at a time, each time in a transaction of its own, with the primary key in WHERE."
 		}
-		p.report(i, fmt.Sprintf("One statement %s all of %s: every row stays locked until the end of it, and as many dead ones are left behind.",
-			verb, replay.Name(table)), advice)
+		p.report(i, fmt.Sprintf("One statement %s: each stays locked until the end of it, and leaves a dead one behind.", what), advice)
 	}
 }
 
@@ -679,7 +682,7 @@ func workUnderLock(p *pass) {
 		slices.Sort(others)
 		if work != "" && len(others) > 0 {
 			p.report(i, fmt.Sprintf("It %s while the transaction keeps reads and writes of %s waiting.", work, strings.Join(others, ", ")),
-				lines("-- give this a file of its own, after the one with the lock:", p.Statements[i].Oneline(200)+";"))
+				lines("-- give this a file of its own, after the one with the lock:", p.text(i)))
 		}
 		for _, e := range p.effects(i) {
 			if blocks(e) == devdb.AccessExclusive {
@@ -692,8 +695,8 @@ func workUnderLock(p *pass) {
 // work says what a statement does that takes the longer, the more rows there
 // are; and on which tables another rule speaks of their lock already.
 func (p *pass) work(i int) (string, []string) {
-	if table, verb := p.atOnce(i); table != nil {
-		return verb + " all of " + replay.Name(table), nil
+	if table, what := p.atOnce(i); table != nil {
+		return what, nil
 	}
 	n := p.node(i)
 	if n.GetTruncateStmt() != nil || n.GetUpdateStmt() != nil || n.GetDeleteStmt() != nil {

@@ -137,6 +137,12 @@ func (p *pass) node(i int) *pg.Node { return p.Statements[i].Node }
 // isOld says of a table whether it may have rows when statement i runs.
 func (p *pass) isOld(i int, table *pg.RangeVar) bool { return p.old[i][replay.Name(table)] }
 
+// text is statement i for an advice; a long one is cut.
+func (p *pass) text(i int) string {
+	const most = 200
+	return strings.TrimSuffix(p.Statements[i].Oneline(most), ";") + ";"
+}
+
 // effects are those of statement i on tables that may have rows.
 func (p *pass) effects(i int) []devdb.Effect {
 	var all []devdb.Effect
