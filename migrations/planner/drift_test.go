@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"ariga.io/atlas/sql/migrate"
@@ -55,6 +56,10 @@ type driftServer struct {
 	url   string
 	login migrations.Login
 	dir   migrate.Dir
+	// Of the database that others are cloned from.
+	once       sync.Once
+	logins     []string
+	migrateURL string
 }
 
 func startDriftServer(t *testing.T) *driftServer {
@@ -75,21 +80,32 @@ type live struct {
 	name, migrateURL, adminURL string
 }
 
+// create clones a database that was bootstrapped and migrated once.
 func (s *driftServer) create(t *testing.T) *live {
 	t.Helper()
-	name := "drift_" + strings.ToLower(rand.Text()[:10])
-	report, err := migrations.Bootstrap(t.Context(), s.url, migrations.BootstrapOptions{Database: name, Migrate: s.login})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &live{driftServer: s, name: name, adminURL: strings.Replace(s.url, "/postgres?", "/"+name+"?", 1)}
-	for _, l := range report.Logins {
-		if l.Name == s.login.Name {
-			d.migrateURL = l.URL
+	s.once.Do(func() {
+		report, err := migrations.Bootstrap(t.Context(), s.url, migrations.BootstrapOptions{Database: "template", Migrate: s.login})
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, l := range report.Logins {
+			s.logins = append(s.logins, l.Name)
+			if l.Name == s.login.Name {
+				s.migrateURL = l.URL
+			}
+		}
+		apply(t, s.migrateURL, s.dir)
+	})
+	name := "drift_" + strings.ToLower(rand.Text()[:10])
+	// CREATE DATABASE copies no privileges.
+	for _, sql := range []string{
+		"CREATE DATABASE " + name + " TEMPLATE template OWNER chenu_owner", "REVOKE CONNECT, TEMPORARY ON DATABASE " + name + " FROM PUBLIC",
+		"GRANT CONNECT ON DATABASE " + name + " TO " + strings.Join(s.logins, ", "),
+	} {
+		exec(t, s.url, sql)
 	}
-	apply(t, d.migrateURL, s.dir)
-	return d
+	at := func(url, from string) string { return strings.Replace(url, "/"+from+"?", "/"+name+"?", 1) }
+	return &live{driftServer: s, name: name, adminURL: at(s.url, "postgres"), migrateURL: at(s.migrateURL, "template")}
 }
 
 func (d *live) drift(t *testing.T) *planner.Drift {
