@@ -171,6 +171,8 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 	} else if len(rest) > 0 {
 		return nil, fmt.Errorf("the plan does not reach the desired state; after it:\n\t%s", strings.Join(rest, "\n\t"))
 	}
+	// Roles are the whole server's, where others may be at work. No plan changes any.
+	reached.State.Roles = current.State.Roles
 	changes, err := access.Compare(current.State, reached.State)
 	if err != nil {
 		return nil, fmt.Errorf("compare access: %w", err)

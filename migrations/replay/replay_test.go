@@ -1,13 +1,19 @@
 package replay_test
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/replay"
@@ -17,6 +23,12 @@ const first = "CREATE TABLE notes (id int PRIMARY KEY, title text); CREATE TABLE
 
 // record replays a directory of two files, the second as given, and records that.
 func record(t *testing.T, sql string) *replay.File {
+	t.Helper()
+	return recordWith(t, sql, func() {})
+}
+
+// recordWith calls meanwhile when the state before the file has been read.
+func recordWith(t *testing.T, sql string, meanwhile func()) *replay.File {
 	t.Helper()
 	dir := &migrate.MemDir{}
 	for name, text := range map[string]string{"1_first.sql": first, "2_second.sql": sql} {
@@ -44,7 +56,9 @@ func record(t *testing.T, sql string) *replay.File {
 			t.Error(err)
 		}
 	})
-	r, err := replay.Run(t.Context(), dev, replay.Input{Files: files, Want: func(f migrations.File) bool { return f.Version == "2" }})
+	r, err := replay.Run(t.Context(), dev, replay.Input{
+		Files: files, Want: func(f migrations.File) bool { return f.Version == "2" }, Progress: func(string) { meanwhile() },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +122,47 @@ func words(f *replay.File) string {
 		}
 	}
 	return strings.Join(all, " ")
+}
+
+// Roles are the server's: only what the file names has it changed.
+func TestRun_Roles(t *testing.T) {
+	t.Parallel()
+	names := func(f *replay.File) string {
+		var all []string
+		for _, r := range f.After.State.Roles {
+			if !slices.ContainsFunc(f.Before.State.Roles, func(b *catalog.Role) bool { return b.Name == r.Name }) {
+				all = append(all, r.Name)
+			}
+		}
+		return strings.Join(all, " ")
+	}
+	mine, other := "chenu_mine_"+strings.ToLower(rand.Text()[:8]), "chenu_other_"+strings.ToLower(rand.Text()[:8])
+	admin, err := pgx.Connect(t.Context(), dbtest.ServerURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, err := admin.Exec(context.WithoutCancel(t.Context()), "DROP ROLE IF EXISTS "+mine+", "+other)
+		if err := errors.Join(err, admin.Close(context.WithoutCancel(t.Context()))); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, tt := range []struct{ name, sql, want string }{
+		{"none", "SELECT 1;", ""},
+		{"named", "CREATE FUNCTION x() RETURNS int LANGUAGE sql AS 'SELECT 1'; -- " + mine, mine},
+	} {
+		if _, err := admin.Exec(t.Context(), "DROP ROLE IF EXISTS "+mine+", "+other); err != nil {
+			t.Fatal(err)
+		}
+		f := recordWith(t, tt.sql, func() {
+			if _, err := admin.Exec(t.Context(), "CREATE ROLE "+other+"; CREATE ROLE "+mine); err != nil {
+				t.Error(err)
+			}
+		})
+		if got := names(f); got != tt.want {
+			t.Errorf("%s: new roles %q, want %q", tt.name, got, tt.want)
+		}
+	}
 }
 
 // A file's own settings are in force from where it makes them, and end with it.
