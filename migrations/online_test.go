@@ -355,6 +355,7 @@ func TestApply_ServerKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = admin.Close(context.Background()) }() // nobody else holds on to it, and it must stay open
 	if _, err := admin.Exec(t.Context(), "BEGIN; INSERT INTO a VALUES (2)"); err != nil {
 		t.Fatal(err)
 	}

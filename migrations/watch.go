@@ -48,9 +48,11 @@ func (w *watcher) watch(ctx context.Context, e Event) (stop func()) {
 			}
 			seen, err := w.look(ctx)
 			if err != nil {
-				w.close() // the next statement tries again
-				return
+				w.close()
+				tick.Reset(closeTimeout) // and then on a new connection
+				continue
 			}
+			tick.Reset(w.every)
 			if seen.Message != "" {
 				w.blockers = seen.Message
 			}
