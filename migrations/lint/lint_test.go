@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ariga.io/atlas/sql/migrate"
+	pgquery "github.com/wasilibs/go-pgquery"
 
 	pages "github.com/chenu/chenu/docs/lint"
 	"github.com/chenu/chenu/migrations"
@@ -74,6 +75,14 @@ func run(t *testing.T, skip int, files []migrations.File, options lint.Options) 
 	found, err := lint.Run(t.Context(), record, options)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range found {
+		// What stands as SQL in an advice, nothing to be filled in, is SQL.
+		if strings.HasSuffix(f.Advice, ";") && !strings.Contains(f.Advice, "…") {
+			if _, err := pgquery.Parse(f.Advice); err != nil {
+				t.Errorf("the advice of %s is no SQL: %v\n%s", f.Code, err, f.Advice)
+			}
+		}
 	}
 	return found
 }
@@ -142,12 +151,58 @@ func TestPages(t *testing.T) {
 			if !slices.Equal(codes(bad), []string{rule.Code}) {
 				t.Errorf("the bad example gives\n%s", show(bad))
 			}
+			if len(bad) == 1 {
+				checkAdvice(t, rule, bad[0], given, e.bad)
+			}
 			good := lint.Open(run(t, len(given), directory(t, slices.Concat(given, e.good)...), lint.Options{}))
 			if len(good) > 0 {
 				t.Errorf("the good example gives\n%s", show(good))
 			}
 		})
 	}
+}
+
+// checkAdvice follows an advice that is SQL: what is to be locked otherwise
+// instead of the statement, in as many files as it says, and what is to be
+// protected or taken back after it. Then there is no such finding any more.
+func checkAdvice(t *testing.T, rule lint.Rule, f lint.Finding, given, bad []string) {
+	t.Helper()
+	if !strings.HasSuffix(f.Advice, ";") || strings.Contains(f.Advice, "…") || len(bad) != 1 {
+		return
+	}
+	var files []string
+	switch {
+	case strings.HasPrefix(rule.Code, "CN1"):
+		if statements := directory(t, bad[0])[0].Statements; len(statements) > 1 {
+			files = []string{statements[0].SQL} // what stood before it still does
+		}
+		file := ""
+		for line := range strings.SplitSeq(f.Advice+"\n-- in a later file", "\n") {
+			alone := strings.Contains(line, "`-- atlas:txmode none`")
+			if strings.HasPrefix(line, "-- in a later file") || strings.HasPrefix(line, "-- in one after that") || alone {
+				if strings.TrimSpace(file) != "" {
+					files = append(files, file)
+				}
+				file = ""
+			}
+			if alone {
+				file = "-- atlas:txmode none\n\n"
+			}
+			file += line + "\n"
+		}
+	case strings.HasPrefix(rule.Code, "CN3"), strings.HasPrefix(rule.Code, "CN4"):
+		files = []string{bad[0] + "\n" + f.Advice}
+	default:
+		return
+	}
+	after := run(t, len(given), directory(t, slices.Concat(given, files)...), lint.Options{})
+	for _, c := range codes(after) {
+		if c == rule.Code || c == "CN001" {
+			t.Errorf("who follows the advice of %s gets\n%s\nfrom\n%s", rule.Code, show(after), strings.Join(files, "\n----\n"))
+			return
+		}
+	}
+	t.Logf("the advice of %s was followed", rule.Code)
 }
 
 func show(all []lint.Finding) string {

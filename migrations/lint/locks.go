@@ -385,7 +385,7 @@ func noLockTimeout(p *pass) {
 				continue
 			}
 			p.report(i, fmt.Sprintf("The lock on %s (%s) is waited for without end, and all who come after wait behind it.", e.Table, blocks(e)),
-				"Leave lock_timeout as `chenu migrate apply` sets it, or say: SET LOCAL lock_timeout = '3s';")
+				lines("-- leave lock_timeout as `chenu migrate apply` sets it, or say:", "SET LOCAL lock_timeout = '3s';"))
 			return
 		}
 	}

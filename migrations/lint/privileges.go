@@ -171,22 +171,38 @@ func grantOption(p *pass) {
 }
 
 func databasePublic(p *pass) {
+	granted := map[int]*pg.GrantStmt{}
 	for i := range p.Statements {
 		g := p.node(i).GetGrantStmt()
-		if !g.GetIsGrant() || g.GetObjtype() != pg.ObjectType_OBJECT_DATABASE ||
+		if g.GetObjtype() != pg.ObjectType_OBJECT_DATABASE ||
 			!slices.ContainsFunc(g.GetGrantees(), func(r *pg.Node) bool { return roleName(r) == catalog.Public }) {
 			continue
 		}
-		names := make([]string, 0, len(g.GetPrivileges()))
-		for _, a := range g.GetPrivileges() {
-			names = append(names, strings.ToUpper(a.GetAccessPriv().GetPrivName()))
+		if g.GetIsGrant() {
+			granted[i] = g
+			continue
 		}
-		if len(names) == 0 {
-			names = []string{"ALL"}
-		}
-		p.report(i, fmt.Sprintf("PUBLIC gets %s on the database: whoever has a login on the server comes in.", strings.Join(names, ", ")),
-			fmt.Sprintf("REVOKE %s ON DATABASE %s FROM PUBLIC;", strings.Join(names, ", "), objectName(g.GetObjects()[0])))
+		maps.DeleteFunc(granted, func(_ int, was *pg.GrantStmt) bool {
+			return len(g.GetPrivileges()) == 0 || slices.Equal(accessNames(was), accessNames(g)) // ALL, or the same
+		})
 	}
+	for i, g := range granted {
+		names := strings.Join(accessNames(g), ", ")
+		p.report(i, fmt.Sprintf("PUBLIC gets %s on the database: whoever has a login on the server comes in.", names),
+			fmt.Sprintf("REVOKE %s ON DATABASE %s FROM PUBLIC;", names, objectName(g.GetObjects()[0])))
+	}
+}
+
+// accessNames are the privileges of a GRANT or REVOKE.
+func accessNames(g *pg.GrantStmt) []string {
+	var names []string
+	for _, a := range g.GetPrivileges() {
+		names = append(names, strings.ToUpper(a.GetAccessPriv().GetPrivName()))
+	}
+	if len(names) == 0 {
+		return []string{"ALL"}
+	}
+	return names
 }
 
 // managesRoles says whether a statement makes or changes roles, or who is one.

@@ -732,7 +732,7 @@ func partitionReachable(p *pass) {
 	at := map[string]int{}
 	grants := func(i int, table, to string) {
 		p.report(i, fmt.Sprintf("%s can reach the rows in partition %s past the policies of its parent.", to, table),
-			"Grant on the parent alone: REVOKE ALL ON "+table+" FROM "+to+";")
+			lines("-- grant on the parent alone:", "REVOKE ALL ON "+table+" FROM "+to+";"))
 	}
 	for i := range p.Statements {
 		n := p.node(i)
