@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/lint"
+	"github.com/chenu/chenu/migrations/replay"
 )
 
 // lintDir runs the command on files, without a database.
@@ -53,6 +55,41 @@ func TestLint_FailOnError(t *testing.T) {
 	files["2_b"] = "CREATE TABLE tags (id bigint PRIMARY KEY);"
 	if out, _, code := lintDir(t, files, "--fail-on", "error"); code != exitFound || !strings.Contains(out, "db/2_b.sql:1: CN301 error: ") {
 		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+// Everyone may connect to a new database.
+func TestLint_PublicDatabase(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Empty(t)
+	if major, may, err := askDatabase(t.Context(), db.MigrateURL); err != nil || major < 15 || len(may) > 0 {
+		t.Errorf("%d, %q, %v", major, may, err)
+	}
+	if _, err := db.Pool(t, db.AdminURL).Exec(t.Context(), "GRANT CONNECT, TEMPORARY ON DATABASE "+db.Name+" TO PUBLIC"); err != nil {
+		t.Fatal(err)
+	}
+	if _, may, err := askDatabase(t.Context(), db.MigrateURL); err != nil || strings.Join(may, " ") != "CONNECT TEMPORARY" {
+		t.Errorf("%q, %v", may, err)
+	}
+}
+
+// What is new here is what the other branch did not have when it was left.
+func TestLint_History(t *testing.T) {
+	t.Parallel()
+	h := history(&selected{
+		files: []migrations.File{{Name: "1_a.sql"}, {Name: "2_b.sql"}, {Name: "4_d.sql"}},
+		base:  &gitBase{ref: "main", same: []string{"1_a.sql"}, edited: []string{"2_b.sql"}, removed: []string{"3_c.sql"}, merged: []string{"5_e.sql"}},
+	})
+	found, err := lint.Run(t.Context(), new(replay.Record), lint.Options{History: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range found {
+		got = append(got, f.File+" "+f.Code)
+	}
+	if want := "2_b.sql CN004, 3_c.sql CN005, 4_d.sql CN003"; strings.Join(got, ", ") != want {
+		t.Errorf("%q", got)
 	}
 }
 
