@@ -144,6 +144,9 @@ func byAtlas(code string, advice func(p *pass, i int, text string) string) func(
 // harmless says of what Atlas found that it cannot fail.
 func (p *pass) harmless(d sqlcheck.Diagnostic) bool {
 	a := p.node(d.Pos).GetAlterTableStmt()
+	if d.Code == "DS103" {
+		return p.computedAgain(replay.Name(a.GetRelation()), a.GetCmds())
+	}
 	switch {
 	case a == nil || !strings.HasPrefix(d.Code, "MF"):
 		return false
@@ -158,6 +161,24 @@ func (p *pass) harmless(d sqlcheck.Diagnostic) bool {
 		return !slices.ContainsFunc(p.Statements[d.Pos].Effects, scanned)
 	}
 	return false
+}
+
+// computedAgain says whether all columns that are dropped are generated ones, and
+// there again after the file.
+func (p *pass) computedAgain(table string, cmds []*pg.Node) bool {
+	generated := func(s *catalog.State, name string) bool {
+		return slices.ContainsFunc(s.Details, func(d *catalog.Detail) bool {
+			return d.Of.Kind == catalog.KindColumn && d.Of.Qualified() == table && d.Of.Sub == name && strings.Contains(d.Definition, "GENERATED ")
+		})
+	}
+	for _, n := range cmds {
+		c := n.GetAlterTableCmd()
+		if c.GetSubtype() == pg.AlterTableType_AT_DropColumn &&
+			(p.After == nil || !generated(p.Before.State, c.GetName()) || !generated(p.After.State, c.GetName())) {
+			return false
+		}
+	}
+	return len(cmds) > 0
 }
 
 func fillsItself(c *pg.ColumnDef) bool {
@@ -197,24 +218,43 @@ func renameColumn(p *pass, i int, _ string) string {
 		fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;", table, was))
 }
 
+// findDuplicates asks for what the index would refuse: not for rows with a NULL
+// in the key, unless it says NULLS NOT DISTINCT.
 func findDuplicates(p *pass, i int, _ string) string {
-	columns := "…"
-	table := "…"
 	n := p.node(i)
+	var table string
+	var columns, where []string
+	nulls := false
 	if s := n.GetIndexStmt(); s != nil {
-		table = replay.Name(s.GetRelation())
-		var names []string
+		table, nulls = replay.Name(s.GetRelation()), s.GetNullsNotDistinct()
 		for _, e := range s.GetIndexParams() {
-			names = append(names, e.GetIndexElem().GetName())
+			if name := e.GetIndexElem().GetName(); name != "" {
+				columns = append(columns, catalog.Ident(name))
+			} else {
+				columns = append(columns, expressionSQL(e.GetIndexElem().GetExpr()))
+			}
 		}
-		columns = idents(names)
+		if s.GetWhereClause() != nil {
+			where = append(where, expressionSQL(s.GetWhereClause()))
+		}
 	}
 	for _, c := range n.GetAlterTableStmt().GetCmds() {
 		if k := c.GetAlterTableCmd().GetDef().GetConstraint(); len(k.GetKeys()) > 0 {
-			table, columns = replay.Name(n.GetAlterTableStmt().GetRelation()), idents(texts(k.GetKeys()))
+			table, columns, nulls = replay.Name(n.GetAlterTableStmt().GetRelation()), []string{idents(texts(k.GetKeys()))}, k.GetNullsNotDistinct()
 		}
 	}
-	return lines("-- this must find nothing:", fmt.Sprintf("SELECT %s, count(*) FROM %s GROUP BY %[1]s HAVING count(*) > 1;", columns, table))
+	if table == "" {
+		return "Look for duplicates first."
+	}
+	key := strings.Join(columns, ", ")
+	if !nulls {
+		where = append(where, "("+key+") IS NOT NULL")
+	}
+	query := fmt.Sprintf("SELECT %s, count(*) FROM %s", key, table)
+	if len(where) > 0 {
+		query += " WHERE " + strings.Join(where, " AND ")
+	}
+	return lines("-- this must find nothing:", query+" GROUP BY "+key+" HAVING count(*) > 1;")
 }
 
 func addNullable(p *pass, i int, _ string) string {

@@ -518,10 +518,7 @@ func (p *pass) batches(i int, table string) string {
 	if len(key) == 0 {
 		key = []string{"ctid"}
 	}
-	chosen := sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
-		TargetList: []*pg.Node{pg.MakeResTargetNodeWithVal(where, 0)}, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
-	}}})
-	bound := expression(fmt.Sprintf("(%s) IN (SELECT %[1]s FROM %s WHERE %s LIMIT 1000)", idents(key), table, strings.TrimPrefix(chosen, "SELECT ")))
+	bound := expression(fmt.Sprintf("(%s) IN (SELECT %[1]s FROM %s WHERE %s LIMIT 1000)", idents(key), table, expressionSQL(where)))
 	batch := changed(n, func(n *pg.Node) {
 		if d := n.GetDeleteStmt(); d != nil {
 			d.WhereClause = bound

@@ -156,6 +156,15 @@ func columnsOf(state *catalog.State, table string) []string {
 	return nil
 }
 
+// expressionSQL writes an expression as SQL, in brackets.
+func expressionSQL(n *pg.Node) string {
+	text := sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
+		TargetList:  []*pg.Node{pg.MakeResTargetNodeWithVal(n, 0)},
+		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
+	}}})
+	return "(" + strings.TrimPrefix(text, "SELECT ") + ")"
+}
+
 // typeSQL writes a type as SQL.
 func typeSQL(t *pg.TypeName) string {
 	text := sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
