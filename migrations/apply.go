@@ -121,6 +121,8 @@ type Done struct {
 type Statement struct {
 	Line int
 	SQL  string
+	// Patient: without Options.LockTimeout it has no lock timeout, as it keeps nobody waiting.
+	Patient bool
 }
 
 // Apply brings the database at url to the end of the directory, or to Options.To. The login must be a member of
@@ -267,7 +269,7 @@ func describe(f *file, partial *migrate.Revision) Done {
 		d.Resumed = partial.Applied
 	}
 	for i := d.Resumed; i < len(f.statements); i++ {
-		d.Statements = append(d.Statements, Statement{Line: f.line(i, 0), SQL: f.statements[i].Text})
+		d.Statements = append(d.Statements, f.statement(i))
 	}
 	return d
 }
@@ -474,8 +476,19 @@ func (a *applier) statement(ctx context.Context, f *file, i int, begun string) e
 	return nil
 }
 
+func (f *file) statement(i int) Statement {
+	sql := f.statements[i].Text
+	return Statement{Line: f.line(i, 0), SQL: sql, Patient: f.patient(sql)}
+}
+
+// patient says of a statement that it waits for locks as long as it takes, unless a lock timeout is given: it keeps
+// nobody waiting meanwhile.
+func (f *file) patient(sql string) bool {
+	return f.alone && reConcurrently.MatchString(sql) && !f.sets("lock_timeout")
+}
+
 func (a *applier) run(ctx context.Context, f *file, e Event, begun string) error {
-	if a.patient && f.alone && reConcurrently.MatchString(e.SQL) && !f.sets("lock_timeout") {
+	if a.patient && f.patient(e.SQL) {
 		restore, err := a.session.waitForLocks(ctx)
 		if err != nil {
 			return err

@@ -19,8 +19,8 @@ func Read(dir migrate.Dir) ([]File, error) {
 	files := make([]File, len(loaded))
 	for i, f := range loaded {
 		files[i] = File{Name: f.Name(), Version: f.Version(), Transaction: !f.alone, Text: string(f.Bytes())}
-		for n, s := range f.statements {
-			files[i].Statements = append(files[i].Statements, Statement{Line: f.line(n, 0), SQL: s.Text})
+		for n := range f.statements {
+			files[i].Statements = append(files[i].Statements, f.statement(n))
 		}
 	}
 	return files, nil

@@ -313,6 +313,9 @@ func (r *run) timeouts(ctx context.Context, s *Statement) error {
 		return err
 	}
 	s.LockTimeout, s.StatementTimeout = time.Duration(ms[0])*time.Millisecond, time.Duration(ms[1])*time.Millisecond
+	if s.Patient {
+		s.LockTimeout = 0
+	}
 	return nil
 }
 
