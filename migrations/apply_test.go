@@ -488,7 +488,7 @@ func TestDryRunAndStatusWriteNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.want("plan", fmt.Sprintf("%v %v", report.To, report.Files[0].Statements), "1 [{1 CREATE TABLE a (id int);} {2 INSERT INTO a VALUES (1);}]")
+	b.want("plan", fmt.Sprintf("%v %v", report.To, report.Files[0].Statements), "1 [{1 CREATE TABLE a (id int); false} {2 INSERT INTO a VALUES (1); false}]")
 	b.want("pending", fmt.Sprint(b.status().Pending), "[1_a.sql]")
 	b.want("after", state(), before)
 	b.want("revisions", b.versions(), "no table")
