@@ -262,8 +262,11 @@ func writeLintMarkdown(w io.Writer, r *lintReport) error {
 	fmt.Fprintf(&b, "## Migration lint: %s\n", r.sum())
 	for _, f := range lint.Open(r.Findings) {
 		fmt.Fprintf(&b, "\n**%s** `%s` %s, at `%s`: %s\n", f.Code, f.Name, f.Severity, r.place(f), f.Message)
-		if f.Advice != "" {
+		switch {
+		case strings.HasSuffix(f.Advice, ";"):
 			fmt.Fprintf(&b, "\n```sql\n%s\n```\n", f.Advice)
+		case f.Advice != "":
+			fmt.Fprintf(&b, "\n%s\n", f.Advice)
 		}
 	}
 	accepted := false

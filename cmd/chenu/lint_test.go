@@ -109,3 +109,22 @@ func TestLint_Color(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 }
+
+// An advice that is SQL can be copied.
+func TestLint_Markdown(t *testing.T) {
+	t.Parallel()
+	r := &lintReport{Looked: []string{"1_a.sql"}, Findings: []lint.Finding{
+		{Code: "CN404", Name: "database-public", Severity: lint.Error, Message: "PUBLIC has CONNECT on the database.", Advice: "Take it."},
+		{Code: "CN302", Name: "not-forced", Severity: lint.Error, File: "1_a.sql", Line: 2, Message: "No.", Advice: "ALTER TABLE a FORCE ROW LEVEL SECURITY;"},
+	}}
+	var out bytes.Buffer
+	if err := writeLintMarkdown(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	const want = "## Migration lint: 2 errors in 1 file\n" +
+		"\n**CN404** `database-public` error, at `the database`: PUBLIC has CONNECT on the database.\n\nTake it.\n" +
+		"\n**CN302** `not-forced` error, at `1_a.sql:2`: No.\n\n```sql\nALTER TABLE a FORCE ROW LEVEL SECURITY;\n```\n"
+	if out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+}
