@@ -36,13 +36,7 @@ func directory(t *testing.T, texts ...string) []migrations.File {
 
 func read(t *testing.T, dir *migrate.MemDir) []migrations.File {
 	t.Helper()
-	sum, err := dir.Checksum()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate.WriteSumFile(dir, sum); err != nil {
-		t.Fatal(err)
-	}
+	dbtest.Hash(t, dir)
 	files, err := migrations.Read(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -242,13 +242,7 @@ func add(t *testing.T, dir migrate.Dir, plan *planner.Plan) {
 			t.Fatal(err)
 		}
 	}
-	sum, err := dir.Checksum()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate.WriteSumFile(dir, sum); err != nil {
-		t.Fatal(err)
-	}
+	dbtest.Hash(t, dir)
 }
 
 func apply(t *testing.T, url string, dir migrate.Dir) {

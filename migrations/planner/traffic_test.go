@@ -80,7 +80,7 @@ func TestTraffic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rehash(t, dir)
+	dbtest.Hash(t, dir)
 	plan, err := planner.Diff(t.Context(), planner.Input{
 		Name: "change", Dir: dir, DevURL: dbtest.ServerURL(t),
 		Backfills: planner.Expressions{"personal_notes.folder": "left(title, 4)", "personal_tasks.summary": "lower(title)"},
@@ -161,17 +161,6 @@ func TestTraffic(t *testing.T) {
 		if err := conn.QueryRow(t.Context(), query).Scan(&ok); err != nil || !ok {
 			t.Errorf("%t, %v: %s", ok, err, query)
 		}
-	}
-}
-
-func rehash(t *testing.T, dir migrate.Dir) {
-	t.Helper()
-	sum, err := dir.Checksum()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate.WriteSumFile(dir, sum); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"ariga.io/atlas/sql/migrate"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
@@ -30,20 +29,7 @@ func record(t *testing.T, sql string) *replay.File {
 // recordWith calls meanwhile when the state before the file has been read.
 func recordWith(t *testing.T, sql string, meanwhile func()) *replay.File {
 	t.Helper()
-	dir := &migrate.MemDir{}
-	for name, text := range map[string]string{"1_first.sql": first, "2_second.sql": sql} {
-		if err := dir.WriteFile(name, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sum, err := dir.Checksum()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate.WriteSumFile(dir, sum); err != nil {
-		t.Fatal(err)
-	}
-	files, err := migrations.Read(dir)
+	files, err := migrations.Read(dbtest.Dir(t, map[string]string{"1_first.sql": first, "2_second.sql": sql}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@ package report_test
 import (
 	"testing"
 
-	"ariga.io/atlas/sql/migrate"
-
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/devdb"
@@ -16,20 +14,11 @@ import (
 // plan reports on files that come after a first one, which is not reported on.
 func plan(t *testing.T, first string, files ...string) *report.Report {
 	t.Helper()
-	dir := &migrate.MemDir{}
+	named := map[string]string{}
 	for i, text := range append([]string{first}, files...) {
-		if err := dir.WriteFile(string(rune('1'+i))+"_file.sql", []byte(text)); err != nil {
-			t.Fatal(err)
-		}
+		named[string(rune('1'+i))+"_file.sql"] = text
 	}
-	sum, err := dir.Checksum()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate.WriteSumFile(dir, sum); err != nil {
-		t.Fatal(err)
-	}
-	read, err := migrations.Read(dir)
+	read, err := migrations.Read(dbtest.Dir(t, named))
 	if err != nil {
 		t.Fatal(err)
 	}
