@@ -136,6 +136,12 @@ func TestCompare(t *testing.T) {
 		{"another column", "REVOKE UPDATE (kind) ON notes FROM chenu_human; GRANT UPDATE (id) ON notes TO chenu_human", []string{
 			"review public.notes chenu_human UPDATE [columns (kind, shared), rows where (owner = public.me()) -> columns (id, shared), rows where (owner = public.me())]",
 		}},
+		{"a new column", "ALTER TABLE notes ADD COLUMN due date; GRANT UPDATE (due) ON notes TO chenu_human", []string{
+			"widening public.notes chenu_human UPDATE [nothing -> columns (due), rows where (owner = public.me())]",
+		}},
+		{"a new column and another", "ALTER TABLE notes ADD COLUMN due date; GRANT UPDATE (due, id) ON notes TO chenu_human", []string{
+			"widening public.notes chenu_human UPDATE [columns (kind, shared), rows where (owner = public.me()) -> columns (due, id, kind, shared), rows where (owner = public.me())]",
+		}},
 		{"a column renamed", "ALTER TABLE notes RENAME kind TO sort", []string{
 			"unchanged public.notes chenu_human UPDATE [columns (kind, shared), rows where (owner = public.me()) -> columns (shared, sort), rows where (owner = public.me())]",
 		}},
@@ -449,6 +455,24 @@ new: chenu_agent, SELECT, DELETE on public.links, public.tags
     rows where (owner = public.me())`
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// Code that cannot give a column another value does not change who reaches a row.
+func TestMayName(t *testing.T) {
+	t.Parallel()
+	state := &catalog.State{Functions: []*catalog.Function{{Schema: "app", Name: "Move"}}}
+	for code, want := range map[string]bool{
+		"DO $$ BEGIN UPDATE notes SET kind = 'x' WHERE format('%s', id) = '1'; END $$": false,
+		"DO $$ BEGIN UPDATE notes SET owner = id; END $$":                              true,
+		`DO $$ BEGIN UPDATE notes SET "Owner" = id; END $$`:                            true,
+		"DO $$ BEGIN EXECUTE 'UPDATE notes SET ' || 'own' || 'er = id'; END $$":        true,
+		"DO $$ BEGIN PERFORM app.move(1); END $$":                                      true,
+		`DO $$ BEGIN UPDATE notes SET U&"\006fwner" = id; END $$`:                      true,
+	} {
+		if got := access.MayName(state, code, "owner"); got != want {
+			t.Errorf("%s: %t", code, got)
+		}
 	}
 }
 

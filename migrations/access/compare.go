@@ -119,8 +119,11 @@ func (c *comparison) tables() {
 					Effect: effect, Object: relation.Key.Qualified(), Command: command, Role: role,
 					Before: c.before.entry(oid, role, command).words(command), After: c.after.entry(oid, role, command).words(command),
 				}
-				_, stood := c.before.state.Relations[oid]
-				change.New = !stood
+				stood, was := c.before.state.Relations[oid]
+				change.New = !was
+				if more := c.newColumns(stood, oid, role, command); was && len(more.columns) > 0 {
+					change.New, change.Before, change.After = true, "nothing", more.words(command)
+				}
 				if change.Before == change.After {
 					change.What = "the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another"
 				}
@@ -172,6 +175,29 @@ func (c *comparison) entry(table uint32, role, command string) (effect Effect, d
 		return "", false
 	}
 	return effectOf(relation), true
+}
+
+// newColumns is what an entry has more, if that is nothing but columns that the
+// table did not have before.
+func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, command string) *entry {
+	a, b := c.before.entry(table, role, command), c.after.entry(table, role, command)
+	more := &entry{using: b.using, check: b.check}
+	if a.none() || b.none() || b.all || c.rows(table, role, command, a, b) != predicate.Same || columns(a, b) != predicate.Wider {
+		return more
+	}
+	for number, name := range b.columns {
+		if _, had := a.columns[number]; had {
+			continue
+		}
+		if _, there := stood.Columns[number]; there {
+			return &entry{}
+		}
+		if more.columns == nil {
+			more.columns = map[int]string{}
+		}
+		more.columns[number] = name
+	}
+	return more
 }
 
 func effectOf(r predicate.Relation) Effect {

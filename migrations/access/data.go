@@ -3,10 +3,26 @@ package access
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/predicate"
 )
+
+// MayName says whether code may give a column another value: it has the column's
+// name in it, puts SQL together, or calls a function that somebody made. Triggers
+// do to its rows what they do to those of any write.
+func MayName(state *catalog.State, code, column string) bool {
+	if strings.Contains(strings.ToLower(code), "u&") || strings.Contains(strings.ToLower(code), strings.ToLower(column)) {
+		return true // escapes spell names that are not there
+	}
+	for _, word := range words(code) {
+		if dynamic[word] || slices.ContainsFunc(state.Functions, func(f *catalog.Function) bool { return strings.ToLower(f.Name) == word }) {
+			return true
+		}
+	}
+	return false
+}
 
 // DecidingColumns are the columns that the policies of tables read, by table
 // (schema.name, quoted where SQL needs it), sorted: whoever changes such a value

@@ -35,7 +35,8 @@ func rowsThatChangeHands(f *replay.File) ([]access.Change, error) {
 		}
 		if runsCode(s.Node) {
 			for _, table := range slices.Sorted(maps.Keys(held)) {
-				if columns := deciding[table]; len(columns) > 0 {
+				columns := slices.DeleteFunc(slices.Clone(deciding[table]), func(c string) bool { return !access.MayName(f.Before.State, s.SQL, c) })
+				if len(columns) > 0 {
 					all = append(all, access.Change{Effect: access.Review, Object: table, What: fmt.Sprintf(
 						"line %d runs code that may write rows; where it changes %s, they change hands", s.Line, strings.Join(columns, " or "))})
 				}
