@@ -136,6 +136,11 @@ func TestCompare(t *testing.T) {
 		{"another column", "REVOKE UPDATE (kind) ON notes FROM chenu_human; GRANT UPDATE (id) ON notes TO chenu_human", []string{
 			"review public.notes chenu_human UPDATE [columns (kind, shared), rows where (owner = public.me()) -> columns (id, shared), rows where (owner = public.me())]",
 		}},
+		{"columns to choose rows by", "REVOKE SELECT ON notes FROM chenu_human; GRANT SELECT (owner, id) ON notes TO chenu_human", []string{
+			"narrowing public.notes chenu_human SELECT [rows where " + own + " -> columns (id, owner), rows where " + own + "]",
+			"narrowing public.notes chenu_human UPDATE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+			"narrowing public.notes chenu_human DELETE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+		}},
 		{"a new column", "ALTER TABLE notes ADD COLUMN due date; GRANT UPDATE (due) ON notes TO chenu_human", []string{
 			"widening public.notes chenu_human UPDATE [nothing -> columns (due), rows where (owner = public.me())]",
 		}},

@@ -200,6 +200,22 @@ func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, comm
 	return more
 }
 
+// readable compares the columns that a role may read, and so use to choose rows
+// by; columns that the table did not have before do not count.
+func (c *comparison) readable(table uint32, role string) predicate.Relation {
+	a, b := c.before.entry(table, role, "SELECT"), c.after.entry(table, role, "SELECT")
+	if a.none() || b.none() {
+		return predicate.Same // there are no rows to choose from, which the rows tell
+	}
+	stood := c.before.state.Relations[table]
+	old := &entry{all: b.all, columns: maps.Clone(b.columns)}
+	maps.DeleteFunc(old.columns, func(number int, _ string) bool {
+		_, there := stood.Columns[number]
+		return !there
+	})
+	return columns(a, old)
+}
+
 func effectOf(r predicate.Relation) Effect {
 	return map[predicate.Relation]Effect{
 		predicate.Unknown: Review, predicate.Same: Unchanged, predicate.Wider: Widening, predicate.Narrower: Narrowing,
@@ -267,6 +283,7 @@ func (c *comparison) rows(table uint32, role, command string, a, b *entry) predi
 		return e.using.formula
 	}
 	was, is := seen(c.before), seen(c.after)
+	relation = both(relation, c.readable(table, role))
 	for _, pair := range pairs {
 		relation = both(relation, predicate.Compare(predicate.And(pair[0], was), predicate.And(pair[1], is)))
 	}

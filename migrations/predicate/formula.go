@@ -77,18 +77,26 @@ var (
 // Or holds when one of the formulas does. What is always so, or never, is left
 // out or is the whole, so that nothing needs to be known of the rest.
 func Or(all ...Formula) Formula {
-	if rest, ok := without(all, Never, Always); ok {
+	switch rest, ok := without(all, Never, Always); {
+	case !ok:
+		return Always
+	case len(rest) == 1:
+		return rest[0]
+	default:
 		return or(rest)
 	}
-	return Always
 }
 
 // And holds when all of the formulas do.
 func And(all ...Formula) Formula {
-	if rest, ok := without(all, Always, Never); ok {
+	switch rest, ok := without(all, Always, Never); {
+	case !ok:
+		return Never
+	case len(rest) == 1:
+		return rest[0]
+	default:
 		return and(rest)
 	}
-	return Never
 }
 
 // without leaves out what does not count; ok is false when one decides all.

@@ -106,6 +106,7 @@ func TestCompare(t *testing.T) {
 		{"open = true", "open", unknown},
 		{"due < now()", "due < now()", same},
 		{"due < now()", "due < clock_timestamp()", unknown},
+		{"due < clock_timestamp()", "CURRENT_USER = 'chenu_gate' AND due < clock_timestamp()", same},
 		{"random() < 0.5", "random() < 0.5", same},
 		{"random() < 0.5", "random() < 0.5 OR random() < 0.5", unknown},
 		{"CURRENT_USER = 'chenu_gate'", "true", same},
