@@ -202,6 +202,22 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Hardening item 1: servers from 15.20 on keep an option of their own on every column.
+func TestColumnOptions(t *testing.T) {
+	t.Parallel()
+	before, conn := read(t, "CREATE TABLE notes (id integer, title text)")
+	// As such a server stores it, and different in every database.
+	after := readAgain(t, conn, `SET allow_system_table_mods = on;
+		UPDATE pg_attribute SET attoptions = '{pg_attver=1}' WHERE attrelid = 'notes'::regclass AND attnum > 0`)
+	if d := catalog.Compare(before, after); len(d) > 0 {
+		t.Errorf("an option that the server keeps is a difference: %v", d)
+	}
+	chosen := readAgain(t, conn, "ALTER TABLE notes ALTER COLUMN title SET (n_distinct = 5, n_distinct_inherited = -0.5)")
+	if got, want := find(t, chosen, "column public.notes.title").(*catalog.Detail).Definition, "text {n_distinct=5,n_distinct_inherited=-0.5}"; got != want {
+		t.Errorf("column: %s; want %s", got, want)
+	}
+}
+
 func TestCompareRoles(t *testing.T) {
 	t.Parallel()
 	role := func(name, attributes, memberOf string) *catalog.Role {

@@ -267,7 +267,10 @@ SELECT * FROM (
 ORDER BY 1, 2`
 
 // detailsQuery writes columns, constraints and indexes in full, as Postgres
-// does. What a partition has from its parent is left out.
+// does. What a partition has from its parent is left out. Of a column's options
+// only those that ALTER TABLE can set are compared (manual, ALTER TABLE, SET
+// attribute_option): servers from 15.20 on store a pg_attver of their own beside
+// them, which differs from one database to the next.
 const detailsQuery = scope + `
 SELECT '` + string(KindColumn) + `' AS kind, r.schema, r.relname::text, a.attname::text, pg_catalog.concat_ws(' ',
 	pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -277,7 +280,8 @@ SELECT '` + string(KindColumn) + `' AS kind, r.schema, r.relname::text, a.attnam
 	CASE a.attidentity WHEN 'a' THEN 'ALWAYS AS IDENTITY' WHEN 'd' THEN 'BY DEFAULT AS IDENTITY' END,
 	CASE WHEN a.attstorage <> t.typstorage THEN 'STORAGE ' || a.attstorage::text END,
 	CASE WHEN a.attcompression <> '' THEN 'COMPRESSION ' || a.attcompression::text END,
-	a.attoptions::text)
+	(SELECT pg_catalog.array_agg(o ORDER BY o) FROM pg_catalog.unnest(a.attoptions) o
+		WHERE pg_catalog.split_part(o, '=', 1) IN ('n_distinct', 'n_distinct_inherited'))::text)
 FROM pg_catalog.pg_attribute a
 JOIN relations r ON r.oid = a.attrelid
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
