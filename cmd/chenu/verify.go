@@ -17,13 +17,30 @@ import (
 	"github.com/chenu/chenu/server/verify"
 )
 
-const verifyAbout = `Rebuilds every thread from its events and compares it with its row, and checks
-the digests of all events and audit rows. What does not hold is printed, a line
-each, with its id. The service may go on meanwhile.
+const verifyAbout = `Rebuilds every thread from its events and compares the result with the thread's
+row, and checks the digests of all thread events and audit rows. Prints one line
+for each row that does not match, with its id. The service may keep running.
 
-It reads as CHENU_AUDIT_DATABASE_URL, or from the embedded database.
+` + verifyLimits + `
 
-Exit codes: 0 all holds, 1 it could not be checked, 2 something does not hold.`
+Reads as CHENU_AUDIT_DATABASE_URL, or from the embedded database.
+
+Exit codes: 0 all rows match, 1 the check could not run, 2 at least one row does
+not match.`
+
+// verifyLimits tells what a clean run does not prove. TestUndetected in
+// server/verify shows each of these limits.
+const verifyLimits = `A clean run does not prove that the record is complete. A digest is stored in
+the row that it covers and does not depend on other rows, so somebody who can
+switch triggers off (the owner of the tables or a superuser) can do each of the
+following without being detected:
+  - delete audit rows
+  - delete a whole thread, or its last events together with the thread's counters
+  - change content and store a new digest of it
+  - change columns that no digest covers, such as actor, action, time, details
+    and approval of an audit row
+Compare with a backup, or with a copy of the audit trail that was exported
+earlier, to detect these.`
 
 // runVerify checks what the database holds.
 func runVerify(ctx context.Context, args []string, env environment) (err error) {
@@ -52,11 +69,11 @@ func runVerify(ctx context.Context, args []string, env environment) (err error) 
 	}
 	if report.Findings > 0 {
 		if report.Findings == 1 {
-			return foundf("1 row does not hold")
+			return foundf("1 row does not match")
 		}
-		return foundf("%d rows do not hold", report.Findings)
+		return foundf("%d rows do not match", report.Findings)
 	}
-	fmt.Fprintln(env.Stderr, "All of it holds.")
+	fmt.Fprintf(env.Stderr, "All rows match.\n\n%s\n", verifyLimits)
 	return nil
 }
 

@@ -32,8 +32,12 @@ func TestVerify(t *testing.T) {
 	}
 	audit := "CHENU_AUDIT_DATABASE_URL=" + db.AuditURL
 	dir := "CHENU_DATA_DIR=" + t.TempDir()
-	if code, out, errs := verify(dir, audit); code != exitOK || out != "" || !strings.Contains(errs, "All of it holds.") {
+	if code, out, errs := verify(dir, audit); code != exitOK || out != "" || !strings.Contains(errs, "All rows match.") {
 		t.Errorf("an untouched database: exit %d, %q, %q", code, out, errs)
+	}
+	// Hardening item 19: a clean run says what it does not prove.
+	if _, _, errs := verify(dir, audit); !strings.Contains(errs, "does not prove that the record is complete") || !strings.Contains(errs, "delete audit rows") {
+		t.Errorf("a clean run does not state its limits: %q", errs)
 	}
 	if code, _, errs := verify(dir, "CHENU_DATABASE_URL="+db.ServiceURL); code != exitFailed || !strings.Contains(errs, "CHENU_AUDIT_DATABASE_URL") {
 		t.Errorf("without an auditor: exit %d, %q", code, errs)
@@ -56,7 +60,7 @@ func TestVerify(t *testing.T) {
 		}
 	}
 	code, out, errs := verify(dir, audit)
-	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitFound || out != want || !strings.Contains(errs, "1 row does not hold") {
+	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitFound || out != want || !strings.Contains(errs, "1 row does not match") {
 		t.Errorf("a thread without an event: exit %d, %q, %q", code, out, errs)
 	}
 }

@@ -1,7 +1,11 @@
-// Package verify holds what is stored against what proves it: each thread's row
-// against its events, and the content of rows that never change against their
-// digests. It reads as the auditor, the one role that sees every identity's
-// rows, which no login of the service can become.
+// Package verify compares what is stored with what proves it: each thread's row
+// with its events, and the content of append-only rows with their digests. It reads
+// as chenu_auditor, the only role that sees the rows of every identity, which no
+// login of the service can become.
+//
+// A digest covers one row and is stored in that row. So a check finds changed
+// content and gaps within threads, but not audit rows or whole threads that were
+// deleted, nor content that was changed together with its digest: see TestUndetected.
 package verify
 
 import (
