@@ -27,6 +27,9 @@ func (w *world) asPerson(ctx context.Context, who uuid.UUID, checkpoint string, 
 		_, err := tx.Exec(ctx, `SELECT set_config('role', 'chenu_human', true), set_config('app.identity_id', $1, true),
 			set_config('app.actor_id', $1, true), set_config('app.auth_time', now()::text, true), set_config('app.checkpoint_id', $2, true),
 			set_config('app.ip', '192.0.2.1', true), set_config('app.user_agent', 'curl', true)`, who, checkpoint)
+		if err == nil {
+			_, err = tx.Exec(ctx, "SELECT set_config('app.session_id', max(id::text), true) FROM app.sessions WHERE created_by = $1", who)
+		}
 		if err != nil {
 			return err
 		}

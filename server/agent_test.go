@@ -424,6 +424,7 @@ var forHumans = []string{
 	"approve-checkpoint", "reject-checkpoint",
 	"create-hired-agent", "update-hired-agent", "delete-hired-agent", "dismiss-hired-agent",
 	"create-agent-credential", "list-agent-credentials", "revoke-agent-credential",
+	"export-audit-logs",
 }
 
 func (o operationOf) forHumans() bool {

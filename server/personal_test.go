@@ -83,7 +83,7 @@ func TestPersonalExport(t *testing.T) {
 	}
 	worker.Get("/v1/me/export").WantProblem(http.StatusForbidden, "forbidden")
 	human.Do(http.MethodHead, "/v1/me/export", nil).Want(http.StatusOK)
-	if _, err := admin.Exec(t.Context(), "REVOKE EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) FROM chenu_human"); err != nil {
+	if _, err := admin.Exec(t.Context(), "REVOKE EXECUTE ON FUNCTION app.record_export(text) FROM chenu_human"); err != nil {
 		t.Fatal(err)
 	}
 	if r := human.Get("/v1/me/export"); r.Status < 400 {

@@ -11,7 +11,8 @@ AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('chenu agent credentials ' || agent_id, 0))
 $$;
 
--- Makes a credential of an agent of the caller's: of the secret only its hash comes here.
+-- Creates a credential of an agent of the caller's, which needs a recent authentication. Only
+-- the hash of the secret is passed to it.
 CREATE FUNCTION app.add_agent_credential(
     credential_id uuid, agent_id uuid, name text, secret_hash bytea, public_key bytea, expires_at timestamptz
 ) RETURNS void
@@ -28,6 +29,7 @@ BEGIN
     IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
         RAISE EXCEPTION 'only a human makes credentials' USING ERRCODE = 'CH403';
     END IF;
+    PERFORM app.require_recent_authentication();
     PERFORM app.lock_agent_credentials(add_agent_credential.agent_id);
     SELECT a.status INTO agent_status FROM public.team_agents a
      WHERE a.created_by = caller AND a.id = add_agent_credential.agent_id;

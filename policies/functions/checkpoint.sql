@@ -215,8 +215,9 @@ REVOKE EXECUTE ON FUNCTION app.request_checkpoint(jsonb, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.request_checkpoint(jsonb, interval) TO chenu_human, chenu_agent;
 
 -- Decides: for the owner as a human, and nobody else may call it. The digest is the one
--- that was shown. What the human asked for itself needs a recent proof of who it is. The
--- same decision again changes nothing; it tells whether it did.
+-- that was shown. A decision of the type cost, governance or identity, whoever asked for it,
+-- and the approval of the human's own request need a recent authentication. The same decision
+-- again changes nothing; it tells whether it did.
 CREATE FUNCTION app.decide_checkpoint(checkpoint_id uuid, digest bytea, decision text, reason text DEFAULT NULL) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -224,7 +225,6 @@ CREATE FUNCTION app.decide_checkpoint(checkpoint_id uuid, digest bytea, decision
 AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
-    proven timestamptz := nullif(current_setting('app.auth_time', true), '')::timestamptz;
     c public.checkpoints;
     moment timestamptz;
 BEGIN
@@ -261,10 +261,8 @@ BEGIN
         RAISE EXCEPTION 'a rejection has a reason' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/reason", "code": "required", "detail": "A rejection has a reason."}';
     END IF;
-    IF decision = 'approved' AND c.requested_by_kind = 'human'
-        AND (proven BETWEEN moment - interval '5 minutes' AND moment + interval '5 seconds') IS NOT TRUE THEN
-        RAISE EXCEPTION 'the human authenticated too long ago' USING ERRCODE = 'CH403',
-            DETAIL = '{"code": "recent_authentication_required", "detail": "Confirming an own request needs an authentication within the last 5 minutes."}';
+    IF c.type IN ('cost', 'governance', 'identity') OR decision = 'approved' AND c.requested_by_kind = 'human' THEN
+        PERFORM app.require_recent_authentication();
     END IF;
     UPDATE public.checkpoints p SET
         status = decide_checkpoint.decision, reason = nullif(btrim(decide_checkpoint.reason), ''), decided_by = caller, decided_at = moment,

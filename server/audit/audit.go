@@ -16,10 +16,11 @@ import (
 // Mount registers the operations.
 func Mount(a *api.API) {
 	api.HandleStream(a, api.Op{
-		ID: "export-audit-logs", Method: http.MethodGet, Path: "/v1/audit-logs/export", Tag: "audit-logs",
+		ID: "export-audit-logs", Method: http.MethodGet, Path: "/v1/audit-logs/export", Tag: "audit-logs", HumansOnly: true,
 		Summary: "Export the audit trail",
-		Description: "The audit rows that meet the filters, newest first, one JSON object a line, as far as they go when the export " +
-			"begins. The export is recorded in the trail before its first line is sent. An answer that breaks off is not complete.",
+		Description: "Returns the audit rows that match the filters, newest first, one JSON object per line. The export is recorded in the " +
+			"audit trail before its first line is sent. A response that breaks off is not complete. The export needs an authentication within " +
+			"the last 5 minutes, else it is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Agents cannot export.",
 		ContentType: "application/x-ndjson",
 	}, export)
 }
@@ -31,7 +32,8 @@ type exportInput struct {
 // batch is how many rows are in memory at once.
 const batch = 500
 
-const recordExportSQL = `SELECT app.record_read('audit_log', NULL, '{"export": "ndjson"}', NULL)`
+// recordExportSQL also refuses a caller who has not authenticated recently.
+const recordExportSQL = `SELECT app.record_export('audit_log')`
 
 func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error) {
 	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {

@@ -45,10 +45,13 @@ func Mount(a *api.API) {
 		return o
 	}
 	api.Handle(a, decide("approve-checkpoint", "/{id}/approve", "Approve",
-		"Approves exactly what has this digest, once. Only the owner, as a human, decides; an own request needs an authentication "+
-			"within the last five minutes. The same decision again has the same answer, another one is 409."), approve)
+		"Approves the write or action that has this digest. The approval is used once. Only the owner decides, as a human. A decision of the "+
+			"type `cost`, `governance` or `identity`, and the approval of the owner's own request, need an authentication within the last "+
+			"5 minutes, else they are 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Repeating the decision returns the "+
+			"same answer; the opposite decision is 409."), approve)
 	api.Handle(a, decide("reject-checkpoint", "/{id}/reject", "Reject",
-		"Rejects it, with a reason. Only the owner, as a human, decides."), reject)
+		"Rejects the request, with a reason. Only the owner decides, as a human. A checkpoint of the type `cost`, `governance` or `identity` "+
+			"needs an authentication within the last 5 minutes, as its approval does."), reject)
 	api.Handle(a, op("withdraw-checkpoint", http.MethodPost, "/{id}/withdraw", "Withdraw",
 		"Takes a pending request back, by who made it. It reads as expired then."), withdraw)
 	api.Handle(a, op("consume-checkpoint", http.MethodPost, "/{id}/consume", "Use an approval",

@@ -33,10 +33,11 @@ func (s *Service) Mount(a *api.API) {
 	const me = "Me"
 	api.HandleStream(a, api.Op{
 		ID: "export-me", Method: http.MethodGet, Path: "/v1/me/export", Tag: me, HumansOnly: true,
-		Summary: "Take everything away",
-		Description: "All rows of the identity, one JSON object a line: `table` says what it is and `row` has its columns as they are stored; only " +
-			"hashes of secrets are left out. Rows come table by table, in the order of their ids, each as it is when its turn comes. The export is " +
-			"recorded in the trail before its first line is sent. An answer that breaks off is not complete.",
+		Summary: "Export your data",
+		Description: "Returns all rows of the identity, one JSON object per line: `table` names the table and `row` has the stored columns without " +
+			"hashes of secrets. Rows come table by table in the order of their ids, each as it is when it is read. The export is recorded in the " +
+			"audit trail before its first line is sent. A response that breaks off is not complete. The export needs an authentication within the " +
+			"last 5 minutes, else it is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Agents cannot export.",
 		ContentType: "application/x-ndjson",
 	}, export)
 	api.Handle(a, api.Op{
@@ -82,14 +83,15 @@ func exportSQL(t policies.Table) string {
 	) AS measured WHERE before < $4 ORDER BY id`, strings.Join(columns, ", "), t.Schema, t.Name, t.Owner)
 }
 
-const recordExportSQL = `SELECT app.record_read('identity', $1, '{"export": "ndjson"}', NULL)`
+// recordExportSQL also refuses a caller who has not authenticated recently.
+const recordExportSQL = `SELECT app.record_export('identity')`
 
 func export(ctx context.Context, tx *ent.Tx, _ *struct{}) (api.Stream, error) {
 	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := tx.ExecContext(ctx, recordExportSQL, who.ID); err != nil {
+	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {
 		return nil, fmt.Errorf("record the export: %w", err)
 	}
 	return func(ctx context.Context, db api.Transactor, w io.Writer) error {

@@ -48,7 +48,17 @@ func (g *gated) person(t testing.TB) (context.Context, uuid.UUID) {
 	t.Helper()
 	id := newID()
 	g.exec(t, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Ada')", id, id.String()+"@example.org")
-	return auth.With(t.Context(), auth.Identity{ID: id, ActorID: id, Kind: auth.Human, AuthTime: time.Now()}), id
+	return g.login(t, id, 0), id
+}
+
+// login opens a session that the person authenticated in so long ago, and returns the context
+// of a request in it.
+func (g *gated) login(t testing.TB, person uuid.UUID, ago time.Duration) context.Context {
+	t.Helper()
+	id := newID()
+	g.exec(t, `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr)
+		VALUES ($1, $2, clock_timestamp() + interval '1 day', clock_timestamp() - make_interval(secs => $3), '{pwd}')`, id, person, ago.Seconds())
+	return auth.With(t.Context(), auth.Identity{ID: person, ActorID: person, Kind: auth.Human, SessionID: id, AuthTime: time.Now().Add(-ago)})
 }
 
 // do runs raw SQL as the serving role, in one unit that names the checkpoint.
@@ -309,12 +319,17 @@ func TestGate(t *testing.T) {
 		}},
 		"the human's own request, authenticated long ago": {"recent_authentication_required", func(t *testing.T, g *gated) error {
 			c := asked(t, g.publish(g.ada, uuid.Nil, "Sunday"))
-			long := auth.With(g.ada, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Human, AuthTime: time.Now().Add(-5*time.Minute - time.Second)})
-			return g.decide(long, c, "approved")
+			return g.decide(g.login(t, g.adaID, 5*time.Minute+time.Second), c, "approved")
 		}},
-		"the human's own request, authenticated in the future": {"recent_authentication_required", func(t *testing.T, g *gated) error {
+		"the human's own request, with a claimed time of authentication": {"recent_authentication_required", func(t *testing.T, g *gated) error {
 			c := asked(t, g.publish(g.ada, uuid.Nil, "Sunday"))
-			return g.decide(auth.With(g.ada, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Human, AuthTime: time.Now().Add(time.Hour)}), c, "approved")
+			stale, _ := auth.From(g.login(t, g.adaID, time.Hour))
+			stale.AuthTime = time.Now()
+			return g.decide(auth.With(g.ada, stale), c, "approved")
+		}},
+		"the human's own request, without a session": {"recent_authentication_required", func(t *testing.T, g *gated) error {
+			c := asked(t, g.publish(g.ada, uuid.Nil, "Sunday"))
+			return g.decide(auth.With(g.ada, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Human, AuthTime: time.Now()}), c, "approved")
 		}},
 	} {
 		for _, subject := range []subject{playlist, thread} {
