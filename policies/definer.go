@@ -92,7 +92,7 @@ var definers = map[string][]definer{
 	"identities": {
 		{role: "chenu_login", open: true, grants: []string{"SELECT (id, email, hashed_password, status, locked_until, failed_logins, email_verified_at)"}},
 		{role: "chenu_login", rows: "id = " + identity, grants: []string{
-			"UPDATE (hashed_password, failed_logins, locked_until, password_changed_at, email_verified_at)",
+			"UPDATE (hashed_password, status, failed_logins, locked_until, password_changed_at, email_verified_at)",
 		}},
 	},
 	"sessions": {{role: "chenu_login", rows: "created_by = " + identity, grants: []string{

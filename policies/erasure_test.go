@@ -306,3 +306,40 @@ func TestErasureWaits(t *testing.T) {
 		t.Errorf("the name is %q, %v", name, err)
 	}
 }
+
+// Hardening item 17: the address that an erased identity gets cannot be foreseen, so that
+// nobody blocks an erasure by occupying it. An identity's id is not secret: it is part of the
+// client_id of each of its agents.
+func TestErasureCannotBeBlocked(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	w := newWorld(t, db)
+	admin := db.Pool(t, db.AdminURL)
+	ctx := t.Context()
+	// The address of earlier versions, in a row that was locked by the migration.
+	if _, err := admin.Exec(ctx, `INSERT INTO identities (id, email, name, status) VALUES ($1, $2, 'Eve', 'locked')`,
+		newID(), "erased-"+w.owner.String()+"@erased.invalid"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.erase(ctx, w.owner, w.approveErasure(t, w.owner)); err != nil {
+		t.Fatal(err)
+	}
+	var email string
+	if err := admin.QueryRow(ctx, `SELECT email FROM identities WHERE id = $1`, w.owner).Scan(&email); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(email, "erased-") || !strings.HasSuffix(email, "@erased.invalid") || strings.Contains(email, w.owner.String()) {
+		t.Errorf("the erased identity has the address %s", email)
+	}
+	// No account takes an address of the domain, whatever it looks like.
+	next := newID()
+	for _, taken := range []string{"erased-" + next.String() + "@erased.invalid", "x@Erased.Invalid"} {
+		err := w.asPerson(ctx, next, "", func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Eve')", next, taken)
+			return err
+		})
+		if outcomeOf(err) != "23514" {
+			t.Errorf("%s: %v", taken, err)
+		}
+	}
+}

@@ -187,6 +187,10 @@ var definers = map[string]struct {
 	"erase_identity": {owner: "chenu_erase", callers: []string{"chenu_human"}},
 	"erase_rows":     {owner: "chenu_erase"},
 	"refuse_erased":  {owner: "chenu_erase", callers: []string{"chenu_audit"}},
+
+	"refuse_inactive": {owner: "chenu_erase", callers: []string{"chenu_audit"}},
+	"lock_account":    {owner: "chenu_login", callers: []string{"chenu_owner"}},
+	"unlock_account":  {owner: "chenu_login", callers: []string{"chenu_owner"}},
 }
 
 // TestDefiners holds the definer functions to the closed list.

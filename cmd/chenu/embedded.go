@@ -37,8 +37,12 @@ const (
 	noteFile   = "service.json"
 )
 
-// auditLogin verifies the embedded database.
-const auditLogin = "chenu_verify"
+// Logins of the embedded database that commands use: auditLogin verifies, migrateLogin
+// migrates and operates.
+const (
+	auditLogin   = "chenu_verify"
+	migrateLogin = "chenu_migrate"
+)
 
 const stopTimeout = 30 * time.Second
 
@@ -66,7 +70,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 	}()
 	logins := migrations.BootstrapOptions{
 		Service: embeddedLogin(c.Secret, "chenu_service"), Agent: embeddedLogin(c.Secret, "chenu_service_agent"),
-		Migrate: embeddedLogin(c.Secret, "chenu_migrate"), Audit: embeddedLogin(c.Secret, auditLogin),
+		Migrate: embeddedLogin(c.Secret, migrateLogin), Audit: embeddedLogin(c.Secret, auditLogin),
 	}
 	report, err := migrations.Bootstrap(ctx, postgres.URL("postgres"), logins)
 	if err != nil {

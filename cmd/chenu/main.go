@@ -54,6 +54,7 @@ var commands = []command{
 	{"policies", "show who may do what with which rows", runPolicies},
 	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
 	{"verify", "check threads against their events, and content against its digests", runVerify},
+	{"accounts", "lock or unlock an account", runAccounts},
 	{"keys", "rotate: let another key sign access tokens", runKeys},
 	{"token", "make a development token on the embedded database", runToken},
 	{"demo", "fill an identity of the embedded database with data to look at", runDemo},

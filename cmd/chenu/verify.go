@@ -87,7 +87,7 @@ func openAuditor(ctx context.Context, c *config, env environment) (*pgx.Conn, fu
 	}
 	stop := func() error { return nil }
 	if at == "" {
-		if conn, ok := runningAuditor(ctx, c); ok {
+		if conn, ok := connectRunning(ctx, c, auditLogin); ok {
 			return conn, func() error { return conn.Close(context.WithoutCancel(ctx)) }, nil
 		}
 		own, err := startEmbedded(ctx, c, env.Stderr)
@@ -103,9 +103,9 @@ func openAuditor(ctx context.Context, c *config, env environment) (*pgx.Conn, fu
 	return conn, func() error { return errors.Join(conn.Close(context.WithoutCancel(ctx)), stop()) }, nil
 }
 
-// runningAuditor connects to the database of a running service by the note that
-// it left. The auditor's password follows from the secret.
-func runningAuditor(ctx context.Context, c *config) (*pgx.Conn, bool) {
+// connectRunning connects to the embedded database of a running service, which its note
+// names, as one of the database's logins. The login's password is derived from the secret.
+func connectRunning(ctx context.Context, c *config, login string) (*pgx.Conn, bool) {
 	data, err := os.ReadFile(filepath.Join(c.DataDir, noteFile))
 	if err != nil {
 		return nil, false
@@ -124,8 +124,8 @@ func runningAuditor(ctx context.Context, c *config) (*pgx.Conn, bool) {
 			return nil, false
 		}
 	}
-	login := embeddedLogin(secret, auditLogin)
-	at.User = url.UserPassword(login.Name, login.Password)
+	as := embeddedLogin(secret, login)
+	at.User = url.UserPassword(as.Name, as.Password)
 	conn, err := pgx.Connect(ctx, at.String())
 	return conn, err == nil
 }

@@ -1725,6 +1725,7 @@ func init() {
 	IdentitiesTable.Annotation.Checks = map[string]string{
 		"identities_email_check":            "char_length(email) BETWEEN 3 AND 320",
 		"identities_email_form":             "email ~ '^[^[:space:]@]+@[^[:space:]@]+$'",
+		"identities_email_reserved":         "status <> 'active' OR lower(email) NOT LIKE '%@erased.invalid'",
 		"identities_failed_logins_check":    "failed_logins >= 0",
 		"identities_hashed_password_format": "hashed_password ~ '^([$]argon2id[$].*)$'",
 		"identities_name_check":             "char_length(name) BETWEEN 1 AND 200",

@@ -23,7 +23,7 @@ func (Identity) Fields() []ent.Field {
 			Comment("Identifier, a UUIDv7."),
 		field.String("email").Immutable().
 			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Example(`"ada@example.org"`),
-				policies.Erased("'erased-' || id || '@erased.invalid'")).
+				policies.Erased("'erased-' || gen_random_uuid() || '@erased.invalid'")).
 			Comment("E-mail address, unique without regard to case."),
 		field.String("name").
 			Annotations(policies.Length(1, 200), policies.Example(`"Ada Lovelace"`), policies.Erased("'[erased]'")).
@@ -66,6 +66,13 @@ func (Identity) Annotations() []schema.Annotation {
 		policies.AuditCounters{"failed_logins", "locked_until"},
 		policies.Unversioned{"failed_logins", "locked_until"},
 		policies.Checks{
+			{
+				// The address that erasure gives an identity is random, and no account can take
+				// an address of its domain: nobody can occupy it and so block an erasure.
+				Name: "identities_email_reserved", Column: "email",
+				Expression: "status <> 'active' OR lower(email) NOT LIKE '%@erased.invalid'",
+				Detail:     "The domain erased.invalid is reserved for erased identities.",
+			},
 			{
 				Name: "identities_settings_object", Column: "settings",
 				Expression: "jsonb_typeof(settings) = 'object'",

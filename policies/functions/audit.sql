@@ -17,9 +17,9 @@ DECLARE
     after jsonb;
 BEGIN
     IF TG_ARGV[0] <> 'identity' THEN
-        PERFORM app.refuse_erased();
-    ELSIF old_row ->> 'status' = 'erased' THEN
-        RAISE EXCEPTION 'the identity was erased' USING ERRCODE = 'CH401';
+        PERFORM app.refuse_inactive();
+    ELSIF old_row ->> 'status' = 'erased' OR old_row ->> 'status' = 'locked' AND app.actor_kind() <> 'system' THEN
+        RAISE EXCEPTION 'the identity is locked or was erased' USING ERRCODE = 'CH401';
     END IF;
     IF app.actor_kind() = 'agent' THEN
         PERFORM app.refuse_ended_agent();

@@ -254,8 +254,9 @@ $$;
 ALTER FUNCTION app.close_sessions(uuid) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.close_sessions(uuid) FROM PUBLIC;
 
--- Replaces the caller's password, given the hash of the one before, ends all other
--- sessions and returns them. NULL: the hash is not that any more.
+-- Replaces the caller's password, given the hash of the one before, deletes reset tokens
+-- that were mailed before, ends all other sessions and returns them. NULL: the hash is not
+-- that any more.
 CREATE FUNCTION app.change_password(expected text, replacement text, keep uuid)
     RETURNS uuid[]
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -275,6 +276,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
+    -- A reset that was asked for before would undo this change.
+    DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = 'reset_password';
     closed := app.close_sessions(change_password.keep);
     PERFORM app.record_event('credential_change', 'success', 'identity', caller,
         jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed)));

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// accountCommands are the operator's commands for one account. Each calls a function of
+// policies/functions/operator.sql, which only chenu_owner may call.
+var accountCommands = []command{
+	{"lock", "lock an account and end its sessions", lockAccount},
+	{"unlock", "unlock an account", unlockAccount},
+}
+
+func runAccounts(ctx context.Context, args []string, env environment) error {
+	return runSubcommand(ctx, "accounts", accountCommands, args, env)
+}
+
+// operatorAbout ends the help of each command for an account.
+const operatorAbout = `
+
+The change is recorded in the account's audit trail, with this command and the login that
+ran it.
+
+It connects as CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner, or to
+the embedded database.
+
+Exit codes: 0 the account is now in this state, 1 there is no such account or the command
+failed.`
+
+const lockAbout = `Locks an account. It ends the account's sessions, deletes its mailed tokens, and refuses
+logins, password resets and tokens for its agents. The database refuses its writes at
+once, and each running service refuses its requests, and those of its agents, within two
+seconds.
+
+Nothing is deleted. The credentials of its agents work again when the account is unlocked.` + operatorAbout
+
+const lockAccountSQL = `SELECT identity_id, changed, ended_sessions FROM app.lock_account($1)`
+
+func lockAccount(ctx context.Context, args []string, env environment) error {
+	email, err := accountFlags("chenu accounts lock --email ADDRESS", lockAbout, args, env)
+	if err != nil {
+		return err
+	}
+	var (
+		id       uuid.UUID
+		changed  bool
+		sessions int
+	)
+	if err := operate(ctx, env, "chenu accounts lock", lockAccountSQL, []any{email}, &id, &changed, &sessions); err != nil {
+		return noAccount(email, err)
+	}
+	if !changed {
+		_, err = fmt.Fprintf(env.Stdout, "The account %s (%s) was already locked.\n", email, id)
+		return err
+	}
+	_, err = fmt.Fprintf(env.Stdout, "Locked the account %s (%s) and ended %s.\n", email, id, plural(sessions, "session"))
+	return err
+}
+
+const unlockAbout = `Unlocks an account, so that its owner can log in again. Sessions that the lock ended stay
+ended.` + operatorAbout
+
+const unlockAccountSQL = `SELECT identity_id, changed FROM app.unlock_account($1)`
+
+func unlockAccount(ctx context.Context, args []string, env environment) error {
+	email, err := accountFlags("chenu accounts unlock --email ADDRESS", unlockAbout, args, env)
+	if err != nil {
+		return err
+	}
+	var (
+		id      uuid.UUID
+		changed bool
+	)
+	if err := operate(ctx, env, "chenu accounts unlock", unlockAccountSQL, []any{email}, &id, &changed); err != nil {
+		return noAccount(email, err)
+	}
+	if !changed {
+		_, err = fmt.Fprintf(env.Stdout, "The account %s (%s) was not locked.\n", email, id)
+		return err
+	}
+	_, err = fmt.Fprintf(env.Stdout, "Unlocked the account %s (%s).\n", email, id)
+	return err
+}
+
+// accountFlags parses the flags of a command for one account and returns the account's
+// e-mail address.
+func accountFlags(synopsis, about string, args []string, env environment) (email string, err error) {
+	flags := newFlags(env, synopsis, about)
+	flags.StringVar(&email, "email", "", "e-mail `address` of the account, in any case")
+	if err := parse(flags, args); err != nil {
+		return "", err
+	}
+	if flags.NArg() > 0 {
+		return "", usagef("unexpected argument %q", flags.Arg(0))
+	}
+	if email == "" {
+		return "", usagef("--email is missing")
+	}
+	return email, nil
+}
+
+// noAccount replaces the error of a query without a row.
+func noAccount(email string, err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no account with the e-mail address %s", email)
+	}
+	return err
+}
+
+// operatorSQL makes the rest of the transaction run as the owner. The audit trail records
+// the command and the login as the user agent.
+const operatorSQL = `SELECT set_config('role', 'chenu_owner', true), set_config('app.request_id', $1, true),
+	set_config('app.user_agent', left($2 || ', login ' || session_user, 400), true)`
+
+// operate runs a query that returns one row in a transaction of the owner, and scans the
+// row. The error is pgx.ErrNoRows when there was none.
+func operate(ctx context.Context, env environment, name, query string, args []any, into ...any) (err error) {
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	conn, closeAll, err := openOperator(ctx, &c, env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	request, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("generate a request id: %w", err)
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, operatorSQL, request.String(), name); err != nil {
+			return fmt.Errorf("become chenu_owner: %w", err)
+		}
+		return tx.QueryRow(ctx, query, args...).Scan(into...)
+	})
+}
+
+// openOperator connects as a member of chenu_owner: to the configured database, to the
+// embedded database of a running service, or to the embedded database, which then runs
+// until the returned function is called.
+func openOperator(ctx context.Context, c *config, env environment) (*pgx.Conn, func() error, error) {
+	at := c.MigrateDatabaseURL
+	if at == "" && c.DatabaseURL != "" {
+		return nil, nil, errors.New("CHENU_MIGRATE_DATABASE_URL is not set: set it to a login that is a member of chenu_owner")
+	}
+	stop := func() error { return nil }
+	if at == "" {
+		if conn, ok := connectRunning(ctx, c, migrateLogin); ok {
+			return conn, func() error { return conn.Close(context.WithoutCancel(ctx)) }, nil
+		}
+		own, err := startEmbedded(ctx, c, env.Stderr)
+		if err != nil {
+			return nil, nil, err
+		}
+		at, stop = c.MigrateDatabaseURL, func() error { return own.stop(ctx) }
+	}
+	conn, err := pgx.Connect(ctx, at)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("connect as an operator: %w", err), stop())
+	}
+	return conn, func() error { return errors.Join(conn.Close(context.WithoutCancel(ctx)), stop()) }, nil
+}

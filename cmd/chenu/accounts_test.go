@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+)
+
+// Hardening item 40: the command as an operator runs it, and what it leaves in the audit
+// trail. What a locked account can no longer do is tested with the functions it calls, in
+// package account.
+func TestAccountsLock(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	admin := db.Pool(t, db.AdminURL)
+	const id = "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
+	if _, err := admin.Exec(t.Context(), "INSERT INTO identities (id, email, name) VALUES ($1, 'Ada@example.org', 'Ada')", id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(t.Context(), "INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr) VALUES (app.uuid_v7(), $1, now() + interval '1 day', now(), '{pwd}')", id); err != nil {
+		t.Fatal(err)
+	}
+	accounts := func(vars []string, args ...string) (int, string, string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		code := run(context.WithoutCancel(t.Context()), append([]string{"accounts"}, args...), environment{
+			Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+			Getenv: func(string) string { return "" }, Environ: func() []string { return append(vars, "CHENU_DATA_DIR="+t.TempDir()) },
+		})
+		return code, out.String(), errs.String()
+	}
+	operator := []string{"CHENU_MIGRATE_DATABASE_URL=" + db.MigrateURL}
+	for _, test := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"unlock", "--email", "ada@example.org"}, exitOK, "The account ada@example.org (" + id + ") was not locked.\n"},
+		{[]string{"lock", "--email", "ada@example.org"}, exitOK, "Locked the account ada@example.org (" + id + ") and ended 1 session.\n"},
+		{[]string{"lock", "--email", "ada@example.org"}, exitOK, "The account ada@example.org (" + id + ") was already locked.\n"},
+		{[]string{"unlock", "--email", "ADA@example.org"}, exitOK, "Unlocked the account ADA@example.org (" + id + ").\n"},
+		{[]string{"lock", "--email", "nobody@example.org"}, exitFailed, "there is no account with the e-mail address nobody@example.org"},
+		{[]string{"lock"}, exitUsage, "--email is missing"},
+		{[]string{"lock", "--email", "ada@example.org", "now"}, exitUsage, `unexpected argument "now"`},
+		{[]string{"delete"}, exitUsage, `no subcommand "delete"`},
+	} {
+		code, out, errs := accounts(operator, test.args...)
+		if code != test.code || test.code == exitOK && out != test.want || !strings.Contains(out+errs, test.want) {
+			t.Errorf("%v: exit %d, %q, %q; want %d, %q", test.args, code, out, errs, test.code, test.want)
+		}
+	}
+	var trail string
+	err := admin.QueryRow(t.Context(), `SELECT string_agg(concat_ws(' ', resource_type, after ->> 'status', actor_kind, db_role, request_id IS NOT NULL, user_agent), E'\n' ORDER BY l.id)
+		FROM audit_logs l WHERE created_by = $1 AND action = 'update'`, id).Scan(&trail)
+	const by = " chenu_owner t chenu accounts "
+	want := "session system" + by + "lock, login \nidentity locked system" + by + "lock, login \nidentity active system" + by + "unlock, login "
+	for _, line := range strings.Split(want, "\n") {
+		if err != nil || !strings.Contains(trail, line) {
+			t.Errorf("the trail has\n%s\nand not %q, %v", trail, line, err)
+		}
+	}
+	// The service's login is no operator, and without a login the command says which it needs.
+	if code, _, errs := accounts([]string{"CHENU_MIGRATE_DATABASE_URL=" + db.ServiceURL}, "lock", "--email", "ada@example.org"); code != exitFailed || !strings.Contains(errs, "chenu_owner") {
+		t.Errorf("as the service: exit %d, %q", code, errs)
+	}
+	if code, _, errs := accounts([]string{"CHENU_DATABASE_URL=" + db.ServiceURL}, "lock", "--email", "ada@example.org"); code != exitFailed || !strings.Contains(errs, "CHENU_MIGRATE_DATABASE_URL") {
+		t.Errorf("without the owner's login: exit %d, %q", code, errs)
+	}
+}

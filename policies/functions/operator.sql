@@ -1,0 +1,78 @@
+-- What an operator does about one account: chenu_owner alone may call these functions, and
+-- no serving role can become it. Each runs as the account's identity for its own duration,
+-- so that the policies of chenu_login show it that identity's rows and no other's. The
+-- triggers record the changes in the audit trail with the actor kind "system".
+
+-- Locks the account with the e-mail address: ends its sessions, deletes its mailed tokens
+-- and refuses its writes from the commit on. The service refuses its requests within two
+-- seconds. Returns no row when there is no such account; changed is false when the account
+-- was locked before.
+CREATE FUNCTION app.lock_account(email text)
+    RETURNS TABLE (identity_id uuid, changed boolean, ended_sessions integer)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    account uuid;
+    present_status text;
+BEGIN
+    IF app.actor_kind() <> 'system' THEN
+        RAISE EXCEPTION 'only an operator locks an account' USING ERRCODE = 'CH403';
+    END IF;
+    SELECT i.id INTO account FROM public.identities i WHERE lower(i.email) = lower(lock_account.email);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('app.identity_id', account::text, true);
+    -- Waits for transactions that write for the identity, which hold a key share lock of its
+    -- row (see app.refuse_inactive()). Transactions that come later see the new status.
+    SELECT i.status INTO present_status FROM public.identities i WHERE i.id = account FOR UPDATE;
+    IF present_status IN ('active', 'locked') THEN
+        identity_id := account;
+        changed := present_status = 'active';
+        ended_sessions := 0;
+        IF changed THEN
+            ended_sessions := cardinality(app.close_sessions(NULL));
+            DELETE FROM app.account_tokens t WHERE t.created_by = account;
+            UPDATE public.identities i SET status = 'locked' WHERE i.id = account;
+        END IF;
+        RETURN NEXT;
+    END IF;
+    PERFORM set_config('app.identity_id', '', true);
+END
+$$;
+ALTER FUNCTION app.lock_account(text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.lock_account(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.lock_account(text) TO chenu_owner;
+
+-- Unlocks the account with the e-mail address. Its owner logs in again: the sessions that
+-- ended stay ended. Returns no row when there is no such account; changed is false when the
+-- account was not locked.
+CREATE FUNCTION app.unlock_account(email text)
+    RETURNS TABLE (identity_id uuid, changed boolean)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    account uuid;
+BEGIN
+    IF app.actor_kind() <> 'system' THEN
+        RAISE EXCEPTION 'only an operator unlocks an account' USING ERRCODE = 'CH403';
+    END IF;
+    SELECT i.id INTO account FROM public.identities i
+     WHERE lower(i.email) = lower(unlock_account.email) AND i.status <> 'erased';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('app.identity_id', account::text, true);
+    UPDATE public.identities i SET status = 'active', failed_logins = 0, locked_until = NULL
+     WHERE i.id = account AND i.status = 'locked';
+    identity_id := account;
+    changed := FOUND;
+    RETURN NEXT;
+    PERFORM set_config('app.identity_id', '', true);
+END
+$$;
+ALTER FUNCTION app.unlock_account(text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.unlock_account(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.unlock_account(text) TO chenu_owner;

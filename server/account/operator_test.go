@@ -1,0 +1,152 @@
+package account
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Hardening item 40: an operator locks an account by the functions that `chenu accounts`
+// calls. Its sessions end, its tokens are refused by every instance, the database refuses
+// its writes, and the audit trail names the operator's role.
+func TestOperatorLocksAnAccount(t *testing.T) {
+	t.Parallel()
+	b, box, _ := withMail(t)
+	other := b.instance(t)
+	ada := b.register(t, "Ada@example.org")
+	verification := box.token(t, ada.email, verifySubject)
+	eve := b.register(t, "eve@example.org")
+	box.token(t, eve.email, verifySubject)
+	_, refresh := b.login(t, ada.email)
+	agent := b.agentToken(t, ada)
+	other.me(t, ada.token).want(http.StatusOK)
+	b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"ada@example.org"}`).want(http.StatusAccepted)
+	resetToken := box.token(t, ada.email, resetSubject)
+
+	operate := func(query, email string) []string {
+		t.Helper()
+		got, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", query, email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	const (
+		lock   = `SELECT concat_ws(' ', identity_id, changed, ended_sessions) FROM app.lock_account($1)`
+		unlock = `SELECT concat_ws(' ', identity_id, changed) FROM app.unlock_account($1)`
+	)
+	if got := operate(lock, "nobody@example.org"); len(got) != 0 {
+		t.Errorf("an unknown address: %q", got)
+	}
+	if got := operate(unlock, "ada@example.org"); !slices.Equal(got, []string{ada.id + " f"}) {
+		t.Errorf("an account that is not locked is unlocked: %q", got)
+	}
+	if got := operate(lock, "ada@example.org"); !slices.Equal(got, []string{ada.id + " t 2"}) {
+		t.Fatalf("the lock answers %q", got)
+	}
+	if got := operate(lock, "ada@example.org"); !slices.Equal(got, []string{ada.id + " f 0"}) {
+		t.Errorf("the second lock answers %q", got)
+	}
+
+	// The database refuses writes at once, also of a transaction that the service lets pass.
+	for _, test := range []struct{ role, statement string }{
+		{"chenu_human", `INSERT INTO personal_notes (id, created_by, title) VALUES (app.uuid_v7(), '` + ada.id + `', 'x')`},
+		{"chenu_agent", `INSERT INTO personal_notes (id, created_by, title) VALUES (app.uuid_v7(), '` + ada.id + `', 'x')`},
+		{"chenu_human", `UPDATE identities SET name = 'x'`},
+	} {
+		if _, err := b.as(t, b.db.ServiceURL, test.role, ada.id, test.statement); sqlstate(err) != "CH401" {
+			t.Errorf("%s, as %s: %v", test.statement, test.role, err)
+		}
+	}
+	// Both instances refuse the tokens once what they remember of the session is two seconds old.
+	for _, instance := range []*bundle{b, other} {
+		for _, bearer := range []string{ada.bearer, agent} {
+			deadline := time.Now().Add(time.Minute)
+			for instance.send(t, http.MethodGet, "/v1/me", "", "Authorization", bearer).Status != http.StatusUnauthorized {
+				if time.Now().After(deadline) {
+					t.Fatal("an instance still accepts a token")
+				}
+				<-time.After(20 * time.Millisecond)
+			}
+		}
+	}
+	b.refused(t, refresh)
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).problem(http.StatusUnauthorized, "invalid_credentials")
+	b.send(t, http.MethodPost, "/v1/auth/verify-email", mailed(verification)).want(http.StatusUnprocessableEntity)
+	b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(resetToken, "a longer horse and a staple")).want(http.StatusUnprocessableEntity)
+	b.me(t, eve.token).want(http.StatusOK)
+
+	// Serving roles can neither lock nor unlock.
+	for _, role := range []string{"chenu_human", "chenu_agent"} {
+		for _, statement := range []string{
+			`SELECT app.lock_account('eve@example.org')`, `SELECT app.unlock_account('ada@example.org')`, `UPDATE identities SET status = 'locked'`,
+		} {
+			if _, err := b.as(t, b.db.ServiceURL, role, eve.id, statement); sqlstate(err) != "42501" {
+				t.Errorf("%s, as %s: %v", statement, role, err)
+			}
+		}
+	}
+
+	if got := operate(unlock, "ADA@example.org"); !slices.Equal(got, []string{ada.id + " t"}) {
+		t.Errorf("unlock answers %q", got)
+	}
+	b.me(t, ada.token).problem(http.StatusUnauthorized, "invalid_token")
+	b.refused(t, refresh)
+	access, _ := b.login(t, ada.email)
+	b.me(t, access).want(http.StatusOK)
+	var steps []string
+	b.scan(t, `SELECT array_agg(concat_ws(' ', before ->> 'status', after ->> 'status', actor_kind, db_role) ORDER BY id)
+		FROM audit_logs WHERE created_by = $1 AND resource_type = 'identity' AND after ? 'status' AND action = 'update'`, []any{ada.id}, &steps)
+	if want := []string{"active locked system chenu_owner", "locked active system chenu_owner"}; !slices.Equal(steps, want) {
+		t.Errorf("the trail has %q, want %q", steps, want)
+	}
+}
+
+// Hardening item 21: a reset token that was mailed before a change of the password would
+// undo the change.
+func TestPasswordChangeEndsResetTokens(t *testing.T) {
+	t.Parallel()
+	const replacement = "a longer horse and a staple"
+	b, box, _ := withMail(t)
+	ada := b.register(t, "ada@example.org")
+	box.token(t, ada.email, verifySubject)
+	eve := b.register(t, "eve@example.org")
+	box.token(t, eve.email, verifySubject)
+	request := func(p person) string {
+		t.Helper()
+		b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"`+p.email+`"}`).want(http.StatusAccepted)
+		return box.token(t, p.email, resetSubject)
+	}
+	token, other := request(ada), request(eve)
+	b.send(t, http.MethodPost, "/v1/me/password", change(password, replacement), "Authorization", ada.bearer).want(http.StatusNoContent)
+	if at := b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(token, "an attacker's horse and staple")).problem(http.StatusUnprocessableEntity, "validation_failed"); at != "/token" {
+		t.Errorf("pointer %q", at)
+	}
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, replacement)).want(http.StatusOK)
+	// The function itself deletes them, whoever calls it; and no other identity's.
+	b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(other, replacement)).want(http.StatusNoContent)
+	var kinds []string
+	b.scan(t, `SELECT coalesce(array_agg(kind ORDER BY kind), '{}') FROM app.account_tokens WHERE created_by = $1`, []any{ada.id}, &kinds)
+	if !slices.Equal(kinds, []string{"verify_email"}) {
+		t.Errorf("tokens left: %q", kinds)
+	}
+}
+
+// Hardening item 17: nobody registers an address of the domain that erased identities get.
+func TestReservedAddressCannotBeRegistered(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	for _, email := range []string{"erased-" + ada.id + "@erased.invalid", "x@ERASED.invalid"} {
+		if at := b.send(t, http.MethodPost, "/v1/auth/register", registration(email, password, "Eve")).problem(http.StatusUnprocessableEntity, "validation_failed"); at != "/email" {
+			t.Errorf("%s: pointer %q", email, at)
+		}
+		id := uuid.Must(uuid.NewV7()).String()
+		if _, err := b.as(t, b.db.ServiceURL, "chenu_human", id, `INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Eve')`, id, email); sqlstate(err) != "23514" {
+			t.Errorf("%s as SQL: %v", email, err)
+		}
+	}
+}
