@@ -31,6 +31,8 @@ type Identity struct {
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
 	// E-mail address, unique without regard to case.
 	Email string `json:"email"`
+	// E-mail address in lower case, by which a login finds the identity.
+	EmailKey *string `json:"-"`
 	// Name to be shown.
 	Name string `json:"name"`
 	// argon2id hash as a PHC string; never leaves the database but to the login function.
@@ -63,7 +65,7 @@ func (*Identity) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case identity.FieldVersion, identity.FieldFailedLogins:
 			values[i] = new(sql.NullInt64)
-		case identity.FieldUpdatedByKind, identity.FieldEmail, identity.FieldName, identity.FieldHashedPassword, identity.FieldStatus:
+		case identity.FieldUpdatedByKind, identity.FieldEmail, identity.FieldEmailKey, identity.FieldName, identity.FieldHashedPassword, identity.FieldStatus:
 			values[i] = new(sql.NullString)
 		case identity.FieldUpdatedAt, identity.FieldEmailVerifiedAt, identity.FieldLockedUntil, identity.FieldPasswordChangedAt, identity.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -120,6 +122,13 @@ func (_m *Identity) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field email", values[i])
 			} else if value.Valid {
 				_m.Email = value.String
+			}
+		case identity.FieldEmailKey:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field email_key", values[i])
+			} else if value.Valid {
+				_m.EmailKey = new(string)
+				*_m.EmailKey = value.String
 			}
 		case identity.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -233,6 +242,11 @@ func (_m *Identity) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("email=")
 	builder.WriteString(_m.Email)
+	builder.WriteString(", ")
+	if v := _m.EmailKey; v != nil {
+		builder.WriteString("email_key=")
+		builder.WriteString(*v)
+	}
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)

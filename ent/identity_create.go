@@ -87,6 +87,20 @@ func (_c *IdentityCreate) SetEmail(v string) *IdentityCreate {
 	return _c
 }
 
+// SetEmailKey sets the "email_key" field.
+func (_c *IdentityCreate) SetEmailKey(v string) *IdentityCreate {
+	_c.mutation.SetEmailKey(v)
+	return _c
+}
+
+// SetNillableEmailKey sets the "email_key" field if the given value is not nil.
+func (_c *IdentityCreate) SetNillableEmailKey(v *string) *IdentityCreate {
+	if v != nil {
+		_c.SetEmailKey(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *IdentityCreate) SetName(v string) *IdentityCreate {
 	_c.mutation.SetName(v)
@@ -334,6 +348,10 @@ func (_c *IdentityCreate) createSpec() (*Identity, *sqlgraph.CreateSpec) {
 		_spec.SetField(identity.FieldEmail, field.TypeString, value)
 		_node.Email = value
 	}
+	if value, ok := _c.mutation.EmailKey(); ok {
+		_spec.SetField(identity.FieldEmailKey, field.TypeString, value)
+		_node.EmailKey = &value
+	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(identity.FieldName, field.TypeString, value)
 		_node.Name = value
@@ -497,6 +515,24 @@ func (u *IdentityUpsert) UpdateUpdatedByKind() *IdentityUpsert {
 // ClearUpdatedByKind clears the value of the "updated_by_kind" field.
 func (u *IdentityUpsert) ClearUpdatedByKind() *IdentityUpsert {
 	u.SetNull(identity.FieldUpdatedByKind)
+	return u
+}
+
+// SetEmailKey sets the "email_key" field.
+func (u *IdentityUpsert) SetEmailKey(v string) *IdentityUpsert {
+	u.Set(identity.FieldEmailKey, v)
+	return u
+}
+
+// UpdateEmailKey sets the "email_key" field to the value that was provided on create.
+func (u *IdentityUpsert) UpdateEmailKey() *IdentityUpsert {
+	u.SetExcluded(identity.FieldEmailKey)
+	return u
+}
+
+// ClearEmailKey clears the value of the "email_key" field.
+func (u *IdentityUpsert) ClearEmailKey() *IdentityUpsert {
+	u.SetNull(identity.FieldEmailKey)
 	return u
 }
 
@@ -765,6 +801,27 @@ func (u *IdentityUpsertOne) UpdateUpdatedByKind() *IdentityUpsertOne {
 func (u *IdentityUpsertOne) ClearUpdatedByKind() *IdentityUpsertOne {
 	return u.Update(func(s *IdentityUpsert) {
 		s.ClearUpdatedByKind()
+	})
+}
+
+// SetEmailKey sets the "email_key" field.
+func (u *IdentityUpsertOne) SetEmailKey(v string) *IdentityUpsertOne {
+	return u.Update(func(s *IdentityUpsert) {
+		s.SetEmailKey(v)
+	})
+}
+
+// UpdateEmailKey sets the "email_key" field to the value that was provided on create.
+func (u *IdentityUpsertOne) UpdateEmailKey() *IdentityUpsertOne {
+	return u.Update(func(s *IdentityUpsert) {
+		s.UpdateEmailKey()
+	})
+}
+
+// ClearEmailKey clears the value of the "email_key" field.
+func (u *IdentityUpsertOne) ClearEmailKey() *IdentityUpsertOne {
+	return u.Update(func(s *IdentityUpsert) {
+		s.ClearEmailKey()
 	})
 }
 
@@ -1220,6 +1277,27 @@ func (u *IdentityUpsertBulk) UpdateUpdatedByKind() *IdentityUpsertBulk {
 func (u *IdentityUpsertBulk) ClearUpdatedByKind() *IdentityUpsertBulk {
 	return u.Update(func(s *IdentityUpsert) {
 		s.ClearUpdatedByKind()
+	})
+}
+
+// SetEmailKey sets the "email_key" field.
+func (u *IdentityUpsertBulk) SetEmailKey(v string) *IdentityUpsertBulk {
+	return u.Update(func(s *IdentityUpsert) {
+		s.SetEmailKey(v)
+	})
+}
+
+// UpdateEmailKey sets the "email_key" field to the value that was provided on create.
+func (u *IdentityUpsertBulk) UpdateEmailKey() *IdentityUpsertBulk {
+	return u.Update(func(s *IdentityUpsert) {
+		s.UpdateEmailKey()
+	})
+}
+
+// ClearEmailKey clears the value of the "email_key" field.
+func (u *IdentityUpsertBulk) ClearEmailKey() *IdentityUpsertBulk {
+	return u.Update(func(s *IdentityUpsert) {
+		s.ClearEmailKey()
 	})
 }
 

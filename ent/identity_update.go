@@ -119,6 +119,26 @@ func (_u *IdentityUpdate) ClearUpdatedByKind() *IdentityUpdate {
 	return _u
 }
 
+// SetEmailKey sets the "email_key" field.
+func (_u *IdentityUpdate) SetEmailKey(v string) *IdentityUpdate {
+	_u.mutation.SetEmailKey(v)
+	return _u
+}
+
+// SetNillableEmailKey sets the "email_key" field if the given value is not nil.
+func (_u *IdentityUpdate) SetNillableEmailKey(v *string) *IdentityUpdate {
+	if v != nil {
+		_u.SetEmailKey(*v)
+	}
+	return _u
+}
+
+// ClearEmailKey clears the value of the "email_key" field.
+func (_u *IdentityUpdate) ClearEmailKey() *IdentityUpdate {
+	_u.mutation.ClearEmailKey()
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *IdentityUpdate) SetName(v string) *IdentityUpdate {
 	_u.mutation.SetName(v)
@@ -338,6 +358,12 @@ func (_u *IdentityUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.UpdatedByKindCleared() {
 		_spec.ClearField(identity.FieldUpdatedByKind, field.TypeEnum)
 	}
+	if value, ok := _u.mutation.EmailKey(); ok {
+		_spec.SetField(identity.FieldEmailKey, field.TypeString, value)
+	}
+	if _u.mutation.EmailKeyCleared() {
+		_spec.ClearField(identity.FieldEmailKey, field.TypeString)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(identity.FieldName, field.TypeString, value)
 	}
@@ -491,6 +517,26 @@ func (_u *IdentityUpdateOne) SetNillableUpdatedByKind(v *datatype.ActorKind) *Id
 // ClearUpdatedByKind clears the value of the "updated_by_kind" field.
 func (_u *IdentityUpdateOne) ClearUpdatedByKind() *IdentityUpdateOne {
 	_u.mutation.ClearUpdatedByKind()
+	return _u
+}
+
+// SetEmailKey sets the "email_key" field.
+func (_u *IdentityUpdateOne) SetEmailKey(v string) *IdentityUpdateOne {
+	_u.mutation.SetEmailKey(v)
+	return _u
+}
+
+// SetNillableEmailKey sets the "email_key" field if the given value is not nil.
+func (_u *IdentityUpdateOne) SetNillableEmailKey(v *string) *IdentityUpdateOne {
+	if v != nil {
+		_u.SetEmailKey(*v)
+	}
+	return _u
+}
+
+// ClearEmailKey clears the value of the "email_key" field.
+func (_u *IdentityUpdateOne) ClearEmailKey() *IdentityUpdateOne {
+	_u.mutation.ClearEmailKey()
 	return _u
 }
 
@@ -742,6 +788,12 @@ func (_u *IdentityUpdateOne) sqlSave(ctx context.Context) (_node *Identity, err 
 	}
 	if _u.mutation.UpdatedByKindCleared() {
 		_spec.ClearField(identity.FieldUpdatedByKind, field.TypeEnum)
+	}
+	if value, ok := _u.mutation.EmailKey(); ok {
+		_spec.SetField(identity.FieldEmailKey, field.TypeString, value)
+	}
+	if _u.mutation.EmailKeyCleared() {
+		_spec.ClearField(identity.FieldEmailKey, field.TypeString)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(identity.FieldName, field.TypeString, value)

@@ -21691,6 +21691,7 @@ type IdentityMutation struct {
 	updated_by          *uuid.UUID
 	updated_by_kind     *datatype.ActorKind
 	email               *string
+	email_key           *string
 	name                *string
 	hashed_password     *string
 	settings            *datatype.Settings
@@ -22062,6 +22063,55 @@ func (m *IdentityMutation) OldEmail(ctx context.Context) (v string, err error) {
 // ResetEmail resets all changes to the "email" field.
 func (m *IdentityMutation) ResetEmail() {
 	m.email = nil
+}
+
+// SetEmailKey sets the "email_key" field.
+func (m *IdentityMutation) SetEmailKey(s string) {
+	m.email_key = &s
+}
+
+// EmailKey returns the value of the "email_key" field in the mutation.
+func (m *IdentityMutation) EmailKey() (r string, exists bool) {
+	v := m.email_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmailKey returns the old "email_key" field's value of the Identity entity.
+// If the Identity object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdentityMutation) OldEmailKey(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmailKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmailKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmailKey: %w", err)
+	}
+	return oldValue.EmailKey, nil
+}
+
+// ClearEmailKey clears the value of the "email_key" field.
+func (m *IdentityMutation) ClearEmailKey() {
+	m.email_key = nil
+	m.clearedFields[identity.FieldEmailKey] = struct{}{}
+}
+
+// EmailKeyCleared returns if the "email_key" field was cleared in this mutation.
+func (m *IdentityMutation) EmailKeyCleared() bool {
+	_, ok := m.clearedFields[identity.FieldEmailKey]
+	return ok
+}
+
+// ResetEmailKey resets all changes to the "email_key" field.
+func (m *IdentityMutation) ResetEmailKey() {
+	m.email_key = nil
+	delete(m.clearedFields, identity.FieldEmailKey)
 }
 
 // SetName sets the "name" field.
@@ -22534,7 +22584,7 @@ func (m *IdentityMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *IdentityMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 15)
 	if m.updated_at != nil {
 		fields = append(fields, identity.FieldUpdatedAt)
 	}
@@ -22549,6 +22599,9 @@ func (m *IdentityMutation) Fields() []string {
 	}
 	if m.email != nil {
 		fields = append(fields, identity.FieldEmail)
+	}
+	if m.email_key != nil {
+		fields = append(fields, identity.FieldEmailKey)
 	}
 	if m.name != nil {
 		fields = append(fields, identity.FieldName)
@@ -22595,6 +22648,8 @@ func (m *IdentityMutation) Field(name string) (ent.Value, bool) {
 		return m.UpdatedByKind()
 	case identity.FieldEmail:
 		return m.Email()
+	case identity.FieldEmailKey:
+		return m.EmailKey()
 	case identity.FieldName:
 		return m.Name()
 	case identity.FieldHashedPassword:
@@ -22632,6 +22687,8 @@ func (m *IdentityMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldUpdatedByKind(ctx)
 	case identity.FieldEmail:
 		return m.OldEmail(ctx)
+	case identity.FieldEmailKey:
+		return m.OldEmailKey(ctx)
 	case identity.FieldName:
 		return m.OldName(ctx)
 	case identity.FieldHashedPassword:
@@ -22693,6 +22750,13 @@ func (m *IdentityMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetEmail(v)
+		return nil
+	case identity.FieldEmailKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmailKey(v)
 		return nil
 	case identity.FieldName:
 		v, ok := value.(string)
@@ -22826,6 +22890,9 @@ func (m *IdentityMutation) ClearedFields() []string {
 	if m.FieldCleared(identity.FieldUpdatedByKind) {
 		fields = append(fields, identity.FieldUpdatedByKind)
 	}
+	if m.FieldCleared(identity.FieldEmailKey) {
+		fields = append(fields, identity.FieldEmailKey)
+	}
 	if m.FieldCleared(identity.FieldHashedPassword) {
 		fields = append(fields, identity.FieldHashedPassword)
 	}
@@ -22873,6 +22940,9 @@ func (m *IdentityMutation) ClearField(name string) error {
 	case identity.FieldUpdatedByKind:
 		m.ClearUpdatedByKind()
 		return nil
+	case identity.FieldEmailKey:
+		m.ClearEmailKey()
+		return nil
 	case identity.FieldHashedPassword:
 		m.ClearHashedPassword()
 		return nil
@@ -22916,6 +22986,9 @@ func (m *IdentityMutation) ResetField(name string) error {
 		return nil
 	case identity.FieldEmail:
 		m.ResetEmail()
+		return nil
+	case identity.FieldEmailKey:
+		m.ResetEmailKey()
 		return nil
 	case identity.FieldName:
 		m.ResetName()

@@ -240,7 +240,7 @@ func init() {
 	identityFields := schema.Identity{}.Fields()
 	_ = identityFields
 	// identityDescSettings is the schema descriptor for settings field.
-	identityDescSettings := identityFields[4].Descriptor()
+	identityDescSettings := identityFields[5].Descriptor()
 	// identity.DefaultSettings holds the default value on creation for the settings field.
 	identity.DefaultSettings = identityDescSettings.Default.(datatype.Settings)
 	// identityDescID is the schema descriptor for id field.

@@ -58,6 +58,13 @@ type Access struct {
 // Name implements schema.Annotation.
 func (Access) Name() string { return "Access" }
 
+// AgentUpdates names the columns that agents may change, where they may change fewer than
+// humans may.
+type AgentUpdates []string
+
+// Name implements schema.Annotation.
+func (AgentUpdates) Name() string { return "AgentUpdates" }
+
 // Sphere is the sphere that a table belongs to; the audit trail records it.
 type Sphere string
 

@@ -45,7 +45,7 @@ BEGIN
      WHERE created_by = erase_rows.owner AND content_salt IS NOT NULL;
     UPDATE public.threads SET founding_intent = '[erased]', title = NULL, tags = '{}'
      WHERE created_by = erase_rows.owner;
-    UPDATE public.identities SET email = 'erased-' || gen_random_uuid() || '@erased.invalid', name = '[erased]', hashed_password = NULL, settings = '{}', status = 'erased'
+    UPDATE public.identities SET email = 'erased-' || gen_random_uuid() || '@erased.invalid', email_key = NULL, name = '[erased]', hashed_password = NULL, settings = '{}', status = 'erased'
      WHERE id = erase_rows.owner;
     UPDATE public.audit_logs SET before = NULL, after = NULL, details = '{}', ip = NULL, user_agent = NULL, content_salt = NULL
      WHERE created_by = erase_rows.owner AND content_salt IS NOT NULL;

@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -142,10 +141,7 @@ func (r *renderer) policiesFor(who string, verbs Verbs) {
 func (r *renderer) definer(d definer) {
 	short := strings.TrimPrefix(d.role, "chenu_")
 	condition := fmt.Sprintf("current_user = '%s'", d.role)
-	switch {
-	case d.open:
-		condition = cmp.Or(d.rows, "true")
-	case d.rows != "":
+	if d.rows != "" {
 		condition += " AND " + d.rows
 	}
 	for _, g := range d.grants {
@@ -182,9 +178,10 @@ func (r *renderer) triggers() {
 		}
 		r.line("CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %s", name)
 		r.line("    FOR EACH ROW EXECUTE FUNCTION app.refuse_change(%s);", quoted(r.erasable()))
-		r.line("CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %s", name)
-		r.line("    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();")
 	}
+	r.line("")
+	r.line("CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %s", name)
+	r.line("    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();")
 	for _, g := range r.Gates {
 		r.gate(g)
 	}
@@ -326,17 +323,18 @@ func (r *renderer) unaudited() []string {
 func (r *renderer) privileges() {
 	r.line("")
 	for _, who := range []struct {
-		role  string
-		verbs Verbs
-	}{{"chenu_human", r.Access.Human}, {"chenu_agent", r.Access.Agent}} {
+		role      string
+		verbs     Verbs
+		updatable []string
+	}{{"chenu_human", r.Access.Human, r.Updatable()}, {"chenu_agent", r.Access.Agent, r.UpdatableByAgents()}} {
 		if who.verbs.Has('S') {
 			r.line("GRANT SELECT%s ON %s TO %s;", r.readable(), r.QualifiedName(), who.role)
 		}
 		if columns := r.Insertable(); who.verbs.Has('I') && len(columns) > 0 {
 			r.line("GRANT INSERT (%s) ON %s TO %s;", strings.Join(columns, ", "), r.QualifiedName(), who.role)
 		}
-		if columns := r.Updatable(); who.verbs.Has('U') && len(columns) > 0 {
-			r.line("GRANT UPDATE (%s) ON %s TO %s;", strings.Join(columns, ", "), r.QualifiedName(), who.role)
+		if who.verbs.Has('U') && len(who.updatable) > 0 {
+			r.line("GRANT UPDATE (%s) ON %s TO %s;", strings.Join(who.updatable, ", "), r.QualifiedName(), who.role)
 		}
 		if who.verbs.Has('D') {
 			r.line("GRANT DELETE ON %s TO %s;", r.QualifiedName(), who.role)
@@ -385,6 +383,14 @@ func (t Table) Updatable() []string {
 		}
 	}
 	return names
+}
+
+// UpdatableByAgents are the columns that an agent may change.
+func (t Table) UpdatableByAgents() []string {
+	if len(t.AgentUpdates) > 0 {
+		return t.AgentUpdates
+	}
+	return t.Updatable()
 }
 
 func quoted(words []string) string {

@@ -22,9 +22,11 @@ type Table struct {
 	Sphere   string `json:"sphere,omitempty"`
 	// Owner is the column that holds the identity; empty when OwnerlessWhy
 	// says why there is none.
-	Owner        string      `json:"owner,omitempty"`
-	OwnerlessWhy string      `json:"ownerless_why,omitempty"`
-	Access       Access      `json:"access"`
+	Owner        string `json:"owner,omitempty"`
+	OwnerlessWhy string `json:"ownerless_why,omitempty"`
+	Access       Access `json:"access"`
+	// AgentUpdates are the columns that agents may change; empty means those that humans may.
+	AgentUpdates []string    `json:"agent_updates,omitempty"`
 	Gates        []Gate      `json:"gates,omitempty"`
 	AppendOnly   *AppendOnly `json:"append_only,omitempty"`
 	AuditReads   bool        `json:"audit_reads,omitempty"`

@@ -60,6 +60,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		counters  policies.AuditCounters
 		silent    policies.Unversioned
 		kept      policies.Kept
+		updates   policies.AgentUpdates
 	)
 	if a := node.EntSQL(); a != nil && a.Schema != "" {
 		t.Schema = a.Schema
@@ -91,6 +92,8 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	annotation(node.Annotations, &counters)
 	annotation(node.Annotations, &silent)
 	t.Unversioned = silent
+	annotation(node.Annotations, &updates)
+	t.AgentUpdates = updates
 	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout, t.AuditCounters = string(sphere), string(order), triggers, without, counters
 	_, t.AuditReads = node.Annotations[policies.AuditReads{}.Name()]
 	_, t.Partitioned = node.Annotations[policies.Partitioned{}.Name()]

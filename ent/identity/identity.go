@@ -25,6 +25,8 @@ const (
 	FieldUpdatedByKind = "updated_by_kind"
 	// FieldEmail holds the string denoting the email field in the database.
 	FieldEmail = "email"
+	// FieldEmailKey holds the string denoting the email_key field in the database.
+	FieldEmailKey = "email_key"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldHashedPassword holds the string denoting the hashed_password field in the database.
@@ -55,6 +57,7 @@ var Columns = []string{
 	FieldUpdatedBy,
 	FieldUpdatedByKind,
 	FieldEmail,
+	FieldEmailKey,
 	FieldName,
 	FieldHashedPassword,
 	FieldSettings,
@@ -134,6 +137,11 @@ func ByUpdatedByKind(opts ...sql.OrderTermOption) OrderOption {
 // ByEmail orders the results by the email field.
 func ByEmail(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEmail, opts...).ToFunc()
+}
+
+// ByEmailKey orders the results by the email_key field.
+func ByEmailKey(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEmailKey, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.

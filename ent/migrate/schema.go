@@ -657,6 +657,7 @@ var (
 		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
 		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
 		{Name: "email", Type: field.TypeString, Comment: "E-mail address, unique without regard to case."},
+		{Name: "email_key", Type: field.TypeString, Nullable: true, Comment: "E-mail address in lower case, by which a login finds the identity."},
 		{Name: "name", Type: field.TypeString, Comment: "Name to be shown."},
 		{Name: "hashed_password", Type: field.TypeString, Nullable: true, Comment: "argon2id hash as a PHC string; never leaves the database but to the login function."},
 		{Name: "settings", Type: field.TypeJSON, Comment: "Preferences; time_zone is an IANA name and decides when a day begins."},

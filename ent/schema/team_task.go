@@ -53,7 +53,9 @@ func (TeamTask) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("team_tasks"),
 		schema.Comment("Tasks of the team, each with exactly one assignee, given by a human."),
-		policies.Access{Human: policies.All, Agent: policies.All},
+		// Agents work on tasks that a human assigned to them, and direct nobody (Rule #4).
+		policies.Access{Human: policies.All, Agent: "SU"},
+		policies.AgentUpdates{"status", "result"},
 		policies.Checks{
 			{
 				Name: "team_tasks_assignee", Column: "member_id",

@@ -2,6 +2,18 @@
 -- signing keys. All of it belongs to chenu_login, whose privileges and policies stand
 -- with the tables. Agents may call none of it.
 
+-- Keeps the key by which a login finds an identity. When an identity is erased, the key
+-- becomes that of the address which takes the place of the erased one.
+CREATE FUNCTION app.derive_email_key() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.email_key := lower(NEW.email);
+    RETURN NEW;
+END
+$$;
+
 -- The closed list's way from an e-mail address to an account, for a caller who is nobody
 -- yet. An account without a password, or one that may not log in now, is a row too: the
 -- caller does the same work for all. The hash is for app.begin_attempt(), which counts.
@@ -14,7 +26,7 @@ BEGIN
     RETURN QUERY
     SELECT i.id, i.status = 'active' AND (i.locked_until IS NULL OR i.locked_until <= clock_timestamp())
       FROM public.identities i
-     WHERE lower(i.email) = lower(login_lookup.email);
+     WHERE i.email_key = lower(login_lookup.email);
 END
 $$;
 ALTER FUNCTION app.login_lookup(text) OWNER TO chenu_login;

@@ -56,11 +56,14 @@ BEGIN
 END
 $$;
 
+-- Refuses TRUNCATE to everyone: no row trigger sees the rows that it removes, so it would
+-- leave no audit row. DELETE does.
 CREATE FUNCTION app.refuse_truncate() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CH403';
+    RAISE EXCEPTION 'TRUNCATE of % is refused: it would leave no audit rows', TG_TABLE_NAME
+        USING ERRCODE = 'CH403', HINT = 'Use DELETE.';
 END
 $$;

@@ -64,9 +64,11 @@ BEGIN
         before,
         after,
         '{}',
-        -- What a client claims in its request is not what approved the write: see app.gate().
+        -- The setting only says where to look: every role can set it. The checkpoint's row says
+        -- whether it approved this write.
         CASE WHEN TG_ARGV[0] = 'checkpoint' THEN (present ->> 'id')::uuid
-            WHEN approved[2:] = ARRAY[TG_ARGV[0], present ->> 'id'] THEN approved[1]::uuid END,
+            WHEN approved[2:] = ARRAY[TG_ARGV[0], present ->> 'id']
+                THEN app.approval_of(approved[1]::uuid, TG_ARGV[0], TG_OP, (old_row ->> 'id')::uuid, (old_row ->> 'version')::bigint) END,
         nullif(current_setting('app.request_id', true), '')::uuid,
         nullif(current_setting('app.traceparent', true), ''),
         nullif(current_setting('app.session_id', true), '')::uuid,
@@ -97,6 +99,11 @@ BEGIN
     END IF;
     IF outcome = 'success' AND action NOT IN ('login', 'logout', 'credential_change', 'read') THEN
         RAISE EXCEPTION 'a success of % is recorded by the change itself', action USING ERRCODE = 'CH403';
+    END IF;
+    -- Details describe an event. They are no place to keep data in.
+    IF octet_length(details::text) > 8192 THEN
+        RAISE EXCEPTION 'the details of an audit row are longer than 8 KiB' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/details", "code": "too_long", "detail": "Details have at most 8192 bytes."}';
     END IF;
     PERFORM app.refuse_erased();
     INSERT INTO public.audit_logs (

@@ -130,6 +130,56 @@ $$;
 ALTER FUNCTION app.gate() OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.gate() FROM PUBLIC;
 
+-- Returns the checkpoint if it approved this write, and NULL otherwise: its row says that it
+-- was used up in this transaction and that its payload is this write. The trigger that audits
+-- asks, after the gate. The id and version are those of the row before the write.
+CREATE FUNCTION app.approval_of(checkpoint uuid, resource_type text, operation text, id uuid, version bigint) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    approved record;
+BEGIN
+    SELECT c.payload, c.resource_type INTO approved FROM public.checkpoints c
+     WHERE c.created_by = caller AND c.id = approval_of.checkpoint
+       AND c.consumed_at IS NOT NULL AND app.written_here(c.xmin);
+    IF NOT FOUND OR approved.resource_type <> approval_of.resource_type THEN
+        RETURN NULL;
+    END IF;
+    -- The erasure of an identity is approved as a whole, is an update of its row, and takes the
+    -- payloads of all checkpoints first.
+    IF approved.payload IS NULL AND approval_of.resource_type = 'identity'
+        OR approved.payload ->> 'operation' = approval_of.operation
+            AND (approved.payload ->> 'id')::uuid IS NOT DISTINCT FROM approval_of.id
+            AND (approved.payload ->> 'version')::bigint IS NOT DISTINCT FROM approval_of.version THEN
+        RETURN checkpoint;
+    END IF;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.approval_of(uuid, text, text, uuid, bigint) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.approval_of(uuid, text, text, uuid, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.approval_of(uuid, text, text, uuid, bigint) TO chenu_audit;
+
+-- Reports whether the present transaction wrote the row version that has this xmin, given
+-- that the version is visible: a transaction in progress whose rows are visible is one's own.
+-- A savepoint has a transaction id of its own, above or below that of the whole in 32 bits.
+CREATE FUNCTION app.written_here(xmin xid) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mine bigint := pg_current_xact_id()::text::bigint;
+    distance bigint := (xmin::text::bigint - mine) & 4294967295;
+BEGIN
+    IF distance >= 2147483648 THEN
+        distance := distance - 4294967296;
+    END IF;
+    RETURN coalesce(pg_xact_status((mine + distance)::text::xid8) = 'in progress', false);
+END
+$$;
+
 -- How long a request can be decided, and its approval be used, unless it says otherwise.
 CREATE FUNCTION app.checkpoint_lifetime(type text) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,5 +1,6 @@
 -- The last migration that was applied to this database. It is plpgsql so that
--- the table need not be there when the function is made.
+-- the table need not be there when the function is made. The migration that gave the
+-- function to chenu_maintain also lets that role read the table.
 CREATE FUNCTION app.schema_version() RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -10,13 +11,14 @@ EXCEPTION WHEN undefined_table OR invalid_schema_name THEN
     RETURN '';
 END
 $$;
+ALTER FUNCTION app.schema_version() OWNER TO chenu_maintain;
 REVOKE EXECUTE ON FUNCTION app.schema_version() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.schema_version() TO chenu_human;
 
 -- Makes the monthly partitions of the audit trail from this month to the one
 -- after `months` more, each as protected as its parent, and returns how many
--- it made. Its owner owns the tables, as partitions demand; it takes no text
--- that could become SQL.
+-- it made. It belongs to chenu_owner because only the owner of a table may make
+-- partitions of it (manual, CREATE TABLE). It takes no text that could become SQL.
 CREATE FUNCTION app.ensure_partitions(months integer DEFAULT 3) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -19,7 +19,7 @@ BEGIN
     IF app.actor_kind() <> 'system' THEN
         RAISE EXCEPTION 'only an operator locks an account' USING ERRCODE = 'CH403';
     END IF;
-    SELECT i.id INTO account FROM public.identities i WHERE lower(i.email) = lower(lock_account.email);
+    SELECT i.id INTO account FROM public.identities i WHERE i.email_key = lower(lock_account.email);
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -60,7 +60,7 @@ BEGIN
         RAISE EXCEPTION 'only an operator unlocks an account' USING ERRCODE = 'CH403';
     END IF;
     SELECT i.id INTO account FROM public.identities i
-     WHERE lower(i.email) = lower(unlock_account.email) AND i.status <> 'erased';
+     WHERE i.email_key = lower(unlock_account.email) AND i.status <> 'erased';
     IF NOT FOUND THEN
         RETURN;
     END IF;

@@ -29,14 +29,19 @@ BEGIN
 END
 $$;
 
--- Says who gave a task to its assignee: a human, always the owner. An agent may
--- work on a task but neither gives one nor passes one on (Rule #4).
+-- Records who assigned a task: a human, always the owner. An agent works on the tasks that are
+-- assigned to it. It neither assigns tasks nor changes those of others (Rule #4); its
+-- privileges end at the columns status and result.
 CREATE FUNCTION app.assign() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
+        IF app.actor_kind() = 'agent' AND OLD.agent_id IS DISTINCT FROM app.actor() THEN
+            RAISE EXCEPTION 'an agent changes only tasks that are assigned to it' USING ERRCODE = 'CH403',
+                DETAIL = '{"code": "not_the_assignee", "detail": "An agent may change only tasks that are assigned to it."}';
+        END IF;
         IF NEW.member_id IS NOT DISTINCT FROM OLD.member_id AND NEW.agent_id IS NOT DISTINCT FROM OLD.agent_id THEN
             RETURN NEW;
         END IF;

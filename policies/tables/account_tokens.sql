@@ -27,6 +27,9 @@ CREATE POLICY erase_delete ON app.account_tokens FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT ON app.account_tokens
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.account_tokens
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 GRANT SELECT ON app.account_tokens TO chenu_auditor;
 GRANT SELECT ON app.account_tokens TO chenu_login;
 GRANT INSERT (id, created_by, kind, token_hash, expires_at) ON app.account_tokens TO chenu_login;

@@ -30,6 +30,9 @@ CREATE POLICY erase_delete ON app.agent_credentials FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT ON app.agent_credentials
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.agent_credentials
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR DELETE ON app.agent_credentials
     FOR EACH ROW EXECUTE FUNCTION app.audit('agent_credential', 'created_by', '', 'last_used_at', 'secret_hash');
 CREATE TRIGGER audit_update AFTER UPDATE ON app.agent_credentials

@@ -35,6 +35,7 @@ CREATE TRIGGER seal_content BEFORE INSERT ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION app.seal_content('before', 'after', 'ip', 'user_agent');
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change('before', 'after', 'ip', 'user_agent', 'details={}');
+
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_logs
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 

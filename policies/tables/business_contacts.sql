@@ -34,6 +34,9 @@ CREATE POLICY erase_delete ON business_contacts FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON business_contacts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON business_contacts
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON business_contacts
     FOR EACH ROW EXECUTE FUNCTION app.audit('contact', 'created_by', 'business');
 

@@ -35,6 +35,9 @@ CREATE POLICY erase_delete ON business_invoices FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON business_invoices
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON business_invoices
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON business_invoices
     FOR EACH ROW WHEN (NEW.status IN ('sent', 'paid', 'void'))
     EXECUTE FUNCTION app.gate('cost', 'invoice', 'business', 'created_by', 'keep', 'number', 'contact_id', 'currency', 'line_items', 'status', 'issued_on', 'due_on', 'paid_at');

@@ -36,6 +36,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON checkpoints
 CREATE TRIGGER record_step AFTER INSERT OR UPDATE ON checkpoints
     FOR EACH ROW EXECUTE FUNCTION app.record_step();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON checkpoints
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON checkpoints
     FOR EACH ROW EXECUTE FUNCTION app.audit('checkpoint', 'created_by', '', 'payload');
 

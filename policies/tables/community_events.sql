@@ -41,6 +41,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON community_events
 CREATE TRIGGER members AFTER UPDATE OR DELETE ON community_events
     FOR EACH ROW EXECUTE FUNCTION app.derive_members();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON community_events
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON community_events
     FOR EACH ROW EXECUTE FUNCTION app.audit('community_event', 'created_by', 'community');
 

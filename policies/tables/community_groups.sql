@@ -40,6 +40,9 @@ CREATE POLICY erase_delete ON community_groups FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON community_groups
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON community_groups
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON community_groups
     FOR EACH ROW WHEN (NEW.visibility = 'public')
     EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');

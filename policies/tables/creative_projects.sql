@@ -34,6 +34,9 @@ CREATE POLICY erase_delete ON creative_projects FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON creative_projects
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON creative_projects
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON creative_projects
     FOR EACH ROW EXECUTE FUNCTION app.audit('creative_project', 'created_by', 'creative_studio');
 

@@ -35,6 +35,9 @@ CREATE POLICY erase_delete ON entertainment_playlists FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON entertainment_playlists
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON entertainment_playlists
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON entertainment_playlists
     FOR EACH ROW WHEN (NEW.visibility = 'public')
     EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '', 'name', 'kind', 'visibility', 'items');

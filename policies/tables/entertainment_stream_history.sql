@@ -26,6 +26,7 @@ CREATE TRIGGER stamp BEFORE INSERT ON entertainment_stream_history
 
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON entertainment_stream_history
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change();
+
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON entertainment_stream_history
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 

@@ -38,6 +38,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.event_rsvps
 CREATE TRIGGER rsvp_counts AFTER INSERT OR UPDATE OR DELETE ON app.event_rsvps
     FOR EACH ROW EXECUTE FUNCTION app.derive_rsvp_counts();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.event_rsvps
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.event_rsvps
     FOR EACH ROW EXECUTE FUNCTION app.audit('event_r_s_v_p', 'created_by', '');
 

@@ -35,6 +35,9 @@ CREATE POLICY erase_delete ON government_clinical_trials FOR DELETE TO chenu_era
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_clinical_trials
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON government_clinical_trials
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON government_clinical_trials
     FOR EACH ROW WHEN (NEW.status <> 'planned')
     EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');

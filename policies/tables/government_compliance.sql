@@ -34,6 +34,9 @@ CREATE POLICY erase_delete ON government_compliance FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_compliance
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON government_compliance
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON government_compliance
     FOR EACH ROW EXECUTE FUNCTION app.audit('compliance_item', 'created_by', 'government');
 

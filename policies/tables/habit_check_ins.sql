@@ -30,6 +30,9 @@ CREATE TRIGGER check_day BEFORE INSERT ON app.habit_check_ins
 CREATE TRIGGER streak AFTER INSERT ON app.habit_check_ins
     FOR EACH ROW EXECUTE FUNCTION app.derive_streak();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.habit_check_ins
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.habit_check_ins
     FOR EACH ROW EXECUTE FUNCTION app.audit('habit_check_in', 'created_by', '');
 

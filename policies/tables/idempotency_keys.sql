@@ -33,6 +33,9 @@ CREATE POLICY erase_delete ON app.idempotency_keys FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT ON app.idempotency_keys
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.idempotency_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 GRANT SELECT ON app.idempotency_keys TO chenu_human;
 GRANT INSERT (id, created_by, route, key, request_digest, status, headers, body) ON app.idempotency_keys TO chenu_human;
 GRANT DELETE ON app.idempotency_keys TO chenu_human;

@@ -19,7 +19,7 @@ CREATE POLICY agent_select ON identities FOR SELECT TO chenu_agent
 CREATE POLICY auditor_select ON identities FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY login_select ON identities FOR SELECT TO chenu_login
-    USING (true);
+    USING (current_user = 'chenu_login');
 CREATE POLICY login_update ON identities FOR UPDATE TO chenu_login
     USING (current_user = 'chenu_login' AND id = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (current_user = 'chenu_login' AND id = nullif(current_setting('app.identity_id', true), '')::uuid);
@@ -34,19 +34,24 @@ CREATE TRIGGER stamp BEFORE INSERT ON identities
 CREATE TRIGGER stamp_update BEFORE UPDATE ON identities
     FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.name, OLD.hashed_password, OLD.settings, OLD.email_verified_at, OLD.status, OLD.password_changed_at, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.email, NEW.name, NEW.hashed_password, NEW.settings, NEW.email_verified_at, NEW.status, NEW.password_changed_at, NEW.created_at))
     EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER derive_email_key BEFORE INSERT OR UPDATE ON identities
+    FOR EACH ROW EXECUTE FUNCTION app.derive_email_key();
+
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON identities
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE ON identities
-    FOR EACH ROW EXECUTE FUNCTION app.audit('identity', 'id', '', 'failed_logins', 'locked_until', 'hashed_password');
+    FOR EACH ROW EXECUTE FUNCTION app.audit('identity', 'id', '', 'failed_logins', 'locked_until', 'email_key', 'hashed_password');
 CREATE TRIGGER audit_update AFTER UPDATE ON identities
     FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.name, OLD.hashed_password, OLD.settings, OLD.email_verified_at, OLD.status, OLD.password_changed_at, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.email, NEW.name, NEW.hashed_password, NEW.settings, NEW.email_verified_at, NEW.status, NEW.password_changed_at, NEW.created_at))
-    EXECUTE FUNCTION app.audit('identity', 'id', '', 'failed_logins', 'locked_until', 'hashed_password');
+    EXECUTE FUNCTION app.audit('identity', 'id', '', 'failed_logins', 'locked_until', 'email_key', 'hashed_password');
 
-GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_human;
+GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, email_key, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_human;
 GRANT INSERT (id, email, name, hashed_password, settings) ON identities TO chenu_human;
 GRANT UPDATE (name, settings) ON identities TO chenu_human;
-GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_agent;
+GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, email_key, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_agent;
 GRANT SELECT ON identities TO chenu_auditor;
-GRANT SELECT (id, email, hashed_password, status, locked_until, failed_logins, email_verified_at) ON identities TO chenu_login;
+GRANT SELECT (id, email_key, hashed_password, status, locked_until, failed_logins, email_verified_at) ON identities TO chenu_login;
 GRANT UPDATE (hashed_password, status, failed_logins, locked_until, password_changed_at, email_verified_at) ON identities TO chenu_login;
-GRANT SELECT (id, email, name, hashed_password, settings, status) ON identities TO chenu_erase;
-GRANT UPDATE (email, name, hashed_password, settings, status) ON identities TO chenu_erase;
+GRANT SELECT (id, email, email_key, name, hashed_password, settings, status) ON identities TO chenu_erase;
+GRANT UPDATE (email, email_key, name, hashed_password, settings, status) ON identities TO chenu_erase;

@@ -41,6 +41,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_habits
 CREATE TRIGGER rederive_streak BEFORE UPDATE ON personal_habits
     FOR EACH ROW EXECUTE FUNCTION app.rederive_streak();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON personal_habits
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON personal_habits
     FOR EACH ROW EXECUTE FUNCTION app.audit('habit', 'created_by', 'personal');
 

@@ -34,6 +34,9 @@ CREATE POLICY erase_delete ON personal_notes FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_notes
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON personal_notes
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON personal_notes
     FOR EACH ROW EXECUTE FUNCTION app.audit('note', 'created_by', 'personal', 'search');
 

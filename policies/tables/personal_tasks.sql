@@ -36,6 +36,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON personal_tasks
 CREATE TRIGGER complete BEFORE INSERT OR UPDATE ON personal_tasks
     FOR EACH ROW EXECUTE FUNCTION app.complete();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON personal_tasks
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON personal_tasks
     FOR EACH ROW EXECUTE FUNCTION app.audit('task', 'created_by', 'personal');
 

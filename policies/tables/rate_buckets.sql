@@ -27,6 +27,9 @@ CREATE POLICY maintain_delete ON app.rate_buckets FOR DELETE TO chenu_maintain
 CREATE TRIGGER stamp BEFORE INSERT ON app.rate_buckets
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.rate_buckets
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 GRANT SELECT ON app.rate_buckets TO chenu_auditor;
 GRANT SELECT ON app.rate_buckets TO chenu_login;
 GRANT INSERT (id, key, full_at) ON app.rate_buckets TO chenu_login;

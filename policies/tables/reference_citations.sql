@@ -28,6 +28,9 @@ CREATE POLICY erase_delete ON app.reference_citations FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT ON app.reference_citations
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.reference_citations
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.reference_citations
     FOR EACH ROW EXECUTE FUNCTION app.audit('reference_citation', 'created_by', '');
 

@@ -28,6 +28,9 @@ CREATE POLICY erase_delete ON app.refresh_tokens FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT ON app.refresh_tokens
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.refresh_tokens
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 GRANT SELECT ON app.refresh_tokens TO chenu_auditor;
 GRANT SELECT ON app.refresh_tokens TO chenu_login;
 GRANT INSERT (id, created_by, session_id, generation, token_hash, expires_at) ON app.refresh_tokens TO chenu_login;

@@ -35,6 +35,9 @@ CREATE POLICY erase_delete ON scholar_manuscripts FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON scholar_manuscripts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON scholar_manuscripts
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON scholar_manuscripts
     FOR EACH ROW WHEN (NEW.status = 'submitted')
     EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');

@@ -34,6 +34,9 @@ CREATE POLICY erase_delete ON scholar_references FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON scholar_references
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON scholar_references
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON scholar_references
     FOR EACH ROW EXECUTE FUNCTION app.audit('reference', 'created_by', 'scholar', 'search');
 

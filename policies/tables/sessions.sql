@@ -25,6 +25,9 @@ CREATE POLICY erase_delete ON app.sessions FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT ON app.sessions
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.sessions
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR DELETE ON app.sessions
     FOR EACH ROW EXECUTE FUNCTION app.audit('session', 'created_by', '', 'refreshed_at', 'idle_expires_at');
 CREATE TRIGGER audit_update AFTER UPDATE ON app.sessions

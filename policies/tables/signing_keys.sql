@@ -22,6 +22,9 @@ CREATE POLICY login_delete ON app.signing_keys FOR DELETE TO chenu_login
 CREATE TRIGGER stamp BEFORE INSERT ON app.signing_keys
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.signing_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 GRANT SELECT ON app.signing_keys TO chenu_auditor;
 GRANT SELECT ON app.signing_keys TO chenu_login;
 GRANT INSERT (id, public_key, private_key, status) ON app.signing_keys TO chenu_login;

@@ -35,6 +35,9 @@ CREATE POLICY erase_delete ON social_posts FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_posts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON social_posts
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON social_posts
     FOR EACH ROW WHEN (NEW.visibility = 'public' AND NEW.published_at IS NOT NULL)
     EXECUTE FUNCTION app.gate('sensitive', 'social_post', 'social', 'created_by', '', 'body', 'media', 'visibility', 'thread_id', 'reply_to_id', 'published_at');

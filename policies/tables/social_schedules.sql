@@ -36,6 +36,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_schedules
 CREATE TRIGGER refuse_past BEFORE INSERT OR UPDATE OF scheduled_at ON social_schedules
     FOR EACH ROW EXECUTE FUNCTION app.refuse_past();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON social_schedules
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON social_schedules
     FOR EACH ROW EXECUTE FUNCTION app.audit('social_schedule', 'created_by', 'social');
 

@@ -37,6 +37,9 @@ CREATE TRIGGER hire BEFORE INSERT OR UPDATE ON team_agents
 CREATE TRIGGER end_agent AFTER UPDATE ON team_agents
     FOR EACH ROW EXECUTE FUNCTION app.end_agent();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON team_agents
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON team_agents
     FOR EACH ROW WHEN (NEW.status = 'active')
     EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', 'keep', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');

@@ -1,7 +1,7 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
 -- team_tasks: Tasks of the team, each with exactly one assignee, given by a human.
--- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- Owner: created_by. Humans: select, insert, update, delete. Agents: select, update.
 
 ALTER TABLE team_tasks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE team_tasks FORCE ROW LEVEL SECURITY;
@@ -17,13 +17,9 @@ CREATE POLICY human_delete ON team_tasks FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON team_tasks FOR SELECT TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
-CREATE POLICY agent_insert ON team_tasks FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_update ON team_tasks FOR UPDATE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
-CREATE POLICY agent_delete ON team_tasks FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON team_tasks FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON team_tasks FOR SELECT TO chenu_gate
@@ -43,6 +39,9 @@ CREATE TRIGGER assign BEFORE INSERT OR UPDATE ON team_tasks
 CREATE TRIGGER complete BEFORE INSERT OR UPDATE ON team_tasks
     FOR EACH ROW EXECUTE FUNCTION app.complete();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON team_tasks
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON team_tasks
     FOR EACH ROW EXECUTE FUNCTION app.audit('team_task', 'created_by', 'my_team');
 
@@ -51,9 +50,7 @@ GRANT INSERT (id, created_by, title, description, status, priority, member_id, a
 GRANT UPDATE (title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_human;
 GRANT DELETE ON team_tasks TO chenu_human;
 GRANT SELECT ON team_tasks TO chenu_agent;
-GRANT INSERT (id, created_by, title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_agent;
-GRANT UPDATE (title, description, status, priority, member_id, agent_id, due_at, result) ON team_tasks TO chenu_agent;
-GRANT DELETE ON team_tasks TO chenu_agent;
+GRANT UPDATE (status, result) ON team_tasks TO chenu_agent;
 GRANT SELECT ON team_tasks TO chenu_auditor;
 GRANT SELECT (created_by, agent_id, status) ON team_tasks TO chenu_gate;
 GRANT UPDATE (status) ON team_tasks TO chenu_gate;

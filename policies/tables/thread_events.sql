@@ -34,6 +34,7 @@ CREATE TRIGGER seal_content BEFORE INSERT ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.seal_content('payload');
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change('payload');
+
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON thread_events
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 

@@ -37,6 +37,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON threads
 CREATE TRIGGER stamp_step BEFORE UPDATE OF step_count ON threads
     FOR EACH ROW EXECUTE FUNCTION app.keep_version();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON threads
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 CREATE TRIGGER approve_insert AFTER INSERT ON threads
     FOR EACH ROW WHEN (NEW.visibility = 'public')
     EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');

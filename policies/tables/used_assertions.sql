@@ -23,6 +23,9 @@ CREATE POLICY erase_delete ON app.used_assertions FOR DELETE TO chenu_erase
 CREATE TRIGGER stamp BEFORE INSERT ON app.used_assertions
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.used_assertions
+    FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
+
 GRANT SELECT ON app.used_assertions TO chenu_auditor;
 GRANT INSERT (id, created_by, credential_id, jti_digest, expires_at) ON app.used_assertions TO chenu_login;
 GRANT SELECT (id, created_by, expires_at) ON app.used_assertions TO chenu_maintain;

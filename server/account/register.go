@@ -32,8 +32,8 @@ type tokensOut struct {
 	Body     Tokens
 }
 
-// emailIndex is the unique index over lower(email), from ent/schema.
-const emailIndex = "identities_email"
+// emailIndex is the unique index over email_key, from ent/schema.
+const emailIndex = "identities_email_key"
 
 func (s *Service) register(ctx context.Context, in *registerIn) (*tokensOut, error) {
 	email, password, err := in.Body.check()
