@@ -34,6 +34,11 @@ import (
 	"github.com/google/uuid"
 )
 
+// NoKeyUpdate makes ForUpdate lock rows with FOR NO KEY UPDATE, for a transaction that changes them. FOR UPDATE conflicts
+// with the KEY SHARE lock that every foreign key to the row takes: two requests that change rows which refer to each
+// other would deadlock. Keys never change. A transaction that deletes a row needs FOR UPDATE from the start.
+var NoKeyUpdate = sql.WithLockClause("FOR NO KEY UPDATE")
+
 // AuditLogStore reads and writes audit_log rows of the transaction's identity.
 type AuditLogStore struct{ tx *Tx }
 
@@ -170,6 +175,12 @@ func (s ClinicalTrialStore) Create(ctx context.Context, in *CreateClinicalTrial)
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s ClinicalTrialStore) Lock(ctx context.Context, id uuid.UUID) (*ClinicalTrial, error) {
+	return s.tx.ClinicalTrial.Query().Where(clinicaltrial.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s ClinicalTrialStore) LockToDelete(ctx context.Context, id uuid.UUID) (*ClinicalTrial, error) {
 	return s.tx.ClinicalTrial.Query().Where(clinicaltrial.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -303,6 +314,12 @@ func (s CommunityEventStore) Create(ctx context.Context, in *CreateCommunityEven
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s CommunityEventStore) Lock(ctx context.Context, id uuid.UUID) (*CommunityEvent, error) {
+	return s.tx.CommunityEvent.Query().Where(communityevent.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s CommunityEventStore) LockToDelete(ctx context.Context, id uuid.UUID) (*CommunityEvent, error) {
 	return s.tx.CommunityEvent.Query().Where(communityevent.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -428,6 +445,12 @@ func (s CommunityGroupStore) Create(ctx context.Context, in *CreateCommunityGrou
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s CommunityGroupStore) Lock(ctx context.Context, id uuid.UUID) (*CommunityGroup, error) {
+	return s.tx.CommunityGroup.Query().Where(communitygroup.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s CommunityGroupStore) LockToDelete(ctx context.Context, id uuid.UUID) (*CommunityGroup, error) {
 	return s.tx.CommunityGroup.Query().Where(communitygroup.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -537,6 +560,12 @@ func (s ComplianceItemStore) Create(ctx context.Context, in *CreateComplianceIte
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s ComplianceItemStore) Lock(ctx context.Context, id uuid.UUID) (*ComplianceItem, error) {
+	return s.tx.ComplianceItem.Query().Where(complianceitem.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s ComplianceItemStore) LockToDelete(ctx context.Context, id uuid.UUID) (*ComplianceItem, error) {
 	return s.tx.ComplianceItem.Query().Where(complianceitem.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -662,6 +691,12 @@ func (s ContactStore) Create(ctx context.Context, in *CreateContact) (*Contact, 
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s ContactStore) Lock(ctx context.Context, id uuid.UUID) (*Contact, error) {
+	return s.tx.Contact.Query().Where(contact.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s ContactStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Contact, error) {
 	return s.tx.Contact.Query().Where(contact.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -807,6 +842,12 @@ func (s CreativeAssetStore) Create(ctx context.Context, in *CreateCreativeAsset)
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s CreativeAssetStore) Lock(ctx context.Context, id uuid.UUID) (*CreativeAsset, error) {
+	return s.tx.CreativeAsset.Query().Where(creativeasset.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s CreativeAssetStore) LockToDelete(ctx context.Context, id uuid.UUID) (*CreativeAsset, error) {
 	return s.tx.CreativeAsset.Query().Where(creativeasset.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -942,6 +983,12 @@ func (s CreativeProjectStore) Create(ctx context.Context, in *CreateCreativeProj
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s CreativeProjectStore) Lock(ctx context.Context, id uuid.UUID) (*CreativeProject, error) {
+	return s.tx.CreativeProject.Query().Where(creativeproject.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s CreativeProjectStore) LockToDelete(ctx context.Context, id uuid.UUID) (*CreativeProject, error) {
 	return s.tx.CreativeProject.Query().Where(creativeproject.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1039,6 +1086,12 @@ func (s HabitStore) Create(ctx context.Context, in *CreateHabit) (*Habit, error)
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s HabitStore) Lock(ctx context.Context, id uuid.UUID) (*Habit, error) {
+	return s.tx.Habit.Query().Where(habit.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s HabitStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Habit, error) {
 	return s.tx.Habit.Query().Where(habit.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1135,6 +1188,12 @@ func (s HiredAgentStore) Create(ctx context.Context, in *CreateHiredAgent) (*Hir
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s HiredAgentStore) Lock(ctx context.Context, id uuid.UUID) (*HiredAgent, error) {
+	return s.tx.HiredAgent.Query().Where(hiredagent.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s HiredAgentStore) LockToDelete(ctx context.Context, id uuid.UUID) (*HiredAgent, error) {
 	return s.tx.HiredAgent.Query().Where(hiredagent.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1250,6 +1309,12 @@ func (s InvoiceStore) Create(ctx context.Context, in *CreateInvoice) (*Invoice, 
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s InvoiceStore) Lock(ctx context.Context, id uuid.UUID) (*Invoice, error) {
+	return s.tx.Invoice.Query().Where(invoice.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s InvoiceStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Invoice, error) {
 	return s.tx.Invoice.Query().Where(invoice.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1370,6 +1435,12 @@ func (s ManuscriptStore) Create(ctx context.Context, in *CreateManuscript) (*Man
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s ManuscriptStore) Lock(ctx context.Context, id uuid.UUID) (*Manuscript, error) {
+	return s.tx.Manuscript.Query().Where(manuscript.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s ManuscriptStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Manuscript, error) {
 	return s.tx.Manuscript.Query().Where(manuscript.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1478,6 +1549,12 @@ func (s NoteStore) Create(ctx context.Context, in *CreateNote) (*Note, error) {
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s NoteStore) Lock(ctx context.Context, id uuid.UUID) (*Note, error) {
+	return s.tx.Note.Query().Where(note.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s NoteStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Note, error) {
 	return s.tx.Note.Query().Where(note.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1571,6 +1648,12 @@ func (s PlaylistStore) Create(ctx context.Context, in *CreatePlaylist) (*Playlis
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s PlaylistStore) Lock(ctx context.Context, id uuid.UUID) (*Playlist, error) {
+	return s.tx.Playlist.Query().Where(playlist.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s PlaylistStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Playlist, error) {
 	return s.tx.Playlist.Query().Where(playlist.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1673,6 +1756,12 @@ func (s ProjectStore) Create(ctx context.Context, in *CreateProject) (*Project, 
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s ProjectStore) Lock(ctx context.Context, id uuid.UUID) (*Project, error) {
+	return s.tx.Project.Query().Where(project.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s ProjectStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Project, error) {
 	return s.tx.Project.Query().Where(project.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1814,6 +1903,12 @@ func (s ReferenceStore) Create(ctx context.Context, in *CreateReference) (*Refer
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s ReferenceStore) Lock(ctx context.Context, id uuid.UUID) (*Reference, error) {
+	return s.tx.Reference.Query().Where(reference.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s ReferenceStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Reference, error) {
 	return s.tx.Reference.Query().Where(reference.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -1955,6 +2050,12 @@ func (s SocialPostStore) Create(ctx context.Context, in *CreateSocialPost) (*Soc
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s SocialPostStore) Lock(ctx context.Context, id uuid.UUID) (*SocialPost, error) {
+	return s.tx.SocialPost.Query().Where(socialpost.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s SocialPostStore) LockToDelete(ctx context.Context, id uuid.UUID) (*SocialPost, error) {
 	return s.tx.SocialPost.Query().Where(socialpost.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -2063,6 +2164,12 @@ func (s SocialScheduleStore) Create(ctx context.Context, in *CreateSocialSchedul
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s SocialScheduleStore) Lock(ctx context.Context, id uuid.UUID) (*SocialSchedule, error) {
+	return s.tx.SocialSchedule.Query().Where(socialschedule.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s SocialScheduleStore) LockToDelete(ctx context.Context, id uuid.UUID) (*SocialSchedule, error) {
 	return s.tx.SocialSchedule.Query().Where(socialschedule.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -2219,6 +2326,12 @@ func (s TaskStore) Create(ctx context.Context, in *CreateTask) (*Task, error) {
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s TaskStore) Lock(ctx context.Context, id uuid.UUID) (*Task, error) {
+	return s.tx.Task.Query().Where(task.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s TaskStore) LockToDelete(ctx context.Context, id uuid.UUID) (*Task, error) {
 	return s.tx.Task.Query().Where(task.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -2319,6 +2432,12 @@ func (s TeamMemberStore) Create(ctx context.Context, in *CreateTeamMember) (*Tea
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s TeamMemberStore) Lock(ctx context.Context, id uuid.UUID) (*TeamMember, error) {
+	return s.tx.TeamMember.Query().Where(teammember.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s TeamMemberStore) LockToDelete(ctx context.Context, id uuid.UUID) (*TeamMember, error) {
 	return s.tx.TeamMember.Query().Where(teammember.ID(id)).ForUpdate().Only(ctx)
 }
 
@@ -2428,6 +2547,12 @@ func (s TeamTaskStore) Create(ctx context.Context, in *CreateTeamTask) (*TeamTas
 
 // Lock returns one row as it is stored and keeps others from changing it until the transaction ends.
 func (s TeamTaskStore) Lock(ctx context.Context, id uuid.UUID) (*TeamTask, error) {
+	return s.tx.TeamTask.Query().Where(teamtask.ID(id)).ForUpdate(NoKeyUpdate).Only(ctx)
+}
+
+// LockToDelete returns one row as it is stored and keeps others from changing it, and from referring to it, until the
+// transaction ends.
+func (s TeamTaskStore) LockToDelete(ctx context.Context, id uuid.UUID) (*TeamTask, error) {
 	return s.tx.TeamTask.Query().Where(teamtask.ID(id)).ForUpdate().Only(ctx)
 }
 

@@ -129,10 +129,11 @@ var definers = map[string]struct {
 	"ensure_partitions": {owner: "chenu_owner", callers: []string{"chenu_human"}},
 	"schema_version":    {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 
-	"derive_streak":      {owner: "chenu_derive"},
-	"rederive_streak":    {owner: "chenu_derive"},
-	"derive_rsvp_counts": {owner: "chenu_derive"},
-	"derive_members":     {owner: "chenu_derive"},
+	"derive_streak":        {owner: "chenu_derive"},
+	"rederive_streak":      {owner: "chenu_derive"},
+	"derive_rsvp_counts":   {owner: "chenu_derive"},
+	"derive_members":       {owner: "chenu_derive"},
+	"lock_answered_events": {owner: "chenu_derive"},
 
 	"create_thread": {owner: "chenu_threads", callers: []string{"chenu_agent", "chenu_human"}},
 	"append_events": {owner: "chenu_threads", callers: []string{"chenu_agent", "chenu_human"}},

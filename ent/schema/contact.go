@@ -54,5 +54,6 @@ func (Contact) Annotations() []schema.Annotation {
 		table("business_contacts"),
 		schema.Comment("Customers and leads."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Triggers{{Name: "lock_answered_events", Events: "BEFORE DELETE", Function: "app.lock_answered_events()"}},
 	}
 }

@@ -46,6 +46,10 @@ func (EventRSVP) Annotations() []schema.Annotation {
 		supporting("event_rsvps"),
 		schema.Comment("Answers to the invitations to events."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		policies.Triggers{{Name: "rsvp_counts", Events: "AFTER INSERT OR UPDATE OR DELETE", Function: "app.derive_rsvp_counts()"}},
+		policies.Triggers{
+			// After the trigger stamp, which sets created_by: triggers fire in the order of their names.
+			{Name: "take_locks", Events: "BEFORE INSERT", Function: "app.lock_answer()"},
+			{Name: "rsvp_counts", Events: "AFTER INSERT OR UPDATE OR DELETE", Function: "app.derive_rsvp_counts()"},
+		},
 	}
 }

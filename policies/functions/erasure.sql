@@ -5,6 +5,11 @@
 -- Erases the caller's identity, under the approval that app.checkpoint_id names. Whoever of
 -- the identity is writing meanwhile holds a share of its row by a foreign key: they are
 -- waited for, and whoever comes later is refused by app.refuse_erased().
+--
+-- This is the only function that takes FOR UPDATE on a row that foreign keys refer to, and
+-- it needs the conflict with their KEY SHARE. It can therefore deadlock with a request that
+-- has changed a row and not yet recorded the change. Postgres ends one of the two
+-- transactions, and the service runs that transaction once more.
 CREATE FUNCTION app.erase_identity() RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -56,7 +56,9 @@ AS $$
         (SELECT max(day) FROM days)
 $$;
 
--- A check-in is of a day that has begun where the identity is.
+-- A check-in is of a day that has begun where the identity is. The function locks the habit
+-- before the foreign key does, whose KEY SHARE app.derive_streak() would have to raise while
+-- a deletion of the habit waits for it.
 CREATE FUNCTION app.check_in_day() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -67,12 +69,15 @@ BEGIN
         RAISE EXCEPTION 'a check-in is of today or a day before'
             USING ERRCODE = 'CH422', DETAIL = '{"pointer": "/checked_in_on", "code": "in_the_future"}';
     END IF;
+    PERFORM FROM public.personal_habits h WHERE h.created_by = NEW.created_by AND h.id = NEW.habit_id FOR NO KEY UPDATE;
     RETURN NEW;
 END
 $$;
 
--- Derives the habit's streaks after a check-in. The habit's row is locked
--- first, so that of two check-ins at once the later counts both.
+-- Derives the habit's streaks after a check-in. The habit's row is locked first, so that the
+-- later of two concurrent check-ins counts both. The lock is FOR NO KEY UPDATE, because the
+-- foreign key of the check-in holds KEY SHARE on the row: FOR UPDATE conflicts with the KEY
+-- SHARE of every other check-in, and two concurrent check-ins would deadlock.
 CREATE FUNCTION app.derive_streak() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -82,7 +87,7 @@ DECLARE
     s record;
 BEGIN
     SELECT h.cadence, h.target_per_period INTO habit FROM public.personal_habits h
-    WHERE h.created_by = NEW.created_by AND h.id = NEW.habit_id FOR UPDATE;
+    WHERE h.created_by = NEW.created_by AND h.id = NEW.habit_id FOR NO KEY UPDATE;
     s := app.streaks(NEW.created_by, NEW.habit_id, habit.cadence, habit.target_per_period);
     UPDATE public.personal_habits h
     SET current_streak = s.latest, best_streak = s.best, last_completed_period = s.last_period, last_checked_in_on = s.last_day

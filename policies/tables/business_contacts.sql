@@ -33,6 +33,8 @@ CREATE POLICY erase_delete ON business_contacts FOR DELETE TO chenu_erase
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON business_contacts
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER lock_answered_events BEFORE DELETE ON business_contacts
+    FOR EACH ROW EXECUTE FUNCTION app.lock_answered_events();
 
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON business_contacts
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();

@@ -35,6 +35,8 @@ CREATE POLICY erase_delete ON app.event_rsvps FOR DELETE TO chenu_erase
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON app.event_rsvps
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER take_locks BEFORE INSERT ON app.event_rsvps
+    FOR EACH ROW EXECUTE FUNCTION app.lock_answer();
 CREATE TRIGGER rsvp_counts AFTER INSERT OR UPDATE OR DELETE ON app.event_rsvps
     FOR EACH ROW EXECUTE FUNCTION app.derive_rsvp_counts();
 

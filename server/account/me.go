@@ -48,7 +48,7 @@ func (*Service) update(ctx context.Context, tx *ent.Tx, in *updateIn) (*meOut, e
 	if err != nil {
 		return nil, err
 	}
-	row, err := tx.Identity.Query().Where(identity.ID(who.ID)).ForUpdate().
+	row, err := tx.Identity.Query().Where(identity.ID(who.ID)).ForUpdate(ent.NoKeyUpdate).
 		Select(identity.FieldID, identity.FieldName, identity.FieldSettings, identity.FieldVersion).Only(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the identity: %w", err)

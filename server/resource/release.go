@@ -51,8 +51,34 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 
 // The statements are made of names from the graph and never of input.
 
+// lockReferences locks the rows whose references to a row release will clear, by id. It is
+// called before the row itself is locked: a request that changes one of them locks it first
+// and the row second, as an event does with its group, and the other order would deadlock.
+func lockReferences(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID) error {
+	for _, other := range policies.Tables {
+		for _, reference := range other.References {
+			if column, _ := other.Column(reference.Column); reference.Table != table.Name || reference.Cascade || !column.Optional || column.Immutable {
+				continue
+			}
+			query := fmt.Sprintf("SELECT FROM %s WHERE %s = $1 ORDER BY id FOR NO KEY UPDATE", other.QualifiedName(), reference.Column)
+			if other.Name == table.Name { // Two rows that refer to each other may be deleted at once.
+				query = fmt.Sprintf("SELECT FROM %s WHERE %s = $1 OR id = $1 ORDER BY id FOR UPDATE", other.QualifiedName(), reference.Column)
+			}
+			if _, err := tx.ExecContext(ctx, query, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// detachFrom clears the references of one column. Rows that began to refer to this one after
+// lockReferences are left when another transaction has locked them, because to wait for them
+// now would deadlock: the foreign key then refuses the deletion.
 func detachFrom(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, fmt.Sprintf("UPDATE %s SET %[2]s = NULL WHERE %[2]s = $1", t.QualifiedName(), r.Column), id)
+	_, err := tx.ExecContext(ctx, fmt.Sprintf(`WITH free AS MATERIALIZED (
+    SELECT id FROM %[1]s WHERE %[2]s = $1 FOR NO KEY UPDATE SKIP LOCKED
+) UPDATE %[1]s SET %[2]s = NULL WHERE %[2]s = $1 AND id IN (SELECT id FROM free)`, t.QualifiedName(), r.Column), id)
 	return err
 }
 

@@ -40,6 +40,8 @@ type Appender[E, C, F any] interface {
 type Store[E, C, U, F any] interface {
 	Appender[E, C, F]
 	Lock(ctx context.Context, id uuid.UUID) (*E, error)
+	// LockToDelete also keeps others from referring to the row.
+	LockToDelete(ctx context.Context, id uuid.UUID) (*E, error)
 	Version(row *E) int64
 	Input(row *E) *U
 	Update(ctx context.Context, id uuid.UUID, in *U) (*E, error)
@@ -76,7 +78,12 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 	api.Handle(a, c.op("delete", "Delete one", http.MethodDelete, "/{id}"),
 		func(ctx context.Context, tx *ent.Tx, in *deleteInput) (*struct{}, error) {
 			s := store(tx)
-			row, err := s.Lock(ctx, in.ID)
+			if in.Detach {
+				if err := lockReferences(ctx, tx, c.table, in.ID); err != nil {
+					return nil, err
+				}
+			}
+			row, err := s.LockToDelete(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}

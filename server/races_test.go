@@ -1,0 +1,808 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/server"
+	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/ratelimit"
+	"github.com/chenu/chenu/server/session"
+)
+
+// Hardening item 3: FOR UPDATE after a foreign key's KEY SHARE made concurrent check-ins
+// deadlock, and each deadlock stalled other users for a second.
+//
+// TestNoTwoOperationsDeadlock sends every operation of the OpenAPI document at the same time
+// as itself and as each of its neighbors, for one identity, and reads from Postgres how many
+// deadlocks came of it. An operation is a neighbor of those that change the same tables: see
+// neighborhoods. An operation that changes something must have a racer, and every tag a
+// neighborhood, so that a new operation is raced or fails the test.
+//
+// DELETE /v1/me races with itself alone. It waits for every other transaction of the
+// identity, which is its purpose: see app.erase_identity.
+func TestNoTwoOperationsDeadlock(t *testing.T) {
+	t.Parallel()
+	operations := documented(t)
+	for _, o := range operations {
+		if o.method != http.MethodGet && racers[o.id] == nil {
+			t.Errorf("%s (%s %s) has no racer: add it to racers", o.id, o.method, o.path)
+		}
+		if !slices.ContainsFunc(neighborhoods, func(n neighborhood) bool { return n.has(o) }) {
+			t.Errorf("%s (%s %s) is in no neighborhood: add its path to neighborhoods", o.id, o.method, o.path)
+		}
+	}
+	for id := range racers {
+		if !slices.ContainsFunc(operations, func(o documentedOperation) bool { return o.id == id }) {
+			t.Errorf("the racer %s is not an operation of the document", id)
+		}
+	}
+	for _, n := range neighborhoods {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			n.race(t, operations)
+		})
+	}
+}
+
+// TestADeadlockIsCounted shows that the test above can fail: a deadlock made on purpose is
+// counted by what that test reads.
+func TestADeadlockIsCounted(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	detectDeadlocksQuickly(t, db)
+	admin := db.Pool(t, db.AdminURL)
+	ctx := t.Context()
+	if _, err := admin.Exec(ctx, "CREATE TABLE d (id integer PRIMARY KEY); INSERT INTO d VALUES (1), (2)"); err != nil {
+		t.Fatal(err)
+	}
+	const lock = "SELECT FROM d WHERE id = $1 FOR UPDATE"
+	first, second := begin(t, db), begin(t, db)
+	if _, err := first.Exec(ctx, lock, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Exec(ctx, lock, 2); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() { _, err := first.Exec(ctx, lock, 2); _ = first.Rollback(ctx); ended <- err }()
+	go func() { _, err := second.Exec(ctx, lock, 1); _ = second.Rollback(ctx); ended <- err }()
+	if one, two := <-ended, <-ended; (one == nil) == (two == nil) {
+		t.Fatalf("the transactions ended with %v and %v", one, two)
+	}
+	for _, conn := range []pgx.Tx{first, second} {
+		if err := conn.Conn().Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := deadlocks(t, db); n != 1 {
+		t.Errorf("%d deadlocks are counted, want 1", n)
+	}
+}
+
+// documentedOperation is an operation of the OpenAPI document.
+type documentedOperation struct{ method, path, id string }
+
+func documented(t *testing.T) []documentedOperation {
+	t.Helper()
+	data, err := server.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(data, &document); err != nil {
+		t.Fatal(err)
+	}
+	var list []documentedOperation
+	for path, methods := range document.Paths {
+		for method, data := range methods {
+			var o struct {
+				OperationID string `json:"operationId"`
+			}
+			if method == "parameters" || json.Unmarshal(data, &o) != nil {
+				continue
+			}
+			list = append(list, documentedOperation{strings.ToUpper(method), path, o.OperationID})
+		}
+	}
+	slices.SortFunc(list, func(a, b documentedOperation) int { return strings.Compare(a.id, b.id) })
+	return list
+}
+
+// neighborhood are operations that change the same tables: those of the paths, and those
+// named besides.
+type neighborhood struct {
+	name     string
+	prefixes []string
+	besides  []string
+	// prepare makes what a race starts from; it returns what the racers use.
+	prepare func(w *world)
+	// shared makes one world for all races, because a world costs a password hash.
+	shared bool
+}
+
+var neighborhoods = []neighborhood{
+	{
+		name: "accounts", prefixes: []string{"/v1/auth/", "/v1/me", "/.well-known/"}, shared: true,
+		prepare: func(w *world) {
+			w.register()
+		},
+	},
+	{name: "personal", prefixes: []string{"/v1/personal/"}},
+	{name: "business", prefixes: []string{"/v1/business/"}},
+	{name: "creative", prefixes: []string{"/v1/creative/"}},
+	{name: "entertainment", prefixes: []string{"/v1/entertainment/"}},
+	{
+		name: "community", prefixes: []string{"/v1/community/"}, besides: []string{"delete-contact", "update-contact"},
+		prepare: func(w *world) {
+			// Two contacts who answered two events in opposite orders, in two groups.
+			for n := range 2 {
+				w.id("/v1/community/events", n)
+				w.id("/v1/business/contacts", n)
+			}
+			for _, n := range [][2]int{{0, 0}, {1, 0}, {1, 1}, {0, 1}} {
+				w.client.Post(w.path("/v1/community/events", n[0])+"/rsvps",
+					object{"contact_id": w.id("/v1/business/contacts", n[1]), "status": "going"})
+			}
+		},
+	},
+	{name: "social", prefixes: []string{"/v1/social/"}},
+	{name: "scholar", prefixes: []string{"/v1/scholar/"}},
+	{name: "government", prefixes: []string{"/v1/government/"}},
+	{name: "team", prefixes: []string{"/v1/team/"}, besides: []string{"create-agent-token", "create-checkpoint"}},
+	{name: "threads", prefixes: []string{"/v1/threads", "/v1/checkpoints"}, besides: []string{"dismiss-hired-agent"}},
+	{name: "service", prefixes: []string{"/healthz", "/readyz", "/openapi.json", "/docs", "/v1/meta", "/v1/audit-logs"}, besides: []string{"create-note"}},
+}
+
+func (n neighborhood) has(o documentedOperation) bool {
+	return slices.Contains(n.besides, o.id) ||
+		slices.ContainsFunc(n.prefixes, func(prefix string) bool { return strings.HasPrefix(o.path, prefix) })
+}
+
+// race sends every pair of the neighborhood's operations at the same time.
+func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
+	db := dbtest.New(t)
+	detectDeadlocksQuickly(t, db)
+	box := make(letters, 1000)
+	unlimited := ratelimit.Limits{}
+	for _, rule := range ratelimit.Rules {
+		unlimited[rule.Name()] = ratelimit.Limit{}
+	}
+	s, err := server.New(t.Context(), server.Config{
+		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 6}, Secret: auth.NewSecret(),
+		ListenAddr: "127.0.0.1:0", Limits: unlimited, Mail: box, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := server.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := db.Pool(t, db.AdminURL)
+	service := &service{s, db, apitest.New(t, s.Handler(), document)}
+	stop := func() { s.Close() }
+	if n.shared { // A running service sends the mail that has the tokens.
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		listening := make(chan struct{})
+		go func() { ended <- s.Run(ctx, func(net.Addr) { close(listening) }) }()
+		<-listening
+		stop = func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			s.Close()
+		}
+	}
+	var slow []string // pairs of operations that waited as long as a deadlock does
+	defer func() {
+		stop()
+		if n := deadlocks(t, db); n != 0 {
+			t.Errorf("Postgres counted %d deadlocks; these took longer than %s: %s", n, deadlockTimeout, strings.Join(slow, ", "))
+		}
+	}()
+
+	var writes, reads []documentedOperation
+	for _, o := range operations {
+		switch {
+		case !n.has(o):
+		case o.method == http.MethodGet:
+			reads = append(reads, o)
+		default:
+			writes = append(writes, o)
+		}
+	}
+	races := 0
+	var common *world
+	for i, a := range writes {
+		for _, b := range writes[i:] {
+			if a.id != b.id && (racers[a.id].alone || racers[b.id].alone) {
+				continue
+			}
+			races++
+			w := common
+			if w == nil || racers[a.id].alone {
+				w = newWorld(t, service, admin, box, fmt.Sprintf("%s%d", n.name, races))
+				if n.prepare != nil {
+					n.prepare(w)
+				}
+				if n.shared && !racers[a.id].alone {
+					common = w
+				}
+			}
+			if n.shared { // The last race may have ended the session.
+				w.client = service.as(t, account.DevelopmentToken{Email: w.email})
+			}
+			// The requests are made first, so that they start together.
+			var requests []request
+			for k := range 6 {
+				o := a
+				if k%2 == 1 {
+					o = b
+				}
+				requests = append(requests, racers[o.id].make(w, k/2))
+			}
+			for k := range min(len(reads), 2) {
+				o := reads[(races*2+k)%len(reads)]
+				requests = append(requests, request{method: o.method, path: w.fill(o.path)})
+			}
+			started := time.Now()
+			var all sync.WaitGroup
+			start := make(chan struct{})
+			for _, r := range requests {
+				all.Go(func() {
+					<-start
+					client := w.client
+					if r.client != nil {
+						client = r.client
+					}
+					response := client.Do(r.method, r.path, r.body, r.header...)
+					if response.Status >= 500 && response.Status != http.StatusServiceUnavailable {
+						t.Errorf("%s with %s: %s %s: %d %s", a.id, b.id, r.method, r.path, response.Status, response.Body)
+					}
+				})
+			}
+			close(start)
+			all.Wait()
+			if time.Since(started) > deadlockTimeout {
+				slow = append(slow, a.id+" with "+b.id)
+			}
+		}
+	}
+}
+
+// deadlockTimeout is how long a transaction of these tests waits before Postgres looks for a
+// deadlock. It is short, so that the test does not spend a second on each, and longer than
+// any of these requests waits without a deadlock.
+const deadlockTimeout = 300 * time.Millisecond
+
+// detectDeadlocksQuickly sets the database's deadlock_timeout.
+func detectDeadlocksQuickly(t *testing.T, db *dbtest.DB) {
+	t.Helper()
+	statement := fmt.Sprintf("ALTER DATABASE %s SET deadlock_timeout = %d", pgx.Identifier{db.Name}.Sanitize(), deadlockTimeout.Milliseconds())
+	if _, err := db.Pool(t, db.AdminURL).Exec(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deadlocks returns how many deadlocks Postgres counted in the database. A connection reports
+// its count when it ends at the latest, so the serving connections must be closed.
+func deadlocks(t *testing.T, db *dbtest.DB) (n int) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, db.AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		var open int
+		if err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND usename IN (SELECT rolname FROM pg_roles WHERE NOT rolsuper)`).Scan(&open); err != nil {
+			t.Fatal(err)
+		}
+		if open == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections of the service are still open", open)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := conn.QueryRow(ctx, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func begin(t *testing.T, db *dbtest.DB) pgx.Tx {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), db.AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+// world is what one race is about: one identity, and two rows of each collection that the
+// racers ask for.
+type world struct {
+	t       *testing.T
+	service *service
+	admin   *pgxpool.Pool
+	box     letters
+	email   string
+	client  *apitest.Client
+
+	rows     map[string]string // ids, by collection and number
+	password string
+	refresh  string
+
+	credentials [2]credential
+}
+
+func newWorld(t *testing.T, s *service, admin *pgxpool.Pool, box letters, name string) *world {
+	w := &world{t: t, service: s, admin: admin, box: box, email: name + "@example.org", rows: map[string]string{}}
+	w.client = s.as(t, account.DevelopmentToken{Email: w.email})
+	return w
+}
+
+// register makes the identity anew, with a password.
+func (w *world) register() {
+	w.email, w.password = "with-password-"+strings.ToLower(uuid.NewString())+"@example.org", racePassword
+	w.service.client.For(w.t).Post("/v1/auth/register", object{"email": w.email, "password": w.password, "name": "Ada"}).Want(http.StatusCreated)
+	w.client = w.service.as(w.t, account.DevelopmentToken{Email: w.email})
+}
+
+const racePassword = "correct horse battery staple"
+
+// newSession opens a session of the identity, without its password.
+func (w *world) newSession() (*apitest.Client, string) {
+	client := w.service.as(w.t, account.DevelopmentToken{Email: w.email})
+	var list struct {
+		Items []struct {
+			ID      string `json:"id"`
+			Current bool   `json:"current"`
+		} `json:"items"`
+	}
+	client.Get("/v1/me/sessions").Want(http.StatusOK).JSON(&list)
+	for _, item := range list.Items {
+		if item.Current {
+			return client, item.ID
+		}
+	}
+	w.t.Fatalf("the session is not listed: %v", list)
+	return nil, ""
+}
+
+// allowMail makes the identity's earlier mails old enough for another one.
+func (w *world) allowMail() {
+	if _, err := w.admin.Exec(w.t.Context(), `UPDATE app.account_tokens SET created_at = created_at - interval '1 hour'`); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// mailedToken returns a token that the operation mails to the identity.
+func (w *world) mailedToken(subject string) string {
+	for deadline := time.After(30 * time.Second); ; {
+		select {
+		case m := <-w.box:
+			if token := mailedTokenPattern.FindString(m.Text); m.To == w.email && strings.Contains(m.Subject, subject) && token != "" {
+				return token
+			}
+		case <-deadline:
+			w.t.Fatalf("no mail about %q reached %s", subject, w.email)
+		}
+	}
+}
+
+var mailedTokenPattern = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{40,}$`)
+
+// id returns the id of row n of the collection, which is created when it is first asked for.
+func (w *world) id(path string, n int) string {
+	n %= 2
+	key := fmt.Sprint(path, n)
+	if id, ok := w.rows[key]; ok {
+		return id
+	}
+	var id string
+	switch path {
+	case "/v1/team/agents":
+		id = strings.TrimPrefix(hire(w.t, w.client, "team", "business"), path+"/")
+	default:
+		id = w.client.Post(path, w.body(path, n)).Want(http.StatusCreated).Object()["id"].(string)
+	}
+	w.rows[key] = id
+	return id
+}
+
+func (w *world) path(collection string, n int) string { return collection + "/" + w.id(collection, n) }
+
+// body is a body for the collection that refers to the world's rows where it can.
+func (w *world) body(path string, n int) object {
+	for _, c := range collections {
+		if c.path != path {
+			continue
+		}
+		body := object{}
+		if path != "/v1/business/invoices" && path != "/v1/social/schedules" && path != "/v1/team/tasks" {
+			body = maps.Clone(c.body(nil))
+		}
+		switch path {
+		case "/v1/business/invoices":
+			body = object{
+				"number": uuid.NewString(), "currency": "EUR", "contact_id": w.id("/v1/business/contacts", n),
+				"line_items": []object{{"description": "Work", "quantity": "1.5", "unit_price": "33.33", "tax_rate": "0.19"}},
+			}
+		case "/v1/business/projects":
+			body["contact_id"] = w.id("/v1/business/contacts", n)
+		case "/v1/creative/assets":
+			body["project_id"] = w.id("/v1/creative/projects", n)
+		case "/v1/community/events":
+			body["group_id"] = w.id("/v1/community/groups", n)
+		case "/v1/social/schedules":
+			body = object{"post_id": w.id("/v1/social/posts", n), "platform": "mastodon", "scheduled_at": "2090-01-01T09:00:00Z"}
+		case "/v1/team/tasks":
+			body = object{"title": "Proofread", "member_id": w.id("/v1/team/members", n)}
+		}
+		return body
+	}
+	w.t.Fatalf("no body for %s", path)
+	return nil
+}
+
+// fill replaces the parameters of a path with the ids of the world's rows.
+func (w *world) fill(path string) string {
+	if !strings.Contains(path, "{") {
+		return path
+	}
+	collection, rest, _ := strings.Cut(path, "/{id}")
+	id := uuid.Must(uuid.NewV7()).String()
+	if slices.ContainsFunc(collections, func(c collectionRow) bool { return c.path == collection }) {
+		id = w.id(collection, 0)
+	}
+	return collection + "/" + id + strings.NewReplacer("{credential}", uuid.NewString()).Replace(rest)
+}
+
+type collectionRow = collection
+
+// checkpoint requests an approval of an action in a thread that all racers use, and
+// approves it when asked to.
+func (w *world) checkpoint(n int, approve bool) (id, digest string) {
+	r := w.client.Post("/v1/checkpoints", object{
+		"type": "cross_sphere", "action": fmt.Sprintf("share %d", n), "resource_type": "report",
+		"thread_id": w.id("/v1/threads", 0), "content": object{"copy": len(w.rows)},
+	})
+	if r.Status != http.StatusCreated && r.Status != http.StatusOK {
+		w.t.Fatalf("request a checkpoint: %d %s", r.Status, r.Body)
+	}
+	id, digest = r.Object()["id"].(string), r.Object()["digest"].(string)
+	if approve && r.Object()["status"] == "pending" {
+		w.client.Post("/v1/checkpoints/"+id+"/approve", object{"digest": digest}).Want(http.StatusOK)
+	}
+	return id, digest
+}
+
+// credential returns a credential of agent n, one for all requests that use it.
+func (w *world) credential(n int) credential {
+	if w.credentials[n%2] == (credential{}) {
+		w.credentials[n%2] = newCredential(w.t, w.client, w.path("/v1/team/agents", n))
+	}
+	return w.credentials[n%2]
+}
+
+// request is one request of a race. The client is the world's unless it has another.
+type request struct {
+	client       *apitest.Client
+	method, path string
+	body         any
+	header       []string
+}
+
+// racer makes requests for one operation. It is called before the race starts, with 0 and 1
+// for two requests that use the same rows in opposite roles.
+type racer struct {
+	make func(w *world, n int) request
+	// alone marks an operation that is raced with itself only.
+	alone bool
+}
+
+func post(path string, body func(w *world, n int) any) *racer {
+	return &racer{make: func(w *world, n int) request {
+		return request{method: http.MethodPost, path: w.fill(path), body: body(w, n)}
+	}}
+}
+
+func creation(path string) *racer {
+	return &racer{make: func(w *world, n int) request {
+		return request{method: http.MethodPost, path: path, body: w.body(path, n)}
+	}}
+}
+
+func update(path string, body func(w *world, n int) object) *racer {
+	return &racer{make: func(w *world, n int) request {
+		return request{
+			method: http.MethodPatch, path: w.path(path, n), body: body(w, n),
+			header: []string{"If-Match", "*", "Content-Type", "application/merge-patch+json"},
+		}
+	}}
+}
+
+func deletion(path string) *racer {
+	return &racer{make: func(w *world, n int) request {
+		return request{method: http.MethodDelete, path: w.path(path, n) + "?detach=true", header: []string{"If-Match", "*"}}
+	}}
+}
+
+// changing is a patch whose value differs in each request, so that each changes the row.
+func changing(field string, value func(n int) any) func(*world, int) object {
+	return func(_ *world, n int) object { return object{field: value(n)} }
+}
+
+func word(n int) any { return fmt.Sprintf("word %d %s", n, uuid.NewString()) }
+
+// decision makes a racer that decides or uses a checkpoint.
+func decision(verb string, approved bool, body object) *racer {
+	return &racer{make: func(w *world, n int) request {
+		id, digest := w.checkpoint(n, approved)
+		all := object{}
+		for k, v := range body {
+			all[k] = v
+		}
+		if verb != "withdraw" {
+			all["digest"] = digest
+		}
+		return request{method: http.MethodPost, path: "/v1/checkpoints/" + id + "/" + verb, body: all}
+	}}
+}
+
+// racers make the requests of every operation that is not a GET.
+var racers map[string]*racer
+
+func init() { //nolint:gochecknoinits // The racers refer to functions that refer to the racers.
+	racers = map[string]*racer{
+		"register": post("/v1/auth/register", func(*world, int) any {
+			return object{"email": strings.ToLower(uuid.NewString()) + "@example.org", "password": racePassword, "name": "Ada"}
+		}),
+		"login": post("/v1/auth/login", func(w *world, _ int) any { return object{"email": w.email, "password": w.password} }),
+		"logout": {make: func(w *world, _ int) request {
+			client, _ := w.newSession()
+			return request{client: client, method: http.MethodPost, path: "/v1/auth/logout"}
+		}},
+		"refresh-session": post("/v1/auth/refresh", func(w *world, n int) any {
+			if w.refresh == "" || n == 0 {
+				w.refresh = w.service.client.For(w.t).Post("/v1/auth/login", object{"email": w.email, "password": w.password}).
+					Want(http.StatusOK).Object()["refresh_token"].(string)
+			}
+			return object{"refresh_token": w.refresh}
+		}),
+		"request-email-verification": post("/v1/auth/request-email-verification", func(*world, int) any { return nil }),
+		"verify-email": post("/v1/auth/verify-email", func(w *world, _ int) any {
+			return object{"token": strings.Repeat("A", 64)}
+		}),
+		"request-password-reset": post("/v1/auth/request-password-reset", func(w *world, _ int) any { return object{"email": w.email} }),
+		"reset-password": post("/v1/auth/reset-password", func(w *world, _ int) any {
+			w.allowMail()
+			w.service.client.For(w.t).Post("/v1/auth/request-password-reset", object{"email": w.email}).Want(http.StatusAccepted)
+			return object{"token": w.mailedToken("assword"), "password": w.password}
+		}),
+		"step-up": post("/v1/auth/step-up", func(w *world, _ int) any { return object{"password": w.password} }),
+		"change-password": post("/v1/me/password", func(w *world, _ int) any {
+			return object{"current_password": w.password, "new_password": w.password}
+		}),
+		"update-me": {make: func(_ *world, n int) request {
+			return request{
+				method: http.MethodPatch, path: "/v1/me", body: object{"name": word(n)},
+				header: []string{"If-Match", "*", "Content-Type", "application/merge-patch+json"},
+			}
+		}},
+		"delete-me": {alone: true, make: func(w *world, _ int) request {
+			tag := w.client.Get("/v1/me").ETag()
+			return request{method: http.MethodDelete, path: "/v1/me", header: []string{"If-Match", tag, "Checkpoint", w.approve(w.client.Delete("/v1/me", tag))}}
+		}},
+		"revoke-session": {make: func(w *world, _ int) request {
+			_, id := w.newSession()
+			return request{method: http.MethodDelete, path: "/v1/me/sessions/" + id}
+		}},
+
+		"create-note":    creation("/v1/personal/notes"),
+		"update-note":    update("/v1/personal/notes", changing("title", word)),
+		"delete-note":    deletion("/v1/personal/notes"),
+		"create-task":    creation("/v1/personal/tasks"),
+		"update-task":    update("/v1/personal/tasks", changing("title", word)),
+		"delete-task":    deletion("/v1/personal/tasks"),
+		"create-habit":   creation("/v1/personal/habits"),
+		"update-habit":   update("/v1/personal/habits", func(_ *world, n int) object { return object{"target_per_period": n + 1} }),
+		"delete-habit":   deletion("/v1/personal/habits"),
+		"check-in-habit": post("/v1/personal/habits/{id}/check-ins", func(*world, int) any { return object{} }),
+
+		"create-contact": creation("/v1/business/contacts"),
+		"update-contact": update("/v1/business/contacts", changing("name", word)),
+		"delete-contact": deletion("/v1/business/contacts"),
+		"create-invoice": creation("/v1/business/invoices"),
+		"update-invoice": update("/v1/business/invoices", func(w *world, n int) object {
+			return object{"contact_id": w.id("/v1/business/contacts", n+1)}
+		}),
+		"delete-invoice": deletion("/v1/business/invoices"),
+		"create-project": creation("/v1/business/projects"),
+		"update-project": update("/v1/business/projects", func(w *world, n int) object {
+			return object{"contact_id": w.id("/v1/business/contacts", n+1)}
+		}),
+		"delete-project": deletion("/v1/business/projects"),
+
+		"create-creative-asset": creation("/v1/creative/assets"),
+		"update-creative-asset": update("/v1/creative/assets", func(w *world, n int) object {
+			return object{"project_id": w.id("/v1/creative/projects", n+1)}
+		}),
+		"delete-creative-asset":   deletion("/v1/creative/assets"),
+		"create-creative-project": creation("/v1/creative/projects"),
+		"update-creative-project": update("/v1/creative/projects", changing("name", word)),
+		"delete-creative-project": deletion("/v1/creative/projects"),
+
+		"create-playlist":       creation("/v1/entertainment/playlists"),
+		"update-playlist":       update("/v1/entertainment/playlists", changing("name", word)),
+		"delete-playlist":       deletion("/v1/entertainment/playlists"),
+		"create-stream-history": creation("/v1/entertainment/stream-history"),
+
+		"create-community-group": creation("/v1/community/groups"),
+		"update-community-group": update("/v1/community/groups", changing("rules", word)),
+		"delete-community-group": deletion("/v1/community/groups"),
+		"create-community-event": creation("/v1/community/events"),
+		"update-community-event": update("/v1/community/events", func(w *world, n int) object {
+			return object{"group_id": w.id("/v1/community/groups", n+1)}
+		}),
+		"delete-community-event": deletion("/v1/community/events"),
+		"answer-event": {make: func(w *world, n int) request {
+			return request{
+				method: http.MethodPost, path: w.path("/v1/community/events", n) + "/rsvps",
+				body: object{"contact_id": w.id("/v1/business/contacts", n+1), "status": "declined"},
+			}
+		}},
+
+		"create-social-post": creation("/v1/social/posts"),
+		"update-social-post": update("/v1/social/posts", func(w *world, n int) object {
+			return object{"reply_to_id": w.id("/v1/social/posts", n+1)}
+		}),
+		"delete-social-post":     deletion("/v1/social/posts"),
+		"create-social-schedule": creation("/v1/social/schedules"),
+		"update-social-schedule": update("/v1/social/schedules", changing("attempts", func(n int) any { return n + 1 })),
+		"delete-social-schedule": deletion("/v1/social/schedules"),
+
+		"create-reference": creation("/v1/scholar/references"),
+		"update-reference": update("/v1/scholar/references", changing("title", word)),
+		"delete-reference": deletion("/v1/scholar/references"),
+		"cite-reference": {make: func(w *world, n int) request {
+			return request{
+				method: http.MethodPost, path: w.path("/v1/scholar/references", n) + "/citations",
+				body: object{"cited_id": w.id("/v1/scholar/references", n+1)},
+			}
+		}},
+		"delete-citation": {make: func(w *world, n int) request {
+			path := w.path("/v1/scholar/references", n) + "/citations"
+			w.client.Post(path, object{"cited_id": w.id("/v1/scholar/references", n+1)})
+			return request{method: http.MethodDelete, path: path + "?cited_id=" + w.id("/v1/scholar/references", n+1)}
+		}},
+		"create-manuscript": creation("/v1/scholar/manuscripts"),
+		"update-manuscript": update("/v1/scholar/manuscripts", changing("target_journal", word)),
+		"delete-manuscript": deletion("/v1/scholar/manuscripts"),
+
+		"create-compliance-item": creation("/v1/government/compliance-items"),
+		"update-compliance-item": update("/v1/government/compliance-items", changing("name", word)),
+		"delete-compliance-item": deletion("/v1/government/compliance-items"),
+		"create-clinical-trial":  creation("/v1/government/clinical-trials"),
+		"update-clinical-trial":  update("/v1/government/clinical-trials", changing("title", word)),
+		"delete-clinical-trial":  deletion("/v1/government/clinical-trials"),
+
+		"create-team-member":  creation("/v1/team/members"),
+		"update-team-member":  update("/v1/team/members", changing("name", word)),
+		"delete-team-member":  deletion("/v1/team/members"),
+		"create-hired-agent":  creation("/v1/team/agents"),
+		"update-hired-agent":  update("/v1/team/agents", changing("model", word)),
+		"delete-hired-agent":  deletion("/v1/team/agents"),
+		"dismiss-hired-agent": {make: dismissal},
+		"create-agent-credential": {make: func(w *world, n int) request {
+			return request{method: http.MethodPost, path: w.path("/v1/team/agents", n) + "/credentials", body: object{"name": "raced"}}
+		}},
+		"revoke-agent-credential": {make: func(w *world, n int) request {
+			agent := w.path("/v1/team/agents", n)
+			return request{method: http.MethodDelete, path: agent + "/credentials/" + newCredential(w.t, w.client, agent).ID}
+		}},
+		"create-agent-token": {make: func(w *world, n int) request {
+			return request{
+				client: w.service.client.For(w.t), method: http.MethodPost, path: "/v1/auth/agent-token",
+				body: w.credential(n).ask(),
+			}
+		}},
+		"create-team-task": creation("/v1/team/tasks"),
+		"update-team-task": update("/v1/team/tasks", func(w *world, n int) object {
+			return object{"member_id": nil, "agent_id": w.id("/v1/team/agents", n)}
+		}),
+		"delete-team-task": deletion("/v1/team/tasks"),
+
+		"create-thread": {make: func(w *world, n int) request {
+			body := w.body("/v1/threads", n)
+			body["parent_thread_id"] = w.id("/v1/threads", n)
+			return request{method: http.MethodPost, path: "/v1/threads", body: body}
+		}},
+		"update-thread": update("/v1/threads", func(w *world, n int) object {
+			return object{"parent_thread_id": w.id("/v1/threads", n+1), "title": word(n)}
+		}),
+		"append-thread-events": {make: publication},
+		"create-checkpoint": post("/v1/checkpoints", func(w *world, n int) any {
+			return object{
+				"type": "cross_sphere", "action": "share the same", "resource_type": "report", "thread_id": w.id("/v1/threads", 0),
+			}
+		}),
+		"approve-checkpoint":  decision("approve", false, nil),
+		"reject-checkpoint":   decision("reject", false, object{"reason": "Not this month."}),
+		"withdraw-checkpoint": decision("withdraw", false, nil),
+		"consume-checkpoint":  decision("consume", true, nil),
+	}
+}
+
+// dismissal dismisses an agent that has requests pending in two threads, in an order that
+// differs between the two agents.
+func dismissal(w *world, n int) request {
+	agent := w.path("/v1/team/agents", n)
+	if _, ok := w.rows["worker"+agent]; !ok {
+		w.rows["worker"+agent] = "dismissed below"
+		worker := w.service.worker(w.t, w.credential(n))
+		for k := range 2 {
+			worker.Post("/v1/checkpoints", object{
+				"type": "cross_sphere", "action": fmt.Sprintf("share %d", k), "resource_type": "report",
+				"thread_id": w.id("/v1/threads", n+k), "sphere": "business",
+			})
+		}
+	}
+	return request{method: http.MethodPost, path: agent + "/dismiss", body: object{"reason": "The contract ended."}}
+}
+
+// publication appends an event under an approval, or a note without one, to the same thread.
+func publication(w *world, n int) request {
+	path := w.path("/v1/threads", 0) + "/events"
+	if n == 1 {
+		return request{method: http.MethodPost, path: path, body: object{"events": []object{{"type": "note.added", "payload": object{"text": "Called."}}}}}
+	}
+	body := object{"events": []object{{"type": "thread.updated", "payload": object{"visibility": "public"}}}}
+	refused := w.client.Post(path, body)
+	if refused.Status != http.StatusLocked {
+		return request{method: http.MethodPost, path: path, body: body}
+	}
+	return request{method: http.MethodPost, path: path, body: body, header: []string{"Checkpoint", w.approve(refused)}}
+}
+
+// approve approves what a refused request asks for and returns the checkpoint's id. The same
+// request is approved once, however often it is made.
+func (w *world) approve(refused *apitest.Response) string {
+	c := refused.WantProblem(http.StatusLocked, "checkpoint_required").Checkpoint
+	if c.Status == "pending" {
+		w.client.Post("/v1/checkpoints/"+c.ID.String()+"/approve", object{"digest": c.Digest}).Want(http.StatusOK)
+	}
+	return c.ID.String()
+}
