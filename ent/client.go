@@ -34,6 +34,7 @@ import (
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/loginattempt"
 	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/playlist"
@@ -100,6 +101,8 @@ type Client struct {
 	Identity *IdentityClient
 	// Invoice is the client for interacting with the Invoice builders.
 	Invoice *InvoiceClient
+	// LoginAttempt is the client for interacting with the LoginAttempt builders.
+	LoginAttempt *LoginAttemptClient
 	// Manuscript is the client for interacting with the Manuscript builders.
 	Manuscript *ManuscriptClient
 	// Note is the client for interacting with the Note builders.
@@ -167,6 +170,7 @@ func (c *Client) init() {
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Identity = NewIdentityClient(c.config)
 	c.Invoice = NewInvoiceClient(c.config)
+	c.LoginAttempt = NewLoginAttemptClient(c.config)
 	c.Manuscript = NewManuscriptClient(c.config)
 	c.Note = NewNoteClient(c.config)
 	c.Playlist = NewPlaylistClient(c.config)
@@ -299,6 +303,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		Identity:          NewIdentityClient(cfg),
 		Invoice:           NewInvoiceClient(cfg),
+		LoginAttempt:      NewLoginAttemptClient(cfg),
 		Manuscript:        NewManuscriptClient(cfg),
 		Note:              NewNoteClient(cfg),
 		Playlist:          NewPlaylistClient(cfg),
@@ -355,6 +360,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		Identity:          NewIdentityClient(cfg),
 		Invoice:           NewInvoiceClient(cfg),
+		LoginAttempt:      NewLoginAttemptClient(cfg),
 		Manuscript:        NewManuscriptClient(cfg),
 		Note:              NewNoteClient(cfg),
 		Playlist:          NewPlaylistClient(cfg),
@@ -406,11 +412,11 @@ func (c *Client) Use(hooks ...Hook) {
 		c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint, c.ClinicalTrial,
 		c.CommunityEvent, c.CommunityGroup, c.ComplianceItem, c.Contact,
 		c.CreativeAsset, c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn,
-		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note,
-		c.Playlist, c.Project, c.RateBucket, c.Reference, c.ReferenceCitation,
-		c.RefreshToken, c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule,
-		c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
-		c.UsedAssertion,
+		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.LoginAttempt,
+		c.Manuscript, c.Note, c.Playlist, c.Project, c.RateBucket, c.Reference,
+		c.ReferenceCitation, c.RefreshToken, c.Session, c.SigningKey, c.SocialPost,
+		c.SocialSchedule, c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread,
+		c.ThreadEvent, c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -423,11 +429,11 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint, c.ClinicalTrial,
 		c.CommunityEvent, c.CommunityGroup, c.ComplianceItem, c.Contact,
 		c.CreativeAsset, c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn,
-		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.Manuscript, c.Note,
-		c.Playlist, c.Project, c.RateBucket, c.Reference, c.ReferenceCitation,
-		c.RefreshToken, c.Session, c.SigningKey, c.SocialPost, c.SocialSchedule,
-		c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread, c.ThreadEvent,
-		c.UsedAssertion,
+		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.LoginAttempt,
+		c.Manuscript, c.Note, c.Playlist, c.Project, c.RateBucket, c.Reference,
+		c.ReferenceCitation, c.RefreshToken, c.Session, c.SigningKey, c.SocialPost,
+		c.SocialSchedule, c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread,
+		c.ThreadEvent, c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -472,6 +478,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Identity.mutate(ctx, m)
 	case *InvoiceMutation:
 		return c.Invoice.mutate(ctx, m)
+	case *LoginAttemptMutation:
+		return c.LoginAttempt.mutate(ctx, m)
 	case *ManuscriptMutation:
 		return c.Manuscript.mutate(ctx, m)
 	case *NoteMutation:
@@ -3267,6 +3275,139 @@ func (c *InvoiceClient) mutate(ctx context.Context, m *InvoiceMutation) (Value, 
 		return (&InvoiceDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Invoice mutation op: %q", m.Op())
+	}
+}
+
+// LoginAttemptClient is a client for the LoginAttempt schema.
+type LoginAttemptClient struct {
+	config
+}
+
+// NewLoginAttemptClient returns a client for the LoginAttempt from the given config.
+func NewLoginAttemptClient(c config) *LoginAttemptClient {
+	return &LoginAttemptClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `loginattempt.Hooks(f(g(h())))`.
+func (c *LoginAttemptClient) Use(hooks ...Hook) {
+	c.hooks.LoginAttempt = append(c.hooks.LoginAttempt, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `loginattempt.Intercept(f(g(h())))`.
+func (c *LoginAttemptClient) Intercept(interceptors ...Interceptor) {
+	c.inters.LoginAttempt = append(c.inters.LoginAttempt, interceptors...)
+}
+
+// Create returns a builder for creating a LoginAttempt entity.
+func (c *LoginAttemptClient) Create() *LoginAttemptCreate {
+	mutation := newLoginAttemptMutation(c.config, OpCreate)
+	return &LoginAttemptCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of LoginAttempt entities.
+func (c *LoginAttemptClient) CreateBulk(builders ...*LoginAttemptCreate) *LoginAttemptCreateBulk {
+	return &LoginAttemptCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *LoginAttemptClient) MapCreateBulk(slice any, setFunc func(*LoginAttemptCreate, int)) *LoginAttemptCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &LoginAttemptCreateBulk{err: fmt.Errorf("calling to LoginAttemptClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*LoginAttemptCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &LoginAttemptCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for LoginAttempt.
+func (c *LoginAttemptClient) Update() *LoginAttemptUpdate {
+	mutation := newLoginAttemptMutation(c.config, OpUpdate)
+	return &LoginAttemptUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *LoginAttemptClient) UpdateOne(_m *LoginAttempt) *LoginAttemptUpdateOne {
+	mutation := newLoginAttemptMutation(c.config, OpUpdateOne, withLoginAttempt(_m))
+	return &LoginAttemptUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *LoginAttemptClient) UpdateOneID(id uuid.UUID) *LoginAttemptUpdateOne {
+	mutation := newLoginAttemptMutation(c.config, OpUpdateOne, withLoginAttemptID(id))
+	return &LoginAttemptUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for LoginAttempt.
+func (c *LoginAttemptClient) Delete() *LoginAttemptDelete {
+	mutation := newLoginAttemptMutation(c.config, OpDelete)
+	return &LoginAttemptDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *LoginAttemptClient) DeleteOne(_m *LoginAttempt) *LoginAttemptDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *LoginAttemptClient) DeleteOneID(id uuid.UUID) *LoginAttemptDeleteOne {
+	builder := c.Delete().Where(loginattempt.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &LoginAttemptDeleteOne{builder}
+}
+
+// Query returns a query builder for LoginAttempt.
+func (c *LoginAttemptClient) Query() *LoginAttemptQuery {
+	return &LoginAttemptQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeLoginAttempt},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a LoginAttempt entity by its id.
+func (c *LoginAttemptClient) Get(ctx context.Context, id uuid.UUID) (*LoginAttempt, error) {
+	return c.Query().Where(loginattempt.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *LoginAttemptClient) GetX(ctx context.Context, id uuid.UUID) *LoginAttempt {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *LoginAttemptClient) Hooks() []Hook {
+	return c.hooks.LoginAttempt
+}
+
+// Interceptors returns the client interceptors.
+func (c *LoginAttemptClient) Interceptors() []Interceptor {
+	return c.inters.LoginAttempt
+}
+
+func (c *LoginAttemptClient) mutate(ctx context.Context, m *LoginAttemptMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&LoginAttemptCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&LoginAttemptUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&LoginAttemptUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&LoginAttemptDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown LoginAttempt mutation op: %q", m.Op())
 	}
 }
 
@@ -6202,19 +6343,19 @@ type (
 		AccountToken, AgentCredential, AuditLog, Checkpoint, ClinicalTrial,
 		CommunityEvent, CommunityGroup, ComplianceItem, Contact, CreativeAsset,
 		CreativeProject, EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey,
-		Identity, Invoice, Manuscript, Note, Playlist, Project, RateBucket, Reference,
-		ReferenceCitation, RefreshToken, Session, SigningKey, SocialPost,
-		SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread, ThreadEvent,
-		UsedAssertion []ent.Hook
+		Identity, Invoice, LoginAttempt, Manuscript, Note, Playlist, Project,
+		RateBucket, Reference, ReferenceCitation, RefreshToken, Session, SigningKey,
+		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
+		ThreadEvent, UsedAssertion []ent.Hook
 	}
 	inters struct {
 		AccountToken, AgentCredential, AuditLog, Checkpoint, ClinicalTrial,
 		CommunityEvent, CommunityGroup, ComplianceItem, Contact, CreativeAsset,
 		CreativeProject, EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey,
-		Identity, Invoice, Manuscript, Note, Playlist, Project, RateBucket, Reference,
-		ReferenceCitation, RefreshToken, Session, SigningKey, SocialPost,
-		SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread, ThreadEvent,
-		UsedAssertion []ent.Interceptor
+		Identity, Invoice, LoginAttempt, Manuscript, Note, Playlist, Project,
+		RateBucket, Reference, ReferenceCitation, RefreshToken, Session, SigningKey,
+		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
+		ThreadEvent, UsedAssertion []ent.Interceptor
 	}
 )
 
@@ -6238,6 +6379,7 @@ var DefaultSchemaConfig SchemaConfig = &internal.SchemaNames{
 	IdempotencyKey:    "app",
 	Identity:          "public",
 	Invoice:           "public",
+	LoginAttempt:      "app",
 	Manuscript:        "public",
 	Note:              "public",
 	Playlist:          "public",

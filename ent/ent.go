@@ -30,6 +30,7 @@ import (
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/loginattempt"
 	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/playlist"
@@ -127,6 +128,7 @@ func checkColumn(t, c string) error {
 			idempotencykey.Table:    idempotencykey.ValidColumn,
 			identity.Table:          identity.ValidColumn,
 			invoice.Table:           invoice.ValidColumn,
+			loginattempt.Table:      loginattempt.ValidColumn,
 			manuscript.Table:        manuscript.ValidColumn,
 			note.Table:              note.ValidColumn,
 			playlist.Table:          playlist.ValidColumn,

@@ -836,6 +836,9 @@ func (f InvoiceFilter) predicates() []predicate.Invoice {
 	return all
 }
 
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (LoginAttempt) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "LoginAttempt", true) }
+
 // CreateManuscript is what a client gives to make a manuscript.
 type CreateManuscript struct {
 	Title         string                     `json:"title"`

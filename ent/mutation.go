@@ -31,6 +31,7 @@ import (
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/loginattempt"
 	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/playlist"
@@ -81,6 +82,7 @@ const (
 	TypeIdempotencyKey    = "IdempotencyKey"
 	TypeIdentity          = "Identity"
 	TypeInvoice           = "Invoice"
+	TypeLoginAttempt      = "LoginAttempt"
 	TypeManuscript        = "Manuscript"
 	TypeNote              = "Note"
 	TypePlaylist          = "Playlist"
@@ -24601,6 +24603,977 @@ func (m *InvoiceMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Invoice edge %s", name)
+}
+
+// LoginAttemptMutation represents an operation that mutates the LoginAttempt nodes in the graph.
+type LoginAttemptMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_by    *uuid.UUID
+	created_at    *time.Time
+	origin        *string
+	failed        *int
+	addfailed     *int
+	locked_until  *time.Time
+	succeeded_at  *time.Time
+	used_at       *time.Time
+	recorded_at   *time.Time
+	unrecorded    *int
+	addunrecorded *int
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*LoginAttempt, error)
+	predicates    []predicate.LoginAttempt
+}
+
+var _ ent.Mutation = (*LoginAttemptMutation)(nil)
+
+// loginattemptOption allows management of the mutation configuration using functional options.
+type loginattemptOption func(*LoginAttemptMutation)
+
+// newLoginAttemptMutation creates new mutation for the LoginAttempt entity.
+func newLoginAttemptMutation(c config, op Op, opts ...loginattemptOption) *LoginAttemptMutation {
+	m := &LoginAttemptMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeLoginAttempt,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withLoginAttemptID sets the ID field of the mutation.
+func withLoginAttemptID(id uuid.UUID) loginattemptOption {
+	return func(m *LoginAttemptMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *LoginAttempt
+		)
+		m.oldValue = func(ctx context.Context) (*LoginAttempt, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().LoginAttempt.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withLoginAttempt sets the old LoginAttempt of the mutation.
+func withLoginAttempt(node *LoginAttempt) loginattemptOption {
+	return func(m *LoginAttemptMutation) {
+		m.oldValue = func(context.Context) (*LoginAttempt, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m LoginAttemptMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m LoginAttemptMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of LoginAttempt entities.
+func (m *LoginAttemptMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *LoginAttemptMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *LoginAttemptMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().LoginAttempt.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedBy sets the "created_by" field.
+func (m *LoginAttemptMutation) SetCreatedBy(u uuid.UUID) {
+	m.created_by = &u
+}
+
+// CreatedBy returns the value of the "created_by" field in the mutation.
+func (m *LoginAttemptMutation) CreatedBy() (r uuid.UUID, exists bool) {
+	v := m.created_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedBy returns the old "created_by" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldCreatedBy(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedBy: %w", err)
+	}
+	return oldValue.CreatedBy, nil
+}
+
+// ResetCreatedBy resets all changes to the "created_by" field.
+func (m *LoginAttemptMutation) ResetCreatedBy() {
+	m.created_by = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *LoginAttemptMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *LoginAttemptMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ClearCreatedAt clears the value of the "created_at" field.
+func (m *LoginAttemptMutation) ClearCreatedAt() {
+	m.created_at = nil
+	m.clearedFields[loginattempt.FieldCreatedAt] = struct{}{}
+}
+
+// CreatedAtCleared returns if the "created_at" field was cleared in this mutation.
+func (m *LoginAttemptMutation) CreatedAtCleared() bool {
+	_, ok := m.clearedFields[loginattempt.FieldCreatedAt]
+	return ok
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *LoginAttemptMutation) ResetCreatedAt() {
+	m.created_at = nil
+	delete(m.clearedFields, loginattempt.FieldCreatedAt)
+}
+
+// SetOrigin sets the "origin" field.
+func (m *LoginAttemptMutation) SetOrigin(s string) {
+	m.origin = &s
+}
+
+// Origin returns the value of the "origin" field in the mutation.
+func (m *LoginAttemptMutation) Origin() (r string, exists bool) {
+	v := m.origin
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrigin returns the old "origin" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldOrigin(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrigin is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrigin requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrigin: %w", err)
+	}
+	return oldValue.Origin, nil
+}
+
+// ResetOrigin resets all changes to the "origin" field.
+func (m *LoginAttemptMutation) ResetOrigin() {
+	m.origin = nil
+}
+
+// SetFailed sets the "failed" field.
+func (m *LoginAttemptMutation) SetFailed(i int) {
+	m.failed = &i
+	m.addfailed = nil
+}
+
+// Failed returns the value of the "failed" field in the mutation.
+func (m *LoginAttemptMutation) Failed() (r int, exists bool) {
+	v := m.failed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailed returns the old "failed" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldFailed(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailed: %w", err)
+	}
+	return oldValue.Failed, nil
+}
+
+// AddFailed adds i to the "failed" field.
+func (m *LoginAttemptMutation) AddFailed(i int) {
+	if m.addfailed != nil {
+		*m.addfailed += i
+	} else {
+		m.addfailed = &i
+	}
+}
+
+// AddedFailed returns the value that was added to the "failed" field in this mutation.
+func (m *LoginAttemptMutation) AddedFailed() (r int, exists bool) {
+	v := m.addfailed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearFailed clears the value of the "failed" field.
+func (m *LoginAttemptMutation) ClearFailed() {
+	m.failed = nil
+	m.addfailed = nil
+	m.clearedFields[loginattempt.FieldFailed] = struct{}{}
+}
+
+// FailedCleared returns if the "failed" field was cleared in this mutation.
+func (m *LoginAttemptMutation) FailedCleared() bool {
+	_, ok := m.clearedFields[loginattempt.FieldFailed]
+	return ok
+}
+
+// ResetFailed resets all changes to the "failed" field.
+func (m *LoginAttemptMutation) ResetFailed() {
+	m.failed = nil
+	m.addfailed = nil
+	delete(m.clearedFields, loginattempt.FieldFailed)
+}
+
+// SetLockedUntil sets the "locked_until" field.
+func (m *LoginAttemptMutation) SetLockedUntil(t time.Time) {
+	m.locked_until = &t
+}
+
+// LockedUntil returns the value of the "locked_until" field in the mutation.
+func (m *LoginAttemptMutation) LockedUntil() (r time.Time, exists bool) {
+	v := m.locked_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLockedUntil returns the old "locked_until" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldLockedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLockedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLockedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLockedUntil: %w", err)
+	}
+	return oldValue.LockedUntil, nil
+}
+
+// ClearLockedUntil clears the value of the "locked_until" field.
+func (m *LoginAttemptMutation) ClearLockedUntil() {
+	m.locked_until = nil
+	m.clearedFields[loginattempt.FieldLockedUntil] = struct{}{}
+}
+
+// LockedUntilCleared returns if the "locked_until" field was cleared in this mutation.
+func (m *LoginAttemptMutation) LockedUntilCleared() bool {
+	_, ok := m.clearedFields[loginattempt.FieldLockedUntil]
+	return ok
+}
+
+// ResetLockedUntil resets all changes to the "locked_until" field.
+func (m *LoginAttemptMutation) ResetLockedUntil() {
+	m.locked_until = nil
+	delete(m.clearedFields, loginattempt.FieldLockedUntil)
+}
+
+// SetSucceededAt sets the "succeeded_at" field.
+func (m *LoginAttemptMutation) SetSucceededAt(t time.Time) {
+	m.succeeded_at = &t
+}
+
+// SucceededAt returns the value of the "succeeded_at" field in the mutation.
+func (m *LoginAttemptMutation) SucceededAt() (r time.Time, exists bool) {
+	v := m.succeeded_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSucceededAt returns the old "succeeded_at" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldSucceededAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSucceededAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSucceededAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSucceededAt: %w", err)
+	}
+	return oldValue.SucceededAt, nil
+}
+
+// ClearSucceededAt clears the value of the "succeeded_at" field.
+func (m *LoginAttemptMutation) ClearSucceededAt() {
+	m.succeeded_at = nil
+	m.clearedFields[loginattempt.FieldSucceededAt] = struct{}{}
+}
+
+// SucceededAtCleared returns if the "succeeded_at" field was cleared in this mutation.
+func (m *LoginAttemptMutation) SucceededAtCleared() bool {
+	_, ok := m.clearedFields[loginattempt.FieldSucceededAt]
+	return ok
+}
+
+// ResetSucceededAt resets all changes to the "succeeded_at" field.
+func (m *LoginAttemptMutation) ResetSucceededAt() {
+	m.succeeded_at = nil
+	delete(m.clearedFields, loginattempt.FieldSucceededAt)
+}
+
+// SetUsedAt sets the "used_at" field.
+func (m *LoginAttemptMutation) SetUsedAt(t time.Time) {
+	m.used_at = &t
+}
+
+// UsedAt returns the value of the "used_at" field in the mutation.
+func (m *LoginAttemptMutation) UsedAt() (r time.Time, exists bool) {
+	v := m.used_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUsedAt returns the old "used_at" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldUsedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUsedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUsedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUsedAt: %w", err)
+	}
+	return oldValue.UsedAt, nil
+}
+
+// ClearUsedAt clears the value of the "used_at" field.
+func (m *LoginAttemptMutation) ClearUsedAt() {
+	m.used_at = nil
+	m.clearedFields[loginattempt.FieldUsedAt] = struct{}{}
+}
+
+// UsedAtCleared returns if the "used_at" field was cleared in this mutation.
+func (m *LoginAttemptMutation) UsedAtCleared() bool {
+	_, ok := m.clearedFields[loginattempt.FieldUsedAt]
+	return ok
+}
+
+// ResetUsedAt resets all changes to the "used_at" field.
+func (m *LoginAttemptMutation) ResetUsedAt() {
+	m.used_at = nil
+	delete(m.clearedFields, loginattempt.FieldUsedAt)
+}
+
+// SetRecordedAt sets the "recorded_at" field.
+func (m *LoginAttemptMutation) SetRecordedAt(t time.Time) {
+	m.recorded_at = &t
+}
+
+// RecordedAt returns the value of the "recorded_at" field in the mutation.
+func (m *LoginAttemptMutation) RecordedAt() (r time.Time, exists bool) {
+	v := m.recorded_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecordedAt returns the old "recorded_at" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldRecordedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecordedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecordedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecordedAt: %w", err)
+	}
+	return oldValue.RecordedAt, nil
+}
+
+// ClearRecordedAt clears the value of the "recorded_at" field.
+func (m *LoginAttemptMutation) ClearRecordedAt() {
+	m.recorded_at = nil
+	m.clearedFields[loginattempt.FieldRecordedAt] = struct{}{}
+}
+
+// RecordedAtCleared returns if the "recorded_at" field was cleared in this mutation.
+func (m *LoginAttemptMutation) RecordedAtCleared() bool {
+	_, ok := m.clearedFields[loginattempt.FieldRecordedAt]
+	return ok
+}
+
+// ResetRecordedAt resets all changes to the "recorded_at" field.
+func (m *LoginAttemptMutation) ResetRecordedAt() {
+	m.recorded_at = nil
+	delete(m.clearedFields, loginattempt.FieldRecordedAt)
+}
+
+// SetUnrecorded sets the "unrecorded" field.
+func (m *LoginAttemptMutation) SetUnrecorded(i int) {
+	m.unrecorded = &i
+	m.addunrecorded = nil
+}
+
+// Unrecorded returns the value of the "unrecorded" field in the mutation.
+func (m *LoginAttemptMutation) Unrecorded() (r int, exists bool) {
+	v := m.unrecorded
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUnrecorded returns the old "unrecorded" field's value of the LoginAttempt entity.
+// If the LoginAttempt object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginAttemptMutation) OldUnrecorded(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUnrecorded is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUnrecorded requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUnrecorded: %w", err)
+	}
+	return oldValue.Unrecorded, nil
+}
+
+// AddUnrecorded adds i to the "unrecorded" field.
+func (m *LoginAttemptMutation) AddUnrecorded(i int) {
+	if m.addunrecorded != nil {
+		*m.addunrecorded += i
+	} else {
+		m.addunrecorded = &i
+	}
+}
+
+// AddedUnrecorded returns the value that was added to the "unrecorded" field in this mutation.
+func (m *LoginAttemptMutation) AddedUnrecorded() (r int, exists bool) {
+	v := m.addunrecorded
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearUnrecorded clears the value of the "unrecorded" field.
+func (m *LoginAttemptMutation) ClearUnrecorded() {
+	m.unrecorded = nil
+	m.addunrecorded = nil
+	m.clearedFields[loginattempt.FieldUnrecorded] = struct{}{}
+}
+
+// UnrecordedCleared returns if the "unrecorded" field was cleared in this mutation.
+func (m *LoginAttemptMutation) UnrecordedCleared() bool {
+	_, ok := m.clearedFields[loginattempt.FieldUnrecorded]
+	return ok
+}
+
+// ResetUnrecorded resets all changes to the "unrecorded" field.
+func (m *LoginAttemptMutation) ResetUnrecorded() {
+	m.unrecorded = nil
+	m.addunrecorded = nil
+	delete(m.clearedFields, loginattempt.FieldUnrecorded)
+}
+
+// Where appends a list predicates to the LoginAttemptMutation builder.
+func (m *LoginAttemptMutation) Where(ps ...predicate.LoginAttempt) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the LoginAttemptMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *LoginAttemptMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.LoginAttempt, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *LoginAttemptMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *LoginAttemptMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (LoginAttempt).
+func (m *LoginAttemptMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *LoginAttemptMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.created_by != nil {
+		fields = append(fields, loginattempt.FieldCreatedBy)
+	}
+	if m.created_at != nil {
+		fields = append(fields, loginattempt.FieldCreatedAt)
+	}
+	if m.origin != nil {
+		fields = append(fields, loginattempt.FieldOrigin)
+	}
+	if m.failed != nil {
+		fields = append(fields, loginattempt.FieldFailed)
+	}
+	if m.locked_until != nil {
+		fields = append(fields, loginattempt.FieldLockedUntil)
+	}
+	if m.succeeded_at != nil {
+		fields = append(fields, loginattempt.FieldSucceededAt)
+	}
+	if m.used_at != nil {
+		fields = append(fields, loginattempt.FieldUsedAt)
+	}
+	if m.recorded_at != nil {
+		fields = append(fields, loginattempt.FieldRecordedAt)
+	}
+	if m.unrecorded != nil {
+		fields = append(fields, loginattempt.FieldUnrecorded)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *LoginAttemptMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case loginattempt.FieldCreatedBy:
+		return m.CreatedBy()
+	case loginattempt.FieldCreatedAt:
+		return m.CreatedAt()
+	case loginattempt.FieldOrigin:
+		return m.Origin()
+	case loginattempt.FieldFailed:
+		return m.Failed()
+	case loginattempt.FieldLockedUntil:
+		return m.LockedUntil()
+	case loginattempt.FieldSucceededAt:
+		return m.SucceededAt()
+	case loginattempt.FieldUsedAt:
+		return m.UsedAt()
+	case loginattempt.FieldRecordedAt:
+		return m.RecordedAt()
+	case loginattempt.FieldUnrecorded:
+		return m.Unrecorded()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *LoginAttemptMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case loginattempt.FieldCreatedBy:
+		return m.OldCreatedBy(ctx)
+	case loginattempt.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case loginattempt.FieldOrigin:
+		return m.OldOrigin(ctx)
+	case loginattempt.FieldFailed:
+		return m.OldFailed(ctx)
+	case loginattempt.FieldLockedUntil:
+		return m.OldLockedUntil(ctx)
+	case loginattempt.FieldSucceededAt:
+		return m.OldSucceededAt(ctx)
+	case loginattempt.FieldUsedAt:
+		return m.OldUsedAt(ctx)
+	case loginattempt.FieldRecordedAt:
+		return m.OldRecordedAt(ctx)
+	case loginattempt.FieldUnrecorded:
+		return m.OldUnrecorded(ctx)
+	}
+	return nil, fmt.Errorf("unknown LoginAttempt field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LoginAttemptMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case loginattempt.FieldCreatedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedBy(v)
+		return nil
+	case loginattempt.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case loginattempt.FieldOrigin:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrigin(v)
+		return nil
+	case loginattempt.FieldFailed:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailed(v)
+		return nil
+	case loginattempt.FieldLockedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLockedUntil(v)
+		return nil
+	case loginattempt.FieldSucceededAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSucceededAt(v)
+		return nil
+	case loginattempt.FieldUsedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUsedAt(v)
+		return nil
+	case loginattempt.FieldRecordedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecordedAt(v)
+		return nil
+	case loginattempt.FieldUnrecorded:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUnrecorded(v)
+		return nil
+	}
+	return fmt.Errorf("unknown LoginAttempt field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *LoginAttemptMutation) AddedFields() []string {
+	var fields []string
+	if m.addfailed != nil {
+		fields = append(fields, loginattempt.FieldFailed)
+	}
+	if m.addunrecorded != nil {
+		fields = append(fields, loginattempt.FieldUnrecorded)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *LoginAttemptMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case loginattempt.FieldFailed:
+		return m.AddedFailed()
+	case loginattempt.FieldUnrecorded:
+		return m.AddedUnrecorded()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LoginAttemptMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case loginattempt.FieldFailed:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFailed(v)
+		return nil
+	case loginattempt.FieldUnrecorded:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUnrecorded(v)
+		return nil
+	}
+	return fmt.Errorf("unknown LoginAttempt numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *LoginAttemptMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(loginattempt.FieldCreatedAt) {
+		fields = append(fields, loginattempt.FieldCreatedAt)
+	}
+	if m.FieldCleared(loginattempt.FieldFailed) {
+		fields = append(fields, loginattempt.FieldFailed)
+	}
+	if m.FieldCleared(loginattempt.FieldLockedUntil) {
+		fields = append(fields, loginattempt.FieldLockedUntil)
+	}
+	if m.FieldCleared(loginattempt.FieldSucceededAt) {
+		fields = append(fields, loginattempt.FieldSucceededAt)
+	}
+	if m.FieldCleared(loginattempt.FieldUsedAt) {
+		fields = append(fields, loginattempt.FieldUsedAt)
+	}
+	if m.FieldCleared(loginattempt.FieldRecordedAt) {
+		fields = append(fields, loginattempt.FieldRecordedAt)
+	}
+	if m.FieldCleared(loginattempt.FieldUnrecorded) {
+		fields = append(fields, loginattempt.FieldUnrecorded)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *LoginAttemptMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *LoginAttemptMutation) ClearField(name string) error {
+	switch name {
+	case loginattempt.FieldCreatedAt:
+		m.ClearCreatedAt()
+		return nil
+	case loginattempt.FieldFailed:
+		m.ClearFailed()
+		return nil
+	case loginattempt.FieldLockedUntil:
+		m.ClearLockedUntil()
+		return nil
+	case loginattempt.FieldSucceededAt:
+		m.ClearSucceededAt()
+		return nil
+	case loginattempt.FieldUsedAt:
+		m.ClearUsedAt()
+		return nil
+	case loginattempt.FieldRecordedAt:
+		m.ClearRecordedAt()
+		return nil
+	case loginattempt.FieldUnrecorded:
+		m.ClearUnrecorded()
+		return nil
+	}
+	return fmt.Errorf("unknown LoginAttempt nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *LoginAttemptMutation) ResetField(name string) error {
+	switch name {
+	case loginattempt.FieldCreatedBy:
+		m.ResetCreatedBy()
+		return nil
+	case loginattempt.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case loginattempt.FieldOrigin:
+		m.ResetOrigin()
+		return nil
+	case loginattempt.FieldFailed:
+		m.ResetFailed()
+		return nil
+	case loginattempt.FieldLockedUntil:
+		m.ResetLockedUntil()
+		return nil
+	case loginattempt.FieldSucceededAt:
+		m.ResetSucceededAt()
+		return nil
+	case loginattempt.FieldUsedAt:
+		m.ResetUsedAt()
+		return nil
+	case loginattempt.FieldRecordedAt:
+		m.ResetRecordedAt()
+		return nil
+	case loginattempt.FieldUnrecorded:
+		m.ResetUnrecorded()
+		return nil
+	}
+	return fmt.Errorf("unknown LoginAttempt field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *LoginAttemptMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *LoginAttemptMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *LoginAttemptMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *LoginAttemptMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *LoginAttemptMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *LoginAttemptMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *LoginAttemptMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown LoginAttempt unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *LoginAttemptMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown LoginAttempt edge %s", name)
 }
 
 // ManuscriptMutation represents an operation that mutates the Manuscript nodes in the graph.

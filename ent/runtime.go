@@ -22,6 +22,7 @@ import (
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
+	"github.com/chenu/chenu/ent/loginattempt"
 	"github.com/chenu/chenu/ent/manuscript"
 	"github.com/chenu/chenu/ent/note"
 	"github.com/chenu/chenu/ent/playlist"
@@ -256,6 +257,15 @@ func init() {
 	invoiceDescID := invoiceMixinFields0[0].Descriptor()
 	// invoice.DefaultID holds the default value on creation for the id field.
 	invoice.DefaultID = invoiceDescID.Default.(func() uuid.UUID)
+	loginattemptMixin := schema.LoginAttempt{}.Mixin()
+	loginattemptMixinFields0 := loginattemptMixin[0].Fields()
+	_ = loginattemptMixinFields0
+	loginattemptFields := schema.LoginAttempt{}.Fields()
+	_ = loginattemptFields
+	// loginattemptDescID is the schema descriptor for id field.
+	loginattemptDescID := loginattemptMixinFields0[0].Descriptor()
+	// loginattempt.DefaultID holds the default value on creation for the id field.
+	loginattempt.DefaultID = loginattemptDescID.Default.(func() uuid.UUID)
 	manuscriptMixin := schema.Manuscript{}.Mixin()
 	manuscriptMixinFields0 := manuscriptMixin[0].Fields()
 	_ = manuscriptMixinFields0

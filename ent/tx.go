@@ -50,6 +50,8 @@ type Tx struct {
 	Identity *IdentityClient
 	// Invoice is the client for interacting with the Invoice builders.
 	Invoice *InvoiceClient
+	// LoginAttempt is the client for interacting with the LoginAttempt builders.
+	LoginAttempt *LoginAttemptClient
 	// Manuscript is the client for interacting with the Manuscript builders.
 	Manuscript *ManuscriptClient
 	// Note is the client for interacting with the Note builders.
@@ -237,6 +239,7 @@ func (tx *Tx) init() {
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Identity = NewIdentityClient(tx.config)
 	tx.Invoice = NewInvoiceClient(tx.config)
+	tx.LoginAttempt = NewLoginAttemptClient(tx.config)
 	tx.Manuscript = NewManuscriptClient(tx.config)
 	tx.Note = NewNoteClient(tx.config)
 	tx.Playlist = NewPlaylistClient(tx.config)

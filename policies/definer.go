@@ -90,7 +90,19 @@ var definers = map[string][]definer{
 			"UPDATE (hashed_password, status, failed_logins, locked_until, password_changed_at, email_verified_at)",
 		}},
 	},
-	"sessions": {{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+	"login_attempts": {
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+			"SELECT", "INSERT (id, created_by, origin)",
+			"UPDATE (failed, locked_until, succeeded_at, used_at, recorded_at, unrecorded)",
+		}},
+		// Rows of hours that are over, and rows that nobody used for a week.
+		{role: "chenu_maintain", rows: "(recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days')", grants: []string{
+			"SELECT (id, created_by, origin, succeeded_at, used_at, recorded_at, unrecorded)", "UPDATE (unrecorded)", "DELETE",
+		}},
+	},
+	"sessions": {{role: "chenu_maintain", rows: "least(revoked_at, expires_at, idle_expires_at) < clock_timestamp() - interval '30 days'", grants: []string{
+		"SELECT (id, created_by, revoked_at, expires_at, idle_expires_at, ip, user_agent)", "UPDATE (ip, user_agent)", "DELETE",
+	}}, {role: "chenu_login", rows: "created_by = " + identity, grants: []string{
 		"SELECT", "INSERT (id, created_by, expires_at, authenticated_at, amr, ip, user_agent)", "UPDATE (revoked_at, authenticated_at, amr, refreshed_at, idle_expires_at)",
 	}}},
 	"refresh_tokens": {

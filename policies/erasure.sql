@@ -35,6 +35,7 @@ BEGIN
     event_rsvps AS (DELETE FROM app.event_rsvps WHERE created_by = erase_rows.owner),
     habit_check_ins AS (DELETE FROM app.habit_check_ins WHERE created_by = erase_rows.owner),
     idempotency_keys AS (DELETE FROM app.idempotency_keys WHERE created_by = erase_rows.owner),
+    login_attempts AS (DELETE FROM app.login_attempts WHERE created_by = erase_rows.owner),
     reference_citations AS (DELETE FROM app.reference_citations WHERE created_by = erase_rows.owner),
     refresh_tokens AS (DELETE FROM app.refresh_tokens WHERE created_by = erase_rows.owner),
     sessions AS (DELETE FROM app.sessions WHERE created_by = erase_rows.owner)

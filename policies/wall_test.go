@@ -123,7 +123,7 @@ var definers = map[string]struct {
 	callers []string
 }{
 	"audit":             {owner: "chenu_audit"},
-	"record_event":      {owner: "chenu_audit", callers: []string{"chenu_login"}},
+	"record_event":      {owner: "chenu_audit", callers: []string{"chenu_login", "chenu_maintain"}},
 	"record_read":       {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
 	"record_denial":     {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
 	"ensure_partitions": {owner: "chenu_owner", callers: []string{"chenu_human"}},
@@ -190,6 +190,9 @@ var definers = map[string]struct {
 	"erase_rows":     {owner: "chenu_erase"},
 	"refuse_erased":  {owner: "chenu_erase", callers: []string{"chenu_audit"}},
 
+	"record_failures": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+	"expire_attempts": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+	"expire_sessions": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 	"refuse_inactive": {owner: "chenu_erase", callers: []string{"chenu_audit"}},
 	"lock_account":    {owner: "chenu_login", callers: []string{"chenu_owner"}},
 	"unlock_account":  {owner: "chenu_login", callers: []string{"chenu_owner"}},

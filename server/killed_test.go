@@ -69,7 +69,8 @@ func TestKilledInLogins(t *testing.T) {
 		}
 		service := urls["CHENU_DATABASE_URL"]
 		s, err := server.New(t.Context(), server.Config{
-			Session: session.Config{HumanURL: service, MaxConns: 4}, Secret: secret, Log: slog.New(slog.DiscardHandler),
+			DevelopmentTokens: true,
+			Session:           session.Config{HumanURL: service, MaxConns: 4}, Secret: secret, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)

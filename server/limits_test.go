@@ -27,7 +27,8 @@ func limited(t *testing.T, instances int, limits ratelimit.Limits, proxies ...st
 	var all []*service
 	for range instances {
 		s, err := server.New(t.Context(), server.Config{
-			Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: secret,
+			DevelopmentTokens: true,
+			Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: secret,
 			Limits: limits, TrustedProxies: proxies, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
@@ -52,14 +53,15 @@ func (s *service) loginFrom(t *testing.T, address, email string, header ...strin
 	return s.client.For(t).Serve(r)
 }
 
-// TestBruteForce tries passwords: from one address at many accounts, and from many
-// addresses at one account, through two instances.
+// TestBruteForce tries passwords: from one address at many accounts, and from one network at
+// one account, through two instances. Hardening item 14: the account's limit is counted for
+// each network, so that strangers do not use up the owner's.
 func TestBruteForce(t *testing.T) {
 	t.Parallel()
 	b := limited(t, 2, ratelimit.Limits{"login-address": {Requests: 6, Window: time.Hour}, "login-account": {Requests: 4, Window: time.Hour}})
 	b[0].person(t, "ada")
 	through := 0
-	for i, address := range []string{"198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8:1::1", "2001:db8:2::1", "2001:db8:3::1", "203.0.113.9"} {
+	for i, address := range []string{"198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4", "198.51.100.5", "::ffff:198.51.100.6", "198.51.100.7"} {
 		// Spelled otherwise it is the same account.
 		r := b[i%2].loginFrom(t, address, []string{"ada@example.org", " Ada@Example.org"}[i%2])
 		if r.Status == http.StatusUnauthorized {
@@ -74,6 +76,9 @@ func TestBruteForce(t *testing.T) {
 	}
 	if through != 4 {
 		t.Errorf("%d of 4 passwords were tried at one account", through)
+	}
+	for i, address := range []string{"203.0.113.9", "2001:db8:1::1"} {
+		b[i%2].loginFrom(t, address, "ada@example.org").WantProblem(http.StatusUnauthorized, "invalid_credentials")
 	}
 	through = 0
 	for i, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
@@ -142,7 +147,8 @@ func TestIdentityAndAgentAreLimited(t *testing.T) {
 	}
 }
 
-// TestMailIsLimited asks for mails to one account from many addresses.
+// TestMailIsLimited asks for mails to one account from one network. Hardening item 14: the
+// requests of strangers do not use up the owner's.
 func TestMailIsLimited(t *testing.T) {
 	t.Parallel()
 	b := limited(t, 1, ratelimit.Limits{"mail-account": {Requests: 3, Window: time.Hour}})[0]
@@ -160,4 +166,8 @@ func TestMailIsLimited(t *testing.T) {
 	if through != 3 {
 		t.Errorf("%d of 3 mails to one account were let through", through)
 	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/auth/request-password-reset", strings.NewReader(`{"email":"ada@example.org"}`))
+	r.RemoteAddr = "203.0.113.9:4711"
+	r.Header.Set("Content-Type", "application/json")
+	b.client.For(t).Serve(r).Want(http.StatusAccepted)
 }

@@ -40,6 +40,9 @@ type Config struct {
 	// RequestTimeout bounds one request, ShutdownTimeout the end of those that
 	// still run when the server stops. Zero is 30 s and 15 s.
 	RequestTimeout, ShutdownTimeout time.Duration
+	// DevelopmentTokens makes and accepts tokens that nobody proved anything for. It is for
+	// the embedded database and for tests.
+	DevelopmentTokens bool
 	// Mail takes the accounts' mail; nil sends none.
 	Mail mailer.Transport
 	// Log takes the service's records; nil is slog's default.
@@ -75,11 +78,11 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if s.keys, err = auth.OpenKeys(ctx, account.KeyStore{DB: s.db}, c.Secret); err != nil {
 		return nil, err
 	}
-	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db})
+	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db, DevelopmentTokens: c.DevelopmentTokens})
 	issuer := auth.NewIssuer(s.keys, c.Tokens)
 	s.accounts, err = account.New(account.Config{
 		DB: s.db, Keys: s.keys, Issuer: issuer, Authenticator: authenticator,
-		Mail: c.Mail,
+		Mail: c.Mail, DevelopmentTokens: c.DevelopmentTokens,
 	})
 	if err != nil {
 		return nil, err
@@ -88,7 +91,8 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		Title: title, Version: version, Description: description, Tags: tags,
 		Transactor: s.db, Authenticate: authenticator.Authenticate, PageKey: c.Secret.Derive("page-tokens"),
 		Timeout: c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
-		Limiter: ratelimit.New(s.db, c.Secret, c.Limits, s.log),
+		Concurrency: max(1, min(s.db.MaxConns(auth.Human), s.db.MaxConns(auth.Agent))/2),
+		Limiter:     ratelimit.New(s.db, c.Secret, c.Limits, s.log),
 	})
 	if err != nil {
 		return nil, err

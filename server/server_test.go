@@ -32,7 +32,9 @@ func newService(t *testing.T) *service {
 	t.Helper()
 	db := dbtest.New(t)
 	s, err := server.New(t.Context(), server.Config{
-		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
+		DevelopmentTokens: true,
+		// No operation gets by with a second connection (Hardening item 2).
+		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 1}, Secret: auth.NewSecret(),
 		// A model test makes more requests than any person.
 		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
 		Log:    slog.New(slog.DiscardHandler),

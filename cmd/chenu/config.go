@@ -27,21 +27,23 @@ type config struct {
 	MigrateDatabaseURL string
 	AuditDatabaseURL   string
 	DataDir            string
-	ListenAddr         string
-	Secret             auth.Secret
-	Issuer             string
-	Audience           string
-	MaxConns           int32
-	Pooler             bool
-	StrictPatchLevel   bool
-	TrustedProxies     []string
-	SMTPURL            string
-	MailFrom           string
-	Limits             ratelimit.Limits
-	RequestTimeout     time.Duration
-	ShutdownTimeout    time.Duration
-	LogLevel           slog.Level
-	LogJSON            bool
+	// Embedded says that the database is the embedded one.
+	Embedded         bool
+	ListenAddr       string
+	Secret           auth.Secret
+	Issuer           string
+	Audience         string
+	MaxConns         int32
+	Pooler           bool
+	StrictPatchLevel bool
+	TrustedProxies   []string
+	SMTPURL          string
+	MailFrom         string
+	Limits           ratelimit.Limits
+	RequestTimeout   time.Duration
+	ShutdownTimeout  time.Duration
+	LogLevel         slog.Level
+	LogJSON          bool
 }
 
 // variable is one variable of the environment: the one place that documents,

@@ -24,7 +24,8 @@ func TestDemo(t *testing.T) {
 	ctx := t.Context()
 	db := dbtest.New(t)
 	s, err := server.New(ctx, server.Config{
-		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
+		DevelopmentTokens: true,
+		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

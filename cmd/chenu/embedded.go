@@ -76,6 +76,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
 	}
+	c.Embedded = true
 	for _, login := range report.Logins {
 		switch login.Variable {
 		case "CHENU_DATABASE_URL":
@@ -172,7 +173,7 @@ func openRunning(ctx context.Context, c *config, log *slog.Logger) (*session.DB,
 	}
 	db, err := session.Open(ctx, session.Config{HumanURL: c.DatabaseURL, Logger: log})
 	if err != nil {
-		c.DatabaseURL = ""
+		c.DatabaseURL, c.Embedded = "", false
 	}
 	return db, err == nil
 }
@@ -193,7 +194,7 @@ func noted(c *config) bool {
 			return false
 		}
 	}
-	c.DatabaseURL = note.DatabaseURL
+	c.DatabaseURL, c.Embedded = note.DatabaseURL, true
 	return note.DatabaseURL != ""
 }
 
@@ -206,7 +207,8 @@ func accountsOn(ctx context.Context, c config, db *session.DB, closeAll func()) 
 	tokens := auth.Config{Issuer: c.Issuer, Audience: c.Audience}
 	accounts, err := account.New(account.Config{
 		DB: db, Keys: keys, Issuer: auth.NewIssuer(keys, tokens),
-		Authenticator: auth.NewAuthenticator(auth.NewVerifier(keys, tokens), account.Sessions{DB: db}),
+		Authenticator:     auth.NewAuthenticator(auth.NewVerifier(keys, tokens), account.Sessions{DB: db, DevelopmentTokens: c.Embedded}),
+		DevelopmentTokens: c.Embedded,
 	})
 	if err != nil {
 		closeAll()

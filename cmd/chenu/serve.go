@@ -107,7 +107,8 @@ func (c config) server(head string, log *slog.Logger) server.Config {
 			Pooler: c.Pooler, StrictPatchLevel: c.StrictPatchLevel, Logger: log,
 		},
 		ListenAddr: c.ListenAddr, Secret: c.Secret, Tokens: auth.Config{Issuer: c.Issuer, Audience: c.Audience},
-		SchemaVersion: head, TrustedProxies: c.TrustedProxies, Limits: c.Limits,
+		DevelopmentTokens: c.Embedded,
+		SchemaVersion:     head, TrustedProxies: c.TrustedProxies, Limits: c.Limits,
 		RequestTimeout: c.RequestTimeout, ShutdownTimeout: c.ShutdownTimeout, Log: log,
 	}
 }

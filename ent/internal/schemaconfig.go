@@ -27,6 +27,7 @@ type SchemaNames struct {
 	IdempotencyKey    string
 	Identity          string
 	Invoice           string
+	LoginAttempt      string
 	Manuscript        string
 	Note              string
 	Playlist          string

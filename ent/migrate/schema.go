@@ -26,8 +26,8 @@ var (
 		PrimaryKey: []*schema.Column{AccountTokensColumns[0]},
 		Indexes: []*schema.Index{
 			{
-				Name:    "account_tokens_kind_key",
-				Unique:  true,
+				Name:    "account_tokens_kind_idx",
+				Unique:  false,
 				Columns: []*schema.Column{AccountTokensColumns[1], AccountTokensColumns[3]},
 			},
 		},
@@ -730,6 +730,33 @@ var (
 				Name:    "business_invoices_due_on_id_idx",
 				Unique:  false,
 				Columns: []*schema.Column{BusinessInvoicesColumns[1], BusinessInvoicesColumns[15], BusinessInvoicesColumns[0]},
+			},
+		},
+	}
+	// LoginAttemptsColumns holds the columns for the "login_attempts" table.
+	LoginAttemptsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "origin", Type: field.TypeString, Comment: "Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session."},
+		{Name: "failed", Type: field.TypeInt, Nullable: true, Comment: "Failed attempts since the last successful one."},
+		{Name: "locked_until", Type: field.TypeTime, Nullable: true, Comment: "Time until which attempts from the origin are refused."},
+		{Name: "succeeded_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last successful attempt."},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last attempt."},
+		{Name: "recorded_at", Type: field.TypeTime, Nullable: true, Comment: "Hour whose first failure was recorded in the audit trail."},
+		{Name: "unrecorded", Type: field.TypeInt, Nullable: true, Comment: "Failures in that hour that are not recorded yet."},
+	}
+	// LoginAttemptsTable holds the schema information for the "login_attempts" table.
+	LoginAttemptsTable = &schema.Table{
+		Name:       "login_attempts",
+		Comment:    "Attempts at passwords, counted for each account and origin. No serving role reads or writes any.",
+		Columns:    LoginAttemptsColumns,
+		PrimaryKey: []*schema.Column{LoginAttemptsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "login_attempts_origin_key",
+				Unique:  true,
+				Columns: []*schema.Column{LoginAttemptsColumns[1], LoginAttemptsColumns[3]},
 			},
 		},
 	}
@@ -1469,6 +1496,7 @@ var (
 		IdempotencyKeysTable,
 		IdentitiesTable,
 		BusinessInvoicesTable,
+		LoginAttemptsTable,
 		ScholarManuscriptsTable,
 		PersonalNotesTable,
 		EntertainmentPlaylistsTable,
@@ -1751,6 +1779,14 @@ func init() {
 		"business_invoices_status_check":          "status IN ('draft', 'sent', 'paid', 'void')",
 		"business_invoices_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"business_invoices_version_check":         "version >= 1",
+	}
+	LoginAttemptsTable.Annotation = &entsql.Annotation{
+		Table: "login_attempts",
+	}
+	LoginAttemptsTable.Annotation.Checks = map[string]string{
+		"login_attempts_failed_check":     "failed >= 0",
+		"login_attempts_origin_check":     "char_length(origin) BETWEEN 1 AND 64",
+		"login_attempts_unrecorded_check": "unrecorded >= 0",
 	}
 	ScholarManuscriptsTable.Annotation = &entsql.Annotation{
 		Table: "scholar_manuscripts",

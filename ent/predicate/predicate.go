@@ -60,6 +60,9 @@ type Identity func(*sql.Selector)
 // Invoice is the predicate function for invoice builders.
 type Invoice func(*sql.Selector)
 
+// LoginAttempt is the predicate function for loginattempt builders.
+type LoginAttempt func(*sql.Selector)
+
 // Manuscript is the predicate function for manuscript builders.
 type Manuscript func(*sql.Selector)
 

@@ -8,9 +8,9 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// AccountToken proves, once, that somebody reads an identity's mail. There is
-// at most one of each kind; using it deletes it. It changes through the
-// functions of policies/functions/recovery.sql only.
+// AccountToken proves, once, that somebody reads an identity's mail. Using one
+// deletes all of its kind. It changes through the functions of
+// policies/functions/recovery.sql only.
 type AccountToken struct{ ent.Schema }
 
 // Mixin of the AccountToken.
@@ -31,7 +31,7 @@ func (AccountToken) Fields() []ent.Field {
 }
 
 // Indexes of the AccountToken.
-func (AccountToken) Indexes() []ent.Index { return []ent.Index{by("kind").Unique()} }
+func (AccountToken) Indexes() []ent.Index { return []ent.Index{by("kind")} }
 
 // Annotations of the AccountToken.
 func (AccountToken) Annotations() []schema.Annotation {

@@ -53,6 +53,8 @@ func (Session) Annotations() []schema.Annotation {
 		supporting("sessions"),
 		schema.Comment("Logins of identities."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.None},
-		policies.AuditCounters{"refreshed_at", "idle_expires_at"},
+		// The address and the program are recorded by the login; they are deleted here 30 days
+		// after the session ended, which leaves no copy.
+		policies.AuditCounters{"refreshed_at", "idle_expires_at", "ip", "user_agent"},
 	}
 }

@@ -128,7 +128,7 @@ END
 $$;
 ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) OWNER TO chenu_audit;
 REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) TO chenu_login;
+GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) TO chenu_login, chenu_maintain;
 
 -- Records that something was read whose reads are audited: the only success that
 -- a serving role may claim.

@@ -2,9 +2,11 @@
 -- forgotten password may be replaced. All of it belongs to chenu_login. Each runs as the
 -- identity that the token names, and does nothing before the token's hash has fitted.
 
--- Keeps the hash of a new token of the caller's, in the place of an older one of its
--- kind. False, and nothing is to be sent: the identity may not log in, its address is
--- verified already, or the last token is less than a minute old.
+-- Stores the hash of a new token of the caller's. Older tokens of its kind stay valid until
+-- they expire: who asks for a mail in another's name must not invalidate the token that the
+-- owner is about to use. Using one token deletes all of its kind. False, and nothing is to
+-- be sent: the identity may not log in, its address is verified already, or the last token
+-- is less than a minute old, and its mail with it.
 CREATE FUNCTION app.issue_account_token(kind text, token_hash bytea)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -26,7 +28,8 @@ BEGIN
             AND t.kind = issue_account_token.kind AND t.created_at > clock_timestamp() - interval '1 minute') THEN
         RETURN false;
     END IF;
-    DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = issue_account_token.kind;
+    DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = issue_account_token.kind
+        AND t.expires_at <= clock_timestamp();
     INSERT INTO app.account_tokens (id, created_by, kind, token_hash, expires_at)
     VALUES (app.uuid_v7(), caller, issue_account_token.kind, issue_account_token.token_hash,
             clock_timestamp() + CASE issue_account_token.kind WHEN 'verify_email' THEN interval '3 days' ELSE interval '1 hour' END);
@@ -58,7 +61,7 @@ ALTER FUNCTION app.account_token_valid(text, bytea) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.account_token_valid(text, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.account_token_valid(text, bytea) TO chenu_human;
 
--- Uses up a token of the caller's; false when there is none such.
+-- Uses up a token of the caller's, and all others of its kind; false when there is none such.
 CREATE FUNCTION app.use_account_token(kind text, token_hash bytea)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -70,9 +73,14 @@ BEGIN
     IF NOT app.account_token_valid(use_account_token.kind, use_account_token.token_hash) THEN
         RETURN false;
     END IF;
+    -- Two requests with one token: the second one waits for the first and deletes nothing.
     DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = use_account_token.kind
         AND t.token_hash = use_account_token.token_hash;
-    RETURN FOUND;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = use_account_token.kind;
+    RETURN true;
 END
 $$;
 ALTER FUNCTION app.use_account_token(text, bytea) OWNER TO chenu_login;
@@ -118,6 +126,7 @@ BEGIN
            email_verified_at = coalesce(i.email_verified_at, clock_timestamp()),
            failed_logins = 0, locked_until = NULL
      WHERE i.id = caller;
+    UPDATE app.login_attempts a SET failed = 0, locked_until = NULL WHERE a.created_by = caller;
     closed := app.close_sessions(NULL);
     PERFORM app.record_event('credential_change', 'success', 'identity', caller,
         jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed), 'by', 'mail'));

@@ -1,5 +1,4 @@
--- Sessions that last: refresh tokens and their rotation, proving oneself again, and the
--- delay that makes guessing passwords slow. All of it belongs to chenu_login. Hashes of
+-- Sessions that last: refresh tokens and their rotation, and proving oneself again. All of it belongs to chenu_login. Hashes of
 -- tokens come in and never go out.
 
 -- Gives a session of the caller its first refresh token and returns until when the
@@ -37,14 +36,16 @@ REVOKE EXECUTE ON FUNCTION app.issue_refresh_token(uuid, bytea, interval) FROM P
 GRANT EXECUTE ON FUNCTION app.issue_refresh_token(uuid, bytea, interval) TO chenu_human;
 
 -- Exchanges a refresh token for its successor. The outcome is
---   rotated  the successor counts from now on
---   unknown  there is no such token in this session
---   ended    the session is over, or its identity may not log in
---   reused   the token was exchanged before, so somebody else may have it: the session
---            is revoked, with all its tokens
--- A lost answer is forgiven: the immediate predecessor may come again within 30 seconds
--- of its first use, as long as nobody has used the successor; another successor then
--- takes the place of that one. The lock on the session makes parallel refreshes queue.
+--   rotated      the successor is valid from now on
+--   unknown      there is no such token in this session
+--   ended        the session is over, or its identity may not log in
+--   in_progress  the token lost a race: it was exchanged or replaced in the last 10 seconds.
+--                Nothing changes; the client uses the successor, or repeats the request.
+--   reused       the token was exchanged before, so somebody else may have it: the session
+--                is revoked, with all its tokens
+-- A lost response is forgiven: from 10 to 60 seconds after its first use, the immediate
+-- predecessor is accepted again as long as nobody has used the successor. Another successor
+-- then replaces that one. The lock on the session makes parallel refreshes queue.
 --
 -- It returns where it would raise, since what it records of a reuse has to be committed.
 CREATE FUNCTION app.rotate_refresh_token(session_id uuid, token_hash bytea, successor_hash bytea, idle interval)
@@ -79,7 +80,15 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    IF t.used_at IS NOT NULL AND t.used_at > moment - interval '30 seconds' THEN
+    IF t.voided_at > moment - interval '10 seconds' OR t.used_at IS NOT NULL AND EXISTS (
+            SELECT FROM app.refresh_tokens x
+             WHERE x.created_by = caller AND x.session_id = s.id AND x.generation = t.generation + 1
+               AND x.created_at > moment - interval '10 seconds') THEN
+        outcome := 'in_progress';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF t.used_at IS NOT NULL AND t.used_at > moment - interval '60 seconds' THEN
         UPDATE app.refresh_tokens x SET voided_at = moment
          WHERE x.created_by = caller AND x.session_id = s.id AND x.generation = t.generation + 1
            AND x.used_at IS NULL AND x.voided_at IS NULL;
@@ -109,96 +118,6 @@ $$;
 ALTER FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) TO chenu_human;
-
--- Counts an attempt at the caller's password before the password is looked at, and
--- returns the hash to compare with and whether the attempt counts for anything. No row:
--- there is no such identity.
---
--- Counted first, guesses that come at once can't all be tried before one of them has
--- failed: with twenty that nobody has forgiven the account is closed for 15 minutes. It is
--- not closed sooner here, since attempts of a person's many programs at once may all be
--- right: app.refuse_attempt() closes it when one was wrong.
---
--- The lock lets those pass who only refer to the identity.
-CREATE FUNCTION app.begin_attempt()
-    RETURNS TABLE (hashed_password text, allowed boolean)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
-    i record;
-    moment timestamptz;
-BEGIN
-    IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
-    END IF;
-    SELECT x.hashed_password, x.status, x.failed_logins, x.locked_until INTO i
-      FROM public.identities x WHERE x.id = caller FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    moment := clock_timestamp();
-    hashed_password := i.hashed_password;
-    allowed := i.status = 'active' AND (i.locked_until IS NULL OR i.locked_until <= moment);
-    IF allowed THEN
-        UPDATE public.identities x
-           SET failed_logins = i.failed_logins + 1,
-               locked_until = CASE WHEN i.failed_logins >= 19 THEN moment + interval '15 minutes' END
-         WHERE x.id = caller;
-    END IF;
-    RETURN NEXT;
-END
-$$;
-ALTER FUNCTION app.begin_attempt() OWNER TO chenu_login;
-REVOKE EXECUTE ON FUNCTION app.begin_attempt() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.begin_attempt() TO chenu_human;
-
--- Records an attempt that was refused. One that counted closes the account from the fifth
--- failure in a row on: for a second, then two, up to 15 minutes.
-CREATE FUNCTION app.refuse_attempt(reason text, counted boolean)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
-BEGIN
-    IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
-    END IF;
-    IF refuse_attempt.counted THEN
-        UPDATE public.identities i
-           SET locked_until = greatest(i.locked_until, clock_timestamp() +
-                   least(interval '1 second' * 2 ^ least(i.failed_logins - 5, 10), interval '15 minutes'))
-         WHERE i.id = caller AND i.failed_logins >= 5;
-    END IF;
-    PERFORM app.record_event('login', 'denied', 'identity', caller, jsonb_build_object('reason', refuse_attempt.reason));
-END
-$$;
-ALTER FUNCTION app.refuse_attempt(text, boolean) OWNER TO chenu_login;
-REVOKE EXECUTE ON FUNCTION app.refuse_attempt(text, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.refuse_attempt(text, boolean) TO chenu_human;
-
--- Forgets the caller's failed attempts, since the password was right.
-CREATE FUNCTION app.forgive_attempts()
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
-BEGIN
-    IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
-    END IF;
-    UPDATE public.identities i SET failed_logins = 0, locked_until = NULL
-     WHERE i.id = caller AND (i.failed_logins > 0 OR i.locked_until IS NOT NULL);
-END
-$$;
-ALTER FUNCTION app.forgive_attempts() OWNER TO chenu_login;
-REVOKE EXECUTE ON FUNCTION app.forgive_attempts() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.forgive_attempts() TO chenu_human;
 
 -- Notes that the caller has proved itself again in an open session, and returns when.
 CREATE FUNCTION app.authenticate_again(session_id uuid, amr text[])
@@ -276,6 +195,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
+    UPDATE app.login_attempts a SET failed = 0, locked_until = NULL WHERE a.created_by = caller;
     -- A reset that was asked for before would undo this change.
     DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = 'reset_password';
     closed := app.close_sessions(change_password.keep);

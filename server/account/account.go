@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,6 +42,9 @@ type Config struct {
 	HashConcurrency int
 	// Mail takes the account's mail; nil sends none. See [Service.RunMail].
 	Mail mailer.Transport
+	// DevelopmentTokens lets [Service.MakeDevelopmentToken] make tokens. It is for the
+	// embedded database and for tests.
+	DevelopmentTokens bool
 }
 
 // Service are the account's operations. Safe for concurrent use.
@@ -51,6 +55,7 @@ type Service struct {
 	// refusals is the step at which refused logins are answered: see refuse.
 	refusals time.Duration
 	letters  chan letter
+	posted   sync.Map // keys of the letters that wait in letters
 }
 
 // New returns the account's operations.

@@ -42,12 +42,16 @@ func newBundle(t testing.TB) *bundle {
 	return b.instance(t)
 }
 
-// instance starts another instance on b's database.
+// testHashers is how many passwords a test's instance hashes at the same time.
+const testHashers = 4
+
+// instance starts another instance on b's database. It has one connection, so that no
+// operation gets by with a second one (Hardening item 2).
 func (b *bundle) instance(t testing.TB) *bundle {
 	t.Helper()
 	i := *b
 	var err error
-	i.session, err = session.Open(t.Context(), session.Config{HumanURL: b.db.ServiceURL, MaxConns: 4})
+	i.session, err = session.Open(t.Context(), session.Config{HumanURL: b.db.ServiceURL, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,14 +59,14 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	if i.keys, err = auth.OpenKeys(t.Context(), KeyStore{DB: i.session}, i.secret); err != nil {
 		t.Fatal(err)
 	}
-	authenticator := auth.NewAuthenticator(auth.NewVerifier(i.keys, auth.Config{}), Sessions{DB: i.session})
+	authenticator := auth.NewAuthenticator(auth.NewVerifier(i.keys, auth.Config{}), Sessions{DB: i.session, DevelopmentTokens: true})
 	i.service, err = New(Config{
-		DB: i.session, Keys: i.keys, Issuer: auth.NewIssuer(i.keys, auth.Config{}), Authenticator: authenticator,
+		DB: i.session, Keys: i.keys, Issuer: auth.NewIssuer(i.keys, auth.Config{}), Authenticator: authenticator, DevelopmentTokens: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i.service.hasher, err = newHasher(quick, 4); err != nil {
+	if i.service.hasher, err = newHasher(quick, testHashers); err != nil {
 		t.Fatal(err)
 	}
 	i.service.refusals = time.Millisecond

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,10 +28,17 @@ type DevelopmentToken struct {
 	AuthTime time.Time
 }
 
+// ErrNoDevelopmentTokens is returned where development tokens are neither made nor accepted.
+var ErrNoDevelopmentTokens = errors.New("development tokens are for the embedded database only")
+
 // MakeDevelopmentToken opens a session for whoever is asked for, without proof, and
 // returns its access token and the end of that. It serves the command `chenu token` on the
-// embedded database and is not reachable over HTTP.
+// embedded database and is not reachable over HTTP. The error is ErrNoDevelopmentTokens
+// unless [Config.DevelopmentTokens] is set; a service without it refuses the token, too.
 func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) (string, time.Time, error) {
+	if !s.DevelopmentTokens {
+		return "", time.Time{}, ErrNoDevelopmentTokens
+	}
 	email, err := normalizeEmail(d.Email)
 	if err != nil {
 		return "", time.Time{}, err

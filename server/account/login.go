@@ -56,7 +56,7 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 	}
 	stronger := ""
 	if a.weak {
-		if stronger, err = s.hasher.hash(ctx, normalizePassword(in.Body.Password)); err != nil {
+		if stronger, err = s.hasher.hash(ctx, askerOf(ctx, self(account.id, uuid.Nil)), normalizePassword(in.Body.Password)); err != nil {
 			return nil, err
 		}
 	}

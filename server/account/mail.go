@@ -31,15 +31,15 @@ func (s *Service) mountMail(a *api.API) {
 		ID: "request-email-verification", Method: http.MethodPost, Path: "/v1/auth/request-email-verification", Tag: accounts, Status: http.StatusAccepted,
 		HumansOnly: true, Limit: "mail",
 		Summary: "Ask for the verifying mail again",
-		Description: "Mails another token, in the place of the one before, unless the address is verified already or the last token is " +
-			"less than a minute old. Agents may not.",
+		Description: "Mails another token, unless the address is verified already or the last token is " +
+			"less than a minute old. Earlier tokens stay valid until they expire. Agents may not.",
 	}, s.requestVerification)
 	api.HandlePublic(a, api.Op{
 		ID: "request-password-reset", Method: http.MethodPost, Path: "/v1/auth/request-password-reset", Tag: accounts, Status: http.StatusAccepted,
 		Limit:   "mail",
 		Summary: "Ask for a mail that resets the password",
 		Description: "Mails a token to the account's address, if there is such an account and the last token is at least a minute old. " +
-			"The answer is always the same, and comes before any of that is looked at.",
+			"Earlier tokens stay valid until they expire or one of them is used. The response is always the same, and is sent before the account is looked up.",
 	}, s.requestReset)
 	api.HandlePublic(a, api.Op{
 		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts, Limit: "login",
@@ -78,14 +78,25 @@ type letter struct {
 	email string
 }
 
-// post lets a letter be written and sent later. It never waits.
+// key is the same for letters of which one is enough.
+func (l letter) key() letter {
+	l.email = rateAccount(l.email)
+	return l
+}
+
+// post lets a letter be written and sent later. It never waits. A letter like one that is
+// still waiting is not added: a flood of requests for one account takes one place.
 func (s *Service) post(ctx context.Context, l letter) {
 	if s.Mail == nil {
+		return
+	}
+	if _, waiting := s.posted.LoadOrStore(l.key(), true); waiting {
 		return
 	}
 	select {
 	case s.letters <- l:
 	default:
+		s.posted.Delete(l.key())
 		slog.WarnContext(ctx, "too many mails wait: one is dropped", "kind", l.kind)
 	}
 }
@@ -125,6 +136,7 @@ func (s *Service) deliverWaiting(ctx context.Context) {
 
 // deliver writes a letter and sends it. What it can't do is logged: nobody waits for it.
 func (s *Service) deliver(ctx context.Context, l letter) {
+	s.posted.Delete(l.key())
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
 	m, err := s.write(ctx, l)
@@ -251,7 +263,7 @@ func (s *Service) requestReset(ctx context.Context, in *requestResetIn) (*struct
 // PasswordReset is a mailed token and the password to be set.
 type PasswordReset struct {
 	Token    string `json:"token"    jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"The token from the mail."`
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters; any will do."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters of any kind. A password that is easy to guess is refused with password_too_common."`
 }
 
 type resetPasswordIn struct{ Body PasswordReset }
@@ -286,7 +298,7 @@ func (s *Service) resetPassword(ctx context.Context, in *resetPasswordIn) (*stru
 	if err != nil {
 		return nil, err
 	}
-	hash, err := s.hasher.hash(ctx, replacement)
+	hash, err := s.hasher.hash(ctx, askerOf(ctx, self(owner, uuid.Nil)), replacement)
 	if err != nil {
 		return nil, err
 	}

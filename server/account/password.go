@@ -6,15 +6,22 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/google/uuid"
+	"github.com/trustelem/zxcvbn"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/queue"
 )
 
 // What a password has to be (NIST SP 800-63B-4 section 3.1.1.2: at least 15 characters
@@ -26,6 +33,13 @@ const (
 	MaxPasswordLength = 256
 	// minDistinct refuses what is one or a few characters over and over.
 	minDistinct = 5
+	// minGuesses is how many guesses an attacker who knows common passwords, names, keyboard
+	// patterns and dates needs at least, as zxcvbn estimates it. Below it a password does not
+	// withstand guessing without rate limits (Wheeler, USENIX Security 2016, section 5).
+	minGuesses = 1e8
+	// maxEstimated bounds the characters that are estimated: the time grows with the third
+	// power of the length. What follows them only makes a password harder to guess.
+	maxEstimated = 48
 )
 
 // hashParams are what OWASP's password storage cheat sheet recommends for argon2id:
@@ -75,18 +89,37 @@ func checkPassword(password string, known ...string) error {
 	for _, word := range known {
 		easy = easy || strings.EqualFold(password, word)
 	}
-	if easy {
+	if easy || guesses(password, known) < minGuesses {
 		return &errWeakPassword{"password_too_common", "this password is among the first that would be guessed"}
 	}
 	return nil
 }
 
+// guesses estimates how many guesses a password withstands. It knows the 30,000 most common
+// passwords, common words and names, also in other letters, keyboard patterns, sequences,
+// repetitions and dates; and what is known of the person, in parts.
+func guesses(password string, known []string) float64 {
+	inputs := []string{"chenu", "che-nu"}
+	for _, text := range known {
+		inputs = append(inputs, strings.ToLower(text))
+		inputs = append(inputs, strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+	}
+	if characters := []rune(password); len(characters) > maxEstimated {
+		password = string(characters[:maxEstimated])
+	}
+	return zxcvbn.PasswordStrength(password, inputs).Guesses
+}
+
 // hasher makes and checks password hashes, a bounded number at a time: each takes 19
-// MiB and a core for 20 to 170 ms. Safe for concurrent use.
+// MiB and a core for 20 to 170 ms. Callers hold no database connection while they wait or
+// hash. Safe for concurrent use.
 type hasher struct {
 	params argon2id.Params
 	slots  *semaphore.Weighted
-	// patience is how long one waits for its turn.
+	// addresses and origins let one network, and one network or session of one account,
+	// have a few callers among those that wait for a slot. The other callers wait outside.
+	addresses, origins *queue.Queue
+	// patience is how long a caller waits for its turn.
 	patience time.Duration
 	// dummy is a hash of no password, which is checked where there is no hash.
 	dummy string
@@ -96,6 +129,15 @@ type hasher struct {
 // take.
 const hashPatience = 5 * time.Second
 
+// How many callers wait for a slot or hash at the same time. Networks are shared by people,
+// so that a network has more callers than one account on it.
+const (
+	hashesByAddress = 8
+	hashesByOrigin  = 2
+	// maxHashQueue is how many more callers of one network or origin may wait.
+	maxHashQueue = 64
+)
+
 func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
 	if concurrency <= 0 {
 		concurrency = max(1, runtime.GOMAXPROCS(0)/2)
@@ -104,28 +146,79 @@ func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hash a password: %w", err)
 	}
-	return &hasher{params: params, slots: semaphore.NewWeighted(int64(concurrency)), patience: hashPatience, dummy: dummy}, nil
+	return &hasher{
+		params: params, slots: semaphore.NewWeighted(int64(concurrency)), patience: hashPatience, dummy: dummy,
+		addresses: queue.New(queue.Config{Active: hashesByAddress, Waiting: maxHashQueue, Patience: hashPatience}),
+		origins:   queue.New(queue.Config{Active: hashesByOrigin, Waiting: maxHashQueue, Patience: hashPatience}),
+	}, nil
 }
 
-// acquire waits for a turn: as long as ctx allows, and not so long that a flood of logins
-// keeps every other one waiting until it times out.
-func (h *hasher) acquire(ctx context.Context) error {
+// asker is who asks for a hash: the network of the request, and the account with its session
+// or network. Empty parts are not bounded.
+type asker struct{ address, origin string }
+
+// askerOf is the asker of a request about the account of who. A session counts by itself, so
+// that guesses of strangers do not delay the account's owner.
+func askerOf(ctx context.Context, who auth.Identity) asker {
+	request, _ := auth.RequestFrom(ctx)
+	a := asker{address: api.ClientNetwork(request.IP)}
+	switch {
+	case who.ID == uuid.Nil:
+	case who.SessionID != uuid.Nil:
+		a.origin = who.ID.String() + " " + who.SessionID.String()
+	default:
+		a.origin = who.ID.String() + " " + a.address
+	}
+	return a
+}
+
+// acquire waits for a turn and returns a function that ends it. It waits as long as ctx
+// allows, and not so long that a flood of logins keeps every other caller waiting until it
+// times out.
+func (h *hasher) acquire(ctx context.Context, who asker) (release func(), err error) {
 	waiting, cancel := context.WithTimeout(ctx, h.patience)
 	defer cancel()
-	err := h.slots.Acquire(waiting, 1)
-	if err != nil && ctx.Err() == nil {
-		return problem.New(http.StatusServiceUnavailable, "busy", "Too many passwords are being checked. Try again shortly.").
+	var leave []func()
+	release = func() {
+		for _, f := range slices.Backward(leave) {
+			f()
+		}
+	}
+	enter := func(q *queue.Queue, key string) error {
+		if key == "" {
+			return nil
+		}
+		f, err := q.Enter(waiting, key)
+		if err == nil {
+			leave = append(leave, f)
+		}
+		return err
+	}
+	if err = enter(h.addresses, who.address); err == nil {
+		err = enter(h.origins, who.origin)
+	}
+	if err == nil {
+		err = h.slots.Acquire(waiting, 1)
+	}
+	switch {
+	case err == nil:
+		leave = append(leave, func() { h.slots.Release(1) })
+		return release, nil
+	case ctx.Err() == nil:
+		err = problem.New(http.StatusServiceUnavailable, "busy", "Too many passwords are being checked. Try again shortly.").
 			WithRetryAfter(h.patience).WithCause(err)
 	}
-	return err
+	release()
+	return nil, err
 }
 
 // hash returns the PHC string of a normalised password.
-func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	if err := h.acquire(ctx); err != nil {
+func (h *hasher) hash(ctx context.Context, who asker, password string) (string, error) {
+	release, err := h.acquire(ctx, who)
+	if err != nil {
 		return "", fmt.Errorf("wait to hash a password: %w", err)
 	}
-	defer h.slots.Release(1)
+	defer release()
 	hash, err := argon2id.CreateHash(password, &h.params)
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
@@ -137,15 +230,16 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 // be made anew because it is weaker than today's. An empty hash is no password's, after
 // the same work.
 func (h *hasher) check(ctx context.Context, password, hash string) (match, weak bool, err error) {
-	return h.checkLater(ctx, password, func() (string, error) { return hash, nil })
+	return h.checkLater(ctx, asker{}, password, func() (string, error) { return hash, nil })
 }
 
 // checkLater is check with a hash that is asked for when the turn has come.
-func (h *hasher) checkLater(ctx context.Context, password string, hashOf func() (string, error)) (match, weak bool, err error) {
-	if err := h.acquire(ctx); err != nil {
+func (h *hasher) checkLater(ctx context.Context, who asker, password string, hashOf func() (string, error)) (match, weak bool, err error) {
+	release, err := h.acquire(ctx, who)
+	if err != nil {
 		return false, false, fmt.Errorf("wait to check a password: %w", err)
 	}
-	defer h.slots.Release(1)
+	defer release()
 	hash, err := hashOf()
 	if err != nil {
 		return false, false, err

@@ -21,7 +21,7 @@ func TestHashParams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash, err := h.hash(t.Context(), password)
+	hash, err := h.hash(t.Context(), asker{}, password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestHashParams(t *testing.T) {
 			t.Errorf("%q: match %v, weak %v, %v", candidate, match, weak, err)
 		}
 	}
-	if again, _ := h.hash(t.Context(), password); again == hash {
+	if again, _ := h.hash(t.Context(), asker{}, password); again == hash {
 		t.Error("two hashes have one salt")
 	}
 }
@@ -112,7 +112,7 @@ func TestHashesAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		hungUp, cancel := context.WithCancel(t.Context())
 		wg.Go(func() {
-			if _, err := h.hash(hungUp, password); !errors.Is(err, context.Canceled) {
+			if _, err := h.hash(hungUp, asker{}, password); !errors.Is(err, context.Canceled) {
 				t.Errorf("who hung up: %v", err)
 			}
 		})
@@ -131,7 +131,7 @@ func TestHashesAtOnce(t *testing.T) {
 		cancel()
 		wg.Wait()
 		h.slots.Release(2)
-		if _, err := h.hash(t.Context(), password); err != nil {
+		if _, err := h.hash(t.Context(), asker{}, password); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
 		if !h.slots.TryAcquire(2) {
@@ -148,7 +148,7 @@ func TestCheckPassword(t *testing.T) {
 		"fourteen chara":                       "password_too_short",
 		"пароль из слов ":                      "",
 		"密码密碼パスワード暗号合言葉秘密鍵":                    "",
-		strings.Repeat("abcde", 51):            "",
+		strings.Repeat("correct horse ", 18):   "",
 		strings.Repeat("abcde", 51) + "abcdef": "password_too_long",
 		"aaaaaaaaaaaaaaaaaaaa":                 "password_too_common",
 		"abababababababababab":                 "password_too_common",
@@ -162,6 +162,46 @@ func TestCheckPassword(t *testing.T) {
 		switch {
 		case want == "" && err != nil, want != "" && (weak == nil || weak.code != want):
 			t.Errorf("%q: %v, want %q", candidate, err, want)
+		}
+	}
+}
+
+// Hardening item 36: passwords of 15 characters and more that attackers try first are
+// refused, when registering, changing the password and resetting it alike.
+func TestCommonPasswordsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, candidate := range []string{
+		"passwordpassword", "Password123456789", "P@ssw0rdP@ssw0rd", "iloveyouiloveyou", "letmeinletmeinletmein", "changemechangeme",
+		"trustno1trustno1", "administrator123", "superman1234567", "unbelievable12345", "christopher12345", "manchesterunited",
+		"123456789012345", "1234567890123456", "qwertyuiopasdfgh", "qwertyuiopasdfghjkl", "1qaz2wsx3edc4rfv", "1q2w3e4r5t6y7u8i9o0p",
+		"abcdefghijklmnop1", "aaaaaaaaaaaaaaab", "chenuchenuchenu1", "ada@example.org12", "Ada Lovelace 1815", "lovelace.ada1815",
+		strings.Repeat("abcde", 51), strings.Repeat("password", 32),
+	} {
+		weak, _ := errors.AsType[*errWeakPassword](checkPassword(normalizePassword(candidate), "ada@example.org", "Ada Lovelace"))
+		if weak == nil || weak.code != "password_too_common" {
+			t.Errorf("%q: %v", candidate, weak)
+		}
+	}
+	for _, candidate := range []string{
+		"a longer horse and a staple", "fünfzehn Zeichen", "jk4 pq8 zz1 lmw x0", "Ein Pferd, das zählt", "tr0ub4dor&3 went home", "密码密碼パスワード暗号合言葉秘密鍵",
+	} {
+		if err := checkPassword(normalizePassword(candidate), "ada@example.org", "Ada Lovelace"); err != nil {
+			t.Errorf("%q: %v", candidate, err)
+		}
+	}
+	b, box, _ := withMail(t)
+	ada := b.register(t, "ada@example.org")
+	box.token(t, ada.email, verifySubject)
+	b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"ada@example.org"}`).want(http.StatusAccepted)
+	token := box.token(t, ada.email, resetSubject)
+	const common = "iloveyouiloveyou"
+	for at, a := range map[string]answer{
+		"/password":     b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", common, "Eve")),
+		"/new_password": b.send(t, http.MethodPost, "/v1/me/password", change(password, common), "Authorization", ada.bearer),
+		"/password ":    b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(token, common)),
+	} {
+		if got := a.problem(http.StatusUnprocessableEntity, "validation_failed"); got != strings.TrimSpace(at) || !strings.Contains(a.text(), "password_too_common") {
+			t.Errorf("%s: pointer %q, %s", at, got, a.Body)
 		}
 	}
 }
@@ -246,7 +286,7 @@ func BenchmarkHash(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := h.hash(b.Context(), password); err != nil {
+		if _, err := h.hash(b.Context(), asker{}, password); err != nil {
 			b.Fatal(err)
 		}
 	}

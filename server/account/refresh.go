@@ -25,11 +25,13 @@ func (s *Service) mountRefresh(a *api.API) {
 	api.HandlePublic(a, api.Op{
 		ID: "refresh-session", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: accounts, Limit: "refresh",
 		Summary: "Refresh a session",
-		Description: "Exchanges a refresh token for a new access token and the next refresh token. Each refresh token is good once. " +
-			"Using one a second time revokes the session, since somebody else may have it; but when an answer was lost, the same " +
-			"token may come again within 30 seconds, as long as its successor was not used. A session ends after 14 days without " +
-			"a refresh, and after 30 days in any case. Whatever is wrong with the token, the answer is 401 `invalid_refresh_token`.",
-		Problems: []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
+		Description: "Exchanges a refresh token for a new access token and the next refresh token. Each refresh token is valid once. " +
+			"For 10 seconds after its first use, the same token gets 409 `refresh_in_progress`, and the session stays valid: another request, " +
+			"such as one of another browser tab, was faster. Use the refresh token that the other request received. If no response " +
+			"with a new refresh token arrived, send the same token again: from 10 to 60 seconds after its first use it is accepted, as long as its " +
+			"successor was not used. Any other second use revokes the session, since somebody else may have the token. A session ends after 14 days without " +
+			"a refresh, and after 30 days in any case. A token that is not valid is 401 `invalid_refresh_token`.",
+		Problems: []int{http.StatusUnauthorized, http.StatusConflict, http.StatusServiceUnavailable},
 	}, s.refresh)
 }
 
@@ -65,8 +67,9 @@ type refreshIn struct{ Body RefreshToken }
 
 // What app.rotate_refresh_token says of a token beside that it is none.
 const (
-	outcomeRotated = "rotated"
-	outcomeReused  = "reused"
+	outcomeRotated    = "rotated"
+	outcomeInProgress = "in_progress"
+	outcomeReused     = "reused"
 )
 
 const rotateSQL = `SELECT outcome, coalesce(ceil(extract(epoch FROM refresh_until - clock_timestamp()))::bigint, 0),
@@ -101,6 +104,10 @@ func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error
 	}
 	switch outcome {
 	case outcomeRotated:
+	case outcomeInProgress:
+		return nil, problem.New(http.StatusConflict, "refresh_in_progress",
+			"Another request exchanged this refresh token a moment ago. Use the refresh token that it received, or send this one again later.").
+			WithRetryAfter(time.Second)
 	case outcomeReused:
 		s.Authenticator.Forget(who)
 		slog.WarnContext(ctx, "a refresh token came a second time: its session is revoked", "identity_id", who.ID, "session_id", who.SessionID)

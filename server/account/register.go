@@ -20,7 +20,7 @@ import (
 // Registration is what an account is made of.
 type Registration struct {
 	Email    string `json:"email"    jsonschema:"minLength=3,maxLength=320,example=ada@example.org" jsonschema_description:"The e-mail address, unique without regard to case."`
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"15 to 256 characters; any will do."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"15 to 256 characters of any kind. A password that is easy to guess is refused with password_too_common."`
 	Name     string `json:"name"     jsonschema:"minLength=1,maxLength=200,example=Ada Lovelace" jsonschema_description:"The name to be shown."`
 }
 
@@ -41,7 +41,7 @@ func (s *Service) register(ctx context.Context, in *registerIn) (*tokensOut, err
 		return nil, err
 	}
 	// Before the address is looked at, so that a known one takes as long as a new one.
-	hash, err := s.hasher.hash(ctx, password)
+	hash, err := s.hasher.hash(ctx, askerOf(ctx, auth.Identity{}), password)
 	if err != nil {
 		return nil, err
 	}

@@ -19,15 +19,15 @@ import (
 )
 
 func (s *Service) mountStepUp(a *api.API) {
-	api.Handle(a, api.Op{
-		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, Unkept: true, HumansOnly: true, Limit: "login",
+	api.HandleDetached(a, api.Op{
+		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, HumansOnly: true, Limit: "login",
 		Summary: "Prove oneself again",
 		Description: "Checks the password and answers with an access token of the same session whose `auth_time` is now, as deciding " +
 			"on a checkpoint demands. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
 		Problems: []int{http.StatusServiceUnavailable},
 	}, s.stepUp)
-	api.Handle(a, api.Op{
-		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, Unkept: true, HumansOnly: true, Limit: "login",
+	api.HandleDetached(a, api.Op{
+		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, HumansOnly: true, Limit: "login",
 		Summary: "Change the password",
 		Description: "Replaces the password, given the present one, and ends all other sessions. A wrong one counts as a failed login " +
 			"and is 401 `invalid_credentials`. Agents may not.",
@@ -58,7 +58,7 @@ func (s *Service) try(ctx context.Context, who auth.Identity, password string) (
 		a     attempt
 		known bool
 	)
-	match, weak, err := s.hasher.checkLater(ctx, normalizePassword(password), func() (string, error) {
+	match, weak, err := s.hasher.checkLater(ctx, askerOf(ctx, who), normalizePassword(password), func() (string, error) {
 		err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 			err := session.One(ctx, tx, beginAttemptSQL, nil, &a.hash, &a.counted)
 			known = !errors.Is(err, sql.ErrNoRows)
@@ -114,7 +114,9 @@ type stepUpOut struct{ Body AccessToken }
 
 const authenticateAgainSQL = `SELECT app.authenticate_again($1, $2)`
 
-func (s *Service) stepUp(ctx context.Context, tx *ent.Tx, in *stepUpIn) (*stepUpOut, error) {
+// stepUp holds no connection while it waits for the hasher: counting the attempt and noting
+// the step-up are transactions of their own.
+func (s *Service) stepUp(ctx context.Context, in *stepUpIn) (*stepUpOut, error) {
 	began := s.now()
 	who, err := human(ctx)
 	if err != nil {
@@ -128,12 +130,18 @@ func (s *Service) stepUp(ctx context.Context, tx *ent.Tx, in *stepUpIn) (*stepUp
 		s.recordRefusal(ctx, who, a)
 		return nil, s.refuse(ctx, began)
 	}
-	if err := forgive(ctx, tx); err != nil {
-		return nil, err
-	}
 	amr := datatype.Texts{byPassword}
-	if err := session.One(ctx, tx, authenticateAgainSQL, []any{who.SessionID, amr}, &who.AuthTime); err != nil {
-		return nil, fmt.Errorf("note a step-up: %w", err)
+	err = s.DB.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		if err := forgive(ctx, tx); err != nil {
+			return err
+		}
+		if err := session.One(ctx, tx, authenticateAgainSQL, []any{who.SessionID, amr}, &who.AuthTime); err != nil {
+			return fmt.Errorf("record a step-up: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	token, err := s.accessToken(who, amr)
 	if err != nil {
@@ -158,20 +166,27 @@ func (s *Service) accessToken(who auth.Identity, amr []string) (*AccessToken, er
 // PasswordChange is the present password and the one to take its place.
 type PasswordChange struct {
 	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"The present password."`
-	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters; any will do."`
+	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters of any kind. A password that is easy to guess is refused with password_too_common."`
 }
 
 type changePasswordIn struct{ Body PasswordChange }
 
 const changePasswordSQL = `SELECT app.change_password($1, $2, $3)::text[]` //nolint:gosec // A statement, no credential.
 
-func (s *Service) changePassword(ctx context.Context, tx *ent.Tx, in *changePasswordIn) (*struct{}, error) {
+// changePassword holds no connection while it waits for the hasher: it reads, counts the
+// attempt and changes the password in transactions of their own. The change compares the
+// hash, so that it is refused when the password was changed in between.
+func (s *Service) changePassword(ctx context.Context, in *changePasswordIn) (*struct{}, error) {
 	began := s.now()
 	who, err := human(ctx)
 	if err != nil {
 		return nil, err
 	}
-	me, err := read(ctx, tx, who.ID)
+	var me Identity
+	err = s.DB.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		me, err = read(ctx, tx, who.ID)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -187,18 +202,22 @@ func (s *Service) changePassword(ctx context.Context, tx *ent.Tx, in *changePass
 		s.recordRefusal(ctx, who, a)
 		return nil, s.refuse(ctx, began)
 	}
-	hash, err := s.hasher.hash(ctx, replacement)
+	hash, err := s.hasher.hash(ctx, askerOf(ctx, who), replacement)
 	if err != nil {
 		return nil, err
 	}
-	ended, err := endedBy(ctx, tx, changePasswordSQL, a.hash, hash, who.SessionID)
+	var ended []uuid.UUID
+	err = s.DB.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		ended, err = endedBy(ctx, tx, changePasswordSQL, a.hash, hash, who.SessionID)
+		return err
+	})
 	if errors.Is(err, errNone) {
 		return nil, s.refuse(ctx, began) // Changed since it was compared.
 	}
 	if err != nil {
 		return nil, fmt.Errorf("change a password: %w", err)
 	}
-	s.forgetAfter(tx, who.ID, ended...)
+	s.forget(who.ID, ended...)
 	return nil, nil //nolint:nilnil // 204.
 }
 

@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/server/auth"
 )
@@ -197,8 +199,9 @@ func TestChangePassword(t *testing.T) {
 	}
 }
 
-// TestDelay is that failures in a row close an account for longer and longer, that closed it
-// answers as ever, and that the right password opens it when the time is over.
+// TestDelay is that failures in a row close an account for their network for longer and
+// longer, that it then answers as before, and that the right password opens it when the time
+// is over.
 func TestDelay(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -210,14 +213,14 @@ func TestDelay(t *testing.T) {
 	}
 	delay := func() (failed, seconds int) {
 		t.Helper()
-		// From the refusal, which stands in the trail, not from now: this machine may be slow.
-		b.scan(t, `SELECT failed_logins, coalesce(round(extract(epoch FROM locked_until -
-			(SELECT max(created_at) FROM audit_logs WHERE created_by = i.id AND outcome = 'denied'))), 0)::int FROM identities i WHERE id = $1`, []any{ada.id}, &failed, &seconds)
+		// From the refusal, not from now: this machine may be slow.
+		b.scan(t, `SELECT failed, coalesce(round(extract(epoch FROM locked_until - used_at)), 0)::int FROM app.login_attempts WHERE created_by = $1 AND origin = '192.0.2.0/24'`,
+			[]any{ada.id}, &failed, &seconds)
 		return failed, seconds
 	}
 	reopen := func() {
 		t.Helper()
-		b.exec(t, `UPDATE identities SET locked_until = clock_timestamp() WHERE id = $1`, ada.id)
+		b.exec(t, `UPDATE app.login_attempts SET locked_until = clock_timestamp() WHERE created_by = $1`, ada.id)
 	}
 	for i, want := range []int{0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900} {
 		reopen()
@@ -235,12 +238,6 @@ func TestDelay(t *testing.T) {
 	}
 	if failed, _ := delay(); failed != 16 {
 		t.Errorf("%d failures are counted, want 16", failed)
-	}
-	// Steps up and changes of password are closed as well.
-	for path, body := range map[string]string{
-		"/v1/auth/step-up": `{"password":"` + password + `"}`, "/v1/me/password": change(password, "a longer horse and a staple"),
-	} {
-		b.send(t, http.MethodPost, path, body, "Authorization", ada.bearer).problem(http.StatusUnauthorized, "invalid_credentials")
 	}
 	reopen()
 	if status := try(password); status != http.StatusOK {
@@ -267,8 +264,8 @@ func (b *bundle) from(t testing.TB, address, body string, headers ...string) int
 	return b.client.For(t).Serve(r).Status
 }
 
-// TestBruteForce is that guesses at once, through many addresses and instances, are hardly
-// more than guesses one after another.
+// TestBruteForce is that guesses at once, through many addresses of a network and several
+// instances, are hardly more than guesses one after another.
 func TestBruteForce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -285,14 +282,14 @@ func TestBruteForce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	var failed, addresses int
+	var failed, all, recorded int
 	var closed bool
-	b.scan(t, `SELECT failed_logins, locked_until > clock_timestamp(),
-		(SELECT count(DISTINCT ip) FROM audit_logs WHERE created_by = $1 AND outcome = 'denied') FROM identities WHERE id = $1`, []any{ada.id}, &failed, &closed, &addresses)
-	if failed < 5 || failed > 20 || !closed || addresses != guesses {
-		t.Errorf("%d guesses counted of %d, from %d addresses; closed %v", failed, guesses, addresses, closed)
+	b.scan(t, `SELECT failed, locked_until > clock_timestamp(), unrecorded,
+		(SELECT count(*) FROM audit_logs WHERE created_by = $1 AND outcome = 'denied') FROM app.login_attempts WHERE created_by = $1`, []any{ada.id}, &failed, &closed, &all, &recorded)
+	if failed < 5 || failed > 20 || !closed || all+recorded < guesses {
+		t.Errorf("%d guesses were allowed of %d, of which %d were counted and %d recorded; closed %v", failed, guesses, all, recorded, closed)
 	}
-	if status := b.from(t, "198.51.100.1:1", credentials(ada.email, password)); status != http.StatusUnauthorized {
+	if status := b.from(t, "192.0.2.200:1", credentials(ada.email, password)); status != http.StatusUnauthorized {
 		t.Errorf("status %d", status)
 	}
 	// The others are not concerned, nor are open sessions.
@@ -309,6 +306,34 @@ func TestBruteForce(t *testing.T) {
 	}
 }
 
+// asFrom runs a statement that returns one value as the service does for a person who is not
+// logged in, or is in the session, and whose request came from an address.
+func (b *bundle) asFrom(t testing.TB, identity, ip, session, query string) (value string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), b.db.ServiceURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `SELECT set_config('role', 'chenu_human', true), set_config('app.identity_id', $1, true),
+			set_config('app.actor_id', $1, true), set_config('app.ip', $2, true), set_config('app.session_id', $3, true)`, identity, ip, session); err != nil {
+			return err
+		}
+		return tx.QueryRow(t.Context(), query).Scan(&value)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// attemptFrom counts an attempt and reports whether it is allowed.
+func (b *bundle) attemptFrom(t testing.TB, identity, ip, session string) bool {
+	t.Helper()
+	return b.asFrom(t, identity, ip, session, `SELECT allowed::text FROM app.begin_attempt()`) == "true"
+}
+
 // TestClosingUnderWay is the limit by which guesses are closed off that are all under way,
 // none of them refused yet.
 func TestClosingUnderWay(t *testing.T) {
@@ -317,16 +342,216 @@ func TestClosingUnderWay(t *testing.T) {
 	ada := b.register(t, "ada@example.org")
 	allowed := 0
 	for range 30 {
-		got, err := b.as(t, b.db.ServiceURL, "chenu_human", ada.id, `SELECT allowed FROM app.begin_attempt()`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got[0] == "true" {
+		if b.attemptFrom(t, ada.id, "192.0.2.1", "") {
 			allowed++
 		}
 	}
 	if allowed != 20 {
-		t.Errorf("%d attempts at once count, want 20", allowed)
+		t.Errorf("%d attempts at once are allowed, want 20", allowed)
+	}
+}
+
+// Hardening item 14: wrong guesses of a stranger close the account for the stranger's network.
+// Its owner logs in from another network, and steps up and changes the password in an open
+// session, while the guessing goes on.
+func TestStrangersCannotLockOutAUser(t *testing.T) {
+	t.Parallel()
+	const replacement = "a longer horse and a staple"
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	stranger := func() {
+		t.Helper()
+		if status := b.from(t, "203.0.113.66:1", credentials(ada.email, wrong)); status != http.StatusUnauthorized {
+			t.Fatalf("status %d", status)
+		}
+	}
+	for range 40 {
+		stranger()
+		b.exec(t, `UPDATE app.login_attempts SET locked_until = NULL WHERE created_by = $1`, ada.id)
+	}
+	stranger()
+	stranger()
+	var counted int
+	b.scan(t, `SELECT failed_logins FROM identities WHERE id = $1`, []any{ada.id}, &counted)
+	if counted != 5 {
+		t.Errorf("one network counts %d times against the account, want 5", counted)
+	}
+	if status := b.from(t, "203.0.113.67:1", credentials(ada.email, password)); status != http.StatusUnauthorized {
+		t.Errorf("the stranger's network is open: %d", status)
+	}
+	if status := b.from(t, "198.51.100.1:1", credentials(ada.email, password)); status != http.StatusOK {
+		t.Errorf("the owner's login from another network: %d", status)
+	}
+	stranger()
+	b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+password+`"}`, "Authorization", ada.bearer).want(http.StatusOK)
+	b.send(t, http.MethodPost, "/v1/me/password", change(password, replacement), "Authorization", ada.bearer).want(http.StatusNoContent)
+	// A session's own wrong guesses close it, and only it.
+	for range 7 {
+		b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+wrong+`"}`, "Authorization", ada.bearer).problem(http.StatusUnauthorized, "invalid_credentials")
+	}
+	b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+replacement+`"}`, "Authorization", ada.bearer).problem(http.StatusUnauthorized, "invalid_credentials")
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, replacement)).want(http.StatusOK)
+}
+
+// Hardening item 14: guesses from many networks are slowed, for networks that the account's
+// owner never logged in from. Known networks and open sessions pass.
+func TestDistributedGuessesAreSlowed(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	if status := b.from(t, "198.51.100.1:1", credentials(ada.email, password)); status != http.StatusOK {
+		t.Fatalf("status %d", status)
+	}
+	var session string
+	b.scan(t, `SELECT id::text FROM app.sessions WHERE created_by = $1 ORDER BY id LIMIT 1`, []any{ada.id}, &session)
+	fail := func(ip string) {
+		t.Helper()
+		b.asFrom(t, ada.id, ip, "", `SELECT app.refuse_attempt('wrong_password', true)::text`)
+	}
+	guesses := 0
+	for n := range 40 {
+		ip := fmt.Sprintf("10.0.%d.1", n)
+		for range 3 {
+			if !b.attemptFrom(t, ada.id, ip, "") {
+				continue
+			}
+			guesses++
+			fail(ip)
+		}
+	}
+	if guesses < 40 || guesses > 60 {
+		t.Errorf("%d of 120 guesses from 40 networks were allowed, want about 50", guesses)
+	}
+	if b.attemptFrom(t, ada.id, "10.9.9.1", "") {
+		t.Error("an attempt from a new network is allowed at once")
+	}
+	if !b.attemptFrom(t, ada.id, "198.51.100.77", "") {
+		t.Error("an attempt from a network that the owner logged in from is refused")
+	}
+	if !b.attemptFrom(t, ada.id, "10.9.9.1", session) {
+		t.Error("an attempt in an open session is refused")
+	}
+	// A session of another identity, or one that has ended, is no excuse.
+	if b.attemptFrom(t, ada.id, "10.9.9.1", uuid.NewString()) {
+		t.Error("an attempt that names an unknown session is allowed")
+	}
+	// The ceiling grows to 15 minutes, and no further.
+	b.exec(t, `UPDATE identities SET failed_logins = 90, locked_until = NULL WHERE id = $1`, ada.id)
+	if !b.attemptFrom(t, ada.id, "10.8.8.1", "") {
+		t.Fatal("the account stays closed for unknown networks")
+	}
+	fail("10.8.8.1")
+	var seconds int
+	b.scan(t, `SELECT round(extract(epoch FROM locked_until - clock_timestamp()))::int FROM identities WHERE id = $1`, []any{ada.id}, &seconds)
+	if seconds < 800 || seconds > 900 {
+		t.Errorf("closed for %d s", seconds)
+	}
+}
+
+// Hardening item 28: the first failure of an hour is recorded at once, the others as one row
+// for each account, network and hour. No serving role reads or writes the counters.
+func TestFailedLoginsDoNotFillTheTrail(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	fail := func(address string, times int) {
+		t.Helper()
+		for range times {
+			if status := b.from(t, address, credentials(ada.email, wrong)); status != http.StatusUnauthorized {
+				t.Fatalf("status %d", status)
+			}
+		}
+	}
+	denied := func() (all []string) {
+		t.Helper()
+		b.scan(t, `SELECT coalesce(array_agg(concat_ws(' ', details ->> 'reason', details ->> 'count', details ->> 'origin', ip) ORDER BY id), '{}')
+			FROM audit_logs WHERE created_by = $1 AND action = 'login' AND outcome = 'denied'`, []any{ada.id}, &all)
+		return all
+	}
+	flush := func() (n int) {
+		t.Helper()
+		got, err := b.as(t, b.db.ServiceURL, "chenu_human", "", `SELECT app.record_failures()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ = strconv.Atoi(got[0])
+		return n
+	}
+	fail("203.0.113.1:1", 1)
+	fail("203.0.113.2:1", 29)
+	fail("198.51.100.1:1", 1)
+	want := []string{"wrong_password 203.0.113.1", "wrong_password 198.51.100.1"}
+	if got := denied(); !slices.Equal(got, want) {
+		t.Fatalf("the trail has %q, want %q", got, want)
+	}
+	if n := flush(); n != 0 {
+		t.Errorf("%d hours were recorded that are not over", n)
+	}
+	b.exec(t, `UPDATE app.login_attempts SET recorded_at = recorded_at - interval '1 hour' WHERE created_by = $1`, ada.id)
+	if n := flush(); n != 1 {
+		t.Errorf("%d hours were recorded, want 1", n)
+	}
+	if n := flush(); n != 0 {
+		t.Errorf("%d hours were recorded again", n)
+	}
+	want = append(want, "repeated 29 203.0.113.0/24")
+	if got := denied(); !slices.Equal(got, want) {
+		t.Fatalf("the trail has %q, want %q", got, want)
+	}
+	// The next hour begins with a row of its own, also when nothing recorded the last one.
+	fail("203.0.113.1:1", 3)
+	b.exec(t, `UPDATE app.login_attempts SET recorded_at = recorded_at - interval '1 hour' WHERE created_by = $1`, ada.id)
+	fail("203.0.113.1:1", 2)
+	want = append(want, "account_locked 203.0.113.1", "repeated 2 203.0.113.0/24 203.0.113.1", "account_locked 203.0.113.1")
+	if got := denied(); !slices.Equal(got, want) {
+		t.Fatalf("the trail has %q, want %q", got, want)
+	}
+	for _, role := range []string{"chenu_human", "chenu_agent"} {
+		for _, statement := range []string{`SELECT origin FROM app.login_attempts`, `DELETE FROM app.login_attempts`, `UPDATE app.login_attempts SET failed = 0`} {
+			if _, err := b.as(t, b.db.ServiceURL, role, ada.id, statement); sqlstate(err) != "42501" {
+				t.Errorf("%s, as %s: %v", statement, role, err)
+			}
+		}
+	}
+	// Counters go a week after their last use.
+	b.exec(t, `UPDATE app.login_attempts SET used_at = used_at - interval '8 days', unrecorded = 0 WHERE created_by = $1 AND origin = '203.0.113.0/24'`, ada.id)
+	if got, err := b.as(t, b.db.ServiceURL, "chenu_human", "", `SELECT app.expire_attempts()`); err != nil || !slices.Equal(got, []string{"1"}) {
+		t.Errorf("%q counters were deleted, %v", got, err)
+	}
+}
+
+// Hardening item 28: ended sessions lose the address and the program after 30 days and are
+// deleted after 90. What the maintenance does leaves no copy of them in the trail.
+func TestEndedSessionsAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	for range 4 {
+		b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password), "User-Agent", "phone/2").want(http.StatusOK)
+	}
+	var ids []string
+	b.scan(t, `SELECT array_agg(id::text ORDER BY id) FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &ids)
+	b.exec(t, `UPDATE app.sessions SET revoked_at = clock_timestamp() - interval '29 days' WHERE id = $1`, ids[1])
+	b.exec(t, `UPDATE app.sessions SET revoked_at = clock_timestamp() - interval '31 days' WHERE id = $1`, ids[2])
+	b.exec(t, `UPDATE app.sessions SET idle_expires_at = clock_timestamp() - interval '31 days' WHERE id = $1`, ids[3])
+	b.exec(t, `UPDATE app.sessions SET expires_at = clock_timestamp() - interval '91 days' WHERE id = $1`, ids[4])
+	var before string
+	b.scan(t, `SELECT max(id::text) FROM audit_logs`, nil, &before)
+	for _, want := range []string{"3", "0"} {
+		if got, err := b.as(t, b.db.ServiceURL, "chenu_human", "", `SELECT app.expire_sessions()`); err != nil || !slices.Equal(got, []string{want}) {
+			t.Errorf("%q sessions were changed or deleted, %v; want %s", got, err, want)
+		}
+	}
+	var left, named []string
+	b.scan(t, `SELECT array_agg(id::text ORDER BY id), array_agg(id::text ORDER BY id) FILTER (WHERE ip IS NOT NULL AND user_agent IS NOT NULL)
+		FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &left, &named)
+	if !slices.Equal(left, ids[:4]) || !slices.Equal(named, ids[1:2]) {
+		t.Errorf("sessions %q are left and %q have an address, of %q", left, named, ids)
+	}
+	var trail []string
+	b.scan(t, `SELECT array_agg(concat_ws(' ', action, actor_kind, resource_id, ip, user_agent, before ->> 'ip', before ->> 'user_agent')) FROM audit_logs WHERE id::text > $1`, []any{before}, &trail)
+	if !slices.Equal(trail, []string{"delete system " + ids[4]}) {
+		t.Errorf("the trail has %q", trail)
 	}
 }
 
@@ -358,7 +583,9 @@ func TestHangingUp(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	ada := b.register(t, "ada@example.org")
-	b.exec(t, `UPDATE identities SET failed_logins = 8 WHERE id = $1`, ada.id)
+	for range 8 {
+		b.attemptFrom(t, ada.id, "", "")
+	}
 	ctx, hangUp := context.WithCancel(t.Context())
 	who := self(uuid.MustParse(ada.id), uuid.Nil)
 	a, err := b.service.try(ctx, who, wrong)
@@ -368,7 +595,7 @@ func TestHangingUp(t *testing.T) {
 	hangUp()
 	b.service.recordRefusal(ctx, who, a)
 	var closed bool
-	b.scan(t, `SELECT locked_until > clock_timestamp() + interval '10 seconds' FROM identities WHERE id = $1`, []any{ada.id}, &closed)
+	b.scan(t, `SELECT locked_until > clock_timestamp() + interval '10 seconds' FROM app.login_attempts WHERE created_by = $1`, []any{ada.id}, &closed)
 	if trail := b.trail(t, ada.id); !closed || trail[len(trail)-1] != "login denied identity chenu_human" {
 		t.Errorf("closed %v, trail %v", closed, trail)
 	}

@@ -46,22 +46,28 @@ func (s KeyStore) AddFirstSigningKey(ctx context.Context, k auth.StoredKey) erro
 }
 
 // Sessions looks at sessions in the database. It implements [auth.Sessions].
-type Sessions struct{ DB *session.DB }
+type Sessions struct {
+	DB *session.DB
+	// DevelopmentTokens accepts tokens that nobody proved anything for: see
+	// [Service.MakeDevelopmentToken].
+	DevelopmentTokens bool
+}
 
 // aliveSQL runs as the identity, so that it sees no other's session, and says so itself
 // for the planner.
 const aliveSQL = `SELECT true FROM app.sessions s JOIN public.identities i ON i.id = s.created_by
  WHERE s.created_by = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
-   AND i.status = 'active'`
+   AND i.status = 'active' AND ($3 OR NOT 'dev' = ANY (s.amr))`
 
 // agentAliveSQL looks at an agent of the identity's. Its token belongs to a credential that
-// is not revoked, and its agent is active and may still do what the token says; or it is a
-// development token, which belongs to a session, of an agent that need not be hired.
+// is not revoked, and its agent is active and may still do what the token says. Where
+// development tokens are accepted, $5, the token may also belong to a session, and be one of
+// an agent that need not be hired.
 const agentAliveSQL = `SELECT EXISTS (SELECT FROM public.identities i WHERE i.id = $1 AND i.status = 'active') AND (
    EXISTS (SELECT FROM app.agent_credentials c JOIN public.team_agents a ON a.created_by = c.created_by AND a.id = c.agent_id
      WHERE c.created_by = $1 AND c.id = $2 AND c.agent_id = $3 AND c.revoked_at IS NULL
        AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp()) AND a.status = 'active' AND $4::text[] <@ a.capabilities)
-   OR EXISTS (SELECT FROM app.sessions s WHERE s.created_by = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp())
+   OR $5 AND EXISTS (SELECT FROM app.sessions s WHERE s.created_by = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM public.team_agents a WHERE a.created_by = $1 AND a.id = $3 AND a.status <> 'active'))`
 
 // Alive implements [auth.Sessions], in one round trip.
@@ -70,10 +76,10 @@ func (s Sessions) Alive(ctx context.Context, id auth.Identity) (bool, error) {
 	owner := auth.Identity{ID: id.ID, ActorID: id.ID, Kind: auth.Human, SessionID: id.SessionID}
 	var alive bool
 	if id.Kind == auth.Agent {
-		err := session.One(auth.With(ctx, owner), s.DB.Client(), agentAliveSQL, []any{id.ID, id.SessionID, id.ActorID, datatype.Texts(id.Scope)}, &alive)
+		err := session.One(auth.With(ctx, owner), s.DB.Client(), agentAliveSQL, []any{id.ID, id.SessionID, id.ActorID, datatype.Texts(id.Scope), s.DevelopmentTokens}, &alive)
 		return alive, err
 	}
-	err := session.One(auth.With(ctx, owner), s.DB.Client(), aliveSQL, []any{id.ID, id.SessionID}, &alive)
+	err := session.One(auth.With(ctx, owner), s.DB.Client(), aliveSQL, []any{id.ID, id.SessionID, s.DevelopmentTokens}, &alive)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

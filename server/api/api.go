@@ -47,6 +47,9 @@ type Config struct {
 	PageKey []byte
 	// Limiter counts requests; nil lets all through.
 	Limiter Limiter
+	// Concurrency is how many transactions of one identity's people, and how many of its
+	// agents, run at the same time; further ones wait, see [turns]. Zero does not bound them.
+	Concurrency int
 	// Outcomes keeps what Idempotency-Keys need; nil keeps it in the database.
 	Outcomes Outcomes
 	// Timeout bounds an operation; zero is DefaultTimeout.
@@ -94,6 +97,9 @@ func New(c Config) (*API, error) {
 		pageKey:      slices.Clone(c.PageKey),
 		timeout:      c.Timeout,
 		log:          c.Log,
+	}
+	if c.Concurrency > 0 {
+		a.transactor = newTurns(c.Transactor, c.Concurrency)
 	}
 	if a.outcomes == nil {
 		a.outcomes = storedOutcomes{}

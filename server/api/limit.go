@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +30,8 @@ const (
 // Limiter counts requests, and says when there were too many.
 type Limiter interface {
 	// Count counts one request, of the operations in the group or of all when it is empty,
-	// against the limit by what key names: a client's address, an account's name, an
-	// identity's or agent's id. One that is too many is a [problem.RateLimited].
+	// against the limit by what key names: a client's address, an account with a network or
+	// session, an identity's or agent's id. One that is too many is a [problem.RateLimited].
 	Count(ctx context.Context, group string, by By, key string) (Quota, error)
 }
 
@@ -61,8 +62,28 @@ func (q Quota) write(h http.Header) {
 }
 
 // AccountInput is an input that names the account which it is about. Requests of an
-// operation with a Limit are counted by it too, so that many addresses are no way round.
+// operation with a Limit are counted by the account and the client's network too. They are
+// not counted by the account alone: that would let strangers use up the owner's limit.
 type AccountInput interface{ RateAccount() string }
+
+// ClientNetwork returns the network of a client's address in CIDR notation: the /24 of an
+// IPv4 address and the /64 of an IPv6 address, which one client usually has to itself. It
+// returns other texts as they are.
+func ClientNetwork(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	bits := 64
+	if address = address.Unmap().WithZone(""); address.Is4() {
+		bits = 24
+	}
+	network, err := address.Prefix(bits)
+	if err != nil {
+		return ip
+	}
+	return network.String()
+}
 
 // limited says whether requests are counted.
 func (o *operation) limited() bool { return !o.public || o.Limit != "" }
@@ -82,20 +103,21 @@ func (o *operation) limit(ctx context.Context, c *gin.Context, id auth.Identity)
 		return o.count(ctx, c, "", ByAgent, id.ActorID.String())
 	}
 	if o.Limit != "" {
-		if err := o.count(ctx, c, o.Limit, ByAccount, id.ID.String()); err != nil {
+		// A known session has a limit of its own, whatever others do to the account.
+		if err := o.count(ctx, c, o.Limit, ByAccount, id.ID.String()+" "+id.SessionID.String()); err != nil {
 			return err
 		}
 	}
 	return o.count(ctx, c, "", ByIdentity, id.ID.String())
 }
 
-// limitAccount counts the request by the account that it is about.
+// limitAccount counts the request by the account that it is about and the client's network.
 func (o *operation) limitAccount(ctx context.Context, c *gin.Context, in any) error {
 	about, ok := in.(AccountInput)
 	if o.Limit == "" || !ok {
 		return nil
 	}
-	return o.count(ctx, c, o.Limit, ByAccount, about.RateAccount())
+	return o.count(ctx, c, o.Limit, ByAccount, about.RateAccount()+" "+ClientNetwork(c.ClientIP()))
 }
 
 func (o *operation) count(ctx context.Context, c *gin.Context, group string, by By, key string) error {

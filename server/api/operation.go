@@ -62,6 +62,8 @@ type Op struct {
 	Timeout time.Duration
 	// Limit names a group of operations that have rate limits of their own: see [Limiter].
 	Limit string
+	// detached operations run outside any transaction: see [HandleDetached].
+	detached bool
 }
 
 // Raw is a body that is sent as it is, such as a file of another format. Its Type is one of
@@ -118,6 +120,16 @@ func Handle[In, Out any](a *API, op Op, fn func(ctx context.Context, tx *ent.Tx,
 // its own. It is otherwise like [Handle], but does without Idempotency-Key.
 func HandlePublic[In, Out any](a *API, op Op, fn func(ctx context.Context, in *In) (*Out, error)) {
 	register(a, op, true, func(ctx context.Context, _ *ent.Tx, in *In) (*Out, error) { return fn(ctx, in) })
+}
+
+// HandleDetached registers an operation of a caller that has no transaction of its own: fn
+// runs outside any, as the caller, and begins units of work where it needs them. It is for
+// operations that wait for something other than the database, which no operation may do
+// while it holds a connection. It does without Idempotency-Key and is otherwise like
+// [Handle].
+func HandleDetached[In, Out any](a *API, op Op, fn func(ctx context.Context, in *In) (*Out, error)) {
+	op.Unkept, op.detached = true, true
+	register(a, op, false, func(ctx context.Context, _ *ent.Tx, in *In) (*Out, error) { return fn(ctx, in) })
 }
 
 func register[In, Out any](a *API, op Op, public bool, fn func(ctx context.Context, tx *ent.Tx, in *In) (*Out, error)) {
@@ -389,7 +401,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	if err := o.limitAccount(ctx, c, call.in); err != nil {
 		return nil, err
 	}
-	if o.public {
+	if o.public || o.detached {
 		result, err := o.run(ctx, nil, call.in)
 		if errors.Is(err, session.ErrCommitUnknown) {
 			return nil, outcomeUnknown("Repeat it, or look before you do.", err)

@@ -79,13 +79,13 @@ var Rules = []Rule{
 	{"", api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity's person."},
 	{"", api.ByAgent, Limit{1200, time.Minute}, "Requests of one agent."},
 	{"login", api.ByAddress, Limit{60, time.Minute}, "Logins from one address, and what else takes a password or a mailed token."},
-	{"login", api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account, from wherever they come."},
+	{"login", api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account from one network, and what else takes a password in one session."},
 	{"register", api.ByAddress, Limit{30, 10 * time.Minute}, "Registrations from one address."},
 	{"refresh", api.ByAddress, Limit{600, time.Minute}, "Renewals of sessions from one address."},
 	{"mail", api.ByAddress, Limit{30, 10 * time.Minute}, "Requests from one address that send a mail."},
-	{"mail", api.ByAccount, Limit{6, time.Hour}, "Requests for mails to one account."},
+	{"mail", api.ByAccount, Limit{6, time.Hour}, "Requests from one network for mails to one account."},
 	{"agent-token", api.ByAddress, Limit{300, time.Minute}, "Tokens for agents from one address."},
-	{"agent-token", api.ByAccount, Limit{60, 10 * time.Minute}, "Tokens made with one credential of an agent."},
+	{"agent-token", api.ByAccount, Limit{60, 10 * time.Minute}, "Tokens made with one credential of an agent from one network."},
 }
 
 // Limits are limits by the names of their rules. A rule that it does not have has its

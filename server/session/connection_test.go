@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -170,7 +171,7 @@ func TestExhaustedPool(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
 	ctx, _ := as(t)
-	err := b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+	err := b.Do(ctx, session.Options{}, func(_ context.Context, tx *ent.Tx) error {
 		if _, err := tx.ExecContext(ctx, "SELECT 1"); err != nil {
 			return err
 		}
@@ -206,4 +207,37 @@ func TestCommitUnknown(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	b.wait(t, "SELECT count(*) = 1 FROM things WHERE created_by = $1", id)
+}
+
+// Hardening item 2: a unit of work that holds a connection is refused a second one, by
+// whatever way it asks for it, instead of waiting for it.
+func TestNestedUnitsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
+	ctx, _ := as(t)
+	nothing := func(context.Context, *ent.Tx) error { return nil }
+	for name, second := range map[string]func(context.Context) error{
+		"a unit":             func(ctx context.Context) error { return b.Do(ctx, session.Options{}, nothing) },
+		"a read-only unit":   func(ctx context.Context) error { return b.Do(ctx, session.Options{ReadOnly: true}, nothing) },
+		"a single statement": func(ctx context.Context) error { _, err := b.Client().ExecContext(ctx, "SELECT 1"); return err },
+		"an anonymous unit":  func(ctx context.Context) error { return b.Anonymous(ctx, func(session.Querier) error { return nil }) },
+		"an anonymous query": func(ctx context.Context) error {
+			rows, err := b.AnonymousQuery(ctx, "SELECT 1")
+			if err == nil {
+				err = errors.Join(rows.Err(), rows.Close())
+			}
+			return err
+		},
+	} {
+		for _, options := range []session.Options{{}, {ReadOnly: true, Isolation: sql.LevelRepeatableRead}} {
+			err := b.Do(ctx, options, func(ctx context.Context, _ *ent.Tx) error { return second(context.WithoutCancel(ctx)) })
+			if !errors.Is(err, session.ErrNested) {
+				t.Errorf("%s in %+v: %v", name, options, err)
+			}
+		}
+		// A read-only unit holds no connection between its statements.
+		if err := b.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, _ *ent.Tx) error { return second(ctx) }); err != nil {
+			t.Errorf("%s in a read-only unit: %v", name, err)
+		}
+	}
 }

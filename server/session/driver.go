@@ -162,6 +162,9 @@ func (c *conductor) BeginTx(ctx context.Context, opts *sql.TxOptions) (dialect.T
 }
 
 func (c *conductor) begin(ctx context.Context, s *settings, opts *sql.TxOptions) (dialect.Tx, error) {
+	if err := nested(ctx); err != nil {
+		return nil, err
+	}
 	if opts == nil {
 		opts = &sql.TxOptions{}
 	}
@@ -277,6 +280,9 @@ const (
 type single struct{ *conductor }
 
 func (s single) send(ctx context.Context, query string, args []any) (*result, error) {
+	if err := nested(ctx); err != nil {
+		return nil, err
+	}
 	values, err := settingsFor(ctx, uuid.Nil)
 	if err != nil {
 		return nil, err

@@ -163,6 +163,9 @@ func (d *DB) Stats() map[auth.Kind]*pgxpool.Stat {
 	return stats
 }
 
+// MaxConns returns the size of the pool for a kind of actor.
+func (d *DB) MaxConns(kind auth.Kind) int { return int(d.conductor.pools[kind].Config().MaxConns) }
+
 // Client returns the graph for single statements. Each runs as the identity in
 // its context, in one round trip and a transaction of its own; what Ent does in
 // several statements (an update that reads back, edges) it does in a transaction.
@@ -194,10 +197,10 @@ type Options struct {
 //
 // Errors come back as they are: of the driver as *pgconn.PgError, serialization
 // failures (40001, 40P01) included, so that the caller decides on a retry;
-// ErrNoIdentity; ErrCommitUnknown. What was refused for lack of a right or of an
-// approval is recorded once it is rolled back, and a gated write that names no
-// approval has then asked for one: a *problem.Problem with its Checkpoint. fn and
-// tx are for one goroutine.
+// ErrNoIdentity; ErrCommitUnknown; ErrNested where fn begins another unit with its
+// context. What was refused for lack of a right or of an approval is recorded once it
+// is rolled back, and a gated write that names no approval has then asked for one: a
+// *problem.Problem with its Checkpoint. fn and tx are for one goroutine.
 func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error) error {
 	ctx, cancel := context.WithCancel(context.WithValue(ctx, checkpointKey{}, o.Checkpoint))
 	defer cancel()
@@ -205,8 +208,28 @@ func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx 
 	if err != nil {
 		return err
 	}
-	if err := finish(tx, func() error { return fn(ctx, tx) }); err != nil {
+	inner := ctx
+	if !o.ReadOnly || o.Isolation != sql.LevelDefault {
+		inner = context.WithValue(ctx, holdsKey{}, true)
+	}
+	if err := finish(tx, func() error { return fn(inner, tx) }); err != nil {
 		return d.refused(ctx, o, err)
+	}
+	return nil
+}
+
+// ErrNested is returned when a unit of work begins another one, or runs a statement outside
+// its transaction. Its transaction holds a connection: when every connection of the pool is
+// held by a unit that waits for a second one, none of them ever ends.
+var ErrNested = errors.New("session: the unit of work already holds a connection and must not wait for another one")
+
+// holdsKey marks the context of a unit of work that holds a connection.
+type holdsKey struct{}
+
+// nested returns ErrNested in the context of a unit of work that holds a connection.
+func nested(ctx context.Context) error {
+	if ctx.Value(holdsKey{}) != nil {
+		return ErrNested
 	}
 	return nil
 }
@@ -234,6 +257,9 @@ func (d *DB) Anonymous(ctx context.Context, fn func(Querier) error) error {
 // AnonymousQuery runs one statement as nobody, like Anonymous, in one round trip and a
 // transaction of its own.
 func (d *DB) AnonymousQuery(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := nested(ctx); err != nil {
+		return nil, err
+	}
 	r, err := d.conductor.once(ctx, anonymousSettings(ctx, auth.Human), false, query, args)
 	if err != nil {
 		return nil, err
