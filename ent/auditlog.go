@@ -47,8 +47,10 @@ type AuditLog struct {
 	Details json.RawMessage `json:"details"`
 	// The approval under which it was done.
 	CheckpointID *uuid.UUID `json:"checkpoint_id"`
-	// The request it was done in.
+	// Id that the service gave to the request it was done in.
 	RequestID *uuid.UUID `json:"request_id"`
+	// Id that the client gave to the request in the Request-Id header; clients may send any.
+	ClientRequestID *uuid.UUID `json:"client_request_id"`
 	// W3C trace context of the request.
 	Traceparent *string `json:"traceparent"`
 	// The login session it was done in.
@@ -71,7 +73,7 @@ func (*AuditLog) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case auditlog.FieldActorID, auditlog.FieldResourceID, auditlog.FieldCheckpointID, auditlog.FieldRequestID, auditlog.FieldSessionID:
+		case auditlog.FieldActorID, auditlog.FieldResourceID, auditlog.FieldCheckpointID, auditlog.FieldRequestID, auditlog.FieldClientRequestID, auditlog.FieldSessionID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case auditlog.FieldBefore, auditlog.FieldAfter, auditlog.FieldDetails, auditlog.FieldContentSalt, auditlog.FieldContentDigest:
 			values[i] = new([]byte)
@@ -196,6 +198,13 @@ func (_m *AuditLog) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.RequestID = new(uuid.UUID)
 				*_m.RequestID = *value.S.(*uuid.UUID)
+			}
+		case auditlog.FieldClientRequestID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field client_request_id", values[i])
+			} else if value.Valid {
+				_m.ClientRequestID = new(uuid.UUID)
+				*_m.ClientRequestID = *value.S.(*uuid.UUID)
 			}
 		case auditlog.FieldTraceparent:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -328,6 +337,11 @@ func (_m *AuditLog) String() string {
 	builder.WriteString(", ")
 	if v := _m.RequestID; v != nil {
 		builder.WriteString("request_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ClientRequestID; v != nil {
+		builder.WriteString("client_request_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

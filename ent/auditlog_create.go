@@ -158,6 +158,20 @@ func (_c *AuditLogCreate) SetNillableRequestID(v *uuid.UUID) *AuditLogCreate {
 	return _c
 }
 
+// SetClientRequestID sets the "client_request_id" field.
+func (_c *AuditLogCreate) SetClientRequestID(v uuid.UUID) *AuditLogCreate {
+	_c.mutation.SetClientRequestID(v)
+	return _c
+}
+
+// SetNillableClientRequestID sets the "client_request_id" field if the given value is not nil.
+func (_c *AuditLogCreate) SetNillableClientRequestID(v *uuid.UUID) *AuditLogCreate {
+	if v != nil {
+		_c.SetClientRequestID(*v)
+	}
+	return _c
+}
+
 // SetTraceparent sets the "traceparent" field.
 func (_c *AuditLogCreate) SetTraceparent(v string) *AuditLogCreate {
 	_c.mutation.SetTraceparent(v)
@@ -426,6 +440,10 @@ func (_c *AuditLogCreate) createSpec() (*AuditLog, *sqlgraph.CreateSpec) {
 		_spec.SetField(auditlog.FieldRequestID, field.TypeUUID, value)
 		_node.RequestID = &value
 	}
+	if value, ok := _c.mutation.ClientRequestID(); ok {
+		_spec.SetField(auditlog.FieldClientRequestID, field.TypeUUID, value)
+		_node.ClientRequestID = &value
+	}
 	if value, ok := _c.mutation.Traceparent(); ok {
 		_spec.SetField(auditlog.FieldTraceparent, field.TypeString, value)
 		_node.Traceparent = &value
@@ -689,6 +707,24 @@ func (u *AuditLogUpsert) UpdateRequestID() *AuditLogUpsert {
 // ClearRequestID clears the value of the "request_id" field.
 func (u *AuditLogUpsert) ClearRequestID() *AuditLogUpsert {
 	u.SetNull(auditlog.FieldRequestID)
+	return u
+}
+
+// SetClientRequestID sets the "client_request_id" field.
+func (u *AuditLogUpsert) SetClientRequestID(v uuid.UUID) *AuditLogUpsert {
+	u.Set(auditlog.FieldClientRequestID, v)
+	return u
+}
+
+// UpdateClientRequestID sets the "client_request_id" field to the value that was provided on create.
+func (u *AuditLogUpsert) UpdateClientRequestID() *AuditLogUpsert {
+	u.SetExcluded(auditlog.FieldClientRequestID)
+	return u
+}
+
+// ClearClientRequestID clears the value of the "client_request_id" field.
+func (u *AuditLogUpsert) ClearClientRequestID() *AuditLogUpsert {
+	u.SetNull(auditlog.FieldClientRequestID)
 	return u
 }
 
@@ -1074,6 +1110,27 @@ func (u *AuditLogUpsertOne) UpdateRequestID() *AuditLogUpsertOne {
 func (u *AuditLogUpsertOne) ClearRequestID() *AuditLogUpsertOne {
 	return u.Update(func(s *AuditLogUpsert) {
 		s.ClearRequestID()
+	})
+}
+
+// SetClientRequestID sets the "client_request_id" field.
+func (u *AuditLogUpsertOne) SetClientRequestID(v uuid.UUID) *AuditLogUpsertOne {
+	return u.Update(func(s *AuditLogUpsert) {
+		s.SetClientRequestID(v)
+	})
+}
+
+// UpdateClientRequestID sets the "client_request_id" field to the value that was provided on create.
+func (u *AuditLogUpsertOne) UpdateClientRequestID() *AuditLogUpsertOne {
+	return u.Update(func(s *AuditLogUpsert) {
+		s.UpdateClientRequestID()
+	})
+}
+
+// ClearClientRequestID clears the value of the "client_request_id" field.
+func (u *AuditLogUpsertOne) ClearClientRequestID() *AuditLogUpsertOne {
+	return u.Update(func(s *AuditLogUpsert) {
+		s.ClearClientRequestID()
 	})
 }
 
@@ -1645,6 +1702,27 @@ func (u *AuditLogUpsertBulk) UpdateRequestID() *AuditLogUpsertBulk {
 func (u *AuditLogUpsertBulk) ClearRequestID() *AuditLogUpsertBulk {
 	return u.Update(func(s *AuditLogUpsert) {
 		s.ClearRequestID()
+	})
+}
+
+// SetClientRequestID sets the "client_request_id" field.
+func (u *AuditLogUpsertBulk) SetClientRequestID(v uuid.UUID) *AuditLogUpsertBulk {
+	return u.Update(func(s *AuditLogUpsert) {
+		s.SetClientRequestID(v)
+	})
+}
+
+// UpdateClientRequestID sets the "client_request_id" field to the value that was provided on create.
+func (u *AuditLogUpsertBulk) UpdateClientRequestID() *AuditLogUpsertBulk {
+	return u.Update(func(s *AuditLogUpsert) {
+		s.UpdateClientRequestID()
+	})
+}
+
+// ClearClientRequestID clears the value of the "client_request_id" field.
+func (u *AuditLogUpsertBulk) ClearClientRequestID() *AuditLogUpsertBulk {
+	return u.Update(func(s *AuditLogUpsert) {
+		s.ClearClientRequestID()
 	})
 }
 

@@ -237,6 +237,26 @@ func (_u *AuditLogUpdate) ClearRequestID() *AuditLogUpdate {
 	return _u
 }
 
+// SetClientRequestID sets the "client_request_id" field.
+func (_u *AuditLogUpdate) SetClientRequestID(v uuid.UUID) *AuditLogUpdate {
+	_u.mutation.SetClientRequestID(v)
+	return _u
+}
+
+// SetNillableClientRequestID sets the "client_request_id" field if the given value is not nil.
+func (_u *AuditLogUpdate) SetNillableClientRequestID(v *uuid.UUID) *AuditLogUpdate {
+	if v != nil {
+		_u.SetClientRequestID(*v)
+	}
+	return _u
+}
+
+// ClearClientRequestID clears the value of the "client_request_id" field.
+func (_u *AuditLogUpdate) ClearClientRequestID() *AuditLogUpdate {
+	_u.mutation.ClearClientRequestID()
+	return _u
+}
+
 // SetTraceparent sets the "traceparent" field.
 func (_u *AuditLogUpdate) SetTraceparent(v string) *AuditLogUpdate {
 	_u.mutation.SetTraceparent(v)
@@ -499,6 +519,12 @@ func (_u *AuditLogUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.RequestIDCleared() {
 		_spec.ClearField(auditlog.FieldRequestID, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.ClientRequestID(); ok {
+		_spec.SetField(auditlog.FieldClientRequestID, field.TypeUUID, value)
+	}
+	if _u.mutation.ClientRequestIDCleared() {
+		_spec.ClearField(auditlog.FieldClientRequestID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Traceparent(); ok {
 		_spec.SetField(auditlog.FieldTraceparent, field.TypeString, value)
 	}
@@ -760,6 +786,26 @@ func (_u *AuditLogUpdateOne) SetNillableRequestID(v *uuid.UUID) *AuditLogUpdateO
 // ClearRequestID clears the value of the "request_id" field.
 func (_u *AuditLogUpdateOne) ClearRequestID() *AuditLogUpdateOne {
 	_u.mutation.ClearRequestID()
+	return _u
+}
+
+// SetClientRequestID sets the "client_request_id" field.
+func (_u *AuditLogUpdateOne) SetClientRequestID(v uuid.UUID) *AuditLogUpdateOne {
+	_u.mutation.SetClientRequestID(v)
+	return _u
+}
+
+// SetNillableClientRequestID sets the "client_request_id" field if the given value is not nil.
+func (_u *AuditLogUpdateOne) SetNillableClientRequestID(v *uuid.UUID) *AuditLogUpdateOne {
+	if v != nil {
+		_u.SetClientRequestID(*v)
+	}
+	return _u
+}
+
+// ClearClientRequestID clears the value of the "client_request_id" field.
+func (_u *AuditLogUpdateOne) ClearClientRequestID() *AuditLogUpdateOne {
+	_u.mutation.ClearClientRequestID()
 	return _u
 }
 
@@ -1054,6 +1100,12 @@ func (_u *AuditLogUpdateOne) sqlSave(ctx context.Context) (_node *AuditLog, err 
 	}
 	if _u.mutation.RequestIDCleared() {
 		_spec.ClearField(auditlog.FieldRequestID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ClientRequestID(); ok {
+		_spec.SetField(auditlog.FieldClientRequestID, field.TypeUUID, value)
+	}
+	if _u.mutation.ClientRequestIDCleared() {
+		_spec.ClearField(auditlog.FieldClientRequestID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Traceparent(); ok {
 		_spec.SetField(auditlog.FieldTraceparent, field.TypeString, value)

@@ -10,6 +10,7 @@ import (
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
+	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/google/uuid"
 )
@@ -24,6 +25,10 @@ type IdempotencyKey struct {
 	CreatedBy uuid.UUID `json:"created_by"`
 	// When it was made.
 	CreatedAt time.Time `json:"created_at"`
+	// Actor that used the key: the identity itself or one of its agents; null for keys from before this column existed.
+	ActorID *uuid.UUID `json:"actor_id"`
+	// Kind of that actor. It follows from the database role, so that an agent cannot use a human's keys.
+	ActorKind *datatype.ActorKind `json:"actor_kind"`
 	// Operation that the key was used with.
 	Route string `json:"route"`
 	// Key that the client chose.
@@ -46,11 +51,13 @@ func (*IdempotencyKey) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case idempotencykey.FieldActorID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case idempotencykey.FieldRequestDigest, idempotencykey.FieldHeaders, idempotencykey.FieldBody:
 			values[i] = new([]byte)
 		case idempotencykey.FieldStatus:
 			values[i] = new(sql.NullInt64)
-		case idempotencykey.FieldRoute, idempotencykey.FieldKey:
+		case idempotencykey.FieldActorKind, idempotencykey.FieldRoute, idempotencykey.FieldKey:
 			values[i] = new(sql.NullString)
 		case idempotencykey.FieldCreatedAt, idempotencykey.FieldExpiresAt:
 			values[i] = new(sql.NullTime)
@@ -88,6 +95,20 @@ func (_m *IdempotencyKey) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field created_at", values[i])
 			} else if value.Valid {
 				_m.CreatedAt = value.Time
+			}
+		case idempotencykey.FieldActorID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field actor_id", values[i])
+			} else if value.Valid {
+				_m.ActorID = new(uuid.UUID)
+				*_m.ActorID = *value.S.(*uuid.UUID)
+			}
+		case idempotencykey.FieldActorKind:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field actor_kind", values[i])
+			} else if value.Valid {
+				_m.ActorKind = new(datatype.ActorKind)
+				*_m.ActorKind = datatype.ActorKind(value.String)
 			}
 		case idempotencykey.FieldRoute:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -174,6 +195,16 @@ func (_m *IdempotencyKey) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	if v := _m.ActorID; v != nil {
+		builder.WriteString("actor_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ActorKind; v != nil {
+		builder.WriteString("actor_kind=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("route=")
 	builder.WriteString(_m.Route)

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/idempotencykey"
 	"github.com/google/uuid"
 )
@@ -40,6 +41,34 @@ func (_c *IdempotencyKeyCreate) SetCreatedAt(v time.Time) *IdempotencyKeyCreate 
 func (_c *IdempotencyKeyCreate) SetNillableCreatedAt(v *time.Time) *IdempotencyKeyCreate {
 	if v != nil {
 		_c.SetCreatedAt(*v)
+	}
+	return _c
+}
+
+// SetActorID sets the "actor_id" field.
+func (_c *IdempotencyKeyCreate) SetActorID(v uuid.UUID) *IdempotencyKeyCreate {
+	_c.mutation.SetActorID(v)
+	return _c
+}
+
+// SetNillableActorID sets the "actor_id" field if the given value is not nil.
+func (_c *IdempotencyKeyCreate) SetNillableActorID(v *uuid.UUID) *IdempotencyKeyCreate {
+	if v != nil {
+		_c.SetActorID(*v)
+	}
+	return _c
+}
+
+// SetActorKind sets the "actor_kind" field.
+func (_c *IdempotencyKeyCreate) SetActorKind(v datatype.ActorKind) *IdempotencyKeyCreate {
+	_c.mutation.SetActorKind(v)
+	return _c
+}
+
+// SetNillableActorKind sets the "actor_kind" field if the given value is not nil.
+func (_c *IdempotencyKeyCreate) SetNillableActorKind(v *datatype.ActorKind) *IdempotencyKeyCreate {
+	if v != nil {
+		_c.SetActorKind(*v)
 	}
 	return _c
 }
@@ -154,6 +183,11 @@ func (_c *IdempotencyKeyCreate) check() error {
 	if _, ok := _c.mutation.CreatedBy(); !ok {
 		return &ValidationError{Name: "created_by", err: errors.New(`ent: missing required field "IdempotencyKey.created_by"`)}
 	}
+	if v, ok := _c.mutation.ActorKind(); ok {
+		if err := idempotencykey.ActorKindValidator(v); err != nil {
+			return &ValidationError{Name: "actor_kind", err: fmt.Errorf(`ent: validator failed for field "IdempotencyKey.actor_kind": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.Route(); !ok {
 		return &ValidationError{Name: "route", err: errors.New(`ent: missing required field "IdempotencyKey.route"`)}
 	}
@@ -213,6 +247,14 @@ func (_c *IdempotencyKeyCreate) createSpec() (*IdempotencyKey, *sqlgraph.CreateS
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(idempotencykey.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
+	}
+	if value, ok := _c.mutation.ActorID(); ok {
+		_spec.SetField(idempotencykey.FieldActorID, field.TypeUUID, value)
+		_node.ActorID = &value
+	}
+	if value, ok := _c.mutation.ActorKind(); ok {
+		_spec.SetField(idempotencykey.FieldActorKind, field.TypeEnum, value)
+		_node.ActorKind = &value
 	}
 	if value, ok := _c.mutation.Route(); ok {
 		_spec.SetField(idempotencykey.FieldRoute, field.TypeString, value)
@@ -316,6 +358,12 @@ func (u *IdempotencyKeyUpsertOne) UpdateNewValues() *IdempotencyKeyUpsertOne {
 		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(idempotencykey.FieldCreatedAt)
+		}
+		if _, exists := u.create.mutation.ActorID(); exists {
+			s.SetIgnore(idempotencykey.FieldActorID)
+		}
+		if _, exists := u.create.mutation.ActorKind(); exists {
+			s.SetIgnore(idempotencykey.FieldActorKind)
 		}
 		if _, exists := u.create.mutation.Route(); exists {
 			s.SetIgnore(idempotencykey.FieldRoute)
@@ -557,6 +605,12 @@ func (u *IdempotencyKeyUpsertBulk) UpdateNewValues() *IdempotencyKeyUpsertBulk {
 			}
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(idempotencykey.FieldCreatedAt)
+			}
+			if _, exists := b.mutation.ActorID(); exists {
+				s.SetIgnore(idempotencykey.FieldActorID)
+			}
+			if _, exists := b.mutation.ActorKind(); exists {
+				s.SetIgnore(idempotencykey.FieldActorKind)
 			}
 			if _, exists := b.mutation.Route(); exists {
 				s.SetIgnore(idempotencykey.FieldRoute)

@@ -79,6 +79,12 @@ func (_u *IdempotencyKeyUpdate) sqlSave(ctx context.Context) (_node int, err err
 	if _u.mutation.CreatedAtCleared() {
 		_spec.ClearField(idempotencykey.FieldCreatedAt, field.TypeTime)
 	}
+	if _u.mutation.ActorIDCleared() {
+		_spec.ClearField(idempotencykey.FieldActorID, field.TypeUUID)
+	}
+	if _u.mutation.ActorKindCleared() {
+		_spec.ClearField(idempotencykey.FieldActorKind, field.TypeEnum)
+	}
 	if _u.mutation.BodyCleared() {
 		_spec.ClearField(idempotencykey.FieldBody, field.TypeBytes)
 	}
@@ -188,6 +194,12 @@ func (_u *IdempotencyKeyUpdateOne) sqlSave(ctx context.Context) (_node *Idempote
 	}
 	if _u.mutation.CreatedAtCleared() {
 		_spec.ClearField(idempotencykey.FieldCreatedAt, field.TypeTime)
+	}
+	if _u.mutation.ActorIDCleared() {
+		_spec.ClearField(idempotencykey.FieldActorID, field.TypeUUID)
+	}
+	if _u.mutation.ActorKindCleared() {
+		_spec.ClearField(idempotencykey.FieldActorKind, field.TypeEnum)
 	}
 	if _u.mutation.BodyCleared() {
 		_spec.ClearField(idempotencykey.FieldBody, field.TypeBytes)

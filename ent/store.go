@@ -90,6 +90,31 @@ func (s CheckpointStore) List(ctx context.Context, filter *CheckpointFilter, bef
 	if before != nil {
 		query.Where(checkpoint.IDLT(before.ID))
 	}
+	query.Select(
+		checkpoint.FieldCreatedBy,
+		checkpoint.FieldCreatedAt,
+		checkpoint.FieldUpdatedAt,
+		checkpoint.FieldVersion,
+		checkpoint.FieldUpdatedBy,
+		checkpoint.FieldUpdatedByKind,
+		checkpoint.FieldSphere,
+		checkpoint.FieldType,
+		checkpoint.FieldStatus,
+		checkpoint.FieldAction,
+		checkpoint.FieldResourceType,
+		checkpoint.FieldResourceID,
+		checkpoint.FieldResourceVersion,
+		checkpoint.FieldDigest,
+		checkpoint.FieldReason,
+		checkpoint.FieldRequestedBy,
+		checkpoint.FieldRequestedByKind,
+		checkpoint.FieldDecidedBy,
+		checkpoint.FieldDecidedAt,
+		checkpoint.FieldExpiresAt,
+		checkpoint.FieldUseBefore,
+		checkpoint.FieldConsumedAt,
+		checkpoint.FieldThreadID,
+	)
 	return query.Order(checkpoint.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
 }
 
@@ -101,6 +126,11 @@ func (s CheckpointStore) Count(ctx context.Context, filter *CheckpointFilter) (i
 // Position returns the row's place in the list.
 func (s CheckpointStore) Position(row *Checkpoint) Position {
 	return Position{ID: row.ID}
+}
+
+// Computed returns the fields that the database computes when it reads the row, in a fixed order. They change without a new version.
+func (s CheckpointStore) Computed(row *Checkpoint) []any {
+	return []any{row.Status}
 }
 
 // ClinicalTrialStore reads and writes clinical_trial rows of the transaction's identity.
@@ -528,6 +558,11 @@ func (s ComplianceItemStore) Count(ctx context.Context, filter *ComplianceItemFi
 // Position returns the row's place in the list.
 func (s ComplianceItemStore) Position(row *ComplianceItem) Position {
 	return Position{ID: row.ID}
+}
+
+// Computed returns the fields that the database computes when it reads the row, in a fixed order. They change without a new version.
+func (s ComplianceItemStore) Computed(row *ComplianceItem) []any {
+	return []any{row.Status}
 }
 
 // Create inserts a row and returns it as the database made it.
@@ -1064,6 +1099,11 @@ func (s HabitStore) Position(row *Habit) Position {
 	return Position{ID: row.ID}
 }
 
+// Computed returns the fields that the database computes when it reads the row, in a fixed order. They change without a new version.
+func (s HabitStore) Computed(row *Habit) []any {
+	return []any{row.CurrentStreak}
+}
+
 // Create inserts a row and returns it as the database made it.
 func (s HabitStore) Create(ctx context.Context, in *CreateHabit) (*Habit, error) {
 	create := s.tx.Habit.Create()
@@ -1277,6 +1317,11 @@ func (s InvoiceStore) Count(ctx context.Context, filter *InvoiceFilter) (int, er
 // Position returns the row's place in the list.
 func (s InvoiceStore) Position(row *Invoice) Position {
 	return Position{ID: row.ID}
+}
+
+// Computed returns the fields that the database computes when it reads the row, in a fixed order. They change without a new version.
+func (s InvoiceStore) Computed(row *Invoice) []any {
+	return []any{row.Status}
 }
 
 // Create inserts a row and returns it as the database made it.

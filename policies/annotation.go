@@ -171,6 +171,13 @@ type Trigger struct {
 	Function string `json:"function"`
 }
 
+// KeyWith names columns that the primary key has beside the owner and the id, because ids are
+// unique only among the rows with the same values of these columns.
+type KeyWith []string
+
+// Name implements schema.Annotation.
+func (KeyWith) Name() string { return "KeyWith" }
+
 // TimeOrder names the column of a resource's own time, whose order its lists
 // have, newest first; without it they have the order of their ids.
 type TimeOrder string
@@ -214,10 +221,15 @@ type Rules struct {
 	MaxLength int `json:"max_length,omitempty"`
 	// ItemMaxLength counts characters of each element of a text array.
 	ItemMaxLength int `json:"item_max_length,omitempty"`
-	// MaxBytes bounds a jsonb value as stored.
-	MaxBytes int      `json:"max_bytes,omitempty"`
-	Minimum  *float64 `json:"minimum,omitempty"`
-	Maximum  *float64 `json:"maximum,omitempty"`
+	// MaxBytes limits the text of a jsonb value, in bytes. The stored form does not tell: 6
+	// bytes of it, such as 1e308, may be hundreds of bytes of text. Every jsonb column has
+	// a limit.
+	MaxBytes int `json:"max_bytes,omitempty"`
+	// MaxBytesBy names the function that enforces MaxBytes, where only functions write the
+	// column; otherwise a CHECK constraint enforces it.
+	MaxBytesBy string   `json:"max_bytes_by,omitempty"`
+	Minimum    *float64 `json:"minimum,omitempty"`
+	Maximum    *float64 `json:"maximum,omitempty"`
 	// Pattern is a regular expression in the common subset of POSIX ARE,
 	// ECMA-262 and RE2, anchored at both ends. The classes [[:space:]] and
 	// [^[:space:]] are published in ECMA-262's form.
@@ -243,6 +255,9 @@ type Rules struct {
 	Filter bool `json:"filter,omitempty"`
 	// Range makes the column a pair of filters, <name>_after and <name>_before.
 	Range bool `json:"range,omitempty"`
+	// Unlisted leaves a large column out of the rows that lists read: there its value is
+	// empty.
+	Unlisted bool `json:"unlisted,omitempty"`
 	// Read is the SQL expression that readers see in the column's place: what the
 	// clock decides. Filters use it too. ReadValues are values that only it has.
 	Read       string   `json:"read,omitempty"`
@@ -269,6 +284,7 @@ func (r Rules) Merge(other schema.Annotation) schema.Annotation {
 	merge(&r.MaxLength, o.MaxLength)
 	merge(&r.ItemMaxLength, o.ItemMaxLength)
 	merge(&r.MaxBytes, o.MaxBytes)
+	merge(&r.MaxBytesBy, o.MaxBytesBy)
 	merge(&r.Minimum, o.Minimum)
 	merge(&r.Maximum, o.Maximum)
 	merge(&r.Pattern, o.Pattern)
@@ -281,6 +297,7 @@ func (r Rules) Merge(other schema.Annotation) schema.Annotation {
 	merge(&r.Backfill, o.Backfill)
 	merge(&r.Filter, o.Filter)
 	merge(&r.Range, o.Range)
+	merge(&r.Unlisted, o.Unlisted)
 	merge(&r.Read, o.Read)
 	merge(&r.Erased, o.Erased)
 	merge(&r.Impersonal, o.Impersonal)
@@ -304,8 +321,14 @@ func Length(least, most int) Rules { return Rules{MinLength: least, MaxLength: m
 // ItemLength bounds the characters of each element of a text array.
 func ItemLength(most int) Rules { return Rules{ItemMaxLength: most} }
 
-// Bytes bounds a jsonb value as stored.
+// Bytes limits the text of a jsonb value by a CHECK constraint.
 func Bytes(most int) Rules { return Rules{MaxBytes: most} }
+
+// BytesBy is Bytes for a column that only functions write: the named one enforces the limit.
+func BytesBy(most int, function string) Rules { return Rules{MaxBytes: most, MaxBytesBy: function} }
+
+// Unlisted leaves a large column out of the rows that lists read.
+func Unlisted() Rules { return Rules{Unlisted: true} }
 
 // Between bounds a number, both ends included.
 func Between(least, most float64) Rules { return Rules{Minimum: &least, Maximum: &most} }

@@ -288,10 +288,7 @@ var actions = map[string]func(w *world, t policies.Table, who actor) string{
 	},
 	"upsert": func(w *world, t policies.Table, _ actor) string {
 		columns := t.Updatable()
-		key, set := "id", "id = excluded.id"
-		if t.Owner != "" && t.Owner != "id" {
-			key = t.Owner + ", id"
-		}
+		key, set := strings.Join(t.Key(), ", "), "id = excluded.id"
 		if len(columns) > 0 {
 			set = fmt.Sprintf("%[1]s = excluded.%[1]s", columns[0])
 		}

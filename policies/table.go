@@ -41,11 +41,13 @@ type Table struct {
 	// AuditCounters are left out too, and alone are no change to record.
 	AuditCounters []string `json:"audit_counters,omitempty"`
 	// Unversioned columns alone are no new version.
-	Unversioned []string    `json:"unversioned,omitempty"`
-	Columns     []Column    `json:"columns"`
-	References  []Reference `json:"references,omitempty"`
-	Uniques     []Unique    `json:"uniques,omitempty"`
-	Checks      []Check     `json:"checks,omitempty"`
+	Unversioned []string `json:"unversioned,omitempty"`
+	// KeyWith are the columns of the primary key beside the owner and the id.
+	KeyWith    []string    `json:"key_with,omitempty"`
+	Columns    []Column    `json:"columns"`
+	References []Reference `json:"references,omitempty"`
+	Uniques    []Unique    `json:"uniques,omitempty"`
+	Checks     []Check     `json:"checks,omitempty"`
 }
 
 // Column is one column of a Table.
@@ -112,6 +114,15 @@ func (t Table) QualifiedName() string {
 		return t.Name
 	}
 	return t.Schema + "." + t.Name
+}
+
+// Key lists the columns of the primary key.
+func (t Table) Key() []string {
+	var key []string
+	if t.Owner != "" && t.Owner != "id" {
+		key = append(key, t.Owner) // The owner leads every key: key checks bypass row security.
+	}
+	return append(append(key, "id"), t.KeyWith...)
 }
 
 // Column returns the named column.

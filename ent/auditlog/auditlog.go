@@ -43,6 +43,8 @@ const (
 	FieldCheckpointID = "checkpoint_id"
 	// FieldRequestID holds the string denoting the request_id field in the database.
 	FieldRequestID = "request_id"
+	// FieldClientRequestID holds the string denoting the client_request_id field in the database.
+	FieldClientRequestID = "client_request_id"
 	// FieldTraceparent holds the string denoting the traceparent field in the database.
 	FieldTraceparent = "traceparent"
 	// FieldSessionID holds the string denoting the session_id field in the database.
@@ -78,6 +80,7 @@ var Columns = []string{
 	FieldDetails,
 	FieldCheckpointID,
 	FieldRequestID,
+	FieldClientRequestID,
 	FieldTraceparent,
 	FieldSessionID,
 	FieldIP,
@@ -203,6 +206,11 @@ func ByCheckpointID(opts ...sql.OrderTermOption) OrderOption {
 // ByRequestID orders the results by the request_id field.
 func ByRequestID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRequestID, opts...).ToFunc()
+}
+
+// ByClientRequestID orders the results by the client_request_id field.
+func ByClientRequestID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClientRequestID, opts...).ToFunc()
 }
 
 // ByTraceparent orders the results by the traceparent field.

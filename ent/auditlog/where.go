@@ -91,6 +91,11 @@ func RequestID(v uuid.UUID) predicate.AuditLog {
 	return predicate.AuditLog(sql.FieldEQ(FieldRequestID, v))
 }
 
+// ClientRequestID applies equality check predicate on the "client_request_id" field. It's identical to ClientRequestIDEQ.
+func ClientRequestID(v uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldEQ(FieldClientRequestID, v))
+}
+
 // Traceparent applies equality check predicate on the "traceparent" field. It's identical to TraceparentEQ.
 func Traceparent(v string) predicate.AuditLog {
 	return predicate.AuditLog(sql.FieldEQ(FieldTraceparent, v))
@@ -630,6 +635,56 @@ func RequestIDIsNil() predicate.AuditLog {
 // RequestIDNotNil applies the NotNil predicate on the "request_id" field.
 func RequestIDNotNil() predicate.AuditLog {
 	return predicate.AuditLog(sql.FieldNotNull(FieldRequestID))
+}
+
+// ClientRequestIDEQ applies the EQ predicate on the "client_request_id" field.
+func ClientRequestIDEQ(v uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldEQ(FieldClientRequestID, v))
+}
+
+// ClientRequestIDNEQ applies the NEQ predicate on the "client_request_id" field.
+func ClientRequestIDNEQ(v uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldNEQ(FieldClientRequestID, v))
+}
+
+// ClientRequestIDIn applies the In predicate on the "client_request_id" field.
+func ClientRequestIDIn(vs ...uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldIn(FieldClientRequestID, vs...))
+}
+
+// ClientRequestIDNotIn applies the NotIn predicate on the "client_request_id" field.
+func ClientRequestIDNotIn(vs ...uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldNotIn(FieldClientRequestID, vs...))
+}
+
+// ClientRequestIDGT applies the GT predicate on the "client_request_id" field.
+func ClientRequestIDGT(v uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldGT(FieldClientRequestID, v))
+}
+
+// ClientRequestIDGTE applies the GTE predicate on the "client_request_id" field.
+func ClientRequestIDGTE(v uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldGTE(FieldClientRequestID, v))
+}
+
+// ClientRequestIDLT applies the LT predicate on the "client_request_id" field.
+func ClientRequestIDLT(v uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldLT(FieldClientRequestID, v))
+}
+
+// ClientRequestIDLTE applies the LTE predicate on the "client_request_id" field.
+func ClientRequestIDLTE(v uuid.UUID) predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldLTE(FieldClientRequestID, v))
+}
+
+// ClientRequestIDIsNil applies the IsNil predicate on the "client_request_id" field.
+func ClientRequestIDIsNil() predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldIsNull(FieldClientRequestID))
+}
+
+// ClientRequestIDNotNil applies the NotNil predicate on the "client_request_id" field.
+func ClientRequestIDNotNil() predicate.AuditLog {
+	return predicate.AuditLog(sql.FieldNotNull(FieldClientRequestID))
 }
 
 // TraceparentEQ applies the EQ predicate on the "traceparent" field.

@@ -59,8 +59,8 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 		} else if r.Minimum != nil {
 			add(c.Name, "_check", fmt.Sprintf("%s >= %v", c.Name, *r.Minimum))
 		}
-		if r.MaxBytes > 0 {
-			add(c.Name, "_check", fmt.Sprintf("pg_column_size(%s) <= %d", c.Name, r.MaxBytes))
+		if r.MaxBytes > 0 && r.MaxBytesBy == "" {
+			add(c.Name, "_size", fmt.Sprintf("octet_length(%s::text) <= %d", c.Name, r.MaxBytes))
 		}
 	}
 	slices.SortFunc(own, func(a, b policies.Check) int { return strings.Compare(a.Name, b.Name) })

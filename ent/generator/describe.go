@@ -61,6 +61,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		silent    policies.Unversioned
 		kept      policies.Kept
 		updates   policies.AgentUpdates
+		keyWith   policies.KeyWith
 	)
 	if a := node.EntSQL(); a != nil && a.Schema != "" {
 		t.Schema = a.Schema
@@ -91,9 +92,9 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	annotation(node.Annotations, &without)
 	annotation(node.Annotations, &counters)
 	annotation(node.Annotations, &silent)
-	t.Unversioned = silent
 	annotation(node.Annotations, &updates)
-	t.AgentUpdates = updates
+	annotation(node.Annotations, &keyWith)
+	t.Unversioned, t.AgentUpdates, t.KeyWith = silent, updates, keyWith
 	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout, t.AuditCounters = string(sphere), string(order), triggers, without, counters
 	_, t.AuditReads = node.Annotations[policies.AuditReads{}.Name()]
 	_, t.Partitioned = node.Annotations[policies.Partitioned{}.Name()]
@@ -127,7 +128,15 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		if c.Comment == "" {
 			return t, fmt.Errorf("%s.%s has no comment: it is the field's public documentation", node.Name, f.Name)
 		}
+		if f.IsJSON() && c.Rules.MaxBytes == 0 {
+			return t, fmt.Errorf("%s.%s is jsonb without a limit: give it policies.Bytes(…), or policies.BytesBy(…) where only a function writes it", node.Name, f.Name)
+		}
 		t.Columns = append(t.Columns, c)
+	}
+	for _, name := range t.KeyWith {
+		if names[name] == nil {
+			return t, fmt.Errorf("%s has %q in its key, but no such field", node.Name, name)
+		}
 	}
 	if hasOwner && names[t.Owner] == nil {
 		return t, fmt.Errorf("%s names %q as its owner column, but has no such field", node.Name, t.Owner)

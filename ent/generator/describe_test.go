@@ -177,7 +177,7 @@ func TestLimitsBecomeChecks(t *testing.T) {
 		{field.Int("x").Comment("X.").Annotations(policies.AtLeast(1)), "x >= 1"},
 		{field.String("x").Comment("X.").Annotations(policies.Format("email")), "x ~ '^[^[:space:]@]+@[^[:space:]@]+$'"},
 		{field.Enum("x").Values("a", "b").Comment("X."), "x IN ('a', 'b')"},
-		{field.JSON("x", map[string]any{}).Comment("X.").Annotations(policies.Bytes(99)), "pg_column_size(x) <= 99"},
+		{field.JSON("x", map[string]any{}).Comment("X.").Annotations(policies.Bytes(99)), "octet_length(x::text) <= 99"},
 	}
 	for _, test := range tests {
 		t.Run(test.want, func(t *testing.T) {

@@ -61,6 +61,8 @@ func (g *graph) functions() template.FuncMap {
 		"pascal":   gen.Funcs["pascal"],
 		"inputs":   inputs,
 		"filters":  filters,
+		"inLists":  inLists,
+		"computed": computed,
 		"hasTags": func(t policies.Table) bool {
 			_, ok := t.Column("tags")
 			return ok

@@ -20,6 +20,31 @@ func inputs(t policies.Table, n *gen.Type) []*gen.Field {
 	return out
 }
 
+// inLists are the fields that lists read; none where lists read whole rows.
+func inLists(t policies.Table, n *gen.Type) []*gen.Field {
+	var out []*gen.Field
+	for _, f := range n.Fields {
+		if c, _ := t.Column(f.StorageKey()); !c.Rules.Unlisted {
+			out = append(out, f)
+		}
+	}
+	if len(out) == len(n.Fields) {
+		return nil
+	}
+	return out
+}
+
+// computed are the fields whose values readers see computed at the time.
+func computed(t policies.Table, n *gen.Type) []*gen.Field {
+	var out []*gen.Field
+	for _, f := range n.Fields {
+		if c, _ := t.Column(f.StorageKey()); c.Rules.Read != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // filter is one query parameter of a collection.
 type filter struct{ Field, Type, Param, Op, Doc, Schema, Read, IDBound, IDValue string }
 

@@ -3,7 +3,10 @@
 package idempotencykey
 
 import (
+	"fmt"
+
 	"entgo.io/ent/dialect/sql"
+	"github.com/chenu/chenu/ent/datatype"
 	"github.com/google/uuid"
 )
 
@@ -16,6 +19,10 @@ const (
 	FieldCreatedBy = "created_by"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
+	// FieldActorID holds the string denoting the actor_id field in the database.
+	FieldActorID = "actor_id"
+	// FieldActorKind holds the string denoting the actor_kind field in the database.
+	FieldActorKind = "actor_kind"
 	// FieldRoute holds the string denoting the route field in the database.
 	FieldRoute = "route"
 	// FieldKey holds the string denoting the key field in the database.
@@ -39,6 +46,8 @@ var Columns = []string{
 	FieldID,
 	FieldCreatedBy,
 	FieldCreatedAt,
+	FieldActorID,
+	FieldActorKind,
 	FieldRoute,
 	FieldKey,
 	FieldRequestDigest,
@@ -63,6 +72,16 @@ var (
 	DefaultID func() uuid.UUID
 )
 
+// ActorKindValidator is a validator for the "actor_kind" field enum values. It is called by the builders before save.
+func ActorKindValidator(ak datatype.ActorKind) error {
+	switch ak {
+	case "human", "agent", "system":
+		return nil
+	default:
+		return fmt.Errorf("idempotencykey: invalid enum value for actor_kind field: %q", ak)
+	}
+}
+
 // OrderOption defines the ordering options for the IdempotencyKey queries.
 type OrderOption func(*sql.Selector)
 
@@ -79,6 +98,16 @@ func ByCreatedBy(opts ...sql.OrderTermOption) OrderOption {
 // ByCreatedAt orders the results by the created_at field.
 func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedAt, opts...).ToFunc()
+}
+
+// ByActorID orders the results by the actor_id field.
+func ByActorID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldActorID, opts...).ToFunc()
+}
+
+// ByActorKind orders the results by the actor_kind field.
+func ByActorKind(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldActorKind, opts...).ToFunc()
 }
 
 // ByRoute orders the results by the route field.

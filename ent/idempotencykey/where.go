@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect/sql"
+	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/predicate"
 	"github.com/google/uuid"
 )
@@ -63,6 +64,11 @@ func CreatedBy(v uuid.UUID) predicate.IdempotencyKey {
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.IdempotencyKey {
 	return predicate.IdempotencyKey(sql.FieldEQ(FieldCreatedAt, v))
+}
+
+// ActorID applies equality check predicate on the "actor_id" field. It's identical to ActorIDEQ.
+func ActorID(v uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldEQ(FieldActorID, v))
 }
 
 // Route applies equality check predicate on the "route" field. It's identical to RouteEQ.
@@ -183,6 +189,96 @@ func CreatedAtIsNil() predicate.IdempotencyKey {
 // CreatedAtNotNil applies the NotNil predicate on the "created_at" field.
 func CreatedAtNotNil() predicate.IdempotencyKey {
 	return predicate.IdempotencyKey(sql.FieldNotNull(FieldCreatedAt))
+}
+
+// ActorIDEQ applies the EQ predicate on the "actor_id" field.
+func ActorIDEQ(v uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldEQ(FieldActorID, v))
+}
+
+// ActorIDNEQ applies the NEQ predicate on the "actor_id" field.
+func ActorIDNEQ(v uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldNEQ(FieldActorID, v))
+}
+
+// ActorIDIn applies the In predicate on the "actor_id" field.
+func ActorIDIn(vs ...uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldIn(FieldActorID, vs...))
+}
+
+// ActorIDNotIn applies the NotIn predicate on the "actor_id" field.
+func ActorIDNotIn(vs ...uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldNotIn(FieldActorID, vs...))
+}
+
+// ActorIDGT applies the GT predicate on the "actor_id" field.
+func ActorIDGT(v uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldGT(FieldActorID, v))
+}
+
+// ActorIDGTE applies the GTE predicate on the "actor_id" field.
+func ActorIDGTE(v uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldGTE(FieldActorID, v))
+}
+
+// ActorIDLT applies the LT predicate on the "actor_id" field.
+func ActorIDLT(v uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldLT(FieldActorID, v))
+}
+
+// ActorIDLTE applies the LTE predicate on the "actor_id" field.
+func ActorIDLTE(v uuid.UUID) predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldLTE(FieldActorID, v))
+}
+
+// ActorIDIsNil applies the IsNil predicate on the "actor_id" field.
+func ActorIDIsNil() predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldIsNull(FieldActorID))
+}
+
+// ActorIDNotNil applies the NotNil predicate on the "actor_id" field.
+func ActorIDNotNil() predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldNotNull(FieldActorID))
+}
+
+// ActorKindEQ applies the EQ predicate on the "actor_kind" field.
+func ActorKindEQ(v datatype.ActorKind) predicate.IdempotencyKey {
+	vc := v
+	return predicate.IdempotencyKey(sql.FieldEQ(FieldActorKind, vc))
+}
+
+// ActorKindNEQ applies the NEQ predicate on the "actor_kind" field.
+func ActorKindNEQ(v datatype.ActorKind) predicate.IdempotencyKey {
+	vc := v
+	return predicate.IdempotencyKey(sql.FieldNEQ(FieldActorKind, vc))
+}
+
+// ActorKindIn applies the In predicate on the "actor_kind" field.
+func ActorKindIn(vs ...datatype.ActorKind) predicate.IdempotencyKey {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.IdempotencyKey(sql.FieldIn(FieldActorKind, v...))
+}
+
+// ActorKindNotIn applies the NotIn predicate on the "actor_kind" field.
+func ActorKindNotIn(vs ...datatype.ActorKind) predicate.IdempotencyKey {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.IdempotencyKey(sql.FieldNotIn(FieldActorKind, v...))
+}
+
+// ActorKindIsNil applies the IsNil predicate on the "actor_kind" field.
+func ActorKindIsNil() predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldIsNull(FieldActorKind))
+}
+
+// ActorKindNotNil applies the NotNil predicate on the "actor_kind" field.
+func ActorKindNotNil() predicate.IdempotencyKey {
+	return predicate.IdempotencyKey(sql.FieldNotNull(FieldActorKind))
 }
 
 // RouteEQ applies the EQ predicate on the "route" field.

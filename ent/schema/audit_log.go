@@ -44,16 +44,20 @@ func (AuditLog) Fields() []ent.Field {
 			Annotations(policies.Filter()).
 			Comment("The sphere it belongs to."),
 		field.JSON("before", json.RawMessage{}).Optional().
+			Annotations(policies.BytesBy(8<<20, "app.seal_content()")).
 			Comment("The changed fields as they were."),
 		field.JSON("after", json.RawMessage{}).Optional().
+			Annotations(policies.BytesBy(8<<20, "app.seal_content()")).
 			Comment("The changed fields as they became."),
 		field.JSON("details", json.RawMessage{}).
-			Annotations(policies.Rules{Default: "'{}'"}, policies.Erased("'{}'")).
+			Annotations(policies.BytesBy(8<<10, "app.record_event()"), policies.Rules{Default: "'{}'"}, policies.Erased("'{}'")).
 			Comment("What else is known of it."),
 		field.UUID("checkpoint_id", uuid.UUID{}).Optional().Nillable().
 			Comment("The approval under which it was done."),
 		field.UUID("request_id", uuid.UUID{}).Optional().Nillable().
-			Comment("The request it was done in."),
+			Comment("Id that the service gave to the request it was done in."),
+		field.UUID("client_request_id", uuid.UUID{}).Optional().Nillable().
+			Comment("Id that the client gave to the request in the Request-Id header; clients may send any."),
 		field.String("traceparent").Optional().Nillable().
 			Annotations(policies.Impersonal()).
 			Comment("W3C trace context of the request."),

@@ -41,7 +41,7 @@ func (Checkpoint) Fields() []ent.Field {
 			Comment("Which one; null for one that is yet to be made."),
 		field.Int64("resource_version").Optional().Nillable().Immutable().Comment("In which version."),
 		field.JSON("payload", json.RawMessage{}).Optional().
-			Annotations(policies.Bytes(1<<20), policies.Erased("NULL")).
+			Annotations(policies.BytesBy(2<<20, "app.request_checkpoint()"), policies.Unlisted(), policies.Erased("NULL")).
 			Comment("Exactly what would be done; the digest is of its text. Null once it was erased."),
 		field.Bytes("digest").GoType(datatype.Digest{}).Immutable().Annotations(policies.Impersonal()).Comment("SHA-256 of the payload's text; a decision names it."),
 		optionalText("reason", 2000, "Why it was decided so; required to reject.",
@@ -84,6 +84,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 		policies.AuditWithout{"payload"},
 		policies.Triggers{{Name: "record_step", Events: "AFTER INSERT OR UPDATE", Function: "app.record_step()"}},
 		policies.Checks{
+			{Name: "checkpoints_payload_check", Expression: "pg_column_size(payload) <= 1048576"},
 			{Name: "checkpoints_digest", Expression: "octet_length(digest) = 32"},
 			{Name: "checkpoints_decided", Expression: "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))"},
 			{Name: "checkpoints_consumed", Expression: "consumed_at IS NULL OR status = 'approved'"},

@@ -27,7 +27,7 @@ func (ComplianceItem) Fields() []ent.Field {
 		day("effective_on", "First day it holds."),
 		day("expires_on", "Last day it holds, not before the first.", policies.Range()),
 		field.JSON("evidence", []datatype.Evidence{}).Default([]datatype.Evidence{}).
-			Annotations(policies.Rules{MaxLength: 100, Default: "'[]'"}).
+			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 100, Default: "'[]'"}).
 			Comment("Documents that show it, at most 100."),
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/policies"
 )
 
@@ -17,6 +19,12 @@ func (IdempotencyKey) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the IdempotencyKey.
 func (IdempotencyKey) Fields() []ent.Field {
 	return []ent.Field{
+		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Annotations(policies.Derived("app.actor()"), policies.DerivedNullable()).
+			Comment("Actor that used the key: the identity itself or one of its agents; null for keys from before this column existed."),
+		field.Enum("actor_kind").GoType(datatype.ActorKind("")).Optional().Nillable().Immutable().
+			Annotations(policies.Derived("app.actor_kind()"), policies.DerivedNullable()).
+			Comment("Kind of that actor. It follows from the database role, so that an agent cannot use a human's keys."),
 		field.String("route").Immutable().
 			Annotations(policies.Length(1, 200)).
 			Comment("Operation that the key was used with."),
@@ -29,6 +37,7 @@ func (IdempotencyKey) Fields() []ent.Field {
 			Annotations(policies.Between(200, 299)).
 			Comment("HTTP status of the outcome."),
 		field.JSON("headers", map[string]string{}).Immutable().
+			Annotations(policies.Bytes(16<<10)).
 			Comment("Headers of the outcome."),
 		field.Bytes("body").Optional().Nillable().Immutable().
 			Comment("Body of the outcome."),
@@ -40,7 +49,7 @@ func (IdempotencyKey) Fields() []ent.Field {
 
 // Indexes of the IdempotencyKey.
 func (IdempotencyKey) Indexes() []ent.Index {
-	return []ent.Index{by("route", "key").Unique(), by("expires_at")}
+	return []ent.Index{by("actor_kind", "actor_id", "route", "key").Unique(), by("expires_at")}
 }
 
 // Annotations of the IdempotencyKey.

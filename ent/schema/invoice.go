@@ -23,7 +23,7 @@ func (Invoice) Fields() []ent.Field {
 		reference("contact_id", "The contact it is addressed to."),
 		text("currency", 3, 3, "Currency code of ISO 4217.", policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)),
 		field.JSON("line_items", []datatype.LineItem{}).
-			Annotations(policies.Length(1, 200), policies.Example(`[{"description":"Consulting","quantity":"7.5","unit_price":"120.00","tax_rate":"0.19"}]`)).
+			Annotations(policies.Length(1, 200), policies.Bytes(2<<20), policies.Example(`[{"description":"Consulting","quantity":"7.5","unit_price":"120.00","tax_rate":"0.19"}]`)).
 			Comment("What is charged for, 1 to 200 lines."),
 		field.Other("subtotal", datatype.Money{}).SchemaType(money).Optional().
 			Annotations(policies.Generated("app.line_items_subtotal(line_items)")).

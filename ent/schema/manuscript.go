@@ -21,7 +21,7 @@ func (Manuscript) Fields() []ent.Field {
 		text("title", 1, 1000, "Title.", policies.Example(`"A study of everything"`)),
 		optionalText("abstract", 20_000, "Abstract."),
 		field.JSON("sections", []datatype.Section{}).Default([]datatype.Section{}).
-			Annotations(policies.Rules{MaxLength: 200, Default: "'[]'"}).
+			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 200, Default: "'[]'"}).
 			Comment("Its sections, at most 200, each with its position."),
 		choice("status", datatype.ManuscriptStatus(""), "draft", "How far it has come.", policies.Filter()),
 		optionalText("target_journal", 500, "Journal it is meant for."),

@@ -22,7 +22,7 @@ func (Playlist) Fields() []ent.Field {
 		choice("kind", datatype.PlaylistKind(""), "mixed", "What it holds.", policies.Filter()),
 		visibility(),
 		field.JSON("items", []datatype.PlaylistItem{}).Default([]datatype.PlaylistItem{}).
-			Annotations(policies.Rules{MaxLength: 1000, Default: "'[]'"}).
+			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 1000, Default: "'[]'"}).
 			Comment("Its items in the owner's order, at most 1000."),
 	}
 }

@@ -21,7 +21,7 @@ func (SocialPost) Fields() []ent.Field {
 	return []ent.Field{
 		text("body", 1, 10_000, "Text of the post.", policies.Example(`"Hello, world."`)),
 		field.JSON("media", []datatype.Media{}).Default([]datatype.Media{}).
-			Annotations(policies.Rules{MaxLength: 10, Default: "'[]'"}).
+			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 10, Default: "'[]'"}).
 			Comment("Pictures and the like, at most 10."),
 		visibility(),
 		reference("thread_id", "The thread it belongs to."),

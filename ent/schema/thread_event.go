@@ -28,7 +28,7 @@ func (ThreadEvent) Fields() []ent.Field {
 			Comment("What happened."),
 		field.Int("schema_version").Immutable().Annotations(policies.AtLeast(1)).Comment("Version of the payload's schema."),
 		field.JSON("payload", datatype.Object{}).Optional().Immutable().
-			Annotations(policies.Bytes(256 << 10)).
+			Annotations(policies.BytesBy(256<<10, "app.append_events()")).
 			Comment("What there is to say about it, shaped by its type; null once it was erased."),
 		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Who did it: the identity itself or one of its agents."),
 		field.Enum("actor_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
@@ -58,12 +58,14 @@ func (ThreadEvent) Indexes() []ent.Index {
 func (ThreadEvent) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("thread_events"),
+		policies.KeyWith{"thread_id"},
 		policies.Kept{Why: "the order and the digests of what happened are proofs"},
 		schema.Comment("What happened in threads, in order. Append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AppendOnly{Content: []string{"payload"}},
 		policies.AuditWithout{"payload", "content_salt"},
 		policies.Checks{
+			{Name: "thread_events_payload_check", Expression: "pg_column_size(payload) <= 262144"},
 			{Name: "thread_events_payload_object", Expression: "jsonb_typeof(payload) = 'object'"},
 		},
 	}

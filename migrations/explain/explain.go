@@ -303,6 +303,7 @@ const becomeSQL = `SELECT set_config('lock_timeout', $3, true), set_config('stat
 	set_config('app.identity_id', $2, true), set_config('app.actor_id', $2, true), set_config('app.session_id', '', true),
 	set_config('app.auth_time', '', true), set_config('app.request_id', '', true), set_config('app.traceparent', '', true),
 	set_config('app.checkpoint_id', '', true), set_config('app.ip', '', true), set_config('app.user_agent', '', true),
+	set_config('app.client_request_id', '', true),
 	set_config('role', $1, true)`
 
 func (w *work) become(ctx context.Context) error {

@@ -193,14 +193,13 @@ func (b *graphBuilder) alter(t *schema.Table, d policies.Table) error {
 	if !ok {
 		return errors.New("has no column id")
 	}
-	key := []*schema.Column{id}
-	if d.Owner != "" && d.Owner != id.Name {
-		owner, ok := t.Column(d.Owner)
+	var key []*schema.Column
+	for _, name := range d.Key() {
+		c, ok := t.Column(name)
 		if !ok {
-			return fmt.Errorf("has no column %s", d.Owner)
+			return fmt.Errorf("has no column %s", name)
 		}
-		// The owner leads every key: key checks bypass row security.
-		key = []*schema.Column{owner, id}
+		key = append(key, c)
 	}
 	t.SetPrimaryKey(schema.NewPrimaryKey(key...))
 	if err := b.addReferences(t, d); err != nil {

@@ -1,14 +1,21 @@
 -- Gives a new row its salt and the digest of its content, the columns that the
--- trigger names. Erasing the content keeps the digest, so that proofs outlive
--- it; the salt keeps erased content from being guessed.
+-- trigger names. A row whose text is longer than 8 MiB is refused: the largest row that
+-- the other tables admit, before and after a change, is smaller. Erasing the content keeps
+-- the digest, so that proofs outlive it; the salt keeps erased content from being guessed.
 CREATE FUNCTION app.seal_content() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     SET TimeZone = 'UTC'
 AS $$
+DECLARE
+    content jsonb := to_jsonb(NEW);
 BEGIN
+    IF octet_length(content::text) > 8388608 THEN
+        RAISE EXCEPTION 'a row of % is longer than 8 MiB', TG_TABLE_NAME USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "", "code": "too_long"}';
+    END IF;
     NEW.content_salt := uuid_send(gen_random_uuid());
-    NEW.content_digest := app.content_digest(NEW.content_salt, to_jsonb(NEW), TG_ARGV);
+    NEW.content_digest := app.content_digest(NEW.content_salt, content, TG_ARGV);
     RETURN NEW;
 END
 $$;

@@ -39,7 +39,7 @@ BEGIN
     END IF;
     INSERT INTO public.audit_logs (
         id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id, sphere,
-        before, after, details, checkpoint_id, request_id, traceparent, session_id, ip, user_agent, db_role
+        before, after, details, checkpoint_id, request_id, client_request_id, traceparent, session_id, ip, user_agent, db_role
     ) VALUES (
         app.uuid_v7(),
         (present ->> TG_ARGV[1])::uuid,
@@ -70,6 +70,7 @@ BEGIN
             WHEN approved[2:] = ARRAY[TG_ARGV[0], present ->> 'id']
                 THEN app.approval_of(approved[1]::uuid, TG_ARGV[0], TG_OP, (old_row ->> 'id')::uuid, (old_row ->> 'version')::bigint) END,
         nullif(current_setting('app.request_id', true), '')::uuid,
+        nullif(current_setting('app.client_request_id', true), '')::uuid,
         nullif(current_setting('app.traceparent', true), ''),
         nullif(current_setting('app.session_id', true), '')::uuid,
         nullif(current_setting('app.ip', true), ''),
@@ -108,7 +109,7 @@ BEGIN
     PERFORM app.refuse_erased();
     INSERT INTO public.audit_logs (
         id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id, sphere,
-        details, checkpoint_id, request_id, traceparent, session_id, ip, user_agent, db_role
+        details, checkpoint_id, request_id, client_request_id, traceparent, session_id, ip, user_agent, db_role
     ) VALUES (
         recorded,
         identity,
@@ -117,6 +118,7 @@ BEGIN
         action, outcome, resource_type, resource_id, sphere, coalesce(details, '{}'),
         nullif(current_setting('app.checkpoint_id', true), '')::uuid,
         nullif(current_setting('app.request_id', true), '')::uuid,
+        nullif(current_setting('app.client_request_id', true), '')::uuid,
         nullif(current_setting('app.traceparent', true), ''),
         nullif(current_setting('app.session_id', true), '')::uuid,
         nullif(current_setting('app.ip', true), ''),

@@ -222,6 +222,10 @@ BEGIN
         RAISE EXCEPTION 'the payload is none of the caller''s' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
     END IF;
+    IF octet_length(payload::text) > 2097152 THEN
+        RAISE EXCEPTION 'the payload is longer than 2 MiB' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/content", "code": "too_long", "detail": "A request for approval may have at most 2 MiB."}';
+    END IF;
     IF coalesce(lifetime, app.checkpoint_lifetime(wanted_type)) NOT BETWEEN interval '1 second' AND interval '7 days' THEN
         RAISE EXCEPTION 'a checkpoint lives for at most 7 days' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/lifetime_seconds", "code": "out_of_range"}';

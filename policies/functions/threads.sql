@@ -135,6 +135,56 @@ ALTER FUNCTION app.create_thread(uuid, uuid, integer, jsonb) OWNER TO chenu_thre
 REVOKE EXECUTE ON FUNCTION app.create_thread(uuid, uuid, integer, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.create_thread(uuid, uuid, integer, jsonb) TO chenu_human, chenu_agent;
 
+-- Refuses an event that refers to an event that does not exist: of an append, the event at
+-- the place. A decision is revised and a proposal executed in the thread that has it; a
+-- cause may be in any thread of the caller. Each may also be an event that goes before this
+-- one in the same append, where the client gave it an id.
+CREATE FUNCTION app.check_event_references(caller uuid, thread uuid, events jsonb, place integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item constant jsonb := events -> place;
+    cause constant uuid := item ->> 'causation_id';
+    field text;
+    kinds text[];
+    wanted uuid;
+BEGIN
+    IF cause IS NOT NULL AND NOT EXISTS (
+        SELECT FROM public.thread_events e WHERE e.created_by = caller AND e.id = cause
+    ) AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(events) WITH ORDINALITY AS g(event, ordinal)
+        WHERE g.ordinal <= place AND (g.event ->> 'id')::uuid = cause
+    ) THEN
+        RAISE EXCEPTION 'no such event: %', cause USING ERRCODE = 'CH422',
+            DETAIL = jsonb_build_object('pointer', format('/events/%s/causation_id', place), 'code', 'reference_not_found',
+                'detail', 'There is no event with this id in any of your threads.');
+    END IF;
+    CASE item ->> 'type'
+        WHEN 'decision.revised' THEN
+            field := 'decision_event_id';
+            kinds := '{decision.recorded,decision.revised}';
+        WHEN 'action.executed' THEN
+            field := 'proposal_event_id';
+            kinds := '{action.proposed}';
+        ELSE
+            RETURN;
+    END CASE;
+    wanted := item -> 'payload' ->> field;
+    IF wanted IS NOT NULL AND NOT EXISTS (
+        SELECT FROM public.thread_events e
+        WHERE e.created_by = caller AND e.id = wanted AND e.thread_id = thread AND e.type = ANY (kinds)
+    ) AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(events) WITH ORDINALITY AS g(event, ordinal)
+        WHERE g.ordinal <= place AND (g.event ->> 'id')::uuid = wanted AND g.event ->> 'type' = ANY (kinds)
+    ) THEN
+        RAISE EXCEPTION 'no such event in the thread: %', wanted USING ERRCODE = 'CH422',
+            DETAIL = jsonb_build_object('pointer', format('/events/%s/payload/%s', place, field), 'code', 'reference_not_found',
+                'detail', format('There is no event of the type %s with this id in this thread.', array_to_string(kinds, ' or ')));
+    END IF;
+END
+$$;
+
 -- Appends 1 to 100 events to a thread of the caller, all or none, and moves the
 -- thread's row with them. Each is {"type", "schema_version", "payload"} and
 -- perhaps "id", "causation_id" and "correlation_id". The row's lock is what
@@ -207,8 +257,10 @@ BEGIN
 
     -- A statement of its own after the lock: it sees what was committed meanwhile. The
     -- array makes the ids an index condition; a join alone may read all of the owner's.
-    IF ids <> '{}' AND EXISTS (SELECT FROM public.thread_events e WHERE e.created_by = caller AND e.id = ANY (ids)) THEN
-        SELECT count(*) FILTER (WHERE e.thread_id = thread AND e.type = g.event ->> 'type'
+    IF ids <> '{}' AND EXISTS (
+        SELECT FROM public.thread_events e WHERE e.created_by = caller AND e.id = ANY (ids) AND e.thread_id = thread
+    ) THEN
+        SELECT count(*) FILTER (WHERE e.type = g.event ->> 'type'
                 AND e.schema_version = (g.event ->> 'schema_version')::integer AND e.payload = g.event -> 'payload'
                 AND e.causation_id IS NOT DISTINCT FROM (g.event ->> 'causation_id')::uuid
                 AND e.correlation_id IS NOT DISTINCT FROM (g.event ->> 'correlation_id')::uuid) AS alike,
@@ -219,7 +271,7 @@ BEGIN
         INTO before
         FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place)
         JOIN public.thread_events e ON e.id = (g.event ->> 'id')::uuid
-        WHERE e.created_by = caller AND e.id = ANY (ids);
+        WHERE e.created_by = caller AND e.id = ANY (ids) AND e.thread_id = thread;
         IF before.alike = size AND before.runs = 1 THEN
             RETURN jsonb_build_object('replayed', true, 'last_sequence', before.last_sequence, 'events', before.events);
         END IF;
@@ -244,10 +296,13 @@ BEGIN
             RAISE EXCEPTION 'id is not a UUIDv7 of this hour' USING ERRCODE = 'CH422',
                 DETAIL = jsonb_build_object('pointer', pointer || '/id', 'code', 'invalid_id');
         END IF;
-        IF pg_column_size(item -> 'payload') > 262144 THEN
+        IF octet_length((item -> 'payload')::text) > 262144 THEN
             RAISE EXCEPTION 'a payload is larger than 256 KiB' USING ERRCODE = 'CH422',
                 DETAIL = jsonb_build_object('pointer', pointer || '/payload', 'code', 'too_long',
                     'detail', 'A payload may have at most 256 KiB.');
+        END IF;
+        IF item ? 'causation_id' OR kind IN ('decision.revised', 'action.executed') THEN
+            PERFORM app.check_event_references(caller, thread, given, place);
         END IF;
         IF kind = 'thread.updated' THEN
             PERFORM app.check_thread_fields(item -> 'payload', '{type,visibility,title,parent_thread_id,tags}', pointer || '/payload');

@@ -145,19 +145,19 @@ func clone[K comparable, V any](m map[K]V) map[K]V {
 	return out
 }
 
-func (s *store) Lock(_ context.Context, _ *ent.Tx, _ uuid.UUID, _, key string) (bool, error) {
+func (s *store) Lock(_ context.Context, _ *ent.Tx, _ auth.Identity, _, key string) (bool, error) {
 	return !s.locked[key], nil
 }
 
-func (s *store) Find(_ context.Context, _ *ent.Tx, identity uuid.UUID, route, key string) (*api.Outcome, error) {
-	if o, ok := s.kept[identity.String()+route+key]; ok {
+func (s *store) Find(_ context.Context, _ *ent.Tx, who auth.Identity, route, key string, _ []byte) (*api.Outcome, error) {
+	if o, ok := s.kept[who.ID.String()+who.ActorID.String()+route+key]; ok {
 		return &o, nil
 	}
 	return nil, nil
 }
 
-func (s *store) Keep(_ context.Context, _ *ent.Tx, identity uuid.UUID, route, key string, o api.Outcome) error {
-	s.kept[identity.String()+route+key] = o
+func (s *store) Keep(_ context.Context, _ *ent.Tx, who auth.Identity, route, key string, o api.Outcome) error {
+	s.kept[who.ID.String()+who.ActorID.String()+route+key] = o
 	return nil
 }
 
@@ -547,6 +547,10 @@ func TestBodies(t *testing.T) {
 		{"largest integer", `{"name":"x","big":-9007199254740991}`, 201, "", ""},
 		{"integer that not every reader keeps", `{"name":"x","big":9007199254740992}`, 422, "validation_failed", "/big out_of_range"},
 		{"huge exponent", `{"name":"x","count":1e1000000000}`, 422, "validation_failed", "/count out_of_range"},
+		// Hardening item 7.
+		{"number bomb", `{"name":"x","extra":{"n":[1,1e308]}}`, 422, "validation_failed", "/extra/n/1 out_of_range"},
+		{"exponent of 41", `{"name":"x","extra":{"n":1e41,"m":1E-41}}`, 422, "validation_failed", "/extra/n out_of_range, /extra/m out_of_range"},
+		{"41 digits", `{"name":"x","extra":{"n":-0.` + strings.Repeat("1", 40) + `}}`, 422, "validation_failed", "/extra/n out_of_range"},
 		{"tiny exponent", `{"name":"x","extra":{"n":1e-1000000000}}`, 422, "validation_failed", "/extra/n out_of_range"},
 		{"endless digits", `{"name":"x","extra":{"n":[0.` + strings.Repeat("1", 1000) + `]}}`, 422, "validation_failed", "/extra/n/0 out_of_range"},
 		{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -133,7 +134,6 @@ func TestIdempotencyOnPostgres(t *testing.T) {
 	}
 	s.Post("/v1/notes", `{"title":"b"}`, key, "k").WantProblem(http.StatusUnprocessableEntity, "idempotency_key_reused")
 	s.As("bob").Post("/v1/notes", `{"title":"c"}`, key, "k").Want(http.StatusCreated)
-	s.As("helper").Post("/v1/notes", `{"title":"a"}`, key, "k").WantProblem(http.StatusUnprocessableEntity, "idempotency_key_reused")
 	s.As("helper").Post("/v1/notes", `{"title":"a"}`, key, "of the agent").Want(http.StatusCreated)
 	if n := s.notes(t); n != 3 {
 		t.Errorf("%d notes, want 3", n)
@@ -148,7 +148,7 @@ func TestIdempotencyOnPostgres(t *testing.T) {
 	if n := s.notes(t); n != 3 || kept != 0 {
 		t.Errorf("%d notes and %d keys after failures, want 3 and 0", n, kept)
 	}
-	// After its time the key is as new.
+	// After its time the key is as new. It is so for each actor.
 	if _, err := s.admin.Exec(t.Context(), `UPDATE app.idempotency_keys SET expires_at = now() - interval '1 second'`); err != nil {
 		t.Fatal(err)
 	}
@@ -157,6 +157,62 @@ func TestIdempotencyOnPostgres(t *testing.T) {
 	}
 	if n := s.notes(t); n != 4 {
 		t.Errorf("%d notes, want 4", n)
+	}
+}
+
+// Hardening item 32: an agent cannot use up its human's key, nor a human the agent's, and
+// neither sees what the other's request answered.
+func TestActorsHaveKeysOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	const key = "Idempotency-Key"
+	s := onPostgres(t)
+	human, agent := s.As("alice"), s.As("helper")
+	for name, pair := range map[string][2]*apitest.Client{"an agent first": {agent, human}, "a human first": {human, agent}} {
+		first := pair[0].Post("/v1/notes", `{"title":"`+name+`"}`, key, name).Want(http.StatusCreated)
+		second := pair[1].Post("/v1/notes", `{"title":"`+name+`"}`, key, name).Want(http.StatusCreated)
+		if second.Header.Get("Idempotent-Replayed") != "" || first.Header.Get("Location") == second.Header.Get("Location") {
+			t.Errorf("%s: the second actor got the first one's answer", name)
+		}
+		for i, want := range []*apitest.Response{first, second} {
+			again := pair[i].Post("/v1/notes", `{"title":"`+name+`"}`, key, name).Want(http.StatusCreated)
+			if again.Header.Get("Idempotent-Replayed") != "true" || string(again.Body) != string(want.Body) {
+				t.Errorf("%s: actor %d's own repetition is %s, was %s", name, i, again.Body, want.Body)
+			}
+		}
+	}
+	// In SQL an agent can neither choose the actor of a key nor become a human by a setting.
+	tx, err := s.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	const insert = `INSERT INTO app.idempotency_keys (id, created_by, route, key, request_digest, status, headers) VALUES ($1, $2, 'create-note', 'a human first', '\x00', 201, '{}')`
+	if _, err := tx.Exec(t.Context(), `SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $1, true)`, alice.String()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), insert, uuid.Must(uuid.NewV7()), alice); err != nil {
+		t.Errorf("an agent that poses as its human: %v", err)
+	}
+	if _, err := tx.Exec(t.Context(), strings.NewReplacer("(id,", "(actor_kind, id,", "($1,", "('human', $1,").Replace(insert), uuid.Must(uuid.NewV7()), alice); err == nil {
+		t.Error("an agent chose the actor of a key")
+	}
+}
+
+// Hardening item 32: an outcome that was kept before keys had actors still answers the
+// request that it belongs to, and no other.
+func TestKeysWithoutActorStillAnswer(t *testing.T) {
+	t.Parallel()
+	const key = "Idempotency-Key"
+	s := onPostgres(t)
+	first := s.As("helper").Post("/v1/notes", `{"title":"a"}`, key, "k").Want(http.StatusCreated)
+	if _, err := s.admin.Exec(t.Context(), `UPDATE app.idempotency_keys SET actor_id = NULL, actor_kind = 'system'`); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.As("helper").Post("/v1/notes", `{"title":"a"}`, key, "k").Want(http.StatusCreated); string(again.Body) != string(first.Body) {
+		t.Errorf("the repetition is %s, was %s", again.Body, first.Body)
+	}
+	if other := s.As("alice").Post("/v1/notes", `{"title":"a"}`, key, "k").Want(http.StatusCreated); string(other.Body) == string(first.Body) {
+		t.Error("a human got what the agent's request answered")
 	}
 }
 

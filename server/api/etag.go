@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,6 +31,22 @@ func StepTag(version, steps int64) ETag {
 		return VersionTag(version)
 	}
 	return ETag(fmt.Sprintf(`"v%d.%d"`, version, steps))
+}
+
+// With adds a hash of fields that are computed when the resource is read, such as a status
+// that depends on the clock: `"v3-1c2f5a9b60d4"`. They change without a new version, so
+// If-None-Match compares the whole tag, and If-Match the version alone: a client that read an
+// unpaid invoice may still change it once it is overdue. Without fields the tag stays as it is.
+func (e ETag) With(computed ...any) (ETag, error) {
+	if len(computed) == 0 {
+		return e, nil
+	}
+	data, err := Marshal(computed)
+	if err != nil {
+		return "", fmt.Errorf("hash computed fields: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return ETag(fmt.Sprintf(`%s-%x"`, strings.TrimSuffix(string(e), `"`), sum[:6])), nil
 }
 
 // JSONSchema describes the header.
@@ -103,17 +120,18 @@ func (m *IfMatch) UnmarshalText(text []byte) error { return m.parse(string(text)
 func (IfMatch) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Type: "string", Examples: []any{`"v3"`},
-		Description: "The ETag of the resource as last read, or * for whatever it is now. It was changed since: 412.",
+		Description: "The ETag of the resource as last read, or * for any version. Only its version counts, not the hash behind it. If the resource was changed since, the answer is 412.",
 	}
 }
 
-// Matches tells whether the version is one that the client has seen. Weak tags never
-// match (the strong comparison of RFC 9110 section 8.8.3.2).
+// Matches reports whether the version is one that the client has seen. What a tag has behind
+// the version does not count: steps, hashes of computed fields, included resources. Weak tags
+// never match (the strong comparison of RFC 9110 section 8.8.3.2).
 func (m IfMatch) Matches(version int64) bool {
-	want := string(VersionTag(version))
-	stem := want[:len(want)-1] + "."
+	stem := strings.TrimSuffix(string(VersionTag(version)), `"`)
 	return m.any || slices.ContainsFunc(m.list, func(t tag) bool {
-		return !t.weak && (t.opaque == want || strings.HasPrefix(t.opaque, stem))
+		rest, ok := strings.CutPrefix(t.opaque, stem)
+		return ok && !t.weak && strings.ContainsRune(`".-+`, rune(rest[0]))
 	})
 }
 

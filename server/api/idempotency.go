@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/idempotencykey"
+	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
@@ -31,15 +31,17 @@ type Outcome struct {
 }
 
 // Outcomes keeps the outcomes of POSTs. Every method works in the transaction, as its
-// identity, and sees that identity's keys only.
+// caller, and sees the keys of that identity and actor only: an agent and its human may use
+// the same key and do not notice each other.
 type Outcomes interface {
 	// Lock takes the key for the rest of the transaction. It returns false at once when
 	// another transaction has it.
-	Lock(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (bool, error)
+	Lock(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string) (bool, error)
 	// Find returns the outcome that is kept, nil when there is none that still counts.
-	Find(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (*Outcome, error)
+	// digest is that of the request.
+	Find(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string, digest []byte) (*Outcome, error)
 	// Keep stores an outcome for 24 hours. Nothing that counts is kept under the key yet.
-	Keep(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string, o Outcome) error
+	Keep(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string, o Outcome) error
 }
 
 // idempotencyKeyOf reads the header; empty when there is none.
@@ -67,7 +69,7 @@ func idempotencyKeyOf(h http.Header) (string, error) {
 // is kept, in the same transaction; an error rolls back whatever was kept with it.
 func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 	outcomes := c.api.outcomes
-	free, err := outcomes.Lock(ctx, tx, c.identity.ID, c.ID, c.key)
+	free, err := outcomes.Lock(ctx, tx, c.identity, c.ID, c.key)
 	if err != nil {
 		return nil, fmt.Errorf("lock the idempotency key: %w", err)
 	}
@@ -79,7 +81,7 @@ func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := outcomes.Find(ctx, tx, c.identity.ID, c.ID, c.key)
+	known, err := outcomes.Find(ctx, tx, c.identity, c.ID, c.key, digest)
 	if err != nil {
 		return nil, fmt.Errorf("look for the idempotency key: %w", err)
 	}
@@ -101,7 +103,7 @@ func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 	for name := range r.header {
 		header[name] = r.header.Get(name)
 	}
-	err = outcomes.Keep(ctx, tx, c.identity.ID, c.ID, c.key, Outcome{Digest: digest, Status: r.status, Header: header, Body: r.body})
+	err = outcomes.Keep(ctx, tx, c.identity, c.ID, c.key, Outcome{Digest: digest, Status: r.status, Header: header, Body: r.body})
 	if err != nil {
 		return nil, fmt.Errorf("keep the outcome: %w", err)
 	}
@@ -135,27 +137,29 @@ func (c *call) digest() ([]byte, error) {
 // storedOutcomes keeps outcomes in the table app.idempotency_keys.
 type storedOutcomes struct{}
 
-// lockKeySQL takes an advisory lock, named by a hash of the identity, the operation and
-// the key, until the transaction ends. Two names with the same hash only make a client
+// lockKeySQL takes an advisory lock, named by a hash of the actor, the operation and the key, until the transaction ends. Two names with the same hash only make a client
 // wait. A second INSERT of the same row would block on the unique index instead.
 const lockKeySQL = `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`
 
-func (storedOutcomes) Lock(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (free bool, err error) {
-	name := "idempotency_key\n" + identity.String() + "\n" + route + "\n" + key
+func (storedOutcomes) Lock(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string) (free bool, err error) {
+	name := "idempotency_key\n" + who.ID.String() + "\n" + string(who.Kind) + "\n" + who.ActorID.String() + "\n" + route + "\n" + key
 	err = session.One(ctx, tx, lockKeySQL, []any{name}, &free)
 	return free, err
 }
 
-func (storedOutcomes) Find(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string) (*Outcome, error) {
-	row, err := tx.IdempotencyKey.Query().
-		Where(idempotencykey.CreatedBy(identity), idempotencykey.Route(route), idempotencykey.Key(key)).
-		Only(ctx)
-	switch {
-	case ent.IsNotFound(err):
-		return nil, nil // As the interface has it.
-	case err != nil:
+func (storedOutcomes) Find(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string, digest []byte) (*Outcome, error) {
+	rows, err := tx.IdempotencyKey.Query().
+		Where(idempotencykey.CreatedBy(who.ID), idempotencykey.Route(route), idempotencykey.Key(key), idempotencykey.Or(
+			idempotencykey.And(idempotencykey.ActorKindEQ(datatype.ActorKind(who.Kind)), idempotencykey.ActorID(who.ActorID)),
+			// Kept before keys were scoped by actor, at most 24 hours ago. The digest tells
+			// whose it is.
+			idempotencykey.And(idempotencykey.ActorIDIsNil(), idempotencykey.RequestDigest(digest)),
+		)).All(ctx)
+	if err != nil || len(rows) == 0 {
 		return nil, err
-	case !row.ExpiresAt.After(time.Now()):
+	}
+	row := rows[0]
+	if !row.ExpiresAt.After(time.Now()) {
 		return nil, tx.IdempotencyKey.DeleteOne(row).Exec(ctx)
 	}
 	o := &Outcome{Digest: row.RequestDigest, Status: row.Status, Header: row.Headers}
@@ -165,9 +169,9 @@ func (storedOutcomes) Find(ctx context.Context, tx *ent.Tx, identity uuid.UUID, 
 	return o, nil
 }
 
-func (storedOutcomes) Keep(ctx context.Context, tx *ent.Tx, identity uuid.UUID, route, key string, o Outcome) error {
+func (storedOutcomes) Keep(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string, o Outcome) error {
 	create := tx.IdempotencyKey.Create().
-		SetCreatedBy(identity).
+		SetCreatedBy(who.ID).
 		SetRoute(route).
 		SetKey(key).
 		SetRequestDigest(o.Digest).

@@ -24,10 +24,10 @@ const (
 	// maxDepth bounds nesting: deeper than any body of ours, and shallow enough for every
 	// recursive reader, Postgres's jsonb among them.
 	maxDepth = 64
-	// maxNumberLength and maxExponent bound a number. A double has at most 17 significant
-	// digits and an exponent of 308 (IEEE 754); a longer one only costs time.
-	maxNumberLength = 64
-	maxExponent     = 308
+	// maxDigits and maxExponent limit a number: Postgres's jsonb writes 1e308 in 309
+	// characters, whatever the number's length in the request was.
+	maxDigits   = 40
+	maxExponent = 40
 	// maxInteger is the largest integer that every reader of JSON keeps exactly (RFC 7493
 	// section 2.2); a larger one would come back as another number.
 	maxInteger = 1<<53 - 1
@@ -60,13 +60,23 @@ func Marshal(v any) ([]byte, error) { return json.Marshal(v, writing) }
 // and [stdjson.Number]s, the form that schema validation takes. The problem is a 400 for
 // what is no JSON: bad syntax, bad UTF-8, lone surrogates, duplicate names, trailing data,
 // too deep nesting. The field errors are for JSON that can't be stored: NUL characters,
-// which Postgres's text and jsonb do not take, and unbounded numbers; in the value, such a
-// number is 0.
+// which Postgres's text and jsonb do not take, and numbers beyond the limits; in the value,
+// such a number is 0.
 func parse(data []byte) (value any, errs []problem.FieldError, p *problem.Problem) {
+	return parseWith(reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data))}, data)
+}
+
+// parseStored is parse for JSON that the service itself wrote. It keeps numbers of any size:
+// they may have been stored before there were limits.
+func parseStored(data []byte) (value any, p *problem.Problem) {
+	value, _, p = parseWith(reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data)), stored: true}, data)
+	return value, p
+}
+
+func parseWith(r reader, data []byte) (value any, errs []problem.FieldError, p *problem.Problem) {
 	if !utf8.Valid(data) {
 		return nil, nil, malformedJSON("", "invalid_encoding", "The body is not valid UTF-8.")
 	}
-	r := reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data))}
 	value, err := r.value()
 	if err == nil {
 		switch _, err = r.dec.ReadToken(); {
@@ -113,8 +123,9 @@ func syntaxProblem(err error) *problem.Problem {
 }
 
 type reader struct {
-	dec  *jsontext.Decoder
-	errs []problem.FieldError
+	dec    *jsontext.Decoder
+	errs   []problem.FieldError
+	stored bool
 }
 
 func (r *reader) value() (any, error) {
@@ -181,8 +192,9 @@ func (r *reader) text(token jsontext.Token) string {
 }
 
 func (r *reader) number(s string) stdjson.Number {
-	if !bounded(s) {
-		r.refuse("out_of_range", "This number is too large, too small or too long.")
+	if !r.stored && !bounded(s) {
+		r.refuse("out_of_range", fmt.Sprintf("A number may have at most %d digits and an exponent from -%d to %d, and an integer must be between -(2^53-1) and 2^53-1.",
+			maxDigits, maxExponent, maxExponent))
 		return "0"
 	}
 	return stdjson.Number(s)
@@ -194,15 +206,19 @@ func (r *reader) refuse(code, detail string) {
 	}
 }
 
-// bounded tells whether the JSON number s is cheap to calculate with and, as an integer,
-// the same number to every reader.
+// bounded reports whether the JSON number s is within the limits, so that its text stays
+// short, and, as an integer, is the same number to every reader.
 func bounded(s string) bool {
-	if len(s) > maxNumberLength {
+	mantissa, exponent, scaled := s, "", false
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		mantissa, exponent, scaled = s[:i], s[i+1:], true
+	}
+	if len(strings.Trim(mantissa, "-"))-strings.Count(mantissa, ".") > maxDigits {
 		return false
 	}
-	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		exponent, err := strconv.Atoi(s[i+1:])
-		return err == nil && exponent >= -maxExponent && exponent <= maxExponent
+	if scaled {
+		n, err := strconv.Atoi(exponent)
+		return err == nil && n >= -maxExponent && n <= maxExponent
 	}
 	if !strings.Contains(s, ".") {
 		n, err := strconv.ParseInt(s, 10, 64)

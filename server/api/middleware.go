@@ -17,6 +17,10 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
+// clientRequestIDHeader repeats the Request-Id of a request in its answer, whose own
+// Request-Id is the service's.
+const clientRequestIDHeader = "Client-Request-Id"
+
 // maxUserAgent bounds what the audit trail keeps of User-Agent, in characters.
 const maxUserAgent = 400
 
@@ -50,11 +54,11 @@ func access(c *gin.Context) *record {
 // it may hold personal data.
 func (a *API) observe(c *gin.Context) {
 	start := time.Now()
-	id, ok := canonicalUUID(c.GetHeader(problem.RequestIDHeader))
-	if !ok || id == uuid.Nil {
-		id = uuid.Must(uuid.NewV7()) // Never fails: the system's randomness doesn't.
-	}
+	id := uuid.Must(uuid.NewV7()) // Never fails: the system's randomness doesn't.
 	request := auth.Request{ID: id, IP: c.ClientIP(), UserAgent: clean(c.Request.UserAgent())}
+	if given, ok := canonicalUUID(c.GetHeader(problem.RequestIDHeader)); ok {
+		request.ClientID = given
+	}
 	if t := c.GetHeader("Traceparent"); validTraceparent(t) {
 		request.Traceparent = t
 	}
@@ -65,6 +69,9 @@ func (a *API) observe(c *gin.Context) {
 
 	h := c.Writer.Header()
 	h.Set(problem.RequestIDHeader, id.String())
+	if request.ClientID != uuid.Nil {
+		h.Set(clientRequestIDHeader, request.ClientID.String())
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -87,6 +94,9 @@ func (a *API) observe(c *gin.Context) {
 	if r.identity.ID != uuid.Nil {
 		attributes = append(attributes, slog.String("identity", r.identity.ID.String()),
 			slog.String("actor", r.identity.ActorID.String()), slog.String("actor_kind", string(r.identity.Kind)))
+	}
+	if request.ClientID != uuid.Nil {
+		attributes = append(attributes, slog.String("client_request_id", request.ClientID.String()))
 	}
 	if request.Traceparent != "" {
 		attributes = append(attributes, slog.String("traceparent", request.Traceparent))

@@ -35,7 +35,7 @@ func TestRequestContext(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		header http.Header
-		id     string // empty: a new one
+		id     string // the client's; empty: none
 		trace  string
 		agent  string
 	}{
@@ -68,11 +68,16 @@ func TestRequestContext(t *testing.T) {
 			r.RemoteAddr = "203.0.113.5:4711"
 			r.Header.Set("X-Forwarded-For", "198.51.100.7")
 			response := b.For(t).Serve(r).Want(http.StatusNoContent)
-			if test.id != "" && got.ID.String() != test.id || got.ID == uuid.Nil || response.Header.Get("Request-Id") != got.ID.String() {
+			// Hardening item 27: the request's id is the service's, whatever the client sends.
+			if got.ID.String() == test.id || got.ID.Version() != 7 || response.Header.Get("Request-Id") != got.ID.String() {
 				t.Errorf("id %v, answered %q", got.ID, response.Header.Get("Request-Id"))
 			}
-			if test.id == "" && got.ID.Version() != 7 {
-				t.Errorf("the new id is of version %v", got.ID.Version())
+			client := ""
+			if got.ClientID != uuid.Nil {
+				client = got.ClientID.String()
+			}
+			if client != test.id || response.Header.Get("Client-Request-Id") != test.id {
+				t.Errorf("the client's id is %q and answered %q, want %q", client, response.Header.Get("Client-Request-Id"), test.id)
 			}
 			if got.Traceparent != test.trace || got.UserAgent != test.agent || !utf8.ValidString(got.UserAgent) {
 				t.Errorf("trace %q, user agent %q", got.Traceparent, got.UserAgent)

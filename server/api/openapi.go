@@ -126,11 +126,12 @@ var refusals = map[int]struct {
 
 // headerDescriptions are the headers of answers that no output declares.
 var headerDescriptions = map[string]string{
-	"Request-Id":          "The request's id: the client's if it sent a UUID.",
+	"Request-Id":          "Id that the service gave to the request. Logs and the audit trail have it.",
+	"Client-Request-Id":   "The Request-Id that the client sent, if it was a UUID.",
 	"WWW-Authenticate":    "What kind of credentials to send (RFC 6750).",
 	"Allow":               "The methods that the path takes.",
 	"Retry-After":         "After how many seconds to try again.",
-	"ETag":                "The resource's present version.",
+	"ETag":                "The resource's version; with fields that are computed when it is read, also a hash of them.",
 	"Accept":              "The media types that are accepted.",
 	"Accept-Patch":        "The media types that a PATCH accepts (RFC 5789).",
 	"RateLimit":           "What is left of the limits (draft-ietf-httpapi-ratelimit-headers).",
@@ -141,7 +142,7 @@ var headerDescriptions = map[string]string{
 // Parameters that the machinery reads for operations.
 var commonParameters = map[string]*parameterDoc{
 	"RequestId": {
-		Name: problem.RequestIDHeader, In: inHeader, Description: "An id for the request, to find it in logs and the audit trail. One is made when this is missing or no UUID.",
+		Name: problem.RequestIDHeader, In: inHeader, Description: "Id of the client's own for the request, a UUID. Logs and the audit trail keep it as client_request_id, and the answer repeats it as Client-Request-Id; a value that is no UUID is ignored. The answer's Request-Id is the service's own.",
 		Schema: &jsonschema.Schema{Type: "string"},
 	},
 	"Traceparent": {
@@ -149,7 +150,7 @@ var commonParameters = map[string]*parameterDoc{
 		Schema: &jsonschema.Schema{Type: "string", Examples: []any{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}},
 	},
 	"IdempotencyKey": {
-		Name: idempotencyHeader, In: inHeader, Description: "Makes the request safe to repeat: for 24 hours the same key gives the same answer.",
+		Name: idempotencyHeader, In: inHeader, Description: "Makes the request safe to repeat: for 24 hours the same key of the same actor gives the same answer. An agent's keys are its own.",
 		Schema: &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxIdempotencyKey))},
 	},
 	"Checkpoint": {
@@ -157,7 +158,7 @@ var commonParameters = map[string]*parameterDoc{
 		Schema: &jsonschema.Schema{Type: "string", Format: "uuid"},
 	},
 	"IfNoneMatch": {
-		Name: "If-None-Match", In: inHeader, Description: "ETags that the client has; if the resource's is among them, the answer is 304.",
+		Name: "If-None-Match", In: inHeader, Description: "ETags that the client has; if the resource's whole ETag is among them, the answer is 304.",
 		Schema: &jsonschema.Schema{Type: "string", Examples: []any{`"v3"`}},
 	},
 }
@@ -317,7 +318,7 @@ func (a *API) describeOperation(doc *document, o *operation, problemSchema *json
 			r := refusals[status]
 			doc.Components.Responses[name] = &responseDoc{
 				Description: r.description,
-				Headers:     doc.headers(append([]string{"Request-Id", "RateLimit", "RateLimit-Policy"}, r.headers...)...),
+				Headers:     doc.headers(append([]string{"Request-Id", "Client-Request-Id", "RateLimit", "RateLimit-Policy"}, r.headers...)...),
 				Content:     map[string]*mediaDoc{problem.ContentType: {Schema: problemSchema}},
 			}
 		}
@@ -371,9 +372,9 @@ func (a *API) describeAnswer(doc *document, o *operation, status int) *responseD
 // everyHeader are the headers that every answer of the operation may have.
 func (o *operation) everyHeader() []string {
 	if o.limited() {
-		return []string{"Request-Id", "RateLimit", "RateLimit-Policy"}
+		return []string{"Request-Id", "Client-Request-Id", "RateLimit", "RateLimit-Policy"}
 	}
-	return []string{"Request-Id"}
+	return []string{"Request-Id", "Client-Request-Id"}
 }
 
 // refusals are the statuses of errors that follow from the operation's form, and its own.

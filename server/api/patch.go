@@ -37,7 +37,7 @@ func (p Patch[T]) Apply(current T) (T, error) {
 	if err != nil {
 		return result, fmt.Errorf("marshal what is patched: %w", err)
 	}
-	tree, _, malformed := parse(data)
+	tree, malformed := parseStored(data)
 	if malformed != nil {
 		return result, fmt.Errorf("read what is patched: %s", malformed.Error())
 	}

@@ -43,8 +43,11 @@ type Identity struct {
 
 // Request is what the audit trail records of a request besides its caller.
 type Request struct {
-	// ID names the request in answers, logs and audit rows.
+	// ID names the request in answers, logs and audit rows. The service makes it, so that
+	// no client chooses what the trail calls its requests.
 	ID uuid.UUID
+	// ClientID is the id that the client gave to the request; zero when it gave none.
+	ClientID uuid.UUID
 	// Traceparent is the W3C Trace Context header as received, or empty.
 	Traceparent string
 	// IP is the client's address without a port, or empty.

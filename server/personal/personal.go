@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,11 @@ const (
 	batchBytes = 1 << 20
 )
 
-// exportSQL reads the next rows of a table behind an id, and their ids. It is made of names
+// exportKey lists the columns that tell the rows of an identity apart, in the order of an
+// export: the id, and what else the table's key has. All are UUIDs.
+func exportKey(t policies.Table) []string { return append([]string{"id"}, t.KeyWith...) }
+
+// exportSQL reads the next rows of a table behind a key, and their keys. It is made of names
 // from the graph and never of input.
 func exportSQL(t policies.Table) string {
 	columns := make([]string, 0, len(t.Columns))
@@ -76,11 +81,19 @@ func exportSQL(t policies.Table) string {
 			columns = append(columns, "t."+c.Name)
 		}
 	}
-	return fmt.Sprintf(`SELECT id, line FROM (
-		SELECT id, line, sum(octet_length(line)) OVER (ORDER BY id) - octet_length(line) AS before FROM (
-			SELECT r.id, to_jsonb(r)::text AS line FROM (SELECT %s FROM %s.%s t WHERE t.%s = $1 AND t.id > $2 ORDER BY t.id LIMIT $3) AS r
+	key := exportKey(t)
+	behind := make([]string, len(key))
+	for i := range key {
+		behind[i] = fmt.Sprintf("$%d", i+4)
+	}
+	names, places := strings.Join(key, ", "), strings.Join(behind, ", ")
+	return fmt.Sprintf(`SELECT %[1]s, line FROM (
+		SELECT %[1]s, line, sum(octet_length(line)) OVER (ORDER BY %[1]s) - octet_length(line) AS before FROM (
+			SELECT %[1]s, to_jsonb(r)::text AS line FROM (
+				SELECT %[2]s FROM %[3]s.%[4]s t WHERE t.%[5]s = $1 AND (%[1]s) > (%[6]s) ORDER BY %[1]s LIMIT $2
+			) AS r
 		) AS lines
-	) AS measured WHERE before < $4 ORDER BY id`, strings.Join(columns, ", "), t.Schema, t.Name, t.Owner)
+	) AS measured WHERE before < $3 ORDER BY %[1]s`, names, strings.Join(columns, ", "), t.Schema, t.Name, t.Owner, places)
 }
 
 // recordExportSQL also refuses a caller who has not authenticated recently.
@@ -106,15 +119,24 @@ func export(ctx context.Context, tx *ent.Tx, _ *struct{}) (api.Stream, error) {
 
 func exportTable(ctx context.Context, db api.Transactor, w io.Writer, t policies.Table, owner uuid.UUID) error {
 	query, name := exportSQL(t), strings.TrimPrefix(t.QualifiedName(), "app.")
-	last := uuid.Nil
+	last := make([]uuid.UUID, len(exportKey(t)))
 	for {
 		var lines []byte
-		behind := last
+		behind := slices.Clone(last)
 		err := db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) error {
-			lines, last = lines[:0], behind
-			return session.Each(ctx, tx, query, []any{owner, behind, batchRows, batchBytes}, func(rows *sql.Rows) error {
+			lines = lines[:0]
+			copy(last, behind)
+			args := []any{owner, batchRows, batchBytes}
+			for _, id := range behind {
+				args = append(args, id)
+			}
+			return session.Each(ctx, tx, query, args, func(rows *sql.Rows) error {
 				var row []byte
-				if err := rows.Scan(&last, &row); err != nil {
+				into := make([]any, 0, len(last)+1)
+				for i := range last {
+					into = append(into, &last[i])
+				}
+				if err := rows.Scan(append(into, &row)...); err != nil {
 					return err
 				}
 				line, err := json.Marshal(exported{name, row})

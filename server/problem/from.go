@@ -110,8 +110,8 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 			}
 			return p
 		}
-		return New(http.StatusUnprocessableEntity, "reference_not_found", "The request names a resource that is not there.").
-			WithErrors(guarded(e, "reference_not_found", "There is no such resource.")...)
+		return New(http.StatusUnprocessableEntity, referenceNotFound, referenceNotFoundDetail).
+			WithErrors(guarded(e, referenceNotFound, "There is no such resource.")...)
 	case "23514": // check_violation
 		return Invalid(guarded(e, "invalid_value", "This value is not acceptable, or not with the others.")...)
 	case "23502": // not_null_violation: here the server names the column itself
@@ -188,8 +188,17 @@ func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 	if field.Detail == "" {
 		field.Detail = words(field.Code) + "."
 	}
+	if field.Code == referenceNotFound { // the same answer as for a foreign key
+		code, detail = referenceNotFound, referenceNotFoundDetail
+	}
 	return New(status, code, detail).WithErrors(field)
 }
+
+// A request that names a row which is not there, or another identity's.
+const (
+	referenceNotFound       = "reference_not_found"
+	referenceNotFoundDetail = "The request names a resource that does not exist."
+)
 
 // lockedDetails are the codes of 423, with what each says to clients.
 var lockedDetails = map[string]string{

@@ -22,7 +22,8 @@ import (
 // ContentType is the media type of every error (RFC 9457 section 3).
 const ContentType = "application/problem+json"
 
-// RequestIDHeader carries the request's id, in requests and in answers.
+// RequestIDHeader carries the request's id: in an answer the service's, in a request the
+// client's own.
 const RequestIDHeader = "Request-Id"
 
 // typePrefix and a code make the problem's type. A URN, because the code says

@@ -34,10 +34,11 @@ const (
 		` set_config('app.actor_id', $3, true), set_config('app.session_id', $4, true),` +
 		` set_config('app.auth_time', $5, true), set_config('app.request_id', $6, true),` +
 		` set_config('app.traceparent', $7, true), set_config('app.checkpoint_id', $8, true),` +
-		` set_config('app.ip', $9, true), set_config('app.user_agent', $10, true)`
+		` set_config('app.ip', $9, true), set_config('app.user_agent', $10, true),` +
+		` set_config('app.client_request_id', $11, true)`
 	readOnlySettingsSQL = settingsSQL + `, set_config('transaction_read_only', 'on', true)`
 
-	settingsCount = 10
+	settingsCount = 11
 )
 
 // maxUserAgent is the longest user agent, in characters, that the audit trail
@@ -97,6 +98,7 @@ func (s *settings) request(ctx context.Context) {
 	s.values[6] = storable(r.Traceparent, len(r.Traceparent))
 	s.values[8] = storable(r.IP, len(r.IP))
 	s.values[9] = storable(r.UserAgent, maxUserAgent)
+	s.values[10] = idText(r.ClientID)
 }
 
 // none is a bound empty string; nil would be NULL, which set_config turns into

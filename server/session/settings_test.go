@@ -18,16 +18,16 @@ import (
 const settingsQuery = `SELECT current_user, current_setting('role'), current_setting('app.identity_id'), current_setting('app.actor_id'),
 	current_setting('app.session_id'), current_setting('app.auth_time'), current_setting('app.request_id'),
 	current_setting('app.traceparent'), current_setting('app.checkpoint_id'), current_setting('app.ip'),
-	current_setting('app.user_agent'), current_setting('transaction_read_only')`
+	current_setting('app.user_agent'), current_setting('app.client_request_id'), current_setting('transaction_read_only')`
 
 type seen struct {
-	User, Role, Identity, Actor, Session, AuthTime, Request, Traceparent, Checkpoint, IP, UserAgent, ReadOnly string
+	User, Role, Identity, Actor, Session, AuthTime, Request, Traceparent, Checkpoint, IP, UserAgent, ClientRequest, ReadOnly string
 }
 
 func look(ctx context.Context, t testing.TB, q session.Querier) (s seen) {
 	t.Helper()
 	scanOne(ctx, t, q, settingsQuery, nil, &s.User, &s.Role, &s.Identity, &s.Actor, &s.Session, &s.AuthTime, &s.Request,
-		&s.Traceparent, &s.Checkpoint, &s.IP, &s.UserAgent, &s.ReadOnly)
+		&s.Traceparent, &s.Checkpoint, &s.IP, &s.UserAgent, &s.ClientRequest, &s.ReadOnly)
 	return s
 }
 
@@ -35,17 +35,17 @@ func look(ctx context.Context, t testing.TB, q session.Querier) (s seen) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
-	id, actor, login, request, checkpoint := uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New()
+	id, actor, login, request, given, checkpoint := uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New()
 	ctx := auth.With(t.Context(), auth.Identity{
 		ID: id, ActorID: actor, Kind: auth.Agent, SessionID: login,
 		AuthTime: time.Date(2026, 11, 22, 12, 0, 0, 500, time.FixedZone("", 3600)),
 	})
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	// What clients put into a header must neither fail the request nor end a string.
-	ctx = auth.WithRequest(ctx, auth.Request{ID: request, Traceparent: trace, IP: "2001:db8::1", UserAgent: "a'; DROP\x00 \xff\\" + strings.Repeat("é", 500)})
+	ctx = auth.WithRequest(ctx, auth.Request{ID: request, ClientID: given, Traceparent: trace, IP: "2001:db8::1", UserAgent: "a'; DROP\x00 \xff\\" + strings.Repeat("é", 500)})
 	want := seen{
 		User: "chenu_agent", Role: "chenu_agent", Identity: id.String(), Actor: actor.String(), Session: login.String(),
-		AuthTime: "2026-11-22T11:00:00.0000005Z", Request: request.String(), Traceparent: trace, IP: "2001:db8::1",
+		AuthTime: "2026-11-22T11:00:00.0000005Z", Request: request.String(), ClientRequest: given.String(), Traceparent: trace, IP: "2001:db8::1",
 		UserAgent: "a'; DROP \uFFFD\\" + strings.Repeat("é", 400-11), ReadOnly: "off",
 	}
 	if got := look(ctx, t, b.Client()); got != want {
@@ -71,7 +71,7 @@ func TestSettings(t *testing.T) {
 	err := b.Anonymous(ctx, func(q session.Querier) error {
 		got := look(ctx, t, q)
 		want := seen{
-			User: "chenu_human", Role: "chenu_human", Request: request.String(), Traceparent: trace, IP: "2001:db8::1",
+			User: "chenu_human", Role: "chenu_human", Request: request.String(), ClientRequest: given.String(), Traceparent: trace, IP: "2001:db8::1",
 			UserAgent: want.UserAgent, ReadOnly: "off",
 		}
 		if got != want {

@@ -27,7 +27,7 @@ type AppendEvent struct {
 	ID            *uuid.UUID               `json:"id,omitempty"             jsonschema_description:"A UUIDv7 that the client makes within the hour, so that it can repeat the request; made if it is missing."`
 	Type          datatype.ThreadEventType `json:"type"                     jsonschema_description:"What happened."`
 	Payload       datatype.Object          `json:"payload"                  jsonschema_description:"What there is to say about it, shaped by its type; at most 256 KiB."`
-	CausationID   *uuid.UUID               `json:"causation_id,omitempty"   jsonschema_description:"The event that caused it."`
+	CausationID   *uuid.UUID               `json:"causation_id,omitempty"   jsonschema_description:"Id of the event that caused this event, in any thread of the identity."`
 	CorrelationID *uuid.UUID               `json:"correlation_id,omitempty" jsonschema_description:"What it belongs together with."`
 }
 

@@ -126,7 +126,7 @@ type DecisionRecorded struct {
 
 // DecisionRevised is the payload of decision.revised.
 type DecisionRevised struct {
-	DecisionEventID uuid.UUID `json:"decision_event_id"   jsonschema_description:"The event that recorded the decision before."`
+	DecisionEventID uuid.UUID `json:"decision_event_id"   jsonschema_description:"Id of the event that recorded the decision or revised it last, in the same thread."`
 	Decision        string    `json:"decision"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What is decided now."`
 	Reason          *string   `json:"reason,omitempty"    jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Why it changed."`
 }
@@ -141,7 +141,7 @@ type ActionProposed struct {
 
 // ActionExecuted is the payload of action.executed.
 type ActionExecuted struct {
-	ProposalEventID *uuid.UUID      `json:"proposal_event_id,omitempty" jsonschema_description:"The event that proposed it."`
+	ProposalEventID *uuid.UUID      `json:"proposal_event_id,omitempty" jsonschema_description:"Id of the event that proposed the action, in the same thread."`
 	Action          string          `json:"action"                      jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What was done."`
 	Outcome         string          `json:"outcome"                     jsonschema:"enum=success,enum=failure" jsonschema_description:"How it ended."`
 	Result          *string         `json:"result,omitempty"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What came of it."`

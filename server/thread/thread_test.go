@@ -256,6 +256,95 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// Hardening item 15: an event refers to events that exist. Postgres refuses others.
+func TestEventsReferToEventsThatExist(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c, grace := b.human(t, b.ada), b.human(t, b.grace)
+	here, elsewhere, foreign := begin(c), begin(c), begin(grace)
+	decision, revision, proposal, remark, away, hers := newID(), newID(), newID(), newID(), newID(), newID()
+	decide := func(more ...any) map[string]any {
+		return event("decision.recorded", object("decision", "Print it"), more...)
+	}
+	revise := func(of uuid.UUID, more ...any) map[string]any {
+		return event("decision.revised", object("decision_event_id", of, "decision", "Do not print it"), more...)
+	}
+	execute := func(of any, more ...any) map[string]any {
+		payload := object("action", "Print", "outcome", "success")
+		if of != nil {
+			payload["proposal_event_id"] = of
+		}
+		return event("action.executed", payload, more...)
+	}
+	c.Post(here+"/events", events(decide("id", decision), event("action.proposed", object("action", "Print"), "id", proposal), note("x", "id", remark))).Want(http.StatusCreated)
+	c.Post(elsewhere+"/events", events(decide("id", away))).Want(http.StatusCreated)
+	grace.Post(foreign+"/events", events(decide("id", hers))).Want(http.StatusCreated)
+
+	const payloadOf, proposalOf, causeOf = "/events/0/payload/decision_event_id", "/events/0/payload/proposal_event_id", "/events/0/causation_id"
+	later, self := newID(), newID()
+	for _, test := range []struct {
+		name, pointer string
+		events        map[string]any
+	}{
+		{"a decision that is nowhere", payloadOf, events(revise(newID()))},
+		{"a decision of another thread", payloadOf, events(revise(away))},
+		{"a decision of another identity", payloadOf, events(revise(hers))},
+		{"a note is no decision", payloadOf, events(revise(remark))},
+		{"a decision that comes later", payloadOf, events(revise(later), decide("id", later))},
+		{"a revision of itself", payloadOf, events(revise(self, "id", self))},
+		{"a proposal that is nowhere", proposalOf, events(execute(newID()))},
+		{"a decision is no proposal", proposalOf, events(execute(decision))},
+		{"a cause that is nowhere", causeOf, events(note("x", "causation_id", newID()))},
+		{"a cause of another identity", causeOf, events(note("x", "causation_id", hers))},
+		{"its own cause", causeOf, events(note("x", "id", self, "causation_id", self))},
+		{"the second of two", "/events/1/causation_id", events(note("x"), note("y", "causation_id", newID()))},
+	} {
+		if at := pointers(t, c.Post(here+"/events", test.events), http.StatusUnprocessableEntity, "reference_not_found"); fmt.Sprint(at) != "["+test.pointer+"]" {
+			t.Errorf("%s: wrong is %v, want %s", test.name, at, test.pointer)
+		}
+	}
+	if got := c.Get(here).Object(); got["last_sequence"] != 4.0 {
+		t.Errorf("something was appended: the thread is at %v", got["last_sequence"])
+	}
+	fresh := newID()
+	c.Post(here+"/events", events(revise(decision, "id", revision), revise(revision), execute(proposal), execute(nil), note("x", "causation_id", away),
+		decide("id", fresh), revise(fresh), note("y", "causation_id", fresh))).Want(http.StatusCreated)
+
+	// In raw SQL, as the serving role.
+	service, err := pgx.Connect(t.Context(), b.db.ServiceURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = service.Close(context.Background()) }()
+	statement := fmt.Sprintf(`SELECT app.append_events('%s', NULL, '[{"type": "note.added", "schema_version": 1, "payload": {}, "causation_id": "%s"}]')`,
+		here[len("/v1/threads/"):], newID())
+	if got := b.as(t, service, "chenu_human", b.ada, statement); got != "CH422" {
+		t.Errorf("a cause that is nowhere, in SQL: %s", got)
+	}
+}
+
+// Hardening item 15: the ids of events are unique in their thread, and each thread of an
+// identity may have the same ones.
+func TestEventIDsAreUniqueInTheirThread(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := b.human(t, b.ada)
+	one, two, id := begin(c), begin(c), newID()
+	first := c.Post(one+"/events", events(note("one", "id", id))).Want(http.StatusCreated)
+	c.Post(two+"/events", events(note("two", "id", id))).Want(http.StatusCreated)
+	c.Post(two+"/events", events(note("three", "id", id))).WantProblem(http.StatusConflict, "event_id_reused")
+	for path, text := range map[string]string{one: "one", two: "two"} {
+		c.Post(path+"/events", events(note(text, "id", id))).Want(http.StatusOK) // the same again
+		list := c.Get(path + "/events?type=note.added").Want(http.StatusOK).Object()["items"].([]any)
+		if len(list) != 1 || list[0].(map[string]any)["payload"].(map[string]any)["text"] != text {
+			t.Errorf("%s has %v", path, list)
+		}
+	}
+	if again := c.Post(one+"/events", events(note("one", "id", id))); string(again.Body) != string(first.Body) {
+		t.Errorf("the same event again is %s, was %s", again.Body, first.Body)
+	}
+}
+
 // TestAppend shows sequences, expectations and what is the same request again.
 func TestAppend(t *testing.T) {
 	t.Parallel()
@@ -263,7 +352,7 @@ func TestAppend(t *testing.T) {
 	c := b.human(t, b.ada)
 	path := begin(c)
 	id, cause := newID(), newID()
-	first := events(note("one", "id", id), note("two", "causation_id", cause, "correlation_id", cause))
+	first := events(note("one", "id", id), note("two", "causation_id", id, "correlation_id", cause))
 	first["events"].([]map[string]any)[1]["id"] = cause
 	first["expected_sequence"] = 1
 	r := c.Post(path+"/events", first).Want(http.StatusCreated)
@@ -284,15 +373,15 @@ func TestAppend(t *testing.T) {
 		"other text":        events(note("other", "id", id)),
 		"other type":        events(event("intent.refined", object("intent", "one"), "id", id)),
 		"other cause":       events(note("one", "id", id, "causation_id", newID())),
-		"other order":       events(note("two", "id", cause, "causation_id", cause, "correlation_id", cause), note("one", "id", id)),
+		"other order":       events(note("two", "id", cause, "causation_id", id, "correlation_id", cause), note("one", "id", id)),
 		"among other ones":  events(note("one", "id", id), note("new", "id", newID())),
 		"with one of no id": events(note("one", "id", id), note("new")),
 	} {
 		t.Log(name)
 		c.Post(path+"/events", body).WantProblem(http.StatusConflict, "event_id_reused")
 	}
-	c.Post(begin(c)+"/events", events(note("one", "id", id))).WantProblem(http.StatusConflict, "event_id_reused")
-	// Another identity's ids are its own.
+	// Another thread's ids are its own, and another identity's.
+	c.Post(begin(c)+"/events", events(note("other", "id", id))).Want(http.StatusCreated)
 	grace := b.human(t, b.grace)
 	grace.Post(begin(grace)+"/events", events(note("one", "id", id))).Want(http.StatusCreated)
 	if got := c.Get(path).Object(); got["last_sequence"] != 4.0 || got["event_count"] != 4.0 || got["version"] != 3.0 {
