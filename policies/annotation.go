@@ -169,6 +169,8 @@ type Trigger struct {
 	Name     string `json:"name"`
 	Events   string `json:"events"`
 	Function string `json:"function"`
+	// Deferred makes it a constraint trigger that runs at the end of the transaction.
+	Deferred bool `json:"deferred,omitempty"`
 }
 
 // KeyWith names columns that the primary key has beside the owner and the id, because ids are

@@ -37,7 +37,15 @@ func definersOf(t Table) []definer {
 
 // definers are the narrow roles' privileges by table.
 var definers = map[string][]definer{
-	"audit_logs": {{role: "chenu_audit", grants: []string{"INSERT"}}},
+	"audit_logs": {
+		{role: "chenu_audit", grants: []string{"INSERT"}},
+		// It counts the writes of a transaction that uses an approval.
+		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{"SELECT"}},
+	},
+	"collected_writes": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+		"SELECT", "INSERT (id, created_by, checkpoint_id, place, table_name, operation, row_id, audited, payload, element)",
+		"UPDATE (audited)", "DELETE",
+	}}},
 	"checkpoints": {
 		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
 			"SELECT",
@@ -139,7 +147,7 @@ var definers = map[string][]definer{
 		"INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",
 		"UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",
 	}}, {role: "chenu_maintain", grants: []string{
-		"SELECT (id, created_by, last_sequence, event_count, step_count)", "UPDATE (last_sequence, event_count, last_event_at, step_count)",
+		"SELECT (id, created_by, visibility, last_sequence, event_count, step_count)", "UPDATE (last_sequence, event_count, last_event_at, step_count)",
 	}}},
 	"thread_events": {{role: "chenu_threads", rows: "created_by = " + identity, grants: []string{
 		"SELECT",

@@ -170,8 +170,9 @@ var matrix = map[string]expectations{
 		other:  {"select": zero},
 		nobody: {"select": zero},
 	},
-	"UsedAssertion": hidden,
-	"RateBucket":    hidden,
+	"UsedAssertion":  hidden,
+	"CollectedWrite": hidden,
+	"RateBucket":     hidden,
 }
 
 // fixtures give the columns that a row needs beside its id and owner, as SQL.
@@ -214,6 +215,7 @@ var fixtures = map[string]map[string]string{
 	"AccountToken":      {"kind": "'verify_email'", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 hour'"},
 	"AgentCredential":   {"agent_id": "'{HiredAgent}'", "secret_hash": "sha256('%[1]s')"},
 	"UsedAssertion":     {"credential_id": "'%[1]s'", "jti_digest": "sha256('%[1]s')", "expires_at": "now() + interval '1 minute'"},
+	"CollectedWrite":    {"place": "1", "table_name": "'notes'", "operation": "'INSERT'", "row_id": "'%[1]s'"},
 	"RateBucket":        {"key": "sha256('%[1]s')", "full_at": "now()"},
 	"SigningKey":        {"public_key": `'\x00'`, "private_key": `'\x00'`},
 	"IdempotencyKey":    {"route": "'create-note'", "key": "'%[1]s'", "request_digest": `'\x00'`, "status": "201", "headers": "'{}'"},

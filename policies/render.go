@@ -167,6 +167,11 @@ func (r *renderer) triggers() {
 		r.stamp()
 	}
 	for _, trigger := range r.Triggers {
+		if trigger.Deferred {
+			r.line("CREATE CONSTRAINT TRIGGER %s %s ON %s", trigger.Name, trigger.Events, name)
+			r.line("    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION %s;", trigger.Function)
+			continue
+		}
 		r.line("CREATE TRIGGER %s %s ON %s", trigger.Name, trigger.Events, name)
 		r.line("    FOR EACH ROW EXECUTE FUNCTION %s;", trigger.Function)
 	}

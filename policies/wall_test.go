@@ -148,6 +148,11 @@ var definers = map[string]struct {
 	"approval_of":         {owner: "chenu_gate", callers: []string{"chenu_audit"}},
 	"end_agent":           {owner: "chenu_gate"},
 	"dismiss_agent":       {owner: "chenu_gate", callers: []string{"chenu_human"}},
+	"take_write":          {owner: "chenu_gate"},
+	"account_write":       {owner: "chenu_gate", callers: []string{"chenu_audit"}},
+	"gate_event":          {owner: "chenu_gate", callers: []string{"chenu_threads"}},
+	"check_collected":     {owner: "chenu_gate"},
+	"collected_payload":   {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_human"}},
 
 	"expire_checkpoints":      {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 	"expire_idempotency_keys": {owner: "chenu_maintain", callers: []string{"chenu_human"}},

@@ -495,3 +495,72 @@ func TestExport(t *testing.T) {
 		t.Errorf("%d lines in an answer of length %d, want more than %d, in chunks", lines, response.ContentLength, rows)
 	}
 }
+
+// Hardening item 4: the attack. The human approved that the thread becomes public, and the
+// agent sent three events under that approval.
+func TestAnApprovalOfAThreadCoversNoOtherEvents(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human, agent := b.person(t, "ada"), b.agentOf(t, "ada")
+	path := agent.Post("/v1/threads", map[string]any{"founding_intent": "Write the annual report", "sphere": "business"}).
+		Want(http.StatusCreated).Header.Get("Location")
+	event := func(kind string, payload map[string]any) map[string]any {
+		return map[string]any{"type": kind, "payload": payload}
+	}
+	publish := event("thread.updated", map[string]any{"visibility": "public"})
+	attack := map[string]any{"events": []any{
+		event("note.added", map[string]any{"text": "evil"}), event("decision.recorded", map[string]any{"decision": "evil"}), publish,
+	}}
+	id, digest := checkpointOf(t, agent.Post(path+"/events", map[string]any{"events": []any{publish}}))
+	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+	agent.Post(path+"/events", attack, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
+	if o := agent.Get(path).Want(http.StatusOK).Object(); o["visibility"] != "private" || o["last_sequence"] != 3.0 {
+		t.Errorf("after the attack the thread is %v", o)
+	}
+
+	// Asked for as a whole, the human is shown all of it.
+	id, digest = checkpointOf(t, agent.Post(path+"/events", attack))
+	shown := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
+	if shown["action"] != "append 3 events, update thread" {
+		t.Errorf("the action is %v", shown["action"])
+	}
+	writes, _ := shown["payload"].(map[string]any)["writes"].([]any)
+	var kinds []string
+	for _, w := range writes {
+		values := w.(map[string]any)["values"].(map[string]any)
+		kinds = append(kinds, fmt.Sprint(w.(map[string]any)["table"], " ", values["type"], " ", values["payload"]))
+	}
+	want := []string{
+		"thread_events note.added map[text:evil]", "thread_events decision.recorded map[decision:evil]",
+		"thread_events thread.updated map[visibility:public]", "threads personal <nil>",
+	}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("the human is shown %q, want %q", kinds, want)
+	}
+	if differences, _ := shown["differences"].([]any); len(differences) != 4 {
+		t.Errorf("the differences are %v", shown["differences"])
+	}
+	human.Post("/v1/checkpoints/"+id+"/reject", map[string]any{"digest": digest, "reason": "No."}).Want(http.StatusOK)
+	agent.Post(path+"/events", attack, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_rejected")
+}
+
+// Hardening item 4: what is appended to a public thread is published, by a human as by an agent.
+func TestAppendsToAPublicThreadAreConfirmed(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human, agent := b.person(t, "ada"), b.agentOf(t, "ada")
+	create := map[string]any{"founding_intent": "Write the annual report", "sphere": "business", "visibility": "public"}
+	id, digest := checkpointOf(t, human.Post("/v1/threads", create))
+	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+	path := human.Post("/v1/threads", create, "Checkpoint", id).Want(http.StatusCreated).Header.Get("Location")
+	note := func(text string) map[string]any {
+		return map[string]any{"events": []any{map[string]any{"type": "note.added", "payload": map[string]any{"text": text}}}}
+	}
+	for _, by := range []*apitest.Client{human, agent} {
+		id, digest := checkpointOf(t, by.Post(path+"/events", note("fine")))
+		human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+		by.Post(path+"/events", note("evil"), "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
+		by.Post(path+"/events", note("fine"), "Checkpoint", id).Want(http.StatusCreated)
+		by.Post(path+"/events", note("fine"), "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_used")
+	}
+}

@@ -14,8 +14,9 @@ import (
 )
 
 // Checkpoint is the request for a human's approval of exactly one action (Rule
-// #1). It changes through app.request_checkpoint(), app.decide_checkpoint() and
-// their kin only.
+// #1): of one write, of a list of writes in one transaction (see
+// policies/functions/writes.sql), or of an action that a client defines. It changes
+// through app.request_checkpoint(), app.decide_checkpoint() and their kin only.
 type Checkpoint struct{ ent.Schema }
 
 // Mixin of the Checkpoint.
@@ -33,9 +34,9 @@ func (Checkpoint) Fields() []ent.Field {
 		choice("status", datatype.CheckpointStatus(""), "pending", "How far it was decided; a pending one past its time reads as expired.", policies.Filter(),
 			policies.Erased("CASE status WHEN 'pending' THEN 'expired' ELSE status END"),
 			policies.Read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END")),
-		fixedText("action", 120, "What is to be done.", policies.Erased("CASE WHEN payload ? 'table' THEN action ELSE '[erased]' END")),
+		fixedText("action", 120, "What is to be done.", policies.Erased("CASE WHEN payload ?| '{table,writes}' THEN action ELSE '[erased]' END")),
 		fixedText("resource_type", 64, "What kind of thing it is to be done to.", policies.Filter(),
-			policies.Erased("CASE WHEN payload ? 'table' THEN resource_type ELSE '[erased]' END")),
+			policies.Erased("CASE WHEN payload ?| '{table,writes}' THEN resource_type ELSE '[erased]' END")),
 		field.UUID("resource_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Annotations(policies.Filter()).
 			Comment("Which one; null for one that is yet to be made."),
@@ -79,7 +80,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("checkpoints"),
 		policies.Kept{Why: "what was done under an approval names it and its digest"},
-		schema.Comment("Requests for a human's approval, each of exactly one action."),
+		schema.Comment("Requests for a human's approval, each of exactly one write, one list of writes or one action."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AuditWithout{"payload"},
 		policies.Triggers{{Name: "record_step", Events: "AFTER INSERT OR UPDATE", Function: "app.record_step()"}},

@@ -12,6 +12,12 @@ import (
 
 // Thread is a line of thought or work. Its row is a projection of its events
 // and changes only through them: app.create_thread() and app.append_events().
+//
+// What is in a public thread is published. So making a thread public, changing it while it
+// is public, and appending to it need an approval, for humans as for agents: a human
+// confirms an append to a public thread like every other change of what is public, because
+// a stolen access token must not publish either. An approval covers all events of the
+// append, with their payloads. Appending to a private thread needs none.
 type Thread struct{ ent.Schema }
 
 // Mixin of the Thread.

@@ -38,6 +38,7 @@ $$;
 -- Uses up the checkpoint that app.checkpoint_id names, when it approves exactly this
 -- payload, asked for by the same actor; otherwise it refuses. The update waits for others
 -- who use the same checkpoint, and then finds it used. It returns the checkpoint's id.
+-- It is for actions as a whole; gates account for writes by app.take_write().
 CREATE FUNCTION app.use_checkpoint(payload jsonb) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -69,12 +70,8 @@ BEGIN
             ELSE 'checkpoint_expired'
         END;
     END IF;
-    -- The payload goes ahead of the error: an error's DETAIL is in the server's log at its
-    -- default verbosity, an INFO reaches the client alone (log_min_messages is warning).
-    RAISE INFO 'what a human must approve' USING ERRCODE = 'CH423', DETAIL = payload::text;
-    RAISE EXCEPTION 'a human must approve exactly this: %', code USING ERRCODE = 'CH423',
-        DETAIL = jsonb_build_object('code', code, 'checkpoint',
-            app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at))::text;
+    PERFORM app.refuse_write(code, payload, app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+    RETURN NULL;
 END
 $$;
 ALTER FUNCTION app.use_checkpoint(jsonb) OWNER TO chenu_gate;
@@ -104,7 +101,6 @@ AS $$
 DECLARE
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
     present jsonb := CASE WHEN TG_OP = 'DELETE' THEN old_row ELSE to_jsonb(NEW) END;
-    used uuid;
 BEGIN
     IF NOT app.gates_hold() THEN
         RETURN NULL;
@@ -113,7 +109,7 @@ BEGIN
         RAISE EXCEPTION 'rows of % in this state are never deleted', TG_TABLE_NAME USING ERRCODE = 'CH409',
             DETAIL = '{"code": "never_deleted", "detail": "In this state it is never deleted."}';
     END IF;
-    used := app.use_checkpoint(jsonb_build_object(
+    PERFORM app.take_write(jsonb_build_object(
         'identity', present ->> TG_ARGV[3],
         'type', TG_ARGV[0],
         'sphere', coalesce(nullif(TG_ARGV[2], ''), present ->> 'sphere'),
@@ -122,8 +118,7 @@ BEGIN
         'operation', TG_OP,
         'id', old_row ->> 'id',
         'version', old_row -> 'version',
-        'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c)));
-    PERFORM set_config('app.approved_write', concat_ws(' ', used, TG_ARGV[1], present ->> 'id'), true);
+        'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c)), (present ->> 'id')::uuid, true);
     RETURN NULL;
 END
 $$;
@@ -188,8 +183,9 @@ AS $$
     SELECT CASE WHEN type IN ('cost', 'identity') THEN interval '15 minutes' ELSE interval '24 hours' END
 $$;
 
--- Asks for an approval. The payload is that of a refused write, or an action that clients
--- define: then it has an action and its content instead of a table and values. All that
+-- Asks for an approval. The payload is that of a refused write, a list of writes, or an
+-- action that clients define: then it has an action and its content instead of a table and
+-- values. All that
 -- the human is shown stands in the payload, so the digest covers it. The same request
 -- again gives the same pending checkpoint, or the approved one that waits to be used.
 CREATE FUNCTION app.request_checkpoint(payload jsonb, lifetime interval DEFAULT NULL)
@@ -205,6 +201,7 @@ DECLARE
     actor uuid := app.actor();
     fingerprint bytea := app.payload_digest(payload);
     is_write boolean := payload ? 'table';
+    is_list boolean := payload ? 'writes';
     wanted_type text := payload ->> 'type';
     fields text[];
 BEGIN
@@ -214,12 +211,17 @@ BEGIN
     IF kind = 'system' THEN
         RAISE EXCEPTION 'only humans and agents ask for approval' USING ERRCODE = 'CH403';
     END IF;
-    fields := CASE WHEN is_write
-        THEN '{identity,type,sphere,resource_type,table,operation,id,version,values}'::text[]
+    fields := CASE WHEN is_list THEN '{identity,type,sphere,resource_type,id,version,thread_id,writes}'::text[]
+        WHEN is_write THEN '{identity,type,sphere,resource_type,table,operation,id,version,values}'::text[]
         ELSE '{identity,type,sphere,resource_type,action,resource_id,resource_version,thread_id,content}'::text[] END;
     IF (jsonb_typeof(payload) = 'object' AND payload ?& fields AND payload - fields = '{}'
         AND payload ->> 'identity' = caller::text) IS NOT TRUE THEN
         RAISE EXCEPTION 'the payload is none of the caller''s' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
+    END IF;
+    -- What a list says of itself follows from its writes.
+    IF is_list AND (jsonb_typeof(payload -> 'writes') = 'array' AND payload = app.list_payload(caller, payload -> 'writes')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the payload is no list of writes' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
     END IF;
     IF octet_length(payload::text) > 2097152 THEN
@@ -248,11 +250,12 @@ BEGIN
         payload, digest, requested_by, requested_by_kind, expires_at, thread_id
     ) VALUES (
         app.uuid_v7(), caller, payload ->> 'sphere', wanted_type,
-        CASE WHEN is_write THEN lower(payload ->> 'operation') || ' ' || replace(payload ->> 'resource_type', '_', ' ')
+        CASE WHEN is_list THEN app.describe_writes(payload -> 'writes')
+            WHEN is_write THEN lower(payload ->> 'operation') || ' ' || replace(payload ->> 'resource_type', '_', ' ')
             ELSE payload ->> 'action' END,
         payload ->> 'resource_type',
-        (payload ->> CASE WHEN is_write THEN 'id' ELSE 'resource_id' END)::uuid,
-        (payload ->> CASE WHEN is_write THEN 'version' ELSE 'resource_version' END)::bigint,
+        (payload ->> CASE WHEN is_write OR is_list THEN 'id' ELSE 'resource_id' END)::uuid,
+        (payload ->> CASE WHEN is_write OR is_list THEN 'version' ELSE 'resource_version' END)::bigint,
         payload, fingerprint, actor, kind,
         clock_timestamp() + coalesce(lifetime, app.checkpoint_lifetime(wanted_type)),
         CASE WHEN NOT is_write THEN payload ->> 'thread_id'
@@ -387,7 +390,7 @@ BEGIN
     IF c.id IS NULL THEN
         RAISE EXCEPTION 'no such checkpoint' USING ERRCODE = 'CH404';
     END IF;
-    IF c.digest IS DISTINCT FROM consume_checkpoint.digest OR (c.payload ? 'table') IS NOT FALSE THEN
+    IF c.digest IS DISTINCT FROM consume_checkpoint.digest OR (c.payload ?| '{table,writes}') IS NOT FALSE THEN
         RAISE EXCEPTION 'another digest, or the approval of a write' USING ERRCODE = 'CH423',
             DETAIL = jsonb_build_object('code', 'checkpoint_mismatch', 'checkpoint',
                 app.checkpoint_summary(c.id, c.type, c.status, c.digest, c.expires_at))::text;

@@ -207,7 +207,7 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     thread constant uuid := thread_id;
     expected constant bigint := expected_sequence;
-    given constant jsonb := events;
+    given jsonb := events;
     size integer;
     item jsonb;
     kind text;
@@ -248,7 +248,7 @@ BEGIN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
 
-    SELECT t.status, t.last_sequence INTO present
+    SELECT t.status, t.visibility, t.sphere, t.last_sequence INTO present
     FROM public.threads t WHERE t.created_by = caller AND t.id = thread
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -320,6 +320,17 @@ BEGIN
         state := result;
     END LOOP;
 
+    -- What is appended to a public thread is published. One event thread.updated says nothing
+    -- but the change of the thread, which has a gate of its own.
+    IF present.visibility = 'public' AND NOT (size = 1 AND kind = 'thread.updated'
+        AND item ->> 'causation_id' IS NULL AND item ->> 'correlation_id' IS NULL) THEN
+        SELECT jsonb_agg(CASE WHEN g.event ? 'id' THEN g.event ELSE g.event || jsonb_build_object('id', app.uuid_v7()) END ORDER BY g.place)
+        INTO given FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place);
+        FOR place IN 0 .. size - 1 LOOP
+            PERFORM app.gate_event(thread, present.sphere, given -> place);
+        END LOOP;
+    END IF;
+
     WITH appended AS (
         INSERT INTO public.thread_events (id, created_by, thread_id, sequence, type, schema_version, payload,
             actor_id, actor_kind, causation_id, correlation_id, request_id)
@@ -363,6 +374,9 @@ GRANT EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) TO chenu_human,
 -- it must not be what makes it stale. They say nothing but what the write and the
 -- human's decision say, so that nothing else comes in with them. Every other event,
 -- a step of another checkpoint included, gives another version.
+--
+-- A public thread does not repeat what a client calls its action: that text was not
+-- approved for publication.
 CREATE FUNCTION app.record_step() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -371,7 +385,10 @@ DECLARE
     step text;
     said jsonb := jsonb_build_object('checkpoint_id', NEW.id, 'digest', encode(NEW.digest, 'hex'));
     about jsonb := jsonb_build_object('action', NEW.action, 'resource_type', NEW.resource_type, 'resource_id', NEW.resource_id);
-    present bigint;
+    -- Whether it is about the thread's own row.
+    own boolean := coalesce(NEW.payload ->> 'table' = 'threads'
+        OR NEW.payload -> 'writes' @> jsonb_build_array(jsonb_build_object('table', 'threads', 'id', NEW.thread_id)), false);
+    present record;
 BEGIN
     IF NEW.thread_id IS NULL THEN
         RETURN NULL;
@@ -391,19 +408,22 @@ BEGIN
         ELSE
             RETURN NULL;
     END CASE;
-    SELECT t.last_sequence INTO STRICT present FROM public.threads t
+    SELECT t.last_sequence, t.visibility INTO STRICT present FROM public.threads t
     WHERE t.created_by = NEW.created_by AND t.id = NEW.thread_id FOR NO KEY UPDATE;
+    IF present.visibility = 'public' AND said ? 'action' AND (NEW.payload ?| '{table,writes}') IS NOT TRUE THEN
+        said := said - 'resource_type' || '{"action": "an action that a client defined"}';
+    END IF;
     WITH recorded AS (
         INSERT INTO public.thread_events (id, created_by, thread_id, sequence, type, schema_version, payload,
             actor_id, actor_kind, request_id, checkpoint_id)
-        VALUES (app.uuid_v7(), NEW.created_by, NEW.thread_id, present + 1, step, 1, jsonb_strip_nulls(said),
+        VALUES (app.uuid_v7(), NEW.created_by, NEW.thread_id, present.last_sequence + 1, step, 1, jsonb_strip_nulls(said),
             nullif(current_setting('app.actor_id', true), '')::uuid,
             CASE WHEN nullif(current_setting('app.identity_id', true), '') IS NULL THEN 'system' ELSE app.actor_kind() END,
             nullif(current_setting('app.request_id', true), '')::uuid, NEW.id)
         RETURNING created_at
     )
-    UPDATE public.threads t SET last_sequence = present + 1, event_count = t.event_count + 1, last_event_at = r.created_at,
-        step_count = t.step_count + CASE WHEN NEW.payload ->> 'table' = 'threads' THEN 1 ELSE 0 END
+    UPDATE public.threads t SET last_sequence = present.last_sequence + 1, event_count = t.event_count + 1, last_event_at = r.created_at,
+        step_count = t.step_count + own::integer
     FROM recorded r WHERE t.created_by = NEW.created_by AND t.id = NEW.thread_id;
     RETURN NULL;
 END

@@ -56,6 +56,9 @@ type Op struct {
 	Unkept bool
 	// AuditedRead lets a GET write, so that it can record the reading in its transaction.
 	AuditedRead bool
+	// Several says that one request may make several writes, which one approval then covers:
+	// see [session.Options].
+	Several bool
 	// HumansOnly refuses agents, whatever their scope. What is refused is recorded.
 	HumansOnly bool
 	// Timeout bounds the operation; zero is the API's own.
@@ -448,7 +451,7 @@ func (c *call) binding(query url.Values) []byte {
 }
 
 func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
-	options := session.Options{ReadOnly: c.readOnly(), Request: c.Method + " " + c.path}
+	options := session.Options{ReadOnly: c.readOnly(), Several: c.Several, Request: c.Method + " " + c.path}
 	if !c.readOnly() {
 		var err error
 		if options.Checkpoint, err = checkpointOf(h); err != nil {

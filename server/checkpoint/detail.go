@@ -25,7 +25,18 @@ type CheckpointDetail struct {
 	Payload json.RawMessage `json:"payload" jsonschema_description:"Exactly what would be done; null once it was erased."`
 	// Canonical is the very text that was digested: a JSON document may be written in many ways.
 	Canonical  string      `json:"canonical"  jsonschema_description:"The payload as it was digested: the digest is the SHA-256 of this text in UTF-8."`
-	Difference *Difference `json:"difference" jsonschema_description:"What the write would change of what stands; null for an action that clients define."`
+	Difference *Difference `json:"difference" jsonschema_description:"What the write would change of what stands; of a list of writes, the first one that needs an approval. Null for an action that clients define."`
+	// Differences has one element for each write of the payload's list.
+	Differences []WriteDifference `json:"differences,omitempty" jsonschema_description:"What each write of the payload's list would change of what stands, in order; only for a list of writes."`
+}
+
+// WriteDifference is how one write of a list differs from what stands now.
+type WriteDifference struct {
+	ResourceType string  `json:"resource_type" jsonschema_description:"Kind of the written resource."`
+	Operation    string  `json:"operation"     jsonschema_description:"INSERT, UPDATE or DELETE."`
+	ID           *string `json:"id"            jsonschema_description:"Id of the written resource; new:1, new:2 and so on for resources that the list creates."`
+	Gated        bool    `json:"gated"         jsonschema_description:"Whether this write needs an approval by itself."`
+	Difference
 }
 
 // Difference is how a write differs from what stands now.
@@ -56,35 +67,75 @@ func read(ctx context.Context, tx *ent.Tx, in *byID) (*detailOutput, error) {
 	out := &detailOutput{ETag: api.VersionTag(row.Version), Body: CheckpointDetail{
 		CheckpointItem: item(row), Payload: row.Payload, Canonical: string(row.Payload),
 	}}
-	out.Body.Difference, err = difference(ctx, tx, row)
+	err = compare(ctx, tx, &out.Body)
 	return out, err
 }
 
-// write is the payload of a gated write.
+// write is the payload of a gated write, or an element of a list of writes.
 type write struct {
-	Table     string                     `json:"table"`
-	Operation string                     `json:"operation"`
-	ID        *uuid.UUID                 `json:"id"`
-	Version   *int64                     `json:"version"`
-	Values    map[string]json.RawMessage `json:"values"`
+	Type         *string                    `json:"type"`
+	ResourceType string                     `json:"resource_type"`
+	Table        string                     `json:"table"`
+	Operation    string                     `json:"operation"`
+	ID           *string                    `json:"id"`
+	Version      *int64                     `json:"version"`
+	Values       map[string]json.RawMessage `json:"values"`
 }
 
-func difference(ctx context.Context, tx *ent.Tx, row *ent.Checkpoint) (*Difference, error) {
-	var w write
-	if len(row.Payload) == 0 || json.Unmarshal(row.Payload, &w) != nil {
-		return nil, nil //nolint:nilnil,nilerr // There is nothing to compare: the client made the payload.
+// compare sets how the writes of the payload differ from what stands.
+func compare(ctx context.Context, tx *ent.Tx, c *CheckpointDetail) error {
+	var payload struct {
+		write
+
+		Writes []write `json:"writes"`
 	}
-	i := slices.IndexFunc(policies.Tables, func(t policies.Table) bool { return t.Name == w.Table && len(t.Gates) > 0 })
+	if len(c.Payload) == 0 || json.Unmarshal(c.Payload, &payload) != nil {
+		return nil //nolint:nilerr // There is nothing to compare: the client made the payload.
+	}
+	if payload.Writes == nil {
+		var err error
+		c.Difference, err = difference(ctx, tx, &payload.write)
+		return err
+	}
+	stale := false
+	for i := range payload.Writes {
+		w := &payload.Writes[i]
+		d, err := difference(ctx, tx, w)
+		if err != nil {
+			return err
+		}
+		if d == nil {
+			continue // a table that only this database has
+		}
+		stale = stale || d.Stale
+		c.Differences = append(c.Differences, WriteDifference{
+			ResourceType: w.ResourceType, Operation: w.Operation, ID: w.ID, Gated: w.Type != nil, Difference: *d,
+		})
+		if w.Type != nil && c.Difference == nil {
+			c.Difference = d
+		}
+	}
+	if c.Difference != nil {
+		c.Difference.Stale = stale // One stale write is enough to make the whole list unusable.
+	}
+	return nil
+}
+
+func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) {
+	i := slices.IndexFunc(policies.Tables, func(t policies.Table) bool { return t.Name == w.Table })
 	if i < 0 {
 		return nil, nil //nolint:nilnil // an action that clients define
 	}
 	d := &Difference{Fields: []FieldDifference{}}
 	present := map[string]json.RawMessage{}
 	if w.ID != nil {
-		if err := stands(ctx, tx, policies.Tables[i], *w.ID, d, &present); err != nil {
-			return nil, err
+		// An id such as new:1 names a row that the list creates.
+		if id, err := uuid.Parse(*w.ID); err == nil {
+			if err := stands(ctx, tx, policies.Tables[i], id, d, &present); err != nil {
+				return nil, err
+			}
+			d.Stale = d.Version == nil || w.Version == nil || *d.Version != *w.Version
 		}
-		d.Stale = d.Version == nil || w.Version == nil || *d.Version != *w.Version
 	}
 	for _, field := range slices.Sorted(maps.Keys(w.Values)) {
 		proposed := w.Values[field]
@@ -105,6 +156,9 @@ const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *Difference, present *map[string]json.RawMessage) error {
 	var text *string
 	query := fmt.Sprintf("SELECT version, to_jsonb(t)::text FROM %s t WHERE id = $1", t.QualifiedName())
+	if _, versioned := t.Column("version"); !versioned {
+		query = fmt.Sprintf("SELECT NULL::bigint, to_jsonb(t)::text FROM %s t WHERE id = $1", t.QualifiedName())
+	}
 	if err := session.One(ctx, tx, query, []any{id}, &d.Version, &text); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read what stands: %w", err)
 	}

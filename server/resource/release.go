@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -75,11 +76,38 @@ func lockReferences(ctx context.Context, tx *ent.Tx, table policies.Table, id uu
 // detachFrom clears the references of one column. Rows that began to refer to this one after
 // lockReferences are left when another transaction has locked them, because to wait for them
 // now would deadlock: the foreign key then refuses the deletion.
+//
+// Where the writes of the unit are accounted for, it clears the references in the order of
+// the rows' ids: the order of one UPDATE follows from a plan, and may be another one when
+// the unit runs again under its approval.
 func detachFrom(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) error {
+	if session.Accounted(ctx) {
+		return detachInOrder(ctx, tx, t, r, id)
+	}
 	_, err := tx.ExecContext(ctx, fmt.Sprintf(`WITH free AS MATERIALIZED (
     SELECT id FROM %[1]s WHERE %[2]s = $1 FOR NO KEY UPDATE SKIP LOCKED
 ) UPDATE %[1]s SET %[2]s = NULL WHERE %[2]s = $1 AND id IN (SELECT id FROM free)`, t.QualifiedName(), r.Column), id)
 	return err
+}
+
+func detachInOrder(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) error {
+	var list string
+	query := fmt.Sprintf(`WITH free AS MATERIALIZED (
+    SELECT id FROM %s WHERE %s = $1 FOR NO KEY UPDATE SKIP LOCKED
+) SELECT coalesce(json_agg(id ORDER BY id), '[]')::text FROM free`, t.QualifiedName(), r.Column)
+	if err := session.One(ctx, tx, query, []any{id}, &list); err != nil {
+		return err
+	}
+	var ids []uuid.UUID
+	if err := json.Unmarshal([]byte(list), &ids); err != nil {
+		return fmt.Errorf("read the ids of the rows to detach: %w", err)
+	}
+	for _, row := range ids {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf("UPDATE %s SET %s = NULL WHERE id = $1", t.QualifiedName(), r.Column), row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func names(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) (named bool, err error) {

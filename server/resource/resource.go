@@ -75,7 +75,9 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 			}
 			return &changed[E]{ETag: api.VersionTag(s.Version(row)), Body: row}, nil
 		})
-	api.Handle(a, c.op("delete", "Delete one", http.MethodDelete, "/{id}"),
+	remove := c.op("delete", "Delete one", http.MethodDelete, "/{id}")
+	remove.Several = true // detach clears references in other rows
+	api.Handle(a, remove,
 		func(ctx context.Context, tx *ent.Tx, in *deleteInput) (*struct{}, error) {
 			s := store(tx)
 			if in.Detach {
@@ -261,7 +263,7 @@ type updateInput[U any] struct {
 type deleteInput struct {
 	ID      uuid.UUID   `path:"id" jsonschema_description:"Which one."`
 	IfMatch api.IfMatch `header:"If-Match"`
-	Detach  bool        `query:"detach" jsonschema_description:"Clear the optional references to it first."`
+	Detach  bool        `query:"detach" jsonschema_description:"Clear the optional references to it first. If several of these changes need an approval, one approval covers all of them."`
 }
 
 type listed[E any] struct {

@@ -178,6 +178,9 @@ func (c *conductor) begin(ctx context.Context, s *settings, opts *sql.TxOptions)
 		return nil, err
 	}
 	t := &transaction{conductor: c, ctx: ctx, settings: s, begin: []step{{sql: begin}, s.step(opts.ReadOnly)}}
+	if ctx.Value(collectingKey{}) != nil {
+		t.begin = append(t.begin, step{sql: collectingSQL})
+	}
 	t.entQuerier = entQuerier{t}
 	return t, nil
 }
@@ -185,6 +188,13 @@ func (c *conductor) begin(ctx context.Context, s *settings, opts *sql.TxOptions)
 // checkpointKey is under which the context of a unit of work carries the
 // checkpoint that approves what it does.
 type checkpointKey struct{}
+
+// collectingKey is the key under which a context asks for a transaction in collecting mode.
+type collectingKey struct{}
+
+// collectingSQL puts the transaction in collecting mode. Unlike the other settings, it is
+// not reset in other transactions: a transaction that collects by mistake cannot commit.
+const collectingSQL = `SELECT set_config('app.collecting', 'on', true)`
 
 // The isolation levels that Postgres tells apart (manual, section 13.2), each in
 // a form that may write and one that may not.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,49 @@ func (d *DB) refused(ctx context.Context, o Options, refusal error) error {
 	}
 	d.log.WarnContext(ctx, "a refusal could not be recorded", "refusal", refusal, "error", err)
 	return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
+}
+
+// collectedPayloadSQL returns the payload of the checkpoint for the writes that the
+// transaction has collected.
+const collectedPayloadSQL = `SELECT app.collected_payload()::text`
+
+// errCollected ends a transaction in collecting mode: it never commits.
+var errCollected = errors.New("session: the writes were collected")
+
+// collect runs a refused unit again in collecting mode, in which the database refuses no
+// gated write and lists every write instead. It returns the refusal with the payload of
+// one checkpoint for all of them. When the unit fails in collecting mode, it would also
+// fail under an approval: then collect returns that error.
+//
+// Like the record of a refusal, it does not end with the request.
+func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error, refusal error) error {
+	gate, ok := errors.AsType[*gateError](refusal)
+	if !ok {
+		return refusal
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), collectingKey{}, true), finishTimeout)
+	defer cancel()
+	tx, err := d.client.BeginTx(ctx, &sql.TxOptions{Isolation: o.Isolation})
+	if err != nil {
+		return errors.Join(refusal, fmt.Errorf("collect the writes: %w", err))
+	}
+	var payload *string
+	err = finish(tx, func() error {
+		if err := fn(context.WithValue(ctx, holdsKey{}, true), tx); err != nil {
+			return err
+		}
+		if err := One(ctx, tx, collectedPayloadSQL, nil, &payload); err != nil {
+			return fmt.Errorf("collect the writes: %w", err)
+		}
+		return errCollected
+	})
+	if !errors.Is(err, errCollected) {
+		return err
+	}
+	if payload == nil {
+		return refusal // What needed an approval changed meanwhile.
+	}
+	return &gateError{gate.PgError, *payload}
 }
 
 // refusalRecord is what the audit trail says of a refusal.

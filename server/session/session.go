@@ -23,6 +23,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
 )
 
 // Config says where the database is and how to use it.
@@ -178,6 +179,11 @@ type Options struct {
 	ReadOnly bool
 	// Checkpoint is the approved checkpoint that a gated write uses up; zero is none.
 	Checkpoint uuid.UUID
+	// Several says that the unit may make several writes. If one of them needs an
+	// approval, the unit runs a second time to collect them all, so that one approval
+	// covers them. The function of such a unit must have no effect outside of its
+	// transaction.
+	Several bool
 	// Isolation is the transaction's isolation level; zero is READ COMMITTED.
 	Isolation sql.IsolationLevel
 	// Request is the request's method and path, for the record of a refusal.
@@ -213,9 +219,19 @@ func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx 
 		inner = context.WithValue(ctx, holdsKey{}, true)
 	}
 	if err := finish(tx, func() error { return fn(inner, tx) }); err != nil {
+		if o.Several && problem.From(err).Code == problem.CheckpointRequired {
+			err = d.collect(ctx, o, fn, err)
+		}
 		return d.refused(ctx, o, err)
 	}
 	return nil
+}
+
+// Accounted reports whether the unit of work that ctx belongs to runs in collecting mode or
+// names an approval. Then its writes must have the same order each time it runs.
+func Accounted(ctx context.Context) bool {
+	checkpoint, _ := ctx.Value(checkpointKey{}).(uuid.UUID)
+	return checkpoint != uuid.Nil || ctx.Value(collectingKey{}) != nil
 }
 
 // ErrNested is returned when a unit of work begins another one, or runs a statement outside

@@ -98,11 +98,13 @@ type appendOut struct {
 
 var appendOp = api.Op{
 	ID: "append-thread-events", Method: http.MethodPost, Path: "/v1/threads/{id}/events", Tag: "threads",
-	Status: http.StatusCreated, OtherStatuses: []int{http.StatusOK}, Problems: []int{http.StatusPreconditionFailed},
+	Several: true, Status: http.StatusCreated, OtherStatuses: []int{http.StatusOK}, Problems: []int{http.StatusPreconditionFailed},
 	Summary: "Append events",
 	Description: "Appends 1 to 100 events, all or none, with sequences that have no gap. The same events with the same ids again are answered 200 with the original result. " +
 		"An active thread may be paused, completed or archived, a paused one resumed, completed or archived, a completed one resumed or archived; " +
-		"an archived one is closed. What the thread's status forbids is a 409 with the present status. " + systemTypes,
+		"an archived one is closed. What the thread's status forbids is a 409 with the present status. " +
+		"Events of a public thread are published. So an append that makes a thread public, and every append to a public thread, " +
+		"needs an approval (423), from humans as from agents. The approval covers exactly these events in this order, with their payloads. " + systemTypes,
 }
 
 const systemTypes = "thread.created and the types that begin with checkpoint are recorded by the service itself, as is action.executed where an approval is used."

@@ -1,0 +1,423 @@
+-- Several writes under one approval. When a unit of work may contain several writes and one
+-- of them needs an approval, the service runs the unit again in collecting mode
+-- (app.collecting is on): gates do not refuse, and each write, gated or not, is added to
+-- app.collected_writes. Such a transaction never commits. The list becomes the payload of one
+-- checkpoint. Under the approval of a list, each write of the transaction must equal the next
+-- element of the list, and when the transaction commits, the list must be complete and must
+-- contain every write. An approval of one write is treated as a list of one.
+--
+-- All of it belongs to chenu_gate. Callers can change the settings, but not the rows.
+
+-- Returns the columns of a table that clients write.
+CREATE FUNCTION app.client_columns(relation oid) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(DISTINCT a.attname::text)
+      FROM pg_attribute a, aclexplode(a.attacl) AS x
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+       AND x.grantee IN ('chenu_human'::regrole, 'chenu_agent'::regrole) AND x.privilege_type IN ('INSERT', 'UPDATE')
+$$;
+
+-- Returns the write as an element of a list: without the identity, which the list names, and
+-- with new:1, new:2 for the ids of the rows that the list has inserted so far. The ids are
+-- replaced wherever they are a whole JSON string. A string that starts with new: by itself
+-- gets a second colon, so that no value can pass for an id.
+CREATE FUNCTION app.list_element(payload jsonb, checkpoint uuid, row_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    inserted boolean := payload ->> 'operation' = 'INSERT';
+    element text;
+    given uuid;
+    count integer := 0;
+BEGIN
+    element := replace((CASE WHEN inserted THEN payload || jsonb_build_object('id', list_element.row_id) ELSE payload END - 'identity')::text,
+        '"new:', '"new::');
+    FOR given IN
+        SELECT w.row_id FROM app.collected_writes w
+         WHERE w.created_by = caller AND w.checkpoint_id IS NOT DISTINCT FROM checkpoint AND w.operation = 'INSERT'
+         ORDER BY w.place
+    LOOP
+        count := count + 1;
+        element := replace(element, format('"%s"', given), format('"new:%s"', count));
+    END LOOP;
+    IF inserted THEN
+        element := replace(element, format('"%s"', list_element.row_id), format('"new:%s"', count + 1));
+    END IF;
+    RETURN element::jsonb;
+END
+$$;
+
+-- Reports whether the event says nothing that the change of its thread does not say: then the
+-- approval of the change of the thread covers the event.
+CREATE FUNCTION app.is_implied_event(event jsonb, thread jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(
+        event ->> 'table' = 'thread_events' AND event ->> 'operation' = 'INSERT' AND event ->> 'type' IS NULL
+        AND event -> 'values' ->> 'causation_id' IS NULL AND event -> 'values' ->> 'correlation_id' IS NULL
+        AND thread ->> 'table' = 'threads'
+        AND CASE thread ->> 'operation'
+            WHEN 'INSERT' THEN event -> 'values' ->> 'type' = 'thread.created'
+            WHEN 'UPDATE' THEN event -> 'values' ->> 'type' = 'thread.updated' AND event -> 'values' -> 'thread_id' = thread -> 'id'
+        END, false);
+END
+$$;
+
+-- Returns the number of writes that the approval of the payload covers. A change of a thread
+-- comes with the event that makes it.
+CREATE FUNCTION app.approved_count(payload jsonb) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN payload ? 'writes' THEN jsonb_array_length(payload -> 'writes')
+        WHEN payload ->> 'table' = 'threads' AND payload ->> 'operation' IN ('INSERT', 'UPDATE') THEN 2
+        ELSE 1
+    END;
+END
+$$;
+
+-- Refuses a write. The payload goes ahead of the error: an error's DETAIL is in the server's
+-- log at its default verbosity, an INFO reaches the client alone (log_min_messages is
+-- warning).
+CREATE FUNCTION app.refuse_write(code text, payload jsonb, checkpoint jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF payload IS NOT NULL THEN
+        RAISE INFO 'what a human must approve' USING ERRCODE = 'CH423', DETAIL = payload::text;
+    END IF;
+    RAISE EXCEPTION 'a human must approve exactly this: %', code USING ERRCODE = 'CH423',
+        DETAIL = jsonb_build_object('code', code, 'checkpoint', checkpoint)::text;
+END
+$$;
+
+-- Accounts for one write of the transaction. In collecting mode it adds the write to the list.
+-- Otherwise it returns the checkpoint that app.checkpoint_id names if that checkpoint approves
+-- exactly this write next: usable, requested by the same actor, every write before this one
+-- made. A gated write without such an approval is refused. A write that is not gated is
+-- refused only among the writes of an approval.
+--
+-- The first write of an approval locks its checkpoint, so that transactions which use the
+-- same approval wait for each other; the second one then finds it used. The last write marks
+-- it as used. If that write is an event, app.check_collected() does so: the use of an
+-- approval may become an event of the same thread.
+CREATE FUNCTION app.take_write(payload jsonb, row_id uuid, gated boolean) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    actor uuid := app.actor();
+    collecting boolean := coalesce(current_setting('app.collecting', true), '') = 'on';
+    wanted uuid := CASE WHEN NOT collecting THEN nullif(current_setting('app.checkpoint_id', true), '')::uuid END;
+    operation text := payload ->> 'operation';
+    position integer;
+    size integer;
+    named public.checkpoints;
+    mine boolean;
+    usable boolean;
+    equal boolean;
+BEGIN
+    IF wanted IS NULL AND NOT collecting THEN
+        IF gated THEN
+            PERFORM app.refuse_write('checkpoint_required', payload, NULL);
+        END IF;
+        RETURN NULL;
+    END IF;
+    SELECT count(*) + 1 INTO position FROM app.collected_writes w
+     WHERE w.created_by = caller AND w.checkpoint_id IS NOT DISTINCT FROM wanted;
+    IF collecting THEN
+        INSERT INTO app.collected_writes (id, created_by, checkpoint_id, place, table_name, operation, row_id, audited, payload, element)
+        VALUES (app.uuid_v7(), caller, NULL, position, payload ->> 'table', operation, take_write.row_id, NOT gated,
+            payload, app.list_element(payload, NULL, take_write.row_id));
+        RETURN NULL;
+    END IF;
+
+    IF position = 1 THEN
+        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted FOR UPDATE;
+    ELSE
+        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted;
+    END IF;
+    mine := coalesce(named.requested_by = actor AND named.requested_by_kind = app.actor_kind(), false);
+    usable := mine AND (position > 1 OR coalesce(named.status = 'approved' AND named.consumed_at IS NULL
+        AND named.use_before > clock_timestamp(), false));
+    size := app.approved_count(named.payload);
+    equal := coalesce(CASE
+        WHEN position > size THEN false
+        WHEN named.payload ? 'writes' THEN
+            app.list_element(payload, wanted, take_write.row_id)::text = (named.payload -> 'writes' -> position - 1)::text
+        WHEN position < size THEN app.is_implied_event(payload, named.payload)
+        ELSE app.payload_digest(payload) = named.digest
+    END, false);
+    IF usable AND equal THEN
+        INSERT INTO app.collected_writes (id, created_by, checkpoint_id, place, table_name, operation, row_id, audited)
+        VALUES (app.uuid_v7(), caller, wanted, position, payload ->> 'table', operation, take_write.row_id, NOT gated);
+        IF position = size AND payload ->> 'table' <> 'thread_events' THEN
+            UPDATE public.checkpoints c SET consumed_at = clock_timestamp() WHERE c.created_by = caller AND c.id = wanted;
+        END IF;
+        RETURN wanted;
+    END IF;
+    IF NOT gated AND position = 1 THEN
+        RETURN NULL; -- The approval may be for what follows; app.check_collected() decides.
+    END IF;
+    PERFORM app.refuse_write(CASE
+        WHEN NOT mine THEN 'checkpoint_mismatch'
+        WHEN position > size THEN 'checkpoint_used'
+        WHEN position > 1 OR usable THEN 'checkpoint_mismatch'
+        WHEN NOT named.payload ? 'writes' AND app.payload_digest(payload) <> named.digest THEN 'checkpoint_mismatch'
+        WHEN named.status = 'rejected' THEN 'checkpoint_rejected'
+        WHEN named.consumed_at IS NOT NULL THEN 'checkpoint_used'
+        WHEN named.status = 'pending' AND named.expires_at > clock_timestamp() THEN 'checkpoint_pending'
+        ELSE 'checkpoint_expired'
+    END, payload, app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.take_write(jsonb, uuid, boolean) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.take_write(jsonb, uuid, boolean) FROM PUBLIC;
+
+-- Accounts for an audited write, gated or not, and returns the checkpoint that approved it.
+-- app.audit() calls it in collecting mode and under an approval. A gate has accounted for a
+-- gated write before.
+CREATE FUNCTION app.account_write(
+    relation oid, resource text, owner text, sphere text, left_out text[], operation text, old_row jsonb, new_row jsonb
+) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    present jsonb := CASE WHEN operation = 'DELETE' THEN old_row ELSE new_row END;
+    name text := (SELECT c.relname FROM pg_class c WHERE c.oid = relation);
+    columns text[] := app.client_columns(relation);
+    content jsonb;
+    approval uuid;
+BEGIN
+    -- The steps of checkpoints are no writes of the caller's.
+    IF NOT app.gates_hold() OR resource = 'checkpoint' OR resource = 'thread_event' AND present ->> 'checkpoint_id' IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    UPDATE app.collected_writes w SET audited = true
+     WHERE w.created_by = caller AND NOT w.audited AND w.table_name = name AND w.operation = account_write.operation
+       AND w.row_id = (present ->> 'id')::uuid
+    RETURNING w.checkpoint_id INTO approval;
+    IF FOUND THEN
+        RETURN approval;
+    END IF;
+    IF resource = 'thread_event' THEN
+        content := app.event_content(present);
+    ELSIF columns IS NOT NULL THEN
+        SELECT jsonb_object_agg(c, present -> c) INTO content FROM unnest(columns) AS c WHERE c NOT IN ('id', owner);
+    ELSE
+        content := present - left_out - '{id,created_at,updated_at,updated_by,updated_by_kind,version}'::text[] - owner;
+    END IF;
+    RETURN app.take_write(jsonb_build_object(
+        'identity', present ->> owner,
+        'type', NULL,
+        'sphere', coalesce(nullif(account_write.sphere, ''), present ->> 'sphere'),
+        'resource_type', resource,
+        'table', name,
+        'operation', operation,
+        'id', old_row ->> 'id',
+        'version', old_row -> 'version',
+        'values', content), (present ->> 'id')::uuid, false);
+END
+$$;
+ALTER FUNCTION app.account_write(oid, text, text, text, text[], text, jsonb, jsonb) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.account_write(oid, text, text, text, text[], text, jsonb, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.account_write(oid, text, text, text, text[], text, jsonb, jsonb) TO chenu_audit;
+
+-- Returns what an approval of an event covers. The event that creates a thread does not name
+-- it: its row comes after the event.
+CREATE FUNCTION app.event_content(event jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN jsonb_build_object(
+        'thread_id', CASE WHEN event ->> 'type' <> 'thread.created' THEN event ->> 'thread_id' END,
+        'type', event ->> 'type', 'schema_version', event -> 'schema_version', 'payload', event -> 'payload',
+        'causation_id', event ->> 'causation_id', 'correlation_id', event ->> 'correlation_id');
+END
+$$;
+
+-- The gate of the events of a public thread: what is appended there is published.
+-- app.append_events() calls it for each event before it appends them.
+CREATE FUNCTION app.gate_event(thread_id uuid, sphere text, event jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT app.gates_hold() THEN
+        RETURN;
+    END IF;
+    PERFORM app.take_write(jsonb_build_object(
+        'identity', nullif(current_setting('app.identity_id', true), ''),
+        'type', 'sensitive',
+        'sphere', gate_event.sphere,
+        'resource_type', 'thread_event',
+        'table', 'thread_events',
+        'operation', 'INSERT',
+        'id', NULL,
+        'version', NULL,
+        'values', app.event_content(event || jsonb_build_object('thread_id', gate_event.thread_id))), (event ->> 'id')::uuid, true);
+END
+$$;
+ALTER FUNCTION app.gate_event(uuid, text, jsonb) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.gate_event(uuid, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.gate_event(uuid, text, jsonb) TO chenu_threads;
+
+-- Checks the transaction when it commits. In collecting mode it always refuses. Under an
+-- approval, every element of the list must have been made, and the audit trail must have no
+-- other write of the transaction.
+--
+-- SET CONSTRAINTS cannot make the check come early and pass: the check deletes the rows, and
+-- their deletion runs this trigger again. Only at the end of the transaction does that wait
+-- for the check to return. A cursor WITH HOLD runs after the check, so there must be none.
+CREATE FUNCTION app.check_collected() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    used record;
+    named public.checkpoints;
+    accounted integer;
+    written integer;
+BEGIN
+    IF NOT app.gates_hold() THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        IF pg_trigger_depth() > 1 THEN
+            RAISE EXCEPTION 'the writes of an approval are checked when the transaction commits' USING ERRCODE = 'CH423',
+                DETAIL = '{"code": "checkpoint_mismatch"}';
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF NEW.checkpoint_id IS NULL THEN
+        RAISE EXCEPTION 'a transaction in collecting mode never commits' USING ERRCODE = 'CH403';
+    END IF;
+    IF NEW.created_by IS DISTINCT FROM caller THEN
+        RAISE EXCEPTION 'the identity was changed under an approval' USING ERRCODE = 'CH403';
+    END IF;
+    IF NOT EXISTS (SELECT FROM app.collected_writes w WHERE w.created_by = caller AND w.id = NEW.id) THEN
+        RETURN NULL; -- It was checked with the first one.
+    END IF;
+    FOR used IN
+        SELECT w.checkpoint_id AS id, count(*) AS made FROM app.collected_writes w WHERE w.created_by = caller GROUP BY w.checkpoint_id
+    LOOP
+        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = used.id;
+        IF used.made IS DISTINCT FROM app.approved_count(named.payload) THEN
+            PERFORM app.refuse_write('checkpoint_mismatch', NULL,
+                app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+        END IF;
+    END LOOP;
+    SELECT count(*) FILTER (WHERE w.audited) INTO accounted FROM app.collected_writes w WHERE w.created_by = caller;
+    -- The ids of the transaction's audit rows tell that they are not older than it.
+    SELECT count(*) INTO written FROM public.audit_logs a
+     WHERE a.created_by = caller AND a.id >= app.uuid_v7_floor(transaction_timestamp() - interval '1 minute')
+       AND a.outcome = 'success' AND a.action NOT IN ('read', 'login', 'logout', 'credential_change')
+       AND a.resource_type <> 'checkpoint' AND (a.resource_type <> 'thread_event' OR a.after ->> 'checkpoint_id' IS NULL)
+       AND app.written_here(a.xmin);
+    IF accounted <> written OR EXISTS (SELECT FROM pg_cursors c WHERE c.is_holdable) OR accounted <> (SELECT count(*) FROM app.collected_writes w WHERE w.created_by = caller) THEN
+        PERFORM app.refuse_write('checkpoint_mismatch', NULL,
+                app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+    END IF;
+    UPDATE public.checkpoints c SET consumed_at = clock_timestamp()
+     WHERE c.created_by = caller AND c.consumed_at IS NULL
+       AND c.id IN (SELECT w.checkpoint_id FROM app.collected_writes w WHERE w.created_by = caller);
+    DELETE FROM app.collected_writes w WHERE w.created_by = caller;
+    RETURN NULL;
+END
+$$;
+ALTER FUNCTION app.check_collected() OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.check_collected() FROM PUBLIC;
+
+-- Returns the payload of the checkpoint for what the transaction has collected; NULL if
+-- nothing in it needs an approval. A single write has the payload that its gate would refuse
+-- it with, and so does a change of a thread with the one event that makes it.
+CREATE FUNCTION app.collected_payload() RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    payloads jsonb[];
+    writes jsonb;
+BEGIN
+    SELECT array_agg(w.payload ORDER BY w.place), jsonb_agg(w.element ORDER BY w.place) INTO payloads, writes
+      FROM app.collected_writes w WHERE w.created_by = caller AND w.checkpoint_id IS NULL;
+    RETURN CASE
+        WHEN writes IS NULL OR NOT jsonb_path_exists(writes, '$[*].type ? (@ != null)') THEN NULL
+        WHEN cardinality(payloads) = app.approved_count(payloads[cardinality(payloads)])
+            AND (cardinality(payloads) = 1 OR app.is_implied_event(payloads[1], payloads[2])) THEN payloads[cardinality(payloads)]
+        ELSE app.list_payload(caller, writes)
+    END;
+END
+$$;
+ALTER FUNCTION app.collected_payload() OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.collected_payload() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.collected_payload() TO chenu_human, chenu_agent;
+
+-- Returns the payload of the checkpoint for a list of writes. Everything beside the list
+-- follows from it: the strictest type, the resource of the first write that needs an
+-- approval, the sphere if all those have the same one, and the thread if there is one.
+CREATE FUNCTION app.list_payload(identity uuid, writes jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH gated AS (
+        SELECT w.write, w.place, CASE WHEN w.write ->> 'id' LIKE 'new:%' THEN 'null' ELSE w.write -> 'id' END AS id
+          FROM jsonb_array_elements(writes) WITH ORDINALITY AS w(write, place)
+         WHERE w.write ->> 'type' IS NOT NULL
+    ), main AS (
+        SELECT g.write, g.id FROM gated g ORDER BY g.place LIMIT 1
+    ), thread AS (
+        SELECT t.id FROM (
+            SELECT g.place, CASE WHEN g.write ->> 'table' = 'threads' THEN g.id ELSE g.write -> 'values' -> 'thread_id' END AS id FROM gated g
+        ) AS t
+         WHERE jsonb_typeof(t.id) = 'string' AND t.id ->> 0 NOT LIKE 'new:%' ORDER BY t.place LIMIT 1
+    )
+    SELECT jsonb_build_object(
+        'identity', list_payload.identity,
+        'type', (SELECT g.write ->> 'type' FROM gated g
+            ORDER BY array_position('{identity,cost,governance,sensitive,cross_sphere}', g.write ->> 'type') LIMIT 1),
+        'sphere', (SELECT CASE WHEN count(DISTINCT g.write -> 'sphere') = 1 THEN min(g.write ->> 'sphere') END FROM gated g),
+        'resource_type', m.write ->> 'resource_type',
+        'id', m.id,
+        'version', CASE WHEN m.id <> 'null' THEN m.write -> 'version' END,
+        'thread_id', (SELECT t.id FROM thread t),
+        'writes', writes)
+      FROM main m
+$$;
+
+-- Describes a list of writes in a few words: "append 2 events, update thread".
+CREATE FUNCTION app.describe_writes(writes jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH kind AS (
+        SELECT CASE WHEN w.write ->> 'table' = 'thread_events' THEN 'append' ELSE lower(w.write ->> 'operation') END AS verb,
+            CASE WHEN w.write ->> 'table' = 'thread_events' THEN 'event' ELSE replace(w.write ->> 'resource_type', '_', ' ') END AS noun,
+            min(w.place) AS place, count(*) AS size
+          FROM jsonb_array_elements(writes) WITH ORDINALITY AS w(write, place)
+         GROUP BY 1, 2
+    ), words AS (
+        SELECT string_agg(CASE WHEN k.size = 1 THEN k.verb || ' ' || k.noun
+            ELSE format('%s %s %s', k.verb, k.size, regexp_replace(k.noun, '([^aeiou])y$', '\1ie') || 's') END, ', ' ORDER BY k.place) AS text
+          FROM kind k
+    )
+    SELECT CASE WHEN length(w.text) <= 120 THEN w.text ELSE jsonb_array_length(writes) || ' writes' END FROM words w
+$$;
