@@ -38,6 +38,8 @@ type Checkpoint struct {
 	Sphere *datatype.SphereType `json:"sphere"`
 	// Why it needs a human.
 	Type datatype.CheckpointType `json:"type"`
+	// write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it.
+	Origin datatype.CheckpointOrigin `json:"origin"`
 	// How far it was decided; a pending one past its time reads as expired.
 	Status datatype.CheckpointStatus `json:"status"`
 	// What is to be done.
@@ -107,7 +109,7 @@ func (*Checkpoint) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case checkpoint.FieldVersion, checkpoint.FieldResourceVersion:
 			values[i] = new(sql.NullInt64)
-		case checkpoint.FieldUpdatedByKind, checkpoint.FieldSphere, checkpoint.FieldType, checkpoint.FieldStatus, checkpoint.FieldAction, checkpoint.FieldResourceType, checkpoint.FieldReason, checkpoint.FieldRequestedByKind:
+		case checkpoint.FieldUpdatedByKind, checkpoint.FieldSphere, checkpoint.FieldType, checkpoint.FieldOrigin, checkpoint.FieldStatus, checkpoint.FieldAction, checkpoint.FieldResourceType, checkpoint.FieldReason, checkpoint.FieldRequestedByKind:
 			values[i] = new(sql.NullString)
 		case checkpoint.FieldCreatedAt, checkpoint.FieldUpdatedAt, checkpoint.FieldDecidedAt, checkpoint.FieldExpiresAt, checkpoint.FieldUseBefore, checkpoint.FieldConsumedAt:
 			values[i] = new(sql.NullTime)
@@ -183,6 +185,12 @@ func (_m *Checkpoint) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field type", values[i])
 			} else if value.Valid {
 				_m.Type = datatype.CheckpointType(value.String)
+			}
+		case checkpoint.FieldOrigin:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field origin", values[i])
+			} else if value.Valid {
+				_m.Origin = datatype.CheckpointOrigin(value.String)
 			}
 		case checkpoint.FieldStatus:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -358,6 +366,9 @@ func (_m *Checkpoint) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("type=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Type))
+	builder.WriteString(", ")
+	builder.WriteString("origin=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Origin))
 	builder.WriteString(", ")
 	builder.WriteString("status=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Status))

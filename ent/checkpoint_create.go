@@ -123,6 +123,20 @@ func (_c *CheckpointCreate) SetType(v datatype.CheckpointType) *CheckpointCreate
 	return _c
 }
 
+// SetOrigin sets the "origin" field.
+func (_c *CheckpointCreate) SetOrigin(v datatype.CheckpointOrigin) *CheckpointCreate {
+	_c.mutation.SetOrigin(v)
+	return _c
+}
+
+// SetNillableOrigin sets the "origin" field if the given value is not nil.
+func (_c *CheckpointCreate) SetNillableOrigin(v *datatype.CheckpointOrigin) *CheckpointCreate {
+	if v != nil {
+		_c.SetOrigin(*v)
+	}
+	return _c
+}
+
 // SetStatus sets the "status" field.
 func (_c *CheckpointCreate) SetStatus(v datatype.CheckpointStatus) *CheckpointCreate {
 	_c.mutation.SetStatus(v)
@@ -378,6 +392,11 @@ func (_c *CheckpointCreate) check() error {
 			return &ValidationError{Name: "type", err: fmt.Errorf(`ent: validator failed for field "Checkpoint.type": %w`, err)}
 		}
 	}
+	if v, ok := _c.mutation.Origin(); ok {
+		if err := checkpoint.OriginValidator(v); err != nil {
+			return &ValidationError{Name: "origin", err: fmt.Errorf(`ent: validator failed for field "Checkpoint.origin": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.Status(); !ok {
 		return &ValidationError{Name: "status", err: errors.New(`ent: missing required field "Checkpoint.status"`)}
 	}
@@ -477,6 +496,10 @@ func (_c *CheckpointCreate) createSpec() (*Checkpoint, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.GetType(); ok {
 		_spec.SetField(checkpoint.FieldType, field.TypeEnum, value)
 		_node.Type = value
+	}
+	if value, ok := _c.mutation.Origin(); ok {
+		_spec.SetField(checkpoint.FieldOrigin, field.TypeEnum, value)
+		_node.Origin = value
 	}
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(checkpoint.FieldStatus, field.TypeEnum, value)
@@ -834,6 +857,9 @@ func (u *CheckpointUpsertOne) UpdateNewValues() *CheckpointUpsertOne {
 		}
 		if _, exists := u.create.mutation.GetType(); exists {
 			s.SetIgnore(checkpoint.FieldType)
+		}
+		if _, exists := u.create.mutation.Origin(); exists {
+			s.SetIgnore(checkpoint.FieldOrigin)
 		}
 		if _, exists := u.create.mutation.Action(); exists {
 			s.SetIgnore(checkpoint.FieldAction)
@@ -1318,6 +1344,9 @@ func (u *CheckpointUpsertBulk) UpdateNewValues() *CheckpointUpsertBulk {
 			}
 			if _, exists := b.mutation.GetType(); exists {
 				s.SetIgnore(checkpoint.FieldType)
+			}
+			if _, exists := b.mutation.Origin(); exists {
+				s.SetIgnore(checkpoint.FieldOrigin)
 			}
 			if _, exists := b.mutation.Action(); exists {
 				s.SetIgnore(checkpoint.FieldAction)

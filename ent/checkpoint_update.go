@@ -351,6 +351,9 @@ func (_u *CheckpointUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.SphereCleared() {
 		_spec.ClearField(checkpoint.FieldSphere, field.TypeEnum)
 	}
+	if _u.mutation.OriginCleared() {
+		_spec.ClearField(checkpoint.FieldOrigin, field.TypeEnum)
+	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(checkpoint.FieldStatus, field.TypeEnum, value)
 	}
@@ -771,6 +774,9 @@ func (_u *CheckpointUpdateOne) sqlSave(ctx context.Context) (_node *Checkpoint, 
 	}
 	if _u.mutation.SphereCleared() {
 		_spec.ClearField(checkpoint.FieldSphere, field.TypeEnum)
+	}
+	if _u.mutation.OriginCleared() {
+		_spec.ClearField(checkpoint.FieldOrigin, field.TypeEnum)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(checkpoint.FieldStatus, field.TypeEnum, value)

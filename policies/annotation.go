@@ -71,28 +71,83 @@ type Sphere string
 // Name implements schema.Annotation.
 func (Sphere) Name() string { return "Sphere" }
 
-// Gate names a state that no row may enter, leave or change in without a
-// human's approval of exactly that write (Rule #1).
+// Gate names the states of a row that need a human's approval (Rule #1). No row
+// may enter or leave these states, or change while it is in one of them, without
+// the approval of exactly that write. Every entity that has no Gate is Ungated.
 type Gate struct {
-	// Type is the CheckpointType that the approval has.
+	// Type is the CheckpointType of the approval.
 	Type string `json:"type"`
-	// State is an SQL condition over the row's own columns.
-	State string `json:"state"`
-	// On, when it is given, names a column: of an UPDATE, every change of it is
-	// gated, and nothing else is.
-	On string `json:"on,omitempty"`
-	// Within, when it is given, is an SQL condition over OLD and NEW: which changes
-	// of a row that stays in the state are gated. Else every change is of a column
-	// that clients set.
+	// Why says what the gate protects.
+	Why string `json:"why"`
+	// State is an SQL condition over the row's own columns. It holds for everyone.
+	// It is empty when only Agents or Through say what is gated.
+	State string `json:"state,omitempty"`
+	// Agents is an SQL condition over the row's own columns that holds for agents
+	// in addition to State: a human may do alone what it describes.
+	Agents string `json:"agents,omitempty"`
+	// Through extends the states by what another row says.
+	Through *Through `json:"through,omitempty"`
+	// Within is an SQL condition over OLD and NEW: the changes of a row that stays
+	// in a gated state that need approval. When it is empty, these are the changes
+	// of any column that clients set, except those in Free.
 	Within string `json:"within,omitempty"`
-	// FreeExit lets rows leave the state without approval.
-	FreeExit bool `json:"free_exit,omitempty"`
-	// NoDelete forbids deleting a row in the state altogether.
+	// Free are columns that may change in every state without approval.
+	Free []string `json:"free,omitempty"`
+	// FreeExit is an SQL condition over the row's own columns. A row that met it may
+	// leave the gated states, or be deleted, without approval.
+	FreeExit string `json:"free_exit,omitempty"`
+	// NoDelete forbids deleting a row in a gated state, with or without approval.
 	NoDelete bool `json:"no_delete,omitempty"`
+	// References are the rows that a gated state vouches for. Each enters the payload
+	// with its id and version, so that an approval is void once one of them changed.
+	References []GateReference `json:"references,omitempty"`
+	// Contents are the rows that belong to this one and share its state. They enter
+	// the payload in the same way.
+	Contents []GateContent `json:"contents,omitempty"`
 }
 
 // Name implements schema.Annotation.
 func (Gate) Name() string { return "Gate" }
+
+// Through makes a row gated while another row of the same owner meets Condition:
+// a row of Table whose column Key equals this row's Column. The gate looks at the
+// other row after the foreign keys' locks were taken.
+type Through struct {
+	Column    string `json:"column"`
+	Table     string `json:"table"`
+	Key       string `json:"key"`
+	Condition string `json:"condition"`
+	// Agents limits it to the writes of agents.
+	Agents bool `json:"agents,omitempty"`
+}
+
+// GateReference is a column of a gated row that names a row of another table.
+type GateReference struct {
+	Column   string `json:"column"`
+	Table    string `json:"table"`
+	Resource string `json:"resource_type"`
+	// Shows are the columns of the other row that the human needs to see.
+	Shows []string `json:"shows"`
+	// Lock keeps the other row from changing until the transaction ends. It is
+	// needed where the other table has a gate Through this one.
+	Lock bool `json:"lock,omitempty"`
+}
+
+// GateContent are the rows of a table whose Column names the gated row.
+type GateContent struct {
+	Table    string   `json:"table"`
+	Column   string   `json:"column"`
+	Resource string   `json:"resource_type"`
+	Shows    []string `json:"shows"`
+}
+
+// Ungated says why no state of the entity needs a human's approval.
+type Ungated struct {
+	Why string `json:"why"`
+}
+
+// Name implements schema.Annotation.
+func (Ungated) Name() string { return "Ungated" }
 
 // AuditReads makes every read of the entity leave an audit row.
 type AuditReads struct{}

@@ -49,7 +49,7 @@ var definers = map[string][]definer{
 	"checkpoints": {
 		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
 			"SELECT",
-			"INSERT (id, created_by, sphere, type, action, resource_type, resource_id, resource_version, payload, digest, requested_by, requested_by_kind, expires_at, thread_id)",
+			"INSERT (id, created_by, sphere, type, origin, action, resource_type, resource_id, resource_version, payload, digest, requested_by, requested_by_kind, expires_at, thread_id)",
 			"UPDATE (status, reason, decided_by, decided_at, use_before, consumed_at)",
 		}},
 		{role: "chenu_maintain", rows: "expires_at <= clock_timestamp()", grants: []string{
@@ -134,12 +134,30 @@ var definers = map[string][]definer{
 		"UPDATE (current_streak, best_streak, last_completed_period, last_checked_in_on)",
 	}}},
 	"habit_check_ins": {{role: "chenu_derive", grants: []string{"SELECT (created_by, habit_id, checked_in_on)"}}},
-	"community_events": {{role: "chenu_derive", grants: []string{
-		"SELECT (id, created_by, group_id, capacity, going_count, maybe_count, declined_count)",
-		"UPDATE (going_count, maybe_count, declined_count)",
+	"community_events": {
+		{role: "chenu_derive", grants: []string{
+			"SELECT (id, created_by, group_id, capacity, going_count, maybe_count, declined_count)",
+			"UPDATE (going_count, maybe_count, declined_count)",
+		}},
+		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{"SELECT (id, created_by, version, group_id, title, starts_at)"}},
+	},
+	"community_groups": {
+		{role: "chenu_derive", grants: []string{
+			"SELECT (id, created_by, member_count)", "UPDATE (member_count)",
+		}},
+		// The columns to update are for locks; app.gate_references() changes no row.
+		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+			"SELECT (id, created_by, version, name, visibility)", "UPDATE (id)",
+		}},
+	},
+	"business_contacts": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+		"SELECT (id, created_by, version, name, email, phone, company)",
 	}}},
-	"community_groups": {{role: "chenu_derive", grants: []string{
-		"SELECT (id, created_by, member_count)", "UPDATE (member_count)",
+	"social_posts": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+		"SELECT (id, created_by, version, body, media, visibility, published_at)", "UPDATE (id)",
+	}}},
+	"social_schedules": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+		"SELECT (id, created_by, post_id, status)",
 	}}},
 	"event_rsvps": {{role: "chenu_derive", grants: []string{"SELECT (created_by, event_id, contact_id, status)"}}},
 	"threads": {{role: "chenu_threads", rows: "created_by = " + identity, grants: []string{

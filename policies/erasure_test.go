@@ -39,7 +39,7 @@ func (w *world) asPerson(ctx context.Context, who uuid.UUID, checkpoint string, 
 
 // requestErasureSQL asks for the approval of exactly what app.erase_identity() does.
 const requestErasureSQL = `SELECT id::text, digest FROM app.request_checkpoint(jsonb_build_object('identity', $1::uuid, 'type', 'identity', 'sphere', NULL,
-	'resource_type', 'identity', 'table', 'identities', 'operation', 'ERASE', 'id', $1::uuid, 'version', NULL, 'values', '{}'::jsonb))`
+	'resource_type', 'identity', 'table', 'identities', 'operation', 'ERASE', 'id', $1::uuid, 'version', NULL, 'values', '{}'::jsonb, 'references', '{}'::jsonb))`
 
 // approveErasure asks for the erasure of an identity and approves it, as the service does.
 func (w *world) approveErasure(t *testing.T, who uuid.UUID) (checkpoint string) {

@@ -116,6 +116,16 @@ var referred = func() expectations {
 	return e
 }()
 
+// scheduled is a collection whose rows an agent adds and reschedules under an approval only.
+var scheduled = func() expectations {
+	e := expectations{}
+	for who, outcomes := range collection {
+		e[who] = maps.Clone(outcomes)
+	}
+	e[agent]["insert"], e[agent]["upsert"] = "CH423", "CH423"
+	return e
+}()
+
 // hidden is what a table grants that only functions reach.
 var hidden = expectations{owner: {}, agent: {}, other: {}, stranger: {}, nobody: {}}
 
@@ -145,7 +155,7 @@ var matrix = map[string]expectations{
 	"CommunityGroup":    collection,
 	"CommunityEvent":    collection,
 	"SocialPost":        referred,
-	"SocialSchedule":    collection,
+	"SocialSchedule":    scheduled,
 	"Reference":         collection,
 	"Manuscript":        collection,
 	"ComplianceItem":    collection,

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -47,20 +48,38 @@ func (r *renderer) describe() {
 		r.line("-- No owner: %s.", r.OwnerlessWhy)
 	}
 	for _, g := range r.Gates {
-		switch {
-		case g.On != "":
-			r.line("-- Gate %s: every change of %s, and making or deleting a row with %s.", g.Type, g.On, g.State)
-		case g.FreeExit:
-			r.line("-- Gate %s: entering %s, and within it %s.", g.Type, g.State, g.Within)
-		default:
-			r.line("-- Gate %s: %s.", g.Type, g.State)
-		}
+		r.describeGate(g)
+	}
+	if r.UngatedWhy != "" {
+		r.line("-- No gate: %s.", r.UngatedWhy)
 	}
 	if r.KeptWhy != "" {
 		r.line("-- Outlives the erasure of its identity, without its content: %s.", r.KeptWhy)
 	}
 	if r.UnauditedWhy != "" {
 		r.line("-- Not audited: %s.", r.UnauditedWhy)
+	}
+}
+
+func (r *renderer) describeGate(g Gate) {
+	r.line("-- Gate %s: %s.", g.Type, g.Why)
+	if g.State != "" {
+		r.line("--   States: %s", g.State)
+	}
+	if g.Agents != "" {
+		r.line("--   States for agents: %s", g.Agents)
+	}
+	if t := g.Through; t != nil {
+		r.line("--   Also while %s has a row with %s = this %s and %s", t.Table, t.Key, t.Column, t.Condition)
+	}
+	if g.Within != "" {
+		r.line("--   Changes within: %s", g.Within)
+	}
+	if len(g.Free) > 0 {
+		r.line("--   Free to change: %s", strings.Join(g.Free, ", "))
+	}
+	if g.FreeExit != "" {
+		r.line("--   Free to leave: %s", g.FreeExit)
 	}
 }
 
@@ -255,37 +274,125 @@ var stamps = []string{"updated_at", "version", "updated_by", "updated_by_kind"}
 // function. Erasing an identity is approved as a whole, so what its function
 // does is not asked about again.
 func (r *renderer) gate(g Gate) {
-	before, after := r.over("OLD", g.State), r.over("NEW", g.State)
 	columns := r.Gated()
-	update := fmt.Sprintf("(%s) IS DISTINCT FROM (%s) OR (%s) AND %s IS DISTINCT FROM %s",
-		before, after, after, row("OLD", columns), row("NEW", columns))
-	switch {
-	case g.On != "":
-		update = fmt.Sprintf("OLD.%[1]s IS DISTINCT FROM NEW.%[1]s", g.On)
-	case g.FreeExit && g.Within != "":
-		update = fmt.Sprintf("(%s) AND ((%s) IS NOT TRUE OR %s)", after, before, g.Within)
-	case g.FreeExit:
-		update = fmt.Sprintf("(%s) AND ((%s) IS NOT TRUE OR %s IS DISTINCT FROM %s)", after, before, row("OLD", columns), row("NEW", columns))
+	compared := slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return slices.Contains(g.Free, name) })
+	changed := fmt.Sprintf("%s IS DISTINCT FROM %s", row("OLD", compared), row("NEW", compared))
+	const notErasing = "current_user <> 'chenu_erase'"
+	trigger := func(name, event, function string, conditions ...string) {
+		r.line("CREATE TRIGGER %s AFTER %s ON %s", name, event, r.QualifiedName())
+		conditions = slices.DeleteFunc(conditions, func(c string) bool { return c == "" })
+		r.line("    FOR EACH ROW WHEN (%s)", strings.Join(conditions, " AND "))
+		r.line("    EXECUTE FUNCTION %s;", function)
 	}
-	const notErasing = "current_user <> 'chenu_erase' AND "
-	keep := ""
-	if g.NoDelete {
-		keep = "keep"
-	}
-	arguments := quoted(append([]string{g.Type, r.Resource, r.Sphere, r.Owner, keep}, columns...))
+
 	r.line("")
-	r.line("CREATE TRIGGER approve_insert AFTER INSERT ON %s", r.QualifiedName())
-	r.line("    FOR EACH ROW WHEN (%s)", after)
-	r.line("    EXECUTE FUNCTION app.gate(%s);", arguments)
-	r.line("CREATE TRIGGER approve_update AFTER UPDATE ON %s", r.QualifiedName())
-	r.line("    FOR EACH ROW WHEN (%s(%s))", notErasing, update)
-	r.line("    EXECUTE FUNCTION app.gate(%s);", arguments)
-	if g.FreeExit && !g.NoDelete {
+	before, after := r.inState("OLD", g), r.inState("NEW", g)
+	if after != "" {
+		function := r.gateFunction(g, nil, columns)
+		update := fmt.Sprintf("(%s OR %s)", before, after)
+		if g.Within != "" || g.FreeExit != "" {
+			within := changed
+			if g.Within != "" {
+				within = "(" + g.Within + ")"
+			}
+			update = fmt.Sprintf("(%s AND (%s IS NOT TRUE OR %s)%s)", after, before, within, r.leaving(g, before, after))
+		}
+		trigger("approve_insert", "INSERT", function, after)
+		trigger("approve_update", "UPDATE", function, notErasing, changed, update)
+		switch {
+		case g.NoDelete || g.FreeExit == "":
+			trigger("approve_delete", "DELETE", function, notErasing, before)
+		case g.FreeExit != "true":
+			trigger("approve_delete", "DELETE", function, notErasing, before, r.staysGated(g))
+		}
+	}
+	if g.Through == nil {
 		return
 	}
-	r.line("CREATE TRIGGER approve_delete AFTER DELETE ON %s", r.QualifiedName())
-	r.line("    FOR EACH ROW WHEN (%s(%s))", notErasing, before)
-	r.line("    EXECUTE FUNCTION app.gate(%s);", arguments)
+	// What another row decides is looked up by the function, and only where the
+	// row's own columns do not gate the write already.
+	function := r.gateFunction(g, g.Through, columns)
+	column, only := g.Through.Column, ""
+	if g.Through.Agents {
+		only = agents
+	}
+	either := before
+	if after != "" {
+		either = fmt.Sprintf("(%s OR %s)", before, after)
+	}
+	if column == "id" {
+		// Others name the row by its id: nobody names a new one.
+		trigger("approve_update_through", "UPDATE", function, notErasing, only, changed, isNot(either))
+		trigger("approve_delete_through", "DELETE", function, notErasing, only, isNot(before))
+		return
+	}
+	trigger("approve_insert_through", "INSERT", function, only, "NEW."+column+" IS NOT NULL", isNot(after))
+	trigger("approve_update_through", "UPDATE", function, notErasing, only, changed,
+		fmt.Sprintf("num_nonnulls(OLD.%[1]s, NEW.%[1]s) > 0", column), isNot(either))
+	trigger("approve_delete_through", "DELETE", function, notErasing, only, "OLD."+column+" IS NOT NULL", isNot(before))
+}
+
+// isNot is the opposite of a condition, empty for an empty one.
+func isNot(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return condition + " IS NOT TRUE"
+}
+
+// agents holds for whoever is not known to be a human.
+const agents = "app.actor_kind() <> 'human'"
+
+// inState is the condition under which the row's own columns gate it; empty when
+// only another row does.
+func (r *renderer) inState(row string, g Gate) string {
+	var states []string
+	if g.State != "" {
+		states = append(states, "("+r.over(row, g.State)+")")
+	}
+	if g.Agents != "" {
+		states = append(states, fmt.Sprintf("%s AND (%s)", agents, r.over(row, g.Agents)))
+	}
+	switch len(states) {
+	case 0:
+		return ""
+	case 1:
+		return "(" + states[0] + ")"
+	}
+	return "(" + strings.Join(states, " OR ") + ")"
+}
+
+// leaving is the part of an update's condition about rows that leave the state.
+func (r *renderer) leaving(g Gate, before, after string) string {
+	if g.FreeExit == "true" {
+		return ""
+	}
+	condition := fmt.Sprintf(" OR %s AND %s IS NOT TRUE", before, after)
+	if g.FreeExit != "" {
+		condition += " AND " + r.staysGated(g)
+	}
+	return condition
+}
+
+// staysGated is the condition under which a row may not leave without approval.
+func (r *renderer) staysGated(g Gate) string {
+	return fmt.Sprintf("(%s) IS NOT TRUE", r.over("OLD", g.FreeExit))
+}
+
+// gateOptions is what app.gate() is told beside the columns, as JSON.
+type gateOptions struct {
+	Keep       bool            `json:"keep,omitempty"`
+	Through    *Through        `json:"through,omitempty"`
+	References []GateReference `json:"references,omitempty"`
+	Contents   []GateContent   `json:"contents,omitempty"`
+}
+
+func (r *renderer) gateFunction(g Gate, through *Through, columns []string) string {
+	options, err := json.Marshal(gateOptions{Keep: g.NoDelete, Through: through, References: g.References, Contents: g.Contents})
+	if err != nil {
+		panic(fmt.Sprintf("policies: options of a gate: %v", err)) // of our own types
+	}
+	return fmt.Sprintf("app.gate(%s)", quoted(append([]string{g.Type, r.Resource, r.Sphere, r.Owner, string(options)}, columns...)))
 }
 
 // Gated are the columns that an approval covers: all that clients set.

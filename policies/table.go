@@ -26,8 +26,10 @@ type Table struct {
 	OwnerlessWhy string `json:"ownerless_why,omitempty"`
 	Access       Access `json:"access"`
 	// AgentUpdates are the columns that agents may change; empty means those that humans may.
-	AgentUpdates []string    `json:"agent_updates,omitempty"`
-	Gates        []Gate      `json:"gates,omitempty"`
+	AgentUpdates []string `json:"agent_updates,omitempty"`
+	Gates        []Gate   `json:"gates,omitempty"`
+	// UngatedWhy says why the table has no gate; empty when it has one.
+	UngatedWhy   string      `json:"ungated_why,omitempty"`
 	AppendOnly   *AppendOnly `json:"append_only,omitempty"`
 	AuditReads   bool        `json:"audit_reads,omitempty"`
 	UnauditedWhy string      `json:"unaudited_why,omitempty"`

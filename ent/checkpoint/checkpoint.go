@@ -32,6 +32,8 @@ const (
 	FieldSphere = "sphere"
 	// FieldType holds the string denoting the type field in the database.
 	FieldType = "type"
+	// FieldOrigin holds the string denoting the origin field in the database.
+	FieldOrigin = "origin"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
 	// FieldAction holds the string denoting the action field in the database.
@@ -88,6 +90,7 @@ var Columns = []string{
 	FieldUpdatedByKind,
 	FieldSphere,
 	FieldType,
+	FieldOrigin,
 	FieldStatus,
 	FieldAction,
 	FieldResourceType,
@@ -148,6 +151,16 @@ func TypeValidator(_type datatype.CheckpointType) error {
 		return nil
 	default:
 		return fmt.Errorf("checkpoint: invalid enum value for type field: %q", _type)
+	}
+}
+
+// OriginValidator is a validator for the "origin" field enum values. It is called by the builders before save.
+func OriginValidator(o datatype.CheckpointOrigin) error {
+	switch o {
+	case "write", "client":
+		return nil
+	default:
+		return fmt.Errorf("checkpoint: invalid enum value for origin field: %q", o)
 	}
 }
 
@@ -219,6 +232,11 @@ func BySphere(opts ...sql.OrderTermOption) OrderOption {
 // ByType orders the results by the type field.
 func ByType(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldType, opts...).ToFunc()
+}
+
+// ByOrigin orders the results by the origin field.
+func ByOrigin(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOrigin, opts...).ToFunc()
 }
 
 // ByStatus orders the results by the status field.

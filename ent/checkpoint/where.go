@@ -499,6 +499,46 @@ func TypeNotIn(vs ...datatype.CheckpointType) predicate.Checkpoint {
 	return predicate.Checkpoint(sql.FieldNotIn(FieldType, v...))
 }
 
+// OriginEQ applies the EQ predicate on the "origin" field.
+func OriginEQ(v datatype.CheckpointOrigin) predicate.Checkpoint {
+	vc := v
+	return predicate.Checkpoint(sql.FieldEQ(FieldOrigin, vc))
+}
+
+// OriginNEQ applies the NEQ predicate on the "origin" field.
+func OriginNEQ(v datatype.CheckpointOrigin) predicate.Checkpoint {
+	vc := v
+	return predicate.Checkpoint(sql.FieldNEQ(FieldOrigin, vc))
+}
+
+// OriginIn applies the In predicate on the "origin" field.
+func OriginIn(vs ...datatype.CheckpointOrigin) predicate.Checkpoint {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Checkpoint(sql.FieldIn(FieldOrigin, v...))
+}
+
+// OriginNotIn applies the NotIn predicate on the "origin" field.
+func OriginNotIn(vs ...datatype.CheckpointOrigin) predicate.Checkpoint {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Checkpoint(sql.FieldNotIn(FieldOrigin, v...))
+}
+
+// OriginIsNil applies the IsNil predicate on the "origin" field.
+func OriginIsNil() predicate.Checkpoint {
+	return predicate.Checkpoint(sql.FieldIsNull(FieldOrigin))
+}
+
+// OriginNotNil applies the NotNil predicate on the "origin" field.
+func OriginNotNil() predicate.Checkpoint {
+	return predicate.Checkpoint(sql.FieldNotNull(FieldOrigin))
+}
+
 // StatusEQ applies the EQ predicate on the "status" field.
 func StatusEQ(v datatype.CheckpointStatus) predicate.Checkpoint {
 	vc := v

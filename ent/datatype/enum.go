@@ -47,6 +47,7 @@ var enums = map[string]Enum{
 	"thread_event_type":       ThreadEventType(""),
 	"checkpoint_type":         CheckpointType(""),
 	"checkpoint_status":       CheckpointStatus(""),
+	"checkpoint_origin":       CheckpointOrigin(""),
 	"task_status":             TaskStatus(""),
 	"priority":                Priority(""),
 	"cadence":                 Cadence(""),
@@ -206,6 +207,16 @@ func (CheckpointStatus) Values() []string {
 
 // JSONSchema implements Enum.
 func (e CheckpointStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
+
+// CheckpointOrigin tells a write that the database refused from an action that a client
+// describes in its own words.
+type CheckpointOrigin string
+
+// Values implements Enum.
+func (CheckpointOrigin) Values() []string { return []string{"write", "client"} }
+
+// JSONSchema implements Enum.
+func (e CheckpointOrigin) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
 // TaskStatus is how far a task has come.
 type TaskStatus string

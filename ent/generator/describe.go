@@ -53,6 +53,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 		only      policies.AppendOnly
 		search    policies.Search
 		gate      policies.Gate
+		ungated   policies.Ungated
 		sphere    policies.Sphere
 		order     policies.TimeOrder
 		triggers  policies.Triggers
@@ -111,6 +112,8 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	if annotation(node.Annotations, &gate) {
 		t.Gates = append(t.Gates, gate)
 	}
+	annotation(node.Annotations, &ungated)
+	t.UngatedWhy = ungated.Why
 	if _, ok := node.Annotations["Comment"]; ok {
 		named(node.Annotations, "Comment", &comment)
 		t.Comment = comment.Text
@@ -157,6 +160,9 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	}
 
 	if err := checkErasure(t, names); err != nil {
+		return t, err
+	}
+	if err := checkGate(t); err != nil {
 		return t, err
 	}
 

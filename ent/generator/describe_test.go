@@ -43,6 +43,7 @@ func good() Thing {
 			entsql.Annotation{Schema: "public", Table: "things"},
 			policies.Owner{Column: "created_by"},
 			policies.Access{Human: policies.All, Agent: policies.ReadOnly},
+			policies.Ungated{Why: "x"},
 		},
 	}
 }
@@ -116,6 +117,14 @@ func TestRefusals(t *testing.T) {
 		{"kept text of nobody", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Impersonal()).Comment("Name.")), ""},
 		{"append-only content that is kept", sealed().with(policies.Kept{Why: "x"}), ""},
 		{"append-only text that becomes another", sealed().with(policies.Kept{Why: "x"}).withField(field.String("more").Annotations(policies.Erased("'x'")).Comment("More.")), "erased to NULL"},
+		// Hardening item 11: every entity says what a human must approve, or why nothing.
+		{"neither gated nor ungated", good().without("Ungated"), "exactly one of the annotations Gate and Ungated"},
+		{"ungated without a reason", good().without("Ungated").with(policies.Ungated{}), "exactly one of the annotations Gate and Ungated"},
+		{"gated and ungated", good().with(policies.Gate{Type: "cost", Why: "x", State: "true"}), "exactly one of the annotations Gate and Ungated"},
+		{"gated without a reason", good().without("Ungated").with(policies.Gate{Type: "cost", State: "true"}), "Gate without a reason"},
+		{"gated in no state", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x"}), "covers no state"},
+		{"gated by a column that is not there", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x", State: "true", Free: []string{"name"}}), `names the column "name"`},
+		{"gated", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x", State: "version > 1"}), ""},
 		{"index without the owner", func() Thing {
 			s := good()
 			s.indexes = append(s.indexes, index.Fields("version"))

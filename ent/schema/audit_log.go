@@ -94,6 +94,7 @@ func (AuditLog) Annotations() []schema.Annotation {
 		policies.Kept{Why: "the order and the digests of what was done are proofs"},
 		schema.Comment("Who did what, when, before and after, and on whose behalf. Append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.Ungated{Why: "it is written by triggers and never changes"},
 		policies.AppendOnly{Content: []string{"before", "after", "ip", "user_agent"}},
 		policies.Unaudited{Why: "it is the audit trail"},
 		policies.Partitioned{},

@@ -31,6 +31,9 @@ func (Checkpoint) Fields() []ent.Field {
 		field.Enum("type").GoType(datatype.CheckpointType("")).Immutable().
 			Annotations(policies.Filter()).
 			Comment("Why it needs a human."),
+		field.Enum("origin").GoType(datatype.CheckpointOrigin("")).Immutable().Optional().
+			Annotations(policies.Filter(), policies.Rules{Derived: true, Default: "'write'"}).
+			Comment("write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it."),
 		choice("status", datatype.CheckpointStatus(""), "pending", "How far it was decided; a pending one past its time reads as expired.", policies.Filter(),
 			policies.Erased("CASE status WHEN 'pending' THEN 'expired' ELSE status END"),
 			policies.Read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END")),
@@ -82,6 +85,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 		policies.Kept{Why: "what was done under an approval names it and its digest"},
 		schema.Comment("Requests for a human's approval, each of exactly one write, one list of writes or one action."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.Ungated{Why: "it is the approval itself, and changes through functions only"},
 		policies.AuditWithout{"payload"},
 		policies.Triggers{{Name: "record_step", Events: "AFTER INSERT OR UPDATE", Function: "app.record_step()"}},
 		policies.Checks{

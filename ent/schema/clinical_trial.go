@@ -48,7 +48,11 @@ func (ClinicalTrial) Annotations() []schema.Annotation {
 		schema.Comment("Clinical trials. Reading one is recorded."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.AuditReads{},
-		policies.Gate{Type: "sensitive", State: "status <> 'planned'", On: "status"},
+		policies.Gate{
+			Type: "sensitive", State: "status <> 'planned'", Free: []string{"enrolled"},
+			Why: "people take part in the trial as the ethics committee and the registry know it; only the number of those who take part changes by itself",
+		},
+		policies.Triggers{{Name: "refuse_future_approval", Events: "BEFORE INSERT OR UPDATE", Function: "app.refuse_future_approval()"}},
 		policies.Checks{
 			{
 				Name: "government_clinical_trials_registry", Column: "registry_id",

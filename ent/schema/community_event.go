@@ -57,6 +57,14 @@ func (CommunityEvent) Annotations() []schema.Annotation {
 		table("community_events"),
 		schema.Comment("Events with the answers to their invitations; never above capacity."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Gate{
+			Type: "sensitive", Why: "an event in a public group is as public as its group",
+			Through: &policies.Through{Column: "group_id", Table: "public.community_groups", Key: "id", Condition: "visibility = 'public'"},
+			References: []policies.GateReference{{
+				Column: "group_id", Table: "public.community_groups", Resource: "community_group",
+				Shows: []string{"name", "visibility"},
+			}},
+		},
 		policies.Triggers{{Name: "members", Events: "AFTER UPDATE OR DELETE", Function: "app.derive_members()"}},
 		policies.Checks{
 			{

@@ -49,7 +49,14 @@ func (CommunityGroup) Annotations() []schema.Annotation {
 		table("community_groups"),
 		schema.Comment("Groups with their settings and rules."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
+		policies.Gate{
+			Type: "sensitive", State: "visibility = 'public'",
+			Why: "what is public is meant for others to see, and a group becomes public together with its events",
+			Contents: []policies.GateContent{{
+				Table: "public.community_events", Column: "group_id", Resource: "community_event",
+				Shows: []string{"title", "starts_at"},
+			}},
+		},
 		policies.Checks{
 			{
 				Name: "community_groups_settings", Column: "settings",

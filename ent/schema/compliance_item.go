@@ -43,6 +43,10 @@ func (ComplianceItem) Annotations() []schema.Annotation {
 		table("government_compliance"),
 		schema.Comment("Compliance items with expiry."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Gate{
+			Type: "governance", Agents: "status IN ('active', 'waived')",
+			Why: "it states that the owner complies or need not; a human may state that alone, an agent may not",
+		},
 		policies.Checks{
 			{
 				Name: "government_compliance_expires_on_order", Column: "expires_on",

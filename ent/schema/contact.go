@@ -54,6 +54,7 @@ func (Contact) Annotations() []schema.Annotation {
 		table("business_contacts"),
 		schema.Comment("Customers and leads."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is a private record; the invoice that relies on it carries it into the approval"},
 		policies.Triggers{{Name: "lock_answered_events", Events: "BEFORE DELETE", Function: "app.lock_answered_events()"}},
 	}
 }

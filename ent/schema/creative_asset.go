@@ -59,6 +59,7 @@ func (CreativeAsset) Annotations() []schema.Annotation {
 		table("creative_assets"),
 		schema.Comment("Creative assets; of those made by AI the prompt is kept."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is a private record of a file that is kept elsewhere"},
 		policies.Checks{
 			{
 				Name: "creative_assets_prompt", Column: "prompt",

@@ -44,5 +44,6 @@ func (CreativeProject) Annotations() []schema.Annotation {
 		table("creative_projects"),
 		schema.Comment("Collections of creative assets."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is a private collection"},
 	}
 }

@@ -46,6 +46,7 @@ func (EventRSVP) Annotations() []schema.Annotation {
 		supporting("event_rsvps"),
 		schema.Comment("Answers to the invitations to events."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is the owner's record of an answer that a contact gave"},
 		policies.Triggers{
 			// After the trigger stamp, which sets created_by: triggers fire in the order of their names.
 			{Name: "take_locks", Events: "BEFORE INSERT", Function: "app.lock_answer()"},

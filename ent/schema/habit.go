@@ -49,6 +49,7 @@ func (Habit) Annotations() []schema.Annotation {
 		table("personal_habits"),
 		schema.Comment("Habits; the database derives their streaks from the check-ins."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is private"},
 		policies.Triggers{{Name: "rederive_streak", Events: "BEFORE UPDATE", Function: "app.rederive_streak()"}},
 	}
 }

@@ -49,6 +49,7 @@ func (HabitCheckIn) Annotations() []schema.Annotation {
 		supporting("habit_check_ins"),
 		schema.Comment("Days on which habits were done."),
 		policies.Access{Human: policies.AddOnly, Agent: policies.AddOnly},
+		policies.Ungated{Why: "it is private, and never changes"},
 		policies.Triggers{
 			{Name: "check_day", Events: "BEFORE INSERT", Function: "app.check_in_day()"},
 			{Name: "streak", Events: "AFTER INSERT", Function: "app.derive_streak()"},

@@ -70,7 +70,8 @@ func (HiredAgent) Annotations() []schema.Annotation {
 		schema.Comment("AI agents that the owner hired, with the trail of their hiring."),
 		policies.Access{Human: policies.Verbs("SIU"), Agent: policies.ReadOnly},
 		policies.Gate{
-			Type: "governance", State: "status = 'active'", FreeExit: true, NoDelete: true,
+			Type: "governance", State: "status = 'active'", FreeExit: "true", NoDelete: true,
+			Why:    "an active agent acts for its owner: hiring it and widening what it may do are the owner's decisions, and narrowing or ending it needs none",
 			Within: "NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE",
 		},
 		policies.Checks{

@@ -58,6 +58,7 @@ func (IdempotencyKey) Annotations() []schema.Annotation {
 		supporting("idempotency_keys"),
 		schema.Comment("Outcomes of POST requests, kept for their repetition."),
 		policies.Access{Human: "SID", Agent: "SID"},
+		policies.Ungated{Why: "it only keeps the answer of a request that was carried out"},
 		policies.Unaudited{Why: "it repeats what the audited write says"},
 	}
 }

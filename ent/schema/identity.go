@@ -69,6 +69,7 @@ func (Identity) Annotations() []schema.Annotation {
 		policies.Owner{Column: "id"},
 		policies.Kept{Why: "what proves the past names it"},
 		policies.Access{Human: "SIU", Agent: policies.ReadOnly},
+		policies.Ungated{Why: "its name and settings are the owner's own; the functions that change its password, address or status have rules of their own, and erasing it needs an approval"},
 		policies.AuditCounters{"failed_logins", "locked_until", "email_key"},
 		policies.Unversioned{"failed_logins", "locked_until", "email_key"},
 		policies.Triggers{{Name: "derive_email_key", Events: "BEFORE INSERT OR UPDATE", Function: "app.derive_email_key()"}},

@@ -62,7 +62,14 @@ func (Invoice) Annotations() []schema.Annotation {
 		table("business_invoices"),
 		schema.Comment("Invoices with line items; the database computes the totals."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		policies.Gate{Type: "cost", State: "status IN ('sent', 'paid', 'void')", NoDelete: true},
+		policies.Gate{
+			Type: "cost", State: "status IN ('sent', 'paid', 'void')", NoDelete: true,
+			Why: "an invoice that was sent is a claim to money, made to the contact at the address it had then",
+			References: []policies.GateReference{{
+				Column: "contact_id", Table: "public.business_contacts", Resource: "contact",
+				Shows: []string{"name", "email", "phone", "company"},
+			}},
+		},
 		policies.Checks{
 			{
 				Name: "business_invoices_line_items_valid", Column: "line_items",

@@ -44,7 +44,10 @@ func (Manuscript) Annotations() []schema.Annotation {
 		table("scholar_manuscripts"),
 		schema.Comment("Manuscripts in sections; the database counts their words."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		policies.Gate{Type: "governance", State: "status = 'submitted'"},
+		policies.Gate{
+			Type: "governance", State: "status IN ('submitted', 'accepted', 'published')",
+			Why: "a journal decides about the manuscript as it was submitted, and readers rely on it as it was published; drafts and revisions are the authors' own",
+		},
 		policies.Checks{
 			{
 				Name: "scholar_manuscripts_sections_valid", Column: "sections",

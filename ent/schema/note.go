@@ -38,6 +38,7 @@ func (Note) Annotations() []schema.Annotation {
 		table("personal_notes"),
 		schema.Comment("Personal notes, with folders and tags."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is private"},
 		policies.Search{Columns: []string{"title", "content"}},
 	}
 }

@@ -38,7 +38,7 @@ func (Playlist) Annotations() []schema.Annotation {
 		table("entertainment_playlists"),
 		schema.Comment("Playlists of media."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
+		policies.Gate{Type: "sensitive", State: "visibility = 'public'", Why: "what is public is meant for others to see"},
 		policies.Checks{
 			{
 				Name: "entertainment_playlists_items_valid", Column: "items",

@@ -53,6 +53,7 @@ func (Project) Annotations() []schema.Annotation {
 		table("business_projects"),
 		schema.Comment("Business projects with progress and budget."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is a private plan: its budget spends nothing"},
 		policies.Checks{
 			{
 				Name: "business_projects_ends_on_order", Column: "ends_on",

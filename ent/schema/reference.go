@@ -58,6 +58,7 @@ func (Reference) Annotations() []schema.Annotation {
 		table("scholar_references"),
 		schema.Comment("Academic references with DOI and citations."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is a private record of a published work"},
 		policies.UniqueExpression{Index: "scholar_references_doi_key", Expression: "lower(doi)", Column: "doi"},
 		policies.Search{Columns: []string{"title", "abstract"}},
 	}

@@ -46,6 +46,7 @@ func (ReferenceCitation) Annotations() []schema.Annotation {
 		supporting("reference_citations"),
 		schema.Comment("Which reference cites which."),
 		policies.Access{Human: "SID", Agent: "SID"},
+		policies.Ungated{Why: "it is a private link between two records"},
 		policies.Checks{
 			{
 				Name: "reference_citations_other", Column: "cited_id",

@@ -50,7 +50,17 @@ func (SocialPost) Annotations() []schema.Annotation {
 		table("social_posts"),
 		schema.Comment("Posts, in the order of time; nothing ranks them."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		policies.Gate{Type: "sensitive", State: "visibility = 'public' AND published_at IS NOT NULL"},
+		// The thread is left out of the references: it only says where the post belongs, and each
+		// step of the approval gives the thread another version.
+		policies.Gate{
+			Type: "sensitive", State: "visibility = 'public' AND published_at IS NOT NULL",
+			Agents:  "published_at IS NOT NULL",
+			Through: &policies.Through{Column: "id", Table: "public.social_schedules", Key: "post_id", Condition: "status = 'scheduled'", Agents: true},
+			Why:     "a published post speaks for its owner, and a scheduled one is published as it then is; an agent marks no post as published by itself",
+			References: []policies.GateReference{{
+				Column: "reply_to_id", Table: "public.social_posts", Resource: "social_post", Shows: []string{"body"},
+			}},
+		},
 		policies.Checks{
 			{
 				Name: "social_posts_media_valid", Column: "media",

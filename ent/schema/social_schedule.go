@@ -52,6 +52,15 @@ func (SocialSchedule) Annotations() []schema.Annotation {
 		table("social_schedules"),
 		schema.Comment("When which post is to be published where."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Gate{
+			Type: "sensitive", Agents: "status IN ('scheduled', 'published')", FreeExit: "status = 'scheduled'",
+			Free: []string{"attempts", "last_error"},
+			Why:  "a schedule publishes a post, and reports that it was published; an agent may cancel one alone",
+			References: []policies.GateReference{{
+				Column: "post_id", Table: "public.social_posts", Resource: "social_post",
+				Shows: []string{"body", "media", "visibility", "published_at"}, Lock: true,
+			}},
+		},
 		policies.Triggers{{Name: "refuse_past", Events: "BEFORE INSERT OR UPDATE OF scheduled_at", Function: "app.refuse_past()"}},
 	}
 }

@@ -49,6 +49,7 @@ func (StreamHistory) Annotations() []schema.Annotation {
 		table("entertainment_stream_history"),
 		schema.Comment("What was watched or heard, in the order of time. Append-only."),
 		policies.Access{Human: policies.AddOnly, Agent: policies.AddOnly},
+		policies.Ungated{Why: "it is a private record, and never changes"},
 		policies.AppendOnly{},
 		policies.TimeOrder("started_at"),
 	}

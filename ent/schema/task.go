@@ -38,6 +38,7 @@ func (Task) Annotations() []schema.Annotation {
 		table("personal_tasks"),
 		schema.Comment("Personal tasks, with status, priority and due dates."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is private"},
 		policies.Checks{
 			{
 				Name: "personal_tasks_completed_at_status", Column: "completed_at",

@@ -44,5 +44,6 @@ func (TeamMember) Annotations() []schema.Annotation {
 		table("team_members"),
 		schema.Comment("People on the team."),
 		policies.Access{Human: policies.All, Agent: policies.All},
+		policies.Ungated{Why: "it is a private record that grants nothing"},
 	}
 }

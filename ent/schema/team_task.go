@@ -56,6 +56,7 @@ func (TeamTask) Annotations() []schema.Annotation {
 		// Agents work on tasks that a human assigned to them, and direct nobody (Rule #4).
 		policies.Access{Human: policies.All, Agent: "SU"},
 		policies.AgentUpdates{"status", "result"},
+		policies.Ungated{Why: "only a human assigns it (Rule #4), and its assignee reports on it"},
 		policies.Checks{
 			{
 				Name: "team_tasks_assignee", Column: "member_id",

@@ -73,6 +73,8 @@ func (Thread) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AuditCounters{"last_sequence", "event_count", "last_event_at", "step_count"},
 		policies.Triggers{{Name: "stamp_step", Events: "BEFORE UPDATE OF step_count", Function: "app.keep_version()"}},
-		policies.Gate{Type: "sensitive", State: "visibility = 'public'"},
+		// Its parent is named by its id alone, which tells nothing of it. Its events raise its
+		// version, so an approval covers the events that were there.
+		policies.Gate{Type: "sensitive", State: "visibility = 'public'", Why: "what is public is meant for others to see"},
 	}
 }

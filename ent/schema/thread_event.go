@@ -62,6 +62,7 @@ func (ThreadEvent) Annotations() []schema.Annotation {
 		policies.Kept{Why: "the order and the digests of what happened are proofs"},
 		schema.Comment("What happened in threads, in order. Append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
+		policies.Ungated{Why: "it never changes; appending to a thread is decided by the thread's gate"},
 		policies.AppendOnly{Content: []string{"payload"}},
 		policies.AuditWithout{"payload", "content_salt"},
 		policies.Checks{

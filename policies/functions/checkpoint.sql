@@ -88,10 +88,136 @@ AS $$
     WHERE id IS NOT NULL
 $$;
 
+-- Whether another row gates the write: one that meets the condition, and whose key is what
+-- the written row's column is or was (see policies.Through). It reads with its caller's rights.
+CREATE FUNCTION app.gated_through(owner uuid, old_row jsonb, new_row jsonb, through jsonb) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    gated boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s t WHERE t.created_by = $1 AND t.%I IN ($2, $3) AND (%s))',
+            (through ->> 'table')::regclass, through ->> 'key', through ->> 'condition')
+        INTO gated USING owner, (old_row ->> (through ->> 'column'))::uuid, (new_row ->> (through ->> 'column'))::uuid;
+    RETURN gated;
+END
+$$;
+
+-- The rows that a gated row vouches for, as the payload has them: by the column that names
+-- the other row, its id, its version and the columns that the human is shown; and by resource
+-- type the rows that belong to the gated one, of which it has the number, a digest of all ids
+-- and versions, and the newest 50. A row that is locked keeps its version until the end of
+-- the transaction. It reads with its caller's rights.
+CREATE FUNCTION app.gate_references(owner uuid, present jsonb, own_table regclass, options jsonb) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item jsonb;
+    shown text;
+    found_row jsonb;
+    result jsonb := '{}';
+BEGIN
+    FOR item IN SELECT r FROM jsonb_array_elements(options -> 'references') AS r LOOP
+        CONTINUE WHEN present ->> (item ->> 'column') IS NULL;
+        SELECT string_agg(format('%L, t.%I', c, c), ', ') INTO shown FROM jsonb_array_elements_text(item -> 'shows') AS c;
+        EXECUTE format('SELECT jsonb_build_object(''version'', t.version, ''shows'', jsonb_build_object(%s)) FROM %s t WHERE t.created_by = $1 AND t.id = $2%s',
+                shown, (item ->> 'table')::regclass, CASE WHEN (item ->> 'lock')::boolean THEN ' FOR SHARE' END)
+            INTO found_row USING owner, (present ->> (item ->> 'column'))::uuid;
+        result := result || jsonb_build_object(item ->> 'column', jsonb_build_object(
+            'resource_type', item -> 'resource_type', 'id', present -> (item ->> 'column')) || coalesce(found_row, '{"version": null}'));
+    END LOOP;
+    FOR item IN SELECT c FROM jsonb_array_elements(options -> 'contents') AS c LOOP
+        -- Waits for transactions that are adding a row which belongs to this one: they hold
+        -- the lock of the foreign key. A write that names no approval is refused anyway, and
+        -- takes no lock that others wait for.
+        IF nullif(current_setting('app.checkpoint_id', true), '') IS NOT NULL THEN
+            EXECUTE format('SELECT FROM %s t WHERE t.created_by = $1 AND t.id = $2 FOR UPDATE', own_table)
+                USING owner, (present ->> 'id')::uuid;
+        END IF;
+        SELECT string_agg(format('%L, t.%I', c, c), ', ') INTO shown FROM jsonb_array_elements_text(item -> 'shows') AS c;
+        EXECUTE format('SELECT jsonb_build_object(''count'', count(*),
+                ''digest'', encode(sha256(convert_to(coalesce(string_agg(t.id || '' '' || t.version, '','' ORDER BY t.id), ''''), ''UTF8'')), ''hex''),
+                ''newest'', coalesce(jsonb_agg(jsonb_build_object(''id'', t.id, ''version'', t.version, ''shows'', jsonb_build_object(%1$s))
+                    ORDER BY t.id DESC) FILTER (WHERE t.id IN (SELECT n.id FROM %2$s n WHERE n.created_by = $1 AND n.%3$I = $2 ORDER BY n.id DESC LIMIT 50)), ''[]''))
+            FROM %2$s t WHERE t.created_by = $1 AND t.%3$I = $2', shown, (item ->> 'table')::regclass, item ->> 'column')
+            INTO found_row USING owner, (present ->> 'id')::uuid;
+        result := result || jsonb_build_object(item ->> 'resource_type', found_row);
+    END LOOP;
+    RETURN result;
+END
+$$;
+
+-- The JSON pointer of the first text in the value, or key of an object, that has characters
+-- which change the order in which text is displayed; NULL when none has. These are the
+-- explicit formatting characters of Unicode Standard Annex 9, section 2.
+CREATE FUNCTION app.reordered_text(value jsonb, pointer text DEFAULT '') RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reordering CONSTANT text := E'[\u202A-\u202E\u2066-\u2069]';
+    part record;
+    at text;
+BEGIN
+    -- The text of jsonb has every character as itself, so that one look is enough for most.
+    IF value::text !~ reordering THEN
+        RETURN NULL;
+    END IF;
+    IF jsonb_typeof(value) = 'object' THEN
+        FOR part IN SELECT f.key, f.value FROM jsonb_each(value) AS f LOOP
+            at := pointer || '/' || replace(replace(part.key, '~', '~0'), '/', '~1');
+            IF part.key ~ reordering THEN
+                RETURN pointer;
+            END IF;
+            at := app.reordered_text(part.value, at);
+            IF at IS NOT NULL THEN
+                RETURN at;
+            END IF;
+        END LOOP;
+    ELSIF jsonb_typeof(value) = 'array' THEN
+        FOR part IN SELECT e.value, e.place FROM jsonb_array_elements(value) WITH ORDINALITY AS e(value, place) LOOP
+            at := app.reordered_text(part.value, pointer || '/' || part.place - 1);
+            IF at IS NOT NULL THEN
+                RETURN at;
+            END IF;
+        END LOOP;
+    END IF;
+    RETURN pointer;
+END
+$$;
+
+-- Refuses a payload with such characters: a human would read something else than what the
+-- digest covers. Zero-width joiners pass, which Persian and emoji need. The pointer is the
+-- field's in the request; text that a reference shows is another row's, and there the
+-- pointer is that of the reference.
+CREATE FUNCTION app.refuse_reordered_text(payload jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at text := app.reordered_text(payload);
+BEGIN
+    IF at IS NULL THEN
+        RETURN;
+    END IF;
+    IF payload ? 'table' THEN
+        at := coalesce(app.reordered_text(payload -> 'values'),
+            (SELECT '/' || r.key FROM jsonb_each(payload -> 'references') AS r WHERE app.reordered_text(r.value) IS NOT NULL LIMIT 1), '');
+    END IF;
+    RAISE EXCEPTION 'text with characters that change the direction of writing' USING ERRCODE = 'CH422',
+        DETAIL = jsonb_build_object('pointer', at, 'code', 'bidirectional_control', 'detail',
+            'Text that a human approves must not contain the characters U+202A to U+202E and U+2066 to U+2069, which change the order in which it is displayed.')::text;
+END
+$$;
+
 -- The gate: called by the triggers that a table's Gate annotation becomes, whose WHEN has
 -- seen that the write is a gated one. Arguments: checkpoint type, resource type, sphere or
--- '', owner column, 'keep' where rows in the state are never deleted, then the columns that
--- clients set. It runs before the trigger that audits (triggers fire in the order of their
+-- '', owner column, options, then the columns that clients set. The options are those of
+-- policies.Gate that the function needs: keep where rows in the state are never deleted,
+-- through where another row decides whether the write is gated, references and contents.
+-- It runs before the trigger that audits (triggers fire in the order of their
 -- names), so that the audit row of the write names the checkpoint which approved it.
 CREATE FUNCTION app.gate() RETURNS trigger
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -101,16 +227,22 @@ AS $$
 DECLARE
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
     present jsonb := CASE WHEN TG_OP = 'DELETE' THEN old_row ELSE to_jsonb(NEW) END;
+    owner uuid := present ->> TG_ARGV[3];
+    options jsonb := TG_ARGV[4];
+    payload jsonb;
 BEGIN
     IF NOT app.gates_hold() THEN
         RETURN NULL;
     END IF;
-    IF TG_OP = 'DELETE' AND TG_ARGV[4] = 'keep' THEN
+    IF options ? 'through' AND NOT app.gated_through(owner, old_row, present, options -> 'through') THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'DELETE' AND options ? 'keep' THEN
         RAISE EXCEPTION 'rows of % in this state are never deleted', TG_TABLE_NAME USING ERRCODE = 'CH409',
             DETAIL = '{"code": "never_deleted", "detail": "In this state it is never deleted."}';
     END IF;
-    PERFORM app.take_write(jsonb_build_object(
-        'identity', present ->> TG_ARGV[3],
+    payload := jsonb_build_object(
+        'identity', owner,
         'type', TG_ARGV[0],
         'sphere', coalesce(nullif(TG_ARGV[2], ''), present ->> 'sphere'),
         'resource_type', TG_ARGV[1],
@@ -118,7 +250,10 @@ BEGIN
         'operation', TG_OP,
         'id', old_row ->> 'id',
         'version', old_row -> 'version',
-        'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c)), (present ->> 'id')::uuid, true);
+        'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c),
+        'references', app.gate_references(owner, present, TG_RELID, options));
+    PERFORM app.refuse_reordered_text(payload);
+    PERFORM app.take_write(payload, (present ->> 'id')::uuid, true);
     RETURN NULL;
 END
 $$;
@@ -183,11 +318,46 @@ AS $$
     SELECT CASE WHEN type IN ('cost', 'identity') THEN interval '15 minutes' ELSE interval '24 hours' END
 $$;
 
+-- Whether the text reads like the action of a write, such as "insert invoice": whatever its
+-- case, width, white space and invisible characters.
+CREATE FUNCTION app.imitates_write(action text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(lower(regexp_replace(normalize(action, NFKC), E'[\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180E\u200B-\u200F\u2060-\u206F\uFE00-\uFE0F\uFEFF]', '', 'g'))
+        ~ '^[^[:alnum:]]*(insert|update|delete|append|erase)([^[:alnum:]]|$)', false)
+$$;
+
+-- Refuses a request beyond the number that may wait for a human: 20 of one agent, 100 of all
+-- agents of an identity, 100 of the human. Agents leave the human's own requests alone. The
+-- same request again is none more. Whoever asks waits for the identity's others that do, so
+-- that none passes between the count and the insert.
+CREATE FUNCTION app.refuse_too_many_requests(caller uuid, actor uuid, kind text, fingerprint bytea) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own integer;
+    alike integer;
+    again integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('chenu checkpoint requests ' || caller, 0));
+    SELECT count(*) FILTER (WHERE c.requested_by = actor), count(*), count(*) FILTER (WHERE c.requested_by = actor AND c.digest = fingerprint)
+        INTO own, alike, again FROM public.checkpoints c
+     WHERE c.created_by = caller AND c.status = 'pending' AND c.expires_at > clock_timestamp() AND c.requested_by_kind = kind;
+    IF again = 0 AND (alike >= 100 OR kind = 'agent' AND own >= 20) THEN
+        RAISE EXCEPTION 'too many requests wait for a decision' USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "too_many_pending", "detail": "Too many requests wait for a human''s decision: at most 20 of one agent, and 100 of an identity''s agents or of its human. Wait for decisions, or withdraw some."}';
+    END IF;
+END
+$$;
+
 -- Asks for an approval. The payload is that of a refused write, a list of writes, or an
 -- action that clients define: then it has an action and its content instead of a table and
 -- values. All that
 -- the human is shown stands in the payload, so the digest covers it. The same request
--- again gives the same pending checkpoint, or the approved one that waits to be used.
+-- again gives the same pending checkpoint, or the approved one that waits to be used. What a
+-- checkpoint is about, a write or an action of a client, is told apart by its origin.
 CREATE FUNCTION app.request_checkpoint(payload jsonb, lifetime interval DEFAULT NULL)
     RETURNS TABLE (id uuid, type text, status text, digest bytea, expires_at timestamptz)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -212,7 +382,7 @@ BEGIN
         RAISE EXCEPTION 'only humans and agents ask for approval' USING ERRCODE = 'CH403';
     END IF;
     fields := CASE WHEN is_list THEN '{identity,type,sphere,resource_type,id,version,thread_id,writes}'::text[]
-        WHEN is_write THEN '{identity,type,sphere,resource_type,table,operation,id,version,values}'::text[]
+        WHEN is_write THEN '{identity,type,sphere,resource_type,table,operation,id,version,values,references}'::text[]
         ELSE '{identity,type,sphere,resource_type,action,resource_id,resource_version,thread_id,content}'::text[] END;
     IF (jsonb_typeof(payload) = 'object' AND payload ?& fields AND payload - fields = '{}'
         AND payload ->> 'identity' = caller::text) IS NOT TRUE THEN
@@ -227,6 +397,11 @@ BEGIN
     IF octet_length(payload::text) > 2097152 THEN
         RAISE EXCEPTION 'the payload is longer than 2 MiB' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/content", "code": "too_long", "detail": "A request for approval may have at most 2 MiB."}';
+    END IF;
+    PERFORM app.refuse_reordered_text(payload);
+    IF NOT is_write AND NOT is_list AND app.imitates_write(payload ->> 'action') THEN
+        RAISE EXCEPTION 'an action of a client reads like a write' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/action", "code": "reserved_action", "detail": "An action must not begin with insert, update, delete, append or erase: the database names writes that way. Use another verb."}';
     END IF;
     IF coalesce(lifetime, app.checkpoint_lifetime(wanted_type)) NOT BETWEEN interval '1 second' AND interval '7 days' THEN
         RAISE EXCEPTION 'a checkpoint lives for at most 7 days' USING ERRCODE = 'CH422',
@@ -245,11 +420,12 @@ BEGIN
     UPDATE public.checkpoints c SET status = 'expired'
      WHERE c.created_by = caller AND c.digest = fingerprint AND c.requested_by = actor
        AND c.status = 'pending' AND c.expires_at <= clock_timestamp();
+    PERFORM app.refuse_too_many_requests(caller, actor, kind, fingerprint);
     INSERT INTO public.checkpoints AS c (
-        id, created_by, sphere, type, action, resource_type, resource_id, resource_version,
+        id, created_by, sphere, type, origin, action, resource_type, resource_id, resource_version,
         payload, digest, requested_by, requested_by_kind, expires_at, thread_id
     ) VALUES (
-        app.uuid_v7(), caller, payload ->> 'sphere', wanted_type,
+        app.uuid_v7(), caller, payload ->> 'sphere', wanted_type, CASE WHEN is_write OR is_list THEN 'write' ELSE 'client' END,
         CASE WHEN is_list THEN app.describe_writes(payload -> 'writes')
             WHEN is_write THEN lower(payload ->> 'operation') || ' ' || replace(payload ->> 'resource_type', '_', ' ')
             ELSE payload ->> 'action' END,

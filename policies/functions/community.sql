@@ -1,7 +1,8 @@
 -- Lock order of this file. Every transaction locks a contact first, then events by id, then
 -- groups by id, and the rows of event_rsvps after the event that they answer. All of these
 -- locks are FOR NO KEY UPDATE or weaker, because the foreign keys hold KEY SHARE on the
--- same rows. Only a DELETE takes the stronger lock of the row that it deletes.
+-- same rows. Only a DELETE takes the stronger lock of the row that it deletes, and only the
+-- approved publication of a group that of the group (app.gate_references()).
 
 -- Keeps the counts of an event's answers. The update takes the event's lock, so
 -- that answers at once are counted one after the other, and none can lead above

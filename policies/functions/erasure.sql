@@ -31,7 +31,7 @@ BEGIN
     END IF;
     used := app.use_checkpoint(jsonb_build_object(
         'identity', caller, 'type', 'identity', 'sphere', NULL, 'resource_type', 'identity', 'table', 'identities',
-        'operation', 'ERASE', 'id', caller, 'version', NULL, 'values', '{}'::jsonb));
+        'operation', 'ERASE', 'id', caller, 'version', NULL, 'values', '{}'::jsonb, 'references', '{}'::jsonb));
     PERFORM set_config('app.approved_write', concat_ws(' ', used, 'identity', caller), true);
     PERFORM app.erase_rows(caller);
 END

@@ -271,7 +271,8 @@ BEGIN
         'operation', 'INSERT',
         'id', NULL,
         'version', NULL,
-        'values', app.event_content(event || jsonb_build_object('thread_id', gate_event.thread_id))), (event ->> 'id')::uuid, true);
+        'values', app.event_content(event || jsonb_build_object('thread_id', gate_event.thread_id)),
+        'references', '{}'::jsonb), (event ->> 'id')::uuid, true);
 END
 $$;
 ALTER FUNCTION app.gate_event(uuid, text, jsonb) OWNER TO chenu_gate;

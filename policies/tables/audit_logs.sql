@@ -2,6 +2,7 @@
 --
 -- audit_logs: Who did what, when, before and after, and on whose behalf. Append-only.
 -- Owner: created_by. Humans: select. Agents: select.
+-- No gate: it is written by triggers and never changes.
 -- Outlives the erasure of its identity, without its content: the order and the digests of what was done are proofs.
 -- Not audited: it is the audit trail.
 

@@ -2,6 +2,7 @@
 --
 -- business_contacts: Customers and leads.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is a private record; the invoice that relies on it carries it into the approval.
 
 ALTER TABLE business_contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE business_contacts FORCE ROW LEVEL SECURITY;
@@ -26,6 +27,8 @@ CREATE POLICY agent_delete ON business_contacts FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON business_contacts FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY gate_select ON business_contacts FOR SELECT TO chenu_gate
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_select ON business_contacts FOR SELECT TO chenu_erase
     USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON business_contacts FOR DELETE TO chenu_erase
@@ -51,5 +54,6 @@ GRANT INSERT (id, created_by, name, email, phone, company, job_title, lead_score
 GRANT UPDATE (name, email, phone, company, job_title, lead_score, lead_status, source, tags, notes) ON business_contacts TO chenu_agent;
 GRANT DELETE ON business_contacts TO chenu_agent;
 GRANT SELECT ON business_contacts TO chenu_auditor;
+GRANT SELECT (id, created_by, version, name, email, phone, company) ON business_contacts TO chenu_gate;
 GRANT SELECT (created_by) ON business_contacts TO chenu_erase;
 GRANT DELETE ON business_contacts TO chenu_erase;

@@ -2,6 +2,7 @@
 --
 -- business_projects: Business projects with progress and budget.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is a private plan: its budget spends nothing.
 
 ALTER TABLE business_projects ENABLE ROW LEVEL SECURITY;
 ALTER TABLE business_projects FORCE ROW LEVEL SECURITY;

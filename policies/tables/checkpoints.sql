@@ -2,6 +2,7 @@
 --
 -- checkpoints: Requests for a human's approval, each of exactly one action.
 -- Owner: created_by. Humans: select. Agents: select.
+-- No gate: it is the approval itself, and changes through functions only.
 -- Outlives the erasure of its identity, without its content: what was done under an approval names it and its digest.
 
 ALTER TABLE checkpoints ENABLE ROW LEVEL SECURITY;
@@ -46,7 +47,7 @@ GRANT SELECT ON checkpoints TO chenu_human;
 GRANT SELECT ON checkpoints TO chenu_agent;
 GRANT SELECT ON checkpoints TO chenu_auditor;
 GRANT SELECT ON checkpoints TO chenu_gate;
-GRANT INSERT (id, created_by, sphere, type, action, resource_type, resource_id, resource_version, payload, digest, requested_by, requested_by_kind, expires_at, thread_id) ON checkpoints TO chenu_gate;
+GRANT INSERT (id, created_by, sphere, type, origin, action, resource_type, resource_id, resource_version, payload, digest, requested_by, requested_by_kind, expires_at, thread_id) ON checkpoints TO chenu_gate;
 GRANT UPDATE (status, reason, decided_by, decided_at, use_before, consumed_at) ON checkpoints TO chenu_gate;
 GRANT SELECT (id, created_by, status, expires_at, thread_id) ON checkpoints TO chenu_maintain;
 GRANT UPDATE (status) ON checkpoints TO chenu_maintain;

@@ -2,6 +2,7 @@
 --
 -- creative_assets: Creative assets; of those made by AI the prompt is kept.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is a private record of a file that is kept elsewhere.
 
 ALTER TABLE creative_assets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE creative_assets FORCE ROW LEVEL SECURITY;

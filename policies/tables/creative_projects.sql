@@ -2,6 +2,7 @@
 --
 -- creative_projects: Collections of creative assets.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is a private collection.
 
 ALTER TABLE creative_projects ENABLE ROW LEVEL SECURITY;
 ALTER TABLE creative_projects FORCE ROW LEVEL SECURITY;

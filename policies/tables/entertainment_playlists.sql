@@ -2,7 +2,8 @@
 --
 -- entertainment_playlists: Playlists of media.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
--- Gate sensitive: visibility = 'public'.
+-- Gate sensitive: what is public is meant for others to see.
+--   States: visibility = 'public'
 
 ALTER TABLE entertainment_playlists ENABLE ROW LEVEL SECURITY;
 ALTER TABLE entertainment_playlists FORCE ROW LEVEL SECURITY;
@@ -39,14 +40,14 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON entertainment_playlists
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER approve_insert AFTER INSERT ON entertainment_playlists
-    FOR EACH ROW WHEN (NEW.visibility = 'public')
-    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '', 'name', 'kind', 'visibility', 'items');
+    FOR EACH ROW WHEN (((NEW.visibility = 'public')))
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{}', 'name', 'kind', 'visibility', 'items');
 CREATE TRIGGER approve_update AFTER UPDATE ON entertainment_playlists
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public') IS DISTINCT FROM (NEW.visibility = 'public') OR (NEW.visibility = 'public') AND ROW(OLD.name, OLD.kind, OLD.visibility, OLD.items) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.visibility, NEW.items)))
-    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '', 'name', 'kind', 'visibility', 'items');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.kind, OLD.visibility, OLD.items) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.visibility, NEW.items) AND (((OLD.visibility = 'public')) OR ((NEW.visibility = 'public'))))
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{}', 'name', 'kind', 'visibility', 'items');
 CREATE TRIGGER approve_delete AFTER DELETE ON entertainment_playlists
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.visibility = 'public'))
-    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '', 'name', 'kind', 'visibility', 'items');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public')))
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{}', 'name', 'kind', 'visibility', 'items');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON entertainment_playlists
     FOR EACH ROW EXECUTE FUNCTION app.audit('playlist', 'created_by', 'entertainment');

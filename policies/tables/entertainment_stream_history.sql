@@ -2,6 +2,7 @@
 --
 -- entertainment_stream_history: What was watched or heard, in the order of time. Append-only.
 -- Owner: created_by. Humans: select, insert. Agents: select, insert.
+-- No gate: it is a private record, and never changes.
 
 ALTER TABLE entertainment_stream_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE entertainment_stream_history FORCE ROW LEVEL SECURITY;

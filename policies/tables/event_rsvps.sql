@@ -2,6 +2,7 @@
 --
 -- app.event_rsvps: Answers to the invitations to events.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is the owner's record of an answer that a contact gave.
 
 ALTER TABLE app.event_rsvps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.event_rsvps FORCE ROW LEVEL SECURITY;

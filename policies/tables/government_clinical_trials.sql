@@ -2,7 +2,9 @@
 --
 -- government_clinical_trials: Clinical trials. Reading one is recorded.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
--- Gate sensitive: every change of status, and making or deleting a row with status <> 'planned'.
+-- Gate sensitive: people take part in the trial as the ethics committee and the registry know it; only the number of those who take part changes by itself.
+--   States: status <> 'planned'
+--   Free to change: enrolled
 
 ALTER TABLE government_clinical_trials ENABLE ROW LEVEL SECURITY;
 ALTER TABLE government_clinical_trials FORCE ROW LEVEL SECURITY;
@@ -34,19 +36,21 @@ CREATE POLICY erase_delete ON government_clinical_trials FOR DELETE TO chenu_era
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON government_clinical_trials
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER refuse_future_approval BEFORE INSERT OR UPDATE ON government_clinical_trials
+    FOR EACH ROW EXECUTE FUNCTION app.refuse_future_approval();
 
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON government_clinical_trials
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER approve_insert AFTER INSERT ON government_clinical_trials
-    FOR EACH ROW WHEN (NEW.status <> 'planned')
-    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+    FOR EACH ROW WHEN (((NEW.status <> 'planned')))
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
 CREATE TRIGGER approve_update AFTER UPDATE ON government_clinical_trials
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status IS DISTINCT FROM NEW.status))
-    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.registry_id, OLD.title, OLD.phase, OLD.status, OLD.sponsor, OLD.starts_on, OLD.ends_on, OLD.target_enrollment, OLD.ethics_reference, OLD.ethics_approved_on) IS DISTINCT FROM ROW(NEW.registry_id, NEW.title, NEW.phase, NEW.status, NEW.sponsor, NEW.starts_on, NEW.ends_on, NEW.target_enrollment, NEW.ethics_reference, NEW.ethics_approved_on) AND (((OLD.status <> 'planned')) OR ((NEW.status <> 'planned'))))
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
 CREATE TRIGGER approve_delete AFTER DELETE ON government_clinical_trials
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status <> 'planned'))
-    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status <> 'planned')))
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON government_clinical_trials
     FOR EACH ROW EXECUTE FUNCTION app.audit('clinical_trial', 'created_by', 'government');

@@ -2,6 +2,7 @@
 --
 -- app.habit_check_ins: Days on which habits were done.
 -- Owner: created_by. Humans: select, insert. Agents: select, insert.
+-- No gate: it is private, and never changes.
 
 ALTER TABLE app.habit_check_ins ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.habit_check_ins FORCE ROW LEVEL SECURITY;

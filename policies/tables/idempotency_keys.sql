@@ -2,6 +2,7 @@
 --
 -- app.idempotency_keys: Outcomes of POST requests, kept for their repetition.
 -- Owner: created_by. Humans: select, insert, delete. Agents: select, insert, delete.
+-- No gate: it only keeps the answer of a request that was carried out.
 -- Not audited: it repeats what the audited write says.
 
 ALTER TABLE app.idempotency_keys ENABLE ROW LEVEL SECURITY;

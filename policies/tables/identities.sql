@@ -2,6 +2,7 @@
 --
 -- identities: People with an account. Each is its own owner: its own row is the only one it sees.
 -- Owner: id. Humans: select, insert, update. Agents: select.
+-- No gate: its name and settings are the owner's own; the functions that change its password, address or status have rules of their own, and erasing it needs an approval.
 -- Outlives the erasure of its identity, without its content: what proves the past names it.
 
 ALTER TABLE identities ENABLE ROW LEVEL SECURITY;

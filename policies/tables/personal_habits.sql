@@ -2,6 +2,7 @@
 --
 -- personal_habits: Habits; the database derives their streaks from the check-ins.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is private.
 
 ALTER TABLE personal_habits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE personal_habits FORCE ROW LEVEL SECURITY;

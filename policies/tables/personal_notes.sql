@@ -2,6 +2,7 @@
 --
 -- personal_notes: Personal notes, with folders and tags.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is private.
 
 ALTER TABLE personal_notes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE personal_notes FORCE ROW LEVEL SECURITY;

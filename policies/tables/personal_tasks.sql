@@ -2,6 +2,7 @@
 --
 -- personal_tasks: Personal tasks, with status, priority and due dates.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is private.
 
 ALTER TABLE personal_tasks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE personal_tasks FORCE ROW LEVEL SECURITY;

@@ -2,6 +2,7 @@
 --
 -- app.reference_citations: Which reference cites which.
 -- Owner: created_by. Humans: select, insert, delete. Agents: select, insert, delete.
+-- No gate: it is a private link between two records.
 
 ALTER TABLE app.reference_citations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.reference_citations FORCE ROW LEVEL SECURITY;

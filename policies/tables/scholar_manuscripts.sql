@@ -2,7 +2,8 @@
 --
 -- scholar_manuscripts: Manuscripts in sections; the database counts their words.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
--- Gate governance: status = 'submitted'.
+-- Gate governance: a journal decides about the manuscript as it was submitted, and readers rely on it as it was published; drafts and revisions are the authors' own.
+--   States: status IN ('submitted', 'accepted', 'published')
 
 ALTER TABLE scholar_manuscripts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE scholar_manuscripts FORCE ROW LEVEL SECURITY;
@@ -39,14 +40,14 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON scholar_manuscripts
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER approve_insert AFTER INSERT ON scholar_manuscripts
-    FOR EACH ROW WHEN (NEW.status = 'submitted')
-    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+    FOR EACH ROW WHEN (((NEW.status IN ('submitted', 'accepted', 'published'))))
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
 CREATE TRIGGER approve_update AFTER UPDATE ON scholar_manuscripts
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status = 'submitted') IS DISTINCT FROM (NEW.status = 'submitted') OR (NEW.status = 'submitted') AND ROW(OLD.title, OLD.abstract, OLD.sections, OLD.status, OLD.target_journal, OLD.submitted_at, OLD.co_authors) IS DISTINCT FROM ROW(NEW.title, NEW.abstract, NEW.sections, NEW.status, NEW.target_journal, NEW.submitted_at, NEW.co_authors)))
-    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.title, OLD.abstract, OLD.sections, OLD.status, OLD.target_journal, OLD.submitted_at, OLD.co_authors) IS DISTINCT FROM ROW(NEW.title, NEW.abstract, NEW.sections, NEW.status, NEW.target_journal, NEW.submitted_at, NEW.co_authors) AND (((OLD.status IN ('submitted', 'accepted', 'published'))) OR ((NEW.status IN ('submitted', 'accepted', 'published')))))
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
 CREATE TRIGGER approve_delete AFTER DELETE ON scholar_manuscripts
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status = 'submitted'))
-    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status IN ('submitted', 'accepted', 'published'))))
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON scholar_manuscripts
     FOR EACH ROW EXECUTE FUNCTION app.audit('manuscript', 'created_by', 'scholar');

@@ -2,6 +2,7 @@
 --
 -- scholar_references: Academic references with DOI and citations.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- No gate: it is a private record of a published work.
 
 ALTER TABLE scholar_references ENABLE ROW LEVEL SECURITY;
 ALTER TABLE scholar_references FORCE ROW LEVEL SECURITY;

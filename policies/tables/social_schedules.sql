@@ -2,6 +2,10 @@
 --
 -- social_schedules: When which post is to be published where.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
+-- Gate sensitive: a schedule publishes a post, and reports that it was published; an agent may cancel one alone.
+--   States for agents: status IN ('scheduled', 'published')
+--   Free to change: attempts, last_error
+--   Free to leave: status = 'scheduled'
 
 ALTER TABLE social_schedules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE social_schedules FORCE ROW LEVEL SECURITY;
@@ -26,6 +30,8 @@ CREATE POLICY agent_delete ON social_schedules FOR DELETE TO chenu_agent
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY auditor_select ON social_schedules FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY gate_select ON social_schedules FOR SELECT TO chenu_gate
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_select ON social_schedules FOR SELECT TO chenu_erase
     USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON social_schedules FOR DELETE TO chenu_erase
@@ -39,6 +45,16 @@ CREATE TRIGGER refuse_past BEFORE INSERT OR UPDATE OF scheduled_at ON social_sch
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON social_schedules
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
+CREATE TRIGGER approve_insert AFTER INSERT ON social_schedules
+    FOR EACH ROW WHEN ((app.actor_kind() <> 'human' AND (NEW.status IN ('scheduled', 'published'))))
+    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
+CREATE TRIGGER approve_update AFTER UPDATE ON social_schedules
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.post_id, OLD.platform, OLD.scheduled_at, OLD.status, OLD.external_id) IS DISTINCT FROM ROW(NEW.post_id, NEW.platform, NEW.scheduled_at, NEW.status, NEW.external_id) AND ((app.actor_kind() <> 'human' AND (NEW.status IN ('scheduled', 'published'))) AND ((app.actor_kind() <> 'human' AND (OLD.status IN ('scheduled', 'published'))) IS NOT TRUE OR ROW(OLD.post_id, OLD.platform, OLD.scheduled_at, OLD.status, OLD.external_id) IS DISTINCT FROM ROW(NEW.post_id, NEW.platform, NEW.scheduled_at, NEW.status, NEW.external_id)) OR (app.actor_kind() <> 'human' AND (OLD.status IN ('scheduled', 'published'))) AND (app.actor_kind() <> 'human' AND (NEW.status IN ('scheduled', 'published'))) IS NOT TRUE AND (OLD.status = 'scheduled') IS NOT TRUE))
+    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
+CREATE TRIGGER approve_delete AFTER DELETE ON social_schedules
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (app.actor_kind() <> 'human' AND (OLD.status IN ('scheduled', 'published'))) AND (OLD.status = 'scheduled') IS NOT TRUE)
+    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON social_schedules
     FOR EACH ROW EXECUTE FUNCTION app.audit('social_schedule', 'created_by', 'social');
 
@@ -51,5 +67,6 @@ GRANT INSERT (id, created_by, post_id, platform, scheduled_at, status, attempts,
 GRANT UPDATE (scheduled_at, status, attempts, last_error, external_id) ON social_schedules TO chenu_agent;
 GRANT DELETE ON social_schedules TO chenu_agent;
 GRANT SELECT ON social_schedules TO chenu_auditor;
+GRANT SELECT (id, created_by, post_id, status) ON social_schedules TO chenu_gate;
 GRANT SELECT (created_by) ON social_schedules TO chenu_erase;
 GRANT DELETE ON social_schedules TO chenu_erase;

@@ -2,7 +2,10 @@
 --
 -- team_agents: AI agents that the owner hired, with the trail of their hiring.
 -- Owner: created_by. Humans: select, insert, update. Agents: select.
--- Gate governance: entering status = 'active', and within it NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE.
+-- Gate governance: an active agent acts for its owner: hiring it and widening what it may do are the owner's decisions, and narrowing or ending it needs none.
+--   States: status = 'active'
+--   Changes within: NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE
+--   Free to leave: true
 
 ALTER TABLE team_agents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE team_agents FORCE ROW LEVEL SECURITY;
@@ -41,14 +44,14 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON team_agents
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER approve_insert AFTER INSERT ON team_agents
-    FOR EACH ROW WHEN (NEW.status = 'active')
-    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', 'keep', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
+    FOR EACH ROW WHEN (((NEW.status = 'active')))
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
 CREATE TRIGGER approve_update AFTER UPDATE ON team_agents
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((NEW.status = 'active') AND ((OLD.status = 'active') IS NOT TRUE OR NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE)))
-    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', 'keep', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.kind, OLD.provider, OLD.model, OLD.capabilities, OLD.status, OLD.token_budget) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.provider, NEW.model, NEW.capabilities, NEW.status, NEW.token_budget) AND (((NEW.status = 'active')) AND (((OLD.status = 'active')) IS NOT TRUE OR (NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE))))
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
 CREATE TRIGGER approve_delete AFTER DELETE ON team_agents
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (OLD.status = 'active'))
-    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', 'keep', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status = 'active')))
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status', 'token_budget');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON team_agents
     FOR EACH ROW EXECUTE FUNCTION app.audit('hired_agent', 'created_by', 'my_team');

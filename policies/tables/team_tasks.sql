@@ -2,6 +2,7 @@
 --
 -- team_tasks: Tasks of the team, each with exactly one assignee, given by a human.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, update.
+-- No gate: only a human assigns it (Rule #4), and its assignee reports on it.
 
 ALTER TABLE team_tasks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE team_tasks FORCE ROW LEVEL SECURITY;

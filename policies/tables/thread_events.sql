@@ -2,6 +2,7 @@
 --
 -- thread_events: What happened in threads, in order. Append-only.
 -- Owner: created_by. Humans: select. Agents: select.
+-- No gate: it never changes; appending to a thread is decided by the thread's gate.
 -- Outlives the erasure of its identity, without its content: the order and the digests of what happened are proofs.
 
 ALTER TABLE thread_events ENABLE ROW LEVEL SECURITY;

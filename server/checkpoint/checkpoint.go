@@ -28,8 +28,11 @@ func Mount(a *api.API) {
 		return api.Op{ID: id, Method: method, Path: path + suffix, Tag: "checkpoints", Summary: summary, Description: description}
 	}
 	create := op("create-checkpoint", http.MethodPost, "", "Ask for an approval",
-		"Asks for the approval of an action that the client defines. The same request again gives the same checkpoint. "+
-			"Gated writes ask by themselves: their refusal, 423, names the checkpoint.")
+		"Asks for the approval of an action that the client defines. Its origin is client, and the action must not begin with insert, update, "+
+			"delete or erase, which describe writes. The same request again gives the same checkpoint. "+
+			"Gated writes ask by themselves: their refusal, 423, names the checkpoint. "+
+			"At most 20 requests of one agent may be pending, 100 of all agents together, and 100 of the human: one more is 409 too_many_pending. "+
+			"Text with the characters U+202A to U+202E or U+2066 to U+2069 is 422 bidirectional_control.")
 	create.Status = http.StatusCreated
 	api.Handle(a, create, request)
 	api.Handle(a, op("list-checkpoints", http.MethodGet, "", "List checkpoints, newest first",
@@ -64,6 +67,7 @@ type CheckpointItem struct {
 	Sphere          *datatype.SphereType      `json:"sphere"            jsonschema_description:"The sphere that the action belongs to."`
 	Type            datatype.CheckpointType   `json:"type"              jsonschema_description:"Why it needs a human."`
 	Status          datatype.CheckpointStatus `json:"status"            jsonschema_description:"How far it was decided; a pending one past its time reads as expired."`
+	Origin          datatype.CheckpointOrigin `json:"origin"            jsonschema_description:"write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it."`
 	Action          string                    `json:"action"            jsonschema_description:"What is to be done."`
 	ResourceType    string                    `json:"resource_type"     jsonschema_description:"What kind of thing it is to be done to."`
 	ResourceID      *uuid.UUID                `json:"resource_id"       jsonschema_description:"Which one; null for one that is yet to be made."`
@@ -84,7 +88,7 @@ type CheckpointItem struct {
 
 func item(row *ent.Checkpoint) CheckpointItem {
 	return CheckpointItem{
-		ID: row.ID, Sphere: row.Sphere, Type: row.Type, Status: row.Status, Action: row.Action,
+		ID: row.ID, Sphere: row.Sphere, Type: row.Type, Status: row.Status, Origin: row.Origin, Action: row.Action,
 		ResourceType: row.ResourceType, ResourceID: row.ResourceID, ResourceVersion: row.ResourceVersion,
 		Digest: row.Digest, Reason: row.Reason, RequestedBy: row.RequestedBy, RequestedByKind: row.RequestedByKind,
 		DecidedBy: row.DecidedBy, DecidedAt: row.DecidedAt, ExpiresAt: row.ExpiresAt, UseBefore: row.UseBefore,

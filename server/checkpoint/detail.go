@@ -24,7 +24,9 @@ type CheckpointDetail struct {
 
 	Payload json.RawMessage `json:"payload" jsonschema_description:"Exactly what would be done; null once it was erased."`
 	// Canonical is the very text that was digested: a JSON document may be written in many ways.
-	Canonical  string      `json:"canonical"  jsonschema_description:"The payload as it was digested: the digest is the SHA-256 of this text in UTF-8."`
+	Canonical string `json:"canonical"  jsonschema_description:"The payload as it was digested: the digest is the SHA-256 of this text in UTF-8."`
+	// Visible shows what a display would not: two texts may look alike and differ.
+	Visible    string      `json:"visible"    jsonschema_description:"The canonical text with each invisible or control character written as its code point, such as \\u{200D} for a zero-width joiner. Show this one for approval."`
 	Difference *Difference `json:"difference" jsonschema_description:"What the write would change of what stands; of a list of writes, the first one that needs an approval. Null for an action that clients define."`
 	// Differences has one element for each write of the payload's list.
 	Differences []WriteDifference `json:"differences,omitempty" jsonschema_description:"What each write of the payload's list would change of what stands, in order; only for a list of writes."`
@@ -42,9 +44,20 @@ type WriteDifference struct {
 // Difference is how a write differs from what stands now.
 type Difference struct {
 	// Version is null where there is no such row.
-	Version *int64            `json:"version" jsonschema_description:"The version that stands now; null when there is none."`
-	Stale   bool              `json:"stale"   jsonschema_description:"Whether it is another version than the one that the write is for: then an approval could no longer be used."`
-	Fields  []FieldDifference `json:"fields"  jsonschema_description:"The fields that would change."`
+	Version    *int64                `json:"version" jsonschema_description:"The version that stands now; null when there is none."`
+	Stale      bool                  `json:"stale"   jsonschema_description:"Whether the row, or one that it refers to, is another version than the request covers: then an approval could no longer be used."`
+	Fields     []FieldDifference     `json:"fields"  jsonschema_description:"The fields that would change."`
+	References []ReferenceDifference `json:"references" jsonschema_description:"The rows that the write refers to and that the approval covers."`
+}
+
+// ReferenceDifference is a row that a write refers to, as it was requested and as it stands.
+type ReferenceDifference struct {
+	Field        string          `json:"field" jsonschema_description:"The field that names the row."`
+	ResourceType string          `json:"resource_type" jsonschema_description:"Kind of the row."`
+	ID           uuid.UUID       `json:"id" jsonschema_description:"Id of the row."`
+	Version      *int64          `json:"version" jsonschema_description:"Version of the row that the request covers."`
+	Present      *int64          `json:"present" jsonschema_description:"Version of the row now; null when it is gone."`
+	Shows        json.RawMessage `json:"shows" jsonschema_description:"Fields of the row as the request covers them."`
 }
 
 // FieldDifference is how one field would change.
@@ -65,7 +78,7 @@ func read(ctx context.Context, tx *ent.Tx, in *byID) (*detailOutput, error) {
 		return nil, fmt.Errorf("read a checkpoint: %w", err)
 	}
 	out := &detailOutput{ETag: api.VersionTag(row.Version), Body: CheckpointDetail{
-		CheckpointItem: item(row), Payload: row.Payload, Canonical: string(row.Payload),
+		CheckpointItem: item(row), Payload: row.Payload, Canonical: string(row.Payload), Visible: visible(string(row.Payload)),
 	}}
 	err = compare(ctx, tx, &out.Body)
 	return out, err
@@ -80,6 +93,16 @@ type write struct {
 	ID           *string                    `json:"id"`
 	Version      *int64                     `json:"version"`
 	Values       map[string]json.RawMessage `json:"values"`
+	// References has other things than rows beside them: what belongs to a gated row.
+	References map[string]json.RawMessage `json:"references"`
+}
+
+// reference is a row that a gated write refers to.
+type reference struct {
+	ResourceType string          `json:"resource_type"`
+	ID           uuid.UUID       `json:"id"`
+	Version      *int64          `json:"version"`
+	Shows        json.RawMessage `json:"shows"`
 }
 
 // compare sets how the writes of the payload differ from what stands.
@@ -126,7 +149,7 @@ func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) 
 	if i < 0 {
 		return nil, nil //nolint:nilnil // an action that clients define
 	}
-	d := &Difference{Fields: []FieldDifference{}}
+	d := &Difference{Fields: []FieldDifference{}, References: []ReferenceDifference{}}
 	present := map[string]json.RawMessage{}
 	if w.ID != nil {
 		// An id such as new:1 names a row that the list creates.
@@ -146,7 +169,31 @@ func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) 
 			d.Fields = append(d.Fields, FieldDifference{Field: field, Present: orNull(present[field]), Proposed: orNull(proposed)})
 		}
 	}
+	for _, g := range policies.Tables[i].Gates {
+		if err := references(ctx, tx, g, &w, d); err != nil {
+			return nil, err
+		}
+	}
 	return d, nil
+}
+
+// references compares the rows that the write refers to with how they stand. The statement
+// is made of names from the graph and never of input.
+func references(ctx context.Context, tx *ent.Tx, g policies.Gate, w *write, d *Difference) error {
+	for _, named := range g.References {
+		var r reference
+		if given, ok := w.References[named.Column]; !ok || json.Unmarshal(given, &r) != nil {
+			continue
+		}
+		out := ReferenceDifference{Field: named.Column, ResourceType: r.ResourceType, ID: r.ID, Version: r.Version, Shows: orNull(r.Shows)}
+		query := fmt.Sprintf("SELECT version FROM %s WHERE id = $1", named.Table)
+		if err := session.One(ctx, tx, query, []any{r.ID}, &out.Present); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("read what a write refers to: %w", err)
+		}
+		d.Stale = d.Stale || out.Version == nil || out.Present == nil || *out.Version != *out.Present
+		d.References = append(d.References, out)
+	}
+	return nil
 }
 
 const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`

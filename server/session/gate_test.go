@@ -487,8 +487,13 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 	},
 	"Manuscript": {"title, status", "'t', 'draft'", "'t', 'submitted'", "status = 'submitted'", "title = 'u'", "status = 'draft'", "title = title"},
 	"ClinicalTrial": {
-		"registry_id, title, status, ethics_reference, ethics_approved_on", "'EUCT-1', 't', 'planned', 'r', '2026-01-01'", "'EUCT-1', 't', 'recruiting', 'r', '2026-01-01'",
-		"status = 'recruiting'", "status = 'active'", "status = 'planned'", "title = 'u'",
+		"registry_id, title, status, ethics_reference, ethics_approved_on, target_enrollment",
+		"'EUCT-1', 't', 'planned', 'r', '2026-01-01', 9", "'EUCT-1', 't', 'recruiting', 'r', '2026-01-01', 9",
+		"status = 'recruiting'", "title = 'u'", "status = 'planned'", "enrolled = 1",
+	},
+	"ComplianceItem": {
+		"name, regulation, authority, status", "'n', 'r', 'a', 'pending'", "'n', 'r', 'a', 'waived'",
+		"status = 'active'", "name = 'm'", "status = 'pending'", "name = name",
 	},
 	"HiredAgent": {
 		"name, capabilities, token_budget, status", "'n', '{business}', 10, 'suspended'", "'n', '{business}', 10, 'active'",
@@ -503,8 +508,12 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 	t.Parallel()
 	g := setupGated(t)
 	for _, table := range policies.Tables {
-		if len(table.Gates) == 0 {
-			continue
+		if len(table.Gates) == 0 || table.Entity == "CommunityEvent" || table.Entity == "SocialSchedule" {
+			continue // Theirs is the state of another row: see gate_content_test.go.
+		}
+		writer := g.ada
+		if table.Gates[0].State == "" {
+			writer = g.agent
 		}
 		state, ok := states[table.Entity]
 		if !ok {
@@ -527,7 +536,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 			}
 			refused := func(statement string) *problem.Checkpoint {
 				t.Helper()
-				c := asked(t, g.do(g.ada, uuid.Nil, statement))
+				c := asked(t, g.do(writer, uuid.Nil, statement))
 				if c.Type != table.Gates[0].Type {
 					t.Errorf("%s: type %s, want %s", statement, c.Type, table.Gates[0].Type)
 				}
@@ -535,7 +544,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 			}
 			done := func(checkpoint uuid.UUID, statement string) {
 				t.Helper()
-				if err := g.do(g.ada, checkpoint, statement); err != nil {
+				if err := g.do(writer, checkpoint, statement); err != nil {
 					t.Errorf("%s: %v", statement, err)
 				}
 			}
@@ -558,7 +567,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 			}
 			done(uuid.Nil, update(id, state.free))
 			if table.Access.Human.Has('D') {
-				err := g.do(g.ada, uuid.Nil, fmt.Sprintf("DELETE FROM %s WHERE id = '%s'", table.Name, id))
+				err := g.do(writer, uuid.Nil, fmt.Sprintf("DELETE FROM %s WHERE id = '%s'", table.Name, id))
 				if want := map[bool]string{true: "never_deleted", false: "checkpoint_required"}[table.Gates[0].NoDelete]; problem.From(err).Code != want {
 					t.Errorf("deleting it: %v, want %s", err, want)
 				}

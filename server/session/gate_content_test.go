@@ -1,0 +1,428 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
+)
+
+// put runs a statement that needs no approval, and fails the test if it does.
+func (g *gated) put(t testing.TB, ctx context.Context, query string, args ...any) {
+	t.Helper()
+	if err := g.do(ctx, uuid.Nil, query, args...); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// wantLocked runs a statement that needs an approval.
+func (g *gated) wantLocked(t testing.TB, ctx context.Context, query string, args ...any) *problem.Checkpoint {
+	t.Helper()
+	err := g.do(ctx, uuid.Nil, query, args...)
+	if p := problem.From(orNothing(err)); p.Code != problem.CheckpointRequired {
+		t.Errorf("%s: got %v, want 423", query, err)
+		return nil
+	}
+	return asked(t, err)
+}
+
+var errNothing = errors.New("nothing was refused")
+
+func orNothing(err error) error {
+	if err == nil {
+		return errNothing
+	}
+	return err
+}
+
+// wantField runs a statement whose value at the pointer is refused.
+func (g *gated) wantField(t testing.TB, ctx context.Context, pointer, code, query string, args ...any) {
+	t.Helper()
+	err := g.do(ctx, uuid.Nil, query, args...)
+	p := problem.From(orNothing(err))
+	if p.Status != http.StatusUnprocessableEntity || len(p.Errors) != 1 || *p.Errors[0].Pointer != pointer || p.Errors[0].Code != code {
+		t.Errorf("%s: got %v %+v, want 422 %s at %s", query, err, p.Errors, code, pointer)
+	}
+}
+
+func (g *gated) approve(t testing.TB, c *problem.Checkpoint) uuid.UUID {
+	t.Helper()
+	if err := g.decide(g.ada, c, "approved"); err != nil {
+		t.Fatal(err)
+	}
+	return c.ID
+}
+
+// Hardening item 11: a manuscript was created as published, and changed while it was.
+func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for _, who := range []context.Context{g.agent, g.ada} {
+		for _, status := range []string{"submitted", "accepted", "published"} {
+			g.wantLocked(t, who, "INSERT INTO scholar_manuscripts (id, created_by, title, status) VALUES ($1, $2, 't', $3)", newID(), g.adaID, status)
+			id := newID()
+			g.put(t, who, "INSERT INTO scholar_manuscripts (id, created_by, title) VALUES ($1, $2, 't')", id, g.adaID)
+			enter := g.wantLocked(t, who, "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status)
+			if err := g.do(who, g.approve(t, enter), "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status); err != nil {
+				t.Fatal(err)
+			}
+			for _, set := range []string{
+				"title = 'u'", "abstract = 'a'", `sections = '[{"id": "1", "heading": "h", "body": "b", "position": 1}]'`, "co_authors = '{Eve}'",
+				"target_journal = 'j'", "submitted_at = '2026-01-01'", "status = 'revision'", "status = 'draft', title = 'u'",
+			} {
+				g.wantLocked(t, who, "UPDATE scholar_manuscripts SET "+set+" WHERE id = $1", id)
+			}
+			g.wantLocked(t, who, "DELETE FROM scholar_manuscripts WHERE id = $1", id)
+			g.exec(t, "DELETE FROM checkpoints WHERE status = 'pending'")
+		}
+	}
+}
+
+// Hardening item 11: an agent rewrote a running trial's title, sponsor and ethics reference.
+func TestRunningTrialIsGatedAsAWhole(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	id := newID()
+	g.exec(t, `INSERT INTO government_clinical_trials (id, created_by, registry_id, title, status, ethics_reference, ethics_approved_on, target_enrollment)
+		VALUES ($1, $2, 'EUCT-1', 't', 'recruiting', 'r', '2026-01-01', 9)`, id, g.adaID)
+	for _, set := range []string{
+		"title = 'u'", "sponsor = 's'", "ethics_reference = 'q'", "ethics_approved_on = '2026-01-02'", "phase = 'phase_3'", "registry_id = 'EUCT-2'",
+		"starts_on = '2026-01-01'", "ends_on = '2027-01-01'", "target_enrollment = 10", "status = 'completed'", "enrolled = 2, title = 'u'",
+	} {
+		for _, who := range []context.Context{g.agent, g.ada} {
+			g.wantLocked(t, who, "UPDATE government_clinical_trials SET "+set+" WHERE id = $1", id)
+		}
+	}
+	g.put(t, g.agent, "UPDATE government_clinical_trials SET enrolled = 3 WHERE id = $1", id)
+}
+
+// Hardening item 11: a trial recruited with an ethics approval of the year 2999.
+func TestFutureEthicsApprovalIsRefused(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	const insert = `INSERT INTO government_clinical_trials (id, created_by, registry_id, title, status, ethics_reference, ethics_approved_on)
+		VALUES ($1, $2, $3, 't', $4, 'r', $5::text::date)`
+	for _, who := range []context.Context{g.agent, g.ada} {
+		for _, status := range []string{"recruiting", "planned"} {
+			g.wantField(t, who, "/ethics_approved_on", "in_the_future", insert, newID(), g.adaID, newID().String(), status, "2999-01-01")
+		}
+		id := newID()
+		g.put(t, who, insert, id, g.adaID, id.String(), "planned", time.Now().UTC().Format(time.DateOnly))
+		g.wantField(t, who, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = '2999-01-01' WHERE id = $1", id)
+		g.wantField(t, who, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = 'infinity' WHERE id = $1", id)
+	}
+	// One from before the rule may be corrected and renamed, but not begun.
+	old := newID()
+	g.exec(t, "ALTER TABLE government_clinical_trials DISABLE TRIGGER refuse_future_approval")
+	g.exec(t, insert, old, g.adaID, "EUCT-9", "planned", "2999-01-01")
+	g.exec(t, "ALTER TABLE government_clinical_trials ENABLE TRIGGER refuse_future_approval")
+	g.put(t, g.agent, "UPDATE government_clinical_trials SET title = 'u' WHERE id = $1", old)
+	g.wantField(t, g.agent, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET status = 'recruiting' WHERE id = $1", old)
+	g.put(t, g.agent, "UPDATE government_clinical_trials SET ethics_approved_on = '2026-01-01' WHERE id = $1", old)
+}
+
+// Hardening item 11: an agent scheduled a post and marked it published.
+func TestAgentPublishesNothingAlone(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	const (
+		newPost     = "INSERT INTO social_posts (id, created_by, body, published_at) VALUES ($1, $2, 'b', $3::text::timestamptz)"
+		newSchedule = "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, $4, '2035-01-01')"
+		state       = "UPDATE social_schedules SET status = $2 WHERE id = $1"
+		rewrite     = "UPDATE social_posts SET body = $2 WHERE id = $1"
+	)
+	post, schedule := newID(), newID()
+	g.put(t, g.agent, newPost, post, g.adaID, nil)
+	g.put(t, g.agent, rewrite, post, "a draft changes freely")
+
+	g.wantLocked(t, g.agent, newPost, newID(), g.adaID, "2026-01-01")
+	g.wantLocked(t, g.agent, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", post)
+	g.wantLocked(t, g.agent, newSchedule, schedule, g.adaID, post, "mastodon")
+	g.put(t, g.ada, newSchedule, schedule, g.adaID, post, "mastodon") // The human decides by doing it.
+
+	// While it is scheduled, no agent changes what will be published.
+	for _, set := range []string{"body = 'c'", `media = '[{"uri": "https://example.org/x.png", "media_type": "image/png"}]'`, "visibility = 'public'"} {
+		g.wantLocked(t, g.agent, "UPDATE social_posts SET "+set+" WHERE id = $1", post)
+	}
+	g.wantLocked(t, g.agent, state, schedule, "published")
+	g.wantLocked(t, g.agent, "UPDATE social_schedules SET scheduled_at = '2036-01-01' WHERE id = $1", schedule)
+	g.put(t, g.agent, "UPDATE social_schedules SET attempts = 1, last_error = 'e' WHERE id = $1", schedule)
+	g.put(t, g.agent, state, schedule, "cancelled")
+	g.wantLocked(t, g.agent, state, schedule, "scheduled")
+	g.put(t, g.agent, rewrite, post, "free again")
+
+	// An approved schedule is of the post as it was.
+	c := g.wantLocked(t, g.agent, state, schedule, "scheduled")
+	approval := g.approve(t, c)
+	g.put(t, g.agent, rewrite, post, "something else")
+	locked(t, g.do(g.agent, approval, state, schedule, "scheduled"), "checkpoint_mismatch")
+	c = g.wantLocked(t, g.agent, state, schedule, "scheduled")
+	if err := g.do(g.agent, g.approve(t, c), state, schedule, "scheduled"); err != nil {
+		t.Fatal(err)
+	}
+	g.put(t, g.ada, state, schedule, "published")
+	g.wantLocked(t, g.agent, state, schedule, "cancelled")
+	g.wantLocked(t, g.agent, "DELETE FROM social_schedules WHERE id = $1", schedule)
+
+	// A reply covers what it replies to.
+	reply := newID()
+	g.put(t, g.agent, "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'I agree', $3)", reply, g.adaID, post)
+	c = g.wantLocked(t, g.agent, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply)
+	approval = g.approve(t, c)
+	g.put(t, g.ada, rewrite, post, "the opposite")
+	locked(t, g.do(g.agent, approval, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply), "checkpoint_mismatch")
+}
+
+// Hardening item 11: an approved schedule and a change of its post at the same time. Whichever
+// comes second is refused, so that no post is scheduled which nobody approved.
+func TestScheduleAndRewriteAtOnce(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for round := range 30 {
+		post, schedule := newID(), newID()
+		g.put(t, g.agent, "INSERT INTO social_posts (id, created_by, body) VALUES ($1, $2, 'b')", post, g.adaID)
+		const insert = "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'mastodon', '2035-01-01')"
+		approval := g.approve(t, g.wantLocked(t, g.agent, insert, schedule, g.adaID, post))
+		var wg sync.WaitGroup
+		var scheduled, rewritten error
+		wg.Go(func() { scheduled = g.do(g.agent, approval, insert, schedule, g.adaID, post) })
+		wg.Go(func() { rewritten = g.do(g.agent, uuid.Nil, "UPDATE social_posts SET body = 'c' WHERE id = $1", post) })
+		wg.Wait()
+		if (scheduled == nil) == (rewritten == nil) {
+			t.Fatalf("round %d: scheduled: %v, rewritten: %v", round, scheduled, rewritten)
+		}
+		if err := errors.Join(scheduled, rewritten); problem.From(err).Status != http.StatusLocked {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		g.exec(t, "DELETE FROM checkpoints WHERE status = 'pending'")
+	}
+}
+
+// Hardening item 11: an approved invoice was sent after its contact's address had been changed.
+func TestApprovalIsVoidOnceTheContactChanged(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	contact, invoice := newID(), newID()
+	g.put(t, g.agent, "INSERT INTO business_contacts (id, created_by, name, email) VALUES ($1, $2, 'Grace', 'grace@example.org')", contact, g.adaID)
+	g.put(t, g.agent, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
+		VALUES ($1, $2, '1', $3, 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]')`, invoice, g.adaID, contact)
+	const send = "UPDATE business_invoices SET status = 'sent' WHERE id = $1"
+	c := g.wantLocked(t, g.agent, send, invoice)
+	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload -> 'references' -> 'contact_id' = jsonb_build_object(
+		'resource_type', 'contact', 'id', $2::text, 'version', 1, 'shows', '{"name": "Grace", "email": "grace@example.org", "phone": null, "company": null}'::jsonb)`, c.ID, contact); n != 1 {
+		t.Error("the payload does not show the contact")
+	}
+	approval := g.approve(t, c)
+	g.put(t, g.agent, "UPDATE business_contacts SET email = 'eve@example.org' WHERE id = $1", contact)
+	locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch")
+	g.put(t, g.agent, "UPDATE business_contacts SET email = 'grace@example.org' WHERE id = $1", contact)
+	locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch") // It has another version.
+	again := g.wantLocked(t, g.agent, send, invoice)
+	if err := g.do(g.agent, g.approve(t, again), send, invoice); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Hardening item 11: an event in a public group is public, and a group becomes public with its
+// events.
+func TestEventsOfAPublicGroupAreGated(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	const newEvent = `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
+		VALUES ($1, $2, $3, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`
+	group, event, elsewhere := newID(), newID(), newID()
+	g.put(t, g.agent, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
+	g.put(t, g.agent, newEvent, event, g.adaID, group)
+	g.put(t, g.agent, newEvent, elsewhere, g.adaID, nil)
+	const publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
+	c := g.wantLocked(t, g.agent, publish, group)
+	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #>> '{references,community_event,newest,0,id}' = $2::text
+		AND payload #> '{references,community_event,count}' = '1'`, c.ID, event); n != 1 {
+		t.Error("the payload does not show the group's event")
+	}
+	approval := g.approve(t, c)
+	g.put(t, g.agent, "UPDATE community_events SET title = 'f' WHERE id = $1", event)
+	locked(t, g.do(g.agent, approval, publish, group), "checkpoint_mismatch")
+	if err := g.do(g.agent, g.approve(t, g.wantLocked(t, g.agent, publish, group)), publish, group); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []context.Context{g.agent, g.ada} {
+		g.wantLocked(t, who, newEvent, newID(), g.adaID, group)
+		g.wantLocked(t, who, "UPDATE community_events SET title = 'g' WHERE id = $1", event)
+		g.wantLocked(t, who, "UPDATE community_events SET group_id = NULL WHERE id = $1", event)
+		g.wantLocked(t, who, "UPDATE community_events SET group_id = $2 WHERE id = $1", elsewhere, group)
+		g.wantLocked(t, who, "DELETE FROM community_events WHERE id = $1", event)
+		g.put(t, who, "UPDATE community_events SET title = 'h' WHERE id = $1", elsewhere)
+	}
+	// Answers are no change of the event.
+	contact := newID()
+	g.put(t, g.agent, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", contact, g.adaID)
+	g.put(t, g.agent, "INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status) VALUES ($1, $2, $3, $4, 'going')", newID(), g.adaID, event, contact)
+}
+
+// Hardening item 11: an event that is added while its group becomes public is not public
+// unseen. The publication waits for it, and then is another than the approved one.
+func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	group := newID()
+	g.put(t, g.agent, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
+	const publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
+	approval := g.approve(t, g.wantLocked(t, g.agent, publish, group))
+	tx, err := g.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), fmt.Sprintf(`SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', '%s', true), set_config('app.actor_id', '%s', true)`, g.adaID, g.agentID)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
+		VALUES ($1, $2, $3, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`, newID(), g.adaID, group); err != nil {
+		t.Fatal(err)
+	}
+	published := make(chan error, 1)
+	go func() { published <- g.do(g.agent, approval, publish, group) }()
+	for waiting := 0; waiting == 0; {
+		select {
+		case err := <-published:
+			t.Fatalf("the group was published without waiting: %v", err)
+		case <-time.After(10 * time.Millisecond):
+			waiting = g.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	locked(t, <-published, "checkpoint_mismatch")
+}
+
+// Hardening item 25: text that a human approves can't be reordered on the display. What a
+// write, a reference and a client's action say is refused, joiners pass, drafts are free.
+func TestReorderedTextIsNotApproved(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for _, control := range []string{"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"} {
+		text := "pay 1" + control + "000"
+		for _, who := range []context.Context{g.agent, g.ada} {
+			g.wantField(t, who, "/name", "bidirectional_control", g.public, newID(), g.adaID, text)
+			g.put(t, who, g.private, newID(), g.adaID, text)
+			g.wantField(t, who, "/action", "bidirectional_control", ownAction, g.adaID, text, "{}")
+			g.wantField(t, who, "/content/lines/1/a~1b", "bidirectional_control", ownAction, g.adaID, "a", `{"lines": [1, {"a/b": "`+text+`"}]}`)
+			g.wantField(t, who, "/content", "bidirectional_control", ownAction, g.adaID, "a", `{"`+text+`": 1}`)
+		}
+	}
+	contact, invoice := newID(), newID()
+	g.put(t, g.agent, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, $3)", contact, g.adaID, "Grace\u202e")
+	g.put(t, g.agent, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
+		VALUES ($1, $2, '1', $3, 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]')`, invoice, g.adaID, contact)
+	g.wantField(t, g.agent, "/contact_id", "bidirectional_control", "UPDATE business_invoices SET status = 'sent' WHERE id = $1", invoice)
+	for _, text := range []string{"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f469\u200d\U0001f4bb"} { // a Persian word and an emoji
+		g.wantLocked(t, g.agent, g.public, newID(), g.adaID, text)
+		g.put(t, g.agent, ownAction, g.adaID, text, "{}")
+	}
+}
+
+// ownAction asks for an action of a client: identity, action and content.
+const ownAction = `SELECT app.request_checkpoint(jsonb_build_object('identity', $1::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
+	'action', $2::text, 'resource_id', NULL, 'resource_version', NULL, 'thread_id', NULL, 'content', $3::text::jsonb))`
+
+// Hardening item 24: 20 requests of one agent wait for a decision, and no more, also when it
+// asks for many at once; 100 of all agents; the human's own are not in their way.
+func TestPendingRequestsAreLimited(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	pending := func(kind string) int {
+		return g.count(t, "SELECT count(*) FROM checkpoints WHERE status = 'pending' AND requested_by_kind = $1", kind)
+	}
+	ask := func(who context.Context, n int) error {
+		return g.do(who, uuid.Nil, ownAction, g.adaID, fmt.Sprint("share ", n), "{}")
+	}
+	wantFull := func(err error) {
+		t.Helper()
+		if p := problem.From(orNothing(err)); p.Status != http.StatusConflict || p.Code != "too_many_pending" {
+			t.Errorf("got %v, want 409 too_many_pending", err)
+		}
+	}
+	agents := make([]context.Context, 6)
+	for i := range agents {
+		agents[i] = auth.With(t.Context(), auth.Identity{ID: g.adaID, ActorID: newID(), Kind: auth.Agent})
+	}
+	var wg sync.WaitGroup
+	for n := range 40 {
+		wg.Go(func() { _ = ask(agents[0], n) })
+	}
+	wg.Wait()
+	if n := pending("agent"); n != 20 {
+		t.Fatalf("%d requests of one agent are pending, want 20", n)
+	}
+	wantFull(ask(agents[0], 99))
+	wantFull(g.publish(agents[0], uuid.Nil, "n")) // A gated write asks, too.
+	// The same request again is none more.
+	var known int
+	if err := g.admin.QueryRow(t.Context(), "SELECT substr(action, 7)::int FROM checkpoints LIMIT 1").Scan(&known); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(agents[0], known); err != nil {
+		t.Error(err)
+	}
+	for _, who := range agents[1:5] {
+		for n := range 20 {
+			if err := ask(who, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wantFull(ask(agents[5], 0))
+	for n := range 100 {
+		if err := ask(g.ada, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantFull(ask(g.ada, 100))
+	// Whatever ends makes room: a decision, or time.
+	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id = (SELECT id FROM checkpoints WHERE requested_by_kind = 'agent' LIMIT 1)")
+	if err := ask(agents[5], 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// Hardening item 24: a request of a client is told from a gated write by its origin, and its
+// action does not read like one.
+func TestClientsActionsAreRecognizable(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for _, action := range []string{
+		"insert invoice", "Delete playlist", " update hired agent", "ERASE identity", "in\u200bsert invoice", "\uff49\uff4e\uff53\uff45\uff52\uff54 invoice",
+		"\u00a0delete\u00a0playlist", "update", "\u201cinsert\u201d invoice", "d\u00adelete it",
+	} {
+		for _, who := range []context.Context{g.agent, g.ada} {
+			g.wantField(t, who, "/action", "reserved_action", ownAction, g.adaID, action, "{}")
+		}
+	}
+	for _, action := range []string{"share the report", "updates of the site", "move and delete nothing"} {
+		g.put(t, g.agent, ownAction, g.adaID, action, "{}")
+	}
+	g.wantLocked(t, g.agent, g.public, newID(), g.adaID, "n")
+	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'client'"); n != 3 {
+		t.Errorf("%d of clients, want 3", n)
+	}
+	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'write' AND action = 'insert playlist'"); n != 1 {
+		t.Errorf("%d of writes, want 1", n)
+	}
+	for _, who := range []context.Context{g.agent, g.ada} {
+		err := g.do(who, uuid.Nil, "UPDATE checkpoints SET origin = 'write'")
+		if err == nil || !strings.Contains(err.Error(), "42501") {
+			t.Errorf("the origin was changed: %v", err)
+		}
+	}
+}
