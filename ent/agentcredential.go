@@ -32,7 +32,7 @@ type AgentCredential struct {
 	SecretHash *[]byte `json:"-"`
 	// Ed25519 public key, 32 bytes; null for a secret.
 	PublicKey *[]byte `json:"public_key"`
-	// Until when it is good; null is without end.
+	// Expiry time, at most 365 days after the credential was created. A credential without one is refused.
 	ExpiresAt *time.Time `json:"expires_at"`
 	// When it was revoked.
 	RevokedAt *time.Time `json:"revoked_at"`

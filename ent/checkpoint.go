@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Requests for a human's approval, each of exactly one action.
+// Requests for a human's approval, each of exactly one write, one list of writes or one action.
 type Checkpoint struct {
 	config `json:"-"`
 	// ID of the ent.

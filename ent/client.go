@@ -16,11 +16,13 @@ import (
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"github.com/chenu/chenu/ent/accountnotice"
 	"github.com/chenu/chenu/ent/accounttoken"
 	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/collectedwrite"
 	"github.com/chenu/chenu/ent/communityevent"
 	"github.com/chenu/chenu/ent/communitygroup"
 	"github.com/chenu/chenu/ent/complianceitem"
@@ -65,6 +67,8 @@ type Client struct {
 	config
 	// Schema is the client for creating, migrating and dropping schema.
 	Schema *migrate.Schema
+	// AccountNotice is the client for interacting with the AccountNotice builders.
+	AccountNotice *AccountNoticeClient
 	// AccountToken is the client for interacting with the AccountToken builders.
 	AccountToken *AccountTokenClient
 	// AgentCredential is the client for interacting with the AgentCredential builders.
@@ -75,6 +79,8 @@ type Client struct {
 	Checkpoint *CheckpointClient
 	// ClinicalTrial is the client for interacting with the ClinicalTrial builders.
 	ClinicalTrial *ClinicalTrialClient
+	// CollectedWrite is the client for interacting with the CollectedWrite builders.
+	CollectedWrite *CollectedWriteClient
 	// CommunityEvent is the client for interacting with the CommunityEvent builders.
 	CommunityEvent *CommunityEventClient
 	// CommunityGroup is the client for interacting with the CommunityGroup builders.
@@ -152,11 +158,13 @@ func NewClient(opts ...Option) *Client {
 
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
+	c.AccountNotice = NewAccountNoticeClient(c.config)
 	c.AccountToken = NewAccountTokenClient(c.config)
 	c.AgentCredential = NewAgentCredentialClient(c.config)
 	c.AuditLog = NewAuditLogClient(c.config)
 	c.Checkpoint = NewCheckpointClient(c.config)
 	c.ClinicalTrial = NewClinicalTrialClient(c.config)
+	c.CollectedWrite = NewCollectedWriteClient(c.config)
 	c.CommunityEvent = NewCommunityEventClient(c.config)
 	c.CommunityGroup = NewCommunityGroupClient(c.config)
 	c.ComplianceItem = NewComplianceItemClient(c.config)
@@ -285,11 +293,13 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	return &Tx{
 		ctx:               ctx,
 		config:            cfg,
+		AccountNotice:     NewAccountNoticeClient(cfg),
 		AccountToken:      NewAccountTokenClient(cfg),
 		AgentCredential:   NewAgentCredentialClient(cfg),
 		AuditLog:          NewAuditLogClient(cfg),
 		Checkpoint:        NewCheckpointClient(cfg),
 		ClinicalTrial:     NewClinicalTrialClient(cfg),
+		CollectedWrite:    NewCollectedWriteClient(cfg),
 		CommunityEvent:    NewCommunityEventClient(cfg),
 		CommunityGroup:    NewCommunityGroupClient(cfg),
 		ComplianceItem:    NewComplianceItemClient(cfg),
@@ -342,11 +352,13 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	return &Tx{
 		ctx:               ctx,
 		config:            cfg,
+		AccountNotice:     NewAccountNoticeClient(cfg),
 		AccountToken:      NewAccountTokenClient(cfg),
 		AgentCredential:   NewAgentCredentialClient(cfg),
 		AuditLog:          NewAuditLogClient(cfg),
 		Checkpoint:        NewCheckpointClient(cfg),
 		ClinicalTrial:     NewClinicalTrialClient(cfg),
+		CollectedWrite:    NewCollectedWriteClient(cfg),
 		CommunityEvent:    NewCommunityEventClient(cfg),
 		CommunityGroup:    NewCommunityGroupClient(cfg),
 		ComplianceItem:    NewComplianceItemClient(cfg),
@@ -386,7 +398,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 // Debug returns a new debug-client. It's used to get verbose logging on specific operations.
 //
 //	client.Debug().
-//		AccountToken.
+//		AccountNotice.
 //		Query().
 //		Count(ctx)
 func (c *Client) Debug() *Client {
@@ -409,14 +421,14 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint, c.ClinicalTrial,
-		c.CommunityEvent, c.CommunityGroup, c.ComplianceItem, c.Contact,
-		c.CreativeAsset, c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn,
-		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.LoginAttempt,
-		c.Manuscript, c.Note, c.Playlist, c.Project, c.RateBucket, c.Reference,
-		c.ReferenceCitation, c.RefreshToken, c.Session, c.SigningKey, c.SocialPost,
-		c.SocialSchedule, c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread,
-		c.ThreadEvent, c.UsedAssertion,
+		c.AccountNotice, c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint,
+		c.ClinicalTrial, c.CollectedWrite, c.CommunityEvent, c.CommunityGroup,
+		c.ComplianceItem, c.Contact, c.CreativeAsset, c.CreativeProject, c.EventRSVP,
+		c.Habit, c.HabitCheckIn, c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice,
+		c.LoginAttempt, c.Manuscript, c.Note, c.Playlist, c.Project, c.RateBucket,
+		c.Reference, c.ReferenceCitation, c.RefreshToken, c.Session, c.SigningKey,
+		c.SocialPost, c.SocialSchedule, c.StreamHistory, c.Task, c.TeamMember,
+		c.TeamTask, c.Thread, c.ThreadEvent, c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -426,14 +438,14 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint, c.ClinicalTrial,
-		c.CommunityEvent, c.CommunityGroup, c.ComplianceItem, c.Contact,
-		c.CreativeAsset, c.CreativeProject, c.EventRSVP, c.Habit, c.HabitCheckIn,
-		c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice, c.LoginAttempt,
-		c.Manuscript, c.Note, c.Playlist, c.Project, c.RateBucket, c.Reference,
-		c.ReferenceCitation, c.RefreshToken, c.Session, c.SigningKey, c.SocialPost,
-		c.SocialSchedule, c.StreamHistory, c.Task, c.TeamMember, c.TeamTask, c.Thread,
-		c.ThreadEvent, c.UsedAssertion,
+		c.AccountNotice, c.AccountToken, c.AgentCredential, c.AuditLog, c.Checkpoint,
+		c.ClinicalTrial, c.CollectedWrite, c.CommunityEvent, c.CommunityGroup,
+		c.ComplianceItem, c.Contact, c.CreativeAsset, c.CreativeProject, c.EventRSVP,
+		c.Habit, c.HabitCheckIn, c.HiredAgent, c.IdempotencyKey, c.Identity, c.Invoice,
+		c.LoginAttempt, c.Manuscript, c.Note, c.Playlist, c.Project, c.RateBucket,
+		c.Reference, c.ReferenceCitation, c.RefreshToken, c.Session, c.SigningKey,
+		c.SocialPost, c.SocialSchedule, c.StreamHistory, c.Task, c.TeamMember,
+		c.TeamTask, c.Thread, c.ThreadEvent, c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -442,6 +454,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 // Mutate implements the ent.Mutator interface.
 func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
+	case *AccountNoticeMutation:
+		return c.AccountNotice.mutate(ctx, m)
 	case *AccountTokenMutation:
 		return c.AccountToken.mutate(ctx, m)
 	case *AgentCredentialMutation:
@@ -452,6 +466,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Checkpoint.mutate(ctx, m)
 	case *ClinicalTrialMutation:
 		return c.ClinicalTrial.mutate(ctx, m)
+	case *CollectedWriteMutation:
+		return c.CollectedWrite.mutate(ctx, m)
 	case *CommunityEventMutation:
 		return c.CommunityEvent.mutate(ctx, m)
 	case *CommunityGroupMutation:
@@ -520,6 +536,139 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.UsedAssertion.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
+	}
+}
+
+// AccountNoticeClient is a client for the AccountNotice schema.
+type AccountNoticeClient struct {
+	config
+}
+
+// NewAccountNoticeClient returns a client for the AccountNotice from the given config.
+func NewAccountNoticeClient(c config) *AccountNoticeClient {
+	return &AccountNoticeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `accountnotice.Hooks(f(g(h())))`.
+func (c *AccountNoticeClient) Use(hooks ...Hook) {
+	c.hooks.AccountNotice = append(c.hooks.AccountNotice, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `accountnotice.Intercept(f(g(h())))`.
+func (c *AccountNoticeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AccountNotice = append(c.inters.AccountNotice, interceptors...)
+}
+
+// Create returns a builder for creating a AccountNotice entity.
+func (c *AccountNoticeClient) Create() *AccountNoticeCreate {
+	mutation := newAccountNoticeMutation(c.config, OpCreate)
+	return &AccountNoticeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AccountNotice entities.
+func (c *AccountNoticeClient) CreateBulk(builders ...*AccountNoticeCreate) *AccountNoticeCreateBulk {
+	return &AccountNoticeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AccountNoticeClient) MapCreateBulk(slice any, setFunc func(*AccountNoticeCreate, int)) *AccountNoticeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AccountNoticeCreateBulk{err: fmt.Errorf("calling to AccountNoticeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AccountNoticeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AccountNoticeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AccountNotice.
+func (c *AccountNoticeClient) Update() *AccountNoticeUpdate {
+	mutation := newAccountNoticeMutation(c.config, OpUpdate)
+	return &AccountNoticeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AccountNoticeClient) UpdateOne(_m *AccountNotice) *AccountNoticeUpdateOne {
+	mutation := newAccountNoticeMutation(c.config, OpUpdateOne, withAccountNotice(_m))
+	return &AccountNoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AccountNoticeClient) UpdateOneID(id uuid.UUID) *AccountNoticeUpdateOne {
+	mutation := newAccountNoticeMutation(c.config, OpUpdateOne, withAccountNoticeID(id))
+	return &AccountNoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AccountNotice.
+func (c *AccountNoticeClient) Delete() *AccountNoticeDelete {
+	mutation := newAccountNoticeMutation(c.config, OpDelete)
+	return &AccountNoticeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AccountNoticeClient) DeleteOne(_m *AccountNotice) *AccountNoticeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AccountNoticeClient) DeleteOneID(id uuid.UUID) *AccountNoticeDeleteOne {
+	builder := c.Delete().Where(accountnotice.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AccountNoticeDeleteOne{builder}
+}
+
+// Query returns a query builder for AccountNotice.
+func (c *AccountNoticeClient) Query() *AccountNoticeQuery {
+	return &AccountNoticeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAccountNotice},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AccountNotice entity by its id.
+func (c *AccountNoticeClient) Get(ctx context.Context, id uuid.UUID) (*AccountNotice, error) {
+	return c.Query().Where(accountnotice.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AccountNoticeClient) GetX(ctx context.Context, id uuid.UUID) *AccountNotice {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AccountNoticeClient) Hooks() []Hook {
+	return c.hooks.AccountNotice
+}
+
+// Interceptors returns the client interceptors.
+func (c *AccountNoticeClient) Interceptors() []Interceptor {
+	return c.inters.AccountNotice
+}
+
+func (c *AccountNoticeClient) mutate(ctx context.Context, m *AccountNoticeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AccountNoticeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AccountNoticeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AccountNoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AccountNoticeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AccountNotice mutation op: %q", m.Op())
 	}
 }
 
@@ -1223,6 +1372,139 @@ func (c *ClinicalTrialClient) mutate(ctx context.Context, m *ClinicalTrialMutati
 		return (&ClinicalTrialDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown ClinicalTrial mutation op: %q", m.Op())
+	}
+}
+
+// CollectedWriteClient is a client for the CollectedWrite schema.
+type CollectedWriteClient struct {
+	config
+}
+
+// NewCollectedWriteClient returns a client for the CollectedWrite from the given config.
+func NewCollectedWriteClient(c config) *CollectedWriteClient {
+	return &CollectedWriteClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `collectedwrite.Hooks(f(g(h())))`.
+func (c *CollectedWriteClient) Use(hooks ...Hook) {
+	c.hooks.CollectedWrite = append(c.hooks.CollectedWrite, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `collectedwrite.Intercept(f(g(h())))`.
+func (c *CollectedWriteClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CollectedWrite = append(c.inters.CollectedWrite, interceptors...)
+}
+
+// Create returns a builder for creating a CollectedWrite entity.
+func (c *CollectedWriteClient) Create() *CollectedWriteCreate {
+	mutation := newCollectedWriteMutation(c.config, OpCreate)
+	return &CollectedWriteCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CollectedWrite entities.
+func (c *CollectedWriteClient) CreateBulk(builders ...*CollectedWriteCreate) *CollectedWriteCreateBulk {
+	return &CollectedWriteCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CollectedWriteClient) MapCreateBulk(slice any, setFunc func(*CollectedWriteCreate, int)) *CollectedWriteCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CollectedWriteCreateBulk{err: fmt.Errorf("calling to CollectedWriteClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CollectedWriteCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CollectedWriteCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CollectedWrite.
+func (c *CollectedWriteClient) Update() *CollectedWriteUpdate {
+	mutation := newCollectedWriteMutation(c.config, OpUpdate)
+	return &CollectedWriteUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CollectedWriteClient) UpdateOne(_m *CollectedWrite) *CollectedWriteUpdateOne {
+	mutation := newCollectedWriteMutation(c.config, OpUpdateOne, withCollectedWrite(_m))
+	return &CollectedWriteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CollectedWriteClient) UpdateOneID(id uuid.UUID) *CollectedWriteUpdateOne {
+	mutation := newCollectedWriteMutation(c.config, OpUpdateOne, withCollectedWriteID(id))
+	return &CollectedWriteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CollectedWrite.
+func (c *CollectedWriteClient) Delete() *CollectedWriteDelete {
+	mutation := newCollectedWriteMutation(c.config, OpDelete)
+	return &CollectedWriteDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CollectedWriteClient) DeleteOne(_m *CollectedWrite) *CollectedWriteDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CollectedWriteClient) DeleteOneID(id uuid.UUID) *CollectedWriteDeleteOne {
+	builder := c.Delete().Where(collectedwrite.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CollectedWriteDeleteOne{builder}
+}
+
+// Query returns a query builder for CollectedWrite.
+func (c *CollectedWriteClient) Query() *CollectedWriteQuery {
+	return &CollectedWriteQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCollectedWrite},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CollectedWrite entity by its id.
+func (c *CollectedWriteClient) Get(ctx context.Context, id uuid.UUID) (*CollectedWrite, error) {
+	return c.Query().Where(collectedwrite.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CollectedWriteClient) GetX(ctx context.Context, id uuid.UUID) *CollectedWrite {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *CollectedWriteClient) Hooks() []Hook {
+	return c.hooks.CollectedWrite
+}
+
+// Interceptors returns the client interceptors.
+func (c *CollectedWriteClient) Interceptors() []Interceptor {
+	return c.inters.CollectedWrite
+}
+
+func (c *CollectedWriteClient) mutate(ctx context.Context, m *CollectedWriteMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CollectedWriteCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CollectedWriteUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CollectedWriteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CollectedWriteDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CollectedWrite mutation op: %q", m.Op())
 	}
 }
 
@@ -6340,32 +6622,34 @@ func (c *UsedAssertionClient) mutate(ctx context.Context, m *UsedAssertionMutati
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		AccountToken, AgentCredential, AuditLog, Checkpoint, ClinicalTrial,
-		CommunityEvent, CommunityGroup, ComplianceItem, Contact, CreativeAsset,
-		CreativeProject, EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey,
-		Identity, Invoice, LoginAttempt, Manuscript, Note, Playlist, Project,
-		RateBucket, Reference, ReferenceCitation, RefreshToken, Session, SigningKey,
-		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
-		ThreadEvent, UsedAssertion []ent.Hook
+		AccountNotice, AccountToken, AgentCredential, AuditLog, Checkpoint,
+		ClinicalTrial, CollectedWrite, CommunityEvent, CommunityGroup, ComplianceItem,
+		Contact, CreativeAsset, CreativeProject, EventRSVP, Habit, HabitCheckIn,
+		HiredAgent, IdempotencyKey, Identity, Invoice, LoginAttempt, Manuscript, Note,
+		Playlist, Project, RateBucket, Reference, ReferenceCitation, RefreshToken,
+		Session, SigningKey, SocialPost, SocialSchedule, StreamHistory, Task,
+		TeamMember, TeamTask, Thread, ThreadEvent, UsedAssertion []ent.Hook
 	}
 	inters struct {
-		AccountToken, AgentCredential, AuditLog, Checkpoint, ClinicalTrial,
-		CommunityEvent, CommunityGroup, ComplianceItem, Contact, CreativeAsset,
-		CreativeProject, EventRSVP, Habit, HabitCheckIn, HiredAgent, IdempotencyKey,
-		Identity, Invoice, LoginAttempt, Manuscript, Note, Playlist, Project,
-		RateBucket, Reference, ReferenceCitation, RefreshToken, Session, SigningKey,
-		SocialPost, SocialSchedule, StreamHistory, Task, TeamMember, TeamTask, Thread,
-		ThreadEvent, UsedAssertion []ent.Interceptor
+		AccountNotice, AccountToken, AgentCredential, AuditLog, Checkpoint,
+		ClinicalTrial, CollectedWrite, CommunityEvent, CommunityGroup, ComplianceItem,
+		Contact, CreativeAsset, CreativeProject, EventRSVP, Habit, HabitCheckIn,
+		HiredAgent, IdempotencyKey, Identity, Invoice, LoginAttempt, Manuscript, Note,
+		Playlist, Project, RateBucket, Reference, ReferenceCitation, RefreshToken,
+		Session, SigningKey, SocialPost, SocialSchedule, StreamHistory, Task,
+		TeamMember, TeamTask, Thread, ThreadEvent, UsedAssertion []ent.Interceptor
 	}
 )
 
 // DefaultSchemaConfig has the schemas' names as ent/schema defines them.
 var DefaultSchemaConfig SchemaConfig = &internal.SchemaNames{
+	AccountNotice:     "app",
 	AccountToken:      "app",
 	AgentCredential:   "app",
 	AuditLog:          "public",
 	Checkpoint:        "public",
 	ClinicalTrial:     "public",
+	CollectedWrite:    "app",
 	CommunityEvent:    "public",
 	CommunityGroup:    "public",
 	ComplianceItem:    "public",

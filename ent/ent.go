@@ -12,11 +12,13 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"github.com/chenu/chenu/ent/accountnotice"
 	"github.com/chenu/chenu/ent/accounttoken"
 	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/collectedwrite"
 	"github.com/chenu/chenu/ent/communityevent"
 	"github.com/chenu/chenu/ent/communitygroup"
 	"github.com/chenu/chenu/ent/complianceitem"
@@ -110,11 +112,13 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
+			accountnotice.Table:     accountnotice.ValidColumn,
 			accounttoken.Table:      accounttoken.ValidColumn,
 			agentcredential.Table:   agentcredential.ValidColumn,
 			auditlog.Table:          auditlog.ValidColumn,
 			checkpoint.Table:        checkpoint.ValidColumn,
 			clinicaltrial.Table:     clinicaltrial.ValidColumn,
+			collectedwrite.Table:    collectedwrite.ValidColumn,
 			communityevent.Table:    communityevent.ValidColumn,
 			communitygroup.Table:    communitygroup.ValidColumn,
 			complianceitem.Table:    complianceitem.ValidColumn,

@@ -44,14 +44,16 @@ type HiredAgent struct {
 	Capabilities datatype.Texts `json:"capabilities"`
 	// Whether it may work.
 	Status datatype.AgentStatus `json:"status"`
-	// How many tokens of its model it may use; null is no limit.
-	TokenBudget *int64 `json:"token_budget"`
 	// The human who hired it.
 	HiredBy uuid.UUID `json:"hired_by"`
 	// When it was hired.
 	HiredAt time.Time `json:"hired_at"`
 	// The approval that it was hired with.
 	HireCheckpointID *uuid.UUID `json:"hire_checkpoint_id"`
+	// Time of the last suspension. Access tokens made before are refused, also after the agent was resumed.
+	SuspendedAt *time.Time `json:"suspended_at"`
+	// Reason why the service suspended the agent; null when its owner did, and when it is not suspended.
+	SuspendReason *string `json:"suspend_reason"`
 	// The human who dismissed it.
 	DismissedBy *uuid.UUID `json:"dismissed_by"`
 	// When it was dismissed.
@@ -102,11 +104,11 @@ func (*HiredAgent) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case hiredagent.FieldCapabilities:
 			values[i] = new(datatype.Texts)
-		case hiredagent.FieldVersion, hiredagent.FieldTokenBudget:
+		case hiredagent.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case hiredagent.FieldUpdatedByKind, hiredagent.FieldName, hiredagent.FieldKind, hiredagent.FieldProvider, hiredagent.FieldModel, hiredagent.FieldStatus, hiredagent.FieldDismissReason:
+		case hiredagent.FieldUpdatedByKind, hiredagent.FieldName, hiredagent.FieldKind, hiredagent.FieldProvider, hiredagent.FieldModel, hiredagent.FieldStatus, hiredagent.FieldSuspendReason, hiredagent.FieldDismissReason:
 			values[i] = new(sql.NullString)
-		case hiredagent.FieldCreatedAt, hiredagent.FieldUpdatedAt, hiredagent.FieldHiredAt, hiredagent.FieldDismissedAt:
+		case hiredagent.FieldCreatedAt, hiredagent.FieldUpdatedAt, hiredagent.FieldHiredAt, hiredagent.FieldSuspendedAt, hiredagent.FieldDismissedAt:
 			values[i] = new(sql.NullTime)
 		case hiredagent.FieldID, hiredagent.FieldCreatedBy, hiredagent.FieldHiredBy:
 			values[i] = new(uuid.UUID)
@@ -206,13 +208,6 @@ func (_m *HiredAgent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Status = datatype.AgentStatus(value.String)
 			}
-		case hiredagent.FieldTokenBudget:
-			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field token_budget", values[i])
-			} else if value.Valid {
-				_m.TokenBudget = new(int64)
-				*_m.TokenBudget = value.Int64
-			}
 		case hiredagent.FieldHiredBy:
 			if value, ok := values[i].(*uuid.UUID); !ok {
 				return fmt.Errorf("unexpected type %T for field hired_by", values[i])
@@ -231,6 +226,20 @@ func (_m *HiredAgent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.HireCheckpointID = new(uuid.UUID)
 				*_m.HireCheckpointID = *value.S.(*uuid.UUID)
+			}
+		case hiredagent.FieldSuspendedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field suspended_at", values[i])
+			} else if value.Valid {
+				_m.SuspendedAt = new(time.Time)
+				*_m.SuspendedAt = value.Time
+			}
+		case hiredagent.FieldSuspendReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field suspend_reason", values[i])
+			} else if value.Valid {
+				_m.SuspendReason = new(string)
+				*_m.SuspendReason = value.String
 			}
 		case hiredagent.FieldDismissedBy:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -341,11 +350,6 @@ func (_m *HiredAgent) String() string {
 	builder.WriteString("status=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Status))
 	builder.WriteString(", ")
-	if v := _m.TokenBudget; v != nil {
-		builder.WriteString("token_budget=")
-		builder.WriteString(fmt.Sprintf("%v", *v))
-	}
-	builder.WriteString(", ")
 	builder.WriteString("hired_by=")
 	builder.WriteString(fmt.Sprintf("%v", _m.HiredBy))
 	builder.WriteString(", ")
@@ -355,6 +359,16 @@ func (_m *HiredAgent) String() string {
 	if v := _m.HireCheckpointID; v != nil {
 		builder.WriteString("hire_checkpoint_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.SuspendedAt; v != nil {
+		builder.WriteString("suspended_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.SuspendReason; v != nil {
+		builder.WriteString("suspend_reason=")
+		builder.WriteString(*v)
 	}
 	builder.WriteString(", ")
 	if v := _m.DismissedBy; v != nil {

@@ -171,20 +171,6 @@ func (_c *HiredAgentCreate) SetNillableStatus(v *datatype.AgentStatus) *HiredAge
 	return _c
 }
 
-// SetTokenBudget sets the "token_budget" field.
-func (_c *HiredAgentCreate) SetTokenBudget(v int64) *HiredAgentCreate {
-	_c.mutation.SetTokenBudget(v)
-	return _c
-}
-
-// SetNillableTokenBudget sets the "token_budget" field if the given value is not nil.
-func (_c *HiredAgentCreate) SetNillableTokenBudget(v *int64) *HiredAgentCreate {
-	if v != nil {
-		_c.SetTokenBudget(*v)
-	}
-	return _c
-}
-
 // SetHiredBy sets the "hired_by" field.
 func (_c *HiredAgentCreate) SetHiredBy(v uuid.UUID) *HiredAgentCreate {
 	_c.mutation.SetHiredBy(v)
@@ -223,6 +209,34 @@ func (_c *HiredAgentCreate) SetHireCheckpointID(v uuid.UUID) *HiredAgentCreate {
 func (_c *HiredAgentCreate) SetNillableHireCheckpointID(v *uuid.UUID) *HiredAgentCreate {
 	if v != nil {
 		_c.SetHireCheckpointID(*v)
+	}
+	return _c
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (_c *HiredAgentCreate) SetSuspendedAt(v time.Time) *HiredAgentCreate {
+	_c.mutation.SetSuspendedAt(v)
+	return _c
+}
+
+// SetNillableSuspendedAt sets the "suspended_at" field if the given value is not nil.
+func (_c *HiredAgentCreate) SetNillableSuspendedAt(v *time.Time) *HiredAgentCreate {
+	if v != nil {
+		_c.SetSuspendedAt(*v)
+	}
+	return _c
+}
+
+// SetSuspendReason sets the "suspend_reason" field.
+func (_c *HiredAgentCreate) SetSuspendReason(v string) *HiredAgentCreate {
+	_c.mutation.SetSuspendReason(v)
+	return _c
+}
+
+// SetNillableSuspendReason sets the "suspend_reason" field if the given value is not nil.
+func (_c *HiredAgentCreate) SetNillableSuspendReason(v *string) *HiredAgentCreate {
+	if v != nil {
+		_c.SetSuspendReason(*v)
 	}
 	return _c
 }
@@ -483,10 +497,6 @@ func (_c *HiredAgentCreate) createSpec() (*HiredAgent, *sqlgraph.CreateSpec) {
 		_spec.SetField(hiredagent.FieldStatus, field.TypeEnum, value)
 		_node.Status = value
 	}
-	if value, ok := _c.mutation.TokenBudget(); ok {
-		_spec.SetField(hiredagent.FieldTokenBudget, field.TypeInt64, value)
-		_node.TokenBudget = &value
-	}
 	if value, ok := _c.mutation.HiredBy(); ok {
 		_spec.SetField(hiredagent.FieldHiredBy, field.TypeUUID, value)
 		_node.HiredBy = value
@@ -498,6 +508,14 @@ func (_c *HiredAgentCreate) createSpec() (*HiredAgent, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.HireCheckpointID(); ok {
 		_spec.SetField(hiredagent.FieldHireCheckpointID, field.TypeUUID, value)
 		_node.HireCheckpointID = &value
+	}
+	if value, ok := _c.mutation.SuspendedAt(); ok {
+		_spec.SetField(hiredagent.FieldSuspendedAt, field.TypeTime, value)
+		_node.SuspendedAt = &value
+	}
+	if value, ok := _c.mutation.SuspendReason(); ok {
+		_spec.SetField(hiredagent.FieldSuspendReason, field.TypeString, value)
+		_node.SuspendReason = &value
 	}
 	if value, ok := _c.mutation.DismissedBy(); ok {
 		_spec.SetField(hiredagent.FieldDismissedBy, field.TypeUUID, value)
@@ -759,30 +777,6 @@ func (u *HiredAgentUpsert) UpdateStatus() *HiredAgentUpsert {
 	return u
 }
 
-// SetTokenBudget sets the "token_budget" field.
-func (u *HiredAgentUpsert) SetTokenBudget(v int64) *HiredAgentUpsert {
-	u.Set(hiredagent.FieldTokenBudget, v)
-	return u
-}
-
-// UpdateTokenBudget sets the "token_budget" field to the value that was provided on create.
-func (u *HiredAgentUpsert) UpdateTokenBudget() *HiredAgentUpsert {
-	u.SetExcluded(hiredagent.FieldTokenBudget)
-	return u
-}
-
-// AddTokenBudget adds v to the "token_budget" field.
-func (u *HiredAgentUpsert) AddTokenBudget(v int64) *HiredAgentUpsert {
-	u.Add(hiredagent.FieldTokenBudget, v)
-	return u
-}
-
-// ClearTokenBudget clears the value of the "token_budget" field.
-func (u *HiredAgentUpsert) ClearTokenBudget() *HiredAgentUpsert {
-	u.SetNull(hiredagent.FieldTokenBudget)
-	return u
-}
-
 // SetHiredBy sets the "hired_by" field.
 func (u *HiredAgentUpsert) SetHiredBy(v uuid.UUID) *HiredAgentUpsert {
 	u.Set(hiredagent.FieldHiredBy, v)
@@ -834,6 +828,42 @@ func (u *HiredAgentUpsert) UpdateHireCheckpointID() *HiredAgentUpsert {
 // ClearHireCheckpointID clears the value of the "hire_checkpoint_id" field.
 func (u *HiredAgentUpsert) ClearHireCheckpointID() *HiredAgentUpsert {
 	u.SetNull(hiredagent.FieldHireCheckpointID)
+	return u
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (u *HiredAgentUpsert) SetSuspendedAt(v time.Time) *HiredAgentUpsert {
+	u.Set(hiredagent.FieldSuspendedAt, v)
+	return u
+}
+
+// UpdateSuspendedAt sets the "suspended_at" field to the value that was provided on create.
+func (u *HiredAgentUpsert) UpdateSuspendedAt() *HiredAgentUpsert {
+	u.SetExcluded(hiredagent.FieldSuspendedAt)
+	return u
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (u *HiredAgentUpsert) ClearSuspendedAt() *HiredAgentUpsert {
+	u.SetNull(hiredagent.FieldSuspendedAt)
+	return u
+}
+
+// SetSuspendReason sets the "suspend_reason" field.
+func (u *HiredAgentUpsert) SetSuspendReason(v string) *HiredAgentUpsert {
+	u.Set(hiredagent.FieldSuspendReason, v)
+	return u
+}
+
+// UpdateSuspendReason sets the "suspend_reason" field to the value that was provided on create.
+func (u *HiredAgentUpsert) UpdateSuspendReason() *HiredAgentUpsert {
+	u.SetExcluded(hiredagent.FieldSuspendReason)
+	return u
+}
+
+// ClearSuspendReason clears the value of the "suspend_reason" field.
+func (u *HiredAgentUpsert) ClearSuspendReason() *HiredAgentUpsert {
+	u.SetNull(hiredagent.FieldSuspendReason)
 	return u
 }
 
@@ -1134,34 +1164,6 @@ func (u *HiredAgentUpsertOne) UpdateStatus() *HiredAgentUpsertOne {
 	})
 }
 
-// SetTokenBudget sets the "token_budget" field.
-func (u *HiredAgentUpsertOne) SetTokenBudget(v int64) *HiredAgentUpsertOne {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.SetTokenBudget(v)
-	})
-}
-
-// AddTokenBudget adds v to the "token_budget" field.
-func (u *HiredAgentUpsertOne) AddTokenBudget(v int64) *HiredAgentUpsertOne {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.AddTokenBudget(v)
-	})
-}
-
-// UpdateTokenBudget sets the "token_budget" field to the value that was provided on create.
-func (u *HiredAgentUpsertOne) UpdateTokenBudget() *HiredAgentUpsertOne {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.UpdateTokenBudget()
-	})
-}
-
-// ClearTokenBudget clears the value of the "token_budget" field.
-func (u *HiredAgentUpsertOne) ClearTokenBudget() *HiredAgentUpsertOne {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.ClearTokenBudget()
-	})
-}
-
 // SetHiredBy sets the "hired_by" field.
 func (u *HiredAgentUpsertOne) SetHiredBy(v uuid.UUID) *HiredAgentUpsertOne {
 	return u.Update(func(s *HiredAgentUpsert) {
@@ -1222,6 +1224,48 @@ func (u *HiredAgentUpsertOne) UpdateHireCheckpointID() *HiredAgentUpsertOne {
 func (u *HiredAgentUpsertOne) ClearHireCheckpointID() *HiredAgentUpsertOne {
 	return u.Update(func(s *HiredAgentUpsert) {
 		s.ClearHireCheckpointID()
+	})
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (u *HiredAgentUpsertOne) SetSuspendedAt(v time.Time) *HiredAgentUpsertOne {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.SetSuspendedAt(v)
+	})
+}
+
+// UpdateSuspendedAt sets the "suspended_at" field to the value that was provided on create.
+func (u *HiredAgentUpsertOne) UpdateSuspendedAt() *HiredAgentUpsertOne {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.UpdateSuspendedAt()
+	})
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (u *HiredAgentUpsertOne) ClearSuspendedAt() *HiredAgentUpsertOne {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.ClearSuspendedAt()
+	})
+}
+
+// SetSuspendReason sets the "suspend_reason" field.
+func (u *HiredAgentUpsertOne) SetSuspendReason(v string) *HiredAgentUpsertOne {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.SetSuspendReason(v)
+	})
+}
+
+// UpdateSuspendReason sets the "suspend_reason" field to the value that was provided on create.
+func (u *HiredAgentUpsertOne) UpdateSuspendReason() *HiredAgentUpsertOne {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.UpdateSuspendReason()
+	})
+}
+
+// ClearSuspendReason clears the value of the "suspend_reason" field.
+func (u *HiredAgentUpsertOne) ClearSuspendReason() *HiredAgentUpsertOne {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.ClearSuspendReason()
 	})
 }
 
@@ -1698,34 +1742,6 @@ func (u *HiredAgentUpsertBulk) UpdateStatus() *HiredAgentUpsertBulk {
 	})
 }
 
-// SetTokenBudget sets the "token_budget" field.
-func (u *HiredAgentUpsertBulk) SetTokenBudget(v int64) *HiredAgentUpsertBulk {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.SetTokenBudget(v)
-	})
-}
-
-// AddTokenBudget adds v to the "token_budget" field.
-func (u *HiredAgentUpsertBulk) AddTokenBudget(v int64) *HiredAgentUpsertBulk {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.AddTokenBudget(v)
-	})
-}
-
-// UpdateTokenBudget sets the "token_budget" field to the value that was provided on create.
-func (u *HiredAgentUpsertBulk) UpdateTokenBudget() *HiredAgentUpsertBulk {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.UpdateTokenBudget()
-	})
-}
-
-// ClearTokenBudget clears the value of the "token_budget" field.
-func (u *HiredAgentUpsertBulk) ClearTokenBudget() *HiredAgentUpsertBulk {
-	return u.Update(func(s *HiredAgentUpsert) {
-		s.ClearTokenBudget()
-	})
-}
-
 // SetHiredBy sets the "hired_by" field.
 func (u *HiredAgentUpsertBulk) SetHiredBy(v uuid.UUID) *HiredAgentUpsertBulk {
 	return u.Update(func(s *HiredAgentUpsert) {
@@ -1786,6 +1802,48 @@ func (u *HiredAgentUpsertBulk) UpdateHireCheckpointID() *HiredAgentUpsertBulk {
 func (u *HiredAgentUpsertBulk) ClearHireCheckpointID() *HiredAgentUpsertBulk {
 	return u.Update(func(s *HiredAgentUpsert) {
 		s.ClearHireCheckpointID()
+	})
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (u *HiredAgentUpsertBulk) SetSuspendedAt(v time.Time) *HiredAgentUpsertBulk {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.SetSuspendedAt(v)
+	})
+}
+
+// UpdateSuspendedAt sets the "suspended_at" field to the value that was provided on create.
+func (u *HiredAgentUpsertBulk) UpdateSuspendedAt() *HiredAgentUpsertBulk {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.UpdateSuspendedAt()
+	})
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (u *HiredAgentUpsertBulk) ClearSuspendedAt() *HiredAgentUpsertBulk {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.ClearSuspendedAt()
+	})
+}
+
+// SetSuspendReason sets the "suspend_reason" field.
+func (u *HiredAgentUpsertBulk) SetSuspendReason(v string) *HiredAgentUpsertBulk {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.SetSuspendReason(v)
+	})
+}
+
+// UpdateSuspendReason sets the "suspend_reason" field to the value that was provided on create.
+func (u *HiredAgentUpsertBulk) UpdateSuspendReason() *HiredAgentUpsertBulk {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.UpdateSuspendReason()
+	})
+}
+
+// ClearSuspendReason clears the value of the "suspend_reason" field.
+func (u *HiredAgentUpsertBulk) ClearSuspendReason() *HiredAgentUpsertBulk {
+	return u.Update(func(s *HiredAgentUpsert) {
+		s.ClearSuspendReason()
 	})
 }
 

@@ -209,33 +209,6 @@ func (_u *HiredAgentUpdate) SetNillableStatus(v *datatype.AgentStatus) *HiredAge
 	return _u
 }
 
-// SetTokenBudget sets the "token_budget" field.
-func (_u *HiredAgentUpdate) SetTokenBudget(v int64) *HiredAgentUpdate {
-	_u.mutation.ResetTokenBudget()
-	_u.mutation.SetTokenBudget(v)
-	return _u
-}
-
-// SetNillableTokenBudget sets the "token_budget" field if the given value is not nil.
-func (_u *HiredAgentUpdate) SetNillableTokenBudget(v *int64) *HiredAgentUpdate {
-	if v != nil {
-		_u.SetTokenBudget(*v)
-	}
-	return _u
-}
-
-// AddTokenBudget adds value to the "token_budget" field.
-func (_u *HiredAgentUpdate) AddTokenBudget(v int64) *HiredAgentUpdate {
-	_u.mutation.AddTokenBudget(v)
-	return _u
-}
-
-// ClearTokenBudget clears the value of the "token_budget" field.
-func (_u *HiredAgentUpdate) ClearTokenBudget() *HiredAgentUpdate {
-	_u.mutation.ClearTokenBudget()
-	return _u
-}
-
 // SetHiredBy sets the "hired_by" field.
 func (_u *HiredAgentUpdate) SetHiredBy(v uuid.UUID) *HiredAgentUpdate {
 	_u.mutation.SetHiredBy(v)
@@ -293,6 +266,46 @@ func (_u *HiredAgentUpdate) SetNillableHireCheckpointID(v *uuid.UUID) *HiredAgen
 // ClearHireCheckpointID clears the value of the "hire_checkpoint_id" field.
 func (_u *HiredAgentUpdate) ClearHireCheckpointID() *HiredAgentUpdate {
 	_u.mutation.ClearHireCheckpointID()
+	return _u
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (_u *HiredAgentUpdate) SetSuspendedAt(v time.Time) *HiredAgentUpdate {
+	_u.mutation.SetSuspendedAt(v)
+	return _u
+}
+
+// SetNillableSuspendedAt sets the "suspended_at" field if the given value is not nil.
+func (_u *HiredAgentUpdate) SetNillableSuspendedAt(v *time.Time) *HiredAgentUpdate {
+	if v != nil {
+		_u.SetSuspendedAt(*v)
+	}
+	return _u
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (_u *HiredAgentUpdate) ClearSuspendedAt() *HiredAgentUpdate {
+	_u.mutation.ClearSuspendedAt()
+	return _u
+}
+
+// SetSuspendReason sets the "suspend_reason" field.
+func (_u *HiredAgentUpdate) SetSuspendReason(v string) *HiredAgentUpdate {
+	_u.mutation.SetSuspendReason(v)
+	return _u
+}
+
+// SetNillableSuspendReason sets the "suspend_reason" field if the given value is not nil.
+func (_u *HiredAgentUpdate) SetNillableSuspendReason(v *string) *HiredAgentUpdate {
+	if v != nil {
+		_u.SetSuspendReason(*v)
+	}
+	return _u
+}
+
+// ClearSuspendReason clears the value of the "suspend_reason" field.
+func (_u *HiredAgentUpdate) ClearSuspendReason() *HiredAgentUpdate {
+	_u.mutation.ClearSuspendReason()
 	return _u
 }
 
@@ -552,15 +565,6 @@ func (_u *HiredAgentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(hiredagent.FieldStatus, field.TypeEnum, value)
 	}
-	if value, ok := _u.mutation.TokenBudget(); ok {
-		_spec.SetField(hiredagent.FieldTokenBudget, field.TypeInt64, value)
-	}
-	if value, ok := _u.mutation.AddedTokenBudget(); ok {
-		_spec.AddField(hiredagent.FieldTokenBudget, field.TypeInt64, value)
-	}
-	if _u.mutation.TokenBudgetCleared() {
-		_spec.ClearField(hiredagent.FieldTokenBudget, field.TypeInt64)
-	}
 	if value, ok := _u.mutation.HiredBy(); ok {
 		_spec.SetField(hiredagent.FieldHiredBy, field.TypeUUID, value)
 	}
@@ -578,6 +582,18 @@ func (_u *HiredAgentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	}
 	if _u.mutation.HireCheckpointIDCleared() {
 		_spec.ClearField(hiredagent.FieldHireCheckpointID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.SuspendedAt(); ok {
+		_spec.SetField(hiredagent.FieldSuspendedAt, field.TypeTime, value)
+	}
+	if _u.mutation.SuspendedAtCleared() {
+		_spec.ClearField(hiredagent.FieldSuspendedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.SuspendReason(); ok {
+		_spec.SetField(hiredagent.FieldSuspendReason, field.TypeString, value)
+	}
+	if _u.mutation.SuspendReasonCleared() {
+		_spec.ClearField(hiredagent.FieldSuspendReason, field.TypeString)
 	}
 	if value, ok := _u.mutation.DismissedBy(); ok {
 		_spec.SetField(hiredagent.FieldDismissedBy, field.TypeUUID, value)
@@ -892,33 +908,6 @@ func (_u *HiredAgentUpdateOne) SetNillableStatus(v *datatype.AgentStatus) *Hired
 	return _u
 }
 
-// SetTokenBudget sets the "token_budget" field.
-func (_u *HiredAgentUpdateOne) SetTokenBudget(v int64) *HiredAgentUpdateOne {
-	_u.mutation.ResetTokenBudget()
-	_u.mutation.SetTokenBudget(v)
-	return _u
-}
-
-// SetNillableTokenBudget sets the "token_budget" field if the given value is not nil.
-func (_u *HiredAgentUpdateOne) SetNillableTokenBudget(v *int64) *HiredAgentUpdateOne {
-	if v != nil {
-		_u.SetTokenBudget(*v)
-	}
-	return _u
-}
-
-// AddTokenBudget adds value to the "token_budget" field.
-func (_u *HiredAgentUpdateOne) AddTokenBudget(v int64) *HiredAgentUpdateOne {
-	_u.mutation.AddTokenBudget(v)
-	return _u
-}
-
-// ClearTokenBudget clears the value of the "token_budget" field.
-func (_u *HiredAgentUpdateOne) ClearTokenBudget() *HiredAgentUpdateOne {
-	_u.mutation.ClearTokenBudget()
-	return _u
-}
-
 // SetHiredBy sets the "hired_by" field.
 func (_u *HiredAgentUpdateOne) SetHiredBy(v uuid.UUID) *HiredAgentUpdateOne {
 	_u.mutation.SetHiredBy(v)
@@ -976,6 +965,46 @@ func (_u *HiredAgentUpdateOne) SetNillableHireCheckpointID(v *uuid.UUID) *HiredA
 // ClearHireCheckpointID clears the value of the "hire_checkpoint_id" field.
 func (_u *HiredAgentUpdateOne) ClearHireCheckpointID() *HiredAgentUpdateOne {
 	_u.mutation.ClearHireCheckpointID()
+	return _u
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (_u *HiredAgentUpdateOne) SetSuspendedAt(v time.Time) *HiredAgentUpdateOne {
+	_u.mutation.SetSuspendedAt(v)
+	return _u
+}
+
+// SetNillableSuspendedAt sets the "suspended_at" field if the given value is not nil.
+func (_u *HiredAgentUpdateOne) SetNillableSuspendedAt(v *time.Time) *HiredAgentUpdateOne {
+	if v != nil {
+		_u.SetSuspendedAt(*v)
+	}
+	return _u
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (_u *HiredAgentUpdateOne) ClearSuspendedAt() *HiredAgentUpdateOne {
+	_u.mutation.ClearSuspendedAt()
+	return _u
+}
+
+// SetSuspendReason sets the "suspend_reason" field.
+func (_u *HiredAgentUpdateOne) SetSuspendReason(v string) *HiredAgentUpdateOne {
+	_u.mutation.SetSuspendReason(v)
+	return _u
+}
+
+// SetNillableSuspendReason sets the "suspend_reason" field if the given value is not nil.
+func (_u *HiredAgentUpdateOne) SetNillableSuspendReason(v *string) *HiredAgentUpdateOne {
+	if v != nil {
+		_u.SetSuspendReason(*v)
+	}
+	return _u
+}
+
+// ClearSuspendReason clears the value of the "suspend_reason" field.
+func (_u *HiredAgentUpdateOne) ClearSuspendReason() *HiredAgentUpdateOne {
+	_u.mutation.ClearSuspendReason()
 	return _u
 }
 
@@ -1265,15 +1294,6 @@ func (_u *HiredAgentUpdateOne) sqlSave(ctx context.Context) (_node *HiredAgent, 
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(hiredagent.FieldStatus, field.TypeEnum, value)
 	}
-	if value, ok := _u.mutation.TokenBudget(); ok {
-		_spec.SetField(hiredagent.FieldTokenBudget, field.TypeInt64, value)
-	}
-	if value, ok := _u.mutation.AddedTokenBudget(); ok {
-		_spec.AddField(hiredagent.FieldTokenBudget, field.TypeInt64, value)
-	}
-	if _u.mutation.TokenBudgetCleared() {
-		_spec.ClearField(hiredagent.FieldTokenBudget, field.TypeInt64)
-	}
 	if value, ok := _u.mutation.HiredBy(); ok {
 		_spec.SetField(hiredagent.FieldHiredBy, field.TypeUUID, value)
 	}
@@ -1291,6 +1311,18 @@ func (_u *HiredAgentUpdateOne) sqlSave(ctx context.Context) (_node *HiredAgent, 
 	}
 	if _u.mutation.HireCheckpointIDCleared() {
 		_spec.ClearField(hiredagent.FieldHireCheckpointID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.SuspendedAt(); ok {
+		_spec.SetField(hiredagent.FieldSuspendedAt, field.TypeTime, value)
+	}
+	if _u.mutation.SuspendedAtCleared() {
+		_spec.ClearField(hiredagent.FieldSuspendedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.SuspendReason(); ok {
+		_spec.SetField(hiredagent.FieldSuspendReason, field.TypeString, value)
+	}
+	if _u.mutation.SuspendReasonCleared() {
+		_spec.ClearField(hiredagent.FieldSuspendReason, field.TypeString)
 	}
 	if value, ok := _u.mutation.DismissedBy(); ok {
 		_spec.SetField(hiredagent.FieldDismissedBy, field.TypeUUID, value)

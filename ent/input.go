@@ -39,6 +39,9 @@ import (
 )
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
+func (AccountNotice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AccountNotice", true) }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
 func (AccountToken) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AccountToken", true) }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
@@ -105,6 +108,7 @@ type CheckpointFilter struct {
 	CreatedBefore *time.Time                 `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
 	Sphere        *datatype.SphereType       `query:"sphere" jsonschema_description:"Equal to: The sphere that the action belongs to."`
 	Type          *datatype.CheckpointType   `query:"type" jsonschema_description:"Equal to: Why it needs a human."`
+	Origin        *datatype.CheckpointOrigin `query:"origin" jsonschema_description:"Equal to: write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it."`
 	Status        *datatype.CheckpointStatus `query:"status" jsonschema_description:"Equal to: How far it was decided; a pending one past its time reads as expired."`
 	ResourceType  *string                    `query:"resource_type" jsonschema_description:"Equal to: What kind of thing it is to be done to."`
 	ResourceID    *uuid.UUID                 `query:"resource_id" jsonschema_description:"Equal to: Which one; null for one that is yet to be made."`
@@ -126,6 +130,9 @@ func (f CheckpointFilter) predicates() []predicate.Checkpoint {
 	}
 	if f.Type != nil {
 		all = append(all, predicate.Checkpoint(sql.FieldEQ(checkpoint.FieldType, *f.Type)))
+	}
+	if f.Origin != nil {
+		all = append(all, predicate.Checkpoint(sql.FieldEQ(checkpoint.FieldOrigin, *f.Origin)))
 	}
 	if f.Status != nil {
 		all = append(all, readsAs("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END", *f.Status))
@@ -215,6 +222,9 @@ func (f ClinicalTrialFilter) predicates() []predicate.ClinicalTrial {
 	}
 	return all
 }
+
+// JSONSchemaExtend adds the columns' limits and descriptions.
+func (CollectedWrite) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "CollectedWrite", true) }
 
 // CreateCommunityEvent is what a client gives to make a community event.
 type CreateCommunityEvent struct {
@@ -708,7 +718,6 @@ type CreateHiredAgent struct {
 	Model        *string               `json:"model,omitempty"`
 	Capabilities *datatype.Texts       `json:"capabilities,omitempty"`
 	Status       *datatype.AgentStatus `json:"status,omitempty"`
-	TokenBudget  *int64                `json:"token_budget,omitempty"`
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
@@ -722,7 +731,6 @@ type UpdateHiredAgent struct {
 	Model        *string              `json:"model,omitempty"`
 	Capabilities datatype.Texts       `json:"capabilities"`
 	Status       datatype.AgentStatus `json:"status"`
-	TokenBudget  *int64               `json:"token_budget,omitempty"`
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.

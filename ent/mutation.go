@@ -12,11 +12,13 @@ import (
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
+	"github.com/chenu/chenu/ent/accountnotice"
 	"github.com/chenu/chenu/ent/accounttoken"
 	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/collectedwrite"
 	"github.com/chenu/chenu/ent/communityevent"
 	"github.com/chenu/chenu/ent/communitygroup"
 	"github.com/chenu/chenu/ent/complianceitem"
@@ -64,11 +66,13 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
+	TypeAccountNotice     = "AccountNotice"
 	TypeAccountToken      = "AccountToken"
 	TypeAgentCredential   = "AgentCredential"
 	TypeAuditLog          = "AuditLog"
 	TypeCheckpoint        = "Checkpoint"
 	TypeClinicalTrial     = "ClinicalTrial"
+	TypeCollectedWrite    = "CollectedWrite"
 	TypeCommunityEvent    = "CommunityEvent"
 	TypeCommunityGroup    = "CommunityGroup"
 	TypeComplianceItem    = "ComplianceItem"
@@ -103,6 +107,794 @@ const (
 	TypeThreadEvent       = "ThreadEvent"
 	TypeUsedAssertion     = "UsedAssertion"
 )
+
+// AccountNoticeMutation represents an operation that mutates the AccountNotice nodes in the graph.
+type AccountNoticeMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_by    *uuid.UUID
+	created_at    *time.Time
+	kind          *string
+	details       *json.RawMessage
+	appenddetails json.RawMessage
+	attempts      *int
+	addattempts   *int
+	due_at        *time.Time
+	sent_at       *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*AccountNotice, error)
+	predicates    []predicate.AccountNotice
+}
+
+var _ ent.Mutation = (*AccountNoticeMutation)(nil)
+
+// accountnoticeOption allows management of the mutation configuration using functional options.
+type accountnoticeOption func(*AccountNoticeMutation)
+
+// newAccountNoticeMutation creates new mutation for the AccountNotice entity.
+func newAccountNoticeMutation(c config, op Op, opts ...accountnoticeOption) *AccountNoticeMutation {
+	m := &AccountNoticeMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeAccountNotice,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withAccountNoticeID sets the ID field of the mutation.
+func withAccountNoticeID(id uuid.UUID) accountnoticeOption {
+	return func(m *AccountNoticeMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *AccountNotice
+		)
+		m.oldValue = func(ctx context.Context) (*AccountNotice, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().AccountNotice.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withAccountNotice sets the old AccountNotice of the mutation.
+func withAccountNotice(node *AccountNotice) accountnoticeOption {
+	return func(m *AccountNoticeMutation) {
+		m.oldValue = func(context.Context) (*AccountNotice, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m AccountNoticeMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m AccountNoticeMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of AccountNotice entities.
+func (m *AccountNoticeMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *AccountNoticeMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *AccountNoticeMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().AccountNotice.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedBy sets the "created_by" field.
+func (m *AccountNoticeMutation) SetCreatedBy(u uuid.UUID) {
+	m.created_by = &u
+}
+
+// CreatedBy returns the value of the "created_by" field in the mutation.
+func (m *AccountNoticeMutation) CreatedBy() (r uuid.UUID, exists bool) {
+	v := m.created_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedBy returns the old "created_by" field's value of the AccountNotice entity.
+// If the AccountNotice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountNoticeMutation) OldCreatedBy(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedBy: %w", err)
+	}
+	return oldValue.CreatedBy, nil
+}
+
+// ResetCreatedBy resets all changes to the "created_by" field.
+func (m *AccountNoticeMutation) ResetCreatedBy() {
+	m.created_by = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *AccountNoticeMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *AccountNoticeMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the AccountNotice entity.
+// If the AccountNotice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountNoticeMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ClearCreatedAt clears the value of the "created_at" field.
+func (m *AccountNoticeMutation) ClearCreatedAt() {
+	m.created_at = nil
+	m.clearedFields[accountnotice.FieldCreatedAt] = struct{}{}
+}
+
+// CreatedAtCleared returns if the "created_at" field was cleared in this mutation.
+func (m *AccountNoticeMutation) CreatedAtCleared() bool {
+	_, ok := m.clearedFields[accountnotice.FieldCreatedAt]
+	return ok
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *AccountNoticeMutation) ResetCreatedAt() {
+	m.created_at = nil
+	delete(m.clearedFields, accountnotice.FieldCreatedAt)
+}
+
+// SetKind sets the "kind" field.
+func (m *AccountNoticeMutation) SetKind(s string) {
+	m.kind = &s
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *AccountNoticeMutation) Kind() (r string, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the AccountNotice entity.
+// If the AccountNotice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountNoticeMutation) OldKind(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *AccountNoticeMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetDetails sets the "details" field.
+func (m *AccountNoticeMutation) SetDetails(jm json.RawMessage) {
+	m.details = &jm
+	m.appenddetails = nil
+}
+
+// Details returns the value of the "details" field in the mutation.
+func (m *AccountNoticeMutation) Details() (r json.RawMessage, exists bool) {
+	v := m.details
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDetails returns the old "details" field's value of the AccountNotice entity.
+// If the AccountNotice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountNoticeMutation) OldDetails(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDetails is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDetails requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDetails: %w", err)
+	}
+	return oldValue.Details, nil
+}
+
+// AppendDetails adds jm to the "details" field.
+func (m *AccountNoticeMutation) AppendDetails(jm json.RawMessage) {
+	m.appenddetails = append(m.appenddetails, jm...)
+}
+
+// AppendedDetails returns the list of values that were appended to the "details" field in this mutation.
+func (m *AccountNoticeMutation) AppendedDetails() (json.RawMessage, bool) {
+	if len(m.appenddetails) == 0 {
+		return nil, false
+	}
+	return m.appenddetails, true
+}
+
+// ResetDetails resets all changes to the "details" field.
+func (m *AccountNoticeMutation) ResetDetails() {
+	m.details = nil
+	m.appenddetails = nil
+}
+
+// SetAttempts sets the "attempts" field.
+func (m *AccountNoticeMutation) SetAttempts(i int) {
+	m.attempts = &i
+	m.addattempts = nil
+}
+
+// Attempts returns the value of the "attempts" field in the mutation.
+func (m *AccountNoticeMutation) Attempts() (r int, exists bool) {
+	v := m.attempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttempts returns the old "attempts" field's value of the AccountNotice entity.
+// If the AccountNotice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountNoticeMutation) OldAttempts(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttempts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
+	}
+	return oldValue.Attempts, nil
+}
+
+// AddAttempts adds i to the "attempts" field.
+func (m *AccountNoticeMutation) AddAttempts(i int) {
+	if m.addattempts != nil {
+		*m.addattempts += i
+	} else {
+		m.addattempts = &i
+	}
+}
+
+// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
+func (m *AccountNoticeMutation) AddedAttempts() (r int, exists bool) {
+	v := m.addattempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearAttempts clears the value of the "attempts" field.
+func (m *AccountNoticeMutation) ClearAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+	m.clearedFields[accountnotice.FieldAttempts] = struct{}{}
+}
+
+// AttemptsCleared returns if the "attempts" field was cleared in this mutation.
+func (m *AccountNoticeMutation) AttemptsCleared() bool {
+	_, ok := m.clearedFields[accountnotice.FieldAttempts]
+	return ok
+}
+
+// ResetAttempts resets all changes to the "attempts" field.
+func (m *AccountNoticeMutation) ResetAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+	delete(m.clearedFields, accountnotice.FieldAttempts)
+}
+
+// SetDueAt sets the "due_at" field.
+func (m *AccountNoticeMutation) SetDueAt(t time.Time) {
+	m.due_at = &t
+}
+
+// DueAt returns the value of the "due_at" field in the mutation.
+func (m *AccountNoticeMutation) DueAt() (r time.Time, exists bool) {
+	v := m.due_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDueAt returns the old "due_at" field's value of the AccountNotice entity.
+// If the AccountNotice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountNoticeMutation) OldDueAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDueAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDueAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDueAt: %w", err)
+	}
+	return oldValue.DueAt, nil
+}
+
+// ClearDueAt clears the value of the "due_at" field.
+func (m *AccountNoticeMutation) ClearDueAt() {
+	m.due_at = nil
+	m.clearedFields[accountnotice.FieldDueAt] = struct{}{}
+}
+
+// DueAtCleared returns if the "due_at" field was cleared in this mutation.
+func (m *AccountNoticeMutation) DueAtCleared() bool {
+	_, ok := m.clearedFields[accountnotice.FieldDueAt]
+	return ok
+}
+
+// ResetDueAt resets all changes to the "due_at" field.
+func (m *AccountNoticeMutation) ResetDueAt() {
+	m.due_at = nil
+	delete(m.clearedFields, accountnotice.FieldDueAt)
+}
+
+// SetSentAt sets the "sent_at" field.
+func (m *AccountNoticeMutation) SetSentAt(t time.Time) {
+	m.sent_at = &t
+}
+
+// SentAt returns the value of the "sent_at" field in the mutation.
+func (m *AccountNoticeMutation) SentAt() (r time.Time, exists bool) {
+	v := m.sent_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSentAt returns the old "sent_at" field's value of the AccountNotice entity.
+// If the AccountNotice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountNoticeMutation) OldSentAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSentAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSentAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSentAt: %w", err)
+	}
+	return oldValue.SentAt, nil
+}
+
+// ClearSentAt clears the value of the "sent_at" field.
+func (m *AccountNoticeMutation) ClearSentAt() {
+	m.sent_at = nil
+	m.clearedFields[accountnotice.FieldSentAt] = struct{}{}
+}
+
+// SentAtCleared returns if the "sent_at" field was cleared in this mutation.
+func (m *AccountNoticeMutation) SentAtCleared() bool {
+	_, ok := m.clearedFields[accountnotice.FieldSentAt]
+	return ok
+}
+
+// ResetSentAt resets all changes to the "sent_at" field.
+func (m *AccountNoticeMutation) ResetSentAt() {
+	m.sent_at = nil
+	delete(m.clearedFields, accountnotice.FieldSentAt)
+}
+
+// Where appends a list predicates to the AccountNoticeMutation builder.
+func (m *AccountNoticeMutation) Where(ps ...predicate.AccountNotice) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the AccountNoticeMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *AccountNoticeMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.AccountNotice, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *AccountNoticeMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *AccountNoticeMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (AccountNotice).
+func (m *AccountNoticeMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *AccountNoticeMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.created_by != nil {
+		fields = append(fields, accountnotice.FieldCreatedBy)
+	}
+	if m.created_at != nil {
+		fields = append(fields, accountnotice.FieldCreatedAt)
+	}
+	if m.kind != nil {
+		fields = append(fields, accountnotice.FieldKind)
+	}
+	if m.details != nil {
+		fields = append(fields, accountnotice.FieldDetails)
+	}
+	if m.attempts != nil {
+		fields = append(fields, accountnotice.FieldAttempts)
+	}
+	if m.due_at != nil {
+		fields = append(fields, accountnotice.FieldDueAt)
+	}
+	if m.sent_at != nil {
+		fields = append(fields, accountnotice.FieldSentAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *AccountNoticeMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case accountnotice.FieldCreatedBy:
+		return m.CreatedBy()
+	case accountnotice.FieldCreatedAt:
+		return m.CreatedAt()
+	case accountnotice.FieldKind:
+		return m.Kind()
+	case accountnotice.FieldDetails:
+		return m.Details()
+	case accountnotice.FieldAttempts:
+		return m.Attempts()
+	case accountnotice.FieldDueAt:
+		return m.DueAt()
+	case accountnotice.FieldSentAt:
+		return m.SentAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *AccountNoticeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case accountnotice.FieldCreatedBy:
+		return m.OldCreatedBy(ctx)
+	case accountnotice.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case accountnotice.FieldKind:
+		return m.OldKind(ctx)
+	case accountnotice.FieldDetails:
+		return m.OldDetails(ctx)
+	case accountnotice.FieldAttempts:
+		return m.OldAttempts(ctx)
+	case accountnotice.FieldDueAt:
+		return m.OldDueAt(ctx)
+	case accountnotice.FieldSentAt:
+		return m.OldSentAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown AccountNotice field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *AccountNoticeMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case accountnotice.FieldCreatedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedBy(v)
+		return nil
+	case accountnotice.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case accountnotice.FieldKind:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case accountnotice.FieldDetails:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDetails(v)
+		return nil
+	case accountnotice.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttempts(v)
+		return nil
+	case accountnotice.FieldDueAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDueAt(v)
+		return nil
+	case accountnotice.FieldSentAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSentAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown AccountNotice field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *AccountNoticeMutation) AddedFields() []string {
+	var fields []string
+	if m.addattempts != nil {
+		fields = append(fields, accountnotice.FieldAttempts)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *AccountNoticeMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case accountnotice.FieldAttempts:
+		return m.AddedAttempts()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *AccountNoticeMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case accountnotice.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAttempts(v)
+		return nil
+	}
+	return fmt.Errorf("unknown AccountNotice numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *AccountNoticeMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(accountnotice.FieldCreatedAt) {
+		fields = append(fields, accountnotice.FieldCreatedAt)
+	}
+	if m.FieldCleared(accountnotice.FieldAttempts) {
+		fields = append(fields, accountnotice.FieldAttempts)
+	}
+	if m.FieldCleared(accountnotice.FieldDueAt) {
+		fields = append(fields, accountnotice.FieldDueAt)
+	}
+	if m.FieldCleared(accountnotice.FieldSentAt) {
+		fields = append(fields, accountnotice.FieldSentAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *AccountNoticeMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *AccountNoticeMutation) ClearField(name string) error {
+	switch name {
+	case accountnotice.FieldCreatedAt:
+		m.ClearCreatedAt()
+		return nil
+	case accountnotice.FieldAttempts:
+		m.ClearAttempts()
+		return nil
+	case accountnotice.FieldDueAt:
+		m.ClearDueAt()
+		return nil
+	case accountnotice.FieldSentAt:
+		m.ClearSentAt()
+		return nil
+	}
+	return fmt.Errorf("unknown AccountNotice nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *AccountNoticeMutation) ResetField(name string) error {
+	switch name {
+	case accountnotice.FieldCreatedBy:
+		m.ResetCreatedBy()
+		return nil
+	case accountnotice.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case accountnotice.FieldKind:
+		m.ResetKind()
+		return nil
+	case accountnotice.FieldDetails:
+		m.ResetDetails()
+		return nil
+	case accountnotice.FieldAttempts:
+		m.ResetAttempts()
+		return nil
+	case accountnotice.FieldDueAt:
+		m.ResetDueAt()
+		return nil
+	case accountnotice.FieldSentAt:
+		m.ResetSentAt()
+		return nil
+	}
+	return fmt.Errorf("unknown AccountNotice field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *AccountNoticeMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *AccountNoticeMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *AccountNoticeMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *AccountNoticeMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *AccountNoticeMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *AccountNoticeMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *AccountNoticeMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown AccountNotice unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *AccountNoticeMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown AccountNotice edge %s", name)
+}
 
 // AccountTokenMutation represents an operation that mutates the AccountToken nodes in the graph.
 type AccountTokenMutation struct {
@@ -1631,37 +2423,38 @@ func (m *AgentCredentialMutation) ResetEdge(name string) error {
 // AuditLogMutation represents an operation that mutates the AuditLog nodes in the graph.
 type AuditLogMutation struct {
 	config
-	op             Op
-	typ            string
-	id             *uuid.UUID
-	created_by     *uuid.UUID
-	created_at     *time.Time
-	actor_id       *uuid.UUID
-	actor_kind     *datatype.ActorKind
-	action         *datatype.AuditLogAction
-	outcome        *datatype.AuditOutcome
-	resource_type  *string
-	resource_id    *uuid.UUID
-	sphere         *datatype.SphereType
-	before         *json.RawMessage
-	appendbefore   json.RawMessage
-	after          *json.RawMessage
-	appendafter    json.RawMessage
-	details        *json.RawMessage
-	appenddetails  json.RawMessage
-	checkpoint_id  *uuid.UUID
-	request_id     *uuid.UUID
-	traceparent    *string
-	session_id     *uuid.UUID
-	ip             *string
-	user_agent     *string
-	db_role        *string
-	content_salt   *[]byte
-	content_digest *datatype.Digest
-	clearedFields  map[string]struct{}
-	done           bool
-	oldValue       func(context.Context) (*AuditLog, error)
-	predicates     []predicate.AuditLog
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	created_by        *uuid.UUID
+	created_at        *time.Time
+	actor_id          *uuid.UUID
+	actor_kind        *datatype.ActorKind
+	action            *datatype.AuditLogAction
+	outcome           *datatype.AuditOutcome
+	resource_type     *string
+	resource_id       *uuid.UUID
+	sphere            *datatype.SphereType
+	before            *json.RawMessage
+	appendbefore      json.RawMessage
+	after             *json.RawMessage
+	appendafter       json.RawMessage
+	details           *json.RawMessage
+	appenddetails     json.RawMessage
+	checkpoint_id     *uuid.UUID
+	request_id        *uuid.UUID
+	client_request_id *uuid.UUID
+	traceparent       *string
+	session_id        *uuid.UUID
+	ip                *string
+	user_agent        *string
+	db_role           *string
+	content_salt      *[]byte
+	content_digest    *datatype.Digest
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*AuditLog, error)
+	predicates        []predicate.AuditLog
 }
 
 var _ ent.Mutation = (*AuditLogMutation)(nil)
@@ -2423,6 +3216,55 @@ func (m *AuditLogMutation) ResetRequestID() {
 	delete(m.clearedFields, auditlog.FieldRequestID)
 }
 
+// SetClientRequestID sets the "client_request_id" field.
+func (m *AuditLogMutation) SetClientRequestID(u uuid.UUID) {
+	m.client_request_id = &u
+}
+
+// ClientRequestID returns the value of the "client_request_id" field in the mutation.
+func (m *AuditLogMutation) ClientRequestID() (r uuid.UUID, exists bool) {
+	v := m.client_request_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClientRequestID returns the old "client_request_id" field's value of the AuditLog entity.
+// If the AuditLog object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditLogMutation) OldClientRequestID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClientRequestID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClientRequestID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClientRequestID: %w", err)
+	}
+	return oldValue.ClientRequestID, nil
+}
+
+// ClearClientRequestID clears the value of the "client_request_id" field.
+func (m *AuditLogMutation) ClearClientRequestID() {
+	m.client_request_id = nil
+	m.clearedFields[auditlog.FieldClientRequestID] = struct{}{}
+}
+
+// ClientRequestIDCleared returns if the "client_request_id" field was cleared in this mutation.
+func (m *AuditLogMutation) ClientRequestIDCleared() bool {
+	_, ok := m.clearedFields[auditlog.FieldClientRequestID]
+	return ok
+}
+
+// ResetClientRequestID resets all changes to the "client_request_id" field.
+func (m *AuditLogMutation) ResetClientRequestID() {
+	m.client_request_id = nil
+	delete(m.clearedFields, auditlog.FieldClientRequestID)
+}
+
 // SetTraceparent sets the "traceparent" field.
 func (m *AuditLogMutation) SetTraceparent(s string) {
 	m.traceparent = &s
@@ -2774,7 +3616,7 @@ func (m *AuditLogMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AuditLogMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 22)
 	if m.created_by != nil {
 		fields = append(fields, auditlog.FieldCreatedBy)
 	}
@@ -2816,6 +3658,9 @@ func (m *AuditLogMutation) Fields() []string {
 	}
 	if m.request_id != nil {
 		fields = append(fields, auditlog.FieldRequestID)
+	}
+	if m.client_request_id != nil {
+		fields = append(fields, auditlog.FieldClientRequestID)
 	}
 	if m.traceparent != nil {
 		fields = append(fields, auditlog.FieldTraceparent)
@@ -2874,6 +3719,8 @@ func (m *AuditLogMutation) Field(name string) (ent.Value, bool) {
 		return m.CheckpointID()
 	case auditlog.FieldRequestID:
 		return m.RequestID()
+	case auditlog.FieldClientRequestID:
+		return m.ClientRequestID()
 	case auditlog.FieldTraceparent:
 		return m.Traceparent()
 	case auditlog.FieldSessionID:
@@ -2925,6 +3772,8 @@ func (m *AuditLogMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldCheckpointID(ctx)
 	case auditlog.FieldRequestID:
 		return m.OldRequestID(ctx)
+	case auditlog.FieldClientRequestID:
+		return m.OldClientRequestID(ctx)
 	case auditlog.FieldTraceparent:
 		return m.OldTraceparent(ctx)
 	case auditlog.FieldSessionID:
@@ -3046,6 +3895,13 @@ func (m *AuditLogMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetRequestID(v)
 		return nil
+	case auditlog.FieldClientRequestID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClientRequestID(v)
+		return nil
 	case auditlog.FieldTraceparent:
 		v, ok := value.(string)
 		if !ok {
@@ -3149,6 +4005,9 @@ func (m *AuditLogMutation) ClearedFields() []string {
 	if m.FieldCleared(auditlog.FieldRequestID) {
 		fields = append(fields, auditlog.FieldRequestID)
 	}
+	if m.FieldCleared(auditlog.FieldClientRequestID) {
+		fields = append(fields, auditlog.FieldClientRequestID)
+	}
 	if m.FieldCleared(auditlog.FieldTraceparent) {
 		fields = append(fields, auditlog.FieldTraceparent)
 	}
@@ -3201,6 +4060,9 @@ func (m *AuditLogMutation) ClearField(name string) error {
 		return nil
 	case auditlog.FieldRequestID:
 		m.ClearRequestID()
+		return nil
+	case auditlog.FieldClientRequestID:
+		m.ClearClientRequestID()
 		return nil
 	case auditlog.FieldTraceparent:
 		m.ClearTraceparent()
@@ -3266,6 +4128,9 @@ func (m *AuditLogMutation) ResetField(name string) error {
 		return nil
 	case auditlog.FieldRequestID:
 		m.ResetRequestID()
+		return nil
+	case auditlog.FieldClientRequestID:
+		m.ResetClientRequestID()
 		return nil
 	case auditlog.FieldTraceparent:
 		m.ResetTraceparent()
@@ -3355,6 +4220,7 @@ type CheckpointMutation struct {
 	updated_by_kind     *datatype.ActorKind
 	sphere              *datatype.SphereType
 	_type               *datatype.CheckpointType
+	origin              *datatype.CheckpointOrigin
 	status              *datatype.CheckpointStatus
 	action              *string
 	resource_type       *string
@@ -3869,6 +4735,55 @@ func (m *CheckpointMutation) OldType(ctx context.Context) (v datatype.Checkpoint
 // ResetType resets all changes to the "type" field.
 func (m *CheckpointMutation) ResetType() {
 	m._type = nil
+}
+
+// SetOrigin sets the "origin" field.
+func (m *CheckpointMutation) SetOrigin(do datatype.CheckpointOrigin) {
+	m.origin = &do
+}
+
+// Origin returns the value of the "origin" field in the mutation.
+func (m *CheckpointMutation) Origin() (r datatype.CheckpointOrigin, exists bool) {
+	v := m.origin
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrigin returns the old "origin" field's value of the Checkpoint entity.
+// If the Checkpoint object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CheckpointMutation) OldOrigin(ctx context.Context) (v datatype.CheckpointOrigin, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrigin is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrigin requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrigin: %w", err)
+	}
+	return oldValue.Origin, nil
+}
+
+// ClearOrigin clears the value of the "origin" field.
+func (m *CheckpointMutation) ClearOrigin() {
+	m.origin = nil
+	m.clearedFields[checkpoint.FieldOrigin] = struct{}{}
+}
+
+// OriginCleared returns if the "origin" field was cleared in this mutation.
+func (m *CheckpointMutation) OriginCleared() bool {
+	_, ok := m.clearedFields[checkpoint.FieldOrigin]
+	return ok
+}
+
+// ResetOrigin resets all changes to the "origin" field.
+func (m *CheckpointMutation) ResetOrigin() {
+	m.origin = nil
+	delete(m.clearedFields, checkpoint.FieldOrigin)
 }
 
 // SetStatus sets the "status" field.
@@ -4662,7 +5577,7 @@ func (m *CheckpointMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *CheckpointMutation) Fields() []string {
-	fields := make([]string, 0, 24)
+	fields := make([]string, 0, 25)
 	if m.created_by != nil {
 		fields = append(fields, checkpoint.FieldCreatedBy)
 	}
@@ -4686,6 +5601,9 @@ func (m *CheckpointMutation) Fields() []string {
 	}
 	if m._type != nil {
 		fields = append(fields, checkpoint.FieldType)
+	}
+	if m.origin != nil {
+		fields = append(fields, checkpoint.FieldOrigin)
 	}
 	if m.status != nil {
 		fields = append(fields, checkpoint.FieldStatus)
@@ -4759,6 +5677,8 @@ func (m *CheckpointMutation) Field(name string) (ent.Value, bool) {
 		return m.Sphere()
 	case checkpoint.FieldType:
 		return m.GetType()
+	case checkpoint.FieldOrigin:
+		return m.Origin()
 	case checkpoint.FieldStatus:
 		return m.Status()
 	case checkpoint.FieldAction:
@@ -4816,6 +5736,8 @@ func (m *CheckpointMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldSphere(ctx)
 	case checkpoint.FieldType:
 		return m.OldType(ctx)
+	case checkpoint.FieldOrigin:
+		return m.OldOrigin(ctx)
 	case checkpoint.FieldStatus:
 		return m.OldStatus(ctx)
 	case checkpoint.FieldAction:
@@ -4912,6 +5834,13 @@ func (m *CheckpointMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetType(v)
+		return nil
+	case checkpoint.FieldOrigin:
+		v, ok := value.(datatype.CheckpointOrigin)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrigin(v)
 		return nil
 	case checkpoint.FieldStatus:
 		v, ok := value.(datatype.CheckpointStatus)
@@ -5100,6 +6029,9 @@ func (m *CheckpointMutation) ClearedFields() []string {
 	if m.FieldCleared(checkpoint.FieldSphere) {
 		fields = append(fields, checkpoint.FieldSphere)
 	}
+	if m.FieldCleared(checkpoint.FieldOrigin) {
+		fields = append(fields, checkpoint.FieldOrigin)
+	}
 	if m.FieldCleared(checkpoint.FieldResourceID) {
 		fields = append(fields, checkpoint.FieldResourceID)
 	}
@@ -5159,6 +6091,9 @@ func (m *CheckpointMutation) ClearField(name string) error {
 	case checkpoint.FieldSphere:
 		m.ClearSphere()
 		return nil
+	case checkpoint.FieldOrigin:
+		m.ClearOrigin()
+		return nil
 	case checkpoint.FieldResourceID:
 		m.ClearResourceID()
 		return nil
@@ -5217,6 +6152,9 @@ func (m *CheckpointMutation) ResetField(name string) error {
 		return nil
 	case checkpoint.FieldType:
 		m.ResetType()
+		return nil
+	case checkpoint.FieldOrigin:
+		m.ResetOrigin()
 		return nil
 	case checkpoint.FieldStatus:
 		m.ResetStatus()
@@ -6834,6 +7772,973 @@ func (m *ClinicalTrialMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *ClinicalTrialMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown ClinicalTrial edge %s", name)
+}
+
+// CollectedWriteMutation represents an operation that mutates the CollectedWrite nodes in the graph.
+type CollectedWriteMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_by    *uuid.UUID
+	created_at    *time.Time
+	checkpoint_id *uuid.UUID
+	place         *int
+	addplace      *int
+	table_name    *string
+	operation     *string
+	row_id        *uuid.UUID
+	audited       *bool
+	payload       *json.RawMessage
+	appendpayload json.RawMessage
+	element       *json.RawMessage
+	appendelement json.RawMessage
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*CollectedWrite, error)
+	predicates    []predicate.CollectedWrite
+}
+
+var _ ent.Mutation = (*CollectedWriteMutation)(nil)
+
+// collectedwriteOption allows management of the mutation configuration using functional options.
+type collectedwriteOption func(*CollectedWriteMutation)
+
+// newCollectedWriteMutation creates new mutation for the CollectedWrite entity.
+func newCollectedWriteMutation(c config, op Op, opts ...collectedwriteOption) *CollectedWriteMutation {
+	m := &CollectedWriteMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCollectedWrite,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCollectedWriteID sets the ID field of the mutation.
+func withCollectedWriteID(id uuid.UUID) collectedwriteOption {
+	return func(m *CollectedWriteMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *CollectedWrite
+		)
+		m.oldValue = func(ctx context.Context) (*CollectedWrite, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().CollectedWrite.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCollectedWrite sets the old CollectedWrite of the mutation.
+func withCollectedWrite(node *CollectedWrite) collectedwriteOption {
+	return func(m *CollectedWriteMutation) {
+		m.oldValue = func(context.Context) (*CollectedWrite, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CollectedWriteMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CollectedWriteMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of CollectedWrite entities.
+func (m *CollectedWriteMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CollectedWriteMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CollectedWriteMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().CollectedWrite.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedBy sets the "created_by" field.
+func (m *CollectedWriteMutation) SetCreatedBy(u uuid.UUID) {
+	m.created_by = &u
+}
+
+// CreatedBy returns the value of the "created_by" field in the mutation.
+func (m *CollectedWriteMutation) CreatedBy() (r uuid.UUID, exists bool) {
+	v := m.created_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedBy returns the old "created_by" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldCreatedBy(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedBy: %w", err)
+	}
+	return oldValue.CreatedBy, nil
+}
+
+// ResetCreatedBy resets all changes to the "created_by" field.
+func (m *CollectedWriteMutation) ResetCreatedBy() {
+	m.created_by = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *CollectedWriteMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *CollectedWriteMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ClearCreatedAt clears the value of the "created_at" field.
+func (m *CollectedWriteMutation) ClearCreatedAt() {
+	m.created_at = nil
+	m.clearedFields[collectedwrite.FieldCreatedAt] = struct{}{}
+}
+
+// CreatedAtCleared returns if the "created_at" field was cleared in this mutation.
+func (m *CollectedWriteMutation) CreatedAtCleared() bool {
+	_, ok := m.clearedFields[collectedwrite.FieldCreatedAt]
+	return ok
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *CollectedWriteMutation) ResetCreatedAt() {
+	m.created_at = nil
+	delete(m.clearedFields, collectedwrite.FieldCreatedAt)
+}
+
+// SetCheckpointID sets the "checkpoint_id" field.
+func (m *CollectedWriteMutation) SetCheckpointID(u uuid.UUID) {
+	m.checkpoint_id = &u
+}
+
+// CheckpointID returns the value of the "checkpoint_id" field in the mutation.
+func (m *CollectedWriteMutation) CheckpointID() (r uuid.UUID, exists bool) {
+	v := m.checkpoint_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCheckpointID returns the old "checkpoint_id" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldCheckpointID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCheckpointID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCheckpointID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCheckpointID: %w", err)
+	}
+	return oldValue.CheckpointID, nil
+}
+
+// ClearCheckpointID clears the value of the "checkpoint_id" field.
+func (m *CollectedWriteMutation) ClearCheckpointID() {
+	m.checkpoint_id = nil
+	m.clearedFields[collectedwrite.FieldCheckpointID] = struct{}{}
+}
+
+// CheckpointIDCleared returns if the "checkpoint_id" field was cleared in this mutation.
+func (m *CollectedWriteMutation) CheckpointIDCleared() bool {
+	_, ok := m.clearedFields[collectedwrite.FieldCheckpointID]
+	return ok
+}
+
+// ResetCheckpointID resets all changes to the "checkpoint_id" field.
+func (m *CollectedWriteMutation) ResetCheckpointID() {
+	m.checkpoint_id = nil
+	delete(m.clearedFields, collectedwrite.FieldCheckpointID)
+}
+
+// SetPlace sets the "place" field.
+func (m *CollectedWriteMutation) SetPlace(i int) {
+	m.place = &i
+	m.addplace = nil
+}
+
+// Place returns the value of the "place" field in the mutation.
+func (m *CollectedWriteMutation) Place() (r int, exists bool) {
+	v := m.place
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPlace returns the old "place" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldPlace(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPlace is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPlace requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPlace: %w", err)
+	}
+	return oldValue.Place, nil
+}
+
+// AddPlace adds i to the "place" field.
+func (m *CollectedWriteMutation) AddPlace(i int) {
+	if m.addplace != nil {
+		*m.addplace += i
+	} else {
+		m.addplace = &i
+	}
+}
+
+// AddedPlace returns the value that was added to the "place" field in this mutation.
+func (m *CollectedWriteMutation) AddedPlace() (r int, exists bool) {
+	v := m.addplace
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPlace resets all changes to the "place" field.
+func (m *CollectedWriteMutation) ResetPlace() {
+	m.place = nil
+	m.addplace = nil
+}
+
+// SetTableName sets the "table_name" field.
+func (m *CollectedWriteMutation) SetTableName(s string) {
+	m.table_name = &s
+}
+
+// TableName returns the value of the "table_name" field in the mutation.
+func (m *CollectedWriteMutation) TableName() (r string, exists bool) {
+	v := m.table_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTableName returns the old "table_name" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldTableName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTableName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTableName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTableName: %w", err)
+	}
+	return oldValue.TableName, nil
+}
+
+// ResetTableName resets all changes to the "table_name" field.
+func (m *CollectedWriteMutation) ResetTableName() {
+	m.table_name = nil
+}
+
+// SetOperation sets the "operation" field.
+func (m *CollectedWriteMutation) SetOperation(s string) {
+	m.operation = &s
+}
+
+// Operation returns the value of the "operation" field in the mutation.
+func (m *CollectedWriteMutation) Operation() (r string, exists bool) {
+	v := m.operation
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOperation returns the old "operation" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldOperation(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOperation is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOperation requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOperation: %w", err)
+	}
+	return oldValue.Operation, nil
+}
+
+// ResetOperation resets all changes to the "operation" field.
+func (m *CollectedWriteMutation) ResetOperation() {
+	m.operation = nil
+}
+
+// SetRowID sets the "row_id" field.
+func (m *CollectedWriteMutation) SetRowID(u uuid.UUID) {
+	m.row_id = &u
+}
+
+// RowID returns the value of the "row_id" field in the mutation.
+func (m *CollectedWriteMutation) RowID() (r uuid.UUID, exists bool) {
+	v := m.row_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRowID returns the old "row_id" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldRowID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRowID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRowID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRowID: %w", err)
+	}
+	return oldValue.RowID, nil
+}
+
+// ResetRowID resets all changes to the "row_id" field.
+func (m *CollectedWriteMutation) ResetRowID() {
+	m.row_id = nil
+}
+
+// SetAudited sets the "audited" field.
+func (m *CollectedWriteMutation) SetAudited(b bool) {
+	m.audited = &b
+}
+
+// Audited returns the value of the "audited" field in the mutation.
+func (m *CollectedWriteMutation) Audited() (r bool, exists bool) {
+	v := m.audited
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAudited returns the old "audited" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldAudited(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAudited is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAudited requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAudited: %w", err)
+	}
+	return oldValue.Audited, nil
+}
+
+// ResetAudited resets all changes to the "audited" field.
+func (m *CollectedWriteMutation) ResetAudited() {
+	m.audited = nil
+}
+
+// SetPayload sets the "payload" field.
+func (m *CollectedWriteMutation) SetPayload(jm json.RawMessage) {
+	m.payload = &jm
+	m.appendpayload = nil
+}
+
+// Payload returns the value of the "payload" field in the mutation.
+func (m *CollectedWriteMutation) Payload() (r json.RawMessage, exists bool) {
+	v := m.payload
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPayload returns the old "payload" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldPayload(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPayload is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPayload requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPayload: %w", err)
+	}
+	return oldValue.Payload, nil
+}
+
+// AppendPayload adds jm to the "payload" field.
+func (m *CollectedWriteMutation) AppendPayload(jm json.RawMessage) {
+	m.appendpayload = append(m.appendpayload, jm...)
+}
+
+// AppendedPayload returns the list of values that were appended to the "payload" field in this mutation.
+func (m *CollectedWriteMutation) AppendedPayload() (json.RawMessage, bool) {
+	if len(m.appendpayload) == 0 {
+		return nil, false
+	}
+	return m.appendpayload, true
+}
+
+// ClearPayload clears the value of the "payload" field.
+func (m *CollectedWriteMutation) ClearPayload() {
+	m.payload = nil
+	m.appendpayload = nil
+	m.clearedFields[collectedwrite.FieldPayload] = struct{}{}
+}
+
+// PayloadCleared returns if the "payload" field was cleared in this mutation.
+func (m *CollectedWriteMutation) PayloadCleared() bool {
+	_, ok := m.clearedFields[collectedwrite.FieldPayload]
+	return ok
+}
+
+// ResetPayload resets all changes to the "payload" field.
+func (m *CollectedWriteMutation) ResetPayload() {
+	m.payload = nil
+	m.appendpayload = nil
+	delete(m.clearedFields, collectedwrite.FieldPayload)
+}
+
+// SetElement sets the "element" field.
+func (m *CollectedWriteMutation) SetElement(jm json.RawMessage) {
+	m.element = &jm
+	m.appendelement = nil
+}
+
+// Element returns the value of the "element" field in the mutation.
+func (m *CollectedWriteMutation) Element() (r json.RawMessage, exists bool) {
+	v := m.element
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldElement returns the old "element" field's value of the CollectedWrite entity.
+// If the CollectedWrite object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectedWriteMutation) OldElement(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldElement is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldElement requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldElement: %w", err)
+	}
+	return oldValue.Element, nil
+}
+
+// AppendElement adds jm to the "element" field.
+func (m *CollectedWriteMutation) AppendElement(jm json.RawMessage) {
+	m.appendelement = append(m.appendelement, jm...)
+}
+
+// AppendedElement returns the list of values that were appended to the "element" field in this mutation.
+func (m *CollectedWriteMutation) AppendedElement() (json.RawMessage, bool) {
+	if len(m.appendelement) == 0 {
+		return nil, false
+	}
+	return m.appendelement, true
+}
+
+// ClearElement clears the value of the "element" field.
+func (m *CollectedWriteMutation) ClearElement() {
+	m.element = nil
+	m.appendelement = nil
+	m.clearedFields[collectedwrite.FieldElement] = struct{}{}
+}
+
+// ElementCleared returns if the "element" field was cleared in this mutation.
+func (m *CollectedWriteMutation) ElementCleared() bool {
+	_, ok := m.clearedFields[collectedwrite.FieldElement]
+	return ok
+}
+
+// ResetElement resets all changes to the "element" field.
+func (m *CollectedWriteMutation) ResetElement() {
+	m.element = nil
+	m.appendelement = nil
+	delete(m.clearedFields, collectedwrite.FieldElement)
+}
+
+// Where appends a list predicates to the CollectedWriteMutation builder.
+func (m *CollectedWriteMutation) Where(ps ...predicate.CollectedWrite) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CollectedWriteMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CollectedWriteMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.CollectedWrite, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CollectedWriteMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CollectedWriteMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (CollectedWrite).
+func (m *CollectedWriteMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CollectedWriteMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.created_by != nil {
+		fields = append(fields, collectedwrite.FieldCreatedBy)
+	}
+	if m.created_at != nil {
+		fields = append(fields, collectedwrite.FieldCreatedAt)
+	}
+	if m.checkpoint_id != nil {
+		fields = append(fields, collectedwrite.FieldCheckpointID)
+	}
+	if m.place != nil {
+		fields = append(fields, collectedwrite.FieldPlace)
+	}
+	if m.table_name != nil {
+		fields = append(fields, collectedwrite.FieldTableName)
+	}
+	if m.operation != nil {
+		fields = append(fields, collectedwrite.FieldOperation)
+	}
+	if m.row_id != nil {
+		fields = append(fields, collectedwrite.FieldRowID)
+	}
+	if m.audited != nil {
+		fields = append(fields, collectedwrite.FieldAudited)
+	}
+	if m.payload != nil {
+		fields = append(fields, collectedwrite.FieldPayload)
+	}
+	if m.element != nil {
+		fields = append(fields, collectedwrite.FieldElement)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CollectedWriteMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case collectedwrite.FieldCreatedBy:
+		return m.CreatedBy()
+	case collectedwrite.FieldCreatedAt:
+		return m.CreatedAt()
+	case collectedwrite.FieldCheckpointID:
+		return m.CheckpointID()
+	case collectedwrite.FieldPlace:
+		return m.Place()
+	case collectedwrite.FieldTableName:
+		return m.TableName()
+	case collectedwrite.FieldOperation:
+		return m.Operation()
+	case collectedwrite.FieldRowID:
+		return m.RowID()
+	case collectedwrite.FieldAudited:
+		return m.Audited()
+	case collectedwrite.FieldPayload:
+		return m.Payload()
+	case collectedwrite.FieldElement:
+		return m.Element()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CollectedWriteMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case collectedwrite.FieldCreatedBy:
+		return m.OldCreatedBy(ctx)
+	case collectedwrite.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case collectedwrite.FieldCheckpointID:
+		return m.OldCheckpointID(ctx)
+	case collectedwrite.FieldPlace:
+		return m.OldPlace(ctx)
+	case collectedwrite.FieldTableName:
+		return m.OldTableName(ctx)
+	case collectedwrite.FieldOperation:
+		return m.OldOperation(ctx)
+	case collectedwrite.FieldRowID:
+		return m.OldRowID(ctx)
+	case collectedwrite.FieldAudited:
+		return m.OldAudited(ctx)
+	case collectedwrite.FieldPayload:
+		return m.OldPayload(ctx)
+	case collectedwrite.FieldElement:
+		return m.OldElement(ctx)
+	}
+	return nil, fmt.Errorf("unknown CollectedWrite field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CollectedWriteMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case collectedwrite.FieldCreatedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedBy(v)
+		return nil
+	case collectedwrite.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case collectedwrite.FieldCheckpointID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCheckpointID(v)
+		return nil
+	case collectedwrite.FieldPlace:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPlace(v)
+		return nil
+	case collectedwrite.FieldTableName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTableName(v)
+		return nil
+	case collectedwrite.FieldOperation:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOperation(v)
+		return nil
+	case collectedwrite.FieldRowID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRowID(v)
+		return nil
+	case collectedwrite.FieldAudited:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAudited(v)
+		return nil
+	case collectedwrite.FieldPayload:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPayload(v)
+		return nil
+	case collectedwrite.FieldElement:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetElement(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CollectedWrite field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CollectedWriteMutation) AddedFields() []string {
+	var fields []string
+	if m.addplace != nil {
+		fields = append(fields, collectedwrite.FieldPlace)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CollectedWriteMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case collectedwrite.FieldPlace:
+		return m.AddedPlace()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CollectedWriteMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case collectedwrite.FieldPlace:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPlace(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CollectedWrite numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CollectedWriteMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(collectedwrite.FieldCreatedAt) {
+		fields = append(fields, collectedwrite.FieldCreatedAt)
+	}
+	if m.FieldCleared(collectedwrite.FieldCheckpointID) {
+		fields = append(fields, collectedwrite.FieldCheckpointID)
+	}
+	if m.FieldCleared(collectedwrite.FieldPayload) {
+		fields = append(fields, collectedwrite.FieldPayload)
+	}
+	if m.FieldCleared(collectedwrite.FieldElement) {
+		fields = append(fields, collectedwrite.FieldElement)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CollectedWriteMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CollectedWriteMutation) ClearField(name string) error {
+	switch name {
+	case collectedwrite.FieldCreatedAt:
+		m.ClearCreatedAt()
+		return nil
+	case collectedwrite.FieldCheckpointID:
+		m.ClearCheckpointID()
+		return nil
+	case collectedwrite.FieldPayload:
+		m.ClearPayload()
+		return nil
+	case collectedwrite.FieldElement:
+		m.ClearElement()
+		return nil
+	}
+	return fmt.Errorf("unknown CollectedWrite nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CollectedWriteMutation) ResetField(name string) error {
+	switch name {
+	case collectedwrite.FieldCreatedBy:
+		m.ResetCreatedBy()
+		return nil
+	case collectedwrite.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case collectedwrite.FieldCheckpointID:
+		m.ResetCheckpointID()
+		return nil
+	case collectedwrite.FieldPlace:
+		m.ResetPlace()
+		return nil
+	case collectedwrite.FieldTableName:
+		m.ResetTableName()
+		return nil
+	case collectedwrite.FieldOperation:
+		m.ResetOperation()
+		return nil
+	case collectedwrite.FieldRowID:
+		m.ResetRowID()
+		return nil
+	case collectedwrite.FieldAudited:
+		m.ResetAudited()
+		return nil
+	case collectedwrite.FieldPayload:
+		m.ResetPayload()
+		return nil
+	case collectedwrite.FieldElement:
+		m.ResetElement()
+		return nil
+	}
+	return fmt.Errorf("unknown CollectedWrite field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CollectedWriteMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CollectedWriteMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CollectedWriteMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CollectedWriteMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CollectedWriteMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CollectedWriteMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CollectedWriteMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown CollectedWrite unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CollectedWriteMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown CollectedWrite edge %s", name)
 }
 
 // CommunityEventMutation represents an operation that mutates the CommunityEvent nodes in the graph.
@@ -19020,11 +20925,11 @@ type HiredAgentMutation struct {
 	model              *string
 	capabilities       *datatype.Texts
 	status             *datatype.AgentStatus
-	token_budget       *int64
-	addtoken_budget    *int64
 	hired_by           *uuid.UUID
 	hired_at           *time.Time
 	hire_checkpoint_id *uuid.UUID
+	suspended_at       *time.Time
+	suspend_reason     *string
 	dismissed_by       *uuid.UUID
 	dismissed_at       *time.Time
 	dismiss_reason     *string
@@ -19688,76 +21593,6 @@ func (m *HiredAgentMutation) ResetStatus() {
 	m.status = nil
 }
 
-// SetTokenBudget sets the "token_budget" field.
-func (m *HiredAgentMutation) SetTokenBudget(i int64) {
-	m.token_budget = &i
-	m.addtoken_budget = nil
-}
-
-// TokenBudget returns the value of the "token_budget" field in the mutation.
-func (m *HiredAgentMutation) TokenBudget() (r int64, exists bool) {
-	v := m.token_budget
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldTokenBudget returns the old "token_budget" field's value of the HiredAgent entity.
-// If the HiredAgent object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *HiredAgentMutation) OldTokenBudget(ctx context.Context) (v *int64, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldTokenBudget is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldTokenBudget requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldTokenBudget: %w", err)
-	}
-	return oldValue.TokenBudget, nil
-}
-
-// AddTokenBudget adds i to the "token_budget" field.
-func (m *HiredAgentMutation) AddTokenBudget(i int64) {
-	if m.addtoken_budget != nil {
-		*m.addtoken_budget += i
-	} else {
-		m.addtoken_budget = &i
-	}
-}
-
-// AddedTokenBudget returns the value that was added to the "token_budget" field in this mutation.
-func (m *HiredAgentMutation) AddedTokenBudget() (r int64, exists bool) {
-	v := m.addtoken_budget
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ClearTokenBudget clears the value of the "token_budget" field.
-func (m *HiredAgentMutation) ClearTokenBudget() {
-	m.token_budget = nil
-	m.addtoken_budget = nil
-	m.clearedFields[hiredagent.FieldTokenBudget] = struct{}{}
-}
-
-// TokenBudgetCleared returns if the "token_budget" field was cleared in this mutation.
-func (m *HiredAgentMutation) TokenBudgetCleared() bool {
-	_, ok := m.clearedFields[hiredagent.FieldTokenBudget]
-	return ok
-}
-
-// ResetTokenBudget resets all changes to the "token_budget" field.
-func (m *HiredAgentMutation) ResetTokenBudget() {
-	m.token_budget = nil
-	m.addtoken_budget = nil
-	delete(m.clearedFields, hiredagent.FieldTokenBudget)
-}
-
 // SetHiredBy sets the "hired_by" field.
 func (m *HiredAgentMutation) SetHiredBy(u uuid.UUID) {
 	m.hired_by = &u
@@ -19903,6 +21738,104 @@ func (m *HiredAgentMutation) HireCheckpointIDCleared() bool {
 func (m *HiredAgentMutation) ResetHireCheckpointID() {
 	m.hire_checkpoint_id = nil
 	delete(m.clearedFields, hiredagent.FieldHireCheckpointID)
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (m *HiredAgentMutation) SetSuspendedAt(t time.Time) {
+	m.suspended_at = &t
+}
+
+// SuspendedAt returns the value of the "suspended_at" field in the mutation.
+func (m *HiredAgentMutation) SuspendedAt() (r time.Time, exists bool) {
+	v := m.suspended_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSuspendedAt returns the old "suspended_at" field's value of the HiredAgent entity.
+// If the HiredAgent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HiredAgentMutation) OldSuspendedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSuspendedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSuspendedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSuspendedAt: %w", err)
+	}
+	return oldValue.SuspendedAt, nil
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (m *HiredAgentMutation) ClearSuspendedAt() {
+	m.suspended_at = nil
+	m.clearedFields[hiredagent.FieldSuspendedAt] = struct{}{}
+}
+
+// SuspendedAtCleared returns if the "suspended_at" field was cleared in this mutation.
+func (m *HiredAgentMutation) SuspendedAtCleared() bool {
+	_, ok := m.clearedFields[hiredagent.FieldSuspendedAt]
+	return ok
+}
+
+// ResetSuspendedAt resets all changes to the "suspended_at" field.
+func (m *HiredAgentMutation) ResetSuspendedAt() {
+	m.suspended_at = nil
+	delete(m.clearedFields, hiredagent.FieldSuspendedAt)
+}
+
+// SetSuspendReason sets the "suspend_reason" field.
+func (m *HiredAgentMutation) SetSuspendReason(s string) {
+	m.suspend_reason = &s
+}
+
+// SuspendReason returns the value of the "suspend_reason" field in the mutation.
+func (m *HiredAgentMutation) SuspendReason() (r string, exists bool) {
+	v := m.suspend_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSuspendReason returns the old "suspend_reason" field's value of the HiredAgent entity.
+// If the HiredAgent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HiredAgentMutation) OldSuspendReason(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSuspendReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSuspendReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSuspendReason: %w", err)
+	}
+	return oldValue.SuspendReason, nil
+}
+
+// ClearSuspendReason clears the value of the "suspend_reason" field.
+func (m *HiredAgentMutation) ClearSuspendReason() {
+	m.suspend_reason = nil
+	m.clearedFields[hiredagent.FieldSuspendReason] = struct{}{}
+}
+
+// SuspendReasonCleared returns if the "suspend_reason" field was cleared in this mutation.
+func (m *HiredAgentMutation) SuspendReasonCleared() bool {
+	_, ok := m.clearedFields[hiredagent.FieldSuspendReason]
+	return ok
+}
+
+// ResetSuspendReason resets all changes to the "suspend_reason" field.
+func (m *HiredAgentMutation) ResetSuspendReason() {
+	m.suspend_reason = nil
+	delete(m.clearedFields, hiredagent.FieldSuspendReason)
 }
 
 // SetDismissedBy sets the "dismissed_by" field.
@@ -20194,7 +22127,7 @@ func (m *HiredAgentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *HiredAgentMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 20)
 	if m.created_by != nil {
 		fields = append(fields, hiredagent.FieldCreatedBy)
 	}
@@ -20231,9 +22164,6 @@ func (m *HiredAgentMutation) Fields() []string {
 	if m.status != nil {
 		fields = append(fields, hiredagent.FieldStatus)
 	}
-	if m.token_budget != nil {
-		fields = append(fields, hiredagent.FieldTokenBudget)
-	}
 	if m.hired_by != nil {
 		fields = append(fields, hiredagent.FieldHiredBy)
 	}
@@ -20242,6 +22172,12 @@ func (m *HiredAgentMutation) Fields() []string {
 	}
 	if m.hire_checkpoint_id != nil {
 		fields = append(fields, hiredagent.FieldHireCheckpointID)
+	}
+	if m.suspended_at != nil {
+		fields = append(fields, hiredagent.FieldSuspendedAt)
+	}
+	if m.suspend_reason != nil {
+		fields = append(fields, hiredagent.FieldSuspendReason)
 	}
 	if m.dismissed_by != nil {
 		fields = append(fields, hiredagent.FieldDismissedBy)
@@ -20284,14 +22220,16 @@ func (m *HiredAgentMutation) Field(name string) (ent.Value, bool) {
 		return m.Capabilities()
 	case hiredagent.FieldStatus:
 		return m.Status()
-	case hiredagent.FieldTokenBudget:
-		return m.TokenBudget()
 	case hiredagent.FieldHiredBy:
 		return m.HiredBy()
 	case hiredagent.FieldHiredAt:
 		return m.HiredAt()
 	case hiredagent.FieldHireCheckpointID:
 		return m.HireCheckpointID()
+	case hiredagent.FieldSuspendedAt:
+		return m.SuspendedAt()
+	case hiredagent.FieldSuspendReason:
+		return m.SuspendReason()
 	case hiredagent.FieldDismissedBy:
 		return m.DismissedBy()
 	case hiredagent.FieldDismissedAt:
@@ -20331,14 +22269,16 @@ func (m *HiredAgentMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldCapabilities(ctx)
 	case hiredagent.FieldStatus:
 		return m.OldStatus(ctx)
-	case hiredagent.FieldTokenBudget:
-		return m.OldTokenBudget(ctx)
 	case hiredagent.FieldHiredBy:
 		return m.OldHiredBy(ctx)
 	case hiredagent.FieldHiredAt:
 		return m.OldHiredAt(ctx)
 	case hiredagent.FieldHireCheckpointID:
 		return m.OldHireCheckpointID(ctx)
+	case hiredagent.FieldSuspendedAt:
+		return m.OldSuspendedAt(ctx)
+	case hiredagent.FieldSuspendReason:
+		return m.OldSuspendReason(ctx)
 	case hiredagent.FieldDismissedBy:
 		return m.OldDismissedBy(ctx)
 	case hiredagent.FieldDismissedAt:
@@ -20438,13 +22378,6 @@ func (m *HiredAgentMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetStatus(v)
 		return nil
-	case hiredagent.FieldTokenBudget:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetTokenBudget(v)
-		return nil
 	case hiredagent.FieldHiredBy:
 		v, ok := value.(uuid.UUID)
 		if !ok {
@@ -20465,6 +22398,20 @@ func (m *HiredAgentMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetHireCheckpointID(v)
+		return nil
+	case hiredagent.FieldSuspendedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSuspendedAt(v)
+		return nil
+	case hiredagent.FieldSuspendReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSuspendReason(v)
 		return nil
 	case hiredagent.FieldDismissedBy:
 		v, ok := value.(uuid.UUID)
@@ -20498,9 +22445,6 @@ func (m *HiredAgentMutation) AddedFields() []string {
 	if m.addversion != nil {
 		fields = append(fields, hiredagent.FieldVersion)
 	}
-	if m.addtoken_budget != nil {
-		fields = append(fields, hiredagent.FieldTokenBudget)
-	}
 	return fields
 }
 
@@ -20511,8 +22455,6 @@ func (m *HiredAgentMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case hiredagent.FieldVersion:
 		return m.AddedVersion()
-	case hiredagent.FieldTokenBudget:
-		return m.AddedTokenBudget()
 	}
 	return nil, false
 }
@@ -20528,13 +22470,6 @@ func (m *HiredAgentMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddVersion(v)
-		return nil
-	case hiredagent.FieldTokenBudget:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.AddTokenBudget(v)
 		return nil
 	}
 	return fmt.Errorf("unknown HiredAgent numeric field %s", name)
@@ -20565,9 +22500,6 @@ func (m *HiredAgentMutation) ClearedFields() []string {
 	if m.FieldCleared(hiredagent.FieldModel) {
 		fields = append(fields, hiredagent.FieldModel)
 	}
-	if m.FieldCleared(hiredagent.FieldTokenBudget) {
-		fields = append(fields, hiredagent.FieldTokenBudget)
-	}
 	if m.FieldCleared(hiredagent.FieldHiredBy) {
 		fields = append(fields, hiredagent.FieldHiredBy)
 	}
@@ -20576,6 +22508,12 @@ func (m *HiredAgentMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(hiredagent.FieldHireCheckpointID) {
 		fields = append(fields, hiredagent.FieldHireCheckpointID)
+	}
+	if m.FieldCleared(hiredagent.FieldSuspendedAt) {
+		fields = append(fields, hiredagent.FieldSuspendedAt)
+	}
+	if m.FieldCleared(hiredagent.FieldSuspendReason) {
+		fields = append(fields, hiredagent.FieldSuspendReason)
 	}
 	if m.FieldCleared(hiredagent.FieldDismissedBy) {
 		fields = append(fields, hiredagent.FieldDismissedBy)
@@ -20621,9 +22559,6 @@ func (m *HiredAgentMutation) ClearField(name string) error {
 	case hiredagent.FieldModel:
 		m.ClearModel()
 		return nil
-	case hiredagent.FieldTokenBudget:
-		m.ClearTokenBudget()
-		return nil
 	case hiredagent.FieldHiredBy:
 		m.ClearHiredBy()
 		return nil
@@ -20632,6 +22567,12 @@ func (m *HiredAgentMutation) ClearField(name string) error {
 		return nil
 	case hiredagent.FieldHireCheckpointID:
 		m.ClearHireCheckpointID()
+		return nil
+	case hiredagent.FieldSuspendedAt:
+		m.ClearSuspendedAt()
+		return nil
+	case hiredagent.FieldSuspendReason:
+		m.ClearSuspendReason()
 		return nil
 	case hiredagent.FieldDismissedBy:
 		m.ClearDismissedBy()
@@ -20686,9 +22627,6 @@ func (m *HiredAgentMutation) ResetField(name string) error {
 	case hiredagent.FieldStatus:
 		m.ResetStatus()
 		return nil
-	case hiredagent.FieldTokenBudget:
-		m.ResetTokenBudget()
-		return nil
 	case hiredagent.FieldHiredBy:
 		m.ResetHiredBy()
 		return nil
@@ -20697,6 +22635,12 @@ func (m *HiredAgentMutation) ResetField(name string) error {
 		return nil
 	case hiredagent.FieldHireCheckpointID:
 		m.ResetHireCheckpointID()
+		return nil
+	case hiredagent.FieldSuspendedAt:
+		m.ResetSuspendedAt()
+		return nil
+	case hiredagent.FieldSuspendReason:
+		m.ResetSuspendReason()
 		return nil
 	case hiredagent.FieldDismissedBy:
 		m.ResetDismissedBy()
@@ -20829,6 +22773,8 @@ type IdempotencyKeyMutation struct {
 	id             *uuid.UUID
 	created_by     *uuid.UUID
 	created_at     *time.Time
+	actor_id       *uuid.UUID
+	actor_kind     *datatype.ActorKind
 	route          *string
 	key            *string
 	request_digest *[]byte
@@ -21030,6 +22976,104 @@ func (m *IdempotencyKeyMutation) CreatedAtCleared() bool {
 func (m *IdempotencyKeyMutation) ResetCreatedAt() {
 	m.created_at = nil
 	delete(m.clearedFields, idempotencykey.FieldCreatedAt)
+}
+
+// SetActorID sets the "actor_id" field.
+func (m *IdempotencyKeyMutation) SetActorID(u uuid.UUID) {
+	m.actor_id = &u
+}
+
+// ActorID returns the value of the "actor_id" field in the mutation.
+func (m *IdempotencyKeyMutation) ActorID() (r uuid.UUID, exists bool) {
+	v := m.actor_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActorID returns the old "actor_id" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldActorID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActorID: %w", err)
+	}
+	return oldValue.ActorID, nil
+}
+
+// ClearActorID clears the value of the "actor_id" field.
+func (m *IdempotencyKeyMutation) ClearActorID() {
+	m.actor_id = nil
+	m.clearedFields[idempotencykey.FieldActorID] = struct{}{}
+}
+
+// ActorIDCleared returns if the "actor_id" field was cleared in this mutation.
+func (m *IdempotencyKeyMutation) ActorIDCleared() bool {
+	_, ok := m.clearedFields[idempotencykey.FieldActorID]
+	return ok
+}
+
+// ResetActorID resets all changes to the "actor_id" field.
+func (m *IdempotencyKeyMutation) ResetActorID() {
+	m.actor_id = nil
+	delete(m.clearedFields, idempotencykey.FieldActorID)
+}
+
+// SetActorKind sets the "actor_kind" field.
+func (m *IdempotencyKeyMutation) SetActorKind(dk datatype.ActorKind) {
+	m.actor_kind = &dk
+}
+
+// ActorKind returns the value of the "actor_kind" field in the mutation.
+func (m *IdempotencyKeyMutation) ActorKind() (r datatype.ActorKind, exists bool) {
+	v := m.actor_kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActorKind returns the old "actor_kind" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldActorKind(ctx context.Context) (v *datatype.ActorKind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActorKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActorKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActorKind: %w", err)
+	}
+	return oldValue.ActorKind, nil
+}
+
+// ClearActorKind clears the value of the "actor_kind" field.
+func (m *IdempotencyKeyMutation) ClearActorKind() {
+	m.actor_kind = nil
+	m.clearedFields[idempotencykey.FieldActorKind] = struct{}{}
+}
+
+// ActorKindCleared returns if the "actor_kind" field was cleared in this mutation.
+func (m *IdempotencyKeyMutation) ActorKindCleared() bool {
+	_, ok := m.clearedFields[idempotencykey.FieldActorKind]
+	return ok
+}
+
+// ResetActorKind resets all changes to the "actor_kind" field.
+func (m *IdempotencyKeyMutation) ResetActorKind() {
+	m.actor_kind = nil
+	delete(m.clearedFields, idempotencykey.FieldActorKind)
 }
 
 // SetRoute sets the "route" field.
@@ -21364,12 +23408,18 @@ func (m *IdempotencyKeyMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *IdempotencyKeyMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 11)
 	if m.created_by != nil {
 		fields = append(fields, idempotencykey.FieldCreatedBy)
 	}
 	if m.created_at != nil {
 		fields = append(fields, idempotencykey.FieldCreatedAt)
+	}
+	if m.actor_id != nil {
+		fields = append(fields, idempotencykey.FieldActorID)
+	}
+	if m.actor_kind != nil {
+		fields = append(fields, idempotencykey.FieldActorKind)
 	}
 	if m.route != nil {
 		fields = append(fields, idempotencykey.FieldRoute)
@@ -21404,6 +23454,10 @@ func (m *IdempotencyKeyMutation) Field(name string) (ent.Value, bool) {
 		return m.CreatedBy()
 	case idempotencykey.FieldCreatedAt:
 		return m.CreatedAt()
+	case idempotencykey.FieldActorID:
+		return m.ActorID()
+	case idempotencykey.FieldActorKind:
+		return m.ActorKind()
 	case idempotencykey.FieldRoute:
 		return m.Route()
 	case idempotencykey.FieldKey:
@@ -21431,6 +23485,10 @@ func (m *IdempotencyKeyMutation) OldField(ctx context.Context, name string) (ent
 		return m.OldCreatedBy(ctx)
 	case idempotencykey.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
+	case idempotencykey.FieldActorID:
+		return m.OldActorID(ctx)
+	case idempotencykey.FieldActorKind:
+		return m.OldActorKind(ctx)
 	case idempotencykey.FieldRoute:
 		return m.OldRoute(ctx)
 	case idempotencykey.FieldKey:
@@ -21467,6 +23525,20 @@ func (m *IdempotencyKeyMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetCreatedAt(v)
+		return nil
+	case idempotencykey.FieldActorID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActorID(v)
+		return nil
+	case idempotencykey.FieldActorKind:
+		v, ok := value.(datatype.ActorKind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActorKind(v)
 		return nil
 	case idempotencykey.FieldRoute:
 		v, ok := value.(string)
@@ -21565,6 +23637,12 @@ func (m *IdempotencyKeyMutation) ClearedFields() []string {
 	if m.FieldCleared(idempotencykey.FieldCreatedAt) {
 		fields = append(fields, idempotencykey.FieldCreatedAt)
 	}
+	if m.FieldCleared(idempotencykey.FieldActorID) {
+		fields = append(fields, idempotencykey.FieldActorID)
+	}
+	if m.FieldCleared(idempotencykey.FieldActorKind) {
+		fields = append(fields, idempotencykey.FieldActorKind)
+	}
 	if m.FieldCleared(idempotencykey.FieldBody) {
 		fields = append(fields, idempotencykey.FieldBody)
 	}
@@ -21588,6 +23666,12 @@ func (m *IdempotencyKeyMutation) ClearField(name string) error {
 	case idempotencykey.FieldCreatedAt:
 		m.ClearCreatedAt()
 		return nil
+	case idempotencykey.FieldActorID:
+		m.ClearActorID()
+		return nil
+	case idempotencykey.FieldActorKind:
+		m.ClearActorKind()
+		return nil
 	case idempotencykey.FieldBody:
 		m.ClearBody()
 		return nil
@@ -21607,6 +23691,12 @@ func (m *IdempotencyKeyMutation) ResetField(name string) error {
 		return nil
 	case idempotencykey.FieldCreatedAt:
 		m.ResetCreatedAt()
+		return nil
+	case idempotencykey.FieldActorID:
+		m.ResetActorID()
+		return nil
+	case idempotencykey.FieldActorKind:
+		m.ResetActorKind()
 		return nil
 	case idempotencykey.FieldRoute:
 		m.ResetRoute()

@@ -3,11 +3,13 @@
 package ent
 
 import (
+	"github.com/chenu/chenu/ent/accountnotice"
 	"github.com/chenu/chenu/ent/accounttoken"
 	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/collectedwrite"
 	"github.com/chenu/chenu/ent/communityevent"
 	"github.com/chenu/chenu/ent/communitygroup"
 	"github.com/chenu/chenu/ent/complianceitem"
@@ -50,6 +52,15 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	accountnoticeMixin := schema.AccountNotice{}.Mixin()
+	accountnoticeMixinFields0 := accountnoticeMixin[0].Fields()
+	_ = accountnoticeMixinFields0
+	accountnoticeFields := schema.AccountNotice{}.Fields()
+	_ = accountnoticeFields
+	// accountnoticeDescID is the schema descriptor for id field.
+	accountnoticeDescID := accountnoticeMixinFields0[0].Descriptor()
+	// accountnotice.DefaultID holds the default value on creation for the id field.
+	accountnotice.DefaultID = accountnoticeDescID.Default.(func() uuid.UUID)
 	accounttokenMixin := schema.AccountToken{}.Mixin()
 	accounttokenMixinFields0 := accounttokenMixin[0].Fields()
 	_ = accounttokenMixinFields0
@@ -103,6 +114,19 @@ func init() {
 	clinicaltrialDescID := clinicaltrialMixinFields0[0].Descriptor()
 	// clinicaltrial.DefaultID holds the default value on creation for the id field.
 	clinicaltrial.DefaultID = clinicaltrialDescID.Default.(func() uuid.UUID)
+	collectedwriteMixin := schema.CollectedWrite{}.Mixin()
+	collectedwriteMixinFields0 := collectedwriteMixin[0].Fields()
+	_ = collectedwriteMixinFields0
+	collectedwriteFields := schema.CollectedWrite{}.Fields()
+	_ = collectedwriteFields
+	// collectedwriteDescAudited is the schema descriptor for audited field.
+	collectedwriteDescAudited := collectedwriteFields[5].Descriptor()
+	// collectedwrite.DefaultAudited holds the default value on creation for the audited field.
+	collectedwrite.DefaultAudited = collectedwriteDescAudited.Default.(bool)
+	// collectedwriteDescID is the schema descriptor for id field.
+	collectedwriteDescID := collectedwriteMixinFields0[0].Descriptor()
+	// collectedwrite.DefaultID holds the default value on creation for the id field.
+	collectedwrite.DefaultID = collectedwriteDescID.Default.(func() uuid.UUID)
 	communityeventMixin := schema.CommunityEvent{}.Mixin()
 	communityeventMixinFields0 := communityeventMixin[0].Fields()
 	_ = communityeventMixinFields0

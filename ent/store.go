@@ -99,6 +99,7 @@ func (s CheckpointStore) List(ctx context.Context, filter *CheckpointFilter, bef
 		checkpoint.FieldUpdatedByKind,
 		checkpoint.FieldSphere,
 		checkpoint.FieldType,
+		checkpoint.FieldOrigin,
 		checkpoint.FieldStatus,
 		checkpoint.FieldAction,
 		checkpoint.FieldResourceType,
@@ -1216,9 +1217,6 @@ func (s HiredAgentStore) Create(ctx context.Context, in *CreateHiredAgent) (*Hir
 	if in.Status != nil {
 		create.SetStatus(*in.Status)
 	}
-	if in.TokenBudget != nil {
-		create.SetTokenBudget(*in.TokenBudget)
-	}
 	row, err := create.Save(ctx)
 	if err != nil {
 		return nil, err
@@ -1249,7 +1247,6 @@ func (s HiredAgentStore) Input(row *HiredAgent) *UpdateHiredAgent {
 		Model:        row.Model,
 		Capabilities: row.Capabilities,
 		Status:       row.Status,
-		TokenBudget:  row.TokenBudget,
 	}
 }
 
@@ -1270,11 +1267,6 @@ func (s HiredAgentStore) Update(ctx context.Context, id uuid.UUID, in *UpdateHir
 	}
 	update.SetCapabilities(in.Capabilities)
 	update.SetStatus(in.Status)
-	if in.TokenBudget == nil {
-		update.ClearTokenBudget()
-	} else {
-		update.SetTokenBudget(*in.TokenBudget)
-	}
 	if err := update.Exec(ctx); err != nil {
 		return nil, err
 	}

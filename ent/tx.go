@@ -14,6 +14,8 @@ import (
 // Tx is a transactional client that is created by calling Client.Tx().
 type Tx struct {
 	config
+	// AccountNotice is the client for interacting with the AccountNotice builders.
+	AccountNotice *AccountNoticeClient
 	// AccountToken is the client for interacting with the AccountToken builders.
 	AccountToken *AccountTokenClient
 	// AgentCredential is the client for interacting with the AgentCredential builders.
@@ -24,6 +26,8 @@ type Tx struct {
 	Checkpoint *CheckpointClient
 	// ClinicalTrial is the client for interacting with the ClinicalTrial builders.
 	ClinicalTrial *ClinicalTrialClient
+	// CollectedWrite is the client for interacting with the CollectedWrite builders.
+	CollectedWrite *CollectedWriteClient
 	// CommunityEvent is the client for interacting with the CommunityEvent builders.
 	CommunityEvent *CommunityEventClient
 	// CommunityGroup is the client for interacting with the CommunityGroup builders.
@@ -221,11 +225,13 @@ func (tx *Tx) Client() *Client {
 }
 
 func (tx *Tx) init() {
+	tx.AccountNotice = NewAccountNoticeClient(tx.config)
 	tx.AccountToken = NewAccountTokenClient(tx.config)
 	tx.AgentCredential = NewAgentCredentialClient(tx.config)
 	tx.AuditLog = NewAuditLogClient(tx.config)
 	tx.Checkpoint = NewCheckpointClient(tx.config)
 	tx.ClinicalTrial = NewClinicalTrialClient(tx.config)
+	tx.CollectedWrite = NewCollectedWriteClient(tx.config)
 	tx.CommunityEvent = NewCommunityEventClient(tx.config)
 	tx.CommunityGroup = NewCommunityGroupClient(tx.config)
 	tx.ComplianceItem = NewComplianceItemClient(tx.config)
@@ -268,7 +274,7 @@ func (tx *Tx) init() {
 // of them in order to commit or rollback the transaction.
 //
 // If a closed transaction is embedded in one of the generated entities, and the entity
-// applies a query, for example: AccountToken.QueryXXX(), the query will be executed
+// applies a query, for example: AccountNotice.QueryXXX(), the query will be executed
 // through the driver which created this transaction.
 //
 // Note that txDriver is not goroutine safe.

@@ -251,6 +251,23 @@ type Search struct {
 // Name implements schema.Annotation.
 func (Search) Name() string { return "Search" }
 
+// Retired names columns that the service no longer uses and that the database still has. A release
+// that still reads such a column runs beside this one during an upgrade, so the column is dropped
+// by a later release: see docs/expand-and-contract.md. The columns are nullable; no serving role
+// may write them, and the API does not have them.
+type Retired []RetiredColumn
+
+// RetiredColumn is a column that waits to be dropped.
+type RetiredColumn struct {
+	Name string `json:"name"`
+	// Type is the column's type as Postgres prints it.
+	Type string `json:"type"`
+	Why  string `json:"why"`
+}
+
+// Name implements schema.Annotation.
+func (Retired) Name() string { return "Retired" }
+
 // UniqueExpression is a unique index over an expression rather than columns.
 // Column is the field that an error names.
 type UniqueExpression struct {

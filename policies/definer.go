@@ -58,9 +58,10 @@ var definers = map[string][]definer{
 	},
 	"team_agents": {
 		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
-			"SELECT (id, created_by, status)", "UPDATE (status, dismiss_reason)",
+			"SELECT (id, created_by, status, hired_at, hire_checkpoint_id)", "UPDATE (status, dismiss_reason, suspend_reason)",
 		}},
-		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{"SELECT (id, created_by, status, capabilities)"}},
+		{role: "chenu_maintain", rows: "status = 'active'", grants: []string{"SELECT (id, created_by, status)"}},
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{"SELECT (id, created_by, status, capabilities, suspended_at)"}},
 	},
 	"agent_credentials": {
 		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
@@ -97,6 +98,7 @@ var definers = map[string][]definer{
 		{role: "chenu_login", rows: "id = " + identity, grants: []string{
 			"UPDATE (hashed_password, status, failed_logins, locked_until, password_changed_at, email_verified_at)",
 		}},
+		{role: "chenu_maintain", rows: "email_verified_at IS NULL", grants: []string{"SELECT (id, email_verified_at)"}},
 	},
 	"login_attempts": {
 		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
@@ -119,6 +121,14 @@ var definers = map[string][]definer{
 		}},
 		{role: "chenu_maintain", rows: "expires_at < clock_timestamp()", grants: []string{
 			"SELECT (id, created_by, expires_at)", "DELETE",
+		}},
+	},
+	"account_notices": {
+		{role: "chenu_login", rows: "created_by = " + identity, grants: []string{
+			"SELECT (id, created_by, sent_at)", "INSERT (id, created_by, kind, details)", "UPDATE (sent_at)",
+		}},
+		{role: "chenu_maintain", rows: "(sent_at IS NULL OR created_at < clock_timestamp() - interval '30 days')", grants: []string{
+			"SELECT (id, created_by, created_at, attempts, due_at, sent_at)", "UPDATE (attempts, due_at)", "DELETE",
 		}},
 	},
 	"account_tokens": {

@@ -30,8 +30,10 @@ BEGIN
     team_agents AS (DELETE FROM public.team_agents WHERE created_by = erase_rows.owner),
     team_members AS (DELETE FROM public.team_members WHERE created_by = erase_rows.owner),
     team_tasks AS (DELETE FROM public.team_tasks WHERE created_by = erase_rows.owner),
+    account_notices AS (DELETE FROM app.account_notices WHERE created_by = erase_rows.owner),
     account_tokens AS (DELETE FROM app.account_tokens WHERE created_by = erase_rows.owner),
     agent_credentials AS (DELETE FROM app.agent_credentials WHERE created_by = erase_rows.owner),
+    collected_writes AS (DELETE FROM app.collected_writes WHERE created_by = erase_rows.owner),
     event_rsvps AS (DELETE FROM app.event_rsvps WHERE created_by = erase_rows.owner),
     habit_check_ins AS (DELETE FROM app.habit_check_ins WHERE created_by = erase_rows.owner),
     idempotency_keys AS (DELETE FROM app.idempotency_keys WHERE created_by = erase_rows.owner),
@@ -40,7 +42,7 @@ BEGIN
     refresh_tokens AS (DELETE FROM app.refresh_tokens WHERE created_by = erase_rows.owner),
     sessions AS (DELETE FROM app.sessions WHERE created_by = erase_rows.owner)
     DELETE FROM app.used_assertions WHERE created_by = erase_rows.owner;
-    UPDATE public.checkpoints SET status = CASE status WHEN 'pending' THEN 'expired' ELSE status END, action = CASE WHEN payload ? 'table' THEN action ELSE '[erased]' END, resource_type = CASE WHEN payload ? 'table' THEN resource_type ELSE '[erased]' END, payload = NULL, reason = CASE WHEN reason IS NOT NULL THEN '[erased]' END
+    UPDATE public.checkpoints SET status = CASE status WHEN 'pending' THEN 'expired' ELSE status END, action = CASE WHEN payload ?| '{table,writes}' THEN action ELSE '[erased]' END, resource_type = CASE WHEN payload ?| '{table,writes}' THEN resource_type ELSE '[erased]' END, payload = NULL, reason = CASE WHEN reason IS NOT NULL THEN '[erased]' END
      WHERE created_by = erase_rows.owner;
     UPDATE public.thread_events SET payload = NULL, content_salt = NULL
      WHERE created_by = erase_rows.owner AND content_salt IS NOT NULL;

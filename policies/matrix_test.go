@@ -175,6 +175,11 @@ var matrix = map[string]expectations{
 	"SigningKey":     hidden,
 	"RefreshToken":   hidden,
 	"AccountToken":   hidden,
+	"AccountNotice": {
+		owner:  {"select": one},
+		other:  {"select": zero},
+		nobody: {"select": zero},
+	},
 	"AgentCredential": {
 		owner:  {"select": one},
 		other:  {"select": zero},
@@ -222,6 +227,7 @@ var fixtures = map[string]map[string]string{
 	"ReferenceCitation": {"citing_id": "'{Reference}'", "cited_id": "'{Reference'}'"},
 	"Session":           {"expires_at": "now() + interval '1 day'", "authenticated_at": "now()", "amr": "'{pwd}'"},
 	"RefreshToken":      {"session_id": "'{Session}'", "generation": "1", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 day'"},
+	"AccountNotice":     {"kind": "'agent_hired'"},
 	"AccountToken":      {"kind": "'verify_email'", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 hour'"},
 	"AgentCredential":   {"agent_id": "'{HiredAgent}'", "secret_hash": "sha256('%[1]s')"},
 	"UsedAssertion":     {"credential_id": "'%[1]s'", "jti_digest": "sha256('%[1]s')", "expires_at": "now() + interval '1 minute'"},
@@ -412,6 +418,9 @@ func newWorld(t *testing.T, db *dbtest.DB) *world {
 	for _, who := range []uuid.UUID{w.owner, w.other} {
 		w.rowsOf[who] = rows{map[string]uuid.UUID{}, map[string]uuid.UUID{}}
 		w.populate(t, admin, who)
+		if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = now() WHERE id = $1", who); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.service = db.Pool(t, db.ServiceURL)
 	return w

@@ -37,6 +37,7 @@ type Table struct {
 	// KeptWhy says why rows outlive the erasure of their identity; empty when they don't.
 	KeptWhy      string    `json:"kept_why,omitempty"`
 	Search       *Search   `json:"search,omitempty"`
+	Retired      Retired   `json:"retired,omitempty"`
 	TimeOrder    string    `json:"time_order,omitempty"`
 	Triggers     []Trigger `json:"triggers,omitempty"`
 	AuditWithout []string  `json:"audit_without,omitempty"`

@@ -187,6 +187,17 @@ var definers = map[string]struct {
 	"require_recent_authentication": {owner: "chenu_login", callers: []string{"chenu_audit", "chenu_gate"}},
 	"record_export":                 {owner: "chenu_audit", callers: []string{"chenu_human"}},
 
+	"require_verified_email": {owner: "chenu_login", callers: []string{"chenu_gate", "chenu_human"}},
+	"revoke_agents":          {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"suspend_agents":         {owner: "chenu_gate", callers: []string{"chenu_login"}},
+	"suspend_all_agents":     {owner: "chenu_gate", callers: []string{"chenu_human"}},
+	"agents_of_unverified":   {owner: "chenu_maintain", callers: []string{"chenu_human", "chenu_owner"}},
+	"owe_notice":             {owner: "chenu_login"},
+	"tell_hired":             {owner: "chenu_login"},
+	"take_notices":           {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+	"mark_notice_sent":       {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"expire_notices":         {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+
 	"expire_used_assertions": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
 	"take_tokens":            {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"forget_rate_buckets":    {owner: "chenu_maintain", callers: []string{"chenu_human"}},
@@ -201,6 +212,8 @@ var definers = map[string]struct {
 	"refuse_inactive": {owner: "chenu_erase", callers: []string{"chenu_audit"}},
 	"lock_account":    {owner: "chenu_login", callers: []string{"chenu_owner"}},
 	"unlock_account":  {owner: "chenu_login", callers: []string{"chenu_owner"}},
+	"verify_account":  {owner: "chenu_login", callers: []string{"chenu_owner"}},
+	"account_email":   {owner: "chenu_login", callers: []string{"chenu_owner"}},
 }
 
 // TestDefiners holds the definer functions to the closed list.

@@ -424,7 +424,7 @@ var forHumans = []string{
 	"approve-checkpoint", "reject-checkpoint",
 	"create-hired-agent", "update-hired-agent", "delete-hired-agent", "dismiss-hired-agent",
 	"create-agent-credential", "list-agent-credentials", "revoke-agent-credential",
-	"export-audit-logs", "create-team-task", "delete-team-task",
+	"export-audit-logs", "suspend-all-hired-agents", "create-team-task", "delete-team-task",
 }
 
 func (o operationOf) forHumans() bool {

@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
@@ -28,12 +31,14 @@ var maintenance = []struct {
 	{"ended sessions emptied or deleted", `SELECT app.expire_sessions()`, 60},
 	{"used assertions forgotten", `SELECT app.expire_used_assertions()`, 10},
 	{"rate buckets forgotten", `SELECT app.forget_rate_buckets()`, 10},
+	{"deleted old notices", `SELECT app.expire_notices()`, 60},
 	{"checkpoints expired", `SELECT app.expire_checkpoints()`, 1},
 }
 
 // maintain tidies up now and at every interval until ctx ends. Instances may do
 // so at once.
 func (s *Server) maintain(ctx context.Context) {
+	s.warnOfUnverified(ctx)
 	ticker := time.NewTicker(maintenanceInterval)
 	defer ticker.Stop()
 	for interval := 0; ; interval++ {
@@ -71,4 +76,39 @@ func (s *Server) advanceKeys(ctx context.Context) {
 	case step.Changed():
 		s.log.InfoContext(ctx, "signing keys moved on", "published", step.Made, "promoted", step.Promoted, "removed", step.Removed)
 	}
+}
+
+// agentsOfUnverifiedSQL lists one agent more than are logged.
+const agentsOfUnverifiedSQL = `SELECT identity_id, agent_id FROM app.agents_of_unverified($1)`
+
+// maxUnverified is how many agents of unverified identities a start logs.
+const maxUnverified = 20
+
+// warnOfUnverified logs the active agents of identities whose e-mail address is not verified. They
+// were hired before hiring needed a verified address.
+func (s *Server) warnOfUnverified(ctx context.Context) {
+	type agent struct{ identity, id uuid.UUID }
+	var found []agent
+	err := s.db.Anonymous(ctx, func(q session.Querier) error {
+		found = nil
+		return session.Each(ctx, q, agentsOfUnverifiedSQL, []any{maxUnverified + 1}, func(rows *sql.Rows) error {
+			var a agent
+			err := rows.Scan(&a.identity, &a.id)
+			found = append(found, a)
+			return err
+		})
+	})
+	switch {
+	case ctx.Err() != nil || len(found) == 0 && err == nil:
+		return
+	case err != nil:
+		s.log.WarnContext(ctx, "agents of unverified identities could not be listed", "error", err)
+		return
+	}
+	for _, a := range found[:min(len(found), maxUnverified)] {
+		s.log.WarnContext(ctx, "an active agent belongs to an identity whose e-mail address is not verified",
+			"identity_id", a.identity, "agent_id", a.id)
+	}
+	s.log.WarnContext(ctx, "the agents of unverified identities were hired before hiring needed a verified address and still work: "+
+		"chenu accounts unverified lists them all with their owners, and chenu accounts verify verifies an address", "more", len(found) > maxUnverified)
 }

@@ -134,7 +134,6 @@ var refusals = []refused{
 	{path: "/v1/government/clinical-trials", name: "no such phase", set: object{"phase": "phase_9"}, pointer: "/phase"},
 
 	{path: "/v1/team/members", name: "no role", set: object{"role": ""}, pointer: "/role"},
-	{path: "/v1/team/agents", name: "a negative budget", set: object{"token_budget": -1}, pointer: "/token_budget"},
 	{path: "/v1/team/agents", name: "no such capability", set: object{"capabilities": []string{"business", "ledger"}}, pointer: "/capabilities"},
 	{path: "/v1/team/tasks", name: "for nobody", set: object{"member_id": nil}, pointer: "/member_id"},
 	{path: "/v1/team/tasks", name: "for two", set: object{"agent_id": nobodys()}, pointer: "/member_id"},

@@ -45,6 +45,9 @@ type Config struct {
 	DevelopmentTokens bool
 	// Mail takes the accounts' mail; nil sends none.
 	Mail mailer.Transport
+	// BaseURL is where the service is reached from the machine that it runs on: see
+	// [account.Config].
+	BaseURL string
 	// Log takes the service's records; nil is slog's default.
 	Log *slog.Logger
 }
@@ -82,7 +85,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	issuer := auth.NewIssuer(s.keys, c.Tokens)
 	s.accounts, err = account.New(account.Config{
 		DB: s.db, Keys: s.keys, Issuer: issuer, Authenticator: authenticator,
-		Mail: c.Mail, DevelopmentTokens: c.DevelopmentTokens,
+		Mail: c.Mail, BaseURL: c.BaseURL, DevelopmentTokens: c.DevelopmentTokens,
 	})
 	if err != nil {
 		return nil, err

@@ -28,17 +28,21 @@ type service struct {
 	client *apitest.Client
 }
 
-func newService(t *testing.T) *service {
+func newService(t *testing.T, change ...func(*server.Config)) *service {
 	t.Helper()
 	db := dbtest.New(t)
-	s, err := server.New(t.Context(), server.Config{
+	config := server.Config{
 		DevelopmentTokens: true,
 		// No operation gets by with a second connection (Hardening item 2).
 		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 1}, Secret: auth.NewSecret(),
 		// A model test makes more requests than any person.
 		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
 		Log:    slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, fn := range change {
+		fn(&config)
+	}
+	s, err := server.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

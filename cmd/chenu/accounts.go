@@ -14,6 +14,8 @@ import (
 var accountCommands = []command{
 	{"lock", "lock an account and end its sessions", lockAccount},
 	{"unlock", "unlock an account", unlockAccount},
+	{"verify", "verify the e-mail address of an account", verifyAccount},
+	{"unverified", "list active agents of accounts whose e-mail address is not verified", unverifiedAgents},
 }
 
 func runAccounts(ctx context.Context, args []string, env environment) error {
@@ -87,6 +89,79 @@ func unlockAccount(ctx context.Context, args []string, env environment) error {
 	return err
 }
 
+const verifyAccountAbout = `Verifies the e-mail address of an account, so that its owner can hire agents and create
+credentials for them. It is for a service that sends no mail. Make sure that the address
+belongs to the owner of the account: whoever registered it could have given any address.` + operatorAbout
+
+const verifyAccountSQL = `SELECT identity_id, changed FROM app.verify_account($1)`
+
+func verifyAccount(ctx context.Context, args []string, env environment) error {
+	email, err := accountFlags("chenu accounts verify --email ADDRESS", verifyAccountAbout, args, env)
+	if err != nil {
+		return err
+	}
+	var (
+		id      uuid.UUID
+		changed bool
+	)
+	if err := operate(ctx, env, "chenu accounts verify", verifyAccountSQL, []any{email}, &id, &changed); err != nil {
+		return noAccount(email, err)
+	}
+	if !changed {
+		_, err = fmt.Fprintf(env.Stdout, "The e-mail address of the account %s (%s) was already verified.\n", email, id)
+		return err
+	}
+	_, err = fmt.Fprintf(env.Stdout, "Verified the e-mail address of the account %s (%s).\n", email, id)
+	return err
+}
+
+const unverifiedAbout = `Lists the active agents of accounts whose e-mail address is not verified. They were hired
+before hiring needed a verified address, and still work. Whoever registered such an account
+need not be the owner of the address. Verify the address (chenu accounts verify) or lock the
+account (chenu accounts lock). A password reset by mail suspends the agents.
+
+It connects as CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner, or to
+the embedded database.`
+
+// unverifiedAgentsSQL lists all of them.
+const unverifiedAgentsSQL = `SELECT app.account_email(identity_id), identity_id, agent_id FROM app.agents_of_unverified(2147483647)`
+
+func unverifiedAgents(ctx context.Context, args []string, env environment) error {
+	flags := newFlags(env, "chenu accounts unverified", unverifiedAbout)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return usagef("unexpected argument %q", flags.Arg(0))
+	}
+	type agent struct {
+		Email        string
+		Identity, ID uuid.UUID
+	}
+	var agents []agent
+	err := operateTx(ctx, env, "chenu accounts unverified", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, unverifiedAgentsSQL)
+		if err != nil {
+			return err
+		}
+		agents, err = pgx.CollectRows(rows, pgx.RowToStructByPos[agent])
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list agents: %w", err)
+	}
+	if len(agents) == 0 {
+		_, err = fmt.Fprintln(env.Stdout, "No active agent belongs to an account whose e-mail address is not verified.")
+		return err
+	}
+	for _, a := range agents {
+		if _, err := fmt.Fprintf(env.Stdout, "%s (%s): agent %s\n", a.Email, a.Identity, a.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // accountFlags parses the flags of a command for one account and returns the account's
 // e-mail address.
 func accountFlags(synopsis, about string, args []string, env environment) (email string, err error) {
@@ -119,7 +194,12 @@ const operatorSQL = `SELECT set_config('role', 'chenu_owner', true), set_config(
 
 // operate runs a query that returns one row in a transaction of the owner, and scans the
 // row. The error is pgx.ErrNoRows when there was none.
-func operate(ctx context.Context, env environment, name, query string, args []any, into ...any) (err error) {
+func operate(ctx context.Context, env environment, name, query string, args []any, into ...any) error {
+	return operateTx(ctx, env, name, func(tx pgx.Tx) error { return tx.QueryRow(ctx, query, args...).Scan(into...) })
+}
+
+// operateTx runs fn in a transaction of the owner.
+func operateTx(ctx context.Context, env environment, name string, fn func(pgx.Tx) error) (err error) {
 	c, err := loadConfig(env)
 	if err != nil {
 		return err
@@ -137,7 +217,7 @@ func operate(ctx context.Context, env environment, name, query string, args []an
 		if _, err := tx.Exec(ctx, operatorSQL, request.String(), name); err != nil {
 			return fmt.Errorf("become chenu_owner: %w", err)
 		}
-		return tx.QueryRow(ctx, query, args...).Scan(into...)
+		return fn(tx)
 	})
 }
 

@@ -70,3 +70,47 @@ func TestAccountsLock(t *testing.T) {
 		t.Errorf("without the owner's login: exit %d, %q", code, errs)
 	}
 }
+
+// Hardening item 5: where no mail is configured, an operator verifies an address, which is
+// recorded, and finds the agents that were hired before hiring needed a verified address.
+func TestAccountsVerify(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	admin := db.Pool(t, db.AdminURL)
+	const id, agent = "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b", "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1c"
+	if _, err := admin.Exec(t.Context(), "INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada')", id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(t.Context(), "INSERT INTO team_agents (id, created_by, name) VALUES ($1, $2, 'Bookkeeper')", agent, id); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"unverified"}, exitOK, "ada@example.org (" + id + "): agent " + agent + "\n"},
+		{[]string{"unverified", "all"}, exitUsage, ""},
+		{[]string{"verify", "--email", "nobody@example.org"}, exitFailed, ""},
+		{[]string{"verify", "--email", "ADA@example.org"}, exitOK, "Verified the e-mail address of the account ADA@example.org (" + id + ").\n"},
+		{[]string{"verify", "--email", "ada@example.org"}, exitOK, "The e-mail address of the account ada@example.org (" + id + ") was already verified.\n"},
+		{[]string{"unverified"}, exitOK, "No active agent belongs to an account whose e-mail address is not verified.\n"},
+	} {
+		var out, errs bytes.Buffer
+		code := run(context.WithoutCancel(t.Context()), append([]string{"accounts"}, step.args...), environment{
+			Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" },
+			Environ: func() []string {
+				return []string{"CHENU_MIGRATE_DATABASE_URL=" + db.MigrateURL, "CHENU_DATA_DIR=" + t.TempDir()}
+			},
+		})
+		if code != step.code || out.String() != step.want && code == exitOK {
+			t.Errorf("%v: exit %d, %q, %q; want %d, %q", step.args, code, out.String(), errs.String(), step.code, step.want)
+		}
+	}
+	var recorded int
+	err := admin.QueryRow(t.Context(), `SELECT count(*) FROM audit_logs WHERE created_by = $1 AND resource_type = 'identity' AND action = 'update'
+		AND actor_kind = 'system' AND after ? 'email_verified_at' AND user_agent LIKE 'chenu accounts verify, login %'`, id).Scan(&recorded)
+	if err != nil || recorded != 1 {
+		t.Errorf("the verification is recorded %d times: %v", recorded, err)
+	}
+}

@@ -134,8 +134,8 @@ func demoSteps(now time.Time) []step {
 	add(path, "dorothy", object{"name": "Dorothy Vaughan", "email": "dorothy@example.org", "role": "Editor", "status": "active", "joined_on": day(-300)})
 	add(path, "", object{"name": "Katherine Johnson", "role": "Accountant"})
 	path = "/v1/team/agents"
-	add(path, "", object{"name": "Librarian", "kind": "researcher", "provider": "Example", "model": "reader-1", "capabilities": []string{"scholar"}, "status": "suspended", "token_budget": 250000})
-	gated(path, "bookkeeper", object{"name": "Bookkeeper", "kind": "analyst", "provider": "Example", "model": "counter-3", "capabilities": []string{"business"}, "status": "active", "token_budget": 1000000})
+	add(path, "", object{"name": "Librarian", "kind": "researcher", "provider": "Example", "model": "reader-1", "capabilities": []string{"scholar"}, "status": "suspended"})
+	gated(path, "bookkeeper", object{"name": "Bookkeeper", "kind": "analyst", "provider": "Example", "model": "counter-3", "capabilities": []string{"business"}, "status": "active"})
 	path = "/v1/team/tasks"
 	add(path, "", object{"title": "Proofread chapter 2", "member_id": ref("dorothy"), "priority": "high", "due_at": at(5, 16)})
 	add(path, "", object{"title": "Order the printed proofs", "member_id": ref("dorothy"), "status": "done", "result": "Twelve copies, ready on Friday."})

@@ -64,11 +64,14 @@ func runServe(ctx context.Context, args []string, env environment) (err error) {
 		return err
 	}
 	settings := c.server(head, log)
+	if own != nil {
+		settings.BaseURL = localURL(c.ListenAddr)
+	}
 	if settings.Mail, err = c.mail(own != nil, env.Stdout); err != nil {
 		return err
 	}
 	if settings.Mail == nil {
-		log.WarnContext(ctx, "CHENU_SMTP_URL is not set: nobody can verify an e-mail address or reset a password")
+		log.WarnContext(ctx, "CHENU_SMTP_URL is not set: no mail is sent, so nobody can reset a password, and addresses are verified by chenu accounts verify")
 	}
 	s, err := server.New(ctx, settings)
 	if err != nil {
@@ -169,10 +172,7 @@ func applyProgress(w io.Writer) func(migrations.Event) {
 
 // greet prints where the service is and requests to paste.
 func greet(w io.Writer, addr net.Addr) {
-	base := "http://" + addr.String()
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		base = fmt.Sprintf("http://127.0.0.1:%d", tcp.Port)
-	}
+	base := localURL(addr.String())
 	fmt.Fprintf(w, `
 CHE·NU listens on %[1]s
   documentation   %[1]s/docs
@@ -197,4 +197,17 @@ func makeDataDir(dir string) error {
 		return fmt.Errorf("make the data directory: %w; CHENU_DATA_DIR names another", err)
 	}
 	return nil
+}
+
+// localURL returns the URL by which a program on this machine reaches the address that the service
+// listens on.
+func localURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "http://" + address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }

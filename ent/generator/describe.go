@@ -93,6 +93,7 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	annotation(node.Annotations, &without)
 	annotation(node.Annotations, &counters)
 	annotation(node.Annotations, &silent)
+	annotation(node.Annotations, &t.Retired)
 	annotation(node.Annotations, &updates)
 	annotation(node.Annotations, &keyWith)
 	t.Unversioned, t.AgentUpdates, t.KeyWith = silent, updates, keyWith

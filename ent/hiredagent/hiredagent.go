@@ -40,14 +40,16 @@ const (
 	FieldCapabilities = "capabilities"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
-	// FieldTokenBudget holds the string denoting the token_budget field in the database.
-	FieldTokenBudget = "token_budget"
 	// FieldHiredBy holds the string denoting the hired_by field in the database.
 	FieldHiredBy = "hired_by"
 	// FieldHiredAt holds the string denoting the hired_at field in the database.
 	FieldHiredAt = "hired_at"
 	// FieldHireCheckpointID holds the string denoting the hire_checkpoint_id field in the database.
 	FieldHireCheckpointID = "hire_checkpoint_id"
+	// FieldSuspendedAt holds the string denoting the suspended_at field in the database.
+	FieldSuspendedAt = "suspended_at"
+	// FieldSuspendReason holds the string denoting the suspend_reason field in the database.
+	FieldSuspendReason = "suspend_reason"
 	// FieldDismissedBy holds the string denoting the dismissed_by field in the database.
 	FieldDismissedBy = "dismissed_by"
 	// FieldDismissedAt holds the string denoting the dismissed_at field in the database.
@@ -91,10 +93,11 @@ var Columns = []string{
 	FieldModel,
 	FieldCapabilities,
 	FieldStatus,
-	FieldTokenBudget,
 	FieldHiredBy,
 	FieldHiredAt,
 	FieldHireCheckpointID,
+	FieldSuspendedAt,
+	FieldSuspendReason,
 	FieldDismissedBy,
 	FieldDismissedAt,
 	FieldDismissReason,
@@ -219,11 +222,6 @@ func ByStatus(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldStatus, opts...).ToFunc()
 }
 
-// ByTokenBudget orders the results by the token_budget field.
-func ByTokenBudget(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldTokenBudget, opts...).ToFunc()
-}
-
 // ByHiredBy orders the results by the hired_by field.
 func ByHiredBy(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldHiredBy, opts...).ToFunc()
@@ -237,6 +235,16 @@ func ByHiredAt(opts ...sql.OrderTermOption) OrderOption {
 // ByHireCheckpointID orders the results by the hire_checkpoint_id field.
 func ByHireCheckpointID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldHireCheckpointID, opts...).ToFunc()
+}
+
+// BySuspendedAt orders the results by the suspended_at field.
+func BySuspendedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSuspendedAt, opts...).ToFunc()
+}
+
+// BySuspendReason orders the results by the suspend_reason field.
+func BySuspendReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSuspendReason, opts...).ToFunc()
 }
 
 // ByDismissedBy orders the results by the dismissed_by field.

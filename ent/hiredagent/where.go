@@ -103,11 +103,6 @@ func Capabilities(v datatype.Texts) predicate.HiredAgent {
 	return predicate.HiredAgent(sql.FieldEQ(FieldCapabilities, v))
 }
 
-// TokenBudget applies equality check predicate on the "token_budget" field. It's identical to TokenBudgetEQ.
-func TokenBudget(v int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldEQ(FieldTokenBudget, v))
-}
-
 // HiredBy applies equality check predicate on the "hired_by" field. It's identical to HiredByEQ.
 func HiredBy(v uuid.UUID) predicate.HiredAgent {
 	return predicate.HiredAgent(sql.FieldEQ(FieldHiredBy, v))
@@ -121,6 +116,16 @@ func HiredAt(v time.Time) predicate.HiredAgent {
 // HireCheckpointID applies equality check predicate on the "hire_checkpoint_id" field. It's identical to HireCheckpointIDEQ.
 func HireCheckpointID(v uuid.UUID) predicate.HiredAgent {
 	return predicate.HiredAgent(sql.FieldEQ(FieldHireCheckpointID, v))
+}
+
+// SuspendedAt applies equality check predicate on the "suspended_at" field. It's identical to SuspendedAtEQ.
+func SuspendedAt(v time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldEQ(FieldSuspendedAt, v))
+}
+
+// SuspendReason applies equality check predicate on the "suspend_reason" field. It's identical to SuspendReasonEQ.
+func SuspendReason(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldEQ(FieldSuspendReason, v))
 }
 
 // DismissedBy applies equality check predicate on the "dismissed_by" field. It's identical to DismissedByEQ.
@@ -733,56 +738,6 @@ func StatusNotIn(vs ...datatype.AgentStatus) predicate.HiredAgent {
 	return predicate.HiredAgent(sql.FieldNotIn(FieldStatus, v...))
 }
 
-// TokenBudgetEQ applies the EQ predicate on the "token_budget" field.
-func TokenBudgetEQ(v int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldEQ(FieldTokenBudget, v))
-}
-
-// TokenBudgetNEQ applies the NEQ predicate on the "token_budget" field.
-func TokenBudgetNEQ(v int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldNEQ(FieldTokenBudget, v))
-}
-
-// TokenBudgetIn applies the In predicate on the "token_budget" field.
-func TokenBudgetIn(vs ...int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldIn(FieldTokenBudget, vs...))
-}
-
-// TokenBudgetNotIn applies the NotIn predicate on the "token_budget" field.
-func TokenBudgetNotIn(vs ...int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldNotIn(FieldTokenBudget, vs...))
-}
-
-// TokenBudgetGT applies the GT predicate on the "token_budget" field.
-func TokenBudgetGT(v int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldGT(FieldTokenBudget, v))
-}
-
-// TokenBudgetGTE applies the GTE predicate on the "token_budget" field.
-func TokenBudgetGTE(v int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldGTE(FieldTokenBudget, v))
-}
-
-// TokenBudgetLT applies the LT predicate on the "token_budget" field.
-func TokenBudgetLT(v int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldLT(FieldTokenBudget, v))
-}
-
-// TokenBudgetLTE applies the LTE predicate on the "token_budget" field.
-func TokenBudgetLTE(v int64) predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldLTE(FieldTokenBudget, v))
-}
-
-// TokenBudgetIsNil applies the IsNil predicate on the "token_budget" field.
-func TokenBudgetIsNil() predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldIsNull(FieldTokenBudget))
-}
-
-// TokenBudgetNotNil applies the NotNil predicate on the "token_budget" field.
-func TokenBudgetNotNil() predicate.HiredAgent {
-	return predicate.HiredAgent(sql.FieldNotNull(FieldTokenBudget))
-}
-
 // HiredByEQ applies the EQ predicate on the "hired_by" field.
 func HiredByEQ(v uuid.UUID) predicate.HiredAgent {
 	return predicate.HiredAgent(sql.FieldEQ(FieldHiredBy, v))
@@ -931,6 +886,131 @@ func HireCheckpointIDIsNil() predicate.HiredAgent {
 // HireCheckpointIDNotNil applies the NotNil predicate on the "hire_checkpoint_id" field.
 func HireCheckpointIDNotNil() predicate.HiredAgent {
 	return predicate.HiredAgent(sql.FieldNotNull(FieldHireCheckpointID))
+}
+
+// SuspendedAtEQ applies the EQ predicate on the "suspended_at" field.
+func SuspendedAtEQ(v time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldEQ(FieldSuspendedAt, v))
+}
+
+// SuspendedAtNEQ applies the NEQ predicate on the "suspended_at" field.
+func SuspendedAtNEQ(v time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldNEQ(FieldSuspendedAt, v))
+}
+
+// SuspendedAtIn applies the In predicate on the "suspended_at" field.
+func SuspendedAtIn(vs ...time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldIn(FieldSuspendedAt, vs...))
+}
+
+// SuspendedAtNotIn applies the NotIn predicate on the "suspended_at" field.
+func SuspendedAtNotIn(vs ...time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldNotIn(FieldSuspendedAt, vs...))
+}
+
+// SuspendedAtGT applies the GT predicate on the "suspended_at" field.
+func SuspendedAtGT(v time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldGT(FieldSuspendedAt, v))
+}
+
+// SuspendedAtGTE applies the GTE predicate on the "suspended_at" field.
+func SuspendedAtGTE(v time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldGTE(FieldSuspendedAt, v))
+}
+
+// SuspendedAtLT applies the LT predicate on the "suspended_at" field.
+func SuspendedAtLT(v time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldLT(FieldSuspendedAt, v))
+}
+
+// SuspendedAtLTE applies the LTE predicate on the "suspended_at" field.
+func SuspendedAtLTE(v time.Time) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldLTE(FieldSuspendedAt, v))
+}
+
+// SuspendedAtIsNil applies the IsNil predicate on the "suspended_at" field.
+func SuspendedAtIsNil() predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldIsNull(FieldSuspendedAt))
+}
+
+// SuspendedAtNotNil applies the NotNil predicate on the "suspended_at" field.
+func SuspendedAtNotNil() predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldNotNull(FieldSuspendedAt))
+}
+
+// SuspendReasonEQ applies the EQ predicate on the "suspend_reason" field.
+func SuspendReasonEQ(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldEQ(FieldSuspendReason, v))
+}
+
+// SuspendReasonNEQ applies the NEQ predicate on the "suspend_reason" field.
+func SuspendReasonNEQ(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldNEQ(FieldSuspendReason, v))
+}
+
+// SuspendReasonIn applies the In predicate on the "suspend_reason" field.
+func SuspendReasonIn(vs ...string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldIn(FieldSuspendReason, vs...))
+}
+
+// SuspendReasonNotIn applies the NotIn predicate on the "suspend_reason" field.
+func SuspendReasonNotIn(vs ...string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldNotIn(FieldSuspendReason, vs...))
+}
+
+// SuspendReasonGT applies the GT predicate on the "suspend_reason" field.
+func SuspendReasonGT(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldGT(FieldSuspendReason, v))
+}
+
+// SuspendReasonGTE applies the GTE predicate on the "suspend_reason" field.
+func SuspendReasonGTE(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldGTE(FieldSuspendReason, v))
+}
+
+// SuspendReasonLT applies the LT predicate on the "suspend_reason" field.
+func SuspendReasonLT(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldLT(FieldSuspendReason, v))
+}
+
+// SuspendReasonLTE applies the LTE predicate on the "suspend_reason" field.
+func SuspendReasonLTE(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldLTE(FieldSuspendReason, v))
+}
+
+// SuspendReasonContains applies the Contains predicate on the "suspend_reason" field.
+func SuspendReasonContains(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldContains(FieldSuspendReason, v))
+}
+
+// SuspendReasonHasPrefix applies the HasPrefix predicate on the "suspend_reason" field.
+func SuspendReasonHasPrefix(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldHasPrefix(FieldSuspendReason, v))
+}
+
+// SuspendReasonHasSuffix applies the HasSuffix predicate on the "suspend_reason" field.
+func SuspendReasonHasSuffix(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldHasSuffix(FieldSuspendReason, v))
+}
+
+// SuspendReasonIsNil applies the IsNil predicate on the "suspend_reason" field.
+func SuspendReasonIsNil() predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldIsNull(FieldSuspendReason))
+}
+
+// SuspendReasonNotNil applies the NotNil predicate on the "suspend_reason" field.
+func SuspendReasonNotNil() predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldNotNull(FieldSuspendReason))
+}
+
+// SuspendReasonEqualFold applies the EqualFold predicate on the "suspend_reason" field.
+func SuspendReasonEqualFold(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldEqualFold(FieldSuspendReason, v))
+}
+
+// SuspendReasonContainsFold applies the ContainsFold predicate on the "suspend_reason" field.
+func SuspendReasonContainsFold(v string) predicate.HiredAgent {
+	return predicate.HiredAgent(sql.FieldContainsFold(FieldSuspendReason, v))
 }
 
 // DismissedByEQ applies the EQ predicate on the "dismissed_by" field.

@@ -9,6 +9,18 @@ import (
 	"github.com/chenu/chenu/ent"
 )
 
+// The AccountNoticeFunc type is an adapter to allow the use of ordinary
+// function as AccountNotice mutator.
+type AccountNoticeFunc func(context.Context, *ent.AccountNoticeMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f AccountNoticeFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.AccountNoticeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AccountNoticeMutation", m)
+}
+
 // The AccountTokenFunc type is an adapter to allow the use of ordinary
 // function as AccountToken mutator.
 type AccountTokenFunc func(context.Context, *ent.AccountTokenMutation) (ent.Value, error)
@@ -67,6 +79,18 @@ func (f ClinicalTrialFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Valu
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ClinicalTrialMutation", m)
+}
+
+// The CollectedWriteFunc type is an adapter to allow the use of ordinary
+// function as CollectedWrite mutator.
+type CollectedWriteFunc func(context.Context, *ent.CollectedWriteMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CollectedWriteFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CollectedWriteMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CollectedWriteMutation", m)
 }
 
 // The CommunityEventFunc type is an adapter to allow the use of ordinary

@@ -8,11 +8,13 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/accountnotice"
 	"github.com/chenu/chenu/ent/accounttoken"
 	"github.com/chenu/chenu/ent/agentcredential"
 	"github.com/chenu/chenu/ent/auditlog"
 	"github.com/chenu/chenu/ent/checkpoint"
 	"github.com/chenu/chenu/ent/clinicaltrial"
+	"github.com/chenu/chenu/ent/collectedwrite"
 	"github.com/chenu/chenu/ent/communityevent"
 	"github.com/chenu/chenu/ent/communitygroup"
 	"github.com/chenu/chenu/ent/complianceitem"
@@ -103,6 +105,33 @@ func (f TraverseFunc) Traverse(ctx context.Context, q ent.Query) error {
 		return err
 	}
 	return f(ctx, query)
+}
+
+// The AccountNoticeFunc type is an adapter to allow the use of ordinary function as a Querier.
+type AccountNoticeFunc func(context.Context, *ent.AccountNoticeQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f AccountNoticeFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.AccountNoticeQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.AccountNoticeQuery", q)
+}
+
+// The TraverseAccountNotice type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseAccountNotice func(context.Context, *ent.AccountNoticeQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseAccountNotice) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseAccountNotice) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.AccountNoticeQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.AccountNoticeQuery", q)
 }
 
 // The AccountTokenFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -238,6 +267,33 @@ func (f TraverseClinicalTrial) Traverse(ctx context.Context, q ent.Query) error 
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.ClinicalTrialQuery", q)
+}
+
+// The CollectedWriteFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CollectedWriteFunc func(context.Context, *ent.CollectedWriteQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CollectedWriteFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CollectedWriteQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CollectedWriteQuery", q)
+}
+
+// The TraverseCollectedWrite type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCollectedWrite func(context.Context, *ent.CollectedWriteQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCollectedWrite) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCollectedWrite) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CollectedWriteQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CollectedWriteQuery", q)
 }
 
 // The CommunityEventFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -1134,6 +1190,8 @@ func (f TraverseUsedAssertion) Traverse(ctx context.Context, q ent.Query) error 
 // NewQuery returns the generic Query interface for the given typed query.
 func NewQuery(q ent.Query) (Query, error) {
 	switch q := q.(type) {
+	case *ent.AccountNoticeQuery:
+		return &query[*ent.AccountNoticeQuery, predicate.AccountNotice, accountnotice.OrderOption]{typ: ent.TypeAccountNotice, tq: q}, nil
 	case *ent.AccountTokenQuery:
 		return &query[*ent.AccountTokenQuery, predicate.AccountToken, accounttoken.OrderOption]{typ: ent.TypeAccountToken, tq: q}, nil
 	case *ent.AgentCredentialQuery:
@@ -1144,6 +1202,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.CheckpointQuery, predicate.Checkpoint, checkpoint.OrderOption]{typ: ent.TypeCheckpoint, tq: q}, nil
 	case *ent.ClinicalTrialQuery:
 		return &query[*ent.ClinicalTrialQuery, predicate.ClinicalTrial, clinicaltrial.OrderOption]{typ: ent.TypeClinicalTrial, tq: q}, nil
+	case *ent.CollectedWriteQuery:
+		return &query[*ent.CollectedWriteQuery, predicate.CollectedWrite, collectedwrite.OrderOption]{typ: ent.TypeCollectedWrite, tq: q}, nil
 	case *ent.CommunityEventQuery:
 		return &query[*ent.CommunityEventQuery, predicate.CommunityEvent, communityevent.OrderOption]{typ: ent.TypeCommunityEvent, tq: q}, nil
 	case *ent.CommunityGroupQuery:

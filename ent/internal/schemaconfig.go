@@ -9,11 +9,13 @@ type SchemaConfig = *SchemaNames
 
 // SchemaNames are the schemas by table.
 type SchemaNames struct {
+	AccountNotice     string
 	AccountToken      string
 	AgentCredential   string
 	AuditLog          string
 	Checkpoint        string
 	ClinicalTrial     string
+	CollectedWrite    string
 	CommunityEvent    string
 	CommunityGroup    string
 	ComplianceItem    string

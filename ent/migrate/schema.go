@@ -9,6 +9,34 @@ import (
 )
 
 var (
+	// AccountNoticesColumns holds the columns for the "account_notices" table.
+	AccountNoticesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "kind", Type: field.TypeString, Comment: "Kind of event, which selects the text of the mail."},
+		{Name: "details", Type: field.TypeJSON, Comment: "Ids, counts and times that the mail names; no secrets and no text that a client chose."},
+		{Name: "attempts", Type: field.TypeInt, Nullable: true, Comment: "Number of times that an instance took the notice in order to send it."},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "Time from which an instance may take the notice; infinity when it is not tried again."},
+		{Name: "sent_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the mail was handed to the mail server."},
+	}
+	// AccountNoticesTable holds the schema information for the "account_notices" table.
+	AccountNoticesTable = &schema.Table{
+		Name:       "account_notices",
+		Comment:    "Mails that tell identities what happened to their accounts.",
+		Columns:    AccountNoticesColumns,
+		PrimaryKey: []*schema.Column{AccountNoticesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "account_notices_due_at_idx",
+				Unique:  false,
+				Columns: []*schema.Column{AccountNoticesColumns[1], AccountNoticesColumns[6]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "sent_at IS NULL",
+				},
+			},
+		},
+	}
 	// AccountTokensColumns holds the columns for the "account_tokens" table.
 	AccountTokensColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
@@ -40,7 +68,7 @@ var (
 		{Name: "name", Type: field.TypeString, Nullable: true, Comment: "What its human calls it."},
 		{Name: "secret_hash", Type: field.TypeBytes, Nullable: true, Comment: "SHA-256 of the secret, which has 32 random bytes; null for a key."},
 		{Name: "public_key", Type: field.TypeBytes, Nullable: true, Comment: "Ed25519 public key, 32 bytes; null for a secret."},
-		{Name: "expires_at", Type: field.TypeTime, Nullable: true, Comment: "Until when it is good; null is without end."},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true, Comment: "Expiry time, at most 365 days after the credential was created. A credential without one is refused."},
 		{Name: "revoked_at", Type: field.TypeTime, Nullable: true, Comment: "When it was revoked."},
 		{Name: "last_used_at", Type: field.TypeTime, Nullable: true, Comment: "When a token was last made with it."},
 		{Name: "agent_id", Type: field.TypeUUID, Comment: "The agent."},
@@ -83,7 +111,8 @@ var (
 		{Name: "after", Type: field.TypeJSON, Nullable: true, Comment: "The changed fields as they became."},
 		{Name: "details", Type: field.TypeJSON, Comment: "What else is known of it."},
 		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The approval under which it was done."},
-		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "The request it was done in."},
+		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "Id that the service gave to the request it was done in."},
+		{Name: "client_request_id", Type: field.TypeUUID, Nullable: true, Comment: "Id that the client gave to the request in the Request-Id header; clients may send any."},
 		{Name: "traceparent", Type: field.TypeString, Nullable: true, Comment: "W3C trace context of the request."},
 		{Name: "session_id", Type: field.TypeUUID, Nullable: true, Comment: "The login session it was done in."},
 		{Name: "ip", Type: field.TypeString, Nullable: true, Comment: "Network address of the client."},
@@ -127,6 +156,7 @@ var (
 		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
 		{Name: "sphere", Type: field.TypeEnum, Nullable: true, Comment: "The sphere that the action belongs to.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
 		{Name: "type", Type: field.TypeEnum, Comment: "Why it needs a human.", Enums: []string{"governance", "cost", "identity", "sensitive", "cross_sphere"}},
+		{Name: "origin", Type: field.TypeEnum, Nullable: true, Comment: "write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it.", Enums: []string{"write", "client"}},
 		{Name: "status", Type: field.TypeEnum, Comment: "How far it was decided; a pending one past its time reads as expired.", Enums: []string{"pending", "approved", "rejected", "expired"}, Default: "pending"},
 		{Name: "action", Type: field.TypeString, Comment: "What is to be done."},
 		{Name: "resource_type", Type: field.TypeString, Comment: "What kind of thing it is to be done to."},
@@ -147,13 +177,13 @@ var (
 	// CheckpointsTable holds the schema information for the "checkpoints" table.
 	CheckpointsTable = &schema.Table{
 		Name:       "checkpoints",
-		Comment:    "Requests for a human's approval, each of exactly one action.",
+		Comment:    "Requests for a human's approval, each of exactly one write, one list of writes or one action.",
 		Columns:    CheckpointsColumns,
 		PrimaryKey: []*schema.Column{CheckpointsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "checkpoints_threads_checkpoints",
-				Columns:    []*schema.Column{CheckpointsColumns[24]},
+				Columns:    []*schema.Column{CheckpointsColumns[25]},
 				RefColumns: []*schema.Column{ThreadsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -162,22 +192,22 @@ var (
 			{
 				Name:    "checkpoints_status_id_idx",
 				Unique:  false,
-				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[9], CheckpointsColumns[0]},
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[10], CheckpointsColumns[0]},
 			},
 			{
 				Name:    "checkpoints_thread_id_id_idx",
 				Unique:  false,
-				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[24], CheckpointsColumns[0]},
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[25], CheckpointsColumns[0]},
 			},
 			{
 				Name:    "checkpoints_resource_type_resource_id_id_idx",
 				Unique:  false,
-				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[11], CheckpointsColumns[12], CheckpointsColumns[0]},
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[12], CheckpointsColumns[13], CheckpointsColumns[0]},
 			},
 			{
 				Name:    "checkpoints_digest_requested_by_key",
 				Unique:  true,
-				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[15], CheckpointsColumns[17]},
+				Columns: []*schema.Column{CheckpointsColumns[1], CheckpointsColumns[16], CheckpointsColumns[18]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status = 'pending'",
 				},
@@ -223,6 +253,27 @@ var (
 				Columns: []*schema.Column{GovernmentClinicalTrialsColumns[1], GovernmentClinicalTrialsColumns[10], GovernmentClinicalTrialsColumns[0]},
 			},
 		},
+	}
+	// CollectedWritesColumns holds the columns for the "collected_writes" table.
+	CollectedWritesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "Checkpoint that approves the write; null in collecting mode."},
+		{Name: "place", Type: field.TypeInt, Comment: "Position of the write among the writes of its checkpoint, from 1."},
+		{Name: "table_name", Type: field.TypeString, Comment: "Table of the written row."},
+		{Name: "operation", Type: field.TypeString, Comment: "INSERT, UPDATE or DELETE."},
+		{Name: "row_id", Type: field.TypeUUID, Comment: "Id of the written row."},
+		{Name: "audited", Type: field.TypeBool, Comment: "Whether the audit row of the write exists.", Default: false},
+		{Name: "payload", Type: field.TypeJSON, Nullable: true, Comment: "Payload of a checkpoint for this write alone; only in collecting mode."},
+		{Name: "element", Type: field.TypeJSON, Nullable: true, Comment: "The write as an element of a list, with new:1, new:2 for the ids of new rows; only in collecting mode."},
+	}
+	// CollectedWritesTable holds the schema information for the "collected_writes" table.
+	CollectedWritesTable = &schema.Table{
+		Name:       "collected_writes",
+		Comment:    "Writes of the current transaction, in collecting mode or under an approval.",
+		Columns:    CollectedWritesColumns,
+		PrimaryKey: []*schema.Column{CollectedWritesColumns[0]},
 	}
 	// CommunityEventsColumns holds the columns for the "community_events" table.
 	CommunityEventsColumns = []*schema.Column{
@@ -595,10 +646,11 @@ var (
 		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "Model it runs on."},
 		{Name: "capabilities", Type: field.TypeOther, Comment: "What its tokens may do: the tags of the operations it may call.", SchemaType: map[string]string{"postgres": "text[]"}},
 		{Name: "status", Type: field.TypeEnum, Comment: "Whether it may work.", Enums: []string{"active", "suspended", "dismissed"}, Default: "active"},
-		{Name: "token_budget", Type: field.TypeInt64, Nullable: true, Comment: "How many tokens of its model it may use; null is no limit."},
 		{Name: "hired_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who hired it."},
 		{Name: "hired_at", Type: field.TypeTime, Nullable: true, Comment: "When it was hired."},
 		{Name: "hire_checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The approval that it was hired with."},
+		{Name: "suspended_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last suspension. Access tokens made before are refused, also after the agent was resumed."},
+		{Name: "suspend_reason", Type: field.TypeString, Nullable: true, Comment: "Reason why the service suspended the agent; null when its owner did, and when it is not suspended."},
 		{Name: "dismissed_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who dismissed it."},
 		{Name: "dismissed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was dismissed."},
 		{Name: "dismiss_reason", Type: field.TypeString, Nullable: true, Comment: "Why it was dismissed."},
@@ -622,6 +674,8 @@ var (
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
 		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
 		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "actor_id", Type: field.TypeUUID, Nullable: true, Comment: "Actor that used the key: the identity itself or one of its agents; null for keys from before this column existed."},
+		{Name: "actor_kind", Type: field.TypeEnum, Nullable: true, Comment: "Kind of that actor. It follows from the database role, so that an agent cannot use a human's keys.", Enums: []string{"human", "agent", "system"}},
 		{Name: "route", Type: field.TypeString, Comment: "Operation that the key was used with."},
 		{Name: "key", Type: field.TypeString, Comment: "Key that the client chose."},
 		{Name: "request_digest", Type: field.TypeBytes, Comment: "SHA-256 of the request's path and body."},
@@ -638,14 +692,14 @@ var (
 		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
 		Indexes: []*schema.Index{
 			{
-				Name:    "idempotency_keys_route_key_key",
+				Name:    "idempotency_keys_actor_kind_actor_id_route_key_key",
 				Unique:  true,
-				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[3], IdempotencyKeysColumns[4]},
+				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[4], IdempotencyKeysColumns[3], IdempotencyKeysColumns[5], IdempotencyKeysColumns[6]},
 			},
 			{
 				Name:    "idempotency_keys_expires_at_idx",
 				Unique:  false,
-				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[9]},
+				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[11]},
 			},
 		},
 	}
@@ -1478,11 +1532,13 @@ var (
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
+		AccountNoticesTable,
 		AccountTokensTable,
 		AgentCredentialsTable,
 		AuditLogsTable,
 		CheckpointsTable,
 		GovernmentClinicalTrialsTable,
+		CollectedWritesTable,
 		CommunityEventsTable,
 		CommunityGroupsTable,
 		GovernmentComplianceTable,
@@ -1520,6 +1576,14 @@ var (
 )
 
 func init() {
+	AccountNoticesTable.Annotation = &entsql.Annotation{
+		Table: "account_notices",
+	}
+	AccountNoticesTable.Annotation.Checks = map[string]string{
+		"account_notices_attempts_check": "attempts >= 0",
+		"account_notices_details_size":   "octet_length(details::text) <= 2048",
+		"account_notices_kind_format":    "kind ~ '^([a-z_]{1,40})$'",
+	}
 	AccountTokensTable.Annotation = &entsql.Annotation{
 		Table: "account_tokens",
 	}
@@ -1557,6 +1621,7 @@ func init() {
 		"checkpoints_decided":                 "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))",
 		"checkpoints_digest":                  "octet_length(digest) = 32",
 		"checkpoints_expiry":                  "expires_at <= created_at + interval '7 days 1 minute'",
+		"checkpoints_origin_check":            "origin IN ('write', 'client')",
 		"checkpoints_payload_check":           "pg_column_size(payload) <= 1048576",
 		"checkpoints_reason":                  "status <> 'rejected' OR reason IS NOT NULL",
 		"checkpoints_reason_check":            "char_length(reason) BETWEEN 1 AND 2000",
@@ -1587,6 +1652,14 @@ func init() {
 		"government_clinical_trials_title_check":             "char_length(title) BETWEEN 1 AND 1000",
 		"government_clinical_trials_updated_by_kind_check":   "updated_by_kind IN ('human', 'agent', 'system')",
 		"government_clinical_trials_version_check":           "version >= 1",
+	}
+	CollectedWritesTable.Annotation = &entsql.Annotation{
+		Table: "collected_writes",
+	}
+	CollectedWritesTable.Annotation.Checks = map[string]string{
+		"collected_writes_element_size": "octet_length(element::text) <= 4194304",
+		"collected_writes_payload_size": "octet_length(payload::text) <= 4194304",
+		"collected_writes_place_check":  "place >= 1",
 	}
 	CommunityEventsTable.ForeignKeys[0].RefTable = CommunityGroupsTable
 	CommunityEventsTable.Annotation = &entsql.Annotation{
@@ -1620,7 +1693,7 @@ func init() {
 		"community_groups_name_check":            "char_length(name) BETWEEN 1 AND 200",
 		"community_groups_rules_check":           "char_length(rules) BETWEEN 1 AND 20000",
 		"community_groups_settings":              "jsonb_typeof(settings) = 'object'",
-		"community_groups_settings_check":        "pg_column_size(settings) <= 16384",
+		"community_groups_settings_size":         "octet_length(settings::text) <= 16384",
 		"community_groups_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"community_groups_version_check":         "version >= 1",
 		"community_groups_visibility_check":      "visibility IN ('private', 'semi_private', 'public')",
@@ -1630,6 +1703,7 @@ func init() {
 	}
 	GovernmentComplianceTable.Annotation.Checks = map[string]string{
 		"government_compliance_authority_check":       "char_length(authority) BETWEEN 1 AND 300",
+		"government_compliance_evidence_size":         "octet_length(evidence::text) <= 2097152",
 		"government_compliance_evidence_valid":        "app.evidence_valid(evidence)",
 		"government_compliance_expires_on_order":      "expires_on >= effective_on",
 		"government_compliance_identifier_check":      "char_length(identifier) BETWEEN 1 AND 200",
@@ -1671,7 +1745,7 @@ func init() {
 		"creative_assets_name_check":            "char_length(name) BETWEEN 1 AND 300",
 		"creative_assets_negative_prompt_check": "char_length(negative_prompt) BETWEEN 1 AND 20000",
 		"creative_assets_parameters":            "jsonb_typeof(parameters) = 'object'",
-		"creative_assets_parameters_check":      "pg_column_size(parameters) <= 16384",
+		"creative_assets_parameters_size":       "octet_length(parameters::text) <= 16384",
 		"creative_assets_prompt":                "NOT ai_generated OR prompt IS NOT NULL",
 		"creative_assets_prompt_check":          "char_length(prompt) BETWEEN 1 AND 20000",
 		"creative_assets_random_seed_check":     "random_seed BETWEEN 0 AND 9.007199254740991e+15",
@@ -1736,7 +1810,7 @@ func init() {
 		"team_agents_name_check":            "char_length(name) BETWEEN 1 AND 200",
 		"team_agents_provider_check":        "char_length(provider) BETWEEN 1 AND 200",
 		"team_agents_status_check":          "status IN ('active', 'suspended', 'dismissed')",
-		"team_agents_token_budget_check":    "token_budget BETWEEN 0 AND 9.007199254740991e+15",
+		"team_agents_suspend_reason_check":  "char_length(suspend_reason) BETWEEN 1 AND 2000",
 		"team_agents_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"team_agents_version_check":         "version >= 1",
 	}
@@ -1744,9 +1818,11 @@ func init() {
 		Table: "idempotency_keys",
 	}
 	IdempotencyKeysTable.Annotation.Checks = map[string]string{
-		"idempotency_keys_key_check":    "char_length(key) BETWEEN 1 AND 255",
-		"idempotency_keys_route_check":  "char_length(route) BETWEEN 1 AND 200",
-		"idempotency_keys_status_check": "status BETWEEN 200 AND 299",
+		"idempotency_keys_actor_kind_check": "actor_kind IN ('human', 'agent', 'system')",
+		"idempotency_keys_headers_size":     "octet_length(headers::text) <= 16384",
+		"idempotency_keys_key_check":        "char_length(key) BETWEEN 1 AND 255",
+		"idempotency_keys_route_check":      "char_length(route) BETWEEN 1 AND 200",
+		"idempotency_keys_status_check":     "status BETWEEN 200 AND 299",
 	}
 	IdentitiesTable.Annotation = &entsql.Annotation{
 		Table: "identities",
@@ -1758,8 +1834,8 @@ func init() {
 		"identities_failed_logins_check":    "failed_logins >= 0",
 		"identities_hashed_password_format": "hashed_password ~ '^([$]argon2id[$].*)$'",
 		"identities_name_check":             "char_length(name) BETWEEN 1 AND 200",
-		"identities_settings_check":         "pg_column_size(settings) <= 16384",
 		"identities_settings_object":        "jsonb_typeof(settings) = 'object'",
+		"identities_settings_size":          "octet_length(settings::text) <= 16384",
 		"identities_status_check":           "status IN ('active', 'locked', 'erased')",
 		"identities_time_zone":              "NOT settings ? 'time_zone' OR app.time_zone_valid(settings ->> 'time_zone')",
 		"identities_updated_by_kind_check":  "updated_by_kind IN ('human', 'agent', 'system')",
@@ -1773,6 +1849,7 @@ func init() {
 		"business_invoices_currency_check":        "char_length(currency) BETWEEN 3 AND 3",
 		"business_invoices_currency_format":       "currency ~ '^([A-Z]{3})$'",
 		"business_invoices_due_on_order":          "due_on >= issued_on",
+		"business_invoices_line_items_size":       "octet_length(line_items::text) <= 2097152",
 		"business_invoices_line_items_valid":      "app.line_items_valid(line_items)",
 		"business_invoices_number_check":          "char_length(number) BETWEEN 1 AND 50",
 		"business_invoices_paid_at_status":        "paid_at IS NULL OR status IN ('paid', 'void')",
@@ -1794,6 +1871,7 @@ func init() {
 	ScholarManuscriptsTable.Annotation.Checks = map[string]string{
 		"scholar_manuscripts_abstract_check":        "char_length(abstract) BETWEEN 1 AND 20000",
 		"scholar_manuscripts_co_authors_check":      "app.texts_valid(co_authors, 200, 300)",
+		"scholar_manuscripts_sections_size":         "octet_length(sections::text) <= 2097152",
 		"scholar_manuscripts_sections_valid":        "app.sections_valid(sections)",
 		"scholar_manuscripts_status_check":          "status IN ('draft', 'in_review', 'submitted', 'revision', 'accepted', 'rejected', 'published')",
 		"scholar_manuscripts_target_journal_check":  "char_length(target_journal) BETWEEN 1 AND 500",
@@ -1816,6 +1894,7 @@ func init() {
 		Table: "entertainment_playlists",
 	}
 	EntertainmentPlaylistsTable.Annotation.Checks = map[string]string{
+		"entertainment_playlists_items_size":            "octet_length(items::text) <= 2097152",
 		"entertainment_playlists_items_valid":           "app.playlist_items_valid(items)",
 		"entertainment_playlists_kind_check":            "kind IN ('video', 'music', 'podcast', 'mixed')",
 		"entertainment_playlists_name_check":            "char_length(name) BETWEEN 1 AND 200",
@@ -1906,6 +1985,7 @@ func init() {
 	}
 	SocialPostsTable.Annotation.Checks = map[string]string{
 		"social_posts_body_check":            "char_length(body) BETWEEN 1 AND 10000",
+		"social_posts_media_size":            "octet_length(media::text) <= 2097152",
 		"social_posts_media_valid":           "app.media_valid(media)",
 		"social_posts_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"social_posts_version_check":         "version >= 1",

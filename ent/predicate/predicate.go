@@ -6,6 +6,9 @@ import (
 	"entgo.io/ent/dialect/sql"
 )
 
+// AccountNotice is the predicate function for accountnotice builders.
+type AccountNotice func(*sql.Selector)
+
 // AccountToken is the predicate function for accounttoken builders.
 type AccountToken func(*sql.Selector)
 
@@ -20,6 +23,9 @@ type Checkpoint func(*sql.Selector)
 
 // ClinicalTrial is the predicate function for clinicaltrial builders.
 type ClinicalTrial func(*sql.Selector)
+
+// CollectedWrite is the predicate function for collectedwrite builders.
+type CollectedWrite func(*sql.Selector)
 
 // CommunityEvent is the predicate function for communityevent builders.
 type CommunityEvent func(*sql.Selector)

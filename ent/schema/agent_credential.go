@@ -31,7 +31,7 @@ func (AgentCredential) Fields() []ent.Field {
 		field.Bytes("public_key").Optional().Nillable().Immutable().
 			Comment("Ed25519 public key, 32 bytes; null for a secret."),
 		field.Time("expires_at").Optional().Nillable().Immutable().
-			Comment("Until when it is good; null is without end."),
+			Comment("Expiry time, at most 365 days after the credential was created. A credential without one is refused."),
 		field.Time("revoked_at").Optional().Nillable().
 			Comment("When it was revoked."),
 		field.Time("last_used_at").Optional().Nillable().

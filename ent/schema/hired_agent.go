@@ -28,9 +28,6 @@ func (HiredAgent) Fields() []ent.Field {
 		optionalText("model", 200, "Model it runs on."),
 		texts("capabilities", 64, 64, "What its tokens may do: the tags of the operations it may call."),
 		choice("status", datatype.AgentStatus(""), "active", "Whether it may work.", policies.Filter()),
-		field.Int64("token_budget").Optional().Nillable().
-			Annotations(policies.Between(0, 1<<53-1)).
-			Comment("How many tokens of its model it may use; null is no limit."),
 		field.UUID("hired_by", uuid.UUID{}).Optional().
 			Annotations(policies.Rules{Derived: true}).
 			Comment("The human who hired it."),
@@ -40,6 +37,10 @@ func (HiredAgent) Fields() []ent.Field {
 		field.UUID("hire_checkpoint_id", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
 			Comment("The approval that it was hired with."),
+		moment("suspended_at", "Time of the last suspension. Access tokens made before are refused, also after the agent was resumed.", policies.DerivedNullable()),
+		field.String("suspend_reason").Optional().Nillable().
+			Annotations(policies.Length(1, 2000), policies.DerivedNullable()).
+			Comment("Reason why the service suspended the agent; null when its owner did, and when it is not suspended."),
 		field.UUID("dismissed_by", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
 			Comment("The human who dismissed it."),
@@ -72,8 +73,10 @@ func (HiredAgent) Annotations() []schema.Annotation {
 		policies.Gate{
 			Type: "governance", State: "status = 'active'", FreeExit: "true", NoDelete: true,
 			Why:    "an active agent acts for its owner: hiring it and widening what it may do are the owner's decisions, and narrowing or ending it needs none",
-			Within: "NOT NEW.capabilities <@ OLD.capabilities OR OLD.token_budget IS NOT NULL AND (NEW.token_budget <= OLD.token_budget) IS NOT TRUE",
+			Within: "NOT NEW.capabilities <@ OLD.capabilities",
 		},
+		// A budget that nothing meters is no limit. The column goes with the release after this one.
+		policies.Retired{{Name: "token_budget", Type: "bigint", Why: "Nothing ever charged it."}},
 		policies.Checks{
 			{
 				Name: "team_agents_capabilities", Column: "capabilities",
@@ -89,6 +92,7 @@ func (HiredAgent) Annotations() []schema.Annotation {
 		policies.Triggers{
 			{Name: "hire", Events: "BEFORE INSERT OR UPDATE", Function: "app.hire()"},
 			{Name: "end_agent", Events: "AFTER UPDATE", Function: "app.end_agent()"},
+			{Name: "tell_hired", Events: "AFTER INSERT OR UPDATE", Function: "app.tell_hired()"},
 		},
 	}
 }

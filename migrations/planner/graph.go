@@ -189,6 +189,9 @@ func (b *graphBuilder) alter(t *schema.Table, d policies.Table) error {
 		}
 	}
 	b.addSearch(t, d)
+	if err := addRetired(t, d); err != nil {
+		return err
+	}
 	id, ok := t.Column("id")
 	if !ok {
 		return errors.New("has no column id")
@@ -252,6 +255,20 @@ func (b *graphBuilder) addSearch(t *schema.Table, d policies.Table) {
 	c.AddAttrs(&schema.GeneratedExpr{Expr: "to_tsvector('simple', " + strings.Join(parts, " || ' ' || ") + ")"})
 	c.SetComment("Words of " + strings.Join(d.Search.Columns, " and ") + ", for full-text search.")
 	t.AddColumns(c)
+}
+
+// addRetired adds the columns that wait to be dropped.
+func addRetired(t *schema.Table, d policies.Table) error {
+	for _, r := range d.Retired {
+		parsed, err := postgres.ParseType(r.Type)
+		if err != nil {
+			return fmt.Errorf("type of the retired column %s.%s: %w", d.Name, r.Name, err)
+		}
+		c := schema.NewNullColumn(r.Name).SetType(parsed)
+		c.SetComment("No longer used, and dropped by a later release. " + r.Why)
+		t.AddColumns(c)
+	}
+	return nil
 }
 
 // addReferences replaces Ent's foreign keys by composite ones, so that no row

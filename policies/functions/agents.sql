@@ -11,8 +11,53 @@ AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('chenu agent credentials ' || agent_id, 0))
 $$;
 
--- Creates a credential of an agent of the caller's, which needs a recent authentication. Only
--- the hash of the secret is passed to it.
+-- Reports whether a public key of Ed25519 (RFC 8032) can prove anything. The eight points of
+-- small order cannot: a signature that verifies under them needs no private key. Encodings of
+-- numbers at or above the prime 2^255 - 19 are not canonical, and have no use either. The sign
+-- bit of the last byte is ignored: both signs of such a point are refused.
+CREATE FUNCTION app.ed25519_key_acceptable(key bytea) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    y bytea;
+BEGIN
+    IF octet_length(key) <> 32 THEN
+        RETURN false;
+    END IF;
+    y := set_byte(key, 31, get_byte(key, 31) & 127);
+    RETURN y NOT IN (
+            '\x0000000000000000000000000000000000000000000000000000000000000000',
+            '\x0100000000000000000000000000000000000000000000000000000000000000',
+            '\x26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+            '\xc7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+            '\xecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f')
+        AND (get_byte(y, 0) < 237 OR substr(y, 2) <> '\xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f');
+END
+$$;
+
+-- Refuses a caller whose e-mail address is not verified. A caller without an identity is nobody,
+-- whom the policies refuse.
+CREATE FUNCTION app.require_verified_email() RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+BEGIN
+    IF EXISTS (SELECT FROM public.identities i WHERE i.id = caller AND i.email_verified_at IS NULL) THEN
+        RAISE EXCEPTION 'the e-mail address is not verified' USING ERRCODE = 'CH403',
+            DETAIL = '{"code": "email_unverified", "detail": "Verify the e-mail address of the account first: send the token from the verification mail to POST /v1/auth/verify-email. POST /v1/auth/request-email-verification sends another mail. If this service sends no mail, ask its operator to run: chenu accounts verify --email ADDRESS"}';
+    END IF;
+END
+$$;
+ALTER FUNCTION app.require_verified_email() OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.require_verified_email() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.require_verified_email() TO chenu_human, chenu_gate;
+
+-- Creates a credential of an agent of the caller's. Only the hash of the secret is passed to it.
+-- It needs a recent authentication and a verified e-mail address. A credential expires after 90
+-- days unless expires_at says otherwise, and after 365 days at most. The owner is told by mail.
 CREATE FUNCTION app.add_agent_credential(
     credential_id uuid, agent_id uuid, name text, secret_hash bytea, public_key bytea, expires_at timestamptz
 ) RETURNS void
@@ -22,6 +67,7 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     agent_status text;
+    expiry timestamptz := coalesce(add_agent_credential.expires_at, clock_timestamp() + interval '90 days');
 BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
@@ -29,7 +75,11 @@ BEGIN
     IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
         RAISE EXCEPTION 'only a human makes credentials' USING ERRCODE = 'CH403';
     END IF;
+    -- A password reset locks the row, too, and ends the sessions: either it comes first, and the
+    -- session that this runs in is over, or it revokes this credential.
+    PERFORM FROM public.identities i WHERE i.id = caller FOR SHARE;
     PERFORM app.require_recent_authentication();
+    PERFORM app.require_verified_email();
     PERFORM app.lock_agent_credentials(add_agent_credential.agent_id);
     SELECT a.status INTO agent_status FROM public.team_agents a
      WHERE a.created_by = caller AND a.id = add_agent_credential.agent_id;
@@ -45,14 +95,22 @@ BEGIN
         RAISE EXCEPTION 'the agent has 20 credentials' USING ERRCODE = 'CH409',
             DETAIL = '{"code": "too_many_credentials", "detail": "An agent has at most 20 credentials. Revoke one first."}';
     END IF;
-    IF (add_agent_credential.secret_hash IS NOT NULL AND octet_length(add_agent_credential.secret_hash) <> 32)
-        OR (add_agent_credential.expires_at <= clock_timestamp()) IS TRUE THEN
-        RAISE EXCEPTION 'no hash, or a time that is over' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/expires_at", "code": "out_of_range", "detail": "This must be in the future."}';
+    IF add_agent_credential.secret_hash IS NOT NULL AND octet_length(add_agent_credential.secret_hash) <> 32 THEN
+        RAISE EXCEPTION 'a secret''s hash has 32 bytes' USING ERRCODE = 'CH422';
+    END IF;
+    IF NOT app.ed25519_key_acceptable(add_agent_credential.public_key) THEN
+        RAISE EXCEPTION 'a weak or invalid public key' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/public_key/x", "code": "weak_key", "detail": "This is not the canonical encoding of an Ed25519 public key, or the key has a small order, so that anybody could sign for it."}';
+    END IF;
+    IF (expiry > clock_timestamp() AND expiry <= clock_timestamp() + interval '365 days') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a credential expires within 365 days' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/expires_at", "code": "out_of_range", "detail": "This must be in the future and at most 365 days ahead."}';
     END IF;
     INSERT INTO app.agent_credentials (id, created_by, agent_id, name, secret_hash, public_key, expires_at)
     VALUES (add_agent_credential.credential_id, caller, add_agent_credential.agent_id, add_agent_credential.name,
-        add_agent_credential.secret_hash, add_agent_credential.public_key, add_agent_credential.expires_at);
+        add_agent_credential.secret_hash, add_agent_credential.public_key, expiry);
+    PERFORM app.owe_notice('credential_created', jsonb_build_object(
+        'agent_id', add_agent_credential.agent_id, 'credential_id', add_agent_credential.credential_id, 'expires_at', expiry));
 END
 $$;
 ALTER FUNCTION app.add_agent_credential(uuid, uuid, text, bytea, bytea, timestamptz) OWNER TO chenu_login;
@@ -87,8 +145,8 @@ ALTER FUNCTION app.revoke_agent_credential(uuid, uuid) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.revoke_agent_credential(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.revoke_agent_credential(uuid, uuid) TO chenu_human;
 
--- What a credential of the caller's is checked against: its agent, and its hash or key. The
--- service calls it on the owner's behalf, whom the agent names, before the agent is anybody.
+-- What a credential of the caller's is checked against: its agent, and its hash or key. A key
+-- that proves nothing is not returned. The service calls it on the owner's behalf, whom the agent names, before the agent is anybody.
 CREATE FUNCTION app.agent_credential(credential_id uuid)
     RETURNS TABLE (agent_id uuid, secret_hash bytea, public_key bytea)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -101,7 +159,8 @@ BEGIN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
     RETURN QUERY
-    SELECT c.agent_id, c.secret_hash, c.public_key FROM app.agent_credentials c
+    SELECT c.agent_id, c.secret_hash, CASE WHEN app.ed25519_key_acceptable(c.public_key) THEN c.public_key END
+      FROM app.agent_credentials c
      WHERE c.created_by = caller AND c.id = agent_credential.credential_id;
 END
 $$;
@@ -129,7 +188,8 @@ BEGIN
     UPDATE app.agent_credentials c SET last_used_at = clock_timestamp()
       FROM public.team_agents a, public.identities i
      WHERE c.created_by = caller AND c.id = use_agent_credential.credential_id
-       AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
+       AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
+       AND (c.public_key IS NULL OR app.ed25519_key_acceptable(c.public_key))
        AND a.created_by = caller AND a.id = c.agent_id AND a.status = 'active'
        AND i.id = caller AND i.status = 'active'
     RETURNING a.id, a.capabilities INTO agent, allowed;
@@ -154,8 +214,9 @@ ALTER FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) OWNER TO
 REVOKE EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) TO chenu_human;
 
--- Refuses what an agent writes once it is suspended or dismissed: its token may still be
--- believed for a moment. An agent that was never hired is one of a development token.
+-- Refuses what an agent writes once it is suspended or dismissed, and what it writes with a token
+-- that was made before it was last suspended: the service may accept its token for another two
+-- seconds. An agent that was never hired is one of a development token.
 CREATE FUNCTION app.refuse_ended_agent() RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -164,7 +225,8 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
     IF EXISTS (SELECT FROM public.team_agents a
-         WHERE a.created_by = caller AND a.id = app.actor() AND a.status <> 'active') THEN
+         WHERE a.created_by = caller AND a.id = app.actor() AND (a.status <> 'active'
+            OR (nullif(current_setting('app.auth_time', true), '')::timestamptz <= a.suspended_at) IS TRUE)) THEN
         RAISE EXCEPTION 'the agent is suspended or dismissed' USING ERRCODE = 'CH401';
     END IF;
 END
@@ -172,6 +234,36 @@ $$;
 ALTER FUNCTION app.refuse_ended_agent() OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.refuse_ended_agent() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.refuse_ended_agent() TO chenu_audit;
+
+-- Revokes all credentials of the caller's agents, and suspends the agents that were approved
+-- before the e-mail address was verified: whoever approved them need not be the owner of the
+-- address. It returns how many of each. It needs no recent authentication.
+CREATE FUNCTION app.revoke_agents() RETURNS TABLE (revoked_credentials integer, suspended_agents integer)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    verified timestamptz;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
+        RAISE EXCEPTION 'only a human revokes credentials' USING ERRCODE = 'CH403';
+    END IF;
+    -- Waits for whoever creates a credential: see app.add_agent_credential().
+    SELECT i.email_verified_at INTO verified FROM public.identities i WHERE i.id = caller FOR NO KEY UPDATE;
+    -- Agents first and then their credentials, as a dismissal locks them.
+    suspended_agents := app.suspend_agents('approved before the e-mail address was verified', coalesce(verified, 'infinity'));
+    UPDATE app.agent_credentials c SET revoked_at = clock_timestamp() WHERE c.created_by = caller AND c.revoked_at IS NULL;
+    GET DIAGNOSTICS revoked_credentials = ROW_COUNT;
+    RETURN NEXT;
+END
+$$;
+ALTER FUNCTION app.revoke_agents() OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.revoke_agents() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.revoke_agents() TO chenu_human;
 
 -- Forgets used assertions that are no longer valid in any case, at most `most` of them, and
 -- returns how many. Its owner sees those rows only.

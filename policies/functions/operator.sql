@@ -76,3 +76,50 @@ $$;
 ALTER FUNCTION app.unlock_account(text) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.unlock_account(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.unlock_account(text) TO chenu_owner;
+
+-- Verifies the e-mail address of an account, for a service that sends no mail. Returns no row when
+-- there is no such account; changed is false when the address was verified before.
+CREATE FUNCTION app.verify_account(email text)
+    RETURNS TABLE (identity_id uuid, changed boolean)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    account uuid;
+BEGIN
+    IF app.actor_kind() <> 'system' THEN
+        RAISE EXCEPTION 'only an operator verifies an account' USING ERRCODE = 'CH403';
+    END IF;
+    SELECT i.id INTO account FROM public.identities i
+     WHERE i.email_key = lower(verify_account.email) AND i.status <> 'erased';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('app.identity_id', account::text, true);
+    UPDATE public.identities i SET email_verified_at = clock_timestamp()
+     WHERE i.id = account AND i.email_verified_at IS NULL;
+    identity_id := account;
+    changed := FOUND;
+    RETURN NEXT;
+    PERFORM set_config('app.identity_id', '', true);
+END
+$$;
+ALTER FUNCTION app.verify_account(text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.verify_account(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.verify_account(text) TO chenu_owner;
+
+-- Returns the e-mail address of an account in lower case, for the operator's lists.
+CREATE FUNCTION app.account_email(identity_id uuid) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF app.actor_kind() <> 'system' THEN
+        RAISE EXCEPTION 'only an operator sees the addresses of accounts' USING ERRCODE = 'CH403';
+    END IF;
+    RETURN (SELECT i.email_key FROM public.identities i WHERE i.id = account_email.identity_id);
+END
+$$;
+ALTER FUNCTION app.account_email(uuid) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.account_email(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.account_email(uuid) TO chenu_owner;

@@ -107,8 +107,10 @@ ALTER FUNCTION app.verify_email(bytea) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.verify_email(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.verify_email(bytea) TO chenu_human;
 
--- Replaces the caller's password for a token, ends all sessions and returns them. NULL:
--- the token is not good. Who read the mail has shown that the address is theirs, too.
+-- Replaces the caller's password for a mailed token, ends all sessions and returns them. NULL
+-- means that the token is not valid. Whoever read the mail has also verified the address.
+-- Whoever used the account before may have been somebody else, so all credentials of agents are
+-- revoked, and agents that were approved before the address was verified are suspended.
 CREATE FUNCTION app.reset_password(token_hash bytea, replacement text)
     RETURNS uuid[]
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -117,10 +119,17 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     closed uuid[];
+    agents record;
 BEGIN
+    IF NOT app.account_token_valid('reset_password', reset_password.token_hash) THEN
+        RETURN NULL;
+    END IF;
+    -- First the identity, then its tokens, as app.issue_account_token() locks them.
+    PERFORM FROM public.identities i WHERE i.id = caller FOR NO KEY UPDATE;
     IF NOT app.use_account_token('reset_password', reset_password.token_hash) THEN
         RETURN NULL;
     END IF;
+    SELECT * INTO agents FROM app.revoke_agents();
     UPDATE public.identities i
        SET hashed_password = reset_password.replacement, password_changed_at = clock_timestamp(),
            email_verified_at = coalesce(i.email_verified_at, clock_timestamp()),
@@ -129,7 +138,10 @@ BEGIN
     UPDATE app.login_attempts a SET failed = 0, locked_until = NULL WHERE a.created_by = caller;
     closed := app.close_sessions(NULL);
     PERFORM app.record_event('credential_change', 'success', 'identity', caller,
-        jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed), 'by', 'mail'));
+        jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed), 'by', 'mail',
+            'revoked_credentials', agents.revoked_credentials, 'suspended_agents', agents.suspended_agents));
+    PERFORM app.owe_notice('password_reset', jsonb_build_object('ended_sessions', cardinality(closed),
+        'revoked_credentials', agents.revoked_credentials, 'suspended_agents', agents.suspended_agents));
     RETURN closed;
 END
 $$;

@@ -1,5 +1,7 @@
--- Says who hired an agent and under which approval: a human, always the owner.
--- Whoever dismisses one is recorded the same way (Rule #4).
+-- Records who hired an agent, always the owner as a human, and under which approval. Who
+-- dismissed it is recorded the same way (Rule #4). Hiring and resuming an agent need a verified
+-- e-mail address: otherwise whoever registers another person's address could leave an agent
+-- inside an account that its owner later takes back.
 CREATE FUNCTION app.hire() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -7,6 +9,9 @@ AS $$
 BEGIN
     IF app.actor_kind() = 'agent' THEN
         RAISE EXCEPTION 'only a human hires, changes or dismisses agents' USING ERRCODE = 'CH403';
+    END IF;
+    IF app.gates_hold() AND (TG_OP = 'INSERT' OR NEW.status = 'active' AND OLD.status <> 'active') THEN
+        PERFORM app.require_verified_email();
     END IF;
     IF TG_OP = 'INSERT' THEN
         NEW.hired_by := NEW.created_by;
@@ -16,6 +21,14 @@ BEGIN
     -- The gate refuses the write unless it uses up exactly this checkpoint.
     IF NEW.status = 'active' AND (TG_OP = 'INSERT' OR OLD.status <> 'active') THEN
         NEW.hire_checkpoint_id := nullif(current_setting('app.checkpoint_id', true), '')::uuid;
+    END IF;
+    -- Access tokens say when they were made in whole seconds, so no two suspensions share one:
+    -- see app.refuse_ended_agent().
+    IF TG_OP = 'UPDATE' AND NEW.status = 'suspended' AND OLD.status <> 'suspended' THEN
+        NEW.suspended_at := greatest(clock_timestamp(), date_trunc('second', OLD.suspended_at) + interval '1 second');
+    END IF;
+    IF NEW.status <> 'suspended' THEN
+        NEW.suspend_reason := NULL;
     END IF;
     IF NEW.status <> 'dismissed' THEN
         NEW.dismissed_by := NULL;
@@ -113,3 +126,65 @@ $$;
 ALTER FUNCTION app.dismiss_agent(uuid, text) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.dismiss_agent(uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.dismiss_agent(uuid, text) TO chenu_human;
+
+-- Suspends the caller's active agents whose approval was given before the time, and returns how
+-- many. An agent without an approval counts from its hiring. It needs no recent authentication:
+-- stopping must be easy. Resuming an agent needs an approval of its own.
+CREATE FUNCTION app.suspend_agents(reason text, approved_before timestamptz) RETURNS integer
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    suspended integer;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    -- In the order of their ids, so that two such calls do not deadlock.
+    PERFORM FROM public.team_agents a WHERE a.created_by = caller AND a.status = 'active' ORDER BY a.id FOR NO KEY UPDATE;
+    UPDATE public.team_agents a SET status = 'suspended', suspend_reason = suspend_agents.reason
+     WHERE a.created_by = caller AND a.status = 'active'
+       AND coalesce((SELECT c.decided_at FROM public.checkpoints c
+            WHERE c.created_by = caller AND c.id = a.hire_checkpoint_id), a.hired_at) < suspend_agents.approved_before;
+    GET DIAGNOSTICS suspended = ROW_COUNT;
+    RETURN suspended;
+END
+$$;
+ALTER FUNCTION app.suspend_agents(text, timestamptz) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.suspend_agents(text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.suspend_agents(text, timestamptz) TO chenu_login;
+
+-- Suspends all active agents of the caller at once and returns how many. Their access tokens end
+-- with that, also for the time after an agent was resumed.
+CREATE FUNCTION app.suspend_all_agents() RETURNS integer
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF app.actor_kind() <> 'human'
+        OR nullif(current_setting('app.actor_id', true), '') IS DISTINCT FROM nullif(current_setting('app.identity_id', true), '') THEN
+        RAISE EXCEPTION 'only a human suspends agents' USING ERRCODE = 'CH403';
+    END IF;
+    RETURN app.suspend_agents('all agents were suspended at once', 'infinity');
+END
+$$;
+ALTER FUNCTION app.suspend_all_agents() OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.suspend_all_agents() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.suspend_all_agents() TO chenu_human;
+
+-- Lists active agents of identities whose e-mail address is not verified, by their ids alone. New
+-- ones cannot appear (see app.hire()); these were hired before that rule. For the operator.
+CREATE FUNCTION app.agents_of_unverified(most integer DEFAULT 100) RETURNS TABLE (identity_id uuid, agent_id uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.created_by, a.id FROM public.team_agents a JOIN public.identities i ON i.id = a.created_by
+     WHERE a.status = 'active' AND i.email_verified_at IS NULL ORDER BY a.created_by, a.id LIMIT most;
+END
+$$;
+ALTER FUNCTION app.agents_of_unverified(integer) OWNER TO chenu_maintain;
+REVOKE EXECUTE ON FUNCTION app.agents_of_unverified(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.agents_of_unverified(integer) TO chenu_human, chenu_owner;

@@ -23,6 +23,8 @@ CREATE POLICY auditor_select ON audit_logs FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY audit_insert ON audit_logs FOR INSERT TO chenu_audit
     WITH CHECK (current_user = 'chenu_audit');
+CREATE POLICY gate_select ON audit_logs FOR SELECT TO chenu_gate
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_select ON audit_logs FOR SELECT TO chenu_erase
     USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_update ON audit_logs FOR UPDATE TO chenu_erase
@@ -44,5 +46,6 @@ GRANT SELECT ON audit_logs TO chenu_human;
 GRANT SELECT ON audit_logs TO chenu_agent;
 GRANT SELECT ON audit_logs TO chenu_auditor;
 GRANT INSERT ON audit_logs TO chenu_audit;
+GRANT SELECT ON audit_logs TO chenu_gate;
 GRANT SELECT (created_by, before, after, details, ip, user_agent, content_salt) ON audit_logs TO chenu_erase;
 GRANT UPDATE (before, after, details, ip, user_agent, content_salt) ON audit_logs TO chenu_erase;

@@ -24,6 +24,8 @@ CREATE POLICY login_select ON identities FOR SELECT TO chenu_login
 CREATE POLICY login_update ON identities FOR UPDATE TO chenu_login
     USING (current_user = 'chenu_login' AND id = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (current_user = 'chenu_login' AND id = nullif(current_setting('app.identity_id', true), '')::uuid);
+CREATE POLICY maintain_select ON identities FOR SELECT TO chenu_maintain
+    USING (current_user = 'chenu_maintain' AND email_verified_at IS NULL);
 CREATE POLICY erase_select ON identities FOR SELECT TO chenu_erase
     USING (current_user = 'chenu_erase' AND id = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_update ON identities FOR UPDATE TO chenu_erase
@@ -54,5 +56,6 @@ GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, email
 GRANT SELECT ON identities TO chenu_auditor;
 GRANT SELECT (id, email_key, hashed_password, status, locked_until, failed_logins, email_verified_at) ON identities TO chenu_login;
 GRANT UPDATE (hashed_password, status, failed_logins, locked_until, password_changed_at, email_verified_at) ON identities TO chenu_login;
+GRANT SELECT (id, email_verified_at) ON identities TO chenu_maintain;
 GRANT SELECT (id, email, email_key, name, hashed_password, settings, status) ON identities TO chenu_erase;
 GRANT UPDATE (email, email_key, name, hashed_password, settings, status) ON identities TO chenu_erase;

@@ -17,12 +17,12 @@ CREATE POLICY login_update ON app.login_attempts FOR UPDATE TO chenu_login
     USING (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (current_user = 'chenu_login' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY maintain_select ON app.login_attempts FOR SELECT TO chenu_maintain
-    USING (current_user = 'chenu_maintain' AND recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days');
+    USING (current_user = 'chenu_maintain' AND (recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days'));
 CREATE POLICY maintain_update ON app.login_attempts FOR UPDATE TO chenu_maintain
-    USING (current_user = 'chenu_maintain' AND recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days')
-    WITH CHECK (current_user = 'chenu_maintain' AND recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days');
+    USING (current_user = 'chenu_maintain' AND (recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days'))
+    WITH CHECK (current_user = 'chenu_maintain' AND (recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days'));
 CREATE POLICY maintain_delete ON app.login_attempts FOR DELETE TO chenu_maintain
-    USING (current_user = 'chenu_maintain' AND recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days');
+    USING (current_user = 'chenu_maintain' AND (recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days'));
 CREATE POLICY erase_select ON app.login_attempts FOR SELECT TO chenu_erase
     USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON app.login_attempts FOR DELETE TO chenu_erase

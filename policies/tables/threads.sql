@@ -63,7 +63,7 @@ GRANT SELECT ON threads TO chenu_auditor;
 GRANT SELECT ON threads TO chenu_threads;
 GRANT INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
 GRANT UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
-GRANT SELECT (id, created_by, last_sequence, event_count, step_count) ON threads TO chenu_maintain;
+GRANT SELECT (id, created_by, visibility, last_sequence, event_count, step_count) ON threads TO chenu_maintain;
 GRANT UPDATE (last_sequence, event_count, last_event_at, step_count) ON threads TO chenu_maintain;
 GRANT SELECT (created_by, founding_intent, title, tags) ON threads TO chenu_erase;
 GRANT UPDATE (founding_intent, title, tags) ON threads TO chenu_erase;

@@ -45,6 +45,9 @@ type Config struct {
 	// DevelopmentTokens lets [Service.MakeDevelopmentToken] make tokens. It is for the
 	// embedded database and for tests.
 	DevelopmentTokens bool
+	// BaseURL, when it is given, is where the service is reached from the machine that it runs on.
+	// The mail that verifies an address then has the request to paste: for development.
+	BaseURL string
 }
 
 // Service are the account's operations. Safe for concurrent use.
@@ -56,6 +59,8 @@ type Service struct {
 	refusals time.Duration
 	letters  chan letter
 	posted   sync.Map // keys of the letters that wait in letters
+	// notices wakes who sends notices: see runNotices.
+	notices chan struct{}
 }
 
 // New returns the account's operations.
@@ -64,7 +69,7 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep, letters: make(chan letter, maxLetters)}, nil
+	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep, letters: make(chan letter, maxLetters), notices: make(chan struct{}, 1)}, nil
 }
 
 // Tags of the operations.

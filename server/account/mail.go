@@ -45,7 +45,8 @@ func (s *Service) mountMail(a *api.API) {
 		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts, Limit: "login",
 		Summary: "Reset the password",
 		Description: "Takes the mailed token, once and within an hour, replaces the password and ends all sessions. It also verifies the " +
-			"e-mail address.",
+			"e-mail address, revokes all credentials of the identity's agents, and suspends the agents that were approved before the address " +
+			"was verified. The owner is told by mail.",
 		Problems: []int{http.StatusServiceUnavailable},
 	}, s.resetPassword)
 }
@@ -120,6 +121,9 @@ func (s *Service) RunMail(ctx context.Context) {
 			}
 		})
 	}
+	if s.Mail != nil {
+		wg.Go(func() { s.runNotices(ctx, sending) })
+	}
 	wg.Wait()
 }
 
@@ -187,7 +191,7 @@ func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) 
 		if err != nil {
 			return err
 		}
-		subject, text := letterText(l.kind, token.text())
+		subject, text := s.letterText(l.kind, token.text())
 		m = &mailer.Message{To: me.Email, Subject: subject, Text: text}
 		return nil
 	})
@@ -199,11 +203,14 @@ func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) 
 
 // letterText has nothing in it that somebody chose when registering: else the service could
 // be made to mail any text to any address.
-func letterText(kind, token string) (subject, text string) {
+func (s *Service) letterText(kind, token string) (subject, text string) {
 	if kind == verifyEmail {
-		return "Verify your e-mail address", "Somebody, hopefully you, made an account with this e-mail address. " +
-			"To verify the address, enter this token where you registered, within three days:\n\n" + token +
-			"\n\nIf it was not you, there is nothing to do.\n"
+		text := "Somebody, hopefully you, made an account with this e-mail address. " +
+			"To verify the address, enter this token where you registered, within three days:\n\n" + token + "\n\n"
+		if s.BaseURL != "" {
+			text += "Or paste this request:\n\ncurl -s " + s.BaseURL + "/v1/auth/verify-email -H 'Content-Type: application/json' -d '{\"token\":\"" + token + "\"}'\n\n"
+		}
+		return "Verify your e-mail address", text + "If it was not you, there is nothing to do.\n"
 	}
 	return "Reset your password", "Somebody, hopefully you, wants to replace the password of the account with this e-mail address. " +
 		"To do so, enter this token where you were asked for it, within an hour:\n\n" + token +
@@ -314,5 +321,6 @@ func (s *Service) resetPassword(ctx context.Context, in *resetPasswordIn) (*stru
 		return nil, fmt.Errorf("reset a password: %w", err)
 	}
 	s.forget(owner, ended...)
+	s.wakeNotices()
 	return nil, nil //nolint:nilnil // 204.
 }

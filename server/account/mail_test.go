@@ -205,7 +205,7 @@ func TestResetPassword(t *testing.T) {
 	}
 	var details string
 	b.scan(t, `SELECT string_agg(details::text, '') FROM audit_logs WHERE created_by = $1 AND action = 'credential_change'`, []any{ada.id}, &details)
-	if details != `{"by": "mail", "credential": "password", "ended_sessions": 2}` {
+	if details != `{"by": "mail", "credential": "password", "ended_sessions": 2, "suspended_agents": 0, "revoked_credentials": 0}` {
 		t.Errorf("details %s", details)
 	}
 	var leaks int

@@ -29,8 +29,9 @@ func (s *Service) mountStepUp(a *api.API) {
 	api.HandleDetached(a, api.Op{
 		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, HumansOnly: true, Limit: "login",
 		Summary: "Change the password",
-		Description: "Replaces the password, given the present one, and ends all other sessions. A wrong one counts as a failed login " +
-			"and is 401 `invalid_credentials`. Agents may not.",
+		Description: "Replaces the password, given the present one, and ends all other sessions. With `revoke_agents` it also revokes all " +
+			"credentials of the identity's agents and suspends the agents that were approved before the e-mail address was verified, as a " +
+			"password reset does. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
 		Problems: []int{http.StatusServiceUnavailable},
 	}, s.changePassword)
 }
@@ -167,9 +168,12 @@ func (s *Service) accessToken(who auth.Identity, amr []string) (*AccessToken, er
 type PasswordChange struct {
 	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"The present password."`
 	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters of any kind. A password that is easy to guess is refused with password_too_common."`
+	RevokeAgents    bool   `json:"revoke_agents,omitempty" jsonschema_description:"Whether to revoke all credentials of the identity's agents, too. The default is false."`
 }
 
 type changePasswordIn struct{ Body PasswordChange }
+
+const revokeAgentsSQL = `SELECT app.revoke_agents()`
 
 const changePasswordSQL = `SELECT app.change_password($1, $2, $3)::text[]` //nolint:gosec // A statement, no credential.
 
@@ -209,7 +213,13 @@ func (s *Service) changePassword(ctx context.Context, in *changePasswordIn) (*st
 	var ended []uuid.UUID
 	err = s.DB.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
 		ended, err = endedBy(ctx, tx, changePasswordSQL, a.hash, hash, who.SessionID)
-		return err
+		if err != nil || !in.Body.RevokeAgents {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, revokeAgentsSQL); err != nil {
+			return fmt.Errorf("revoke the agents' credentials: %w", err)
+		}
+		return nil
 	})
 	if errors.Is(err, errNone) {
 		return nil, s.refuse(ctx, began) // Changed since it was compared.

@@ -6,6 +6,7 @@ package agent
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -40,9 +41,11 @@ func (s *Service) Mount(a *api.API) {
 		return api.Op{ID: id, Method: method, Path: path + suffix, Tag: "team", Summary: summary, Description: description, HumansOnly: true}
 	}
 	create := op("create-agent-credential", http.MethodPost, "", "Give an agent a credential",
-		"Makes a secret, which this answer shows and nothing ever again, or keeps a public key of the agent's. The agent makes its tokens "+
-			"with it: see `POST /v1/auth/agent-token`. An agent has at most 20. As the secret is kept nowhere, a repeated request makes "+
-			"another one: the Idempotency-Key is not looked at.")
+		"Generates a secret, which only this response shows, or stores the agent's public key. The agent gets its access tokens with it: see "+
+			"`POST /v1/auth/agent-token`. An agent has at most 20 credentials. A credential expires after 90 days unless `expires_at` says "+
+			"otherwise, and after 365 days at most. The request needs a verified e-mail address, else it is 403 `email_unverified`, and an "+
+			"authentication within the last 5 minutes, else it is 403 `recent_authentication_required`. The owner is told by mail. The secret "+
+			"is not stored, so the Idempotency-Key is ignored and a repeated request creates another credential.")
 	create.Status, create.Unkept = http.StatusCreated, true
 	api.Handle(a, create, s.create)
 	api.Handle(a, op("list-agent-credentials", http.MethodGet, "", "List an agent's credentials",
@@ -71,7 +74,7 @@ type AgentCredential struct {
 	Type       string     `json:"type"         jsonschema:"enum=secret,enum=public_key" jsonschema_description:"A secret, or a key whose private half the agent keeps."`
 	PublicKey  *PublicKey `json:"public_key"   jsonschema_description:"The key; null for a secret."`
 	CreatedAt  time.Time  `json:"created_at"   jsonschema_description:"When it was made."`
-	ExpiresAt  *time.Time `json:"expires_at"   jsonschema_description:"Until when it is good; null is without end."`
+	ExpiresAt  time.Time  `json:"expires_at"   jsonschema_description:"Expiry time."`
 	RevokedAt  *time.Time `json:"revoked_at"   jsonschema_description:"When it was revoked."`
 	LastUsedAt *time.Time `json:"last_used_at" jsonschema_description:"When a token was last made with it."`
 }
@@ -87,14 +90,14 @@ type NewAgentCredential struct {
 type PublicKey struct {
 	KTY string `json:"kty" jsonschema:"enum=OKP" jsonschema_description:"OKP."`
 	CRV string `json:"crv" jsonschema:"enum=Ed25519" jsonschema_description:"Ed25519."`
-	X   string `json:"x"   jsonschema:"pattern=^[A-Za-z0-9_-]{43}$,example=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" jsonschema_description:"The key's 32 bytes in base64url."`
+	X   string `json:"x"   jsonschema:"pattern=^[A-Za-z0-9_-]{43}$,example=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" jsonschema_description:"The key's 32 bytes in base64url. Keys of small order and encodings that are not canonical are refused."`
 }
 
 // CredentialRequest says what credential is to be made.
 type CredentialRequest struct {
 	Name      *string    `json:"name,omitempty"       jsonschema:"minLength=1,maxLength=200" jsonschema_description:"What to call it." example:"\"the scheduler's\""`
 	PublicKey *PublicKey `json:"public_key,omitempty" jsonschema_description:"The agent's public key; without one a secret is made."`
-	ExpiresAt *time.Time `json:"expires_at,omitempty" jsonschema_description:"Until when it shall be good."`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" jsonschema_description:"Expiry time, at most 365 days ahead. The default is 90 days ahead."`
 }
 
 type createInput struct {
@@ -117,7 +120,7 @@ func (s *Service) create(ctx context.Context, tx *ent.Tx, in *createInput) (*cre
 	var hash, key []byte
 	if in.Body.PublicKey != nil {
 		key, err = base64.RawURLEncoding.Strict().DecodeString(in.Body.PublicKey.X)
-		if err != nil || len(key) != sha256.Size {
+		if err != nil || len(key) != ed25519.PublicKeySize {
 			return nil, problem.Invalid(problem.At("/public_key/x", "invalid_format", "This must be the 32 bytes of an Ed25519 public key in base64url."))
 		}
 	} else {
@@ -161,7 +164,10 @@ var columns = []string{
 func credential(row *ent.AgentCredential) AgentCredential {
 	c := AgentCredential{
 		ID: row.ID, ClientID: clientID{row.CreatedBy, row.ID}.String(), AgentID: row.AgentID, Name: row.Name, Type: "secret",
-		CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt, LastUsedAt: row.LastUsedAt,
+		CreatedAt: row.CreatedAt, RevokedAt: row.RevokedAt, LastUsedAt: row.LastUsedAt,
+	}
+	if row.ExpiresAt != nil { // The database refuses a credential that has none.
+		c.ExpiresAt = *row.ExpiresAt
 	}
 	if row.PublicKey != nil && len(*row.PublicKey) > 0 { // Ent gives a NULL as an empty one
 		c.Type = "public_key"

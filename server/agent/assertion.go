@@ -29,8 +29,8 @@ type assertion struct {
 // verify checks an assertion (RFC 7523, section 3): that the key signed it, for us, about
 // the credential, and for a short time. It does not know whether it was used before.
 func (s *Service) verify(text string, client clientID, key ed25519.PublicKey) (assertion, error) {
-	if len(key) != ed25519.PublicKeySize {
-		return assertion{}, errors.New("no such credential, or it has no key")
+	if !acceptable(key) {
+		return assertion{}, errors.New("no such credential, or it has no key that can prove anything")
 	}
 	audience := s.Tokens.Issuer
 	if audience == "" {

@@ -106,6 +106,10 @@ type found struct {
 const (
 	credentialSQL = `SELECT agent_id, secret_hash, public_key FROM app.agent_credential($1)` //nolint:gosec // A statement, no credential.
 	useSQL        = `SELECT app.use_agent_credential($1, $2, $3, $4)`
+	// tokenTimeSQL is the time that a token says it was made at, by the database's clock. Tokens
+	// tell it in whole seconds, and those made in the second of a suspension or before are refused.
+	tokenTimeSQL = `SELECT greatest(clock_timestamp(), date_trunc('second', suspended_at) + interval '1 second')
+		FROM team_agents WHERE created_by = $1 AND id = $2` //nolint:gosec // The same.
 )
 
 func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, error) {
@@ -131,14 +135,19 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 			return nil, s.refuse(ctx, client, have, "invalid_assertion", err)
 		}
 	}
-	var scope []string
+	var (
+		scope []string
+		made  time.Time
+	)
 	err = s.DB.Do(auth.With(ctx, owner), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 		var allowed datatype.Texts
 		if err := session.One(ctx, tx, useSQL, []any{client.credential, amr, proof.digest, proof.expiresAt}, &allowed); err != nil {
 			return err
 		}
-		scope, err = narrow(allowed, b.Scope)
-		return err
+		if scope, err = narrow(allowed, b.Scope); err != nil {
+			return err
+		}
+		return session.One(ctx, tx, tokenTimeSQL, []any{client.owner, have.agent}, &made)
 	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "CH401" {
 		return nil, s.refuse(ctx, client, have, "not_active", err)
@@ -147,7 +156,7 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 		return nil, fmt.Errorf("use a credential: %w", err)
 	}
 	who := auth.Identity{
-		ID: client.owner, ActorID: have.agent, Kind: auth.Agent, SessionID: client.credential, AuthTime: time.Now().UTC(), Scope: scope,
+		ID: client.owner, ActorID: have.agent, Kind: auth.Agent, SessionID: client.credential, AuthTime: tokenTime(made), Scope: scope,
 	}
 	text, _, err := s.Issuer.Issue(who, []string{amr})
 	if err != nil {
@@ -157,6 +166,15 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 		AccessToken: text, IssuedTokenType: issuedType, TokenType: "Bearer",
 		ExpiresIn: int(auth.TokenLifetime.Seconds()), Scope: strings.Join(scope, " "),
 	}}, nil
+}
+
+// tokenTime bounds the time that a token says it was made at, since the database's clock may be
+// ahead of this one, and a token from too far ahead is refused.
+func tokenTime(made time.Time) time.Time {
+	if latest := time.Now().Add(auth.Leeway - time.Second); made.After(latest) {
+		made = latest
+	}
+	return made.UTC()
 }
 
 // find returns what the credential is checked against.

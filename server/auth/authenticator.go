@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -87,8 +88,14 @@ func (a *Authenticator) Forget(id Identity) {
 	a.alive.Delete(id.SessionID)
 }
 
+// flightKey is what the answer of [Sessions] depends on. Tokens of an agent that were made before
+// its suspension stay refused, also when later ones with the same credential are accepted.
 func flightKey(id Identity) string {
-	return string(id.ID[:]) + string(id.ActorID[:]) + string(id.SessionID[:]) + strings.Join(id.Scope, " ")
+	key := string(id.ID[:]) + string(id.ActorID[:]) + string(id.SessionID[:])
+	if id.Kind == Agent {
+		key += strconv.FormatInt(id.AuthTime.Unix(), 10) + " "
+	}
+	return key + strings.Join(id.Scope, " ")
 }
 
 func (a *Authenticator) checkSession(ctx context.Context, id Identity) error {

@@ -170,7 +170,7 @@ func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) 
 		}
 	}
 	for _, g := range policies.Tables[i].Gates {
-		if err := references(ctx, tx, g, &w, d); err != nil {
+		if err := references(ctx, tx, g, w, d); err != nil {
 			return nil, err
 		}
 	}

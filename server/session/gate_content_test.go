@@ -54,7 +54,7 @@ func (g *gated) wantField(t testing.TB, ctx context.Context, pointer, code, quer
 	}
 }
 
-func (g *gated) approve(t testing.TB, c *problem.Checkpoint) uuid.UUID {
+func (g *gated) confirm(t testing.TB, c *problem.Checkpoint) uuid.UUID {
 	t.Helper()
 	if err := g.decide(g.ada, c, "approved"); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
 			id := newID()
 			g.put(t, who, "INSERT INTO scholar_manuscripts (id, created_by, title) VALUES ($1, $2, 't')", id, g.adaID)
 			enter := g.wantLocked(t, who, "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status)
-			if err := g.do(who, g.approve(t, enter), "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status); err != nil {
+			if err := g.do(who, g.confirm(t, enter), "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status); err != nil {
 				t.Fatal(err)
 			}
 			for _, set := range []string{
@@ -162,11 +162,11 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 
 	// An approved schedule is of the post as it was.
 	c := g.wantLocked(t, g.agent, state, schedule, "scheduled")
-	approval := g.approve(t, c)
+	approval := g.confirm(t, c)
 	g.put(t, g.agent, rewrite, post, "something else")
 	locked(t, g.do(g.agent, approval, state, schedule, "scheduled"), "checkpoint_mismatch")
 	c = g.wantLocked(t, g.agent, state, schedule, "scheduled")
-	if err := g.do(g.agent, g.approve(t, c), state, schedule, "scheduled"); err != nil {
+	if err := g.do(g.agent, g.confirm(t, c), state, schedule, "scheduled"); err != nil {
 		t.Fatal(err)
 	}
 	g.put(t, g.ada, state, schedule, "published")
@@ -177,7 +177,7 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 	reply := newID()
 	g.put(t, g.agent, "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'I agree', $3)", reply, g.adaID, post)
 	c = g.wantLocked(t, g.agent, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply)
-	approval = g.approve(t, c)
+	approval = g.confirm(t, c)
 	g.put(t, g.ada, rewrite, post, "the opposite")
 	locked(t, g.do(g.agent, approval, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply), "checkpoint_mismatch")
 }
@@ -191,7 +191,7 @@ func TestScheduleAndRewriteAtOnce(t *testing.T) {
 		post, schedule := newID(), newID()
 		g.put(t, g.agent, "INSERT INTO social_posts (id, created_by, body) VALUES ($1, $2, 'b')", post, g.adaID)
 		const insert = "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'mastodon', '2035-01-01')"
-		approval := g.approve(t, g.wantLocked(t, g.agent, insert, schedule, g.adaID, post))
+		approval := g.confirm(t, g.wantLocked(t, g.agent, insert, schedule, g.adaID, post))
 		var wg sync.WaitGroup
 		var scheduled, rewritten error
 		wg.Go(func() { scheduled = g.do(g.agent, approval, insert, schedule, g.adaID, post) })
@@ -221,13 +221,13 @@ func TestApprovalIsVoidOnceTheContactChanged(t *testing.T) {
 		'resource_type', 'contact', 'id', $2::text, 'version', 1, 'shows', '{"name": "Grace", "email": "grace@example.org", "phone": null, "company": null}'::jsonb)`, c.ID, contact); n != 1 {
 		t.Error("the payload does not show the contact")
 	}
-	approval := g.approve(t, c)
+	approval := g.confirm(t, c)
 	g.put(t, g.agent, "UPDATE business_contacts SET email = 'eve@example.org' WHERE id = $1", contact)
 	locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch")
 	g.put(t, g.agent, "UPDATE business_contacts SET email = 'grace@example.org' WHERE id = $1", contact)
 	locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch") // It has another version.
 	again := g.wantLocked(t, g.agent, send, invoice)
-	if err := g.do(g.agent, g.approve(t, again), send, invoice); err != nil {
+	if err := g.do(g.agent, g.confirm(t, again), send, invoice); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -249,10 +249,10 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 		AND payload #> '{references,community_event,count}' = '1'`, c.ID, event); n != 1 {
 		t.Error("the payload does not show the group's event")
 	}
-	approval := g.approve(t, c)
+	approval := g.confirm(t, c)
 	g.put(t, g.agent, "UPDATE community_events SET title = 'f' WHERE id = $1", event)
 	locked(t, g.do(g.agent, approval, publish, group), "checkpoint_mismatch")
-	if err := g.do(g.agent, g.approve(t, g.wantLocked(t, g.agent, publish, group)), publish, group); err != nil {
+	if err := g.do(g.agent, g.confirm(t, g.wantLocked(t, g.agent, publish, group)), publish, group); err != nil {
 		t.Fatal(err)
 	}
 	for _, who := range []context.Context{g.agent, g.ada} {
@@ -277,7 +277,7 @@ func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
 	group := newID()
 	g.put(t, g.agent, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
 	const publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
-	approval := g.approve(t, g.wantLocked(t, g.agent, publish, group))
+	approval := g.confirm(t, g.wantLocked(t, g.agent, publish, group))
 	tx, err := g.admin.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

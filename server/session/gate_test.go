@@ -496,8 +496,8 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 		"status = 'active'", "name = 'm'", "status = 'pending'", "name = name",
 	},
 	"HiredAgent": {
-		"name, capabilities, token_budget, status", "'n', '{business}', 10, 'suspended'", "'n', '{business}', 10, 'active'",
-		"status = 'active'", "capabilities = '{business,team}'", "", "name = 'm', capabilities = '{}', token_budget = 9",
+		"name, capabilities, status", "'n', '{business}', 'suspended'", "'n', '{business}', 'active'",
+		"status = 'active'", "capabilities = '{business,team}'", "", "name = 'm', capabilities = '{}'",
 	},
 	// It changes through its events only: these are what they set.
 	"Thread": {"title, visibility", "private", "public", `{"visibility": "public"}`, `{"title": "m"}`, `{"visibility": "private"}`, `{"title": "n"}`},

@@ -1,5 +1,5 @@
-// Package team is what agents' own collection leaves to do (Rule #4): dismissing one, which
-// needs no approval and ends at once what the agent had going.
+// Package team is what agents' own collection leaves to do (Rule #4): dismissing an agent, which
+// needs no approval and ends at once what the agent had going, and suspending all agents at once.
 package team
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/session"
 )
 
 // Mount registers the operations.
@@ -21,6 +22,30 @@ func Mount(a *api.API) {
 		Description: "Dismisses a hired agent, without any approval, and in the same transaction ends its credentials, its pending checkpoints and its " +
 			"open tasks. Dismissing it again changes nothing. Agents may not.",
 	}, dismiss)
+	api.Handle(a, api.Op{
+		ID: "suspend-all-hired-agents", Method: http.MethodPost, Path: "/v1/team/agents/suspend-all", Tag: "team",
+		Summary: "Suspend all agents", HumansOnly: true,
+		Description: "Suspends every active agent of the identity. The database refuses their writes at once and the service their requests within " +
+			"two seconds. Access tokens that were made before stay refused after an agent was resumed. It needs neither an approval nor a recent " +
+			"authentication. To resume an agent, set its `status` to `active`, which needs an approval for each agent. Agents cannot call it.",
+	}, suspendAll)
+}
+
+// SuspendedAgents is the outcome of suspending all agents.
+type SuspendedAgents struct {
+	Suspended int `json:"suspended" jsonschema:"minimum=0,example=2" jsonschema_description:"Number of agents that were active before."`
+}
+
+type suspendAllOutput struct{ Body SuspendedAgents }
+
+const suspendAllSQL = `SELECT app.suspend_all_agents()`
+
+func suspendAll(ctx context.Context, tx *ent.Tx, _ *struct{}) (*suspendAllOutput, error) {
+	var out suspendAllOutput
+	if err := session.One(ctx, tx, suspendAllSQL, nil, &out.Body.Suspended); err != nil {
+		return nil, fmt.Errorf("suspend all agents: %w", err)
+	}
+	return &out, nil
 }
 
 // Dismissal is why an agent is dismissed.

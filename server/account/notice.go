@@ -1,0 +1,161 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/accountnotice"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/mailer"
+	"github.com/chenu/chenu/server/session"
+)
+
+// noticeInterval is the pause between two looks for notices to send. Changes through other
+// instances, or through SQL, leave notices too.
+const noticeInterval = 5 * time.Second
+
+// noticesAtOnce is how many notices an instance takes at a time.
+const noticesAtOnce = 10
+
+// noticeFacts are the details that notices of all kinds have.
+type noticeFacts struct {
+	AgentID            uuid.UUID `json:"agent_id"`
+	CredentialID       uuid.UUID `json:"credential_id"`
+	ExpiresAt          time.Time `json:"expires_at"`
+	Credentials        int       `json:"credentials"`
+	EndedSessions      int       `json:"ended_sessions"`
+	RevokedCredentials int       `json:"revoked_credentials"`
+	SuspendedAgents    int       `json:"suspended_agents"`
+}
+
+// noticeText returns the mail of a notice; false when the kind is unknown. It has ids, counts and
+// times, and no text that a client chose.
+func noticeText(kind string, f noticeFacts, at time.Time) (subject, text string, ok bool) {
+	when := at.UTC().Format("2 January 2006, 15:04 UTC")
+	const stop = "POST /v1/team/agents/suspend-all suspends all your agents at once. POST /v1/me/password with " +
+		"\"revoke_agents\": true changes your password and revokes all credentials of agents.\n"
+	switch kind {
+	case "password_reset":
+		return "Your password was reset", fmt.Sprintf("On %s the password of your account was replaced by means of a mail to this address. "+
+			"All sessions were ended, %d credentials of agents were revoked and %d agents were suspended.\n\n"+
+			"If it was not you, somebody else reads your mail: secure your mailbox first, then reset the password again.\n",
+			when, f.RevokedCredentials, f.SuspendedAgents), true
+	case "credential_created":
+		return "A credential was created for one of your agents", fmt.Sprintf("On %s the credential %s was created for your agent %s. It is valid until %s.\n\n"+
+			"If it was not you, revoke it: DELETE /v1/team/agents/%s/credentials/%s. ",
+			when, f.CredentialID, f.AgentID, f.ExpiresAt.UTC().Format("2 January 2006"), f.AgentID, f.CredentialID) + stop, true
+	case "agent_hired":
+		return "An agent was hired", fmt.Sprintf("On %s the agent %s was hired or resumed. It may act for your account.\n\n"+
+			"If it was not you, dismiss it: POST /v1/team/agents/%s/dismiss. ", when, f.AgentID, f.AgentID) + stop, true
+	case "credentials_expire":
+		return "Credentials of your agents now expire", fmt.Sprintf("Credentials of agents can no longer be valid without end or for more than 365 days. "+
+			"%d credentials of your agents that were now expire. The first does so on %s. Create other ones before: POST /v1/team/agents/{id}/credentials.\n",
+			f.Credentials, f.ExpiresAt.UTC().Format("2 January 2006")), true
+	}
+	return "", "", false
+}
+
+// wakeNotices lets notices be looked for at once. It never waits.
+func (s *Service) wakeNotices() {
+	select {
+	case s.notices <- struct{}{}:
+	default:
+	}
+}
+
+// runNotices sends notices until ctx ends; sending bounds the mails themselves. A notice that was
+// taken and not sent is due again later, here or on another instance.
+func (s *Service) runNotices(ctx, sending context.Context) {
+	ticker := time.NewTicker(noticeInterval)
+	defer ticker.Stop()
+	for {
+		for ctx.Err() == nil {
+			n, err := s.sendNotices(sending)
+			if err != nil && ctx.Err() == nil {
+				slog.WarnContext(ctx, "notices could not be sent", "error", err)
+			}
+			if err != nil || n < noticesAtOnce {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.notices:
+		}
+	}
+}
+
+const takeNoticesSQL = `SELECT notice_id, identity_id FROM app.take_notices($1)`
+
+// sendNotices takes due notices, sends them, and returns how many it took.
+func (s *Service) sendNotices(ctx context.Context) (int, error) {
+	type due struct{ id, owner uuid.UUID }
+	var taken []due
+	err := s.DB.Anonymous(ctx, func(q session.Querier) error {
+		taken = nil
+		return session.Each(ctx, q, takeNoticesSQL, []any{noticesAtOnce}, func(rows *sql.Rows) error {
+			var d due
+			err := rows.Scan(&d.id, &d.owner)
+			taken = append(taken, d)
+			return err
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("take notices: %w", err)
+	}
+	for _, d := range taken {
+		if err := s.sendNotice(ctx, d.id, d.owner); err != nil {
+			slog.ErrorContext(ctx, "a notice could not be sent", "notice_id", d.id, "error", err)
+		}
+	}
+	return len(taken), nil
+}
+
+const markNoticeSentSQL = `SELECT app.mark_notice_sent($1)`
+
+// sendNotice sends one notice to the address that its identity has, and marks it as sent.
+func (s *Service) sendNotice(ctx context.Context, id, owner uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
+	defer cancel()
+	as := auth.With(ctx, self(owner, uuid.Nil))
+	var m mailer.Message
+	err := s.DB.Do(as, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) error {
+		notice, err := tx.AccountNotice.Query().Where(accountnotice.ID(id), accountnotice.CreatedBy(owner)).Only(ctx)
+		if err != nil {
+			return fmt.Errorf("read the notice: %w", err)
+		}
+		var facts noticeFacts
+		if err := json.Unmarshal(notice.Details, &facts); err != nil {
+			return fmt.Errorf("read the notice's details: %w", err)
+		}
+		me, err := read(ctx, tx, owner)
+		if err != nil {
+			return err
+		}
+		subject, text, ok := noticeText(notice.Kind, facts, notice.CreatedAt)
+		if !ok {
+			return fmt.Errorf("unknown kind %q", notice.Kind)
+		}
+		m = mailer.Message{To: me.Email, Subject: subject, Text: text}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Mail.Send(ctx, m); err != nil {
+		return err
+	}
+	return s.DB.Do(as, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		_, err := tx.ExecContext(ctx, markNoticeSentSQL, id)
+		return err
+	})
+}
