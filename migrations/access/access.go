@@ -38,7 +38,7 @@ type Access struct {
 // Matrix lists every access that there is, by table, role and command. What is
 // not listed is refused. Roles are those that are granted something, and ours.
 func Matrix(state *catalog.State) ([]Access, error) {
-	r := newReader(state)
+	r := newReader(state, nil)
 	var all []Access
 	for _, table := range r.tables() {
 		for _, role := range r.roles {
@@ -85,7 +85,9 @@ type entryKey struct {
 	role, command string
 }
 
-func newReader(state *catalog.State) *reader {
+// newReader reads the state. The roles that count are those that it names in privileges,
+// owners and policies, those in also, and those of bypassing.
+func newReader(state *catalog.State, also []string) *reader {
 	r := &reader{
 		state: state, parents: map[string][]string{}, powerful: map[string]bool{}, oids: map[catalog.Key]uint32{},
 		objects: state.Objects(), columns: map[catalog.Key]map[string][]catalog.Grant{}, policies: map[catalog.Key][]*catalog.Policy{},
@@ -107,15 +109,20 @@ func newReader(state *catalog.State) *reader {
 			r.columns[table][p.Of.Sub] = p.Grants
 		}
 	}
-	r.readRoles()
+	r.readRoles(also)
 	return r
 }
 
-func (r *reader) readRoles() {
+// readRoles reads which roles count and whose rights each has. Roles belong to the whole
+// server: one that the state does not name comes from another database, and has in this one
+// what PUBLIC and the roles that it is a member of have, which is reported for those.
+func (r *reader) readRoles(also []string) {
 	members := map[string][]string{}
 	named := map[string]bool{}
+	for _, role := range also {
+		named[role] = true
+	}
 	for _, role := range r.state.Roles {
-		named[role.Name] = true
 		inherits := slices.Contains(role.Attributes, "INHERIT")
 		for _, of := range role.MemberOf {
 			parent, options, _ := strings.Cut(of, " WITH")
@@ -142,6 +149,11 @@ func (r *reader) readRoles() {
 			named[role] = true
 		}
 	}
+	for _, role := range r.state.Roles {
+		if r.bypasses(role, members, named) {
+			named[role.Name] = true
+		}
+	}
 	// What everybody has is said once, of PUBLIC.
 	r.roles = slices.SortedFunc(maps.Keys(named), func(a, b string) int {
 		return cmp.Or(cmp.Compare(index(b == catalog.Public), index(a == catalog.Public)), cmp.Compare(a, b))
@@ -159,6 +171,24 @@ func (r *reader) readRoles() {
 		}
 		visit(role)
 	}
+}
+
+// bypasses reports whether the role has the rights of a role that counts, and no policy
+// limits it: it reaches more rows than the role whose rights it has.
+func (r *reader) bypasses(role *catalog.Role, members map[string][]string, named map[string]bool) bool {
+	if !slices.Contains(role.Attributes, "BYPASSRLS") || slices.Contains(role.Attributes, "SUPERUSER") {
+		return false
+	}
+	seen := map[string]bool{}
+	var has func(string) bool
+	has = func(of string) bool {
+		if seen[of] {
+			return false
+		}
+		seen[of] = true
+		return named[of] || slices.ContainsFunc(members[of], has)
+	}
+	return has(role.Name)
 }
 
 func index(is bool) int {

@@ -219,8 +219,10 @@ func TestCompare(t *testing.T) {
 			b.exec(base)
 			before := b.state()
 			b.exec(tt.sql)
+			after := b.state()
+			after.Roles = catalog.RolesAfter(before.Roles, after.Roles, tt.sql) // The server is shared.
 			var got []string
-			for _, c := range b.compare(before, b.state()) {
+			for _, c := range b.compare(before, after) {
 				got = append(got, text(c))
 			}
 			slices.Sort(got)

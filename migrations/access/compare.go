@@ -53,7 +53,8 @@ type Change struct {
 // state of the same database; the object identifiers of both must be of one.
 // What is new comes last; else the order is by effect, object, role and command.
 func Compare(before, after *catalog.State) ([]Change, error) {
-	c := &comparison{before: newReader(before), after: newReader(after)}
+	changed := changedRoles(before, after)
+	c := &comparison{before: newReader(before, changed), after: newReader(after, changed)}
 	c.tables()
 	c.policies()
 	c.privileges()
@@ -561,6 +562,22 @@ func (c *comparison) owners() {
 			c.add(Change{Effect: Review, Object: d.Key.String(), What: "what is created later is granted to others than before"})
 		}
 	}
+}
+
+// changedRoles are the roles that have other attributes or memberships in the two states.
+// They count, whatever else names them.
+func changedRoles(before, after *catalog.State) []string {
+	was := map[string]*catalog.Role{}
+	for _, r := range before.Roles {
+		was[r.Name] = r
+	}
+	var changed []string
+	for _, is := range after.Roles {
+		if r := was[is.Name]; r == nil || !slices.Equal(r.Attributes, is.Attributes) || !slices.Equal(r.MemberOf, is.MemberOf) {
+			changed = append(changed, is.Name)
+		}
+	}
+	return changed
 }
 
 func (c *comparison) roles() {

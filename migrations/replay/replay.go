@@ -7,12 +7,10 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -180,24 +178,8 @@ func (r *run) run(ctx context.Context) error {
 	if r.file.After, err = r.session.Inspect(ctx); err != nil {
 		return err
 	}
-	r.file.After.State.Roles = r.roles(r.file.Before.State.Roles, r.file.After.State.Roles)
+	r.file.After.State.Roles = catalog.RolesAfter(r.file.Before.State.Roles, r.file.After.State.Roles, r.file.Text)
 	return nil
-}
-
-// codeForRoles finds code that may put the name of a role together.
-var codeForRoles = regexp.MustCompile(`(?is)\b(DO|CALL|SELECT)\b.*\bROLE\b`)
-
-// roles are those after the file. They belong to the whole server, on which
-// others may be at work: what the file does not name, it has not changed.
-func (r *run) roles(before, after []*catalog.Role) []*catalog.Role {
-	if codeForRoles.MatchString(r.file.Text) {
-		return after
-	}
-	named := func(o *catalog.Role) bool { return strings.Contains(r.file.Text, o.Name) }
-	unnamed := func(o *catalog.Role) bool { return !named(o) }
-	all := slices.Concat(slices.DeleteFunc(slices.Clone(before), named), slices.DeleteFunc(slices.Clone(after), unnamed))
-	slices.SortFunc(all, func(a, b *catalog.Role) int { return cmp.Compare(a.Name, b.Name) })
-	return all
 }
 
 // settings are the session's as `chenu migrate apply` has them by default.

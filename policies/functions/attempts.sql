@@ -153,7 +153,7 @@ GRANT EXECUTE ON FUNCTION app.refuse_attempt(text, boolean) TO chenu_human;
 
 -- Records the failures of one origin in one hour, beyond the first one, as one row. For the
 -- functions of this file alone.
-CREATE FUNCTION app.record_repeated_failures(identity uuid, origin text, hour timestamptz, failures integer)
+CREATE FUNCTION app.record_repeated_failures(identity uuid, origin text, hour timestamptz, failures bigint)
     RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -163,8 +163,8 @@ AS $$
             'origin', record_repeated_failures.origin,
             'hour', to_char(record_repeated_failures.hour AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
 $$;
-REVOKE EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, integer) TO chenu_login, chenu_maintain;
+REVOKE EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, bigint) TO chenu_login, chenu_maintain;
 
 -- Forgets the failed attempts from the caller's origin, since the password was right. A
 -- login also resets the account's counter for unknown networks; a step-up does not.

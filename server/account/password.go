@@ -148,8 +148,8 @@ func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
 	}
 	return &hasher{
 		params: params, slots: semaphore.NewWeighted(int64(concurrency)), patience: hashPatience, dummy: dummy,
-		addresses: queue.New(queue.Config{Active: hashesByAddress, Waiting: maxHashQueue, Patience: hashPatience}),
-		origins:   queue.New(queue.Config{Active: hashesByOrigin, Waiting: maxHashQueue, Patience: hashPatience}),
+		addresses: queue.New(queue.Config{Active: hashesByAddress, Waiting: maxHashQueue}),
+		origins:   queue.New(queue.Config{Active: hashesByOrigin, Waiting: maxHashQueue}),
 	}, nil
 }
 

@@ -22,7 +22,7 @@ type Config struct {
 	Active int
 	// Waiting is how many more callers of one key may wait in Enter.
 	Waiting int
-	// Patience is how long a caller waits.
+	// Patience is how long a caller waits; zero is as long as its context allows.
 	Patience time.Duration
 }
 
@@ -54,8 +54,12 @@ func (q *Queue) Enter(ctx context.Context, key string) (leave func(), err error)
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, q.config.Patience)
-	defer cancel()
+	waiting := ctx
+	if q.config.Patience > 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, q.config.Patience)
+		defer cancel()
+	}
 	if err := l.active.Acquire(waiting, 1); err != nil {
 		q.quit(key, l)
 		if ctx.Err() == nil {

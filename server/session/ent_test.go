@@ -435,7 +435,8 @@ func TestLocks(t *testing.T) {
 	b := setup(t)
 	ctx, _ := b.person(t)
 	made := ok[*ent.Note](t)(b.Client().Note.Create().SetTitle("x").SetContent("").Save(ctx))
-	err := b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+	// The second unit takes the context from outside: with that of the first it is refused.
+	err := b.Do(ctx, session.Options{}, func(_ context.Context, tx *ent.Tx) error {
 		locked := ok[*ent.Note](t)(tx.Note.Query().Where(note.ID(made.ID)).ForUpdate().Only(ctx))
 		err := b.Do(ctx, session.Options{}, func(ctx context.Context, two *ent.Tx) error {
 			_, err := two.Note.Query().Where(note.ID(made.ID)).ForUpdate(sql.WithLockAction(sql.NoWait)).Only(ctx)

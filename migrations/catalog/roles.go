@@ -1,0 +1,26 @@
+package catalog
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// codeForRoles finds code that may put the name of a role together.
+var codeForRoles = regexp.MustCompile(`(?is)\b(DO|CALL|SELECT)\b.*\bROLE\b`)
+
+// RolesAfter returns the roles as sql changed them, of those read before and after it ran.
+// Roles belong to the whole server, where other sessions create and change roles at the same
+// time: sql has changed only the roles that it names. SQL that can assemble the name of a role
+// may have changed any role, and all roles are then those read after it.
+func RolesAfter(before, after []*Role, sql string) []*Role {
+	if codeForRoles.MatchString(sql) {
+		return after
+	}
+	named := func(r *Role) bool { return strings.Contains(sql, r.Name) }
+	unnamed := func(r *Role) bool { return !named(r) }
+	all := slices.Concat(slices.DeleteFunc(slices.Clone(before), named), slices.DeleteFunc(slices.Clone(after), unnamed))
+	slices.SortFunc(all, func(a, b *Role) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
