@@ -8,10 +8,12 @@ testflags ?=
 go_test = $(GO) test -timeout 20m $(testflags) $(packages)
 
 golangci_lint = $(GO) tool -modfile=tools/go.mod golangci-lint
+govulncheck = $(GO) tool -modfile=tools/go.mod govulncheck
+cyclonedx_gomod = $(GO) tool -modfile=tools/go.mod cyclonedx-gomod
 with_postgres = $(GO) run ./migrations/dbtest/with-postgres --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migration generate lint fix check test-race test-container test-atlas verify-format verify-generated verify-migrations verify-readme clean
+.PHONY: help run test migration generate lint fix check test-race test-container test-atlas verify-format verify-generated verify-migrations verify-readme vulncheck sbom clean
 
 help: ## list these commands
 	@printf 'usage: make COMMAND\n\n'
@@ -54,6 +56,13 @@ test-container: ## run all tests on a container (needs Docker, or root on Debian
 test-atlas: ## run the Atlas CLI in turn with ours (builds it; on PostgreSQL 15, the newest that its free version reads)
 	@echo 'building the Atlas CLI; the first time takes a few minutes'
 	@CHENU_TEST_SERVER=local CHENU_TEST_MAJOR=15 $(with_postgres) $(GO) test -timeout 20m -tags atlascli -run AtlasCLI ./migrations $(testflags)
+
+vulncheck: ## fail on known vulnerabilities in code that the service calls (needs https://vuln.go.dev)
+	@$(govulncheck) ./...
+
+sbom: ## write the bill of materials of the service to bin/chenu.cdx.json (CycloneDX)
+	@mkdir -p bin
+	@$(cyclonedx_gomod) app -json -licenses -main cmd/chenu -output bin/chenu.cdx.json .
 
 # CI's smaller steps.
 
