@@ -26,7 +26,9 @@ func TestRequestsFromBeforeGatesCoveredContentExpire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := slices.IndexFunc(files, func(f migrate.File) bool { return strings.HasSuffix(f.Name(), "_widen_gates_to_content.sql") })
+	at := slices.IndexFunc(files, func(f migrate.File) bool {
+		return strings.HasSuffix(f.Name(), "_harden_approvals_agents_and_accounts.sql")
+	})
 	if at < 1 {
 		t.Fatal("there is no such migration")
 	}

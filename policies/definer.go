@@ -185,6 +185,6 @@ var definers = map[string][]definer{
 		"INSERT (id, created_by, thread_id, sequence, type, schema_version, payload, actor_id, actor_kind, request_id, checkpoint_id)",
 	}}},
 	"signing_keys": {{role: "chenu_login", grants: []string{
-		"SELECT", "INSERT (id, public_key, private_key, status)", "UPDATE (status, activated_at, retired_at)", "DELETE",
+		"SELECT", "INSERT (id, public_key, private_key, status)", "UPDATE (private_key, status, activated_at, retired_at)", "DELETE",
 	}}},
 }

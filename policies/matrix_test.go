@@ -175,15 +175,12 @@ var matrix = map[string]expectations{
 	"SigningKey":     hidden,
 	"RefreshToken":   hidden,
 	"AccountToken":   hidden,
-<<<<<<< ours
 	"AccountNotice": {
 		owner:  {"select": one},
 		other:  {"select": zero},
 		nobody: {"select": zero},
 	},
-=======
-	"LoginAttempt":   hidden,
->>>>>>> theirs
+	"LoginAttempt": hidden,
 	"AgentCredential": {
 		owner:  {"select": one},
 		other:  {"select": zero},
@@ -231,11 +228,8 @@ var fixtures = map[string]map[string]string{
 	"ReferenceCitation": {"citing_id": "'{Reference}'", "cited_id": "'{Reference'}'"},
 	"Session":           {"expires_at": "now() + interval '1 day'", "authenticated_at": "now()", "amr": "'{pwd}'"},
 	"RefreshToken":      {"session_id": "'{Session}'", "generation": "1", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 day'"},
-<<<<<<< ours
 	"AccountNotice":     {"kind": "'agent_hired'"},
-=======
 	"LoginAttempt":      {"origin": "'192.0.2.0/24 %[1]s'"},
->>>>>>> theirs
 	"AccountToken":      {"kind": "'verify_email'", "token_hash": "sha256('%[1]s')", "expires_at": "now() + interval '1 hour'"},
 	"AgentCredential":   {"agent_id": "'{HiredAgent}'", "secret_hash": "sha256('%[1]s')"},
 	"UsedAssertion":     {"credential_id": "'%[1]s'", "jti_digest": "sha256('%[1]s')", "expires_at": "now() + interval '1 minute'"},

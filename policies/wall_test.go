@@ -127,7 +127,7 @@ var definers = map[string]struct {
 	"record_read":       {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
 	"record_denial":     {owner: "chenu_audit", callers: []string{"chenu_agent", "chenu_human"}},
 	"ensure_partitions": {owner: "chenu_owner", callers: []string{"chenu_human"}},
-	"schema_version":    {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+	"schema_version":    {owner: "chenu_maintain", callers: []string{"chenu_agent", "chenu_human"}},
 
 	"derive_streak":        {owner: "chenu_derive"},
 	"rederive_streak":      {owner: "chenu_derive"},
@@ -164,6 +164,7 @@ var definers = map[string]struct {
 	"signing_keys":          {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"add_first_signing_key": {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"advance_signing_keys":  {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"reseal_signing_keys":   {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"issue_refresh_token":   {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"rotate_refresh_token":  {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"begin_attempt":         {owner: "chenu_login", callers: []string{"chenu_human"}},

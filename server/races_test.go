@@ -378,6 +378,9 @@ func newWorld(t *testing.T, s *service, admin *pgxpool.Pool, box letters, name s
 func (w *world) register() {
 	w.email, w.password = "with-password-"+strings.ToLower(uuid.NewString())+"@example.org", racePassword
 	w.service.client.For(w.t).Post("/v1/auth/register", object{"email": w.email, "password": w.password, "name": "Ada"}).Want(http.StatusCreated)
+	if _, err := w.admin.Exec(w.t.Context(), "UPDATE identities SET email_verified_at = now() WHERE email = $1", w.email); err != nil {
+		w.t.Fatal(err)
+	}
 	w.client = w.service.as(w.t, account.DevelopmentToken{Email: w.email})
 }
 
@@ -727,6 +730,9 @@ func init() { //nolint:gochecknoinits // The racers refer to functions that refe
 		"update-hired-agent":  update("/v1/team/agents", changing("model", word)),
 		"delete-hired-agent":  deletion("/v1/team/agents"),
 		"dismiss-hired-agent": {make: dismissal},
+		"suspend-all-hired-agents": {make: func(*world, int) request {
+			return request{method: http.MethodPost, path: "/v1/team/agents/suspend-all"}
+		}},
 		"create-agent-credential": {make: func(w *world, n int) request {
 			return request{method: http.MethodPost, path: w.path("/v1/team/agents", n) + "/credentials", body: object{"name": "raced"}}
 		}},

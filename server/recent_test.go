@@ -103,7 +103,7 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 	}
 	const refused = "CH403"
 	for name, test := range map[string]struct{ session, role, want string }{
-		"a recent session":              {session("4 minutes", "ada@example.org", false), "chenu_human", ""},
+		"a recent session":              {session("1 minute", "ada@example.org", false), "chenu_human", ""},
 		"a session of long ago":         {session("5 minutes 1 second", "ada@example.org", false), "chenu_human", refused},
 		"a session that was revoked":    {session("0", "ada@example.org", true), "chenu_human", refused},
 		"another identity's session":    {session("0", "eve@example.org", false), "chenu_human", refused},

@@ -30,6 +30,12 @@ type Config struct {
 	ListenAddr string
 	// Secret is the root of all keys; instances of one service share it.
 	Secret auth.Secret
+	// PreviousSecret is what Secret was before it was rotated; the zero secret is none. Signing
+	// keys and page tokens made under it are accepted, and rate limits keep being counted under
+	// it, so that instances of both secrets count together.
+	PreviousSecret auth.Secret
+	// TLS serves the API over TLS; the zero value serves plain HTTP.
+	TLS    TLS
 	Tokens auth.Config
 	// SchemaVersion is the migration that the program was built for; readiness
 	// compares it with the database's. Empty compares nothing.
@@ -78,7 +84,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 			s.db.Close()
 		}
 	}()
-	if s.keys, err = auth.OpenKeys(ctx, account.KeyStore{DB: s.db}, c.Secret); err != nil {
+	if s.keys, err = auth.OpenKeys(ctx, account.KeyStore{DB: s.db}, c.Secret, c.PreviousSecrets()...); err != nil {
 		return nil, err
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db, DevelopmentTokens: c.DevelopmentTokens})
@@ -93,9 +99,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	a, err := api.New(api.Config{
 		Title: title, Version: version, Description: description, Tags: tags,
 		Transactor: s.db, Authenticate: authenticator.Authenticate, PageKey: c.Secret.Derive("page-tokens"),
-		Timeout: c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
+		PreviousPageKey: c.previousPageKey(),
+		Timeout:         c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
 		Concurrency: max(1, min(s.db.MaxConns(auth.Human), s.db.MaxConns(auth.Agent))/2),
-		Limiter:     ratelimit.New(s.db, c.Secret, c.Limits, s.log),
+		Limiter:     ratelimit.New(s.db, c.rateSecret(), c.Limits, s.log),
 	})
 	if err != nil {
 		return nil, err
@@ -106,6 +113,28 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
 	return s, nil
+}
+
+// PreviousSecrets returns PreviousSecret when there is one, for auth.OpenKeys.
+func (c Config) PreviousSecrets() []auth.Secret {
+	if c.PreviousSecret == (auth.Secret{}) {
+		return nil
+	}
+	return []auth.Secret{c.PreviousSecret}
+}
+
+func (c *Config) previousPageKey() []byte {
+	if c.PreviousSecret == (auth.Secret{}) {
+		return nil
+	}
+	return c.PreviousSecret.Derive("page-tokens")
+}
+
+func (c *Config) rateSecret() auth.Secret {
+	if c.PreviousSecret != (auth.Secret{}) {
+		return c.PreviousSecret
+	}
+	return c.Secret
 }
 
 const (
@@ -161,34 +190,8 @@ func described() (*api.API, error) {
 	return a, nil
 }
 
-func (s *Server) checks() []api.Check {
-	return []api.Check{
-		{Name: "database", Ready: s.db.Ping},
-		{Name: "migrations", Ready: s.atHead},
-	}
-}
-
-const schemaVersionSQL = `SELECT app.schema_version()`
-
-// atHead tells whether the database has the schema that the program was built
-// for, or a newer one.
-func (s *Server) atHead(ctx context.Context) error {
-	if s.config.SchemaVersion == "" {
-		return nil
-	}
-	var version string
-	err := s.db.Anonymous(ctx, func(q session.Querier) error { return session.One(ctx, q, schemaVersionSQL, nil, &version) })
-	if err != nil {
-		return err
-	}
-	if version < s.config.SchemaVersion {
-		return fmt.Errorf("the schema is at %s and needs %s: run chenu migrate apply", version, s.config.SchemaVersion)
-	}
-	return nil
-}
-
-// Ready tells whether the database is there and its schema the one that the
-// program was built for.
+// Ready returns nil when the service can work, or the first condition of readiness that does
+// not hold. Unlike /readyz it asks the database each time.
 func (s *Server) Ready(ctx context.Context) error {
 	for _, check := range s.checks() {
 		if err := check.Ready(ctx); err != nil {
@@ -217,6 +220,10 @@ const (
 // Run listens and serves until ctx ends; then it lets running requests finish.
 // It calls listening once, when requests can come.
 func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
+	certificate, err := s.config.TLS.load(s.log)
+	if err != nil {
+		return err
+	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", s.config.ListenAddr)
 	if err != nil {
@@ -234,7 +241,13 @@ func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(listener) }()
+	if certificate == nil {
+		go func() { failed <- web.Serve(listener) }()
+	} else {
+		web.TLSConfig = certificate.config()
+		go certificate.watch(ctx)
+		go func() { failed <- web.ServeTLS(listener, "", "") }()
+	}
 	listening(listener.Addr())
 	select {
 	case err := <-failed:

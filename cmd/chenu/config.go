@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
 	"github.com/chenu/chenu/server/ratelimit"
@@ -28,22 +29,26 @@ type config struct {
 	AuditDatabaseURL   string
 	DataDir            string
 	// Embedded says that the database is the embedded one.
-	Embedded         bool
-	ListenAddr       string
-	Secret           auth.Secret
-	Issuer           string
-	Audience         string
-	MaxConns         int32
-	Pooler           bool
-	StrictPatchLevel bool
-	TrustedProxies   []string
-	SMTPURL          string
-	MailFrom         string
-	Limits           ratelimit.Limits
-	RequestTimeout   time.Duration
-	ShutdownTimeout  time.Duration
-	LogLevel         slog.Level
-	LogJSON          bool
+	Embedded           bool
+	ListenAddr         string
+	Secret             auth.Secret
+	SecretFile         string
+	PreviousSecret     auth.Secret
+	PreviousSecretFile string
+	TLS                server.TLS
+	Issuer             string
+	Audience           string
+	MaxConns           int32
+	Pooler             bool
+	StrictPatchLevel   bool
+	TrustedProxies     []string
+	SMTPURL            string
+	MailFrom           string
+	Limits             ratelimit.Limits
+	RequestTimeout     time.Duration
+	ShutdownTimeout    time.Duration
+	LogLevel           slog.Level
+	LogJSON            bool
 }
 
 // variable is one variable of the environment: the one place that documents,
@@ -68,6 +73,16 @@ var variables = append([]variable{
 		func(c *config, v string) error { c.ListenAddr = v; return checkAddr(v) }},
 	{"CHENU_SECRET_KEY", "made and kept in CHENU_DATA_DIR with the service's own Postgres", "32 random bytes in base64 (openssl rand -base64 32). Signing keys are encrypted under it and page tokens authenticated; all instances share it.",
 		func(c *config, v string) (err error) { c.Secret, err = auth.ParseSecret(v); return err }},
+	{"CHENU_SECRET_KEY_FILE", "", "A file that holds the secret key, instead of CHENU_SECRET_KEY. Only its owner should be able to read it.",
+		func(c *config, v string) error { c.SecretFile = v; return nil }},
+	{"CHENU_PREVIOUS_SECRET_KEY", "", "The secret key before it was rotated: what was made under it stays valid. See chenu keys --help.",
+		func(c *config, v string) (err error) { c.PreviousSecret, err = auth.ParseSecret(v); return err }},
+	{"CHENU_PREVIOUS_SECRET_KEY_FILE", "", "A file that holds the previous secret key, instead of CHENU_PREVIOUS_SECRET_KEY.",
+		func(c *config, v string) error { c.PreviousSecretFile = v; return nil }},
+	{"CHENU_TLS_CERT", "", "A file with the certificate of the API and its intermediates, in PEM form. Needs CHENU_TLS_KEY; without both the API is plain HTTP. A change of the files is noticed.",
+		func(c *config, v string) error { c.TLS.CertFile = v; return nil }},
+	{"CHENU_TLS_KEY", "", "A file with the private key of CHENU_TLS_CERT, in PEM form.",
+		func(c *config, v string) error { c.TLS.KeyFile = v; return nil }},
 	{"CHENU_TOKEN_ISSUER", "chenu", "The iss of access tokens.",
 		func(c *config, v string) error { c.Issuer = v; return nil }},
 	{"CHENU_TOKEN_AUDIENCE", "chenu", "The aud of access tokens.",
@@ -141,6 +156,12 @@ func loadConfig(env environment) (config, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
+	if err := c.readSecrets(env.Stderr); err != nil {
+		errs = append(errs, err)
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		errs = append(errs, errors.New("CHENU_TLS_CERT and CHENU_TLS_KEY: set both, or neither"))
+	}
 	if c.SMTPURL != "" {
 		if err := c.checkMail(); err != nil {
 			errs = append(errs, err)
@@ -154,6 +175,40 @@ func loadConfig(env environment) (config, error) {
 		c.DataDir = dir
 	}
 	return c, errors.Join(errs...)
+}
+
+// readSecrets reads the secrets that are kept in files. A file that other users can read is
+// reported on w: orchestrators mount secrets with modes of their own.
+func (c *config) readSecrets(w io.Writer) error {
+	var errs []error
+	for _, s := range []struct {
+		name, file string
+		secret     *auth.Secret
+	}{
+		{"CHENU_SECRET_KEY", c.SecretFile, &c.Secret},
+		{"CHENU_PREVIOUS_SECRET_KEY", c.PreviousSecretFile, &c.PreviousSecret},
+	} {
+		if s.file == "" {
+			continue
+		}
+		if *s.secret != (auth.Secret{}) {
+			errs = append(errs, fmt.Errorf("%s and %[1]s_FILE are both set: set one of them", s.name))
+			continue
+		}
+		secret, open, err := auth.ReadSecret(s.file)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s_FILE: %w", s.name, err))
+			continue
+		}
+		if open {
+			fmt.Fprintf(w, "warning: other users can read the secret key in %s: run `chmod 600` on the file\n", s.file)
+		}
+		*s.secret = secret
+	}
+	if c.PreviousSecret != (auth.Secret{}) && c.PreviousSecret == c.Secret {
+		errs = append(errs, errors.New("CHENU_PREVIOUS_SECRET_KEY is the same as CHENU_SECRET_KEY: give the secret key that was used before"))
+	}
+	return errors.Join(errs...)
 }
 
 // checkMail refuses what the mail server can't be reached by.
@@ -198,7 +253,7 @@ func printVariables(w io.Writer) {
 
 func setURL(into *string, value string) error {
 	if !strings.HasPrefix(value, "postgres://") && !strings.HasPrefix(value, "postgresql://") {
-		return errors.New("is no URL such as postgres://user:password@host:5432/database")
+		return errors.New("is no URL such as postgres://user:password@host:5432/database?sslmode=verify-full")
 	}
 	*into = value
 	return nil

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/ratelimit"
 )
 
@@ -123,6 +125,54 @@ func TestRunRefuses(t *testing.T) {
 			env, out := surroundings(t, nil)
 			if code := run(t.Context(), test.args, env); code != test.code || !strings.Contains(out.String(), test.want) {
 				t.Errorf("exits with %d and says %q; want %d and %q", code, out, test.code, test.want)
+			}
+		})
+	}
+}
+
+// Hardening items 38 and 39: the secret key had to be in the environment, and TLS could not be
+// configured.
+func TestSecretAndCertificateFiles(t *testing.T) {
+	t.Parallel()
+	const key = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+	dir := t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil { // The umask may have taken something away.
+			t.Fatal(err)
+		}
+		return path
+	}
+	closed, open, broken := file("closed", key+"\n", 0o600), file("open", key+"\n", 0o644), file("broken", "secret", 0o600)
+	for name, test := range map[string]struct {
+		variables      map[string]string
+		failure, warns string
+	}{
+		"a file":                 {map[string]string{"CHENU_SECRET_KEY_FILE": closed}, "", ""},
+		"a file open to others":  {map[string]string{"CHENU_SECRET_KEY_FILE": open}, "", "other users can read the secret key"},
+		"both":                   {map[string]string{"CHENU_SECRET_KEY_FILE": closed, "CHENU_SECRET_KEY": key}, "CHENU_SECRET_KEY and CHENU_SECRET_KEY_FILE are both set", ""},
+		"no secret in the file":  {map[string]string{"CHENU_SECRET_KEY_FILE": broken}, "CHENU_SECRET_KEY_FILE: ", ""},
+		"no file":                {map[string]string{"CHENU_SECRET_KEY_FILE": closed + "?"}, "CHENU_SECRET_KEY_FILE: ", ""},
+		"the same as before":     {map[string]string{"CHENU_SECRET_KEY_FILE": closed, "CHENU_PREVIOUS_SECRET_KEY": key}, "is the same as CHENU_SECRET_KEY", ""},
+		"a certificate alone":    {map[string]string{"CHENU_TLS_CERT": "cert.pem"}, "set both, or neither", ""},
+		"a certificate's key":    {map[string]string{"CHENU_TLS_KEY": "key.pem"}, "set both, or neither", ""},
+		"a certificate with key": {map[string]string{"CHENU_TLS_CERT": "cert.pem", "CHENU_TLS_KEY": "key.pem"}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env, out := surroundings(t, test.variables)
+			c, err := loadConfig(env)
+			if (err == nil) != (test.failure == "") || err != nil && !strings.Contains(err.Error(), test.failure) {
+				t.Fatalf("got the error %v, want %q", err, test.failure)
+			}
+			if err == nil && test.variables["CHENU_SECRET_KEY_FILE"] != "" && c.Secret == (auth.Secret{}) {
+				t.Error("the secret key was not read")
+			}
+			if printed := out.String(); (printed == "") != (test.warns == "") || !strings.Contains(printed, test.warns) {
+				t.Errorf("printed %q, want %q", printed, test.warns)
 			}
 		})
 	}

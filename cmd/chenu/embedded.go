@@ -199,7 +199,7 @@ func noted(c *config) bool {
 }
 
 func accountsOn(ctx context.Context, c config, db *session.DB, closeAll func()) (*account.Service, func(), error) {
-	keys, err := auth.OpenKeys(ctx, account.KeyStore{DB: db}, c.Secret)
+	keys, err := auth.OpenKeys(ctx, account.KeyStore{DB: db}, c.Secret, c.server("", nil).PreviousSecrets()...)
 	if err != nil {
 		closeAll()
 		return nil, nil, err

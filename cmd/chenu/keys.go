@@ -13,21 +13,37 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-const keysAbout = `Lets another key sign access tokens, before the present one is a month old. The new
+const keysAbout = `chenu keys rotate lets another key sign access tokens, before the present one is a month old. The new
 key is published at once, as others have to know it before it signs, and signs ten
 minutes later. The present one then verifies what it signed for another hour. No
 token becomes invalid. The service, wherever it runs, takes each step in its time.
 
-It works on the database at CHENU_DATABASE_URL with CHENU_SECRET_KEY, or on the
-embedded one.`
+chenu keys rotate-secret replaces the secret key of the service: it encrypts the signing
+keys under CHENU_SECRET_KEY, in one transaction, which were encrypted under
+CHENU_PREVIOUS_SECRET_KEY. To replace the secret key without downtime:
+
+ 1. Set CHENU_PREVIOUS_SECRET_KEY to the present secret key and CHENU_SECRET_KEY to a new one
+    (openssl rand -base64 32) for every instance, and restart the instances one by one.
+ 2. Run chenu keys rotate-secret with the same two variables.
+ 3. Remove CHENU_PREVIOUS_SECRET_KEY and restart the instances again. Page tokens that were
+    made under the previous secret key end, and rate limits start anew.
+
+No session and no access token becomes invalid. Each variable can name a file instead:
+CHENU_SECRET_KEY_FILE, CHENU_PREVIOUS_SECRET_KEY_FILE.
+
+Both work on the database at CHENU_DATABASE_URL with CHENU_SECRET_KEY; chenu keys rotate also
+works on the embedded one.`
 
 func runKeys(ctx context.Context, args []string, env environment) error {
-	flags := newFlags(env, "chenu keys rotate", keysAbout)
+	flags := newFlags(env, "chenu keys rotate|rotate-secret", keysAbout)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
+	if flags.NArg() == 1 && flags.Arg(0) == "rotate-secret" {
+		return rotateSecret(ctx, env)
+	}
 	if flags.NArg() != 1 || flags.Arg(0) != "rotate" {
-		return usagef("say what to do with the keys: chenu keys rotate")
+		return usagef("say what to do with the keys: chenu keys rotate, or chenu keys rotate-secret")
 	}
 	accounts, closeAccounts, err := openAccounts(ctx, env)
 	if err != nil {
@@ -46,6 +62,33 @@ func runKeys(ctx context.Context, args []string, env environment) error {
 		state = "is published"
 	}
 	_, err = fmt.Fprintf(env.Stdout, "The key %s %s. It signs from %s on.\n", step.NextID, state, step.NextSignsAt.UTC().Format(time.RFC3339))
+	return err
+}
+
+// rotateSecret encrypts the signing keys under the secret key that is configured.
+func rotateSecret(ctx context.Context, env environment) error {
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.DatabaseURL == "":
+		return errors.New("CHENU_DATABASE_URL is not set: the secret key of the service's own Postgres is not rotated")
+	case c.Secret == (auth.Secret{}):
+		return errors.New("CHENU_SECRET_KEY is not set: give it the new secret key")
+	case c.PreviousSecret == (auth.Secret{}):
+		return errors.New("CHENU_PREVIOUS_SECRET_KEY is not set: give it the secret key that the signing keys are encrypted under")
+	}
+	accounts, closeAccounts, err := openAccounts(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer closeAccounts()
+	n, err := accounts.Keys.Reseal(ctx, account.KeyStore{DB: accounts.DB})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.Stdout, "%d signing keys are encrypted under CHENU_SECRET_KEY. Remove CHENU_PREVIOUS_SECRET_KEY and restart the instances.\n", n)
 	return err
 }
 

@@ -55,7 +55,7 @@ var commands = []command{
 	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
 	{"verify", "check threads against their events, and content against its digests", runVerify},
 	{"accounts", "lock or unlock an account", runAccounts},
-	{"keys", "rotate: let another key sign access tokens", runKeys},
+	{"keys", "rotate the key that signs access tokens, or the secret key", runKeys},
 	{"token", "make a development token on the embedded database", runToken},
 	{"demo", "fill an identity of the embedded database with data to look at", runDemo},
 	{"openapi", "print the OpenAPI document", runOpenAPI},

@@ -65,7 +65,7 @@ func runServe(ctx context.Context, args []string, env environment) (err error) {
 	}
 	settings := c.server(head, log)
 	if own != nil {
-		settings.BaseURL = localURL(c.ListenAddr)
+		settings.BaseURL = localURL(c.ListenAddr, c.TLS.Enabled())
 	}
 	if settings.Mail, err = c.mail(own != nil, env.Stdout); err != nil {
 		return err
@@ -86,7 +86,7 @@ func runServe(ctx context.Context, args []string, env environment) (err error) {
 	if own != nil {
 		go own.watch(ctx, stop)
 	}
-	err = s.Run(ctx, func(addr net.Addr) { greet(env.Stdout, addr) })
+	err = s.Run(ctx, func(addr net.Addr) { greet(env.Stdout, addr, c.TLS.Enabled()) })
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
@@ -109,7 +109,8 @@ func (c config) server(head string, log *slog.Logger) server.Config {
 			HumanURL: c.DatabaseURL, AgentURL: c.AgentDatabaseURL, MaxConns: c.MaxConns,
 			Pooler: c.Pooler, StrictPatchLevel: c.StrictPatchLevel, Logger: log,
 		},
-		ListenAddr: c.ListenAddr, Secret: c.Secret, Tokens: auth.Config{Issuer: c.Issuer, Audience: c.Audience},
+		ListenAddr: c.ListenAddr, Secret: c.Secret, PreviousSecret: c.PreviousSecret, TLS: c.TLS,
+		Tokens:            auth.Config{Issuer: c.Issuer, Audience: c.Audience},
 		DevelopmentTokens: c.Embedded,
 		SchemaVersion:     head, TrustedProxies: c.TrustedProxies, Limits: c.Limits,
 		RequestTimeout: c.RequestTimeout, ShutdownTimeout: c.ShutdownTimeout, Log: log,
@@ -140,7 +141,7 @@ func (c config) logger(w io.Writer) *slog.Logger {
 // migrates it when told to.
 func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
 	if c.Secret == (auth.Secret{}) {
-		return errors.New("CHENU_SECRET_KEY is not set: with a database of your own, give the service 32 random bytes in base64 (openssl rand -base64 32)")
+		return errors.New("CHENU_SECRET_KEY is not set, and CHENU_SECRET_KEY_FILE neither: with a database of your own, give the service 32 random bytes in base64 (openssl rand -base64 32)")
 	}
 	if !migrate {
 		return nil
@@ -171,8 +172,8 @@ func applyProgress(w io.Writer) func(migrations.Event) {
 }
 
 // greet prints where the service is and requests to paste.
-func greet(w io.Writer, addr net.Addr) {
-	base := localURL(addr.String())
+func greet(w io.Writer, addr net.Addr, secure bool) {
+	base := localURL(addr.String(), secure)
 	fmt.Fprintf(w, `
 CHE·NU listens on %[1]s
   documentation   %[1]s/docs
@@ -201,13 +202,17 @@ func makeDataDir(dir string) error {
 
 // localURL returns the URL by which a program on this machine reaches the address that the service
 // listens on.
-func localURL(address string) string {
+func localURL(address string, secure bool) string {
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "http://" + address
+		return scheme + address
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }

@@ -49,7 +49,7 @@ func TestARoleThatAFileNamesIsCompared(t *testing.T) {
 	role := "chenu_named_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	for name, test := range map[string]struct{ first, sql, want string }{
 		"made a member": {"CREATE ROLE %s NOLOGIN", "GRANT chenu_human TO %s", "role %s"},
-		"granted":       {"CREATE ROLE %s NOLOGIN", "GRANT INSERT ON notes TO %s", "public.notes %s INSERT"},
+		"granted":       {"CREATE ROLE %s NOLOGIN; CREATE POLICY all_insert ON notes FOR INSERT TO PUBLIC WITH CHECK (owner = me())", "GRANT INSERT ON notes TO %s", "public.notes %s INSERT"},
 		"bypassing":     {"CREATE ROLE %s NOLOGIN BYPASSRLS; GRANT chenu_human TO %[1]s", "GRANT INSERT ON notes TO chenu_human", "public.notes %s INSERT"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,7 @@ END
 $$;
 ALTER FUNCTION app.schema_version() OWNER TO chenu_maintain;
 REVOKE EXECUTE ON FUNCTION app.schema_version() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.schema_version() TO chenu_human;
+GRANT EXECUTE ON FUNCTION app.schema_version() TO chenu_human, chenu_agent;
 
 -- Makes the monthly partitions of the audit trail from this month to the one
 -- after `months` more, each as protected as its parent, and returns how many
@@ -36,6 +36,9 @@ BEGIN
         month := (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => i)) AT TIME ZONE 'UTC';
         name := 'audit_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
         CONTINUE WHEN to_regclass('public.' || name) IS NOT NULL;
+        -- A partition gets its parent's foreign key, which locks identities. A change of an
+        -- identity locks identities first and the audit trail second, so this does, too.
+        LOCK TABLE public.identities IN SHARE ROW EXCLUSIVE MODE;
         -- Rows of the month that already stand in the default partition keep
         -- it from being made; they are as well kept there.
         BEGIN

@@ -28,5 +28,5 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.signing_keys
 GRANT SELECT ON app.signing_keys TO chenu_auditor;
 GRANT SELECT ON app.signing_keys TO chenu_login;
 GRANT INSERT (id, public_key, private_key, status) ON app.signing_keys TO chenu_login;
-GRANT UPDATE (status, activated_at, retired_at) ON app.signing_keys TO chenu_login;
+GRANT UPDATE (private_key, status, activated_at, retired_at) ON app.signing_keys TO chenu_login;
 GRANT DELETE ON app.signing_keys TO chenu_login;

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -104,10 +106,38 @@ func guesses(password string, known []string) float64 {
 		inputs = append(inputs, strings.ToLower(text))
 		inputs = append(inputs, strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
 	}
-	if characters := []rune(password); len(characters) > maxEstimated {
-		password = string(characters[:maxEstimated])
+	estimate := func(text string) float64 {
+		if characters := []rune(text); len(characters) > maxEstimated {
+			text = string(characters[:maxEstimated])
+		}
+		return zxcvbn.PasswordStrength(text, inputs).Guesses
 	}
-	return zxcvbn.PasswordStrength(password, inputs).Guesses
+	rest, removed := withoutWords(password, inputs)
+	if removed == 0 {
+		return estimate(password)
+	}
+	return min(estimate(password), estimate(rest)*math.Pow(guessesByWord, float64(removed)))
+}
+
+// guessesByWord is how many guesses a word that is known of the person adds, with its place,
+// its case and the separator next to it. zxcvbn multiplies its estimate by 10,000 for each
+// part of a password, as it does not expect that all parts are known of the person.
+const guessesByWord = 10
+
+// withoutWords removes each of the words from the password, in any case, with one separator
+// on either side. It returns the rest and the number of words that it removed. Words of one
+// or two characters stay, since they occur in other words.
+func withoutWords(password string, words []string) (rest string, removed int) {
+	var patterns []string
+	for _, word := range words {
+		if utf8.RuneCountInString(word) > 2 {
+			patterns = append(patterns, regexp.QuoteMeta(word))
+		}
+	}
+	// The longest word first: of an address and its first part, the address is removed.
+	slices.SortFunc(patterns, func(a, b string) int { return len(b) - len(a) })
+	word := regexp.MustCompile(`(?i)[^\pL\pN]?(?:` + strings.Join(patterns, "|") + `)[^\pL\pN]?`)
+	return word.ReplaceAllString(password, ""), len(word.FindAllStringIndex(password, -1))
 }
 
 // hasher makes and checks password hashes, a bounded number at a time: each takes 19

@@ -155,7 +155,8 @@ func TestCheckPassword(t *testing.T) {
 		"abcdefghijklmnopqrstuvwxyz":           "password_too_common",
 		"zyxwvutsrqponmlkjihgfedcba":           "password_too_common",
 		"ADA.LOVELACE@EXAMPLE.ORG":             "password_too_common",
-		"ada.lovelace@example.org 1843":        "",
+		"ada.lovelace@example.org 1843":        "password_too_common",
+		"ada.lovelace@example.org sd9 kq2 x":   "",
 	} {
 		err := checkPassword(normalizePassword(candidate), "ada.lovelace@example.org", "Ada")
 		weak, _ := errors.AsType[*errWeakPassword](err)
@@ -175,6 +176,7 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 		"trustno1trustno1", "administrator123", "superman1234567", "unbelievable12345", "christopher12345", "manchesterunited",
 		"123456789012345", "1234567890123456", "qwertyuiopasdfgh", "qwertyuiopasdfghjkl", "1qaz2wsx3edc4rfv", "1q2w3e4r5t6y7u8i9o0p",
 		"abcdefghijklmnop1", "aaaaaaaaaaaaaaab", "chenuchenuchenu1", "ada@example.org12", "Ada Lovelace 1815", "lovelace.ada1815",
+		"Lovelace-Ada-1815", "1815 lovelace, ada", "lovelace_ada_ada_lovelace", "Ada@Example.Org!2024",
 		strings.Repeat("abcde", 51), strings.Repeat("password", 32),
 	} {
 		weak, _ := errors.AsType[*errWeakPassword](checkPassword(normalizePassword(candidate), "ada@example.org", "Ada Lovelace"))
@@ -183,7 +185,7 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 		}
 	}
 	for _, candidate := range []string{
-		"a longer horse and a staple", "fünfzehn Zeichen", "jk4 pq8 zz1 lmw x0", "Ein Pferd, das zählt", "tr0ub4dor&3 went home", "密码密碼パスワード暗号合言葉秘密鍵",
+		"a longer horse and a staple", "fünfzehn Zeichen", "jk4 pq8 zz1 lmw x0", "Ein Pferd, das zählt", "Ada rides 4 green horses", "lovelace.ada.qz7 wk3", "tr0ub4dor&3 went home", "密码密碼パスワード暗号合言葉秘密鍵",
 	} {
 		if err := checkPassword(normalizePassword(candidate), "ada@example.org", "Ada Lovelace"); err != nil {
 			t.Errorf("%q: %v", candidate, err)

@@ -45,6 +45,8 @@ type Config struct {
 	Authenticate func(*http.Request) (auth.Identity, error)
 	// PageKey authenticates page tokens: 32 secret bytes, the same in all instances.
 	PageKey []byte
+	// PreviousPageKey also opens page tokens, while the secret is being rotated; nil opens none.
+	PreviousPageKey []byte
 	// Limiter counts requests; nil lets all through.
 	Limiter Limiter
 	// Concurrency is how many transactions of one identity's people, and how many of its
@@ -74,10 +76,12 @@ type API struct {
 	outcomes     Outcomes
 	authenticate func(*http.Request) (auth.Identity, error)
 	pageKey      []byte
-	timeout      time.Duration
-	log          *slog.Logger
-	errs         []error
-	document     []byte
+	// previousPageKey is nil unless the secret is being rotated.
+	previousPageKey []byte
+	timeout         time.Duration
+	log             *slog.Logger
+	errs            []error
+	document        []byte
 }
 
 // New returns an API without operations.
@@ -89,14 +93,15 @@ func New(c Config) (*API, error) {
 		return nil, fmt.Errorf("the key for page tokens has %d bytes and needs 32", len(c.PageKey))
 	}
 	a := &API{
-		config:       c,
-		schemas:      newSchemas(c.Describe),
-		transactor:   c.Transactor,
-		outcomes:     c.Outcomes,
-		authenticate: c.Authenticate,
-		pageKey:      slices.Clone(c.PageKey),
-		timeout:      c.Timeout,
-		log:          c.Log,
+		config:          c,
+		schemas:         newSchemas(c.Describe),
+		transactor:      c.Transactor,
+		outcomes:        c.Outcomes,
+		authenticate:    c.Authenticate,
+		pageKey:         slices.Clone(c.PageKey),
+		previousPageKey: slices.Clone(c.PreviousPageKey),
+		timeout:         c.Timeout,
+		log:             c.Log,
 	}
 	if c.Concurrency > 0 {
 		a.transactor = newTurns(c.Transactor, c.Concurrency)
@@ -122,6 +127,11 @@ func (a *API) newEngine() (*gin.Engine, error) {
 	e.RedirectTrailingSlash = false
 	e.RedirectFixedPath = false
 	e.ContextWithFallback = true
+	// Of the headers that Gin knows, proxies append to this one alone. They pass on an
+	// X-Real-IP that a client made up.
+	e.RemoteIPHeaders = []string{forwardedFor}
+	// A path is matched as it was sent: an encoded slash is part of a segment.
+	e.UseRawPath, e.UnescapePathValues = true, true
 	if err := e.SetTrustedProxies(a.config.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
@@ -181,7 +191,7 @@ func (a *API) Handler() (http.Handler, error) {
 	if err := a.serveDocument(document); err != nil {
 		return nil, err
 	}
-	return a.engine, errors.Join(a.errs...)
+	return a.routed(), errors.Join(a.errs...)
 }
 
 // Document is the OpenAPI document, once Handler has made it. It ends with a line feed

@@ -15,6 +15,9 @@ import (
 // one second by default in Kubernetes and five here would be late.
 const checkTimeout = 2 * time.Second
 
+// readyFor is how long a result of the checks is returned again.
+const readyFor = time.Second
+
 // Check is one condition of readiness.
 type Check struct {
 	// Name stands in the answer: database, migrations.
@@ -45,6 +48,7 @@ type healthOutput struct {
 // HandleHealth registers GET /healthz, which answers 200 while the process serves, and
 // GET /readyz, which answers 200 when all checks succeed and 503 otherwise.
 func HandleHealth(a *API, checks ...Check) {
+	state := &readiness{log: a.log, checks: checks}
 	HandlePublic(a, Op{
 		ID: "get-health", Method: http.MethodGet, Path: "/healthz", Tag: "service",
 		Summary: "Liveness", Description: "Answers while the process serves requests.",
@@ -53,11 +57,36 @@ func HandleHealth(a *API, checks ...Check) {
 	})
 	HandlePublic(a, Op{
 		ID: "get-readiness", Method: http.MethodGet, Path: "/readyz", Tag: "service",
-		Summary: "Readiness", Description: "Answers 200 when the service can work: its database answers and has all migrations.",
+		Summary: "Readiness", Description: "Returns 200 when the service can work: the database answers for people and for agents, has all migrations, " +
+			"and lets the service call every function that it needs. The result is at most one second old.",
 		OtherStatuses: []int{http.StatusServiceUnavailable},
 	}, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-		return ready(ctx, a.log, checks), nil
+		return state.current(ctx), nil
 	})
+}
+
+// readiness keeps the last result of the checks. Anyone can request it as often as they like,
+// so that the checks run at most once in readyFor, for all callers together.
+type readiness struct {
+	log    *slog.Logger
+	checks []Check
+
+	mu      sync.Mutex
+	last    *healthOutput
+	checked time.Time
+}
+
+// current returns the last result, or runs the checks when it is too old. Callers that come
+// while the checks run wait for the same result.
+func (r *readiness) current(ctx context.Context) *healthOutput {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil || time.Since(r.checked) >= readyFor {
+		// Not the caller's cancellation: the others wait for the same result.
+		r.last = ready(context.WithoutCancel(ctx), r.log, r.checks)
+		r.checked = time.Now()
+	}
+	return r.last
 }
 
 // ready runs the checks side by side.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chenu/chenu/server/api"
 )
@@ -39,5 +42,35 @@ func TestHealth(t *testing.T) {
 			}
 			b.Get("/readyz?verbose=1").WantProblem(http.StatusBadRequest, "invalid_request")
 		})
+	}
+}
+
+// Hardening item 33: /readyz ran its checks for every request, and anyone can send requests.
+func TestReadinessIsCheckedOnceForAllCallers(t *testing.T) {
+	t.Parallel()
+	var checks atomic.Int64
+	slow := func(context.Context) error {
+		checks.Add(1)
+		time.Sleep(20 * time.Millisecond)
+		return nil
+	}
+	b := setup(t, func(*api.Config, *bundle) func(*api.API) {
+		return func(a *api.API) { api.HandleHealth(a, api.Check{Name: "database", Ready: slow}) }
+	})
+	started := time.Now()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { b.Get("/readyz", "Authorization", "").Want(http.StatusOK) })
+	}
+	all.Wait()
+	if n, most := checks.Load(), 1+int64(time.Since(started)/time.Second); n > most {
+		t.Errorf("50 requests ran the check %d times, want at most %d", n, most)
+	}
+	b.Get("/healthz", "Authorization", "").Want(http.StatusOK)
+	before := checks.Load()
+	for deadline := time.Now().Add(20 * time.Second); checks.Load() == before; <-time.After(50 * time.Millisecond) {
+		if b.Get("/readyz", "Authorization", ""); time.Now().After(deadline) {
+			t.Fatal("the check never runs again")
+		}
 	}
 }

@@ -92,19 +92,44 @@ func TestRequestContext(t *testing.T) {
 	}
 }
 
-func TestTrustedProxy(t *testing.T) {
+// Hardening item 23: X-Real-IP was believed from a proxy, which passes on what a client sends.
+func TestOnlyTheProxiesOwnHopIsBelieved(t *testing.T) {
 	t.Parallel()
-	var got auth.Request
-	b := setup(t, observed(&got, new(auth.Identity)), func(c *api.Config, _ *bundle) func(*api.API) {
-		c.TrustedProxies = []string{"10.0.0.0/8"}
-		return nil
-	})
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/observed", nil)
-	r.Header = http.Header{"Authorization": {"Bearer alice"}, "X-Forwarded-For": {"192.0.2.1, 198.51.100.7"}}
-	r.RemoteAddr = "10.1.2.3:80"
-	b.Serve(r).Want(http.StatusNoContent)
-	if got.IP != "198.51.100.7" {
-		t.Errorf("address %q is not the one that the proxy saw", got.IP)
+	const proxy, direct = "10.1.2.3:80", "203.0.113.5:80"
+	for _, test := range []struct {
+		name, remote string
+		header       http.Header
+		want         string
+	}{
+		{"the proxy's hop", proxy, http.Header{"X-Forwarded-For": {"198.51.100.7"}}, "198.51.100.7"},
+		{"a forged first hop", proxy, http.Header{"X-Forwarded-For": {"192.0.2.1, 198.51.100.7"}}, "198.51.100.7"},
+		{"two proxies", proxy, http.Header{"X-Forwarded-For": {"192.0.2.1, 198.51.100.7, 10.9.9.9"}}, "198.51.100.7"},
+		{"a forged header before the proxy's", proxy, http.Header{"X-Forwarded-For": {"192.0.2.1", "198.51.100.7"}}, "198.51.100.7"},
+		{"proxies alone", proxy, http.Header{"X-Forwarded-For": {"10.4.4.4, 10.9.9.9"}}, "10.4.4.4"},
+		{"IPv6", proxy, http.Header{"X-Forwarded-For": {"2001:db8::1"}}, "2001:db8::1"},
+		{"no address", proxy, http.Header{"X-Forwarded-For": {"198.51.100.7, unknown"}}, "10.1.2.3"},
+		{"X-Real-IP", proxy, http.Header{"X-Real-Ip": {"192.0.2.1"}}, "10.1.2.3"},
+		{"X-Real-IP beside it", proxy, http.Header{"X-Real-Ip": {"192.0.2.1"}, "X-Forwarded-For": {"198.51.100.7"}}, "198.51.100.7"},
+		{"X-Real-IP and no address", proxy, http.Header{"X-Real-Ip": {"192.0.2.1"}, "X-Forwarded-For": {"unknown"}}, "10.1.2.3"},
+		{"other headers", proxy, http.Header{"Forwarded": {"for=192.0.2.1"}, "True-Client-Ip": {"192.0.2.1"}, "Cf-Connecting-Ip": {"192.0.2.1"}, "X-Client-Ip": {"192.0.2.1"}}, "10.1.2.3"},
+		{"no proxy", direct, http.Header{"X-Forwarded-For": {"192.0.2.1"}, "X-Real-Ip": {"192.0.2.1"}}, "203.0.113.5"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var got auth.Request
+			b := setup(t, observed(&got, new(auth.Identity)), func(c *api.Config, _ *bundle) func(*api.API) {
+				c.TrustedProxies = []string{"10.0.0.0/8"}
+				return nil
+			})
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/observed", nil)
+			r.Header = test.header.Clone()
+			r.Header.Set("Authorization", "Bearer alice")
+			r.RemoteAddr = test.remote
+			b.Serve(r).Want(http.StatusNoContent)
+			if got.IP != test.want {
+				t.Errorf("the address is %q, want %q", got.IP, test.want)
+			}
+		})
 	}
 }
 

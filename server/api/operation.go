@@ -393,7 +393,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	}
 	for _, index := range o.in.pages {
 		token := v.FieldByIndex(index).Addr().Interface().(*PageToken)
-		if err := token.bind(o.api.pageKey, call.binding(query)); err != nil {
+		if err := token.bind(o.api.pageKey, o.api.previousPageKey, call.binding(query)); err != nil {
 			return nil, err
 		}
 	}

@@ -63,8 +63,9 @@ const (
 	maxKeyset = 256
 )
 
-// bind ties the token to the request and opens it.
-func (t *PageToken) bind(key, binding []byte) error {
+// bind ties the token to the request and opens it. A token that was made under the previous
+// key, if there is one, opens too.
+func (t *PageToken) bind(key, previous, binding []byte) error {
 	t.key, t.binding = key, binding
 	if !t.given {
 		return nil
@@ -74,7 +75,11 @@ func (t *PageToken) bind(key, binding []byte) error {
 		return invalidToken()
 	}
 	end := len(raw) - macLength
-	if !hmac.Equal(raw[end:], t.mac(raw[:end])) {
+	genuine := hmac.Equal(raw[end:], t.mac(t.key, raw[:end]))
+	if !genuine && previous != nil {
+		genuine = hmac.Equal(raw[end:], t.mac(previous, raw[:end]))
+	}
+	if !genuine {
 		return invalidToken()
 	}
 	t.keyset = raw[1:end:end]
@@ -89,11 +94,11 @@ func (t *PageToken) seal(keyset []byte) string {
 		panic("api: a keyset may have at most 256 bytes")
 	}
 	raw := append([]byte{tokenForm}, keyset...)
-	return base64.RawURLEncoding.EncodeToString(append(raw, t.mac(raw)...))
+	return base64.RawURLEncoding.EncodeToString(append(raw, t.mac(t.key, raw)...))
 }
 
-func (t *PageToken) mac(content []byte) []byte {
-	mac := hmac.New(sha256.New, t.key)
+func (t *PageToken) mac(key, content []byte) []byte {
+	mac := hmac.New(sha256.New, key)
 	// The length parts the two, so that no two pairs give the same bytes.
 	_ = binary.Write(mac, binary.BigEndian, uint64(len(t.binding)))
 	mac.Write(t.binding)

@@ -71,6 +71,7 @@ type KeyStore interface {
 type Keys struct {
 	store  KeyStore
 	aead   cipher.AEAD
+	older  []cipher.AEAD // open what was sealed before the secret was rotated
 	now    func() time.Time
 	set    atomic.Pointer[keySet]
 	flight singleflight.Group
@@ -89,17 +90,22 @@ type keySet struct {
 }
 
 // OpenKeys reads the signing keys, and makes the first one where there is none. It is
-// an error when the active key was sealed under another secret.
-func OpenKeys(ctx context.Context, store KeyStore, secret Secret) (*Keys, error) {
-	block, err := aes.NewCipher(secret.Derive("signing-keys"))
+// an error when the active key was sealed under another secret. New keys are sealed under
+// secret. Keys that are sealed under one of the previous secrets open too, while the secret is
+// being rotated.
+func OpenKeys(ctx context.Context, store KeyStore, secret Secret, previous ...Secret) (*Keys, error) {
+	aead, err := sealer(secret)
 	if err != nil {
-		return nil, fmt.Errorf("make the signing keys' cipher: %w", err)
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("make the signing keys' cipher: %w", err)
+		return nil, err
 	}
 	k := &Keys{store: store, aead: aead, now: time.Now}
+	for _, s := range previous {
+		older, err := sealer(s)
+		if err != nil {
+			return nil, err
+		}
+		k.older = append(k.older, older)
+	}
 	err = k.Refresh(ctx)
 	if errors.Is(err, errNoActiveKey) {
 		var first StoredKey
@@ -115,6 +121,19 @@ func OpenKeys(ctx context.Context, store KeyStore, secret Secret) (*Keys, error)
 		return nil, err
 	}
 	return k, nil
+}
+
+// sealer returns the cipher that seals signing keys under the secret.
+func sealer(secret Secret) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(secret.Derive("signing-keys"))
+	if err != nil {
+		return nil, fmt.Errorf("make the signing keys' cipher: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("make the signing keys' cipher: %w", err)
+	}
+	return aead, nil
 }
 
 var errNoActiveKey = errors.New("there is no active signing key")
@@ -233,6 +252,12 @@ func sealContext(id uuid.UUID, public []byte) []byte {
 // open decrypts a stored key.
 func (k *Keys) open(s StoredKey) (ed25519.PrivateKey, error) {
 	seed, err := k.aead.Open(nil, nil, s.Sealed, sealContext(s.ID, s.PublicKey))
+	for _, older := range k.older {
+		if err == nil {
+			break
+		}
+		seed, err = older.Open(nil, nil, s.Sealed, sealContext(s.ID, s.PublicKey))
+	}
 	if err != nil || len(seed) != ed25519.SeedSize {
 		return nil, fmt.Errorf("the signing key %s does not open under this secret key: "+
 			"give CHENU_SECRET_KEY the value with which the key was made", s.ID)

@@ -74,6 +74,23 @@ func SecretFile(path string) (Secret, error) {
 	return readSecretFile(path)
 }
 
+// ReadSecret returns the secret in the file at path, and whether users other than its owner
+// can read the file. Unlike SecretFile it creates no file and accepts such a file.
+func ReadSecret(path string) (secret Secret, open bool, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Secret{}, false, fmt.Errorf("read the secret key: %w", err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Secret{}, false, fmt.Errorf("read the secret key: %w", err)
+	}
+	if secret, err = ParseSecret(string(text)); err != nil {
+		return Secret{}, false, fmt.Errorf("%s: %w", path, err)
+	}
+	return secret, info.Mode().Perm()&0o077 != 0, nil
+}
+
 func readSecretFile(path string) (Secret, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -146,8 +147,8 @@ func compare(ctx context.Context, tx *ent.Tx, c *CheckpointDetail) error {
 
 func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) {
 	i := slices.IndexFunc(policies.Tables, func(t policies.Table) bool { return t.Name == w.Table })
-	if i < 0 {
-		return nil, nil //nolint:nilnil // an action that clients define
+	if i < 0 || !slices.Contains([]string{"INSERT", "UPDATE", "DELETE"}, w.Operation) {
+		return nil, nil //nolint:nilnil // an action that clients define, or the erasure of an identity
 	}
 	d := &Difference{Fields: []FieldDifference{}, References: []ReferenceDifference{}}
 	present := map[string]json.RawMessage{}
@@ -202,10 +203,18 @@ const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 // statement is made of names from the graph and never of input.
 func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *Difference, present *map[string]json.RawMessage) error {
 	var text *string
-	query := fmt.Sprintf("SELECT version, to_jsonb(t)::text FROM %s t WHERE id = $1", t.QualifiedName())
-	if _, versioned := t.Column("version"); !versioned {
-		query = fmt.Sprintf("SELECT NULL::bigint, to_jsonb(t)::text FROM %s t WHERE id = $1", t.QualifiedName())
+	version := "NULL::bigint"
+	if _, versioned := t.Column("version"); versioned {
+		version = "version"
 	}
+	var readable []string // No serving role may read the row as a whole where it has secrets.
+	for _, c := range t.Columns {
+		if !c.Rules.Secret {
+			readable = append(readable, c.Name)
+		}
+	}
+	query := fmt.Sprintf("SELECT %s, to_jsonb(r)::text FROM (SELECT %s FROM %s WHERE id = $1) AS r",
+		version, strings.Join(readable, ", "), t.QualifiedName())
 	if err := session.One(ctx, tx, query, []any{id}, &d.Version, &text); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read what stands: %w", err)
 	}

@@ -47,7 +47,7 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 func (g *gated) person(t testing.TB) (context.Context, uuid.UUID) {
 	t.Helper()
 	id := newID()
-	g.exec(t, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Ada')", id, id.String()+"@example.org")
+	g.exec(t, "INSERT INTO identities (id, email, name, email_verified_at) VALUES ($1, $2, 'Ada', clock_timestamp())", id, id.String()+"@example.org")
 	return g.login(t, id, 0), id
 }
 

@@ -241,15 +241,16 @@ func TestSerializationFailure(t *testing.T) {
 	if code(err) != "40001" {
 		t.Errorf("statement: %v", err)
 	}
-	err = b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(ctx context.Context, one *ent.Tx) error {
+	err = b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(inOne context.Context, one *ent.Tx) error {
 		var n int
-		scanOne(ctx, t, one, "SELECT count(*) FROM things WHERE note = 'y'", nil, &n)
-		err := b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(ctx context.Context, two *ent.Tx) error {
-			scanOne(ctx, t, two, "SELECT count(*) FROM things WHERE note = 'x'", nil, &n)
-			if _, err := two.ExecContext(ctx, insertThing, id, "y"); err != nil {
+		scanOne(inOne, t, one, "SELECT count(*) FROM things WHERE note = 'y'", nil, &n)
+		// Another request's unit: in the context of the first unit it would be ErrNested.
+		err := b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(inTwo context.Context, two *ent.Tx) error {
+			scanOne(inTwo, t, two, "SELECT count(*) FROM things WHERE note = 'x'", nil, &n)
+			if _, err := two.ExecContext(inTwo, insertThing, id, "y"); err != nil {
 				return err
 			}
-			_, err := one.ExecContext(ctx, insertThing, id, "x")
+			_, err := one.ExecContext(inOne, insertThing, id, "x")
 			return err
 		})
 		if err != nil {

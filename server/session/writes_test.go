@@ -125,6 +125,8 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 		}
 		return id
 	}
+	// The event that creates the thread is the cause: a cause must exist.
+	const cause = "the event that creates the thread"
 	decision := `{"type": "decision.recorded", "schema_version": 1, "payload": {"decision": "Print it"}}`
 	approved := []string{noteEvent("fine"), decision, publishEvent}
 	for name, test := range map[string]struct {
@@ -141,12 +143,20 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 		"another order":                          {approved, []string{decision, noteEvent("fine"), publishEvent}, false},
 		"another text":                           {approved, []string{noteEvent("evil"), decision, publishEvent}, false},
 		"another title on the way":               {approved, []string{noteEvent("fine"), decision, threadUpdate(`{"title": "evil"}`), threadUpdate(`{"visibility": "public", "title": "Sunday"}`)}, false},
-		"the change with a cause":                {[]string{publishEvent}, []string{strings.TrimSuffix(publishEvent, "}") + `, "causation_id": "` + newID().String() + `"}`}, false},
+		"the change with a cause":                {[]string{publishEvent}, []string{strings.TrimSuffix(publishEvent, "}") + `, "causation_id": "` + cause + `"}`}, false},
 		"the whole list under the change's name": {approved, []string{publishEvent}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			id := begin(t)
+			var created string
+			if err := g.admin.QueryRow(t.Context(), "SELECT id FROM thread_events WHERE thread_id = $1 AND type = 'thread.created'", id).Scan(&created); err != nil {
+				t.Fatal(err)
+			}
+			sent := make([]string, len(test.sent))
+			for i, event := range test.sent {
+				sent[i] = strings.ReplaceAll(event, cause, created)
+			}
 			c := asked(t, g.unit(g.agent, uuid.Nil, g.append(id, test.asked...)))
 			if again := asked(t, g.unit(g.agent, uuid.Nil, g.append(id, test.asked...))); again.ID != c.ID {
 				t.Errorf("the same request again asks for %s, first for %s", again.ID, c.ID)
@@ -156,7 +166,7 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := g.count(t, "SELECT last_sequence FROM threads WHERE id = $1", id)
-			err := g.unit(g.agent, c.ID, g.append(id, test.sent...))
+			err := g.unit(g.agent, c.ID, g.append(id, sent...))
 			if !test.works {
 				_ = locked(t, err, "checkpoint_mismatch")
 				if n := g.count(t, "SELECT last_sequence FROM threads WHERE id = $1 AND visibility = 'private'", id); n != before {
@@ -230,6 +240,39 @@ func TestAppendToAPublicThreadNeedsAnApproval(t *testing.T) {
 				t.Error("the thread shows the text of an action that nobody approved")
 			}
 		})
+	}
+}
+
+// Hardening items 4 and 15: an event may name an earlier event of the same append as its cause.
+// The approval covers that reference, with whatever ids the events have when they are appended.
+func TestAnApprovalCoversTheCauseOfAnEvent(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	id := newID()
+	g.exec(t, thread.public, id, g.adaID, "Sunday")
+	var created string
+	if err := g.admin.QueryRow(t.Context(), "SELECT id FROM thread_events WHERE thread_id = $1 AND type = 'thread.created'", id).Scan(&created); err != nil {
+		t.Fatal(err)
+	}
+	caused := func(cause string) []statement {
+		first := newID().String()
+		if cause == "" {
+			cause = first
+		}
+		return g.append(id, noteEvent("first", `, "id": "`+first+`"`), noteEvent("second", `, "causation_id": "`+cause+`"`))()
+	}
+	approved := func() []statement { return caused("") }
+	c := g.approve(t, g.agent, approved)
+	_ = locked(t, g.unit(g.agent, c.ID, func() []statement { return caused(created) }), "checkpoint_mismatch")
+	if err := g.unit(g.agent, c.ID, func() []statement { return caused(newID().String()) }); sqlstate(err) != "CH422" {
+		t.Errorf("a cause that does not exist: %v, want CH422", err)
+	}
+	if err := g.unit(g.agent, c.ID, approved); err != nil {
+		t.Fatal(err)
+	}
+	if n := g.count(t, `SELECT count(*) FROM thread_events e JOIN thread_events f ON f.id = e.causation_id AND f.thread_id = e.thread_id
+		WHERE e.thread_id = $1 AND e.payload ->> 'text' = 'second' AND f.payload ->> 'text' = 'first'`, id); n != 1 {
+		t.Errorf("%d events have the approved cause, want 1", n)
 	}
 }
 

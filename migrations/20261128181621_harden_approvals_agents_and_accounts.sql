@@ -1,4 +1,5 @@
 -- atlas:nolint CN111 — no statement scans a table, so the locks end within moments; apply retries after a deadlock
+-- atlas:nolint CN304 — chenu_maintain also reads the visibility of a thread, to keep what clients wrote out of public threads; it updates the same columns and rows as before
 
 -- harden approvals agents and accounts
 --
@@ -69,6 +70,8 @@
 --       does something else, with the rights of chenu_login
 --   review: function app.consume_checkpoint(uuid, bytea)
 --       does something else, with the rights of chenu_gate
+--   review: function app.ensure_partitions(integer)
+--       does something else, with the rights of chenu_owner
 --   review: function app.erase_identity()
 --       does something else, with the rights of chenu_erase
 --   review: function app.erase_rows(uuid)
@@ -277,9 +280,9 @@
 --       columns (suspended_at), rows where ((CURRENT_USER = 'chenu_login'::name) AND (created_by = (NULLIF(current_setting('app.identity_id'::text, true), ''::text))::uuid))
 --   new: PUBLIC, EXECUTE on function app.approved_count(jsonb), function app.check_event_references(uuid, uuid, jsonb, integer), function app.client_columns(oid), function app.describe_writes(jsonb), function app.ed25519_key_acceptable(bytea), function app.event_content(jsonb), function app.gate_references(uuid, jsonb, regclass, jsonb), function app.gated_through(uuid, jsonb, jsonb, jsonb), function app.imitates_write(text), function app.is_implied_event(jsonb, jsonb), function app.list_element(jsonb, uuid, uuid), function app.list_payload(uuid, jsonb), function app.refuse_reordered_text(jsonb), function app.refuse_too_many_requests(uuid, uuid, text, bytea), function app.refuse_write(text, jsonb, jsonb), function app.reordered_text(jsonb, text)
 --       it runs with the rights of its caller
---   new: chenu_login, EXECUTE on function app.login_origin(), function app.record_repeated_failures(uuid, text, timestamp with time zone, integer)
+--   new: chenu_login, EXECUTE on function app.login_origin(), function app.record_repeated_failures(uuid, text, timestamp with time zone, bigint)
 --       it runs with the rights of its caller
---   new: chenu_maintain, EXECUTE on function app.record_repeated_failures(uuid, text, timestamp with time zone, integer)
+--   new: chenu_maintain, EXECUTE on function app.record_repeated_failures(uuid, text, timestamp with time zone, bigint)
 --       it runs with the rights of its caller
 -- Locks, held until commit:
 --   app.agent_credentials: SHARE UPDATE EXCLUSIVE (reads and writes go on)
@@ -645,7 +648,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION app.record_repeated_failures(identity uuid, origin text, hour timestamptz, failures integer)
+CREATE FUNCTION app.record_repeated_failures(identity uuid, origin text, hour timestamptz, failures bigint)
     RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -1232,6 +1235,45 @@ BEGIN
             DETAIL = '{"pointer": "/ethics_approved_on", "code": "in_the_future", "detail": "The ethics committee cannot have approved the trial on a day in the future."}';
     END IF;
     RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.ensure_partitions(months integer DEFAULT 3) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    month timestamptz;
+    name text;
+    made integer := 0;
+BEGIN
+    IF months IS NULL OR months NOT BETWEEN 0 AND 24 THEN
+        RAISE EXCEPTION 'months must be between 0 and 24' USING ERRCODE = 'CH422';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('app.ensure_partitions'));
+    FOR i IN 0..months LOOP
+        month := (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => i)) AT TIME ZONE 'UTC';
+        name := 'audit_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+        CONTINUE WHEN to_regclass('public.' || name) IS NOT NULL;
+        -- A partition gets its parent's foreign key, which locks identities. A change of an
+        -- identity locks identities first and the audit trail second, so this does, too.
+        LOCK TABLE public.identities IN SHARE ROW EXCLUSIVE MODE;
+        -- Rows of the month that already stand in the default partition keep
+        -- it from being made; they are as well kept there.
+        BEGIN
+            EXECUTE format('CREATE TABLE public.%I PARTITION OF public.audit_logs FOR VALUES FROM (%L) TO (%L)',
+                name, app.uuid_v7_floor(month),
+                app.uuid_v7_floor((month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'));
+        EXCEPTION WHEN check_violation THEN
+            CONTINUE;
+        END;
+        EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate()', name);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
 END
 $$;
 
@@ -2816,11 +2858,11 @@ REVOKE EXECUTE ON FUNCTION app.record_failures(integer) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION app.record_failures(integer) TO chenu_human;
 
-REVOKE EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamp with time zone, integer) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamp with time zone, bigint) FROM PUBLIC;
 
-GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamp with time zone, integer) TO chenu_login;
+GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamp with time zone, bigint) TO chenu_login;
 
-GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamp with time zone, integer) TO chenu_maintain;
+GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamp with time zone, bigint) TO chenu_maintain;
 
 REVOKE EXECUTE ON FUNCTION app.require_verified_email() FROM PUBLIC;
 

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/auth"
+)
+
+// readySQL calls a function of the schema, so that a broken language or a missing privilege
+// shows, and lists the functions that the role cannot execute. It is one statement.
+const readySQL = `SELECT app.schema_version(),
+  coalesce((SELECT string_agg(f, ', ') FROM unnest(string_to_array($1, ';')) AS f
+     WHERE has_function_privilege(to_regprocedure(f)::oid, 'EXECUTE') IS NOT TRUE), '')`
+
+// checks are the conditions of readiness: one for each kind of actor, whose role must be able
+// to call every function that the service calls in its name, in a database that has the
+// migrations that the program was built for.
+func (s *Server) checks() []api.Check {
+	var checks []api.Check
+	for _, kind := range s.db.Kinds() {
+		checks = append(checks, api.Check{Name: "database_" + string(kind), Ready: func(ctx context.Context) error { return s.readyFor(ctx, kind) }})
+	}
+	return checks
+}
+
+func (s *Server) readyFor(ctx context.Context, kind auth.Kind) (err error) {
+	rows, err := s.db.AnonymousQueryAs(ctx, kind, readySQL, strings.Join(requiredFunctions()[kind], ";"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var version, missing string
+	for rows.Next() {
+		if err := rows.Scan(&version, &missing); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	switch head := s.config.SchemaVersion; {
+	case version < head:
+		return fmt.Errorf("the schema is at %s and needs %s: run chenu migrate apply", version, head)
+	case missing != "" && (version == head || head == ""):
+		// A newer schema may have dropped functions that this program does not call.
+		return fmt.Errorf("chenu_%s cannot execute %s: restore the functions and their privileges (chenu migrate drift shows what differs)", kind, missing)
+	}
+	return nil
+}
+
+// requiredFunctions are the functions that the policies grant to each kind of actor.
+var requiredFunctions = sync.OnceValue(func() map[auth.Kind][]string {
+	functions := map[auth.Kind][]string{}
+	for _, file := range policies.SQL() {
+		for _, grant := range grantExecute.FindAllStringSubmatch(file.SQL, -1) {
+			for role := range strings.SplitSeq(grant[2], ",") {
+				kind := auth.Kind(strings.TrimPrefix(strings.TrimSpace(role), "chenu_"))
+				functions[kind] = append(functions[kind], strings.Join(strings.Fields(grant[1]), " "))
+			}
+		}
+	}
+	for _, list := range functions {
+		slices.Sort(list)
+	}
+	return functions
+})
+
+var grantExecute = regexp.MustCompile(`(?s)GRANT EXECUTE ON FUNCTION (app\.\w+\([^)]*\)) TO ([^;]+);`)
