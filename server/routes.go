@@ -62,7 +62,7 @@ func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *
 	team.Mount(a)
 	agents.Mount(a)
 
-	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore)
+	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore, audit.Discloses)
 	audit.Mount(a)
 
 	api.HandlePublic(a, enumsOp, enums)

@@ -98,7 +98,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	a, err := api.New(api.Config{
 		Title: title, Version: version, Description: description, Tags: tags,
-		Transactor: s.db, Authenticate: authenticator.Authenticate, PageKey: c.Secret.Derive("page-tokens"),
+		Transactor: s.db, Authenticate: authenticator.Authenticate, StillValid: authenticator.Revalidate, PageKey: c.Secret.Derive("page-tokens"),
 		PreviousPageKey: c.previousPageKey(),
 		Timeout:         c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
 		Concurrency: max(1, min(s.db.MaxConns(auth.Human), s.db.MaxConns(auth.Agent))/2),

@@ -43,6 +43,11 @@ type Config struct {
 	// Authenticate tells who makes a request. Its errors are those of
 	// [auth.Authenticator.Authenticate].
 	Authenticate func(*http.Request) (auth.Identity, error)
+	// StillValid reports whether a caller may go on, without a cache: nil, or why not. It is
+	// asked before each part of a stream; nil asks nothing.
+	StillValid func(ctx context.Context, who auth.Identity) error
+	// StreamTimeout limits how long a stream runs; zero is DefaultStreamTimeout.
+	StreamTimeout time.Duration
 	// PageKey authenticates page tokens: 32 secret bytes, the same in all instances.
 	PageKey []byte
 	// PreviousPageKey also opens page tokens, while the secret is being rotated; nil opens none.

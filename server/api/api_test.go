@@ -168,6 +168,8 @@ type bundle struct {
 	api    *api.API
 	log    *syncBuffer
 	called int
+	// handler serves the API, for tests that no client of theirs can do.
+	handler http.Handler
 }
 
 type syncBuffer struct {
@@ -239,6 +241,7 @@ func setup(t testing.TB, more ...func(*api.Config, *bundle) func(*api.API)) *bun
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.handler = handler
 	b.Client = apitest.New(t, handler, a.Document()).As("alice")
 	return b
 }

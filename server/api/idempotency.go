@@ -86,7 +86,11 @@ func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 		return nil, fmt.Errorf("look for the idempotency key: %w", err)
 	}
 	if known != nil {
-		return replay(known, digest)
+		r, err := replay(known, digest)
+		if err == nil && c.Replayed != nil {
+			err = c.Replayed(ctx, tx, known)
+		}
+		return r, err
 	}
 	result, err := c.run(ctx, tx, c.in)
 	if err != nil {

@@ -59,6 +59,9 @@ type Op struct {
 	// Several says that one request may make several writes, which one approval then covers:
 	// see [session.Options].
 	Several bool
+	// Replayed runs before the answer of an earlier POST is sent again, in the transaction that
+	// found it. It records that content was read whose reads are recorded; nil does nothing.
+	Replayed func(ctx context.Context, tx *ent.Tx, kept *Outcome) error
 	// HumansOnly refuses agents, whatever their scope. What is refused is recorded.
 	HumansOnly bool
 	// Timeout bounds the operation; zero is the API's own.
@@ -396,6 +399,9 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		if err := token.bind(o.api.pageKey, o.api.previousPageKey, call.binding(query)); err != nil {
 			return nil, err
 		}
+		call.budget = session.NewRowBudget(MaxPageBytes)
+		token.budget = call.budget
+		ctx = session.WithRowBudget(ctx, call.budget)
 	}
 	if call.body, err = o.in.readBody(c, v, o.MaxBodyBytes); err != nil {
 		return nil, err
@@ -430,6 +436,7 @@ type call struct {
 	query    url.Values
 	body     any
 	key      string // Idempotency-Key
+	budget   *session.RowBudget
 }
 
 // binding is what a page token is good for: this operation on this path, with these
@@ -495,6 +502,7 @@ func outcomeUnknown(advice string, err error) error {
 
 // once runs the operation in a transaction, or finds its outcome of the time before.
 func (c *call) once(ctx context.Context, tx *ent.Tx) (*response, error) {
+	c.budget.Reset()
 	if c.key == "" {
 		result, err := c.run(ctx, tx, c.in)
 		if err != nil {

@@ -12,19 +12,22 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
-// The size of a page, as the contract has it.
+// The size of a page, as the contract has it. A page also ends before its rows are larger
+// than MaxPageBytes, as Postgres sends them, but has at least one row.
 const (
 	DefaultPageSize = 50
 	MaxPageSize     = 200
+	MaxPageBytes    = 4 << 20
 )
 
 // Page is the part of a list's input that chooses the page. Put it into the input struct;
 // Next and Keyset then seal and open tokens that belong to that operation, to its path and
 // filters as the client gave them, and to the caller's identity.
 type Page struct {
-	PageSize  int       `query:"page_size"  jsonschema:"minimum=1,maximum=200,default=50" jsonschema_description:"How many items at most."`
+	PageSize  int       `query:"page_size"  jsonschema:"minimum=1,maximum=200,default=50" jsonschema_description:"How many items at most. A page of large items ends earlier, after about 4 MiB, with a next_page_token."`
 	PageToken PageToken `query:"page_token"                                               jsonschema_description:"The next_page_token of the page before, with the same filters."`
 }
 
@@ -43,6 +46,8 @@ type PageToken struct {
 	keyset  []byte
 	key     []byte
 	binding []byte
+	// budget limits the bytes of the page's rows.
+	budget *session.RowBudget
 }
 
 // UnmarshalText keeps the token's text until the whole request is known.
@@ -155,12 +160,12 @@ type List[T any] struct {
 }
 
 // NewList makes the body of a page from the rows that were read: it reads up to one row
-// more than the page has, to know whether there is a next one. key returns a row's keyset.
+// more than the page has, to know whether there is a next one. There is also a next one
+// where the rows were too large for one page. key returns a row's keyset.
 func NewList[T any](page *Page, rows []T, key func(T) []byte) List[T] {
-	list := List[T]{Items: rows}
-	if len(rows) > page.PageSize {
-		list.Items = rows[:page.PageSize]
-		list.NextPageToken = new(page.Next(key(list.Items[page.PageSize-1])))
+	list := List[T]{Items: rows[:min(len(rows), page.PageSize)]}
+	if n := len(list.Items); len(rows) > n || n > 0 && page.PageToken.budget.Cut() {
+		list.NextPageToken = new(page.Next(key(list.Items[n-1])))
 	}
 	return list
 }

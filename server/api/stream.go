@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,11 +14,18 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/session"
 )
+
+// DefaultStreamTimeout is how long a stream runs where the configuration is silent: at a
+// mebibyte in a second, which is slow, 900 MiB.
+const DefaultStreamTimeout = 15 * time.Minute
 
 // Stream writes an answer of any length. It runs once the operation's transaction is
 // committed and holds none itself: each part is read by a unit of its own of db, as the
-// caller in ctx. What it writes to w goes to the client at once.
+// caller in ctx. A unit fails once the caller's session or agent has ended or the stream has
+// run for too long. What it writes to w goes to the client at once.
 type Stream func(ctx context.Context, db Transactor, w io.Writer) error
 
 // HandleStream registers a GET whose answer is streamed. start runs like an operation's
@@ -51,10 +59,36 @@ func (o *operation) writeStream(c *gin.Context, r *response) {
 		return
 	}
 	w := &streamWriter{w: c.Writer, control: http.NewResponseController(c.Writer)}
-	if err := r.stream(r.ctx, o.api.transactor, w); err != nil {
+	ctx, cancel := context.WithTimeout(r.ctx, cmp.Or(o.api.config.StreamTimeout, DefaultStreamTimeout))
+	defer cancel()
+	if err := r.stream(ctx, validTransactor{o.api.transactor, o.api.config.StillValid}, w); err != nil {
 		slog.WarnContext(r.ctx, "a stream ended early", "operation", o.ID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// validTransactor runs units while their caller is valid.
+type validTransactor struct {
+	Transactor
+
+	valid func(ctx context.Context, who auth.Identity) error
+}
+
+// Do implements [Transactor].
+func (v validTransactor) Do(ctx context.Context, o session.Options, fn func(ctx context.Context, tx *ent.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the stream ends: %w", err)
+	}
+	if v.valid != nil {
+		who, err := Caller(ctx)
+		if err == nil {
+			err = v.valid(ctx, who)
+		}
+		if err != nil {
+			return fmt.Errorf("the stream ends: %w", err)
+		}
+	}
+	return v.Transactor.Do(ctx, o, fn)
 }
 
 // streamWriter sends each write at once, with a time limit of its own.

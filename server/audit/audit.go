@@ -8,8 +8,11 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/resource"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -29,8 +32,12 @@ type exportInput struct {
 	Filter ent.AuditLogFilter
 }
 
-// batch is how many rows are in memory at once.
-const batch = 500
+// batchRows and batchBytes limit what is in memory at once: so many rows, and fewer where they
+// are large, but at least one.
+const (
+	batchRows  = 500
+	batchBytes = 1 << 20
+)
 
 // recordExportSQL also refuses a caller who has not authenticated recently.
 const recordExportSQL = `SELECT app.record_export('audit_log')`
@@ -39,12 +46,16 @@ func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error
 	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {
 		return nil, fmt.Errorf("record the export: %w", err)
 	}
+	if err := resource.RecordExport(ctx, tx, "audit_log"); err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, db api.Transactor, w io.Writer) error {
 		var before *ent.Position
 		for {
 			var rows []*ent.AuditLog
+			budget := session.NewRowBudget(batchBytes)
 			err := db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
-				rows, err = tx.AuditLogStore().List(ctx, &in.Filter, before, batch)
+				rows, err = tx.AuditLogStore().List(session.WithRowBudget(ctx, budget), &in.Filter, before, batchRows)
 				return err
 			})
 			if err != nil {
@@ -53,12 +64,20 @@ func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error
 			if err := write(w, rows); err != nil {
 				return err
 			}
-			if len(rows) < batch {
+			if len(rows) < batchRows && !budget.Cut() {
 				return nil
 			}
 			before = &ent.Position{ID: rows[len(rows)-1].ID}
 		}
 	}, nil
+}
+
+// Discloses tells of which row an audit row has content: what it was before and after.
+func Discloses(row *ent.AuditLog) (resource string, id *uuid.UUID) {
+	if row.Before == nil && row.After == nil {
+		return "", nil
+	}
+	return row.ResourceType, row.ResourceID
 }
 
 func write(w io.Writer, rows []*ent.AuditLog) error {

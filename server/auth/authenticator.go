@@ -80,6 +80,14 @@ func (a *Authenticator) Authenticate(r *http.Request) (Identity, error) {
 	return token.Identity, a.checkSession(ctx, token.Identity)
 }
 
+// Revalidate looks at the identity's session without the cache: it returns nil while the
+// session lives, else [ErrInvalidToken] or another error. Whether the token has expired in
+// the meantime does not matter. It is for answers that take longer than [SessionTTL].
+func (a *Authenticator) Revalidate(ctx context.Context, id Identity) error {
+	a.Forget(id)
+	return a.checkSession(ctx, id)
+}
+
 // Forget makes the next request of a session look at it again. Whoever revokes a
 // session calls it, so that here it ends at once; other instances notice within
 // [SessionTTL].

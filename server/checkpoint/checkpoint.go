@@ -101,7 +101,7 @@ type byID struct {
 }
 
 type itemOutput struct {
-	ETag api.ETag `header:"ETag" jsonschema_description:"Its version."`
+	ETag api.ETag `header:"ETag" jsonschema_description:"The checkpoint's version, with a hash of its status at the time."`
 	Body CheckpointItem
 }
 
@@ -110,7 +110,8 @@ func answer(ctx context.Context, tx *ent.Tx, id uuid.UUID) (*itemOutput, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read a checkpoint: %w", err)
 	}
-	return &itemOutput{ETag: api.VersionTag(row.Version), Body: item(row)}, nil
+	tag, err := api.VersionTag(row.Version).With(row.Status)
+	return &itemOutput{ETag: tag, Body: item(row)}, err
 }
 
 type listInput struct {
@@ -182,7 +183,7 @@ type requestInput struct {
 
 type requestOutput struct {
 	Location string   `header:"Location" jsonschema_description:"Where it can be read."`
-	ETag     api.ETag `header:"ETag"     jsonschema_description:"Its version."`
+	ETag     api.ETag `header:"ETag"     jsonschema_description:"The checkpoint's version, with a hash of its status at the time."`
 	Body     CheckpointItem
 }
 

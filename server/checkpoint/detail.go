@@ -69,7 +69,7 @@ type FieldDifference struct {
 }
 
 type detailOutput struct {
-	ETag api.ETag `header:"ETag" jsonschema_description:"Its version."`
+	ETag api.ETag `header:"ETag" jsonschema_description:"The checkpoint's version, with a hash of what is computed when it is read: its status, and how the write differs from the row as it is now."`
 	Body CheckpointDetail
 }
 
@@ -78,10 +78,13 @@ func read(ctx context.Context, tx *ent.Tx, in *byID) (*detailOutput, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a checkpoint: %w", err)
 	}
-	out := &detailOutput{ETag: api.VersionTag(row.Version), Body: CheckpointDetail{
+	out := &detailOutput{Body: CheckpointDetail{
 		CheckpointItem: item(row), Payload: row.Payload, Canonical: string(row.Payload), Visible: visible(string(row.Payload)),
 	}}
-	err = compare(ctx, tx, &out.Body)
+	if err := compare(ctx, tx, &out.Body); err != nil {
+		return nil, err
+	}
+	out.ETag, err = api.VersionTag(row.Version).With(row.Status, out.Body.Difference, out.Body.Differences)
 	return out, err
 }
 
@@ -150,6 +153,9 @@ func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) 
 	if i < 0 || !slices.Contains([]string{"INSERT", "UPDATE", "DELETE"}, w.Operation) {
 		return nil, nil //nolint:nilnil // an action that clients define, or the erasure of an identity
 	}
+	if err := recordContent(ctx, tx, policies.Tables[i], w); err != nil {
+		return nil, err
+	}
 	d := &Difference{Fields: []FieldDifference{}, References: []ReferenceDifference{}}
 	present := map[string]json.RawMessage{}
 	if w.ID != nil {
@@ -197,10 +203,29 @@ func references(ctx context.Context, tx *ent.Tx, g policies.Gate, w *write, d *D
 	return nil
 }
 
+// recordContent records a read of the row that the write is about, if reads of its table are
+// recorded. The payload has the row's content even after the row was deleted. An id such as
+// new:1 names a row that does not exist yet, so the record has no id then.
+func recordContent(ctx context.Context, tx *ent.Tx, t policies.Table, w *write) error {
+	if !t.AuditReads {
+		return nil
+	}
+	var id uuid.NullUUID
+	if w.ID != nil {
+		if parsed, err := uuid.Parse(*w.ID); err == nil {
+			id = uuid.NullUUID{UUID: parsed, Valid: true}
+		}
+	}
+	if _, err := tx.ExecContext(ctx, recordReadSQL, t.Resource, id, `{"in": "checkpoint"}`, t.Sphere); err != nil {
+		return fmt.Errorf("record a read: %w", err)
+	}
+	return nil
+}
+
 const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 
-// stands reads the row as it is now, and records that where its reads are audited. The
-// statement is made of names from the graph and never of input.
+// stands reads the row as it is now. The statement is made of names from the graph and never
+// of input.
 func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *Difference, present *map[string]json.RawMessage) error {
 	var text *string
 	version := "NULL::bigint"
@@ -223,12 +248,6 @@ func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *
 	}
 	if err := json.Unmarshal([]byte(*text), present); err != nil {
 		return fmt.Errorf("read what stands: %w", err)
-	}
-	if !t.AuditReads {
-		return nil
-	}
-	if _, err := tx.ExecContext(ctx, recordReadSQL, t.Resource, id, `{"in": "checkpoint"}`, t.Sphere); err != nil {
-		return fmt.Errorf("record a read: %w", err)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ var Rules = []Rule{
 	{"", api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity's person."},
 	{"", api.ByAgent, Limit{1200, time.Minute}, "Requests of one agent."},
 	{"login", api.ByAddress, Limit{60, time.Minute}, "Logins from one address, and what else takes a password or a mailed token."},
-	{"login", api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account from one network, and what else takes a password in one session."},
+	{"login", api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account from one network, and password checks in one session."},
 	{"register", api.ByAddress, Limit{30, 10 * time.Minute}, "Registrations from one address."},
 	{"refresh", api.ByAddress, Limit{600, time.Minute}, "Renewals of sessions from one address."},
 	{"mail", api.ByAddress, Limit{30, 10 * time.Minute}, "Requests from one address that send a mail."},

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -68,12 +69,23 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 			if err != nil {
 				return nil, err
 			}
-			if !reflect.DeepEqual(wanted, *present) {
-				if row, err = s.Update(ctx, in.ID, &wanted); err != nil {
-					return nil, err
-				}
+			if reflect.DeepEqual(wanted, *present) {
+				row, err = s.Get(ctx, in.ID) // what was locked is as it is stored, not as it reads
+			} else {
+				row, err = s.Update(ctx, in.ID, &wanted)
 			}
-			return &changed[E]{ETag: api.VersionTag(s.Version(row)), Body: row}, nil
+			if err != nil {
+				return nil, err
+			}
+			// The answer has the whole row, also what the patch does not name.
+			if err := c.recordRead(ctx, tx, uuid.NullUUID{UUID: in.ID, Valid: true}, map[string]any{"in": "update"}); err != nil {
+				return nil, err
+			}
+			tag, err := tagOf(s, row)
+			if err != nil {
+				return nil, err
+			}
+			return &changed[E]{ETag: tag, Body: row}, nil
 		})
 	remove := c.op("delete", "Delete one", http.MethodDelete, "/{id}")
 	remove.Several = true // detach clears references in other rows
@@ -106,6 +118,13 @@ func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, 
 	c := newCollection[E](path)
 	op := c.op("create", "Make one", http.MethodPost, "")
 	op.Status = http.StatusCreated
+	if c.table.AuditReads {
+		op.Replayed = func(ctx context.Context, tx *ent.Tx, kept *api.Outcome) error {
+			location := kept.Header["Location"]
+			id, err := uuid.Parse(location[strings.LastIndexByte(location, '/')+1:])
+			return c.recordRead(ctx, tx, uuid.NullUUID{UUID: id, Valid: err == nil}, map[string]any{"in": "replay"})
+		}
+	}
 	api.Handle(a, op,
 		func(ctx context.Context, tx *ent.Tx, in *createInput[C]) (*created[E], error) {
 			s := store(tx)
@@ -113,14 +132,36 @@ func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, 
 			if err != nil {
 				return nil, err
 			}
-			return &created[E]{Location: path + "/" + s.Position(row).ID.String(), ETag: tagOf(s, row), Body: row}, nil
+			id := s.Position(row).ID
+			if err := c.recordRead(ctx, tx, uuid.NullUUID{UUID: id, Valid: true}, map[string]any{"in": "create"}); err != nil {
+				return nil, err
+			}
+			tag, err := tagOf(s, row)
+			if err != nil {
+				return nil, err
+			}
+			return &created[E]{Location: path + "/" + id.String(), ETag: tag, Body: row}, nil
 		})
 }
 
+// Discloses tells of which resource a row has content, and of which one of its kind; an empty
+// name is none. Where the reads of that resource are recorded, reading the row is recorded as
+// one of them.
+type Discloses[E any] func(row *E) (resource string, id *uuid.UUID)
+
 // MountReadOnly registers the operations of a collection that clients only
 // read.
-func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func(*ent.Tx) S) {
+func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func(*ent.Tx) S, discloses ...Discloses[E]) {
 	c := newCollection[E](path)
+	c.discloses = len(discloses) > 0
+	record := func(ctx context.Context, tx *ent.Tx, rows ...*E) error {
+		for _, d := range discloses {
+			if err := recordDisclosed(ctx, tx, c.table.Resource, d, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	api.Handle(a, c.op("list", "List them, newest first", http.MethodGet, ""),
 		func(ctx context.Context, tx *ent.Tx, in *listInput[F]) (*listed[E], error) {
 			s := store(tx)
@@ -136,6 +177,9 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 				ids[i] = s.Position(row).ID
 			}
 			if err := c.recordRead(ctx, tx, uuid.NullUUID{}, map[string]any{"ids": ids}); err != nil {
+				return nil, err
+			}
+			if err := record(ctx, tx, list.Items...); err != nil {
 				return nil, err
 			}
 			return &listed[E]{Body: list}, nil
@@ -161,17 +205,28 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			if err := c.recordRead(ctx, tx, uuid.NullUUID{UUID: in.ID, Valid: true}, nil); err != nil {
 				return nil, err
 			}
-			return &changed[E]{ETag: tagOf(s, row), Body: row}, nil
+			if err := record(ctx, tx, row); err != nil {
+				return nil, err
+			}
+			tag, err := tagOf(s, row)
+			if err != nil {
+				return nil, err
+			}
+			return &changed[E]{ETag: tag, Body: row}, nil
 		})
 }
 
-// tagOf is the row's entity tag. A row without versions never changes: its
-// first version is its last.
-func tagOf[E any](store any, row *E) api.ETag {
+// tagOf returns the row's entity tag: its version and a hash of the fields that are computed
+// when it is read. A row without versions never changes: its first version is its last.
+func tagOf[E any](store any, row *E) (api.ETag, error) {
+	tag := api.VersionTag(1)
 	if s, ok := store.(interface{ Version(*E) int64 }); ok {
-		return api.VersionTag(s.Version(row))
+		tag = api.VersionTag(s.Version(row))
 	}
-	return api.VersionTag(1)
+	if s, ok := store.(interface{ Computed(*E) []any }); ok {
+		return tag.With(s.Computed(row)...)
+	}
+	return tag, nil
 }
 
 // collection knows the names of one mounted collection.
@@ -179,6 +234,8 @@ type collection struct {
 	path   string
 	plural string
 	table  policies.Table
+	// discloses says that rows have content of other resources.
+	discloses bool
 }
 
 func newCollection[E any](path string) collection {
@@ -199,7 +256,7 @@ func (c collection) op(verb, summary, method, suffix string) api.Op {
 	return api.Op{
 		ID: verb + "-" + name, Method: method, Path: c.path + suffix, Tag: segments[1],
 		Summary: summary + " (" + strings.ReplaceAll(name, "-", " ") + ")", Description: c.table.Comment,
-		AuditedRead: c.table.AuditReads && method == http.MethodGet,
+		AuditedRead: (c.table.AuditReads || c.discloses) && method == http.MethodGet,
 		HumansOnly:  !c.table.Access.Agent.Has(verbs[method]),
 	}
 }
@@ -215,6 +272,10 @@ func (c collection) recordRead(ctx context.Context, tx *ent.Tx, id uuid.NullUUID
 	if !c.table.AuditReads {
 		return nil
 	}
+	return recordRead(ctx, tx, c.table, id, details)
+}
+
+func recordRead(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.NullUUID, details map[string]any) error {
 	if details == nil {
 		details = map[string]any{}
 	}
@@ -222,8 +283,56 @@ func (c collection) recordRead(ctx context.Context, tx *ent.Tx, id uuid.NullUUID
 	if err != nil {
 		return fmt.Errorf("record a read: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, recordReadSQL, c.table.Resource, id, string(text), c.table.Sphere); err != nil {
+	if _, err := tx.ExecContext(ctx, recordReadSQL, table.Resource, id, string(text), table.Sphere); err != nil {
 		return fmt.Errorf("record a read: %w", err)
+	}
+	return nil
+}
+
+// recordDisclosed records the reads of the resources that rows of another have content of: one
+// for each kind.
+func recordDisclosed[E any](ctx context.Context, tx *ent.Tx, in string, discloses Discloses[E], rows []*E) error {
+	for _, t := range policies.Tables {
+		if !t.AuditReads {
+			continue
+		}
+		ids, found := []uuid.UUID{}, false
+		for _, row := range rows {
+			name, id := discloses(row)
+			if name != t.Resource {
+				continue
+			}
+			found = true
+			if id != nil && !slices.Contains(ids, *id) {
+				ids = append(ids, *id)
+			}
+		}
+		if !found {
+			continue
+		}
+		read, details := uuid.NullUUID{}, map[string]any{"in": in}
+		if len(ids) == 1 {
+			read = uuid.NullUUID{UUID: ids[0], Valid: true}
+		} else {
+			details["ids"] = ids
+		}
+		if err := recordRead(ctx, tx, t, read, details); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RecordExport records that an export of the named resource is going to read all rows whose
+// reads are recorded, in the transaction that starts it.
+func RecordExport(ctx context.Context, tx *ent.Tx, of string) error {
+	for _, t := range policies.Tables {
+		if !t.AuditReads {
+			continue
+		}
+		if err := recordRead(ctx, tx, t, uuid.NullUUID{}, map[string]any{"export": of}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -281,11 +390,11 @@ type Count struct {
 
 type created[E any] struct {
 	Location string   `header:"Location" jsonschema_description:"Where it can be read."`
-	ETag     api.ETag `header:"ETag" jsonschema_description:"Its version."`
+	ETag     api.ETag `header:"ETag" jsonschema_description:"The resource's version, with a hash of the fields that are computed when it is read, if it has any. If-None-Match compares all of it, If-Match the version."`
 	Body     *E
 }
 
 type changed[E any] struct {
-	ETag api.ETag `header:"ETag" jsonschema_description:"Its version."`
+	ETag api.ETag `header:"ETag" jsonschema_description:"The resource's version, with a hash of the fields that are computed when it is read, if it has any. If-None-Match compares all of it, If-Match the version."`
 	Body *E
 }

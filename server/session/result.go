@@ -51,9 +51,14 @@ type size struct{ data, cells int }
 var most = size{data: 64 << 10, cells: 4 << 10}
 
 // read takes over the rows of rr, whose buffers belong to the connection. room is
-// what the statement's last result took.
-func (r *result) read(rr *pgconn.ResultReader, room size) error {
+// what the statement's last result took. Rows beyond the budget, if there is one, are
+// read from the connection and dropped.
+func (r *result) read(rr *pgconn.ResultReader, room size, budget *RowBudget) error {
 	for rr.NextRow() {
+		if len(r.cells) > 0 && budget.exceeded(len(r.data), rr.Values()) {
+			budget.cut = true
+			break
+		}
 		if r.cells == nil {
 			r.data = make([]byte, 0, min(room.data, most.data))
 			r.cells = make([]cell, 0, max(len(r.columns), min(room.cells, most.cells)))

@@ -186,7 +186,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 	closing := len(w.closing)
 	w.closing = nil
 
-	r, err := w.answers(p, closing, len(steps), query, name, known)
+	r, err := w.answers(p, closing, len(steps), query, name, known, rowBudgetOf(ctx))
 	closeErr := p.Close()
 	if err == nil {
 		err = closeErr
@@ -202,7 +202,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 }
 
 // answers reads what an exchange gives back, in the order it was sent.
-func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string, known *statement) (*result, error) {
+func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string, known *statement, budget *RowBudget) (*result, error) {
 	for range closed {
 		if _, err := p.GetResults(); err != nil {
 			return nil, err
@@ -244,7 +244,7 @@ func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string
 		} else {
 			r.columns = columnsOf(rr.FieldDescriptions())
 		}
-		if err := r.read(rr, room); err != nil {
+		if err := r.read(rr, room, budget); err != nil {
 			return nil, err
 		}
 		if known != nil {

@@ -230,14 +230,17 @@ func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsIn) (*listEventsO
 	return &listEventsOut{Body: api.NewList(&in.Page, rows, key)}, nil
 }
 
-// latest reads a thread's newest events up to a sequence, oldest first.
+// latest reads a thread's newest events up to a sequence, oldest first: at most
+// includedEvents, and fewer where they are larger than a page.
 func latest(ctx context.Context, tx *ent.Tx, id uuid.UUID, until int64) ([]*ent.ThreadEvent, error) {
+	ctx = session.WithRowBudget(ctx, session.NewRowBudget(api.MaxPageBytes))
 	rows, err := tx.ThreadEvent.Query().
 		Where(threadevent.ThreadID(id), threadevent.SequenceGT(until-includedEvents), threadevent.SequenceLTE(until)).
-		Order(threadevent.BySequence(entsql.OrderAsc())).All(ctx)
+		Order(threadevent.BySequence(entsql.OrderDesc())).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the latest events: %w", err)
 	}
+	slices.Reverse(rows)
 	return rows, nil
 }
 

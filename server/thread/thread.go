@@ -173,7 +173,7 @@ type ThreadDetail struct {
 	ent.Thread
 	// Version hides the row's: as the thread was, it has none.
 	Version int64              `json:"version,omitzero"`
-	Events  []*ent.ThreadEvent `json:"events,omitempty" jsonschema_description:"Its latest events, at most 50, oldest first; only with include=events."`
+	Events  []*ent.ThreadEvent `json:"events,omitempty" jsonschema_description:"Its latest events, at most 50 and about 4 MiB, oldest first; only with include=events."`
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
