@@ -36,10 +36,14 @@ const (
 type BootstrapOptions struct {
 	Database string // "" means DefaultDatabase
 
-	Service Login // serves requests; by default chenu_service
-	Agent   Login // may serve agents' requests instead; by default chenu_service_agent
+	Service Login // serves people's requests; by default chenu_service
+	Agent   Login // serves agents' requests; by default chenu_service_agent
 	Migrate Login // applies migrations; by default chenu_migrate
 	Audit   Login // verifies and backs up; by default chenu_verify
+
+	// SharedLogin lets the service login become chenu_agent too, for an installation that
+	// serves people and agents with one login.
+	SharedLogin bool
 }
 
 // Login is a role that may log in.
@@ -52,6 +56,7 @@ type Login struct {
 type BootstrapReport struct {
 	Database string
 	Changes  []string // in order; none if everything was there already
+	Warnings []string // what could not be done
 	Logins   []BootstrapLogin
 }
 
@@ -70,6 +75,7 @@ type login struct {
 	Login
 	key      string // of its psql variable
 	role     string // what it is a member of
+	not      string // what it was a member of before, or is in the other arrangement
 	inherit  bool   // whether it has the role's rights without SET ROLE
 	purpose  string
 	variable string
@@ -85,9 +91,13 @@ func (o BootstrapOptions) database() string {
 // logins lists the logins. Only the auditor inherits: pg_dump does not SET ROLE unless told, while the others become
 // what they are by SET ROLE, and have no right they did not ask for.
 func (o BootstrapOptions) logins() []login {
+	service := login{Login: o.Service, key: "service", role: "chenu_human", not: "chenu_app", purpose: "serves people's requests, as chenu_human", variable: "CHENU_DATABASE_URL"}
+	if o.SharedLogin {
+		service.role, service.not, service.purpose = "chenu_app", "chenu_human", "serves all requests: becomes chenu_human or chenu_agent for each transaction"
+	}
 	all := []login{
-		{Login: o.Service, key: "service", role: "chenu_app", purpose: "serves requests: becomes chenu_human or chenu_agent for each transaction", variable: "CHENU_DATABASE_URL"},
-		{Login: o.Agent, key: "agent", role: "chenu_agent", purpose: "optional: serves agents' requests, and can become nothing else", variable: "CHENU_AGENT_DATABASE_URL"},
+		service,
+		{Login: o.Agent, key: "agent", role: "chenu_agent", purpose: "serves agents' requests, as chenu_agent", variable: "CHENU_AGENT_DATABASE_URL"},
 		{Login: o.Migrate, key: "migrate", role: owner, purpose: "applies migrations, as " + owner, variable: "CHENU_MIGRATE_DATABASE_URL"},
 		{Login: o.Audit, key: "audit", role: "chenu_auditor", inherit: true, purpose: "reads everything: verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
 	}
@@ -146,7 +156,7 @@ func loginSteps(l login, password string) []step {
 		attributes = "INHERIT"
 	}
 	name := literal(l.Name)
-	return []step{
+	steps := []step{
 		{"make", "login " + l.Name, fmt.Sprintf(`SELECT format('CREATE ROLE %%I LOGIN %s NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %%L', %s, %s)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %[2]s)`, attributes, name, password)},
 		{"change", "login " + l.Name + " to " + attributes, fmt.Sprintf(`SELECT format('ALTER ROLE %%I %s', rolname)
@@ -163,6 +173,16 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
       AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, %[4]t) = %[4]t AND coalesce((to_jsonb(m)->>'set_option')::boolean, true))`,
 			literal(l.role), name, strings.ToUpper(fmt.Sprint(l.inherit)), l.inherit)},
 	}
+	if l.not != "" {
+		// An earlier version made the service login a member of chenu_app, which can become either kind of actor. From
+		// PostgreSQL 16 on, REVOKE removes only what one role granted.
+		steps = append(steps, step{"take", "membership in " + l.not + " from login " + l.Name, fmt.Sprintf(`SELECT format('REVOKE %%I FROM %%I%%s', r.rolname, u.rolname,
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN format(' GRANTED BY %%I', g.rolname) ELSE '' END)
+FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
+WHERE r.rolname = %s AND u.rolname = %s`, literal(l.not), name)})
+	}
+	return steps
 }
 
 // databaseSteps make the database and say who may connect to it.
@@ -185,6 +205,21 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = %s AND u.
   AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT')`, name, literal(l.Name))})
 	}
 	return steps
+}
+
+// catalogSteps take from PUBLIC what nobody needs of pg_catalog, in the database itself. Only a superuser can: without
+// one the steps change nothing, and the report warns. The login that migrates keeps the two functions behind
+// pg_stat_activity and pg_locks, since a second connection of its own, which is not chenu_owner, watches its migration.
+func (o BootstrapOptions) catalogSteps() []step {
+	migrate := o.logins()[2].Name
+	return []step{{"take", "functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + policies.OpenFunctions + `) f, LATERAL (VALUES
+    (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
+    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.oid::pg_catalog.regprocedure))) s (place, statement)
+WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+ORDER BY place`}, {"let", migrate + " watch its migrations", fmt.Sprintf(`SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', p.oid::pg_catalog.regprocedure, u.rolname)
+FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+  AND p.proname IN ('pg_stat_get_activity', 'pg_lock_status') AND u.rolname = %s AND NOT pg_catalog.has_function_privilege(u.oid, p.oid, 'EXECUTE')
+  AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)`, literal(migrate))}}
 }
 
 // roleCheck refuses to let anyone log in as a role that is not a login, as the roles of policies.Roles are not.
@@ -262,6 +297,10 @@ func BootstrapSQL(o BootstrapOptions) (string, error) {
 	for _, s := range o.databaseSteps() {
 		fmt.Fprintf(&b, "%s \\gexec\n", s.query)
 	}
+	fmt.Fprintf(&b, "\n-- In the database: what PUBLIC need not execute of pg_catalog. Only a superuser can revoke it; for others this changes nothing.\n\\connect %s\n", o.database())
+	for _, s := range o.catalogSteps() {
+		fmt.Fprintf(&b, "%s \\gexec\n", s.query)
+	}
 	return b.String(), nil
 }
 
@@ -311,10 +350,45 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 			return report, b.explain(err)
 		}
 	}
+	if err := b.catalog(ctx, config); err != nil {
+		return report, b.explain(err)
+	}
 	for i := range report.Logins {
 		report.Logins[i].URL = b.url(adminURL, report.Logins[i].Name, b.known[i])
 	}
 	return report, nil
+}
+
+// catalog runs the steps that belong into the database itself.
+func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) error {
+	config = config.Copy()
+	config.Database = b.options.database()
+	conn, err := dial(ctx, config)
+	if err != nil {
+		// An administrator who is not a superuser may have no right to connect to the database.
+		b.report.Warnings = append(b.report.Warnings, "PUBLIC may execute functions of pg_catalog that the service does not need: a superuser can revoke that with `chenu bootstrap`")
+		return nil //nolint:nilerr // A warning says what could not be done.
+	}
+	s := &session{Conn: conn}
+	defer s.close()
+	for _, step := range b.options.catalogSteps() {
+		before := len(b.report.Changes)
+		if err := b.run(ctx, s, step); err != nil {
+			return err
+		}
+		if len(b.report.Changes) > before { // one line for all functions
+			b.report.Changes = b.report.Changes[:before+1]
+		}
+	}
+	var open int
+	if err := s.QueryRow(ctx, "SELECT count(*) FROM ("+policies.OpenFunctions+") f").Scan(&open); err != nil {
+		return fmt.Errorf("look at the functions of pg_catalog: %w", err)
+	}
+	if open > 0 {
+		b.report.Warnings = append(b.report.Warnings, fmt.Sprintf("PUBLIC may execute %d functions of pg_catalog that the service does not need, such as those of large objects: "+
+			"only a superuser can revoke that, and a managed server may not allow it", open))
+	}
+	return nil
 }
 
 // mayBootstrap says what right is missing before anything is begun.

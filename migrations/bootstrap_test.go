@@ -81,7 +81,7 @@ func TestBootstrap(t *testing.T) {
 	o := b.options
 	report := b.run()
 	for _, change := range []string{
-		"made login " + o.Service.Name, "made " + o.Service.Name + " a member of chenu_app",
+		"made login " + o.Service.Name, "made " + o.Service.Name + " a member of chenu_human",
 		"made " + o.Agent.Name + " a member of chenu_agent", "made " + o.Migrate.Name + " a member of chenu_owner", "made " + o.Audit.Name + " a member of chenu_auditor",
 		"made database " + o.Database, "took database " + o.Database + " from PUBLIC", "let " + o.Audit.Name + " connect to database " + o.Database,
 	} {
@@ -116,7 +116,7 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("database: %s", got)
 	}
 	// Only the auditor has its role's rights without asking; none is or can do more.
-	for name, want := range map[string]string{o.Service.Name: "f chenu_app", o.Agent.Name: "f chenu_agent", o.Migrate.Name: "f chenu_owner", o.Audit.Name: "t chenu_auditor"} {
+	for name, want := range map[string]string{o.Service.Name: "f chenu_human", o.Agent.Name: "f chenu_agent", o.Migrate.Name: "f chenu_owner", o.Audit.Name: "t chenu_auditor"} {
 		got := b.ask(`SELECT CASE WHEN pg_has_role(u.oid, m.roleid, 'USAGE') THEN 't ' ELSE 'f ' END || string_agg(m.roleid::regrole::text, ' ') FROM pg_roles u JOIN pg_auth_members m ON m.member = u.oid
 WHERE u.rolname = $1 AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) GROUP BY u.oid, m.roleid`, name)
 		if got != want {
@@ -125,6 +125,32 @@ WHERE u.rolname = $1 AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolrep
 	}
 	if _, err := migrations.Apply(t.Context(), report.Logins[2].URL, migrations.Options{Dir: openDir(t, writeDir(t, map[string]string{"1_a.sql": "CREATE TABLE a ();"}))}); err != nil {
 		t.Errorf("the migration login cannot migrate: %v", err)
+	}
+}
+
+// Hardening item 12: the service login of an earlier version could become either kind of
+// actor. Running bootstrap again takes that away, and a shared login has to be asked for.
+func TestServiceLoginLosesSharedMembership(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	roles := func() string {
+		return b.ask("SELECT string_agg(m.roleid::regrole::text, ' ' ORDER BY 1) FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member WHERE u.rolname = $1", b.options.Service.Name)
+	}
+	b.options.SharedLogin = true
+	b.run()
+	if got := roles(); got != "chenu_app" {
+		t.Errorf("a shared login is a member of %s", got)
+	}
+	b.options.SharedLogin = false
+	report := b.run()
+	if got := roles(); got != "chenu_human" {
+		t.Errorf("the login for people is a member of %s", got)
+	}
+	if change := "took membership in chenu_app from login " + b.options.Service.Name; !slices.Contains(report.Changes, change) {
+		t.Errorf("the report does not say %q: %q", change, report.Changes)
+	}
+	if again := b.run(); len(again.Changes) != 0 {
+		t.Errorf("the next run changed something: %q", again.Changes)
 	}
 }
 

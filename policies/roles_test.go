@@ -217,3 +217,80 @@ func TestDetailsAreLimited(t *testing.T) {
 		}
 	}
 }
+
+// Hardening item 13: raw SQL that poses as a suspended or dismissed agent through app.actor_id
+// changes no row that an active agent may change. Idempotency keys are the exception, because no
+// audit trigger covers them.
+func TestEndedAgentsWriteNothing(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	w := newWorld(t, db)
+	agents := db.Pool(t, db.AgentURL)
+	ended := map[string]uuid.UUID{}
+	for _, status := range []string{"suspended", "dismissed"} {
+		ended[status] = hireAgent(t, db, w.owner, status, "personal")
+	}
+	tried := 0
+	for _, table := range policies.Tables {
+		for _, action := range []string{"insert", "update", "delete"} {
+			if matrix[table.Entity][agent][action] != one || table.Name == "idempotency_keys" {
+				continue
+			}
+			tried++
+			statement := actions[action](w, table, agent)
+			for status, id := range ended {
+				tx := as(t, agents, "chenu_agent", w.owner, id)
+				if got := attempt(t, tx, statement); got != "CH401" {
+					t.Errorf("%s of %s by a %s agent: got %s, want CH401", action, table.Name, status, got)
+				}
+				if err := tx.Rollback(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if tried < 40 {
+		t.Errorf("only %d statements were tried", tried)
+	}
+}
+
+// Hardening item 13: of what serving roles could pass data or disturb others by, PUBLIC keeps
+// nothing that is not listed here. A new version of PostgreSQL may bring a function to decide on.
+func TestPublicKeepsOnlyListedFunctions(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	admin := connect(t, db.AdminURL)
+	// Volatile functions with SQL types that need no revoking: they return what the caller may
+	// know, change only the caller's session, or check a privilege of their own.
+	const kept = `^(amvalidate|binary_upgrade_.*|brin_.*|gin_clean_.*|clock_timestamp|current_query|currtid2|currval|lastval|nextval|setval|gen_random_uuid|uuidv[47]|random.*|setseed|timeofday|set_config` +
+		`|pg_sleep.*|pg_xact_.*|txid_.*|pg_(blocking_pids|safe_snapshot_blocking_pids|collation_actual_version|database_collation_actual_version)|pg_control_.*|pg_.*_replication_slot|pg_replication_.*` +
+		`|pg_.*wal.*|pg_logical_slot_.*|pg_.*_size|pg_export_snapshot|pg_extension_config_dump|pg_get_.*|pg_import_.*|pg_is_in_recovery|pg_isolation_.*|pg_jit_available|pg_last_.*|pg_nextoid` +
+		`|pg_notification_queue_usage|pg_partition_.*|pg_prepared_xact|pg_read_file_old|pg_rotate_.*|pg_sequence_.*|pg_stat_.*|pg_stop_making_pinned_objects|pg_promote|pg_sync_.*|pg_restore_.*|pg_clear_.*|pg_set_.*|plpgsql_.*)$`
+	rows, _ := admin.Query(t.Context(), `
+		SELECT p.oid::regprocedure::text FROM pg_proc p
+		WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.provolatile = 'v' AND p.prokind = 'f'
+		AND NOT p.proargtypes::oid[] && ARRAY['internal'::regtype::oid, 'cstring'::regtype::oid]
+		AND p.prorettype <> ALL ('{trigger,event_trigger,internal,cstring}'::regtype[])
+		AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
+		AND p.proname !~ $1`, kept)
+	open, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, function := range open {
+		t.Errorf("PUBLIC may execute %s: revoke it in policies.OpenFunctions, or list it here", function)
+	}
+	w := newWorld(t, db)
+	tx := as(t, db.Pool(t, db.AgentURL), "chenu_agent", w.owner, hireAgent(t, db, w.owner, "active", "personal"))
+	for _, statement := range []string{
+		"SELECT lo_from_bytea(0, 'x')", "SELECT lo_create(0)", "SELECT pg_advisory_lock(1)", "SELECT pg_terminate_backend(0)", "SELECT pg_cancel_backend(0)",
+		"SELECT query FROM pg_stat_activity", "SELECT objid FROM pg_locks", "SELECT query_to_xml('SELECT 1', true, true, '')", "SELECT pg_notify('x', 'y')",
+	} {
+		if got := attempt(t, tx, statement); got != refused {
+			t.Errorf("%s: got %s, want %s", statement, got, refused)
+		}
+	}
+	if got := attempt(t, tx, "SELECT pg_try_advisory_xact_lock(1)"); got != one {
+		t.Errorf("the lock of idempotency keys: %s", got)
+	}
+}

@@ -55,7 +55,8 @@ func TestKilledInLogins(t *testing.T) {
 		}
 		t.Cleanup(func() { end(postgres) })
 		report, err := migrations.Bootstrap(t.Context(), postgres.URL("postgres"), migrations.BootstrapOptions{
-			Service: migrations.Login{Name: "service", Password: "service"}, Migrate: migrations.Login{Name: "migrate", Password: "migrate"},
+			Service: migrations.Login{Name: "service", Password: "service"}, Agent: migrations.Login{Name: "agent", Password: "agent"},
+			Migrate: migrations.Login{Name: "migrate", Password: "migrate"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +71,7 @@ func TestKilledInLogins(t *testing.T) {
 		service := urls["CHENU_DATABASE_URL"]
 		s, err := server.New(t.Context(), server.Config{
 			DevelopmentTokens: true,
-			Session:           session.Config{HumanURL: service, MaxConns: 4}, Secret: secret, Log: slog.New(slog.DiscardHandler),
+			Session:           session.Config{HumanURL: service, AgentURL: urls["CHENU_AGENT_DATABASE_URL"], MaxConns: 4}, Secret: secret, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)

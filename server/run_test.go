@@ -30,7 +30,7 @@ func TestRunning(t *testing.T) {
 	db := dbtest.New(t)
 	box := make(letters, 10)
 	s, err := server.New(t.Context(), server.Config{
-		Session: session.Config{HumanURL: db.ServiceURL, MaxConns: 4}, Secret: auth.NewSecret(),
+		Session: session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
 		ListenAddr: "127.0.0.1:0", Mail: box, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

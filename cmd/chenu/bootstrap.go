@@ -33,8 +33,9 @@ Exits with 0 when everything is there, 1 when something failed, 64 when called w
 	set.Lookup("url").DefValue = "" // it may have a password
 	set.BoolVar(&printOnly, "print", false, "print the SQL for a DBA, and execute nothing")
 	set.StringVar(&o.Database, "database", migrations.DefaultDatabase, "`name` of the database")
-	set.StringVar(&o.Service.Name, "service-login", "", "`name` of the login that serves requests (default chenu_service)")
-	set.StringVar(&o.Agent.Name, "agent-login", "", "`name` of the login that serves agents only (default chenu_service_agent)")
+	set.StringVar(&o.Service.Name, "service-login", "", "`name` of the login that serves people (default chenu_service)")
+	set.StringVar(&o.Agent.Name, "agent-login", "", "`name` of the login that serves agents (default chenu_service_agent)")
+	set.BoolVar(&o.SharedLogin, "shared-login", false, "let the service login serve agents too: see CHENU_SHARED_LOGIN")
 	set.StringVar(&o.Migrate.Name, "migrate-login", "", "`name` of the login that applies migrations (default chenu_migrate)")
 	set.StringVar(&o.Audit.Name, "audit-login", "", "`name` of the login that verifies and backs up (default chenu_verify)")
 	if err := parseAll(set, args); err != nil {
@@ -64,6 +65,9 @@ Exits with 0 when everything is there, 1 when something failed, 64 when called w
 	}
 	if len(report.Changes) == 0 {
 		fmt.Fprintln(env.Stdout, "nothing changed: everything was there already")
+	}
+	for _, warning := range report.Warnings {
+		fmt.Fprintln(env.Stderr, "warning:", warning)
 	}
 	fmt.Fprint(env.Stdout, "\nThe logins, as the service and its commands want them:\n")
 	generated := false

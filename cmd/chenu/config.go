@@ -25,6 +25,7 @@ import (
 type config struct {
 	DatabaseURL        string
 	AgentDatabaseURL   string
+	SharedLogin        bool
 	MigrateDatabaseURL string
 	AuditDatabaseURL   string
 	DataDir            string
@@ -59,10 +60,12 @@ type variable struct {
 }
 
 var variables = append([]variable{
-	{"CHENU_DATABASE_URL", "", "The service's login: a member of chenu_app and nothing more. Without it the service runs a Postgres of its own.",
+	{"CHENU_DATABASE_URL", "", "The login for people's requests: a member of chenu_human and nothing more. Without it the service runs a Postgres of its own.",
 		func(c *config, v string) error { return setURL(&c.DatabaseURL, v) }},
-	{"CHENU_AGENT_DATABASE_URL", "CHENU_DATABASE_URL", "A second login for agents' requests: a member of chenu_agent only.",
+	{"CHENU_AGENT_DATABASE_URL", "", "The login for agents' requests: a member of chenu_agent and nothing more. Needed with CHENU_DATABASE_URL.",
 		func(c *config, v string) error { return setURL(&c.AgentDatabaseURL, v) }},
+	{"CHENU_SHARED_LOGIN", "false", "Serve agents with the login for people, a member of chenu_app. SQL in an agent's transaction could then become a human.",
+		func(c *config, v string) error { return setBool(&c.SharedLogin, v) }},
 	{"CHENU_MIGRATE_DATABASE_URL", "", "The login that migrates: a member of chenu_owner. chenu migrate and serve --migrate use it.",
 		func(c *config, v string) error { return setURL(&c.MigrateDatabaseURL, v) }},
 	{"CHENU_AUDIT_DATABASE_URL", "", "The login that verifies and backs up: a member of chenu_auditor. chenu verify uses it.",

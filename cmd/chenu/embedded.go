@@ -28,7 +28,8 @@ type embedded struct {
 
 // embeddedNote tells `chenu token` where the running service's database is.
 type embeddedNote struct {
-	DatabaseURL string `json:"database_url"`
+	DatabaseURL      string `json:"database_url"`
+	AgentDatabaseURL string `json:"agent_database_url"`
 }
 
 // Files in the data directory beside the data itself.
@@ -92,7 +93,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 	if _, err := migrations.Apply(ctx, c.MigrateDatabaseURL, migrations.Options{Progress: applyProgress(progress)}); err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(embeddedNote{DatabaseURL: c.DatabaseURL})
+	data, err := json.Marshal(embeddedNote{DatabaseURL: c.DatabaseURL, AgentDatabaseURL: c.AgentDatabaseURL})
 	if err != nil {
 		return nil, err
 	}
@@ -171,9 +172,9 @@ func openRunning(ctx context.Context, c *config, log *slog.Logger) (*session.DB,
 	if !noted(c) {
 		return nil, false
 	}
-	db, err := session.Open(ctx, session.Config{HumanURL: c.DatabaseURL, Logger: log})
+	db, err := session.Open(ctx, session.Config{HumanURL: c.DatabaseURL, AgentURL: c.AgentDatabaseURL, Logger: log})
 	if err != nil {
-		c.DatabaseURL, c.Embedded = "", false
+		c.DatabaseURL, c.AgentDatabaseURL, c.Embedded = "", "", false
 	}
 	return db, err == nil
 }
@@ -186,7 +187,8 @@ func noted(c *config) bool {
 		return false
 	}
 	var note embeddedNote
-	if json.Unmarshal(data, &note) != nil {
+	// A service of an earlier version noted one login only.
+	if json.Unmarshal(data, &note) != nil || note.DatabaseURL == "" || note.AgentDatabaseURL == "" {
 		return false
 	}
 	if c.Secret == (auth.Secret{}) {
@@ -194,8 +196,8 @@ func noted(c *config) bool {
 			return false
 		}
 	}
-	c.DatabaseURL, c.Embedded = note.DatabaseURL, true
-	return note.DatabaseURL != ""
+	c.DatabaseURL, c.AgentDatabaseURL, c.Embedded = note.DatabaseURL, note.AgentDatabaseURL, true
+	return true
 }
 
 func accountsOn(ctx context.Context, c config, db *session.DB, closeAll func()) (*account.Service, func(), error) {

@@ -18,9 +18,9 @@ transaction that is always rolled back, and read-only for select: nothing remain
 and no lock is taken but that of the statement itself, on the row, for which it waits
 two seconds at most.
 
-Two logins are needed, because none sees all. --url is one that may become
-chenu_human or chenu_agent, as the service's: it tries the statement, and evaluates
-the clauses, with that role's rights. --audit-url is one that may become
+Two logins are needed, because none sees all. --url is one that may become the
+role, as the service's login for people or for agents: it tries the statement, and
+evaluates the clauses, with that role's rights. --audit-url is one that may become
 chenu_auditor: it reads the row past the policies, so that a row that is hidden can
 be told from one that does not exist, and clauses have values for it. Without it
 those are unknown. A superuser's --url does for both.
@@ -45,11 +45,12 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		expect           string
 		asJSON           bool
 		urlVar, auditVar = "CHENU_DATABASE_URL", "CHENU_AUDIT_DATABASE_URL"
+		agentVar         = "CHENU_AGENT_DATABASE_URL"
 	)
 	set := newFlags(env, "chenu policies explain [flags]", explainAbout)
-	set.StringVar(&in.URL, "url", env.Getenv(urlVar), "`URL` of the database, with a login that may become the role;\nby default "+urlVar)
+	set.StringVar(&in.URL, "url", "", "`URL` of the database, with a login that may become the role;\nby default "+urlVar+", or "+agentVar+" for chenu_agent")
 	set.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that may become chenu_auditor;\nby default "+auditVar)
-	set.Lookup("url").DefValue, set.Lookup("audit-url").DefValue = "", "" // they may have passwords
+	set.Lookup("audit-url").DefValue = "" // it may have a password
 	set.StringVar(&identity, "identity", "", "`UUID` of the identity that asks")
 	set.StringVar(&in.Role, "role", "chenu_human", "`role` that the service takes: chenu_human or chenu_agent")
 	set.StringVar(&in.Table, "table", "", "`name` of the table, as schema.name unless it is public")
@@ -83,6 +84,12 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		if *u.into, err = uuid.Parse(u.text); err != nil {
 			return usagef("%s %q is no UUID", u.flag, u.text)
 		}
+	}
+	if in.URL == "" && in.Role == "chenu_agent" {
+		in.URL = env.Getenv(agentVar)
+	}
+	if in.URL == "" {
+		in.URL = env.Getenv(urlVar)
 	}
 	switch {
 	case in.URL == "":

@@ -19,7 +19,7 @@ func TestKeysRotate(t *testing.T) {
 	_, _ = rand.Read(secret)
 	keys := func(secret string, args ...string) (int, string, string) {
 		t.Helper()
-		vars := map[string]string{"CHENU_DATABASE_URL": db.ServiceURL, "CHENU_SECRET_KEY": secret, "CHENU_LOG_LEVEL": "error"}
+		vars := map[string]string{"CHENU_DATABASE_URL": db.ServiceURL, "CHENU_AGENT_DATABASE_URL": db.AgentURL, "CHENU_SECRET_KEY": secret, "CHENU_LOG_LEVEL": "error"}
 		var out, errs bytes.Buffer
 		code := run(context.WithoutCancel(t.Context()), append([]string{"keys"}, args...), environment{
 			Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,

@@ -106,7 +106,7 @@ func embeddedHead() (string, error) {
 func (c config) server(head string, log *slog.Logger) server.Config {
 	return server.Config{
 		Session: session.Config{
-			HumanURL: c.DatabaseURL, AgentURL: c.AgentDatabaseURL, MaxConns: c.MaxConns,
+			HumanURL: c.DatabaseURL, AgentURL: c.AgentDatabaseURL, SharedLogin: c.SharedLogin, MaxConns: c.MaxConns,
 			Pooler: c.Pooler, StrictPatchLevel: c.StrictPatchLevel, Logger: log,
 		},
 		ListenAddr: c.ListenAddr, Secret: c.Secret, PreviousSecret: c.PreviousSecret, TLS: c.TLS,

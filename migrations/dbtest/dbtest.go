@@ -233,6 +233,7 @@ func newTemplate(k kind) (*template, error) {
 	// Of a template that is there, this only makes sure that the logins still have these passwords.
 	if _, err := migrations.Bootstrap(ctx, adminURL, migrations.BootstrapOptions{
 		Database: name, Service: as("service"), Agent: as("agent"), Migrate: as("migrate"), Audit: as("audit"),
+		SharedLogin: true, // tests of the database try both kinds of actor with one login
 	}); err != nil {
 		return nil, err
 	}
@@ -279,6 +280,7 @@ FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = $1`, database)
 func contentHash(k kind) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, policies.Roles())
+	fmt.Fprintln(h, policies.OpenFunctions)
 	if k == migrated {
 		dir, err := migrations.Embedded()
 		if err != nil {

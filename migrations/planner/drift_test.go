@@ -342,7 +342,7 @@ func TestDriftOfRoles(t *testing.T) { //nolint:tparallel // the cases change one
 			GRANT chenu_service TO alice; GRANT pg_read_all_data TO chenu_agent, chenu_verify; REVOKE chenu_agent FROM chenu_app; GRANT chenu_app TO chenu_service WITH ADMIN OPTION`, want: []string{
 			"alice is a member of chenu_owner, which is not expected", "alice is a member of chenu_service, which is not expected",
 			"chenu_agent is a member of pg_read_all_data, which is not expected", "chenu_app is not a member of chenu_agent and should be",
-			"chenu_service is a member with ADMIN of chenu_app and should be a member", "chenu_verify is a member of pg_read_all_data, which is not expected",
+			"chenu_service is a member of chenu_app, which is not expected", "chenu_verify is a member of pg_read_all_data, which is not expected",
 			"team is a member of chenu_human, which is not expected",
 		}},
 		{name: "settings", do: `ALTER ROLE chenu_human SET row_security = off; ALTER ROLE ALL SET search_path = lab, public; ALTER ROLE chenu_service SET session_replication_role = replica`, want: []string{

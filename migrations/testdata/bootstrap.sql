@@ -5,8 +5,8 @@
 --
 -- It may be run again at any time, and then changes only what is missing. Four logins come of it:
 --
---   chenu_service         serves requests: becomes chenu_human or chenu_agent for each transaction (CHENU_DATABASE_URL)
---   chenu_service_agent   optional: serves agents' requests, and can become nothing else (CHENU_AGENT_DATABASE_URL)
+--   chenu_service         serves people's requests, as chenu_human (CHENU_DATABASE_URL)
+--   chenu_service_agent   serves agents' requests, as chenu_agent (CHENU_AGENT_DATABASE_URL)
 --   chenu_migrate         applies migrations, as chenu_owner (CHENU_MIGRATE_DATABASE_URL)
 --   chenu_verify          reads everything: verification and backups (CHENU_AUDIT_DATABASE_URL)
 --
@@ -52,21 +52,26 @@ BEGIN
 END
 $$;
 
--- chenu_service: serves requests: becomes chenu_human or chenu_agent for each transaction.
+-- chenu_service: serves people's requests, as chenu_human.
 SELECT format('CREATE ROLE %I LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_service', nullif(:'service_password', ''))
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service') \gexec
 SELECT format('ALTER ROLE %I NOINHERIT', rolname)
 FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service' AND rolinherit <> false \gexec
 SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
 FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service' AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) \gexec
-SELECT format('GRANT %I TO %I%s', 'chenu_app', 'chenu_service',
+SELECT format('GRANT %I TO %I%s', 'chenu_human', 'chenu_service',
     CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
     JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
-    WHERE r.rolname = 'chenu_app' AND u.rolname = 'chenu_service'
+    WHERE r.rolname = 'chenu_human' AND u.rolname = 'chenu_service'
       AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, false) = false AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)) \gexec
+SELECT format('REVOKE %I FROM %I%s', r.rolname, u.rolname,
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN format(' GRANTED BY %I', g.rolname) ELSE '' END)
+FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
+WHERE r.rolname = 'chenu_app' AND u.rolname = 'chenu_service' \gexec
 
--- chenu_service_agent: optional: serves agents' requests, and can become nothing else.
+-- chenu_service_agent: serves agents' requests, as chenu_agent.
 SELECT format('CREATE ROLE %I LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_service_agent', nullif(:'agent_password', ''))
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'chenu_service_agent') \gexec
 SELECT format('ALTER ROLE %I NOINHERIT', rolname)
@@ -131,3 +136,25 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' A
 SELECT format('GRANT CONNECT ON DATABASE %I TO %I', d.datname, u.rolname)
 FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' AND u.rolname = 'chenu_verify'
   AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT') \gexec
+
+-- In the database: what PUBLIC need not execute of pg_catalog. Only a superuser can revoke it; for others this changes nothing.
+\connect chenu
+SELECT statement FROM (
+SELECT p.oid, p.proname,
+       CASE WHEN p.proname = 'pg_try_advisory_xact_lock' THEN 'chenu_owner, chenu_human, chenu_agent'
+            WHEN p.proname = 'pg_advisory_xact_lock' THEN 'chenu_owner, chenu_login, chenu_gate, chenu_threads'
+            WHEN p.proname ~ 'advisory' THEN 'chenu_owner'
+            WHEN p.proname IN ('pg_stat_get_activity', 'pg_lock_status') THEN 'chenu_owner, chenu_auditor, pg_monitor'
+            WHEN p.proname ~ 'backend$' THEN 'chenu_owner, pg_signal_backend' END AS grantees
+  FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+   AND p.proname ~ '^(lo_.*|loread|lowrite|pg_(try_)?advisory_.*|pg_(cancel|terminate)_backend|pg_notify|pg_logical_emit_message|(query|cursor)_to_xml.*|ts_stat|ts_rewrite|pg_stat_get_activity|pg_lock_status)$'
+   AND EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0)) f, LATERAL (VALUES
+    (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
+    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.oid::pg_catalog.regprocedure))) s (place, statement)
+WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+ORDER BY place \gexec
+SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::pg_catalog.regprocedure, u.rolname)
+FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+  AND p.proname IN ('pg_stat_get_activity', 'pg_lock_status') AND u.rolname = 'chenu_migrate' AND NOT pg_catalog.has_function_privilege(u.oid, p.oid, 'EXECUTE')
+  AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) \gexec

@@ -51,7 +51,7 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	t.Helper()
 	i := *b
 	var err error
-	i.session, err = session.Open(t.Context(), session.Config{HumanURL: b.db.ServiceURL, MaxConns: 1})
+	i.session, err = session.Open(t.Context(), session.Config{HumanURL: b.db.ServiceURL, AgentURL: b.db.AgentURL, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func onPostgres(t *testing.T) *service {
 			t.Fatal(err)
 		}
 	}
-	sessions, err := session.Open(t.Context(), session.Config{HumanURL: db.ServiceURL, MaxConns: 4})
+	sessions, err := session.Open(t.Context(), session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (c *counting) AnonymousQuery(ctx context.Context, query string, args ...any
 
 func (b *bundle) instance(t testing.TB, limits Limits) (*Limiter, *counting) {
 	t.Helper()
-	db, err := session.Open(t.Context(), session.Config{HumanURL: b.db.ServiceURL, MaxConns: 4})
+	db, err := session.Open(t.Context(), session.Config{HumanURL: b.db.ServiceURL, AgentURL: b.db.AgentURL, MaxConns: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -52,7 +53,9 @@ SELECT session_user::text, current_setting('server_version_num')::int, current_s
        coalesce((SELECT text FROM reason ORDER BY weight, text LIMIT 1), ''),
        coalesce((SELECT rolinherit FROM role WHERE rolname = session_user), false)
            AND current_setting('server_version_num')::int < 160000,
-       pg_backend_pid()`
+       pg_backend_pid(),
+       EXISTS (SELECT FROM role WHERE rolname = $4),
+       (SELECT count(*) FROM (` + policies.OpenFunctions + `) f)`
 
 // beyond are Postgres's predefined roles that see or change rows past column
 // privileges, or files past everything (manual, section 22.5).
@@ -71,45 +74,55 @@ const oldest = 15
 // guard refuses a login for which the wall does not hold.
 func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	notHuman := "" // the agents' own login must not become a human
-	if kind == auth.Agent && cfg.AgentURL != cfg.HumanURL {
+	if kind == auth.Agent && !cfg.shared() {
 		notHuman = roles[auth.Human]
 	}
 	var (
 		login, version, reason string
-		number                 int
-		inherits               bool
+		number, open           int
+		inherits, reachesAgent bool
 		answered, announced    uint32
 	)
 	err := d.conductor.pools[kind].AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		announced = conn.Conn().PgConn().PID()
-		return conn.QueryRow(ctx, guardSQL, beyond, []string{roles[auth.Human], roles[auth.Agent]}, notHuman).
-			Scan(&login, &number, &version, &reason, &inherits, &answered)
+		return conn.QueryRow(ctx, guardSQL, beyond, []string{roles[auth.Human], roles[auth.Agent]}, notHuman, roles[auth.Agent]).
+			Scan(&login, &number, &version, &reason, &inherits, &answered, &reachesAgent, &open)
 	})
 	if err != nil {
 		return fmt.Errorf("session: look at the login for actors of the kind %s: %w", kind, err)
 	}
-	variable, group := "CHENU_DATABASE_URL", "chenu_app"
-	if cfg.AgentURL != cfg.HumanURL && kind == auth.Agent {
-		variable, group = "CHENU_AGENT_DATABASE_URL", "chenu_agent"
+	variable, group, command := "CHENU_DATABASE_URL", roles[auth.Human], "chenu bootstrap"
+	switch {
+	case cfg.shared():
+		group, command = "chenu_app", "chenu bootstrap --shared-login"
+	case kind == auth.Agent:
+		variable, group = "CHENU_AGENT_DATABASE_URL", roles[auth.Agent]
 	}
 	if reason != "" {
 		return fmt.Errorf("session: refusing to serve as the login %q: %s, and row-level security would not hold; "+
-			"set %s to a login that is a member of %s and of nothing else (`chenu bootstrap` makes one)", login, reason, variable, group)
+			"set %s to a login that is a member of %s and of nothing else (`%s` makes one)", login, reason, variable, group, command)
 	}
 	// A pooler announces a process number of its own making.
 	if answered != announced && !cfg.Pooler {
 		return errors.New("session: a connection pooler stands before Postgres, and prepared statements may not survive it: " +
 			"set CHENU_DATABASE_POOLER=transaction, or connect to Postgres directly")
 	}
-	if inherits && (kind == auth.Human || cfg.AgentURL != cfg.HumanURL) {
+	if reachesAgent && kind == auth.Human && !cfg.shared() {
+		cfg.Logger.WarnContext(ctx, "the login for people can also become chenu_agent: run `chenu bootstrap`, which revokes that membership", "login", login)
+	}
+	if open > 0 && kind == auth.Human {
+		cfg.Logger.WarnContext(ctx, "PUBLIC may execute functions of pg_catalog that the service does not need, such as those of large objects: "+
+			"run `chenu bootstrap` as a superuser", "functions", open)
+	}
+	if inherits && (kind == auth.Human || !cfg.shared()) {
 		cfg.Logger.WarnContext(ctx, "the login inherits the privileges of the roles it may become: ALTER ROLE it NOINHERIT", "login", login)
 	}
 	if err := patchLevel(ctx, kind, number, version, cfg); err != nil {
 		return err
 	}
 	if _, err := d.conductor.once(ctx, anonymousSettings(ctx, kind), true, "SELECT 1", nil); err != nil {
-		return fmt.Errorf("session: the login %q cannot become %s: make it a member of %s (`chenu bootstrap` does): %w",
-			login, roles[kind], group, err)
+		return fmt.Errorf("session: the login %q cannot become %s: make it a member of %s (`%s` does): %w",
+			login, roles[kind], group, command, err)
 	}
 	return nil
 }

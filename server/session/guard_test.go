@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -57,7 +58,7 @@ func TestGuard(t *testing.T) {
 			if test.sql != "" {
 				one.exec(t, fmt.Sprintf(test.sql, login, between))
 			}
-			cfg := session.Config{HumanURL: loginURL(t, one.database.ServiceURL, login), Logger: slog.New(slog.DiscardHandler)}
+			cfg := session.Config{HumanURL: loginURL(t, one.database.ServiceURL, login), SharedLogin: true, Logger: slog.New(slog.DiscardHandler)}
 			variable := "CHENU_DATABASE_URL"
 			if test.agent {
 				cfg.HumanURL, cfg.AgentURL, variable = one.database.ServiceURL, cfg.HumanURL, "CHENU_AGENT_DATABASE_URL"
@@ -75,6 +76,32 @@ func TestGuard(t *testing.T) {
 				t.Errorf("error %q does not say what to do", err)
 			}
 		})
+	}
+}
+
+// Hardening item 12: one login for people and agents needs consent, and is warned about.
+func TestSharedLoginNeedsConsent(t *testing.T) {
+	t.Parallel()
+	b := closed(t)
+	for _, agentURL := range []string{"", b.database.ServiceURL} {
+		_, err := session.Open(t.Context(), session.Config{HumanURL: b.database.ServiceURL, AgentURL: agentURL, Logger: slog.New(slog.DiscardHandler)})
+		if !errors.Is(err, session.ErrSharedLogin) {
+			t.Fatalf("with the login for agents %q: %v", agentURL, err)
+		}
+		for _, remedy := range []string{"chenu bootstrap", "CHENU_AGENT_DATABASE_URL", "CHENU_SHARED_LOGIN=true"} {
+			if !strings.Contains(err.Error(), remedy) {
+				t.Errorf("error %q does not name %s", err, remedy)
+			}
+		}
+	}
+	var log bytes.Buffer
+	db, err := session.Open(t.Context(), session.Config{HumanURL: b.database.ServiceURL, SharedLogin: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if !strings.Contains(log.String(), "share one database login") {
+		t.Errorf("no warning: %s", log.String())
 	}
 }
 
@@ -106,14 +133,14 @@ func TestOpen(t *testing.T) {
 	})
 	t.Run("a superuser", func(t *testing.T) {
 		t.Parallel()
-		_, err := session.Open(t.Context(), session.Config{HumanURL: b.database.AdminURL})
+		_, err := session.Open(t.Context(), session.Config{HumanURL: b.database.AdminURL, SharedLogin: true})
 		if err == nil || !strings.Contains(err.Error(), "superuser") {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("the migrating login", func(t *testing.T) {
 		t.Parallel()
-		_, err := session.Open(t.Context(), session.Config{HumanURL: b.database.MigrateURL})
+		_, err := session.Open(t.Context(), session.Config{HumanURL: b.database.MigrateURL, SharedLogin: true})
 		if err == nil || !strings.Contains(err.Error(), "owns") {
 			t.Errorf("error %v", err)
 		}
@@ -126,7 +153,7 @@ func TestOpen(t *testing.T) {
 	})
 	t.Run("a password in a bad URL stays secret", func(t *testing.T) {
 		t.Parallel()
-		_, err := session.Open(t.Context(), session.Config{HumanURL: "postgres://me:hunter2@localhost:port/x"})
+		_, err := session.Open(t.Context(), session.Config{HumanURL: "postgres://me:hunter2@localhost:port/x", SharedLogin: true})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("error %v", err)
 		}
@@ -141,7 +168,7 @@ func TestOpen(t *testing.T) {
 		b.exec(t, "CREATE ROLE "+login+" LOGIN INHERIT PASSWORD 'x' IN ROLE chenu_app; GRANT CONNECT ON DATABASE "+b.database.Name+" TO "+login)
 		t.Cleanup(func() { b.exec(t, "DROP OWNED BY "+login); b.exec(t, "DROP ROLE "+login) })
 		var log bytes.Buffer
-		db, err := session.Open(t.Context(), session.Config{HumanURL: loginURL(t, b.database.ServiceURL, login), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		db, err := session.Open(t.Context(), session.Config{HumanURL: loginURL(t, b.database.ServiceURL, login), SharedLogin: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}

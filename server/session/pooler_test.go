@@ -68,7 +68,7 @@ func TestPooler(t *testing.T) {
 func TestPoolerNotSaid(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
-	_, err := session.Open(t.Context(), session.Config{HumanURL: newPooler(t, b.database.ServiceURL, 2), MaxConns: 2})
+	_, err := session.Open(t.Context(), session.Config{HumanURL: newPooler(t, b.database.ServiceURL, 2), MaxConns: 2, SharedLogin: true})
 	if err == nil || !strings.Contains(err.Error(), "CHENU_DATABASE_POOLER=transaction") {
 		t.Errorf("error %v", err)
 	}

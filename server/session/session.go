@@ -28,12 +28,15 @@ import (
 
 // Config says where the database is and how to use it.
 type Config struct {
-	// HumanURL is the service's login, a member of chenu_app (see `chenu
+	// HumanURL is the login for people's requests, a member of chenu_human only (see `chenu
 	// bootstrap`). It takes pgxpool's parameters too, such as pool_max_conns.
 	HumanURL string
 	// AgentURL is the login for agents' requests, a member of chenu_agent only.
-	// Empty means HumanURL.
+	// If it is empty or equal to HumanURL, SharedLogin must be set.
 	AgentURL string
+	// SharedLogin allows one login for people and agents, a member of chenu_app. SQL in
+	// an agent's transaction can then become a human.
+	SharedLogin bool
 	// MaxConns bounds each of the two pools. Zero leaves it to the URL, and else to
 	// pgx: the number of processors, at least 4.
 	MaxConns int32
@@ -70,6 +73,13 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.shared() {
+		if !cfg.SharedLogin {
+			return nil, ErrSharedLogin
+		}
+		cfg.Logger.WarnContext(ctx, "people and agents share one database login: SQL in an agent's transaction can become a human and approve its own request; "+
+			"to end this, run `chenu bootstrap`, set CHENU_AGENT_DATABASE_URL and unset CHENU_SHARED_LOGIN")
+	}
 	d := &DB{conductor: &conductor{pools: map[auth.Kind]*pgxpool.Pool{}}, log: cfg.Logger}
 	for _, kind := range []auth.Kind{auth.Human, auth.Agent} {
 		pool, err := newPool(ctx, kind, cfg)
@@ -86,6 +96,15 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	d.client = newClient(d.conductor)
 	return d, nil
 }
+
+// ErrSharedLogin is returned by Open when people and agents would share one login and
+// Config.SharedLogin does not allow it.
+var ErrSharedLogin = errors.New("session: people and agents would share one database login, and SQL in an agent's transaction could then become a human " +
+	"and approve its own request. Either run `chenu bootstrap` and set CHENU_AGENT_DATABASE_URL to the login for agents, " +
+	"or set CHENU_SHARED_LOGIN=true to accept this (the login must then be a member of chenu_app: `chenu bootstrap --shared-login`)")
+
+// shared reports whether people and agents have one login.
+func (c Config) shared() bool { return c.AgentURL == c.HumanURL }
 
 // Limits of a pool that the URL does not set.
 const (

@@ -37,7 +37,7 @@ func closed(t testing.TB) *bundle {
 
 func open(t testing.TB, d *dbtest.DB, change ...func(*session.Config)) *session.DB {
 	t.Helper()
-	cfg := session.Config{HumanURL: d.ServiceURL, MaxConns: 4, Logger: slog.New(slog.DiscardHandler)}
+	cfg := session.Config{HumanURL: d.ServiceURL, SharedLogin: true, MaxConns: 4, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -23,7 +23,7 @@ const benchThreads = 1000
 // nor triggers nor policies. "unaudited" is without the audit trigger.
 func BenchmarkAppend(b *testing.B) {
 	bundle := newBundle(b)
-	db, err := session.Open(b.Context(), session.Config{HumanURL: bundle.db.ServiceURL, MaxConns: 32})
+	db, err := session.Open(b.Context(), session.Config{HumanURL: bundle.db.ServiceURL, AgentURL: bundle.db.AgentURL, MaxConns: 32})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -227,10 +227,11 @@ func TestKilled(t *testing.T) {
 	}
 	server := start()
 	defer func() { stop(server) }()
-	var serviceURL, migrateURL, database string
+	var serviceURL, agentURL, migrateURL, database string
 	bootstrap := func() {
 		report, err := migrations.Bootstrap(t.Context(), server.URL("postgres"), migrations.BootstrapOptions{
-			Service: migrations.Login{Name: "service", Password: "service"}, Migrate: migrations.Login{Name: "migrate", Password: "migrate"},
+			Service: migrations.Login{Name: "service", Password: "service"}, Agent: migrations.Login{Name: "agent", Password: "agent"},
+			Migrate: migrations.Login{Name: "migrate", Password: "migrate"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -239,6 +240,8 @@ func TestKilled(t *testing.T) {
 			switch login.Variable {
 			case "CHENU_DATABASE_URL":
 				serviceURL = login.URL
+			case "CHENU_AGENT_DATABASE_URL":
+				agentURL = login.URL
 			case "CHENU_MIGRATE_DATABASE_URL":
 				migrateURL = login.URL
 			}
@@ -275,7 +278,7 @@ func TestKilled(t *testing.T) {
 
 	var doubtful sync.Map // ids whose append had no answer, to their thread
 	for round := range 3 {
-		db, err := session.Open(t.Context(), session.Config{HumanURL: serviceURL, MaxConns: 8})
+		db, err := session.Open(t.Context(), session.Config{HumanURL: serviceURL, AgentURL: agentURL, MaxConns: 8})
 		if err != nil {
 			t.Fatal(err)
 		}

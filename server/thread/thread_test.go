@@ -50,7 +50,7 @@ func newBundle(t testing.TB) *bundle {
 
 func openSession(t testing.TB, url string) *session.DB {
 	t.Helper()
-	db, err := session.Open(t.Context(), session.Config{HumanURL: url, MaxConns: 8})
+	db, err := session.Open(t.Context(), session.Config{HumanURL: url, SharedLogin: true, MaxConns: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
