@@ -367,7 +367,7 @@ func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) erro
 	if err != nil {
 		// An administrator who is not a superuser may have no right to connect to the database.
 		b.report.Warnings = append(b.report.Warnings, "PUBLIC may execute functions of pg_catalog that the service does not need: a superuser can revoke that with `chenu bootstrap`")
-		return nil //nolint:nilerr // A warning says what could not be done.
+		return nil // A warning says what could not be done.
 	}
 	s := &session{Conn: conn}
 	defer s.close()

@@ -40,7 +40,7 @@ var writers = map[string]string{
 //
 // Hardening item 7: the text of every jsonb column is limited in the database, and a column
 // without a limit fails this test.
-func TestNumberBombsAreRefused(t *testing.T) {
+func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtests share a connection.
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
@@ -59,7 +59,7 @@ func TestNumberBombsAreRefused(t *testing.T) {
 	if len(columns) < 10 {
 		t.Fatalf("only %d jsonb columns were found", len(columns))
 	}
-	for _, c := range columns {
+	for _, c := range columns { //nolint:paralleltest // The same.
 		var table policies.Table
 		for _, candidate := range policies.Tables {
 			if candidate.Schema == c.Schema && candidate.Name == c.Table {

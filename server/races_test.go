@@ -117,7 +117,7 @@ func documented(t *testing.T) []documentedOperation {
 	for path, methods := range document.Paths {
 		for method, data := range methods {
 			var o struct {
-				OperationID string `json:"operationId"`
+				OperationID string `json:"operationId"` //nolint:tagliatelle // OpenAPI's name
 			}
 			if method == "parameters" || json.Unmarshal(data, &o) != nil {
 				continue
@@ -336,7 +336,7 @@ func deadlocks(t *testing.T, db *dbtest.DB) (n int) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d connections of the service are still open", open)
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	if err := conn.QueryRow(ctx, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -582,9 +582,7 @@ func decision(verb string, approved bool, body object) *racer {
 	return &racer{make: func(w *world, n int) request {
 		id, digest := w.checkpoint(n, approved)
 		all := object{}
-		for k, v := range body {
-			all[k] = v
-		}
+		maps.Copy(all, body)
 		if verb != "withdraw" {
 			all["digest"] = digest
 		}
@@ -613,7 +611,7 @@ func init() { //nolint:gochecknoinits // The racers refer to functions that refe
 			return object{"refresh_token": w.refresh}
 		}),
 		"request-email-verification": post("/v1/auth/request-email-verification", func(*world, int) any { return nil }),
-		"verify-email": post("/v1/auth/verify-email", func(w *world, _ int) any {
+		"verify-email": post("/v1/auth/verify-email", func(*world, int) any {
 			return object{"token": strings.Repeat("A", 64)}
 		}),
 		"request-password-reset": post("/v1/auth/request-password-reset", func(w *world, _ int) any { return object{"email": w.email} }),
@@ -767,7 +765,7 @@ func init() { //nolint:gochecknoinits // The racers refer to functions that refe
 			return object{"parent_thread_id": w.id("/v1/threads", n+1), "title": word(n)}
 		}),
 		"append-thread-events": {make: publication},
-		"create-checkpoint": post("/v1/checkpoints", func(w *world, n int) any {
+		"create-checkpoint": post("/v1/checkpoints", func(w *world, _ int) any {
 			return object{
 				"type": "cross_sphere", "action": "share the same", "resource_type": "report", "thread_id": w.id("/v1/threads", 0),
 			}

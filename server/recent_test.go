@@ -92,23 +92,31 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 	pending, digest := checkpointOf(t, b.agentOf(t, "ada").Patch("/v1/business/invoices/"+fmt.Sprint(draft.Object()["id"]), draft.ETag(), map[string]any{"status": "sent"}))
 	stranger.Get("/v1/me").Want(http.StatusOK)
 	admin := b.db.Pool(t, b.db.AdminURL)
-	session := func(ago, of string, revoked bool) string {
-		id := newID().String()
-		if _, err := admin.Exec(t.Context(), `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr, revoked_at)
-			SELECT $1, i.id, clock_timestamp() + interval '1 day', clock_timestamp() - $2::interval, '{pwd}', CASE WHEN $4 THEN clock_timestamp() END
-			FROM identities i WHERE email = $3`, id, ago, of, revoked); err != nil {
-			t.Fatal(err)
+	// Each session is made by its own subtest: one that waits for its turn would find it older.
+	session := func(ago, of string, revoked bool) func(*testing.T) string {
+		return func(t *testing.T) string {
+			t.Helper()
+			id := newID().String()
+			if _, err := admin.Exec(t.Context(), `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr, revoked_at)
+				SELECT $1, i.id, clock_timestamp() + interval '1 day', clock_timestamp() - $2::interval, '{pwd}', CASE WHEN $4 THEN clock_timestamp() END
+				FROM identities i WHERE email = $3`, id, ago, of, revoked); err != nil {
+				t.Fatal(err)
+			}
+			return id
 		}
-		return id
 	}
+	is := func(id string) func(*testing.T) string { return func(*testing.T) string { return id } }
 	const refused = "CH403"
-	for name, test := range map[string]struct{ session, role, want string }{
+	for name, test := range map[string]struct {
+		session    func(*testing.T) string
+		role, want string
+	}{
 		"a recent session":              {session("1 minute", "ada@example.org", false), "chenu_human", ""},
 		"a session of long ago":         {session("5 minutes 1 second", "ada@example.org", false), "chenu_human", refused},
 		"a session that was revoked":    {session("0", "ada@example.org", true), "chenu_human", refused},
 		"another identity's session":    {session("0", "eve@example.org", false), "chenu_human", refused},
-		"a session that does not exist": {newID().String(), "chenu_human", refused},
-		"no session":                    {"", "chenu_human", refused},
+		"a session that does not exist": {is(newID().String()), "chenu_human", refused},
+		"no session":                    {is(""), "chenu_human", refused},
 		"a recent session, as an agent": {session("0", "ada@example.org", false), "chenu_agent", "42501"},
 	} {
 		for what, query := range map[string]string{
@@ -132,7 +140,7 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 				defer func() { _ = tx.Rollback(t.Context()) }()
 				if _, err := tx.Exec(t.Context(), `SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true),
 					set_config('app.actor_id', $2, true), set_config('app.auth_time', now()::text, true),
-					set_config('app.session_id', $3, true)`, test.role, me, test.session); err != nil {
+					set_config('app.session_id', $3, true)`, test.role, me, test.session(t)); err != nil {
 					t.Fatal(err)
 				}
 				if _, err = tx.Exec(t.Context(), query); sqlstate(err) != test.want {

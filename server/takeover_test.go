@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -163,9 +164,7 @@ func TestPasswordChangeRevokesAgents(t *testing.T) {
 	change := func(from, to string, more map[string]any) {
 		t.Helper()
 		body := map[string]any{"current_password": from, "new_password": to}
-		for k, v := range more {
-			body[k] = v
-		}
+		maps.Copy(body, more)
 		human.Post("/v1/me/password", body).Want(http.StatusNoContent)
 	}
 	change(ownersPassword, "a longer horse and a staple", nil)

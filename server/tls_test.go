@@ -156,14 +156,14 @@ func TestServesOverTLS(t *testing.T) {
 		return state.PeerCertificates[0].SerialNumber.Int64()
 	}
 
-	first := get()
+	first := get() //nolint:bodyclose // get closes it.
 	if first.ProtoMajor != 2 || serial() != 2 {
 		t.Errorf("HTTP/%d with the certificate %d", first.ProtoMajor, serial())
 	}
-	if _, err := handshake(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil { //nolint:gosec // It must fail.
+	if _, err := handshake(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is accepted")
 	}
-	if state, err := handshake(&tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS12}); err != nil || state.Version != tls.VersionTLS12 { //nolint:gosec // TLS 1.2 is meant.
+	if state, err := handshake(&tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS12}); err != nil || state.Version != tls.VersionTLS12 {
 		t.Errorf("TLS 1.2: %v", err)
 	}
 	if _, err := handshake(&tls.Config{MinVersion: tls.VersionTLS12}); err == nil {
@@ -184,7 +184,7 @@ func TestServesOverTLS(t *testing.T) {
 			t.Fatal("the renewed certificate is never served")
 		}
 	}
-	if again := get(); again.TLS.PeerCertificates[0].SerialNumber.Int64() != 2 {
+	if again := get(); again.TLS.PeerCertificates[0].SerialNumber.Int64() != 2 { //nolint:bodyclose // The same.
 		t.Error("the connection that was open did not go on")
 	}
 }

@@ -57,7 +57,7 @@ func TestAccountsLock(t *testing.T) {
 		FROM audit_logs l WHERE created_by = $1 AND action = 'update'`, id).Scan(&trail)
 	const by = " chenu_owner t chenu accounts "
 	want := "session system" + by + "lock, login \nidentity locked system" + by + "lock, login \nidentity active system" + by + "unlock, login "
-	for _, line := range strings.Split(want, "\n") {
+	for line := range strings.SplitSeq(want, "\n") {
 		if err != nil || !strings.Contains(trail, line) {
 			t.Errorf("the trail has\n%s\nand not %q, %v", trail, line, err)
 		}

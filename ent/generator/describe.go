@@ -41,7 +41,7 @@ func (g *graph) describe(nodes *gen.Graph) ([]policies.Table, error) {
 	return tables, checkKeptReferences(tables)
 }
 
-func describeNode(node *gen.Type) (policies.Table, error) {
+func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit // One annotation after the other.
 	t := policies.Table{Schema: "public", Name: node.Table(), Entity: node.Name, Resource: snake(node.Name)}
 	var (
 		owner     policies.Owner

@@ -37,7 +37,7 @@ func (IdempotencyKey) Fields() []ent.Field {
 			Annotations(policies.Between(200, 299)).
 			Comment("HTTP status of the outcome."),
 		field.JSON("headers", map[string]string{}).Immutable().
-			Annotations(policies.Bytes(16<<10)).
+			Annotations(policies.Bytes(16 << 10)).
 			Comment("Headers of the outcome."),
 		field.Bytes("body").Optional().Nillable().Immutable().
 			Comment("Body of the outcome."),

@@ -198,11 +198,11 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 	token := box.token(t, ada.email, resetSubject)
 	const common = "iloveyouiloveyou"
 	for at, a := range map[string]answer{
-		"/password":     b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", common, "Eve")),
-		"/new_password": b.send(t, http.MethodPost, "/v1/me/password", change(password, common), "Authorization", ada.bearer),
-		"/password ":    b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(token, common)),
+		"/password":       b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", common, "Eve")),
+		"/new_password":   b.send(t, http.MethodPost, "/v1/me/password", change(password, common), "Authorization", ada.bearer),
+		"reset /password": b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(token, common)),
 	} {
-		if got := a.problem(http.StatusUnprocessableEntity, "validation_failed"); got != strings.TrimSpace(at) || !strings.Contains(a.text(), "password_too_common") {
+		if got := a.problem(http.StatusUnprocessableEntity, "validation_failed"); got != strings.TrimPrefix(at, "reset ") || !strings.Contains(a.text(), "password_too_common") {
 			t.Errorf("%s: pointer %q, %s", at, got, a.Body)
 		}
 	}

@@ -109,7 +109,7 @@ const (
 	// tokenTimeSQL is the time that a token says it was made at, by the database's clock. Tokens
 	// tell it in whole seconds, and those made in the second of a suspension or before are refused.
 	tokenTimeSQL = `SELECT greatest(clock_timestamp(), date_trunc('second', suspended_at) + interval '1 second')
-		FROM team_agents WHERE created_by = $1 AND id = $2` //nolint:gosec // The same.
+		FROM team_agents WHERE created_by = $1 AND id = $2`
 )
 
 func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, error) {

@@ -51,7 +51,7 @@ func TestReadinessIsCheckedOnceForAllCallers(t *testing.T) {
 	var checks atomic.Int64
 	slow := func(context.Context) error {
 		checks.Add(1)
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 		return nil
 	}
 	b := setup(t, func(*api.Config, *bundle) func(*api.API) {

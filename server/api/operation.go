@@ -401,7 +401,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		}
 		call.budget = session.NewRowBudget(MaxPageBytes)
 		token.budget = call.budget
-		ctx = session.WithRowBudget(ctx, call.budget)
+		ctx = session.WithRowBudget(ctx, call.budget) //nolint:fatcontext // An operation has one page token.
 	}
 	if call.body, err = o.in.readBody(c, v, o.MaxBodyBytes); err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func routedTo(t testing.TB, target string) (route, id string) {
 	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
-		t.Skip() // net/http answers 400.
+		return "", "" // net/http answers 400.
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	r.URL, r.RequestURI = u, target
@@ -74,7 +74,7 @@ func FuzzEncodedSlash(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rest string) {
 		target := "/v1/things/" + rest
 		if strings.ContainsAny(target, "?#") {
-			t.Skip()
+			return
 		}
 		route, id := routedTo(t, target)
 		if route == "" {

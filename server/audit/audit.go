@@ -12,7 +12,6 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/api"
-	"github.com/chenu/chenu/server/resource"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -46,7 +45,7 @@ func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error
 	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {
 		return nil, fmt.Errorf("record the export: %w", err)
 	}
-	if err := resource.RecordExport(ctx, tx, "audit_log"); err != nil {
+	if err := api.RecordExport(ctx, tx, "audit_log"); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, db api.Transactor, w io.Writer) error {

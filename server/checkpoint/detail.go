@@ -216,13 +216,8 @@ func recordContent(ctx context.Context, tx *ent.Tx, t policies.Table, w *write) 
 			id = uuid.NullUUID{UUID: parsed, Valid: true}
 		}
 	}
-	if _, err := tx.ExecContext(ctx, recordReadSQL, t.Resource, id, `{"in": "checkpoint"}`, t.Sphere); err != nil {
-		return fmt.Errorf("record a read: %w", err)
-	}
-	return nil
+	return api.RecordRead(ctx, tx, t, id, map[string]any{"in": "checkpoint"})
 }
-
-const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 
 // stands reads the row as it is now. The statement is made of names from the graph and never
 // of input.

@@ -21,7 +21,6 @@ import (
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
-	"github.com/chenu/chenu/server/resource"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -108,7 +107,7 @@ func export(ctx context.Context, tx *ent.Tx, _ *struct{}) (api.Stream, error) {
 	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {
 		return nil, fmt.Errorf("record the export: %w", err)
 	}
-	if err := resource.RecordExport(ctx, tx, "identity"); err != nil {
+	if err := api.RecordExport(ctx, tx, "identity"); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, db api.Transactor, w io.Writer) error {

@@ -54,18 +54,22 @@ func (q *Queue) Enter(ctx context.Context, key string) (leave func(), err error)
 	if err != nil {
 		return nil, err
 	}
-	waiting := ctx
-	if q.config.Patience > 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeout(ctx, q.config.Patience)
-		defer cancel()
-	}
-	if err := l.active.Acquire(waiting, 1); err != nil {
-		q.quit(key, l)
-		if ctx.Err() == nil {
-			return nil, ErrBusy
+	// Who need not wait is admitted however little time there is: Acquire refuses when its
+	// context has ended, also where the caller could go on.
+	if !l.active.TryAcquire(1) {
+		waiting := ctx
+		if q.config.Patience > 0 {
+			var cancel context.CancelFunc
+			waiting, cancel = context.WithTimeout(ctx, q.config.Patience)
+			defer cancel()
 		}
-		return nil, fmt.Errorf("wait in a queue: %w", err)
+		if err := l.active.Acquire(waiting, 1); err != nil {
+			q.quit(key, l)
+			if ctx.Err() == nil {
+				return nil, ErrBusy
+			}
+			return nil, fmt.Errorf("wait in a queue: %w", err)
+		}
 	}
 	return func() {
 		l.active.Release(1)

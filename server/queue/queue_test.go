@@ -13,7 +13,7 @@ import (
 // waitFor waits until the key has n callers.
 func waitFor(t *testing.T, q *queue.Queue, key string, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); q.Callers(key) != n; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); q.Callers(key) != n; <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d callers, want %d", q.Callers(key), n)
 		}

@@ -7,8 +7,6 @@ package resource
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -264,29 +262,13 @@ func (c collection) op(verb, summary, method, suffix string) api.Op {
 // verbs are what each method needs of a table's Access.
 var verbs = map[string]byte{http.MethodGet: 'S', http.MethodPost: 'I', http.MethodPatch: 'U', http.MethodDelete: 'D'}
 
-const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
-
 // recordRead records that something was read, for a collection whose reads are audited:
 // in the transaction that read it, so that there is never one without the other.
 func (c collection) recordRead(ctx context.Context, tx *ent.Tx, id uuid.NullUUID, details map[string]any) error {
 	if !c.table.AuditReads {
 		return nil
 	}
-	return recordRead(ctx, tx, c.table, id, details)
-}
-
-func recordRead(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.NullUUID, details map[string]any) error {
-	if details == nil {
-		details = map[string]any{}
-	}
-	text, err := json.Marshal(details)
-	if err != nil {
-		return fmt.Errorf("record a read: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, recordReadSQL, table.Resource, id, string(text), table.Sphere); err != nil {
-		return fmt.Errorf("record a read: %w", err)
-	}
-	return nil
+	return api.RecordRead(ctx, tx, c.table, id, details)
 }
 
 // recordDisclosed records the reads of the resources that rows of another have content of: one
@@ -316,21 +298,7 @@ func recordDisclosed[E any](ctx context.Context, tx *ent.Tx, in string, disclose
 		} else {
 			details["ids"] = ids
 		}
-		if err := recordRead(ctx, tx, t, read, details); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// RecordExport records that an export of the named resource is going to read all rows whose
-// reads are recorded, in the transaction that starts it.
-func RecordExport(ctx context.Context, tx *ent.Tx, of string) error {
-	for _, t := range policies.Tables {
-		if !t.AuditReads {
-			continue
-		}
-		if err := recordRead(ctx, tx, t, uuid.NullUUID{}, map[string]any{"export": of}); err != nil {
+		if err := api.RecordRead(ctx, tx, t, read, details); err != nil {
 			return err
 		}
 	}

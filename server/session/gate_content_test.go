@@ -17,7 +17,7 @@ import (
 )
 
 // put runs a statement that needs no approval, and fails the test if it does.
-func (g *gated) put(t testing.TB, ctx context.Context, query string, args ...any) {
+func (g *gated) put(ctx context.Context, t testing.TB, query string, args ...any) {
 	t.Helper()
 	if err := g.do(ctx, uuid.Nil, query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)
@@ -25,7 +25,7 @@ func (g *gated) put(t testing.TB, ctx context.Context, query string, args ...any
 }
 
 // wantLocked runs a statement that needs an approval.
-func (g *gated) wantLocked(t testing.TB, ctx context.Context, query string, args ...any) *problem.Checkpoint {
+func (g *gated) wantLocked(ctx context.Context, t testing.TB, query string, args ...any) *problem.Checkpoint {
 	t.Helper()
 	err := g.do(ctx, uuid.Nil, query, args...)
 	if p := problem.From(orNothing(err)); p.Code != problem.CheckpointRequired {
@@ -45,7 +45,7 @@ func orNothing(err error) error {
 }
 
 // wantField runs a statement whose value at the pointer is refused.
-func (g *gated) wantField(t testing.TB, ctx context.Context, pointer, code, query string, args ...any) {
+func (g *gated) wantField(ctx context.Context, t testing.TB, pointer, code, query string, args ...any) {
 	t.Helper()
 	err := g.do(ctx, uuid.Nil, query, args...)
 	p := problem.From(orNothing(err))
@@ -68,10 +68,10 @@ func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
 	g := setupGated(t)
 	for _, who := range []context.Context{g.agent, g.ada} {
 		for _, status := range []string{"submitted", "accepted", "published"} {
-			g.wantLocked(t, who, "INSERT INTO scholar_manuscripts (id, created_by, title, status) VALUES ($1, $2, 't', $3)", newID(), g.adaID, status)
+			g.wantLocked(who, t, "INSERT INTO scholar_manuscripts (id, created_by, title, status) VALUES ($1, $2, 't', $3)", newID(), g.adaID, status)
 			id := newID()
-			g.put(t, who, "INSERT INTO scholar_manuscripts (id, created_by, title) VALUES ($1, $2, 't')", id, g.adaID)
-			enter := g.wantLocked(t, who, "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status)
+			g.put(who, t, "INSERT INTO scholar_manuscripts (id, created_by, title) VALUES ($1, $2, 't')", id, g.adaID)
+			enter := g.wantLocked(who, t, "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status)
 			if err := g.do(who, g.confirm(t, enter), "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status); err != nil {
 				t.Fatal(err)
 			}
@@ -79,9 +79,9 @@ func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
 				"title = 'u'", "abstract = 'a'", `sections = '[{"id": "1", "heading": "h", "body": "b", "position": 1}]'`, "co_authors = '{Eve}'",
 				"target_journal = 'j'", "submitted_at = '2026-01-01'", "status = 'revision'", "status = 'draft', title = 'u'",
 			} {
-				g.wantLocked(t, who, "UPDATE scholar_manuscripts SET "+set+" WHERE id = $1", id)
+				g.wantLocked(who, t, "UPDATE scholar_manuscripts SET "+set+" WHERE id = $1", id)
 			}
-			g.wantLocked(t, who, "DELETE FROM scholar_manuscripts WHERE id = $1", id)
+			g.wantLocked(who, t, "DELETE FROM scholar_manuscripts WHERE id = $1", id)
 			g.exec(t, "DELETE FROM checkpoints WHERE status = 'pending'")
 		}
 	}
@@ -99,10 +99,10 @@ func TestRunningTrialIsGatedAsAWhole(t *testing.T) {
 		"starts_on = '2026-01-01'", "ends_on = '2027-01-01'", "target_enrollment = 10", "status = 'completed'", "enrolled = 2, title = 'u'",
 	} {
 		for _, who := range []context.Context{g.agent, g.ada} {
-			g.wantLocked(t, who, "UPDATE government_clinical_trials SET "+set+" WHERE id = $1", id)
+			g.wantLocked(who, t, "UPDATE government_clinical_trials SET "+set+" WHERE id = $1", id)
 		}
 	}
-	g.put(t, g.agent, "UPDATE government_clinical_trials SET enrolled = 3 WHERE id = $1", id)
+	g.put(g.agent, t, "UPDATE government_clinical_trials SET enrolled = 3 WHERE id = $1", id)
 }
 
 // Hardening item 11: a trial recruited with an ethics approval of the year 2999.
@@ -113,21 +113,21 @@ func TestFutureEthicsApprovalIsRefused(t *testing.T) {
 		VALUES ($1, $2, $3, 't', $4, 'r', $5::text::date)`
 	for _, who := range []context.Context{g.agent, g.ada} {
 		for _, status := range []string{"recruiting", "planned"} {
-			g.wantField(t, who, "/ethics_approved_on", "in_the_future", insert, newID(), g.adaID, newID().String(), status, "2999-01-01")
+			g.wantField(who, t, "/ethics_approved_on", "in_the_future", insert, newID(), g.adaID, newID().String(), status, "2999-01-01")
 		}
 		id := newID()
-		g.put(t, who, insert, id, g.adaID, id.String(), "planned", time.Now().UTC().Format(time.DateOnly))
-		g.wantField(t, who, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = '2999-01-01' WHERE id = $1", id)
-		g.wantField(t, who, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = 'infinity' WHERE id = $1", id)
+		g.put(who, t, insert, id, g.adaID, id.String(), "planned", time.Now().UTC().Format(time.DateOnly))
+		g.wantField(who, t, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = '2999-01-01' WHERE id = $1", id)
+		g.wantField(who, t, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = 'infinity' WHERE id = $1", id)
 	}
 	// One from before the rule may be corrected and renamed, but not begun.
 	old := newID()
 	g.exec(t, "ALTER TABLE government_clinical_trials DISABLE TRIGGER refuse_future_approval")
 	g.exec(t, insert, old, g.adaID, "EUCT-9", "planned", "2999-01-01")
 	g.exec(t, "ALTER TABLE government_clinical_trials ENABLE TRIGGER refuse_future_approval")
-	g.put(t, g.agent, "UPDATE government_clinical_trials SET title = 'u' WHERE id = $1", old)
-	g.wantField(t, g.agent, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET status = 'recruiting' WHERE id = $1", old)
-	g.put(t, g.agent, "UPDATE government_clinical_trials SET ethics_approved_on = '2026-01-01' WHERE id = $1", old)
+	g.put(g.agent, t, "UPDATE government_clinical_trials SET title = 'u' WHERE id = $1", old)
+	g.wantField(g.agent, t, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET status = 'recruiting' WHERE id = $1", old)
+	g.put(g.agent, t, "UPDATE government_clinical_trials SET ethics_approved_on = '2026-01-01' WHERE id = $1", old)
 }
 
 // Hardening item 11: an agent scheduled a post and marked it published.
@@ -141,45 +141,45 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 		rewrite     = "UPDATE social_posts SET body = $2 WHERE id = $1"
 	)
 	post, schedule := newID(), newID()
-	g.put(t, g.agent, newPost, post, g.adaID, nil)
-	g.put(t, g.agent, rewrite, post, "a draft changes freely")
+	g.put(g.agent, t, newPost, post, g.adaID, nil)
+	g.put(g.agent, t, rewrite, post, "a draft changes freely")
 
-	g.wantLocked(t, g.agent, newPost, newID(), g.adaID, "2026-01-01")
-	g.wantLocked(t, g.agent, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", post)
-	g.wantLocked(t, g.agent, newSchedule, schedule, g.adaID, post, "mastodon")
-	g.put(t, g.ada, newSchedule, schedule, g.adaID, post, "mastodon") // The human decides by doing it.
+	g.wantLocked(g.agent, t, newPost, newID(), g.adaID, "2026-01-01")
+	g.wantLocked(g.agent, t, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", post)
+	g.wantLocked(g.agent, t, newSchedule, schedule, g.adaID, post, "mastodon")
+	g.put(g.ada, t, newSchedule, schedule, g.adaID, post, "mastodon") // The human decides by doing it.
 
 	// While it is scheduled, no agent changes what will be published.
 	for _, set := range []string{"body = 'c'", `media = '[{"uri": "https://example.org/x.png", "media_type": "image/png"}]'`, "visibility = 'public'"} {
-		g.wantLocked(t, g.agent, "UPDATE social_posts SET "+set+" WHERE id = $1", post)
+		g.wantLocked(g.agent, t, "UPDATE social_posts SET "+set+" WHERE id = $1", post)
 	}
-	g.wantLocked(t, g.agent, state, schedule, "published")
-	g.wantLocked(t, g.agent, "UPDATE social_schedules SET scheduled_at = '2036-01-01' WHERE id = $1", schedule)
-	g.put(t, g.agent, "UPDATE social_schedules SET attempts = 1, last_error = 'e' WHERE id = $1", schedule)
-	g.put(t, g.agent, state, schedule, "cancelled")
-	g.wantLocked(t, g.agent, state, schedule, "scheduled")
-	g.put(t, g.agent, rewrite, post, "free again")
+	g.wantLocked(g.agent, t, state, schedule, "published")
+	g.wantLocked(g.agent, t, "UPDATE social_schedules SET scheduled_at = '2036-01-01' WHERE id = $1", schedule)
+	g.put(g.agent, t, "UPDATE social_schedules SET attempts = 1, last_error = 'e' WHERE id = $1", schedule)
+	g.put(g.agent, t, state, schedule, "cancelled")
+	g.wantLocked(g.agent, t, state, schedule, "scheduled")
+	g.put(g.agent, t, rewrite, post, "free again")
 
 	// An approved schedule is of the post as it was.
-	c := g.wantLocked(t, g.agent, state, schedule, "scheduled")
+	c := g.wantLocked(g.agent, t, state, schedule, "scheduled")
 	approval := g.confirm(t, c)
-	g.put(t, g.agent, rewrite, post, "something else")
-	locked(t, g.do(g.agent, approval, state, schedule, "scheduled"), "checkpoint_mismatch")
-	c = g.wantLocked(t, g.agent, state, schedule, "scheduled")
+	g.put(g.agent, t, rewrite, post, "something else")
+	_ = locked(t, g.do(g.agent, approval, state, schedule, "scheduled"), "checkpoint_mismatch")
+	c = g.wantLocked(g.agent, t, state, schedule, "scheduled")
 	if err := g.do(g.agent, g.confirm(t, c), state, schedule, "scheduled"); err != nil {
 		t.Fatal(err)
 	}
-	g.put(t, g.ada, state, schedule, "published")
-	g.wantLocked(t, g.agent, state, schedule, "cancelled")
-	g.wantLocked(t, g.agent, "DELETE FROM social_schedules WHERE id = $1", schedule)
+	g.put(g.ada, t, state, schedule, "published")
+	g.wantLocked(g.agent, t, state, schedule, "cancelled")
+	g.wantLocked(g.agent, t, "DELETE FROM social_schedules WHERE id = $1", schedule)
 
 	// A reply covers what it replies to.
 	reply := newID()
-	g.put(t, g.agent, "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'I agree', $3)", reply, g.adaID, post)
-	c = g.wantLocked(t, g.agent, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply)
+	g.put(g.agent, t, "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'I agree', $3)", reply, g.adaID, post)
+	c = g.wantLocked(g.agent, t, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply)
 	approval = g.confirm(t, c)
-	g.put(t, g.ada, rewrite, post, "the opposite")
-	locked(t, g.do(g.agent, approval, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply), "checkpoint_mismatch")
+	g.put(g.ada, t, rewrite, post, "the opposite")
+	_ = locked(t, g.do(g.agent, approval, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply), "checkpoint_mismatch")
 }
 
 // Hardening item 11: an approved schedule and a change of its post at the same time. Whichever
@@ -189,9 +189,9 @@ func TestScheduleAndRewriteAtOnce(t *testing.T) {
 	g := setupGated(t)
 	for round := range 30 {
 		post, schedule := newID(), newID()
-		g.put(t, g.agent, "INSERT INTO social_posts (id, created_by, body) VALUES ($1, $2, 'b')", post, g.adaID)
+		g.put(g.agent, t, "INSERT INTO social_posts (id, created_by, body) VALUES ($1, $2, 'b')", post, g.adaID)
 		const insert = "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'mastodon', '2035-01-01')"
-		approval := g.confirm(t, g.wantLocked(t, g.agent, insert, schedule, g.adaID, post))
+		approval := g.confirm(t, g.wantLocked(g.agent, t, insert, schedule, g.adaID, post))
 		var wg sync.WaitGroup
 		var scheduled, rewritten error
 		wg.Go(func() { scheduled = g.do(g.agent, approval, insert, schedule, g.adaID, post) })
@@ -212,21 +212,21 @@ func TestApprovalIsVoidOnceTheContactChanged(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
 	contact, invoice := newID(), newID()
-	g.put(t, g.agent, "INSERT INTO business_contacts (id, created_by, name, email) VALUES ($1, $2, 'Grace', 'grace@example.org')", contact, g.adaID)
-	g.put(t, g.agent, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
+	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name, email) VALUES ($1, $2, 'Grace', 'grace@example.org')", contact, g.adaID)
+	g.put(g.agent, t, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
 		VALUES ($1, $2, '1', $3, 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]')`, invoice, g.adaID, contact)
 	const send = "UPDATE business_invoices SET status = 'sent' WHERE id = $1"
-	c := g.wantLocked(t, g.agent, send, invoice)
+	c := g.wantLocked(g.agent, t, send, invoice)
 	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload -> 'references' -> 'contact_id' = jsonb_build_object(
 		'resource_type', 'contact', 'id', $2::text, 'version', 1, 'shows', '{"name": "Grace", "email": "grace@example.org", "phone": null, "company": null}'::jsonb)`, c.ID, contact); n != 1 {
 		t.Error("the payload does not show the contact")
 	}
 	approval := g.confirm(t, c)
-	g.put(t, g.agent, "UPDATE business_contacts SET email = 'eve@example.org' WHERE id = $1", contact)
-	locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch")
-	g.put(t, g.agent, "UPDATE business_contacts SET email = 'grace@example.org' WHERE id = $1", contact)
-	locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch") // It has another version.
-	again := g.wantLocked(t, g.agent, send, invoice)
+	g.put(g.agent, t, "UPDATE business_contacts SET email = 'eve@example.org' WHERE id = $1", contact)
+	_ = locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch")
+	g.put(g.agent, t, "UPDATE business_contacts SET email = 'grace@example.org' WHERE id = $1", contact)
+	_ = locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch") // It has another version.
+	again := g.wantLocked(g.agent, t, send, invoice)
 	if err := g.do(g.agent, g.confirm(t, again), send, invoice); err != nil {
 		t.Fatal(err)
 	}
@@ -240,33 +240,33 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 	const newEvent = `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
 		VALUES ($1, $2, $3, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`
 	group, event, elsewhere := newID(), newID(), newID()
-	g.put(t, g.agent, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
-	g.put(t, g.agent, newEvent, event, g.adaID, group)
-	g.put(t, g.agent, newEvent, elsewhere, g.adaID, nil)
+	g.put(g.agent, t, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
+	g.put(g.agent, t, newEvent, event, g.adaID, group)
+	g.put(g.agent, t, newEvent, elsewhere, g.adaID, nil)
 	const publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
-	c := g.wantLocked(t, g.agent, publish, group)
+	c := g.wantLocked(g.agent, t, publish, group)
 	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #>> '{references,community_event,newest,0,id}' = $2::text
 		AND payload #> '{references,community_event,count}' = '1'`, c.ID, event); n != 1 {
 		t.Error("the payload does not show the group's event")
 	}
 	approval := g.confirm(t, c)
-	g.put(t, g.agent, "UPDATE community_events SET title = 'f' WHERE id = $1", event)
-	locked(t, g.do(g.agent, approval, publish, group), "checkpoint_mismatch")
-	if err := g.do(g.agent, g.confirm(t, g.wantLocked(t, g.agent, publish, group)), publish, group); err != nil {
+	g.put(g.agent, t, "UPDATE community_events SET title = 'f' WHERE id = $1", event)
+	_ = locked(t, g.do(g.agent, approval, publish, group), "checkpoint_mismatch")
+	if err := g.do(g.agent, g.confirm(t, g.wantLocked(g.agent, t, publish, group)), publish, group); err != nil {
 		t.Fatal(err)
 	}
 	for _, who := range []context.Context{g.agent, g.ada} {
-		g.wantLocked(t, who, newEvent, newID(), g.adaID, group)
-		g.wantLocked(t, who, "UPDATE community_events SET title = 'g' WHERE id = $1", event)
-		g.wantLocked(t, who, "UPDATE community_events SET group_id = NULL WHERE id = $1", event)
-		g.wantLocked(t, who, "UPDATE community_events SET group_id = $2 WHERE id = $1", elsewhere, group)
-		g.wantLocked(t, who, "DELETE FROM community_events WHERE id = $1", event)
-		g.put(t, who, "UPDATE community_events SET title = 'h' WHERE id = $1", elsewhere)
+		g.wantLocked(who, t, newEvent, newID(), g.adaID, group)
+		g.wantLocked(who, t, "UPDATE community_events SET title = 'g' WHERE id = $1", event)
+		g.wantLocked(who, t, "UPDATE community_events SET group_id = NULL WHERE id = $1", event)
+		g.wantLocked(who, t, "UPDATE community_events SET group_id = $2 WHERE id = $1", elsewhere, group)
+		g.wantLocked(who, t, "DELETE FROM community_events WHERE id = $1", event)
+		g.put(who, t, "UPDATE community_events SET title = 'h' WHERE id = $1", elsewhere)
 	}
 	// Answers are no change of the event.
 	contact := newID()
-	g.put(t, g.agent, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", contact, g.adaID)
-	g.put(t, g.agent, "INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status) VALUES ($1, $2, $3, $4, 'going')", newID(), g.adaID, event, contact)
+	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", contact, g.adaID)
+	g.put(g.agent, t, "INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status) VALUES ($1, $2, $3, $4, 'going')", newID(), g.adaID, event, contact)
 }
 
 // Hardening item 11: an event that is added while its group becomes public is not public
@@ -275,9 +275,9 @@ func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
 	group := newID()
-	g.put(t, g.agent, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
+	g.put(g.agent, t, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
 	const publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
-	approval := g.confirm(t, g.wantLocked(t, g.agent, publish, group))
+	approval := g.confirm(t, g.wantLocked(g.agent, t, publish, group))
 	tx, err := g.admin.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -303,7 +303,7 @@ func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	locked(t, <-published, "checkpoint_mismatch")
+	_ = locked(t, <-published, "checkpoint_mismatch")
 }
 
 // Hardening item 25: text that a human approves can't be reordered on the display. What a
@@ -314,21 +314,21 @@ func TestReorderedTextIsNotApproved(t *testing.T) {
 	for _, control := range []string{"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"} {
 		text := "pay 1" + control + "000"
 		for _, who := range []context.Context{g.agent, g.ada} {
-			g.wantField(t, who, "/name", "bidirectional_control", g.public, newID(), g.adaID, text)
-			g.put(t, who, g.private, newID(), g.adaID, text)
-			g.wantField(t, who, "/action", "bidirectional_control", ownAction, g.adaID, text, "{}")
-			g.wantField(t, who, "/content/lines/1/a~1b", "bidirectional_control", ownAction, g.adaID, "a", `{"lines": [1, {"a/b": "`+text+`"}]}`)
-			g.wantField(t, who, "/content", "bidirectional_control", ownAction, g.adaID, "a", `{"`+text+`": 1}`)
+			g.wantField(who, t, "/name", "bidirectional_control", g.public, newID(), g.adaID, text)
+			g.put(who, t, g.private, newID(), g.adaID, text)
+			g.wantField(who, t, "/action", "bidirectional_control", ownAction, g.adaID, text, "{}")
+			g.wantField(who, t, "/content/lines/1/a~1b", "bidirectional_control", ownAction, g.adaID, "a", `{"lines": [1, {"a/b": "`+text+`"}]}`)
+			g.wantField(who, t, "/content", "bidirectional_control", ownAction, g.adaID, "a", `{"`+text+`": 1}`)
 		}
 	}
 	contact, invoice := newID(), newID()
-	g.put(t, g.agent, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, $3)", contact, g.adaID, "Grace\u202e")
-	g.put(t, g.agent, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
+	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, $3)", contact, g.adaID, "Grace\u202e")
+	g.put(g.agent, t, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
 		VALUES ($1, $2, '1', $3, 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]')`, invoice, g.adaID, contact)
-	g.wantField(t, g.agent, "/contact_id", "bidirectional_control", "UPDATE business_invoices SET status = 'sent' WHERE id = $1", invoice)
+	g.wantField(g.agent, t, "/contact_id", "bidirectional_control", "UPDATE business_invoices SET status = 'sent' WHERE id = $1", invoice)
 	for _, text := range []string{"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f469\u200d\U0001f4bb"} { // a Persian word and an emoji
-		g.wantLocked(t, g.agent, g.public, newID(), g.adaID, text)
-		g.put(t, g.agent, ownAction, g.adaID, text, "{}")
+		g.wantLocked(g.agent, t, g.public, newID(), g.adaID, text)
+		g.put(g.agent, t, ownAction, g.adaID, text, "{}")
 	}
 }
 
@@ -354,8 +354,9 @@ func TestPendingRequestsAreLimited(t *testing.T) {
 		}
 	}
 	agents := make([]context.Context, 6)
+	ctx := t.Context()
 	for i := range agents {
-		agents[i] = auth.With(t.Context(), auth.Identity{ID: g.adaID, ActorID: newID(), Kind: auth.Agent})
+		agents[i] = auth.With(ctx, auth.Identity{ID: g.adaID, ActorID: newID(), Kind: auth.Agent}) //nolint:fatcontext // Each is derived from the test's own.
 	}
 	var wg sync.WaitGroup
 	for n := range 40 {
@@ -406,13 +407,13 @@ func TestClientsActionsAreRecognizable(t *testing.T) {
 		"\u00a0delete\u00a0playlist", "update", "\u201cinsert\u201d invoice", "d\u00adelete it",
 	} {
 		for _, who := range []context.Context{g.agent, g.ada} {
-			g.wantField(t, who, "/action", "reserved_action", ownAction, g.adaID, action, "{}")
+			g.wantField(who, t, "/action", "reserved_action", ownAction, g.adaID, action, "{}")
 		}
 	}
 	for _, action := range []string{"share the report", "updates of the site", "move and delete nothing"} {
-		g.put(t, g.agent, ownAction, g.adaID, action, "{}")
+		g.put(g.agent, t, ownAction, g.adaID, action, "{}")
 	}
-	g.wantLocked(t, g.agent, g.public, newID(), g.adaID, "n")
+	g.wantLocked(g.agent, t, g.public, newID(), g.adaID, "n")
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'client'"); n != 3 {
 		t.Errorf("%d of clients, want 3", n)
 	}

@@ -357,7 +357,7 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 	const forget, remember = "SELECT set_config('app.checkpoint_id', '', true)", "SELECT set_config('app.checkpoint_id', '%s', true)"
 	const collecting = "SELECT set_config('app.collecting', 'on', true)"
 	const immediate = "SET CONSTRAINTS ALL IMMEDIATE"
-	for name, test := range map[string]struct {
+	for name, test := range map[string]struct { //nolint:paralleltest // Each counts the rows that it leaves.
 		want  string // SQLSTATE, or nothing where it commits
 		rows  int    // of both kinds, afterwards
 		write func(c uuid.UUID) []string
@@ -573,7 +573,7 @@ type operation struct {
 func TestRandomLists(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // not for secrets
+	random := rand.New(rand.NewPCG(seed, 1))
 	g := setupGated(t)
 	old := newID()
 	g.exec(t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'old')", old, g.adaID)
