@@ -256,7 +256,7 @@ func printVariables(w io.Writer) {
 
 func setURL(into *string, value string) error {
 	if !strings.HasPrefix(value, "postgres://") && !strings.HasPrefix(value, "postgresql://") {
-		return errors.New("is no URL such as postgres://user:password@host:5432/database?sslmode=verify-full")
+		return errors.New("is not a database URL: expected postgres://user:password@host:5432/database?sslmode=verify-full")
 	}
 	*into = value
 	return nil

@@ -37,7 +37,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, value, want string }{
 		{"CHENU_DATABSE_URL", "postgres://x", "CHENU_DATABSE_URL is no setting of chenu"},
-		{"CHENU_DATABASE_URL", "mysql://x", "CHENU_DATABASE_URL: is no URL such as postgres://"},
+		{"CHENU_DATABASE_URL", "mysql://x", "CHENU_DATABASE_URL: is not a database URL: expected postgres://"},
 		{"CHENU_LISTEN_ADDR", "8080", `CHENU_LISTEN_ADDR: "8080" is no address and port`},
 		{"CHENU_LISTEN_ADDR", "127.0.0.1:99999", "has no port between 0 and 65535"},
 		{"CHENU_SECRET_KEY", "c2hvcnQ=", "CHENU_SECRET_KEY: the secret key has 5 bytes"},

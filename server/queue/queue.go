@@ -1,5 +1,5 @@
-// Package queue bounds how much one client may do at the same time, so that what one client
-// waits for does not keep others waiting.
+// Package queue bounds how much one client may do at the same time, so that a slow request of
+// one client does not delay the requests of others.
 package queue
 
 import (
