@@ -221,28 +221,10 @@ func operateTx(ctx context.Context, env environment, name string, fn func(pgx.Tx
 	})
 }
 
-// openOperator connects as a member of chenu_owner: to the configured database, to the
-// embedded database of a running service, or to the embedded database, which then runs
-// until the returned function is called.
+// openOperator connects as a member of chenu_owner.
 func openOperator(ctx context.Context, c *config, env environment) (*pgx.Conn, func() error, error) {
-	at := c.MigrateDatabaseURL
-	if at == "" && c.DatabaseURL != "" {
+	if c.MigrateDatabaseURL == "" && c.DatabaseURL != "" {
 		return nil, nil, errors.New("CHENU_MIGRATE_DATABASE_URL is not set: set it to a login that is a member of chenu_owner")
 	}
-	stop := func() error { return nil }
-	if at == "" {
-		if conn, ok := connectRunning(ctx, c, migrateLogin); ok {
-			return conn, func() error { return conn.Close(context.WithoutCancel(ctx)) }, nil
-		}
-		own, err := startEmbedded(ctx, c, env.Stderr)
-		if err != nil {
-			return nil, nil, err
-		}
-		at, stop = c.MigrateDatabaseURL, func() error { return own.stop(ctx) }
-	}
-	conn, err := pgx.Connect(ctx, at)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("connect as an operator: %w", err), stop())
-	}
-	return conn, func() error { return errors.Join(conn.Close(context.WithoutCancel(ctx)), stop()) }, nil
+	return openAs(ctx, c, env, migrateLogin, "an operator", func(c *config) string { return c.MigrateDatabaseURL })
 }

@@ -77,30 +77,35 @@ func runVerify(ctx context.Context, args []string, env environment) (err error) 
 	return nil
 }
 
-// openAuditor connects as the auditor: to the database that is named, to that of
-// a running service on the data directory, or to the embedded one for as long
-// as it takes.
-func openAuditor(ctx context.Context, c *config, env environment) (*pgx.Conn, func() error, error) {
-	at := c.AuditDatabaseURL
-	if at == "" && c.DatabaseURL != "" {
-		return nil, nil, errors.New("CHENU_AUDIT_DATABASE_URL is not set: give the login that is a member of chenu_auditor")
-	}
-	stop := func() error { return nil }
+// openAs connects with one of the database's logins: to the database at the address that
+// the configuration has, to the embedded database of a running service, or to the embedded
+// database, which then runs until the returned function is called. Whose login it is, such
+// as "the auditor", is for the error.
+func openAs(ctx context.Context, c *config, env environment, login, whose string, address func(*config) string) (*pgx.Conn, func() error, error) {
+	at, stop := address(c), func() error { return nil }
 	if at == "" {
-		if conn, ok := connectRunning(ctx, c, auditLogin); ok {
+		if conn, ok := connectRunning(ctx, c, login); ok {
 			return conn, func() error { return conn.Close(context.WithoutCancel(ctx)) }, nil
 		}
 		own, err := startEmbedded(ctx, c, env.Stderr)
 		if err != nil {
 			return nil, nil, err
 		}
-		at, stop = c.AuditDatabaseURL, func() error { return own.stop(ctx) }
+		at, stop = address(c), func() error { return own.stop(ctx) }
 	}
 	conn, err := pgx.Connect(ctx, at)
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("connect as the auditor: %w", err), stop())
+		return nil, nil, errors.Join(fmt.Errorf("connect as %s: %w", whose, err), stop())
 	}
 	return conn, func() error { return errors.Join(conn.Close(context.WithoutCancel(ctx)), stop()) }, nil
+}
+
+// openAuditor connects as a member of chenu_auditor.
+func openAuditor(ctx context.Context, c *config, env environment) (*pgx.Conn, func() error, error) {
+	if c.AuditDatabaseURL == "" && c.DatabaseURL != "" {
+		return nil, nil, errors.New("CHENU_AUDIT_DATABASE_URL is not set: give the login that is a member of chenu_auditor")
+	}
+	return openAs(ctx, c, env, auditLogin, "the auditor", func(c *config) string { return c.AuditDatabaseURL })
 }
 
 // connectRunning connects to the embedded database of a running service, which its note
