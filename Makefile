@@ -4,6 +4,10 @@ GO ?= go
 # Arguments for `go test`, such as: make test packages=./server/... testflags='-run TestWall -v'
 packages ?= ./...
 testflags ?=
+# The packages whose code runs at the same time as itself: CI runs them with the race detector on each change, ci-full all.
+concurrent = ./server/api ./server/auth ./server/mailer ./server/queue ./server/ratelimit ./server/session ./server/thread
+# The commit that make compare compares with: the last one before the changes under test.
+base ?= 71e3b26
 # The slowest package takes a quarter of an hour with the race detector on two busy cores.
 go_test = $(GO) test -timeout 45m $(testflags) $(packages)
 
@@ -13,7 +17,7 @@ cyclonedx_gomod = $(GO) tool -modfile=tools/go.mod cyclonedx-gomod
 with_postgres = $(GO) run ./migrations/dbtest/with-postgres --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migration generate lint fix check test-race test-container test-atlas verify-format verify-generated verify-migrations verify-readme vulncheck sbom clean
+.PHONY: help run test migration generate lint fix check ci-full test-race test-container test-majors test-atlas compare verify-format verify-generated verify-migrations verify-readme vulncheck sbom clean
 
 help: ## list these commands
 	@printf 'usage: make COMMAND\n\n'
@@ -44,19 +48,30 @@ fix: ## format, and apply the fixes that linters suggest
 	$(golangci_lint) fmt
 	$(golangci_lint) run --fix
 
-check: lint verify-format verify-generated verify-migrations verify-readme test-race test-container test-atlas ## everything that CI checks (needs git, a C compiler, and Docker or root on Debian)
+check: lint verify-format verify-generated verify-migrations verify-readme test ## what CI checks on each change, in about 15 minutes (needs git and a C compiler)
+	@$(MAKE) --no-print-directory test-race packages='$(concurrent)'
+
+ci-full: check test-race test-container test-majors test-atlas sbom compare ## all of check, and what takes hours (also needs Docker, or root on Debian)
 
 test-race: ## run all tests with the race detector (needs a C compiler)
 	@echo 'building the tests with the race detector; the first time takes some minutes'
-	@# Which locks Postgres takes does not depend on the race detector, and that test takes minutes with it: test-container runs it.
+	@# Which locks Postgres takes does not depend on the race detector, and that test takes minutes with it: make test runs it.
 	@$(with_postgres) $(go_test) -race -skip '^TestNoTwoOperationsDeadlock$$'
 
 test-container: ## run all tests on a container (needs Docker, or root on Debian to install it)
 	@CHENU_TEST_SERVER=container .ci/with-docker $(with_postgres) $(go_test)
 
+test-majors: ## run all tests on PostgreSQL 16, 17 and 18, of this machine or fetched
+	@for major in 16 17 18; do \
+		CHENU_TEST_SERVER=local CHENU_TEST_MAJOR=$$major $(with_postgres) $(go_test) || exit; \
+	done
+
 test-atlas: ## run the Atlas CLI in turn with ours (builds it; on PostgreSQL 15, the newest that its free version reads)
 	@echo 'building the Atlas CLI; the first time takes a few minutes'
 	@CHENU_TEST_SERVER=local CHENU_TEST_MAJOR=15 $(with_postgres) $(GO) test -timeout 20m -tags atlascli -run AtlasCLI ./migrations $(testflags)
+
+compare: ## compare the speed of requests with that at the commit base=71e3b26; fail if one is 3% slower (needs git)
+	@.ci/compare $(base)
 
 vulncheck: ## fail on known vulnerabilities in code that the service calls (needs https://vuln.go.dev)
 	@$(govulncheck) ./...

@@ -1,0 +1,356 @@
+// Command compare compares the speed of two builds of the service:
+//
+//	go run ./server/compare [-rounds 15] [-seconds 2] [-connections 8] [-limit 1.03] [-data DIR] BASE HEAD
+//
+// BASE and HEAD are two chenu programs. Each serves a new database of its own on 127.0.0.1. In
+// each round both answer the same kinds of requests, one program after the other and in an order
+// that alternates, over as many connections, each of which is another identity's; every response
+// is checked. For each kind the
+// program prints the median over the rounds of the time per request at HEAD divided by that at
+// BASE, and the quartiles. Both sides of a ratio are measured within seconds of each other, so that a
+// machine that gets slower meanwhile slows both.
+//
+// Its exit code is 1 if a median is above the limit or if something failed, and 2 if the
+// arguments are wrong.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+	}
+	os.Exit(code)
+}
+
+type options struct {
+	rounds, connections int
+	seconds, limit      float64
+}
+
+func run(ctx context.Context, args []string) (int, error) {
+	const failed, misused = 1, 2
+	var o options
+	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
+	flags.IntVar(&o.rounds, "rounds", 15, "how many `times` each kind of request is measured")
+	flags.Float64Var(&o.seconds, "seconds", 2, "how many `seconds` each measurement lasts")
+	flags.IntVar(&o.connections, "connections", 8, "over how many `connections`")
+	flags.Float64Var(&o.limit, "limit", 1.03, "the largest `ratio` of times that passes")
+	data := flags.String("data", "", "the `directory` for databases and logs (default: a temporary one)")
+	if err := flags.Parse(args); err != nil {
+		return misused, nil // flags has printed the error
+	}
+	if flags.NArg() != 2 || o.rounds < 1 || o.connections < 1 || o.seconds <= 0 {
+		flags.Usage()
+		return misused, errors.New("two programs are needed: BASE HEAD")
+	}
+	if *data == "" {
+		dir, err := os.MkdirTemp("", "chenu-compare-")
+		if err != nil {
+			return failed, err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		if err := os.Chmod(dir, readable); err != nil {
+			return failed, err
+		}
+		*data = dir
+	}
+	var services [2]*service
+	for i, name := range []string{"base", "head"} {
+		s, err := start(ctx, name, flags.Arg(i), filepath.Join(*data, name))
+		if err != nil {
+			return failed, err
+		}
+		defer s.stop()
+		for client := range o.connections {
+			if err := s.register(ctx, client); err != nil {
+				return failed, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		services[i] = s
+	}
+	slower, err := o.compare(ctx, os.Stdout, services[0], services[1])
+	if err != nil {
+		return failed, err
+	}
+	if len(slower) > 0 {
+		return failed, fmt.Errorf("slower than the limit of %.2f: %s", o.limit, strings.Join(slower, ", "))
+	}
+	return 0, nil
+}
+
+// compare returns the kinds of requests whose ratio is above the limit.
+func (o options) compare(ctx context.Context, w io.Writer, base, head *service) (slower []string, err error) {
+	ratios := map[string][]float64{}
+	rate := map[*service]map[string][]float64{base: {}, head: {}}
+	for round := range o.rounds {
+		fmt.Fprintf(os.Stderr, "compare: round %d of %d\n", round+1, o.rounds)
+		for _, k := range kinds {
+			order := []*service{base, head}
+			if round%2 == 1 {
+				slices.Reverse(order)
+			}
+			for _, s := range order {
+				perSecond, err := o.measure(ctx, s, k)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", s.name, k.name, err)
+				}
+				rate[s][k.name] = append(rate[s][k.name], perSecond)
+			}
+			ratios[k.name] = append(ratios[k.name], rate[base][k.name][round]/rate[head][k.name][round])
+		}
+	}
+	fmt.Fprintf(w, "%-8s %10s %10s %8s %15s\n", "request", "base/s", "head/s", "ratio", "quartiles")
+	for _, k := range kinds {
+		ratio := quantile(ratios[k.name], 0.5)
+		fmt.Fprintf(w, "%-8s %10.0f %10.0f %8.3f %7.3f %7.3f\n", k.name, quantile(rate[base][k.name], 0.5), quantile(rate[head][k.name], 0.5),
+			ratio, quantile(ratios[k.name], 0.25), quantile(ratios[k.name], 0.75))
+		if ratio > o.limit {
+			slower = append(slower, k.name)
+		}
+	}
+	return slower, nil
+}
+
+// quantile returns the nearest value of which the part q of the values are not greater.
+func quantile(values []float64, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+}
+
+// measure returns how many requests per second s answers.
+func (o options) measure(ctx context.Context, s *service, k kind) (float64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var answered atomic.Int64
+	var clients sync.WaitGroup
+	began := time.Now()
+	until := began.Add(time.Duration(o.seconds * float64(time.Second)))
+	for client := range o.connections {
+		clients.Go(func() {
+			for n := 0; time.Now().Before(until); n++ {
+				if _, err := s.do(ctx, s.identities[client].token, k.request(s.identities[client], n)); err != nil {
+					cancel(err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	clients.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return 0, err
+	}
+	return float64(answered.Load()) / time.Since(began).Seconds(), nil
+}
+
+// A kind of request.
+type kind struct {
+	name    string
+	request func(of *identity, n int) request
+}
+
+var kinds = []kind{
+	{"get", func(of *identity, n int) request {
+		return request{http.MethodGet, "/v1/personal/notes/" + of.notes[n%len(of.notes)], nil}
+	}},
+	{"list", func(*identity, int) request {
+		return request{http.MethodGet, "/v1/personal/notes?page_size=20", nil}
+	}},
+	{"create", func(_ *identity, n int) request {
+		return request{http.MethodPost, "/v1/personal/notes", map[string]any{"title": fmt.Sprintf("another note %d", n), "content": "hello"}}
+	}},
+	{"append", func(of *identity, n int) request {
+		event := map[string]any{"type": "note.added", "payload": map[string]any{"text": "hello"}}
+		return request{http.MethodPost, "/v1/threads/" + of.threads[n%len(of.threads)] + "/events", map[string]any{"events": []any{event}}}
+	}},
+}
+
+// An identity and the rows that its requests read.
+type identity struct {
+	token          string
+	notes, threads []string
+}
+
+type request struct {
+	method, path string
+	body         any
+}
+
+// A service is one of the two programs, running.
+type service struct {
+	name, url  string
+	identities []*identity
+	client     *http.Client
+	process    *exec.Cmd
+	log        *os.File
+}
+
+const (
+	readable     = 0o755 // as root the database runs as another user
+	startTimeout = 2 * time.Minute
+	idleClients  = 64
+)
+
+// start starts a program with a new database and waits until it is ready.
+func start(ctx context.Context, name, program, dir string) (*service, error) {
+	if err := os.MkdirAll(dir, readable); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	s := &service{
+		name: name, url: "http://" + address, log: log,
+		client:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: idleClients}},
+		process: exec.Command(program, "serve"), //nolint:noctx // stop ends it
+	}
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "CHENU_") {
+			s.process.Env = append(s.process.Env, variable)
+		}
+	}
+	s.process.Env = append(s.process.Env, "CHENU_DATA_DIR="+filepath.Join(dir, "data"), "CHENU_LISTEN_ADDR="+address,
+		"CHENU_LOG_LEVEL=error", "CHENU_LIMIT_IDENTITY=off", "CHENU_LIMIT_REGISTER_ADDRESS=off")
+	s.process.Stdout, s.process.Stderr = log, log
+	if err := s.process.Start(); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it did not become ready"))
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := s.do(ctx, "", request{http.MethodGet, "/readyz", nil}); err == nil {
+			return s, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.stop()
+			printed, _ := os.ReadFile(log.Name())
+			return nil, fmt.Errorf("%s: %w; it printed:\n%s", name, context.Cause(ctx), printed)
+		}
+	}
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func (s *service) stop() {
+	_ = s.process.Process.Signal(os.Interrupt)
+	_ = s.process.Wait()
+	_ = s.log.Close()
+}
+
+// register adds an identity with the rows that its requests read.
+func (s *service) register(ctx context.Context, client int) error {
+	const notes, threads = 200, 16
+	account, err := s.do(ctx, "", request{http.MethodPost, "/v1/auth/register", map[string]any{
+		"email": fmt.Sprintf("ada%d@example.org", client), "name": "Ada", "password": "correct horse battery staple",
+	}})
+	if err != nil {
+		return err
+	}
+	of := &identity{}
+	of.token, _ = account["access_token"].(string)
+	add := func(path string, body any) (string, error) {
+		row, err := s.do(ctx, of.token, request{http.MethodPost, path, body})
+		id, _ := row["id"].(string)
+		return id, cmp.Or(err, notEmpty(id))
+	}
+	for n := range notes {
+		id, err := add("/v1/personal/notes", map[string]any{"title": fmt.Sprintf("note %d", n), "content": strings.Repeat("x", 200)})
+		if err != nil {
+			return err
+		}
+		of.notes = append(of.notes, id)
+	}
+	for range threads {
+		id, err := add("/v1/threads", map[string]any{"founding_intent": "Begin", "sphere": "personal"})
+		if err != nil {
+			return err
+		}
+		of.threads = append(of.threads, id)
+	}
+	s.identities = append(s.identities, of)
+	return nil
+}
+
+func notEmpty(id string) error {
+	if id == "" {
+		return errors.New("the response has no id")
+	}
+	return nil
+}
+
+// do sends a request, with a token unless it is empty, and returns the response, which must be 2xx with a JSON object.
+func (s *service) do(ctx context.Context, token string, r request) (map[string]any, error) {
+	var body io.Reader
+	if r.body != nil {
+		encoded, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(encoded)
+	}
+	q, err := http.NewRequestWithContext(ctx, r.method, s.url+r.path, body)
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		q.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := s.client.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("%s %s: %s: %.200s", r.method, r.path, response.Status, content)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(content, &object); err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	return object, nil
+}
