@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -48,19 +47,18 @@ func extendProperty(s *jsonschema.Schema, c policies.Column) {
 	}
 	s.Minimum, s.Maximum = number(r.Minimum), number(r.Maximum)
 	if r.Pattern != "" {
-		s.Pattern = "^(" + ecma.Replace(r.Pattern) + ")$"
+		s.Pattern = "^(" + policies.ECMAPattern(r.Pattern) + ")$"
 	}
 	if r.Format != "" {
 		s.Format = r.Format
+	}
+	if r.Format == "uri" {
+		s.Pattern = policies.ECMAPattern(policies.URIPattern)
 	}
 	if r.Example != "" {
 		s.Examples = []any{json.RawMessage(r.Example)}
 	}
 }
-
-// ecma writes the POSIX classes, which Postgres and Go know, for the dialect of
-// JSON Schema (ECMA-262), where they are an error.
-var ecma = strings.NewReplacer("[^[:space:]]", `\S`, "[[:space:]]", `\s`)
 
 func count(n int) *uint64 {
 	if n == 0 {

@@ -1,13 +1,18 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server"
 )
 
 // Hardening item 11: an invoice was approved, its contact's address changed, and the invoice
@@ -155,5 +160,90 @@ func TestAgentCannotFloodTheInbox(t *testing.T) {
 		WantProblem(http.StatusUnprocessableEntity, "validation_failed")
 	if *p.Errors[0].Pointer != "/action" || p.Errors[0].Code != "reserved_action" {
 		t.Errorf("%+v", p.Errors)
+	}
+}
+
+// Hardening item 35: no URI runs a program where it is opened, in any field that has one.
+func TestURIsThatRunProgramsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	agent := b.agentOf(t, "ada")
+	thread := agent.Post("/v1/threads", object{"founding_intent": "x", "sphere": "personal"}).Want(http.StatusCreated).Header.Get("Location")
+	fields := []struct {
+		path, pointer string
+		body          func(uri string) object
+	}{
+		{"/v1/creative/assets", "/uri", func(uri string) object {
+			return object{"name": "n", "kind": "image", "uri": uri, "media_type": "image/png", "size_bytes": 1}
+		}},
+		{"/v1/community/events", "/online_url", func(uri string) object {
+			return object{"title": "t", "starts_at": "2030-01-01T10:00:00Z", "ends_at": "2030-01-01T11:00:00Z", "time_zone": "UTC", "online_url": uri}
+		}},
+		{"/v1/scholar/references", "/url", func(uri string) object {
+			return object{"title": "t", "authors": []string{"a"}, "citation_key": "k", "url": uri}
+		}},
+		{"/v1/social/posts", "/media/0/uri", func(uri string) object {
+			return object{"body": "b", "media": []object{{"uri": uri, "media_type": "image/png"}}}
+		}},
+		{"/v1/government/compliance-items", "/evidence/0/uri", func(uri string) object {
+			return object{"name": "n", "regulation": "r", "authority": "a", "evidence": []object{{"uri": uri, "sha256": strings.Repeat("0", 64)}}}
+		}},
+		{thread + "/events", "/events/0/payload/uri", func(uri string) object {
+			return object{"events": []object{{"type": "link.added", "payload": object{"uri": uri}}}}
+		}},
+	}
+	for _, field := range fields {
+		for _, uri := range []string{
+			"javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x", "blob:https://example.org/x", "file:///etc/passwd",
+			" javascript:alert(1)", "\tjavascript:alert(1)", "\x01javascript:alert(1)", "java\nscript:alert(1)", "//example.org", "/cover.png", "https:", "https://example.org/a b",
+		} {
+			p := agent.Post(field.path, field.body(uri)).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+			if len(p.Errors) != 1 || *p.Errors[0].Pointer != field.pointer || p.Errors[0].Code != "invalid_format" || !strings.Contains(p.Errors[0].Detail, "begins with one of https:, http:") {
+				t.Errorf("%q at %s: %+v", uri, field.path, p.Errors)
+			}
+		}
+		agent.Post(field.path, field.body("HTTPS://example.org/x")).Want(http.StatusCreated)
+	}
+}
+
+// Hardening item 35: a field that is a URI by its name or its format has the pattern of allowed
+// schemes, also one that is added later.
+func TestEveryURIOfADocumentIsLimited(t *testing.T) {
+	t.Parallel()
+	s, err := server.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document any
+	if err := json.Unmarshal(s, &document); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	var walk func(at string, value any)
+	walk = func(at string, value any) {
+		switch value := value.(type) {
+		case []any:
+			for i, item := range value {
+				walk(fmt.Sprintf("%s/%d", at, i), item)
+			}
+		case map[string]any:
+			for name, item := range value {
+				schema, _ := item.(map[string]any)
+				named := strings.HasSuffix(at, "/properties") && regexp.MustCompile(`(^|_)(uri|url|href|link|website)$`).MatchString(name)
+				// The service itself makes these two.
+				made := at == "/components/schemas/Problem/properties" && name == "type" || at == "/components/schemas/Checkpoint/properties" && name == "href"
+				if (named || schema["format"] == "uri") && !made {
+					found++
+					if schema["format"] != "uri" || schema["pattern"] != policies.ECMAPattern(policies.URIPattern) {
+						t.Errorf("%s/%s has the format %v and the pattern %v", at, name, schema["format"], schema["pattern"])
+					}
+				}
+				walk(at+"/"+name, item)
+			}
+		}
+	}
+	walk("", document)
+	if found < 10 {
+		t.Errorf("only %d URIs were found", found)
 	}
 }

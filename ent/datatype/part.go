@@ -1,6 +1,12 @@
 package datatype
 
-import "time"
+import (
+	"time"
+
+	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/policies"
+)
 
 // PlaylistItem is one item of a playlist.
 type PlaylistItem struct {
@@ -28,4 +34,17 @@ type Section struct {
 type Evidence struct {
 	URI    string `json:"uri" jsonschema:"minLength=1,maxLength=2048,format=uri" jsonschema_description:"Where it is kept."`
 	SHA256 string `json:"sha256" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of its content in lower-case hex."`
+}
+
+// JSONSchemaExtend limits the schemes of the URI.
+func (Media) JSONSchemaExtend(s *jsonschema.Schema) { LimitURI(s, "uri") }
+
+// JSONSchemaExtend limits the schemes of the URI.
+func (Evidence) JSONSchemaExtend(s *jsonschema.Schema) { LimitURI(s, "uri") }
+
+// LimitURI gives the property, which is a URI, the pattern of the schemes that are allowed.
+func LimitURI(s *jsonschema.Schema, property string) {
+	if uri, ok := s.Properties.Get(property); ok {
+		uri.Pattern = policies.ECMAPattern(policies.URIPattern)
+	}
 }

@@ -14,7 +14,7 @@ import (
 // formats are what every value of a JSON Schema format has in it, as POSIX regular expressions.
 var formats = map[string]string{
 	"email": `^[^[:space:]@]+@[^[:space:]@]+$`,
-	"uri":   `^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$`,
+	"uri":   policies.URIPattern,
 }
 
 // addChecks derives the CHECK constraints from the columns' rules.

@@ -58,6 +58,11 @@ func (ComplianceItem) Annotations() []schema.Annotation {
 				Expression: "app.evidence_valid(evidence)",
 				Detail:     "Evidence is at most 100 documents, each with its uri and sha256.",
 			},
+			{
+				Name: "government_compliance_evidence_uris", Column: "evidence",
+				Expression: "app.part_uris_allowed(evidence)",
+				Detail:     "The URI of each document begins with one of " + uriSchemes + ".",
+			},
 		},
 	}
 }

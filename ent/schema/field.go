@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"strings"
+
 	"entgo.io/ent"
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/schema"
@@ -17,6 +19,9 @@ var (
 	date      = map[string]string{dialect.Postgres: "date"}
 	money     = map[string]string{dialect.Postgres: "numeric(14,2)"}
 )
+
+// uriSchemes are the beginnings of allowed URIs, in words.
+var uriSchemes = strings.Join(policies.URISchemes, ":, ") + ":"
 
 // The builders below are the forms that fields come in, each with the public
 // documentation of the field and what else it demands.

@@ -67,6 +67,11 @@ func (SocialPost) Annotations() []schema.Annotation {
 				Expression: "app.media_valid(media)",
 				Detail:     "A post has at most 10 media, each complete.",
 			},
+			{
+				Name: "social_posts_media_uris", Column: "media",
+				Expression: "app.part_uris_allowed(media)",
+				Detail:     "The URI of each medium begins with one of " + uriSchemes + ".",
+			},
 		},
 	}
 }

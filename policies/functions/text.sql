@@ -19,3 +19,21 @@ BEGIN
     RETURN true;
 END
 $$;
+
+-- Whether the URI has one of the allowed schemes: see policies.URISchemes.
+CREATE FUNCTION app.uri_allowed(uri text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT uri ~ '^([Hh][Tt][Tt][Pp][Ss]|[Hh][Tt][Tt][Pp]|[Ff][Tt][Pp]|[Ss][Ff][Tt][Pp]|[Ss]3|[Gg][Ss]|[Ii][Pp][Ff][Ss]|[Uu][Rr][Nn]):[^[:space:][:cntrl:]]+$'
+$$;
+
+-- Whether every object of the array has an allowed URI in its field uri.
+CREATE FUNCTION app.part_uris_allowed(parts jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (
+        SELECT FROM jsonb_array_elements(CASE jsonb_typeof(parts) WHEN 'array' THEN parts ELSE '[]' END) AS part
+        WHERE app.uri_allowed(part ->> 'uri') IS NOT TRUE)
+$$;

@@ -304,6 +304,11 @@ BEGIN
         IF item ? 'causation_id' OR kind IN ('decision.revised', 'action.executed') THEN
             PERFORM app.check_event_references(caller, thread, given, place);
         END IF;
+        IF kind = 'link.added' AND app.uri_allowed(item -> 'payload' ->> 'uri') IS NOT TRUE THEN
+            RAISE EXCEPTION 'a link is not a URI with an allowed scheme' USING ERRCODE = 'CH422',
+                DETAIL = jsonb_build_object('pointer', pointer || '/payload/uri', 'code', 'invalid_format',
+                    'detail', 'A link must be a URI with an allowed scheme.');
+        END IF;
         IF kind = 'thread.updated' THEN
             PERFORM app.check_thread_fields(item -> 'payload', '{type,visibility,title,parent_thread_id,tags}', pointer || '/payload');
             parent := item -> 'payload' ->> 'parent_thread_id';

@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/problem"
 )
 
@@ -124,6 +125,10 @@ func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 	case *kind.Format:
 		at("invalid_format", "This must be %s.", formatWords(k.Want))
 	case *kind.Pattern:
+		if k.Want == uriPattern {
+			at("invalid_format", "This must be %s.", formatWords("uri"))
+			return
+		}
 		at("invalid_format", "This must match the pattern %s.", k.Want)
 	case *kind.MinLength:
 		at("too_short", "This must have at least %s.", count(k.Want, "character"))
@@ -213,6 +218,9 @@ func typeWords(types []string) string {
 	return strings.Join(list, " or ")
 }
 
+// uriPattern is the pattern of URIs in the dialect of JSON Schema.
+var uriPattern = policies.ECMAPattern(policies.URIPattern)
+
 func formatWords(format string) string {
 	switch format {
 	case "uuid":
@@ -224,7 +232,7 @@ func formatWords(format string) string {
 	case "email":
 		return "an e-mail address"
 	case "uri":
-		return "a URI with its scheme"
+		return "a URI without spaces that begins with one of " + strings.Join(policies.URISchemes, ":, ") + ":"
 	}
 	return "of the form " + format
 }

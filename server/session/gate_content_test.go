@@ -427,3 +427,42 @@ func TestClientsActionsAreRecognizable(t *testing.T) {
 		}
 	}
 }
+
+// Hardening item 35: the database refuses URIs that run programs, whichever service writes them.
+func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	threadID := newID()
+	g.put(g.ada, t, thread.private, threadID, g.adaID, "n")
+	inserts := map[string]string{
+		"creative_assets_uri_form":            "INSERT INTO creative_assets (id, created_by, name, kind, uri, media_type, size_bytes) VALUES ($1, $2, 'n', 'image', $3, 'image/png', 1)",
+		"community_events_online_url_form":    "INSERT INTO community_events (id, created_by, title, starts_at, ends_at, time_zone, online_url) VALUES ($1, $2, 't', '2030-01-01', '2030-01-02', 'UTC', $3)",
+		"scholar_references_url_form":         "INSERT INTO scholar_references (id, created_by, title, authors, citation_key, url) VALUES ($1, $2, 't', '{a}', left(md5(random()::text), 20), $3)",
+		"social_posts_media_uris":             "INSERT INTO social_posts (id, created_by, body, media) VALUES ($1, $2, 'b', jsonb_build_array(jsonb_build_object('uri', $3::text, 'media_type', 'image/png')))",
+		"government_compliance_evidence_uris": "INSERT INTO government_compliance (id, created_by, name, regulation, authority, evidence) VALUES ($1, $2, 'n', 'r', 'a', jsonb_build_array(jsonb_build_object('uri', $3::text, 'sha256', repeat('0', 64))))",
+	}
+	const link = "SELECT app.append_events($1, NULL, jsonb_build_array(jsonb_build_object('type', 'link.added', 'schema_version', 1, 'payload', jsonb_build_object('uri', $2::text))))"
+	for _, who := range []context.Context{g.agent, g.ada} {
+		for _, uri := range []string{
+			"javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:https://example.org/x",
+			" javascript:alert(1)", "\tjavascript:alert(1)", "\x01javascript:alert(1)", "java\nscript:alert(1)", "javascript:alert(1)\nhttps://example.org",
+			"//example.org", "/cover.png", "cover.png", "https:", "xhttps://example.org", "https://example.org/a b", "https://example.org/\x1b", "https://example.org\n",
+		} {
+			for constraint, insert := range inserts {
+				err := g.do(who, uuid.Nil, insert, newID(), g.adaID, uri)
+				if problem.From(orNothing(err)).Status != http.StatusUnprocessableEntity || !strings.Contains(err.Error(), constraint) {
+					t.Errorf("%q: got %v, want a violation of %s", uri, err, constraint)
+				}
+			}
+			g.wantField(who, t, "/events/0/payload/uri", "invalid_format", link, threadID, uri)
+		}
+		for _, uri := range []string{"https://example.org/", "HTTPS://example.org/", "s3://bucket/a", "urn:isbn:0451450523", "ipfs://x/y", "https://example.org/ä"} {
+			for _, insert := range inserts {
+				g.put(who, t, insert, newID(), g.adaID, uri)
+			}
+			g.put(who, t, link, threadID, uri)
+		}
+		g.wantField(who, t, "/events/0/payload/uri", "invalid_format",
+			"SELECT app.append_events($1, NULL, '[{\"type\": \"link.added\", \"schema_version\": 1, \"payload\": {}}]')", threadID)
+	}
+}

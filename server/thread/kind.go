@@ -162,6 +162,9 @@ type LinkAdded struct {
 	Relation *string `json:"relation,omitempty" jsonschema:"minLength=1,maxLength=120" jsonschema_description:"How it concerns the thread."`
 }
 
+// JSONSchemaExtend limits the schemes of the URI.
+func (LinkAdded) JSONSchemaExtend(s *jsonschema.Schema) { datatype.LimitURI(s, "uri") }
+
 // CheckpointRequested is the payload of checkpoint.requested.
 type CheckpointRequested struct {
 	checkpointStep
