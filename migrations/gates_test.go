@@ -2,12 +2,8 @@ package migrations_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-
-	"ariga.io/atlas/sql/migrate"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/dbtest"
@@ -18,28 +14,7 @@ import (
 func TestRequestsFromBeforeGatesCoveredContentExpire(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
-	dir, err := migrations.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := dir.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := slices.IndexFunc(files, func(f migrate.File) bool {
-		return strings.HasSuffix(f.Name(), "_harden_approvals_agents_and_accounts.sql")
-	})
-	if at < 1 {
-		t.Fatal("there is no such migration")
-	}
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{To: files[at-1].Version()}); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), db.AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
+	conn := before(t, db, "_harden_approvals_agents_and_accounts.sql")
 	const ada, thread = "01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"
 	exec := func(sql string) {
 		t.Helper()
@@ -93,5 +68,112 @@ func TestRequestsFromBeforeGatesCoveredContentExpire(t *testing.T) {
 	}
 	if got := query(`SELECT string_agg(type, ' ' ORDER BY sequence) FROM thread_events WHERE type = 'checkpoint.expired'`); got != "checkpoint.expired" {
 		t.Errorf("the thread has %q", got)
+	}
+}
+
+// Hardening item 11: owners of requests that the upgrade expired, and of approvals that it ended,
+// are told by mail once, and nobody else is.
+func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Empty(t)
+	conn := before(t, db, "_harden_approvals_agents_and_accounts.sql")
+	const reason = "An upgrade changed what an approval covers. Repeat the request to ask again."
+	who := map[string]string{}
+	for i, name := range []string{"ada", "bob", "eve", "kim", "zoe"} {
+		who[name] = fmt.Sprintf("01890a5d-ac96-774b-bcce-b302099a805%d", i)
+		if _, err := conn.Exec(t.Context(), `INSERT INTO identities (id, email, name) VALUES ($1, $2 || '@example.org', 'N')`, who[name], name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range []struct{ owner, payload, status, reason, decided, used string }{
+		{"ada", `{"table": "playlists"}`, "pending", "", "NULL", "NULL, NULL"},
+		{"ada", `{"table": "threads"}`, "pending", "", "NULL", "NULL, NULL"},
+		{"ada", `{"table": "playlists"}`, "approved", "", "now()", "now() + interval '1 hour', NULL"},
+		{"ada", `{"table": "playlists"}`, "approved", "", "now()", "now() + interval '1 hour', now()"}, // used
+		{"bob", `{"table": "playlists"}`, "approved", "", "now()", "now() + interval '1 hour', NULL"},
+		{"eve", `{"action": "share"}`, "pending", "", "NULL", "NULL, NULL"}, // of a client: its payload stays
+		{"eve", `{"action": "share"}`, "approved", "", "now()", "now() + interval '1 hour', NULL"},
+		{"kim", `{"table": "playlists"}`, "expired", "withdrawn: " + reason, "NULL", "NULL, NULL"},
+		{"kim", `{"table": "playlists"}`, "rejected", reason, "now()", "NULL, NULL"},
+		{"kim", `{"table": "playlists"}`, "expired", "its agent was dismissed", "NULL", "NULL, NULL"},
+		{"kim", `{"table": "playlists"}`, "approved", "", "now() - interval '2 hours'", "now() - interval '1 hour', NULL"}, // ended by itself
+	} {
+		if _, err := conn.Exec(t.Context(), fmt.Sprintf(`INSERT INTO checkpoints (id, created_by, type, status, reason, action, resource_type, payload, digest, requested_by, requested_by_kind,
+			created_at, expires_at, decided_at, use_before, consumed_at)
+			VALUES (app.uuid_v7(), $1, 'sensitive', $2, nullif($3, ''), 'x', 'x', $4, sha256($5::text::bytea), $1, 'agent',
+			coalesce(%[1]s, now()), coalesce(%[1]s, now()) + interval '1 hour', %[1]s, %[2]s)`, c.decided, c.used), who[c.owner], c.status, c.reason, c.payload, fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	notices := func() (got string) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), `SELECT coalesce(string_agg(split_part(i.email, '@', 1) || ' ' || n.kind || ' ' || n.details, '; ' ORDER BY n.created_by), '')
+			FROM app.account_notices n JOIN identities i ON i.id = n.created_by WHERE n.sent_at IS NULL AND n.due_at <= now()`).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	want := `ada requests_expired {"requests": 2, "approvals": 1}; bob requests_expired {"requests": 0, "approvals": 1}`
+	if got := notices(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	var again int
+	if err := conn.QueryRow(t.Context(), `SELECT app.tell_expired_requests($1, '-infinity')`, reason).Scan(&again); err != nil || again != 0 || notices() != want {
+		t.Errorf("a second time tells %d, %v: %s", again, err, notices())
+	}
+	// A later upgrade with the same reason tells of what it expired itself.
+	var later int
+	if err := conn.QueryRow(t.Context(), `SELECT app.tell_expired_requests($1, clock_timestamp() + interval '2 hours')`, reason).Scan(&later); err != nil || later != 0 {
+		t.Errorf("a later upgrade tells %d, %v", later, err)
+	}
+	for _, role := range []string{"chenu_human", "chenu_agent", "chenu_login", "chenu_gate", "chenu_maintain"} {
+		var may bool
+		if err := conn.QueryRow(t.Context(), `SELECT has_function_privilege($1, 'app.tell_expired_requests(text, timestamptz)', 'EXECUTE')`, role).Scan(&may); err != nil || may {
+			t.Errorf("%s may call it: %v, %v", role, may, err)
+		}
+	}
+}
+
+// Hardening item 11: trials that are more than planned and have an ethics approval with a date in
+// the future from before the upgrade are named to the operator, and their owners are told.
+func TestUpgradeNamesTrialsWithFutureApprovals(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Empty(t)
+	conn := before(t, db, "_harden_approvals_agents_and_accounts.sql")
+	const ada, eve = "01890a5d-ac96-774b-bcce-b302099a8051", "01890a5d-ac96-774b-bcce-b302099a8052"
+	trial := func(n int) string { return fmt.Sprintf("01890a5d-ac96-774b-bcce-b302099a806%d", n) }
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada'), ($2, 'eve@example.org', 'Eve')`, ada, eve)
+	for i, c := range []struct{ owner, status, day string }{
+		{ada, "recruiting", "2999-01-01"}, {ada, "completed", "2999-01-01"}, {ada, "planned", "2999-01-01"}, {ada, "withdrawn", "2999-01-01"}, {eve, "recruiting", "2026-01-01"},
+	} {
+		exec(`INSERT INTO government_clinical_trials (id, created_by, registry_id, title, status, ethics_reference, ethics_approved_on) VALUES ($1, $2, $3, 't', $4, 'r', $5)`,
+			trial(i), c.owner, fmt.Sprint("T-", i), c.status, c.day)
+	}
+	var said string
+	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{Progress: func(e migrations.Event) {
+		if e.Kind == migrations.Noticed && strings.Contains(e.Message, "ethics") {
+			said += e.Message
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(said, "2 clinical trials") || !strings.HasSuffix(said, ": "+trial(0)+", "+trial(1)) {
+		t.Errorf("the operator is told %q", said)
+	}
+	var got string
+	if err := conn.QueryRow(t.Context(), `SELECT string_agg(created_by || ' ' || kind || ' ' || details, '; ') FROM app.account_notices`).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := ada + ` future_ethics_approvals {"trials": 2, "trial_id": "` + trial(0) + `"}`; got != want {
+		t.Errorf("the notices are %s, want %s", got, want)
 	}
 }

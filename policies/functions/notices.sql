@@ -37,6 +37,35 @@ $$;
 ALTER FUNCTION app.tell_hired() OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.tell_hired() FROM PUBLIC;
 
+-- Owes a notice to each identity whose requests for approval an upgrade expired for the reason,
+-- or whose unused approvals it ended, and returns how many identities there are. It counts what
+-- would have been valid at the time, which is when the upgrade began to expire them, and gives
+-- none to an identity that got such a notice since. For migrations, whose duty it is when they
+-- change the payloads of gates: the caller owns the tables, and FORCE is lifted from both.
+CREATE FUNCTION app.tell_expired_requests(reason text, since timestamptz) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    told integer;
+BEGIN
+    INSERT INTO app.account_notices (id, created_by, kind, details)
+    SELECT app.uuid_v7(), e.created_by, 'requests_expired', jsonb_build_object(
+        'requests', count(*) FILTER (WHERE e.status = 'expired'), 'approvals', count(*) FILTER (WHERE e.status = 'approved'))
+      FROM public.checkpoints e
+     WHERE (e.status = 'expired' AND e.reason = tell_expired_requests.reason AND e.expires_at > tell_expired_requests.since
+            -- An approval can be used for as long as its request could be decided.
+            OR e.status = 'approved' AND e.consumed_at IS NULL AND e.use_before < e.decided_at + (e.expires_at - e.created_at)
+                AND e.use_before >= tell_expired_requests.since)
+       AND NOT EXISTS (SELECT FROM app.account_notices n WHERE n.created_by = e.created_by
+            AND n.kind = 'requests_expired' AND n.created_at >= tell_expired_requests.since)
+     GROUP BY e.created_by;
+    GET DIAGNOSTICS told = ROW_COUNT;
+    RETURN told;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION app.tell_expired_requests(text, timestamptz) FROM PUBLIC;
+
 -- Takes notices that are due, at most `most`, and returns their ids with those of their
 -- identities. A notice that is not marked as sent is due again after five minutes, five times at
 -- most: so a mail can arrive twice when an instance ends before it marks the notice.

@@ -33,6 +33,10 @@ type noticeFacts struct {
 	EndedSessions      int       `json:"ended_sessions"`
 	RevokedCredentials int       `json:"revoked_credentials"`
 	SuspendedAgents    int       `json:"suspended_agents"`
+	Requests           int       `json:"requests"`
+	Approvals          int       `json:"approvals"`
+	Trials             int       `json:"trials"`
+	TrialID            uuid.UUID `json:"trial_id"`
 }
 
 // noticeText returns the mail of a notice; false when the kind is unknown. It has ids, counts and
@@ -58,6 +62,15 @@ func noticeText(kind string, f noticeFacts, at time.Time) (subject, text string,
 		return "Credentials of your agents now expire", fmt.Sprintf("Credentials of agents can no longer be valid without end or for more than 365 days. "+
 			"%d credentials of your agents that were now expire. The first does so on %s. Create other ones before: POST /v1/team/agents/{id}/credentials.\n",
 			f.Credentials, f.ExpiresAt.UTC().Format("2 January 2006")), true
+	case "requests_expired":
+		return "Requests for approval expired", fmt.Sprintf("An upgrade of the service on %s changed what an approval covers. Because of that, %d requests "+
+			"in your account that waited for your decision expired, and %d approvals that were not used yet can no longer be used. Nothing was written under them.\n\n"+
+			"If a write is still wanted, repeat the request: it asks for approval again. Expired requests: GET /v1/checkpoints?status=expired.\n",
+			when, f.Requests, f.Approvals), true
+	case "future_ethics_approvals":
+		return "Clinical trials with an ethics approval in the future", fmt.Sprintf("%d of your clinical trials are more than planned, and their ethics approval has a date in the future. "+
+			"The service no longer accepts such a date. The first of these trials is %s.\n\n"+
+			"Correct ethics_approved_on: PATCH /v1/government/clinical-trials/%s.\n", f.Trials, f.TrialID, f.TrialID), true
 	}
 	return "", "", false
 }
