@@ -164,7 +164,7 @@ var definers = map[string]struct {
 	"signing_keys":          {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"add_first_signing_key": {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"advance_signing_keys":  {owner: "chenu_login", callers: []string{"chenu_human"}},
-	"reseal_signing_keys":   {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"reseal_signing_keys":   {owner: "chenu_login", callers: []string{"chenu_owner"}},
 	"issue_refresh_token":   {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"rotate_refresh_token":  {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"begin_attempt":         {owner: "chenu_login", callers: []string{"chenu_human"}},

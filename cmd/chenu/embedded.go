@@ -34,8 +34,9 @@ type embeddedNote struct {
 
 // Files in the data directory beside the data itself.
 const (
-	secretFile = "secret"
-	noteFile   = "service.json"
+	secretFile     = "secret"
+	nextSecretFile = "secret.next" // the new secret, while chenu keys rotate-secret has not ended
+	noteFile       = "service.json"
 )
 
 // Logins of the embedded database that commands use: auditLogin verifies, migrateLogin
@@ -54,10 +55,8 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 	if err := makeDataDir(c.DataDir); err != nil {
 		return nil, err
 	}
-	if c.Secret == (auth.Secret{}) {
-		if c.Secret, err = auth.SecretFile(filepath.Join(c.DataDir, secretFile)); err != nil {
-			return nil, err
-		}
+	if err := dataDirSecret(c); err != nil {
+		return nil, err
 	}
 	postgres, err := localpg.Start(ctx, localpg.Config{DataDir: c.DataDir, Progress: progress})
 	if err != nil {
@@ -101,6 +100,29 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 		return nil, fmt.Errorf("note where the database is: %w", err)
 	}
 	return e, nil
+}
+
+// dataDirSecret fills in the secret that the data directory has, unless the configuration has
+// one. While a rotation has not ended, this is the new secret, and the one before is accepted
+// too: the signing keys are encrypted under either of them.
+func dataDirSecret(c *config) error {
+	if c.Secret != (auth.Secret{}) {
+		return nil
+	}
+	secret, err := auth.SecretFile(filepath.Join(c.DataDir, secretFile))
+	if err != nil {
+		return err
+	}
+	next := filepath.Join(c.DataDir, nextSecretFile)
+	if _, err := os.Stat(next); errors.Is(err, fs.ErrNotExist) {
+		c.Secret = secret
+		return nil
+	}
+	if c.Secret, err = auth.SecretFile(next); err != nil {
+		return err
+	}
+	c.PreviousSecret = secret
+	return nil
 }
 
 // embeddedLogin derives a login's password from the secret, so that there is
@@ -191,10 +213,8 @@ func noted(c *config) bool {
 	if json.Unmarshal(data, &note) != nil || note.DatabaseURL == "" || note.AgentDatabaseURL == "" {
 		return false
 	}
-	if c.Secret == (auth.Secret{}) {
-		if c.Secret, err = auth.SecretFile(filepath.Join(c.DataDir, secretFile)); err != nil {
-			return false
-		}
+	if dataDirSecret(c) != nil {
+		return false
 	}
 	c.DatabaseURL, c.AgentDatabaseURL, c.Embedded = note.DatabaseURL, note.AgentDatabaseURL, true
 	return true

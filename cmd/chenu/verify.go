@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/verify"
 )
 
@@ -123,13 +122,10 @@ func connectRunning(ctx context.Context, c *config, login string) (*pgx.Conn, bo
 	if err != nil {
 		return nil, false
 	}
-	secret := c.Secret
-	if secret == (auth.Secret{}) {
-		if secret, err = auth.SecretFile(filepath.Join(c.DataDir, secretFile)); err != nil {
-			return nil, false
-		}
+	if dataDirSecret(c) != nil {
+		return nil, false
 	}
-	as := embeddedLogin(secret, login)
+	as := embeddedLogin(c.Secret, login)
 	at.User = url.UserPassword(as.Name, as.Password)
 	conn, err := pgx.Connect(ctx, at.String())
 	return conn, err == nil

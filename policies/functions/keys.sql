@@ -43,7 +43,8 @@ REVOKE EXECUTE ON FUNCTION app.advance_signing_keys(uuid, bytea, bytea, interval
 GRANT EXECUTE ON FUNCTION app.advance_signing_keys(uuid, bytea, bytea, interval) TO chenu_human;
 
 -- Stores the signing keys encrypted under another secret of the service: all of them in one
--- transaction, or none when the keys are not those that the caller read.
+-- transaction, or none when the keys are not those that the caller read. For the operator: the
+-- service's own login must not be able to make all signing keys unreadable.
 CREATE FUNCTION app.reseal_signing_keys(ids uuid[], private_keys bytea[]) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -63,4 +64,4 @@ END
 $$;
 ALTER FUNCTION app.reseal_signing_keys(uuid[], bytea[]) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.reseal_signing_keys(uuid[], bytea[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.reseal_signing_keys(uuid[], bytea[]) TO chenu_human;
+GRANT EXECUTE ON FUNCTION app.reseal_signing_keys(uuid[], bytea[]) TO chenu_owner;

@@ -141,3 +141,56 @@ func TestKeyRotationAtOnce(t *testing.T) {
 		t.Errorf("%d removed", removed)
 	}
 }
+
+// Hardening item 39: only an operator replaces the encrypted halves of the signing keys, all of them
+// at once, and nothing else of them.
+func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	b.advance(t, 0) // the active key, and the next one
+	stored := func() (all string) {
+		t.Helper()
+		b.scan(t, `SELECT string_agg(concat_ws(' ', id, encode(public_key, 'hex'), encode(private_key, 'hex'), status), ', ' ORDER BY id) FROM app.signing_keys`, nil, &all)
+		return all
+	}
+	before := stored()
+	all := `(SELECT array_agg(k.id ORDER BY k.id) FROM app.signing_keys k), (SELECT array_agg(sha256(k.private_key) || sha256(k.public_key) ORDER BY k.id) FROM app.signing_keys k)`
+	var call string // with constants: no serving role reads the table
+	b.scan(t, `SELECT format('SELECT app.reseal_signing_keys(%L::uuid[], %L::bytea[])', i, p) FROM (SELECT `+all+`) AS k(i, p)`, nil, &call)
+	for login, roles := range map[string][]string{
+		b.db.ServiceURL: {"chenu_human"}, b.db.AgentURL: {"chenu_agent"}, b.db.AdminURL: {"chenu_human", "chenu_agent", "chenu_gate", "chenu_maintain", "chenu_auditor"},
+	} {
+		for _, role := range roles {
+			if _, err := b.as(t, login, role, "", call); sqlstate(err) != "42501" {
+				t.Errorf("as %s: %v", role, err)
+			}
+		}
+	}
+	one := `(SELECT k.id FROM app.signing_keys k WHERE k.status = 'active')`
+	for name, test := range map[string]struct{ args, code string }{
+		"one of two keys":    {`ARRAY[` + one + `], ARRAY['\x01'::bytea]`, "CH409"},
+		"none":               {`'{}', '{}'`, "CH409"},
+		"NULL":               {`NULL, NULL`, "CH409"},
+		"a key twice":        {`ARRAY[` + one + `, ` + one + `], ARRAY['\x01'::bytea, '\x02']`, "CH409"},
+		"an unknown key":     {`ARRAY[` + one + `, gen_random_uuid()], ARRAY['\x01'::bytea, '\x02']`, "CH409"},
+		"a key too many":     {`(SELECT array_agg(k.id) FROM app.signing_keys k) || gen_random_uuid(), ARRAY['\x01'::bytea, '\x02', '\x03']`, "CH409"},
+		"no private keys":    {`(SELECT array_agg(k.id) FROM app.signing_keys k), '{}'`, "23502"},
+		"one of NULL values": {`(SELECT array_agg(k.id) FROM app.signing_keys k), ARRAY['\x01'::bytea, NULL]`, "23502"},
+	} {
+		if _, err := b.admin.Exec(t.Context(), `SELECT app.reseal_signing_keys(`+test.args+`)`); sqlstate(err) != test.code {
+			t.Errorf("%s: %v, want %s", name, err, test.code)
+		}
+	}
+	if stored() != before {
+		t.Error("what was refused changed a key")
+	}
+	got, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", call)
+	if err != nil || got[0] != "2" {
+		t.Fatalf("as the operator: %v, %v", got, err)
+	}
+	var same int
+	b.scan(t, `SELECT count(*) FROM app.signing_keys k WHERE octet_length(k.private_key) = 64`, nil, &same)
+	if same != 2 || stored() == before {
+		t.Errorf("%d keys have what the operator stored", same)
+	}
+}
