@@ -65,3 +65,24 @@ func TestExportOfReferences(t *testing.T) {
 	ada.Get("/v1/scholar/references/export").WantProblem(http.StatusUnprocessableEntity, "validation_failed")
 	s.client.Get(path+"bibtex").WantProblem(http.StatusUnauthorized, "unauthenticated")
 }
+
+// Hardening item 18: an export of references larger than 32 MiB was refused, and was made in memory.
+func TestExportOfManyReferences(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada := s.person(t, "ada")
+	const count = 120 // 41 MB of BibTeX
+	if _, err := s.db.Pool(t, s.db.AdminURL).Exec(t.Context(), `INSERT INTO scholar_references (id, created_by, title, authors, citation_key, abstract)
+		SELECT app.uuid_v7(), $1, 'n', '{a}', 'k' || n, repeat('~', 20000) FROM generate_series(1, $2::integer) n`, ada.Get("/v1/me").Object()["id"], count); err != nil {
+		t.Fatal(err)
+	}
+	bib := ada.Get("/v1/scholar/references/export?format=bibtex").Want(http.StatusOK)
+	if n := bytes.Count(bib.Body, []byte("@article{")); n != count || len(bib.Body) < 32<<20 || !bytes.HasSuffix(bib.Body, []byte("\n}\n")) {
+		t.Errorf("%d of %d references in %d bytes", n, count, len(bib.Body))
+	}
+	var items []struct{ ID string }
+	ada.Get("/v1/scholar/references/export?format=csl-json").Want(http.StatusOK).JSON(&items)
+	if len(items) != count || items[0].ID != fmt.Sprint("k", count) || items[count-1].ID != "k1" {
+		t.Errorf("%d of %d items", len(items), count)
+	}
+}

@@ -287,10 +287,13 @@ func (c *cutter) Write(p []byte) (int, error) {
 
 var _ io.Writer = (*cutter)(nil)
 
-// Hardening item 18: a running export ends with the session that started it.
+// Hardening item 18: a running export ends with the session that started it, and has a part of it in
+// memory at a time: each character of these references becomes 17 in BibTeX.
 func TestAnExportEndsWithItsSession(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/v1/me/export", "/v1/audit-logs/export"} {
+	for _, path := range []string{
+		"/v1/me/export", "/v1/audit-logs/export", "/v1/scholar/references/export?format=bibtex", "/v1/scholar/references/export?format=csl-json",
+	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
@@ -299,6 +302,10 @@ func TestAnExportEndsWithItsSession(t *testing.T) {
 			admin := s.db.Pool(t, s.db.AdminURL)
 			if _, err := admin.Exec(t.Context(), `INSERT INTO personal_notes (id, created_by, title, content)
 				SELECT app.uuid_v7(), $1, 'n', repeat('x', 199000) FROM generate_series(1, 60)`, me); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := admin.Exec(t.Context(), `INSERT INTO scholar_references (id, created_by, title, authors, citation_key, abstract)
+				SELECT app.uuid_v7(), $1, 'n', '{a}', 'k' || n, repeat('~', 20000) FROM generate_series(1, 200) n`, me); err != nil {
 				t.Fatal(err)
 			}
 			client := &cutter{header: http.Header{}, once: func() {

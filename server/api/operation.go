@@ -73,10 +73,11 @@ type Op struct {
 }
 
 // Raw is a body that is sent as it is, such as a file of another format. Its Type is one of
-// the operation's Media.
+// the operation's Media. A body of any length has a Stream instead of Content.
 type Raw struct {
 	Type    string
 	Content []byte
+	Stream  Stream
 }
 
 // JSONSchema describes what Media says nothing more about.
@@ -328,7 +329,7 @@ func (o *operation) encode(result any) (*response, error) {
 			return nil, fmt.Errorf("the answer has the media type %q, which the operation does not name", raw.Type)
 		}
 		r.header.Set("Content-Type", raw.Type)
-		r.body = raw.Content
+		r.body, r.stream = raw.Content, raw.Stream
 	case o.out.bodySchema != nil:
 		body, err := Marshal(v.FieldByIndex(o.out.bodyIndex).Interface())
 		if err != nil {

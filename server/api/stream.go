@@ -22,7 +22,7 @@ import (
 // mebibyte in a second, which is slow, 900 MiB.
 const DefaultStreamTimeout = 15 * time.Minute
 
-// Stream writes an answer of any length. It runs once the operation's transaction is
+// Stream writes an answer of any length: see [HandleStream] and [Raw]. It runs once the operation's transaction is
 // committed and holds none itself: each part is read by a unit of its own of db, as the
 // caller in ctx. A unit fails once the caller's session or agent has ended or the stream has
 // run for too long. What it writes to w goes to the client at once.

@@ -5,15 +5,17 @@ package bibliography
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"net/http"
-	"strconv"
 
 	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/reference"
 	"github.com/chenu/chenu/server/api"
-	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/session"
 )
 
 // The media types: BibTeX's is the one in use, as none is registered; that of
@@ -23,12 +25,12 @@ const (
 	cslType    = "application/vnd.citationstyles.csl+json"
 )
 
-// An export is made in memory, since it is answered once its audit row is
-// committed. At 1 KiB, which is a reference with a short abstract, maxBytes is
-// some 30 000 of them.
+// batchRows and batchBytes limit what is in memory at once: so many rows, and fewer where they
+// are large, but at least one. An export writes at most a reference more than partBytes at a time.
 const (
-	maxBytes  = 32 << 20
-	batchSize = 500
+	batchRows  = 500
+	batchBytes = 1 << 20
+	partBytes  = 1 << 20
 )
 
 // Mount registers the operation.
@@ -36,10 +38,10 @@ func Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "export-references", Method: http.MethodGet, Path: "/v1/scholar/references/export", Tag: "scholar",
 		Summary: "Export all references as BibTeX or CSL-JSON",
-		Description: "All references of the caller, newest first. The audit trail records the export. " +
-			"Above " + strconv.Itoa(maxBytes>>20) + " MiB it is 409 `export_too_large`.",
-		AuditedRead: true, Problems: []int{http.StatusConflict},
-		Media: map[string]any{bibtexType: nil, cslType: []Item{}},
+		Description: "Returns all references of the caller, newest first. The export is recorded in the audit trail before its first reference is " +
+			"sent. It ends when the caller's session or agent does, and after 15 minutes. A response that breaks off is not complete.",
+		AuditedRead: true,
+		Media:       map[string]any{bibtexType: nil, cslType: []Item{}},
 	}, export)
 }
 
@@ -61,35 +63,80 @@ type writer interface {
 const recordSQL = `SELECT app.record_read('reference', NULL, jsonb_build_object('export', $1::text, 'count', $2::bigint), 'scholar')`
 
 func export(ctx context.Context, tx *ent.Tx, in *exportInput) (*exportOutput, error) {
-	var b bytes.Buffer
-	var w writer = &bibtexWriter{out: &b}
-	out := &exportOutput{Disposition: `attachment; filename="references.bib"`, Body: api.Raw{Type: bibtexType}}
-	if in.Format == "csl-json" {
-		w = &cslWriter{out: &b}
-		out.Disposition, out.Body.Type = `attachment; filename="references.json"`, cslType
-	}
-	count := 0
-	query := tx.Reference.Query().Order(reference.ByID(sql.OrderDesc())).Limit(batchSize)
-	for rows, err := query.Clone().All(ctx); len(rows) > 0 || err != nil; rows, err = query.Clone().Where(reference.IDLT(rows[len(rows)-1].ID)).All(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			if err := w.write(row); err != nil {
-				return nil, err
-			}
-		}
-		if b.Len() > maxBytes {
-			return nil, problem.New(http.StatusConflict, "export_too_large", "There are too many references for one export; list them page by page.")
-		}
-		count += len(rows)
-	}
-	if err := w.end(); err != nil {
-		return nil, err
+	count, err := tx.Reference.Query().Count(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count the references: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, recordSQL, in.Format, count); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("record the export: %w", err)
 	}
-	out.Body.Content = b.Bytes()
-	return out, nil
+	if in.Format == "csl-json" {
+		return &exportOutput{
+			Disposition: `attachment; filename="references.json"`,
+			Body:        api.Raw{Type: cslType, Stream: stream(func(b *bytes.Buffer) writer { return &cslWriter{out: b} })},
+		}, nil
+	}
+	return &exportOutput{
+		Disposition: `attachment; filename="references.bib"`,
+		Body:        api.Raw{Type: bibtexType, Stream: stream(func(b *bytes.Buffer) writer { return &bibtexWriter{out: b} })},
+	}, nil
+}
+
+// stream writes all references in parts.
+func stream(format func(*bytes.Buffer) writer) api.Stream {
+	return func(ctx context.Context, db api.Transactor, w io.Writer) error {
+		var part bytes.Buffer
+		formatted := format(&part)
+		send := func() error {
+			if part.Len() == 0 {
+				return nil
+			}
+			_, err := w.Write(part.Bytes())
+			part.Reset()
+			return err
+		}
+		for before := (uuid.UUID{}); ; {
+			rows, more, err := batch(ctx, db, before)
+			if err != nil {
+				return err
+			}
+			for i, row := range rows {
+				if err := formatted.write(row); err != nil {
+					return err
+				}
+				before = row.ID
+				// The session is checked with each batch, so a part ends the batch too.
+				if part.Len() >= partBytes {
+					more = more || i < len(rows)-1
+					break
+				}
+			}
+			if !more {
+				break
+			}
+			if err := send(); err != nil {
+				return err
+			}
+		}
+		if err := formatted.end(); err != nil {
+			return err
+		}
+		return send()
+	}
+}
+
+// batch reads the references that are older than the one before, or the newest without it, and
+// reports whether there can be more.
+func batch(ctx context.Context, db api.Transactor, before uuid.UUID) (rows []*ent.Reference, more bool, err error) {
+	budget := session.NewRowBudget(batchBytes)
+	err = db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
+		budget.Reset()
+		query := tx.Reference.Query().Order(reference.ByID(sql.OrderDesc())).Limit(batchRows)
+		if before != (uuid.UUID{}) {
+			query.Where(reference.IDLT(before))
+		}
+		rows, err = query.All(session.WithRowBudget(ctx, budget))
+		return err
+	})
+	return rows, len(rows) == batchRows || budget.Cut(), err
 }

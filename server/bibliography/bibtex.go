@@ -23,13 +23,18 @@ var bibtexEntry = map[string]struct{ kind, container string }{
 	"web":      {"misc", "howpublished"},
 }
 
-type bibtexWriter struct{ out *bytes.Buffer }
+// bibtexWriter writes an entry after the other, with an empty line between them.
+type bibtexWriter struct {
+	out  *bytes.Buffer
+	some bool
+}
 
 func (w *bibtexWriter) write(r *ent.Reference) error {
 	entry := bibtexEntry[string(r.Kind)]
-	if w.out.Len() > 0 {
+	if w.some {
 		w.out.WriteByte('\n')
 	}
+	w.some = true
 	w.out.WriteString("@" + entry.kind + "{" + r.CitationKey)
 	field := func(name, value string) {
 		if value != "" {

@@ -50,7 +50,7 @@ var library = []*ent.Reference{
 func written(t *testing.T, format string, references ...*ent.Reference) string {
 	t.Helper()
 	var b bytes.Buffer
-	var w writer = &bibtexWriter{&b}
+	var w writer = &bibtexWriter{out: &b}
 	if format == "csl-json" {
 		w = &cslWriter{out: &b}
 	}
