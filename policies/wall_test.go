@@ -147,6 +147,7 @@ var definers = map[string]struct {
 	"consume_checkpoint":  {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_human"}},
 	"approval_of":         {owner: "chenu_gate", callers: []string{"chenu_audit"}},
 	"end_agent":           {owner: "chenu_gate"},
+	"expire_requests":     {owner: "chenu_gate", callers: []string{"chenu_login"}},
 	"dismiss_agent":       {owner: "chenu_gate", callers: []string{"chenu_human"}},
 	"take_write":          {owner: "chenu_gate"},
 	"account_write":       {owner: "chenu_gate", callers: []string{"chenu_audit"}},

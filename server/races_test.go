@@ -143,7 +143,8 @@ type neighborhood struct {
 
 var neighborhoods = []neighborhood{
 	{
-		name: "accounts", prefixes: []string{"/v1/auth/", "/v1/me", "/.well-known/"}, shared: true,
+		// A password reset expires pending requests for approval.
+		name: "accounts", prefixes: []string{"/v1/auth/", "/v1/me", "/.well-known/"}, besides: []string{"create-checkpoint", "approve-checkpoint"}, shared: true,
 		prepare: func(w *world) {
 			w.register()
 		},

@@ -152,6 +152,62 @@ func TestRecoveredAccountHasNoForeignAgent(t *testing.T) {
 	}
 }
 
+// Hardening item 5: after a reset by mail, the owner finds no request for approval of whoever used
+// the account before, whether an agent or a session asked for it, and cannot approve one.
+func TestResetExpiresPendingRequests(t *testing.T) {
+	t.Parallel()
+	box := make(letters, 100)
+	b := newService(t, func(c *server.Config) { c.Mail = box })
+	mail := mailed(t, b, box)
+	attacker := b.with(t, b.client.For(t).Post("/v1/auth/register",
+		map[string]any{"email": "ada@example.org", "name": "Ada", "password": ownersPassword}).Want(http.StatusCreated))
+	admin := b.db.Pool(t, b.db.AdminURL)
+	if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = now()"); err != nil {
+		t.Fatal(err)
+	}
+	worker := b.worker(t, newCredential(t, attacker, hire(t, attacker, "entertainment")))
+	if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = NULL"); err != nil {
+		t.Fatal(err)
+	}
+	publish := map[string]any{"name": "n", "visibility": "public"}
+	ofAgent, digestOfAgent := checkpointOf(t, worker.Post("/v1/entertainment/playlists", publish))
+	ofHuman, digestOfHuman := checkpointOf(t, attacker.Post("/v1/entertainment/playlists", publish))
+	stranger := b.agentOf(t, "eve")
+	ofStranger, _ := checkpointOf(t, stranger.Post("/v1/entertainment/playlists", publish))
+
+	b.client.For(t).Post("/v1/auth/request-password-reset", map[string]any{"email": "ada@example.org"}).Want(http.StatusAccepted)
+	b.client.For(t).Post("/v1/auth/reset-password", map[string]any{
+		"token": mailedToken(t, mail("Reset your password")), "password": "a longer horse and a staple",
+	}).Want(http.StatusNoContent)
+
+	owner := b.with(t, b.client.For(t).Post("/v1/auth/login", map[string]any{"email": "ada@example.org", "password": "a longer horse and a staple"}).Want(http.StatusOK))
+	if got := owner.Get("/v1/checkpoints/count?status=pending").Object()["count"]; got != 0.0 {
+		t.Errorf("%v requests are pending", got)
+	}
+	for _, c := range []struct{ id, digest, reason string }{
+		{ofAgent, digestOfAgent, "all credentials of agents were revoked"}, {ofHuman, digestOfHuman, "the password was reset by mail"},
+	} {
+		if got := owner.Get("/v1/checkpoints/" + c.id).Object(); got["status"] != "expired" || got["reason"] != c.reason {
+			t.Errorf("the request is %v, reason %v", got["status"], got["reason"])
+		}
+		owner.Post("/v1/checkpoints/"+c.id+"/approve", map[string]any{"digest": c.digest}).WantProblem(http.StatusConflict, "checkpoint_expired")
+	}
+	if got := b.person(t, "eve").Get("/v1/checkpoints/" + ofStranger).Object()["status"]; got != "pending" {
+		t.Errorf("another identity's request is %v", got)
+	}
+	if text := mail("Your password was reset"); !strings.Contains(text, "pending requests for approval expired") {
+		t.Errorf("the owner is told: %s", text)
+	}
+
+	// The database decides who may call it.
+	me := owner.Get("/v1/me").Object()["id"].(string)
+	for _, role := range []string{"chenu_human", "chenu_agent"} {
+		if err := b.inTransaction(t, role, me, "", "SELECT app.expire_requests('x', own => true)"); sqlstate(err) != "42501" {
+			t.Errorf("as %s: %v", role, err)
+		}
+	}
+}
+
 // Hardening item 5: a password change revokes the credentials of all agents when it is asked to.
 func TestPasswordChangeRevokesAgents(t *testing.T) {
 	t.Parallel()
@@ -160,7 +216,7 @@ func TestPasswordChangeRevokesAgents(t *testing.T) {
 	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET email_verified_at = now()"); err != nil {
 		t.Fatal(err)
 	}
-	c := newCredential(t, human, hire(t, human, "personal"))
+	c := newCredential(t, human, hire(t, human, "personal", "entertainment"))
 	change := func(from, to string, more map[string]any) {
 		t.Helper()
 		body := map[string]any{"current_password": from, "new_password": to}
@@ -169,7 +225,15 @@ func TestPasswordChangeRevokesAgents(t *testing.T) {
 	}
 	change(ownersPassword, "a longer horse and a staple", nil)
 	worker := b.worker(t, c)
+	publish := map[string]any{"name": "n", "visibility": "public"}
+	ofAgent, _ := checkpointOf(t, worker.Post("/v1/entertainment/playlists", publish))
+	own, _ := checkpointOf(t, human.Post("/v1/entertainment/playlists", publish))
 	change("a longer horse and a staple", ownersPassword, map[string]any{"revoke_agents": true})
+	for id, want := range map[string]string{ofAgent: "expired", own: "pending"} { // The session of the own request goes on.
+		if got := human.Get("/v1/checkpoints/" + id).Object()["status"]; got != want {
+			t.Errorf("the request is %v, want %s", got, want)
+		}
+	}
 	b.client.For(t).Post("/v1/auth/agent-token", c.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
 	wantEnd(t, worker)
 }

@@ -258,6 +258,8 @@ BEGIN
     suspended_agents := app.suspend_agents('approved before the e-mail address was verified', coalesce(verified, 'infinity'));
     UPDATE app.agent_credentials c SET revoked_at = clock_timestamp() WHERE c.created_by = caller AND c.revoked_at IS NULL;
     GET DIAGNOSTICS revoked_credentials = ROW_COUNT;
+    -- Whoever held the credentials chose what these requests ask for.
+    PERFORM app.expire_requests('all credentials of agents were revoked');
     RETURN NEXT;
 END
 $$;

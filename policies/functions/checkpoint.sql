@@ -547,6 +547,38 @@ ALTER FUNCTION app.withdraw_checkpoint(uuid, text) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.withdraw_checkpoint(uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.withdraw_checkpoint(uuid, text) TO chenu_human, chenu_agent;
 
+-- Expires pending requests for approval of the caller's and returns how many: those of one
+-- agent; without an agent, those of all agents and, with own, of the human. The rows are locked
+-- first and then expire in the order of their threads: app.record_step() locks the thread of
+-- each, and two calls that lock two threads in different orders deadlock.
+CREATE FUNCTION app.expire_requests(reason text, agent uuid DEFAULT NULL, own boolean DEFAULT false) RETURNS integer
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    pending uuid[];
+    request uuid;
+BEGIN
+    pending := ARRAY(
+        SELECT l.id FROM (
+            SELECT c.id, c.thread_id FROM public.checkpoints c
+             WHERE c.created_by = caller AND c.status = 'pending'
+               AND CASE WHEN expire_requests.agent IS NULL THEN c.requested_by_kind = 'agent' OR expire_requests.own
+                   ELSE c.requested_by = expire_requests.agent END
+             ORDER BY c.id FOR NO KEY UPDATE
+        ) AS l ORDER BY l.thread_id);
+    FOREACH request IN ARRAY pending LOOP
+        UPDATE public.checkpoints c SET status = 'expired', reason = expire_requests.reason
+         WHERE c.created_by = caller AND c.id = request;
+    END LOOP;
+    RETURN cardinality(pending);
+END
+$$;
+ALTER FUNCTION app.expire_requests(text, uuid, boolean) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.expire_requests(text, uuid, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.expire_requests(text, uuid, boolean) TO chenu_login;
+
 -- Uses up the approval of an action that clients define, once, by who asked for it. The
 -- approval of a write is used by that write alone.
 CREATE FUNCTION app.consume_checkpoint(checkpoint_id uuid, digest bytea) RETURNS void

@@ -110,7 +110,8 @@ GRANT EXECUTE ON FUNCTION app.verify_email(bytea) TO chenu_human;
 -- Replaces the caller's password for a mailed token, ends all sessions and returns them. NULL
 -- means that the token is not valid. Whoever read the mail has also verified the address.
 -- Whoever used the account before may have been somebody else, so all credentials of agents are
--- revoked, and agents that were approved before the address was verified are suspended.
+-- revoked, agents that were approved before the address was verified are suspended, and all
+-- pending requests for approval expire, so that the owner does not approve somebody else's.
 CREATE FUNCTION app.reset_password(token_hash bytea, replacement text)
     RETURNS uuid[]
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -130,6 +131,7 @@ BEGIN
         RETURN NULL;
     END IF;
     SELECT * INTO agents FROM app.revoke_agents();
+    PERFORM app.expire_requests('the password was reset by mail', own => true);
     UPDATE public.identities i
        SET hashed_password = reset_password.replacement, password_changed_at = clock_timestamp(),
            email_verified_at = coalesce(i.email_verified_at, clock_timestamp()),

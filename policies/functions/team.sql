@@ -68,31 +68,17 @@ END
 $$;
 
 -- Ends what a dismissed agent had going, however it was dismissed: its credentials, its
--- pending requests for approval and the tasks that it has not done. The pending requests
--- are locked first and then expire in the order of their threads: app.record_step() locks
--- the thread of each, and two dismissals that lock two threads in different orders deadlock.
+-- pending requests for approval and the tasks that it has not done.
 CREATE FUNCTION app.end_agent() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    pending uuid[];
-    request uuid;
 BEGIN
     IF NEW.status = 'dismissed' AND OLD.status <> 'dismissed' THEN
         PERFORM app.lock_agent_credentials(NEW.id);
         UPDATE app.agent_credentials c SET revoked_at = clock_timestamp()
          WHERE c.created_by = NEW.created_by AND c.agent_id = NEW.id AND c.revoked_at IS NULL;
-        pending := ARRAY(
-            SELECT l.id FROM (
-                SELECT c.id, c.thread_id FROM public.checkpoints c
-                 WHERE c.created_by = NEW.created_by AND c.requested_by = NEW.id AND c.status = 'pending'
-                 ORDER BY c.id FOR NO KEY UPDATE
-            ) AS l ORDER BY l.thread_id);
-        FOREACH request IN ARRAY pending LOOP
-            UPDATE public.checkpoints c SET status = 'expired', reason = 'its agent was dismissed'
-             WHERE c.created_by = NEW.created_by AND c.id = request;
-        END LOOP;
+        PERFORM app.expire_requests('its agent was dismissed', NEW.id);
         UPDATE public.team_tasks t SET status = 'cancelled'
          WHERE t.created_by = NEW.created_by AND t.agent_id = NEW.id AND t.status IN ('todo', 'in_progress');
     END IF;

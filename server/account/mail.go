@@ -45,8 +45,8 @@ func (s *Service) mountMail(a *api.API) {
 		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts, Limit: "login",
 		Summary: "Reset the password",
 		Description: "Takes the mailed token, once and within an hour, replaces the password and ends all sessions. It also verifies the " +
-			"e-mail address, revokes all credentials of the identity's agents, and suspends the agents that were approved before the address " +
-			"was verified. The owner is told by mail.",
+			"e-mail address, revokes all credentials of the identity's agents, suspends the agents that were approved before the address " +
+			"was verified, and expires all pending requests for approval. The owner is told by mail.",
 		Problems: []int{http.StatusServiceUnavailable},
 	}, s.resetPassword)
 }

@@ -48,7 +48,7 @@ func noticeText(kind string, f noticeFacts, at time.Time) (subject, text string,
 	switch kind {
 	case "password_reset":
 		return "Your password was reset", fmt.Sprintf("On %s the password of your account was replaced by means of a mail to this address. "+
-			"All sessions were ended, %d credentials of agents were revoked and %d agents were suspended.\n\n"+
+			"All sessions were ended, pending requests for approval expired, %d credentials of agents were revoked and %d agents were suspended.\n\n"+
 			"If it was not you, somebody else reads your mail: secure your mailbox first, then reset the password again.\n",
 			when, f.RevokedCredentials, f.SuspendedAgents), true
 	case "credential_created":

@@ -30,8 +30,8 @@ func (s *Service) mountStepUp(a *api.API) {
 		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, HumansOnly: true, Limit: "login",
 		Summary: "Change the password",
 		Description: "Replaces the password, given the present one, and ends all other sessions. With `revoke_agents` it also revokes all " +
-			"credentials of the identity's agents and suspends the agents that were approved before the e-mail address was verified, as a " +
-			"password reset does. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
+			"credentials of the identity's agents, suspends the agents that were approved before the e-mail address was verified, and expires " +
+			"the agents' pending requests for approval, as a password reset does. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
 		Problems: []int{http.StatusServiceUnavailable},
 	}, s.changePassword)
 }
