@@ -1675,7 +1675,7 @@ func init() {
 		"community_events_location_check":        "char_length(location) BETWEEN 1 AND 500",
 		"community_events_maybe_count_check":     "maybe_count >= 0",
 		"community_events_online_url_check":      "char_length(online_url) BETWEEN 1 AND 2048",
-		"community_events_online_url_form":       "online_url ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'",
+		"community_events_online_url_form":       "online_url ~ '^([Hh][Tt][Tt][Pp][Ss]|[Hh][Tt][Tt][Pp]|[Ff][Tt][Pp]|[Ss][Ff][Tt][Pp]|[Ss]3|[Gg][Ss]|[Ii][Pp][Ff][Ss]|[Uu][Rr][Nn]):[^[:space:][:cntrl:]]+$'",
 		"community_events_status_check":          "status IN ('scheduled', 'cancelled', 'done')",
 		"community_events_time_zone":             "app.time_zone_valid(time_zone)",
 		"community_events_time_zone_check":       "char_length(time_zone) BETWEEN 1 AND 64",
@@ -1704,6 +1704,7 @@ func init() {
 	GovernmentComplianceTable.Annotation.Checks = map[string]string{
 		"government_compliance_authority_check":       "char_length(authority) BETWEEN 1 AND 300",
 		"government_compliance_evidence_size":         "octet_length(evidence::text) <= 2097152",
+		"government_compliance_evidence_uris":         "app.part_uris_allowed(evidence)",
 		"government_compliance_evidence_valid":        "app.evidence_valid(evidence)",
 		"government_compliance_expires_on_order":      "expires_on >= effective_on",
 		"government_compliance_identifier_check":      "char_length(identifier) BETWEEN 1 AND 200",
@@ -1754,7 +1755,7 @@ func init() {
 		"creative_assets_size_bytes_check":      "size_bytes BETWEEN 0 AND 1.125899906842624e+15",
 		"creative_assets_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"creative_assets_uri_check":             "char_length(uri) BETWEEN 1 AND 2048",
-		"creative_assets_uri_form":              "uri ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'",
+		"creative_assets_uri_form":              "uri ~ '^([Hh][Tt][Tt][Pp][Ss]|[Hh][Tt][Tt][Pp]|[Ff][Tt][Pp]|[Ss][Ff][Tt][Pp]|[Ss]3|[Gg][Ss]|[Ii][Pp][Ff][Ss]|[Uu][Rr][Nn]):[^[:space:][:cntrl:]]+$'",
 		"creative_assets_version_check":         "version >= 1",
 	}
 	CreativeProjectsTable.ForeignKeys[0].RefTable = CreativeAssetsTable
@@ -1942,7 +1943,7 @@ func init() {
 		"scholar_references_title_check":           "char_length(title) BETWEEN 1 AND 1000",
 		"scholar_references_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"scholar_references_url_check":             "char_length(url) BETWEEN 1 AND 2048",
-		"scholar_references_url_form":              "url ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$'",
+		"scholar_references_url_form":              "url ~ '^([Hh][Tt][Tt][Pp][Ss]|[Hh][Tt][Tt][Pp]|[Ff][Tt][Pp]|[Ss][Ff][Tt][Pp]|[Ss]3|[Gg][Ss]|[Ii][Pp][Ff][Ss]|[Uu][Rr][Nn]):[^[:space:][:cntrl:]]+$'",
 		"scholar_references_version_check":         "version >= 1",
 		"scholar_references_volume_check":          "char_length(volume) BETWEEN 1 AND 50",
 		"scholar_references_year_check":            "year BETWEEN 1400 AND 2200",
@@ -1986,6 +1987,7 @@ func init() {
 	SocialPostsTable.Annotation.Checks = map[string]string{
 		"social_posts_body_check":            "char_length(body) BETWEEN 1 AND 10000",
 		"social_posts_media_size":            "octet_length(media::text) <= 2097152",
+		"social_posts_media_uris":            "app.part_uris_allowed(media)",
 		"social_posts_media_valid":           "app.media_valid(media)",
 		"social_posts_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
 		"social_posts_version_check":         "version >= 1",
