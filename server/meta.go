@@ -10,7 +10,8 @@ import (
 
 var enumsOp = api.Op{
 	ID: "list-enums", Method: http.MethodGet, Path: "/v1/meta/enums", Tag: "meta",
-	Summary: "Read every enum", Description: "Every enum of the API with its values, each list in its declared order.",
+	Summary: "List enums", Description: "Returns every enum of the API with its values, in their declared order.",
+	Responses: map[int]string{http.StatusOK: "The values of every enum, by its name."},
 }
 
 type enumsOutput struct {

@@ -140,29 +140,29 @@ func (c *Config) rateSecret() auth.Secret {
 const (
 	title       = "CHE·NU"
 	version     = "0.1.0"
-	description = "People, and agents acting for them, keep their notes, contacts and invoices here. " +
-		"Every request runs as one identity, and Postgres itself enforces what it may see and change."
+	description = "Stores the notes, contacts, invoices and other records of people, and of agents that act for them. " +
+		"Every request runs as one identity, and row-level security in Postgres limits the rows that it can read and change."
 )
 
 // tags say what the operations of a tag have in common.
 var tags = map[string]string{
-	"Accounts":      "Registering, logging in and out, passwords, and the keys that tokens are signed with.",
-	"Me":            "The identity itself and its sessions.",
-	"threads":       "Threads of intent, and the events that they consist of.",
-	"checkpoints":   "Approvals that people give or refuse.",
-	"ledger":        "The signed log of all changes, and proofs from it.",
+	"Accounts":      "Registration, login, logout, passwords, access tokens, and the keys that verify them.",
+	"Me":            "The caller's identity and its sessions.",
+	"threads":       "Threads, which are lines of thought or work, and their events.",
+	"checkpoints":   "Checkpoints: requests for approvals, which people approve or reject.",
+	"ledger":        "Signed log of all changes, and proofs from it.",
 	"personal":      "Notes, tasks and habits.",
 	"business":      "Contacts, projects and invoices.",
-	"creative":      "Creative projects and their assets, with the prompts of those that an AI made.",
-	"entertainment": "Playlists, and what was watched or heard.",
-	"community":     "Groups, events, and who comes to them.",
-	"social":        "Posts and when they are published.",
-	"scholar":       "References, which of them cites which, and manuscripts.",
-	"government":    "Duties towards authorities, and clinical trials.",
-	"team":          "The people and agents on the team, and their tasks.",
-	"audit-logs":    "Who did what: read only.",
-	"meta":          "What the API itself is made of.",
-	"service":       "The state of the service, and this document.",
+	"creative":      "Creative projects and assets, with the prompts of AI-generated assets.",
+	"entertainment": "Playlists and the history of played content.",
+	"community":     "Groups, events, and the answers to their invitations.",
+	"social":        "Posts and the schedules of their publication.",
+	"scholar":       "References, their citations, and manuscripts.",
+	"government":    "Obligations towards authorities, and clinical trials.",
+	"team":          "Team members, hired agents, their credentials, and team tasks.",
+	"audit-logs":    "Read-only log of all actions of the identity and its agents.",
+	"meta":          "Metadata of the API.",
+	"service":       "Health of the service, and its documentation.",
 }
 
 // Document is the OpenAPI document of all routes. It needs no database.

@@ -10,30 +10,30 @@ import (
 
 // PlaylistItem is one item of a playlist.
 type PlaylistItem struct {
-	ContentID string    `json:"content_id" jsonschema:"minLength=1,maxLength=255" jsonschema_description:"What it is, as its source calls it."`
-	Title     string    `json:"title" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"Title."`
-	AddedAt   time.Time `json:"added_at" jsonschema_description:"When it was added."`
+	ContentID string    `json:"content_id" jsonschema:"minLength=1,maxLength=255" jsonschema_description:"Id of the item at its source."`
+	Title     string    `json:"title" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"Title of the item."`
+	AddedAt   time.Time `json:"added_at" jsonschema_description:"Time when the item was added."`
 }
 
 // Media is a picture or the like that belongs to a post.
 type Media struct {
-	URI         string  `json:"uri" jsonschema:"minLength=1,maxLength=2048,format=uri" jsonschema_description:"Where it is kept."`
-	MediaType   string  `json:"media_type" jsonschema:"minLength=3,maxLength=127" jsonschema_description:"Media type (RFC 6838)."`
-	Description *string `json:"description,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What can be seen or heard, for those who can't."`
+	URI         string  `json:"uri" jsonschema:"minLength=1,maxLength=2048,format=uri" jsonschema_description:"URI of the stored file."`
+	MediaType   string  `json:"media_type" jsonschema:"minLength=3,maxLength=127" jsonschema_description:"Media type of the file (RFC 6838)."`
+	Description *string `json:"description,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Text alternative for people who cannot see or listen to the media."`
 }
 
 // Section is one section of a manuscript.
 type Section struct {
-	ID       string `json:"id" jsonschema:"minLength=1,maxLength=64" jsonschema_description:"Id that the client gave it, unique in the manuscript."`
-	Heading  string `json:"heading" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"Heading."`
-	Body     string `json:"body" jsonschema:"maxLength=200000" jsonschema_description:"Text."`
-	Position int    `json:"position" jsonschema:"minimum=1,maximum=10000" jsonschema_description:"Its place, unique in the manuscript."`
+	ID       string `json:"id" jsonschema:"minLength=1,maxLength=64" jsonschema_description:"Id of the section, chosen by the client and unique in the manuscript."`
+	Heading  string `json:"heading" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"Heading of the section."`
+	Body     string `json:"body" jsonschema:"maxLength=200000" jsonschema_description:"Text of the section."`
+	Position int    `json:"position" jsonschema:"minimum=1,maximum=10000" jsonschema_description:"Position of the section, unique in the manuscript."`
 }
 
 // Evidence is a document that shows compliance.
 type Evidence struct {
-	URI    string `json:"uri" jsonschema:"minLength=1,maxLength=2048,format=uri" jsonschema_description:"Where it is kept."`
-	SHA256 string `json:"sha256" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of its content in lower-case hex."`
+	URI    string `json:"uri" jsonschema:"minLength=1,maxLength=2048,format=uri" jsonschema_description:"URI of the stored file."`
+	SHA256 string `json:"sha256" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the file, in lower-case hexadecimal."`
 }
 
 // JSONSchemaExtend limits the schemes of the URI.

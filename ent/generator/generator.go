@@ -57,7 +57,6 @@ func (g *graph) functions() template.FuncMap {
 		"listed":   func(t policies.Table) bool { return !t.Supporting() && t.Entity != "Identity" },
 		"written":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('I') },
 		"updated":  func(t policies.Table) bool { return !t.Supporting() && t.Sphere != "" && t.Access.Human.Has('U') },
-		"article":  article,
 		"pascal":   gen.Funcs["pascal"],
 		"inputs":   inputs,
 		"filters":  filters,

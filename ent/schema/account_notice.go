@@ -26,7 +26,7 @@ func (AccountNotice) Fields() []ent.Field {
 			Comment("Kind of event, which selects the text of the mail."),
 		field.JSON("details", json.RawMessage{}).Immutable().
 			Annotations(policies.Bytes(2<<10), policies.Rules{Default: "'{}'"}).
-			Comment("Ids, counts and times that the mail names; no secrets and no text that a client chose."),
+			Comment("Ids, counts and times for the text of the mail. Never contains secrets or text from a client."),
 		field.Int("attempts").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
 			Comment("Number of times that an instance took the notice in order to send it."),
@@ -35,7 +35,7 @@ func (AccountNotice) Fields() []ent.Field {
 			Comment("Time from which an instance may take the notice; infinity when it is not tried again."),
 		field.Time("sent_at").Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
-			Comment("Time when the mail was handed to the mail server."),
+			Comment("Time when the mail server accepted the mail."),
 	}
 }
 

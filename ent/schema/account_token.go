@@ -21,12 +21,12 @@ func (AccountToken) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("kind").Immutable().
 			Annotations(policies.Pattern("verify_email|reset_password")).
-			Comment("What it is good for."),
+			Comment("Purpose of the token."),
 		field.Bytes("token_hash").Immutable().Sensitive().
 			Annotations(policies.Secret()).
 			Comment("SHA-256 of the token's random part."),
 		field.Time("expires_at").Immutable().
-			Comment("Until when it is good."),
+			Comment("Time when the token expires."),
 	}
 }
 
@@ -37,7 +37,7 @@ func (AccountToken) Indexes() []ent.Index { return []ent.Index{by("kind")} }
 func (AccountToken) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("account_tokens"),
-		schema.Comment("Single-use tokens that were sent by mail, as hashes. No serving role reads or writes any."),
+		schema.Comment("Hashes of single-use tokens that were sent by mail. Serving roles can neither read nor write them."),
 		policies.Access{},
 		policies.Unaudited{Why: "what a token changes is recorded, and a token by itself changes nothing"},
 		policies.Checks{{Name: "account_tokens_hash", Expression: "octet_length(token_hash) = 32"}},

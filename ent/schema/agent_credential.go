@@ -21,10 +21,10 @@ func (AgentCredential) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the AgentCredential.
 func (AgentCredential) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("agent_id", uuid.UUID{}).Immutable().Comment("The agent."),
+		field.UUID("agent_id", uuid.UUID{}).Immutable().Comment("Id of the agent that uses the credential."),
 		field.String("name").Optional().Nillable().Immutable().
 			Annotations(policies.Length(1, 200)).
-			Comment("What its human calls it."),
+			Comment("Display name of the credential."),
 		field.Bytes("secret_hash").Optional().Nillable().Immutable().Sensitive().
 			Annotations(policies.Secret()).
 			Comment("SHA-256 of the secret, which has 32 random bytes; null for a key."),
@@ -33,9 +33,9 @@ func (AgentCredential) Fields() []ent.Field {
 		field.Time("expires_at").Optional().Nillable().Immutable().
 			Comment("Expiry time, at most 365 days after the credential was created. A credential without one is refused."),
 		field.Time("revoked_at").Optional().Nillable().
-			Comment("When it was revoked."),
+			Comment("Time when the credential was revoked. Null while it is not."),
 		field.Time("last_used_at").Optional().Nillable().
-			Comment("When a token was last made with it."),
+			Comment("Time of the last access token that was issued for the credential."),
 	}
 }
 
@@ -55,7 +55,7 @@ func (AgentCredential) Indexes() []ent.Index {
 func (AgentCredential) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("agent_credentials"),
-		schema.Comment("What hired agents prove themselves with."),
+		schema.Comment("Credentials with which hired agents authenticate."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.None},
 		policies.AuditCounters{"last_used_at"},
 		policies.Checks{

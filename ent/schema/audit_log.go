@@ -24,57 +24,57 @@ func (AuditLog) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.Filter()).
-			Comment("Who acted: the identity itself or one of its agents; null for a bare database session."),
+			Comment("Id of the actor: the identity itself or one of its agents. Null for a database session without an identity."),
 		field.Enum("actor_kind").GoType(datatype.ActorKind("")).
 			Annotations(policies.Filter()).
-			Comment("What kind of actor that was."),
+			Comment("Type of the actor: `human`, `agent` or `system`."),
 		field.Enum("action").GoType(datatype.AuditLogAction("")).
 			Annotations(policies.Filter()).
-			Comment("What was done."),
+			Comment("Action that the entry records."),
 		field.Enum("outcome").GoType(datatype.AuditOutcome("")).
 			Annotations(policies.Filter()).
-			Comment("How it ended."),
+			Comment("Outcome of the action."),
 		field.String("resource_type").
 			Annotations(policies.Length(1, 64), policies.Filter(), policies.Impersonal()).
-			Comment("What kind of thing it was done to."),
+			Comment("Kind of the affected resource."),
 		field.UUID("resource_id", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.Filter()).
-			Comment("Which one."),
+			Comment("Id of the affected resource. Null if there is none."),
 		field.Enum("sphere").GoType(datatype.SphereType("")).Optional().Nillable().
 			Annotations(policies.Filter()).
-			Comment("The sphere it belongs to."),
+			Comment("Sphere of the affected resource. Null if it belongs to none."),
 		field.JSON("before", json.RawMessage{}).Optional().
 			Annotations(policies.BytesBy(8<<20, "app.seal_content()")).
-			Comment("The changed fields as they were."),
+			Comment("Changed fields with their values before the action."),
 		field.JSON("after", json.RawMessage{}).Optional().
 			Annotations(policies.BytesBy(8<<20, "app.seal_content()")).
-			Comment("The changed fields as they became."),
+			Comment("Changed fields with their values after the action."),
 		field.JSON("details", json.RawMessage{}).
 			Annotations(policies.BytesBy(8<<10, "app.record_event()"), policies.Rules{Default: "'{}'"}, policies.Erased("'{}'")).
-			Comment("What else is known of it."),
+			Comment("Further details of the action."),
 		field.UUID("checkpoint_id", uuid.UUID{}).Optional().Nillable().
-			Comment("The approval under which it was done."),
+			Comment("Id of the checkpoint whose approval the action used."),
 		field.UUID("request_id", uuid.UUID{}).Optional().Nillable().
-			Comment("Id that the service gave to the request it was done in."),
+			Comment("Id of the request, assigned by the service."),
 		field.UUID("client_request_id", uuid.UUID{}).Optional().Nillable().
-			Comment("Id that the client gave to the request in the Request-Id header; clients may send any."),
+			Comment("Id of the request, as the client sent it in the `Request-Id` header. Not verified."),
 		field.String("traceparent").Optional().Nillable().
 			Annotations(policies.Impersonal()).
-			Comment("W3C trace context of the request."),
+			Comment("W3C Trace Context of the request."),
 		field.UUID("session_id", uuid.UUID{}).Optional().Nillable().
-			Comment("The login session it was done in."),
+			Comment("Id of the login session."),
 		field.String("ip").Optional().Nillable().
 			Comment("Network address of the client."),
 		field.String("user_agent").Optional().Nillable().
 			Annotations(policies.Length(0, 400)).
-			Comment("Program of the client, as it called itself."),
+			Comment("`User-Agent` header of the client."),
 		field.String("db_role").
 			Annotations(policies.Impersonal()).
-			Comment("The database role that did it."),
+			Comment("Database role of the session."),
 		field.Bytes("content_salt").Optional().Nillable().Sensitive().
-			Comment("16 random bytes that keep the digest from being guessed."),
+			Comment("Salt of the digest, 16 random bytes."),
 		field.Bytes("content_digest").GoType(datatype.Digest{}).
-			Comment("SHA-256 of salt and content; stays when the content is erased."),
+			Comment("SHA-256 of the salt and the content. Kept when the content is erased."),
 	}
 }
 
@@ -92,7 +92,7 @@ func (AuditLog) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("audit_logs"),
 		policies.Kept{Why: "the order and the digests of what was done are proofs"},
-		schema.Comment("Who did what, when, before and after, and on whose behalf. Append-only."),
+		schema.Comment("An audit log entry records an action: its actor, its time, the affected resource, and the changed fields before and after. The log is append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.Ungated{Why: "it is written by triggers and never changes"},
 		policies.AppendOnly{Content: []string{"before", "after", "ip", "user_agent"}},

@@ -27,39 +27,39 @@ func (Checkpoint) Fields() []ent.Field {
 	return []ent.Field{
 		field.Enum("sphere").GoType(datatype.SphereType("")).Optional().Nillable().Immutable().
 			Annotations(policies.Filter()).
-			Comment("The sphere that the action belongs to."),
+			Comment("Sphere of the affected resource. Null if it belongs to none."),
 		field.Enum("type").GoType(datatype.CheckpointType("")).Immutable().
 			Annotations(policies.Filter()).
-			Comment("Why it needs a human."),
+			Comment("Reason for the approval, as a category."),
 		field.Enum("origin").GoType(datatype.CheckpointOrigin("")).Immutable().Optional().
 			Annotations(policies.Filter(), policies.Rules{Derived: true, Default: "'write'"}).
-			Comment("write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it."),
-		choice("status", datatype.CheckpointStatus(""), "pending", "How far it was decided; a pending one past its time reads as expired.", policies.Filter(),
+			Comment("Origin of the request. `write`: the database refused a write, and the payload is exactly that write. `client`: a client described an action in its own words, and the database enforces nothing about it."),
+		choice("status", datatype.CheckpointStatus(""), "pending", "Decision status. A pending checkpoint past `expires_at` is reported as `expired`.", policies.Filter(),
 			policies.Erased("CASE status WHEN 'pending' THEN 'expired' ELSE status END"),
 			policies.Read("CASE WHEN status = 'pending' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END")),
-		fixedText("action", 120, "What is to be done.", policies.Erased("CASE WHEN payload ?| '{table,writes}' THEN action ELSE '[erased]' END")),
-		fixedText("resource_type", 64, "What kind of thing it is to be done to.", policies.Filter(),
+		fixedText("action", 120, "Action to approve.", policies.Erased("CASE WHEN payload ?| '{table,writes}' THEN action ELSE '[erased]' END")),
+		fixedText("resource_type", 64, "Kind of the affected resource.", policies.Filter(),
 			policies.Erased("CASE WHEN payload ?| '{table,writes}' THEN resource_type ELSE '[erased]' END")),
 		field.UUID("resource_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Annotations(policies.Filter()).
-			Comment("Which one; null for one that is yet to be made."),
-		field.Int64("resource_version").Optional().Nillable().Immutable().Comment("In which version."),
+			Comment("Id of the affected resource. Null for a resource that the action creates."),
+		field.Int64("resource_version").Optional().Nillable().Immutable().Comment("Version of the affected resource that the request covers. Null if it has none."),
 		field.JSON("payload", json.RawMessage{}).Optional().
 			Annotations(policies.BytesBy(2<<20, "app.request_checkpoint()"), policies.Unlisted(), policies.Erased("NULL")).
-			Comment("Exactly what would be done; the digest is of its text. Null once it was erased."),
-		field.Bytes("digest").GoType(datatype.Digest{}).Immutable().Annotations(policies.Impersonal()).Comment("SHA-256 of the payload's text; a decision names it."),
-		optionalText("reason", 2000, "Why it was decided so; required to reject.",
+			Comment("The exact write or action, whose text the digest covers. Null after erasure."),
+		field.Bytes("digest").GoType(datatype.Digest{}).Immutable().Annotations(policies.Impersonal()).Comment("SHA-256 of the payload's canonical text. A decision must repeat it."),
+		optionalText("reason", 2000, "Reason of the decision. Required for a rejection.",
 			policies.Erased("CASE WHEN reason IS NOT NULL THEN '[erased]' END")),
-		field.UUID("requested_by", uuid.UUID{}).Immutable().Comment("Who asked: the identity itself or one of its agents."),
-		field.Enum("requested_by_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
-		field.UUID("decided_by", uuid.UUID{}).Optional().Nillable().Comment("The human who decided."),
-		moment("decided_at", "When it was decided."),
-		field.Time("expires_at").Immutable().Comment("Until when it can be decided."),
-		moment("use_before", "Until when the approval can be used."),
-		moment("consumed_at", "When the approval was used; it can be used once."),
+		field.UUID("requested_by", uuid.UUID{}).Immutable().Comment("Id of the requester: the identity itself or one of its agents."),
+		field.Enum("requested_by_kind").GoType(datatype.ActorKind("")).Immutable().Comment("Type of the requester: `human`, `agent` or `system`."),
+		field.UUID("decided_by", uuid.UUID{}).Optional().Nillable().Comment("Id of the identity that decided. Null if there is no decision."),
+		moment("decided_at", "Time of the decision. Null if there is no decision."),
+		field.Time("expires_at").Immutable().Comment("Time after which the checkpoint can no longer be decided."),
+		moment("use_before", "Time after which the approval can no longer be used."),
+		moment("consumed_at", "Time when the approval was used. An approval can be used once."),
 		field.UUID("thread_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Annotations(policies.Filter()).
-			Comment("The thread that it belongs to."),
+			Comment("Id of the thread that records the steps of the checkpoint."),
 	}
 }
 
@@ -83,7 +83,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("checkpoints"),
 		policies.Kept{Why: "what was done under an approval names it and its digest"},
-		schema.Comment("Requests for a human's approval, each of exactly one write, one list of writes or one action."),
+		schema.Comment("A checkpoint is a request for a human's approval of one write, one list of writes or one action."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.Ungated{Why: "it is the approval itself, and changes through functions only"},
 		policies.AuditWithout{"payload"},

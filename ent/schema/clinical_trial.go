@@ -18,21 +18,21 @@ func (ClinicalTrial) Mixin() []ent.Mixin { return inSphere("government") }
 // Fields of the ClinicalTrial.
 func (ClinicalTrial) Fields() []ent.Field {
 	return []ent.Field{
-		text("registry_id", 1, 50, "Id in a public registry, unique per owner: NCT and 8 digits, ISRCTN and 8 digits, or another registry's.", policies.Pattern(`[A-Za-z0-9][A-Za-z0-9./-]{2,49}`), policies.Filter(), policies.Example(`"NCT01234567"`)),
-		text("title", 1, 1000, "Title.", policies.Example(`"Aspirin and headache"`)),
-		choice("phase", datatype.TrialPhase(""), "not_applicable", "Phase.", policies.Filter()),
-		choice("status", datatype.TrialStatus(""), "planned", "How far it has come; recruiting needs an ethics approval.", policies.Filter()),
-		optionalText("sponsor", 300, "Sponsor."),
-		day("starts_on", "First day."),
-		day("ends_on", "Last day, not before the first."),
+		text("registry_id", 1, 50, "Id in a public trial registry, unique for each owner: `NCT` and 8 digits, `ISRCTN` and 8 digits, or the id of another registry.", policies.Pattern(`[A-Za-z0-9][A-Za-z0-9./-]{2,49}`), policies.Filter(), policies.Example(`"NCT01234567"`)),
+		text("title", 1, 1000, "Title of the trial.", policies.Example(`"Aspirin and headache"`)),
+		choice("phase", datatype.TrialPhase(""), "not_applicable", "Phase of the trial.", policies.Filter()),
+		choice("status", datatype.TrialStatus(""), "planned", "Status of the trial. Every status except `planned` and `withdrawn` requires an ethics approval.", policies.Filter()),
+		optionalText("sponsor", 300, "Organisation that sponsors the trial."),
+		day("starts_on", "First day of the trial."),
+		day("ends_on", "Last day of the trial. Not before `starts_on`."),
 		field.Int("target_enrollment").Default(0).
 			Annotations(policies.Between(0, 1e7), policies.Rules{Default: "0"}).
-			Comment("How many people shall take part."),
+			Comment("Planned number of participants."),
 		field.Int("enrolled").Default(0).
 			Annotations(policies.Between(0, 1e7), policies.Rules{Default: "0"}).
-			Comment("How many people take part, at most the target."),
-		optionalText("ethics_reference", 200, "Reference of the ethics committee's approval."),
-		day("ethics_approved_on", "Day of the ethics committee's approval."),
+			Comment("Current number of participants. At most `target_enrollment`."),
+		optionalText("ethics_reference", 200, "Reference number of the ethics committee's approval."),
+		day("ethics_approved_on", "Date of the ethics committee's approval."),
 	}
 }
 
@@ -45,7 +45,7 @@ func (ClinicalTrial) Indexes() []ent.Index {
 func (ClinicalTrial) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("government_clinical_trials"),
-		schema.Comment("Clinical trials. Reading one is recorded."),
+		schema.Comment("A clinical trial has a registry id, an enrollment and an ethics approval."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.AuditReads{},
 		policies.Gate{

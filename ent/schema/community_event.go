@@ -20,21 +20,21 @@ func (CommunityEvent) Mixin() []ent.Mixin { return inSphere("community") }
 // Fields of the CommunityEvent.
 func (CommunityEvent) Fields() []ent.Field {
 	return []ent.Field{
-		reference("group_id", "The group that holds it."),
-		text("title", 1, 300, "Title.", policies.Example(`"Seed swap"`)),
-		optionalText("description", 20_000, "What it is about."),
-		field.Time("starts_at").Annotations(policies.Range(), policies.Example(`"2026-05-02T10:00:00Z"`)).Comment("When it begins."),
-		field.Time("ends_at").Annotations(policies.Example(`"2026-05-02T13:00:00Z"`)).Comment("When it ends, after it begins."),
-		text("time_zone", 1, 64, "Time zone of the place, an IANA name.", policies.Example(`"Europe/Vienna"`)),
-		optionalText("location", 500, "Where it is."),
-		optionalText("online_url", 2048, "Where it is online.", policies.Format("uri")),
+		reference("group_id", "Id of the group that organises the event."),
+		text("title", 1, 300, "Title of the event.", policies.Example(`"Seed swap"`)),
+		optionalText("description", 20_000, "Description of the event."),
+		field.Time("starts_at").Annotations(policies.Range(), policies.Example(`"2026-05-02T10:00:00Z"`)).Comment("Start time of the event."),
+		field.Time("ends_at").Annotations(policies.Example(`"2026-05-02T13:00:00Z"`)).Comment("End time of the event. After `starts_at`."),
+		text("time_zone", 1, 64, "Time zone of the location, as an IANA name.", policies.Example(`"Europe/Vienna"`)),
+		optionalText("location", 500, "Address or name of the location."),
+		optionalText("online_url", 2048, "URL for online participation.", policies.Format("uri")),
 		field.Int("capacity").Optional().Nillable().
 			Annotations(policies.Between(1, 1e6), policies.Example(`20`)).
-			Comment("How many may come; null for any number."),
-		choice("status", datatype.EventStatus(""), "scheduled", "How far it has come.", policies.Filter()),
-		counter("going_count", "How many answered going."),
-		counter("maybe_count", "How many answered maybe."),
-		counter("declined_count", "How many declined."),
+			Comment("Maximum number of contacts who can answer `going`. Null for no limit."),
+		choice("status", datatype.EventStatus(""), "scheduled", "Status of the event.", policies.Filter()),
+		counter("going_count", "Number of contacts who answered `going`."),
+		counter("maybe_count", "Number of contacts who answered `maybe`."),
+		counter("declined_count", "Number of contacts who declined."),
 	}
 }
 
@@ -55,7 +55,7 @@ func (CommunityEvent) Indexes() []ent.Index {
 func (CommunityEvent) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("community_events"),
-		schema.Comment("Events with the answers to their invitations; never above capacity."),
+		schema.Comment("Contacts answer the invitation to a community event. The database enforces its capacity."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{
 			Type: "sensitive", Why: "an event in a public group is as public as its group",

@@ -19,15 +19,15 @@ func (CommunityGroup) Mixin() []ent.Mixin { return inSphere("community") }
 // Fields of the CommunityGroup.
 func (CommunityGroup) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 200, "Name.", policies.Example(`"Allotment gardeners"`)),
-		optionalText("description", 20_000, "What it is about."),
-		choice("kind", datatype.GroupKind(""), "interest", "What kind of group it is.", policies.Filter()),
+		text("name", 1, 200, "Name of the group.", policies.Example(`"Allotment gardeners"`)),
+		optionalText("description", 20_000, "Description of the group."),
+		choice("kind", datatype.GroupKind(""), "interest", "Kind of the group.", policies.Filter()),
 		visibility(),
 		field.JSON("settings", map[string]any{}).Default(map[string]any{}).
 			Annotations(policies.Bytes(16<<10), policies.Rules{Default: "'{}'"}).
-			Comment("Settings of the group."),
-		optionalText("rules", 20_000, "Rules of the group."),
-		counter("member_count", "People who answered going to one of its events, each counted once."),
+			Comment("Settings of the group, in a form that clients define."),
+		optionalText("rules", 20_000, "Rules for the members of the group."),
+		counter("member_count", "Number of distinct contacts who answered `going` to an event of the group."),
 	}
 }
 
@@ -47,7 +47,7 @@ func (CommunityGroup) Indexes() []ent.Index {
 func (CommunityGroup) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("community_groups"),
-		schema.Comment("Groups with their settings and rules."),
+		schema.Comment("A community group has settings and rules, and holds events."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{
 			Type: "sensitive", State: "visibility = 'public'",

@@ -18,17 +18,17 @@ func (ComplianceItem) Mixin() []ent.Mixin { return inSphere("government") }
 // Fields of the ComplianceItem.
 func (ComplianceItem) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 300, "Name.", policies.Example(`"Trade licence"`)),
-		text("regulation", 1, 300, "Rule that demands it.", policies.Filter(), policies.Example(`"Trade Act, section 5"`)),
-		text("authority", 1, 300, "Authority that sees to it.", policies.Filter(), policies.Example(`"City of Vienna"`)),
-		optionalText("identifier", 200, "Number or mark that the authority gave."),
-		choice("status", datatype.ComplianceStatus(""), "pending", "Status; an active one reads as expiring within 30 days of its expiry, and as expired after it.", policies.Filter(),
+		text("name", 1, 300, "Name of the compliance item.", policies.Example(`"Trade licence"`)),
+		text("regulation", 1, 300, "Law or regulation that requires the item.", policies.Filter(), policies.Example(`"Trade Act, section 5"`)),
+		text("authority", 1, 300, "Authority that enforces the regulation.", policies.Filter(), policies.Example(`"City of Vienna"`)),
+		optionalText("identifier", 200, "Number or code that the authority assigned."),
+		choice("status", datatype.ComplianceStatus(""), "pending", "Status. An `active` item is reported as `expiring` from 30 days before `expires_on`, and as `expired` after it.", policies.Filter(),
 			policies.Read("CASE WHEN status = 'active' AND expires_on < (SELECT app.today()) THEN 'expired' WHEN status = 'active' AND expires_on <= (SELECT app.today()) + 30 THEN 'expiring' ELSE status END", "expiring", "expired")),
-		day("effective_on", "First day it holds."),
-		day("expires_on", "Last day it holds, not before the first.", policies.Range()),
+		day("effective_on", "First day on which the item is valid."),
+		day("expires_on", "Last day on which the item is valid. Not before `effective_on`.", policies.Range()),
 		field.JSON("evidence", []datatype.Evidence{}).Default([]datatype.Evidence{}).
 			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 100, Default: "'[]'"}).
-			Comment("Documents that show it, at most 100."),
+			Comment("Documents that prove compliance, at most 100."),
 	}
 }
 
@@ -41,7 +41,7 @@ func (ComplianceItem) Indexes() []ent.Index {
 func (ComplianceItem) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("government_compliance"),
-		schema.Comment("Compliance items with expiry."),
+		schema.Comment("A compliance item is a licence, permit or other obligation towards an authority, with an expiry date."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{
 			Type: "governance", Agents: "status IN ('active', 'waived')",

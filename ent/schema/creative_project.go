@@ -18,10 +18,10 @@ func (CreativeProject) Mixin() []ent.Mixin { return inSphere("creative_studio") 
 // Fields of the CreativeProject.
 func (CreativeProject) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 200, "Name.", policies.Example(`"Picture book"`)),
-		optionalText("description", 20_000, "What it is about."),
-		choice("status", datatype.CreativeProjectStatus(""), "active", "How far it has come.", policies.Filter()),
-		reference("cover_asset_id", "The asset that is shown for it."),
+		text("name", 1, 200, "Name of the project.", policies.Example(`"Picture book"`)),
+		optionalText("description", 20_000, "Description of the project."),
+		choice("status", datatype.CreativeProjectStatus(""), "active", "Status of the project.", policies.Filter()),
+		reference("cover_asset_id", "Id of the asset that is shown as the cover."),
 	}
 }
 
@@ -42,7 +42,7 @@ func (CreativeProject) Indexes() []ent.Index {
 func (CreativeProject) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("creative_projects"),
-		schema.Comment("Collections of creative assets."),
+		schema.Comment("A creative project is a collection of creative assets."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is a private collection"},
 	}

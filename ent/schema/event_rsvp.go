@@ -21,9 +21,9 @@ func (EventRSVP) Mixin() []ent.Mixin { return []ent.Mixin{owned{}, tracked{}} }
 // Fields of the EventRSVP.
 func (EventRSVP) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("event_id", uuid.UUID{}).Immutable().Comment("The event."),
-		field.UUID("contact_id", uuid.UUID{}).Immutable().Comment("The contact who answered."),
-		required("status", datatype.RSVPStatus(""), "The answer.", policies.Example(`"going"`)),
+		field.UUID("event_id", uuid.UUID{}).Immutable().Comment("Id of the event."),
+		field.UUID("contact_id", uuid.UUID{}).Immutable().Comment("Id of the contact who answered."),
+		required("status", datatype.RSVPStatus(""), "Answer of the contact.", policies.Example(`"going"`)),
 	}
 }
 
@@ -44,7 +44,7 @@ func (EventRSVP) Indexes() []ent.Index {
 func (EventRSVP) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("event_rsvps"),
-		schema.Comment("Answers to the invitations to events."),
+		schema.Comment("An RSVP is a contact's answer to the invitation to an event."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is the owner's record of an answer that a contact gave"},
 		policies.Triggers{

@@ -82,7 +82,7 @@ func counter(name, comment string, rules ...policies.Rules) ent.Field {
 
 // tags are at most so many labels of at most 64 characters.
 func tags(most int, rules ...policies.Rules) ent.Field {
-	return texts("tags", most, 64, "Free labels, in the order given.", rules...)
+	return texts("tags", most, 64, "Labels in the given order.", rules...)
 }
 
 // texts is a list of short texts.
@@ -95,7 +95,7 @@ func texts(name string, most, longest int, comment string, rules ...policies.Rul
 // visibility records an intention; making something public is gated.
 func visibility() ent.Field {
 	return choice("visibility", datatype.Visibility(""), "private",
-		"Whom the owner intends to see it; it opens nothing.", policies.Filter())
+		"Audience that the owner intends. It grants no access: only the owner can read the resource.", policies.Filter())
 }
 
 func with(first policies.Rules, more []policies.Rules) []schema.Annotation {

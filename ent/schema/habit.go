@@ -20,19 +20,19 @@ func (Habit) Mixin() []ent.Mixin { return inSphere("personal") }
 // Fields of the Habit.
 func (Habit) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 200, "What the habit is.", policies.Example(`"Read for an hour"`)),
-		choice("cadence", datatype.Cadence(""), "daily", "Its period.", policies.Filter()),
+		text("name", 1, 200, "Name of the habit.", policies.Example(`"Read for an hour"`)),
+		choice("cadence", datatype.Cadence(""), "daily", "Length of a period, such as a day or a week.", policies.Filter()),
 		field.Int("target_per_period").Default(1).
 			Annotations(policies.Between(1, 50), policies.Rules{Default: "1"}).
-			Comment("How many check-ins make a period count."),
-		counter("current_streak", "Periods in a row that reached the target, up to now; 0 after a missed one.",
+			Comment("Number of check-ins that complete a period."),
+		counter("current_streak", "Number of consecutive completed periods up to now. 0 after a missed period.",
 			policies.Read("app.current_streak(cadence, current_streak, last_completed_period)")),
-		counter("best_streak", "The longest streak so far."),
-		day("last_completed_period", "First day of the latest period that reached the target.", policies.DerivedNullable()),
-		day("last_checked_in_on", "Day of the latest check-in.", policies.DerivedNullable()),
+		counter("best_streak", "Length of the longest streak, in periods."),
+		day("last_completed_period", "First day of the latest completed period.", policies.DerivedNullable()),
+		day("last_checked_in_on", "Date of the latest check-in.", policies.DerivedNullable()),
 		field.Bool("active").Default(true).
 			Annotations(policies.Rules{Default: "true"}, policies.Filter()).
-			Comment("Whether it is still pursued."),
+			Comment("Whether the habit is active."),
 	}
 }
 
@@ -47,7 +47,7 @@ func (Habit) Edges() []ent.Edge {
 func (Habit) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("personal_habits"),
-		schema.Comment("Habits; the database derives their streaks from the check-ins."),
+		schema.Comment("A habit is repeated in every period. The database computes its streaks from the check-ins."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is private"},
 		policies.Triggers{{Name: "rederive_streak", Events: "BEFORE UPDATE", Function: "app.rederive_streak()"}},

@@ -21,13 +21,13 @@ func (HabitCheckIn) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the HabitCheckIn.
 func (HabitCheckIn) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("habit_id", uuid.UUID{}).Immutable().Comment("The habit."),
+		field.UUID("habit_id", uuid.UUID{}).Immutable().Comment("Id of the habit."),
 		field.Other("checked_in_on", datatype.Date{}).SchemaType(date).Optional().Immutable().
 			Annotations(policies.Rules{Default: "app.today()", Derived: false}).
-			Comment("The day, in the identity's time zone; today by default, never in the future."),
+			Comment("Date of the check-in, in the identity's time zone. Never in the future; the default is today."),
 		field.String("note").Optional().Nillable().Immutable().
 			Annotations(policies.Length(1, 2000)).
-			Comment("What there is to say about it."),
+			Comment("Note on the check-in, as free text."),
 	}
 }
 
@@ -47,7 +47,7 @@ func (HabitCheckIn) Indexes() []ent.Index {
 func (HabitCheckIn) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("habit_check_ins"),
-		schema.Comment("Days on which habits were done."),
+		schema.Comment("A check-in records that a habit was performed on a day."),
 		policies.Access{Human: policies.AddOnly, Agent: policies.AddOnly},
 		policies.Ungated{Why: "it is private, and never changes"},
 		policies.Triggers{

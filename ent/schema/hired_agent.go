@@ -22,32 +22,32 @@ func (HiredAgent) Mixin() []ent.Mixin { return inSphere("my_team") }
 // Fields of the HiredAgent.
 func (HiredAgent) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 200, "Name.", policies.Example(`"Bookkeeper"`)),
-		choice("kind", datatype.AgentKind(""), "assistant", "What it is for.", policies.Filter()),
-		optionalText("provider", 200, "Who provides it."),
-		optionalText("model", 200, "Model it runs on."),
-		texts("capabilities", 64, 64, "What its tokens may do: the tags of the operations it may call."),
-		choice("status", datatype.AgentStatus(""), "active", "Whether it may work.", policies.Filter()),
+		text("name", 1, 200, "Name of the agent.", policies.Example(`"Bookkeeper"`)),
+		choice("kind", datatype.AgentKind(""), "assistant", "Kind of the agent.", policies.Filter()),
+		optionalText("provider", 200, "Company or project that provides the agent."),
+		optionalText("model", 200, "AI model that the agent uses."),
+		texts("capabilities", 64, 64, "Capabilities of the agent: the tags of the operations that it may call."),
+		choice("status", datatype.AgentStatus(""), "active", "Status of the agent. Only an `active` agent can act.", policies.Filter()),
 		field.UUID("hired_by", uuid.UUID{}).Optional().
 			Annotations(policies.Rules{Derived: true}).
-			Comment("The human who hired it."),
+			Comment("Id of the identity that hired the agent."),
 		field.Time("hired_at").Optional().
 			Annotations(policies.Derived("clock_timestamp()")).
-			Comment("When it was hired."),
+			Comment("Time when the agent was hired."),
 		field.UUID("hire_checkpoint_id", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
-			Comment("The approval that it was hired with."),
-		moment("suspended_at", "Time of the last suspension. Access tokens made before are refused, also after the agent was resumed.", policies.DerivedNullable()),
+			Comment("Id of the checkpoint that approved the hiring."),
+		moment("suspended_at", "Time of the last suspension. Access tokens from before that time stay invalid even after the agent is resumed.", policies.DerivedNullable()),
 		field.String("suspend_reason").Optional().Nillable().
 			Annotations(policies.Length(1, 2000), policies.DerivedNullable()).
-			Comment("Reason why the service suspended the agent; null when its owner did, and when it is not suspended."),
+			Comment("Reason for which the service suspended the agent. Null if its owner suspended it or if it is not suspended."),
 		field.UUID("dismissed_by", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
-			Comment("The human who dismissed it."),
-		moment("dismissed_at", "When it was dismissed.", policies.DerivedNullable()),
+			Comment("Id of the identity that dismissed the agent."),
+		moment("dismissed_at", "Time when the agent was dismissed.", policies.DerivedNullable()),
 		field.String("dismiss_reason").Optional().Nillable().
 			Annotations(policies.Length(1, 2000), policies.DerivedNullable()).
-			Comment("Why it was dismissed."),
+			Comment("Reason for the dismissal."),
 	}
 }
 
@@ -68,7 +68,7 @@ func (HiredAgent) Indexes() []ent.Index {
 func (HiredAgent) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("team_agents"),
-		schema.Comment("AI agents that the owner hired, with the trail of their hiring."),
+		schema.Comment("A hired agent is an AI agent that acts for its owner within its capabilities."),
 		policies.Access{Human: policies.Verbs("SIU"), Agent: policies.ReadOnly},
 		policies.Gate{
 			Type: "governance", State: "status = 'active'", FreeExit: "true", NoDelete: true,

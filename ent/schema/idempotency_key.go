@@ -27,10 +27,10 @@ func (IdempotencyKey) Fields() []ent.Field {
 			Comment("Kind of that actor. It follows from the database role, so that an agent cannot use a human's keys."),
 		field.String("route").Immutable().
 			Annotations(policies.Length(1, 200)).
-			Comment("Operation that the key was used with."),
+			Comment("Id of the operation that used the key."),
 		field.String("key").Immutable().
 			Annotations(policies.Length(1, 255)).
-			Comment("Key that the client chose."),
+			Comment("Key from the client's `Idempotency-Key` header."),
 		field.Bytes("request_digest").Immutable().
 			Comment("SHA-256 of the request's path and body."),
 		field.Int("status").Immutable().
@@ -43,7 +43,7 @@ func (IdempotencyKey) Fields() []ent.Field {
 			Comment("Body of the outcome."),
 		field.Time("expires_at").Optional().Immutable().
 			Annotations(policies.Derived("clock_timestamp() + interval '24 hours'")).
-			Comment("Until when the outcome is kept."),
+			Comment("Time until which the outcome is kept."),
 	}
 }
 
@@ -56,7 +56,7 @@ func (IdempotencyKey) Indexes() []ent.Index {
 func (IdempotencyKey) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("idempotency_keys"),
-		schema.Comment("Outcomes of POST requests, kept for their repetition."),
+		schema.Comment("Outcomes of POST requests, which repeated requests receive again."),
 		policies.Access{Human: "SID", Agent: "SID"},
 		policies.Ungated{Why: "it only keeps the answer of a request that was carried out"},
 		policies.Unaudited{Why: "it repeats what the audited write says"},

@@ -24,40 +24,40 @@ func (Identity) Fields() []ent.Field {
 		field.String("email").Immutable().
 			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Example(`"ada@example.org"`),
 				policies.Erased("'erased-' || gen_random_uuid() || '@erased.invalid'")).
-			Comment("E-mail address, unique without regard to case."),
+			Comment("E-mail address of the account. Unique, ignoring case."),
 		// A policy's condition is evaluated before any operator that could leak values, and
 		// lower() is no leakproof function: an index over lower(email) is not used under a
 		// policy. Equality of text is leakproof, so an index over this column is.
 		field.String("email_key").Optional().Nillable().StructTag(`json:"-"`).
 			Annotations(policies.DerivedNullable(), policies.Erased("NULL")).
-			Comment("E-mail address in lower case, by which a login finds the identity."),
+			Comment("E-mail address in lower case, for lookups at login."),
 		field.String("name").
 			Annotations(policies.Length(1, 200), policies.Example(`"Ada Lovelace"`), policies.Erased("'[erased]'")).
-			Comment("Name to be shown."),
+			Comment("Display name of the identity."),
 		field.String("hashed_password").Optional().Nillable().Immutable().Sensitive().
 			Annotations(policies.Secret(), policies.Pattern(`[$]argon2id[$].*`), policies.Erased("NULL")).
-			Comment("argon2id hash as a PHC string; never leaves the database but to the login function."),
+			Comment("argon2id hash of the password, as a PHC string. Only the login function can read it."),
 		field.JSON("settings", datatype.Settings{}).Default(datatype.Settings{}).
 			Annotations(policies.Bytes(16<<10), policies.Rules{Default: "'{}'"}, policies.Erased("'{}'")).
-			Comment("Preferences; time_zone is an IANA name and decides when a day begins."),
+			Comment("Preferences of the identity. `time_zone` is an IANA name and determines the dates of the identity's days; clients define all other keys."),
 		field.Time("email_verified_at").Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
-			Comment("When the e-mail address was verified."),
+			Comment("Time when the e-mail address was verified. Null while it is not."),
 		field.Enum("status").GoType(datatype.IdentityStatus("")).Optional().
 			Annotations(policies.Derived("'active'"), policies.Erased("'erased'")).
-			Comment("Whether the identity may log in."),
+			Comment("Status of the account. Only an `active` identity can log in."),
 		field.Int("failed_logins").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
-			Comment("Failed logins since the last one that succeeded."),
+			Comment("Number of failed logins since the last successful login."),
 		field.Time("locked_until").Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
-			Comment("Until when logins are refused."),
+			Comment("Time until which logins are refused."),
 		field.Time("password_changed_at").Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
-			Comment("When the password was last changed."),
+			Comment("Time of the last password change."),
 		field.Time("created_at").Optional().Immutable().
 			Annotations(policies.Derived("clock_timestamp()")).
-			Comment("When the account was made."),
+			Comment("Time when the account was created."),
 	}
 }
 
@@ -65,7 +65,7 @@ func (Identity) Fields() []ent.Field {
 func (Identity) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("identities"),
-		schema.Comment("People with an account. Each is its own owner: its own row is the only one it sees."),
+		schema.Comment("An identity is a person with an account. It owns and sees only its own row."),
 		policies.Owner{Column: "id"},
 		policies.Kept{Why: "what proves the past names it"},
 		policies.Access{Human: "SIU", Agent: policies.ReadOnly},

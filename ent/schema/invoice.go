@@ -19,26 +19,26 @@ func (Invoice) Mixin() []ent.Mixin { return inSphere("business") }
 // Fields of the Invoice.
 func (Invoice) Fields() []ent.Field {
 	return []ent.Field{
-		text("number", 1, 50, "Invoice number, unique per owner.", policies.Filter(), policies.Example(`"2026-001"`)),
-		reference("contact_id", "The contact it is addressed to."),
-		text("currency", 3, 3, "Currency code of ISO 4217.", policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)),
+		text("number", 1, 50, "Invoice number, unique for each owner.", policies.Filter(), policies.Example(`"2026-001"`)),
+		reference("contact_id", "Id of the contact that the invoice is addressed to."),
+		text("currency", 3, 3, "Currency code (ISO 4217).", policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)),
 		field.JSON("line_items", []datatype.LineItem{}).
 			Annotations(policies.Length(1, 200), policies.Bytes(2<<20), policies.Example(`[{"description":"Consulting","quantity":"7.5","unit_price":"120.00","tax_rate":"0.19"}]`)).
-			Comment("What is charged for, 1 to 200 lines."),
+			Comment("Line items, 1 to 200."),
 		field.Other("subtotal", datatype.Money{}).SchemaType(money).Optional().
 			Annotations(policies.Generated("app.line_items_subtotal(line_items)")).
-			Comment("Sum of the lines before tax: each line's quantity × unit_price is rounded to two places, half away from zero."),
+			Comment("Sum of the line amounts before tax. Each line amount, quantity × unit_price, is rounded to two decimal places, half away from zero."),
 		field.Other("tax_total", datatype.Money{}).SchemaType(money).Optional().
 			Annotations(policies.Generated("app.line_items_tax(line_items)")).
-			Comment("Sum of the lines' taxes: each line's rounded amount × tax_rate, rounded the same way."),
+			Comment("Sum of the line taxes. Each line tax, the rounded line amount × tax_rate, is rounded in the same way."),
 		field.Other("total", datatype.Money{}).SchemaType(money).Optional().
 			Annotations(policies.Generated("app.line_items_subtotal(line_items) + app.line_items_tax(line_items)")).
-			Comment("subtotal + tax_total."),
-		choice("status", datatype.InvoiceStatus(""), "draft", "Status; a sent invoice past its due date reads as overdue.", policies.Filter(),
+			Comment("Total amount due: subtotal + tax_total."),
+		choice("status", datatype.InvoiceStatus(""), "draft", "Status. A `sent` invoice past `due_on` is reported as `overdue`.", policies.Filter(),
 			policies.Read("CASE WHEN status = 'sent' AND due_on < (SELECT app.today()) THEN 'overdue' ELSE status END", "overdue")),
-		day("issued_on", "Day of issue.", policies.Example(`"2026-01-15"`)),
-		day("due_on", "Day by which it is to be paid, not before the day of issue.", policies.Range(), policies.Example(`"2026-02-14"`)),
-		moment("paid_at", "When it was paid."),
+		day("issued_on", "Date of issue.", policies.Example(`"2026-01-15"`)),
+		day("due_on", "Date by which the invoice must be paid. Not before `issued_on`.", policies.Range(), policies.Example(`"2026-02-14"`)),
+		moment("paid_at", "Time of the payment. Null unless the invoice is `paid` or `void`."),
 	}
 }
 
@@ -60,7 +60,7 @@ func (Invoice) Indexes() []ent.Index {
 func (Invoice) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("business_invoices"),
-		schema.Comment("Invoices with line items; the database computes the totals."),
+		schema.Comment("An invoice has line items. The database computes its totals."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{
 			Type: "cost", State: "status IN ('sent', 'paid', 'void')", NoDelete: true,

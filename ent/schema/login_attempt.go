@@ -47,7 +47,7 @@ func (LoginAttempt) Indexes() []ent.Index { return []ent.Index{by("origin").Uniq
 func (LoginAttempt) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("login_attempts"),
-		schema.Comment("Attempts at passwords, counted for each account and origin. No serving role reads or writes any."),
+		schema.Comment("Counters of password attempts for each account and origin. Serving roles can neither read nor write them."),
 		policies.Access{},
 		policies.Unaudited{Why: "failed and successful attempts are recorded by themselves; this only counts them"},
 	}

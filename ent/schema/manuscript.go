@@ -18,18 +18,18 @@ func (Manuscript) Mixin() []ent.Mixin { return inSphere("scholar") }
 // Fields of the Manuscript.
 func (Manuscript) Fields() []ent.Field {
 	return []ent.Field{
-		text("title", 1, 1000, "Title.", policies.Example(`"A study of everything"`)),
-		optionalText("abstract", 20_000, "Abstract."),
+		text("title", 1, 1000, "Title of the manuscript.", policies.Example(`"A study of everything"`)),
+		optionalText("abstract", 20_000, "Abstract of the manuscript."),
 		field.JSON("sections", []datatype.Section{}).Default([]datatype.Section{}).
 			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 200, Default: "'[]'"}).
-			Comment("Its sections, at most 200, each with its position."),
-		choice("status", datatype.ManuscriptStatus(""), "draft", "How far it has come.", policies.Filter()),
-		optionalText("target_journal", 500, "Journal it is meant for."),
-		moment("submitted_at", "When it was submitted.", policies.Range()),
+			Comment("Sections of the manuscript, at most 200."),
+		choice("status", datatype.ManuscriptStatus(""), "draft", "Status of the manuscript.", policies.Filter()),
+		optionalText("target_journal", 500, "Journal that the manuscript is written for."),
+		moment("submitted_at", "Time when the manuscript was submitted.", policies.Range()),
 		field.Int("word_count").Optional().
 			Annotations(policies.Generated("app.word_count(sections)")).
-			Comment("Words of all headings and bodies."),
-		texts("co_authors", 200, 300, "Co-authors, family name first."),
+			Comment("Number of words in all headings and bodies."),
+		texts("co_authors", 200, 300, "Co-authors, each with the family name first."),
 	}
 }
 
@@ -42,7 +42,7 @@ func (Manuscript) Indexes() []ent.Index {
 func (Manuscript) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("scholar_manuscripts"),
-		schema.Comment("Manuscripts in sections; the database counts their words."),
+		schema.Comment("A manuscript consists of sections. The database counts its words."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{
 			Type: "governance", State: "status IN ('submitted', 'accepted', 'published')",

@@ -28,12 +28,12 @@ type owned struct{ mixin.Schema }
 func (owned) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(newID).Immutable().
-			Comment("Identifier, a UUIDv7: newer rows sort after older ones."),
+			Comment("Unique identifier, a UUIDv7. Ids sort in order of creation."),
 		field.UUID("created_by", uuid.UUID{}).Immutable().
-			Comment("The identity this belongs to."),
+			Comment("Id of the identity that owns the resource."),
 		field.Time("created_at").Optional().Immutable().
 			Annotations(policies.Derived("clock_timestamp()"), policies.Range()).
-			Comment("When it was made."),
+			Comment("Time of creation."),
 	}
 }
 
@@ -48,16 +48,16 @@ func (tracked) Fields() []ent.Field {
 	return []ent.Field{
 		field.Time("updated_at").Optional().
 			Annotations(policies.Derived("clock_timestamp()")).
-			Comment("When it was last changed."),
+			Comment("Time of the last change."),
 		field.Int64("version").Optional().
 			Annotations(policies.Derived("1"), policies.AtLeast(1)).
-			Comment("Counts its changes from 1; the ETag is made of it."),
+			Comment("Version number, starting at 1. The ETag is derived from it."),
 		field.UUID("updated_by", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
-			Comment("Who changed it last: the identity itself or one of its agents; null for a bare database session."),
+			Comment("Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."),
 		field.Enum("updated_by_kind").GoType(datatype.ActorKind("")).Optional().
 			Annotations(policies.Derived("'system'")).
-			Comment("What kind of actor changed it last."),
+			Comment("Type of the actor of the last change: `human`, `agent` or `system`."),
 	}
 }
 

@@ -17,13 +17,13 @@ func (Note) Mixin() []ent.Mixin { return inSphere("personal") }
 // Fields of the Note.
 func (Note) Fields() []ent.Field {
 	return []ent.Field{
-		text("title", 1, 300, "Title.", policies.Example(`"Groceries"`)),
+		text("title", 1, 300, "Title of the note.", policies.Example(`"Groceries"`)),
 		field.String("content").Default("").
 			Annotations(policies.Length(0, 200_000), policies.Rules{Default: "''"}, policies.Example(`"Bread, olives, figs"`)).
 			Comment("Text of the note."),
-		optionalText("folder", 255, "Folder it is kept in.", policies.Filter(), policies.Example(`"Home"`)),
+		optionalText("folder", 255, "Folder that contains the note.", policies.Filter(), policies.Example(`"Home"`)),
 		tags(64),
-		mark("pinned", "Whether it is pinned; a mark, not an order.", policies.Filter()),
+		mark("pinned", "Whether the note is pinned. Lists are not sorted by it.", policies.Filter()),
 	}
 }
 
@@ -36,7 +36,7 @@ func (Note) Indexes() []ent.Index {
 func (Note) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("personal_notes"),
-		schema.Comment("Personal notes, with folders and tags."),
+		schema.Comment("A personal note has a text, a folder and tags."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is private"},
 		policies.Search{Columns: []string{"title", "content"}},

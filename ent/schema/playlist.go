@@ -18,12 +18,12 @@ func (Playlist) Mixin() []ent.Mixin { return inSphere("entertainment") }
 // Fields of the Playlist.
 func (Playlist) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 200, "Name.", policies.Example(`"Sunday morning"`)),
-		choice("kind", datatype.PlaylistKind(""), "mixed", "What it holds.", policies.Filter()),
+		text("name", 1, 200, "Name of the playlist.", policies.Example(`"Sunday morning"`)),
+		choice("kind", datatype.PlaylistKind(""), "mixed", "Kind of media in the playlist.", policies.Filter()),
 		visibility(),
 		field.JSON("items", []datatype.PlaylistItem{}).Default([]datatype.PlaylistItem{}).
 			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 1000, Default: "'[]'"}).
-			Comment("Its items in the owner's order, at most 1000."),
+			Comment("Items of the playlist in the owner's order, at most 1000."),
 	}
 }
 
@@ -36,7 +36,7 @@ func (Playlist) Indexes() []ent.Index {
 func (Playlist) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("entertainment_playlists"),
-		schema.Comment("Playlists of media."),
+		schema.Comment("A playlist is an ordered list of media."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{Type: "sensitive", State: "visibility = 'public'", Why: "what is public is meant for others to see"},
 		policies.Checks{

@@ -19,19 +19,19 @@ func (Project) Mixin() []ent.Mixin { return inSphere("business") }
 // Fields of the Project.
 func (Project) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 200, "Name.", policies.Example(`"Website relaunch"`)),
-		optionalText("description", 20_000, "What it is about."),
-		choice("status", datatype.ProjectStatus(""), "planned", "How far it has come.", policies.Filter()),
-		day("starts_on", "First day.", policies.Range()),
-		day("ends_on", "Last day, not before the first.", policies.Range()),
+		text("name", 1, 200, "Name of the project.", policies.Example(`"Website relaunch"`)),
+		optionalText("description", 20_000, "Description of the project."),
+		choice("status", datatype.ProjectStatus(""), "planned", "Status of the project.", policies.Filter()),
+		day("starts_on", "First day of the project.", policies.Range()),
+		day("ends_on", "Last day of the project. Not before `starts_on`.", policies.Range()),
 		field.Other("budget", datatype.Money{}).SchemaType(money).Optional().Nillable().
 			Annotations(policies.AtLeast(0), policies.Example(`"15000.00"`)).
-			Comment("Budget in the currency."),
-		optionalText("currency", 3, "Currency code of ISO 4217; goes with the budget.", policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)),
+			Comment("Budget of the project, in `currency`."),
+		optionalText("currency", 3, "Currency code (ISO 4217) of the budget. Required if `budget` is set.", policies.Pattern(`[A-Z]{3}`), policies.Example(`"EUR"`)),
 		field.Int("progress").Default(0).
 			Annotations(policies.Between(0, 100), policies.Rules{Default: "0"}).
-			Comment("Progress in percent."),
-		reference("contact_id", "The contact it is done for."),
+			Comment("Progress of the project in percent."),
+		reference("contact_id", "Id of the contact that the project is for."),
 	}
 }
 
@@ -51,7 +51,7 @@ func (Project) Indexes() []ent.Index {
 func (Project) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("business_projects"),
-		schema.Comment("Business projects with progress and budget."),
+		schema.Comment("A project of the business has a progress and a budget."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is a private plan: its budget spends nothing"},
 		policies.Checks{

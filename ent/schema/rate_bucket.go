@@ -21,15 +21,15 @@ func (RateBucket) Fields() []ent.Field {
 		field.UUID("id", uuid.UUID{}).Default(newID).Immutable().
 			Comment("Identifier, a UUIDv7."),
 		field.Bytes("key").Immutable().
-			Comment("Keyed hash of whom or what it limits."),
+			Comment("Keyed hash of the subject of the limit."),
 		field.Time("full_at").
-			Comment("When it will have all of its tokens again."),
+			Comment("Time when the bucket will be full again."),
 		field.Int("taken").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
-			Comment("How many tokens were taken the last time."),
+			Comment("Number of tokens taken by the last request."),
 		field.Time("created_at").Optional().Immutable().
 			Annotations(policies.Derived("clock_timestamp()")).
-			Comment("When it was made."),
+			Comment("Time of creation."),
 	}
 }
 

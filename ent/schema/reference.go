@@ -20,22 +20,22 @@ func (Reference) Mixin() []ent.Mixin { return inSphere("scholar") }
 // Fields of the Reference.
 func (Reference) Fields() []ent.Field {
 	return []ent.Field{
-		text("title", 1, 1000, "Title.", policies.Example(`"On Computable Numbers"`)),
+		text("title", 1, 1000, "Title of the work.", policies.Example(`"On Computable Numbers"`)),
 		field.Other("authors", datatype.Texts{}).SchemaType(textArray).
 			Annotations(policies.Length(1, 200), policies.ItemLength(300), policies.Example(`["Turing, Alan M."]`)).
-			Comment("Authors, family name first, at least one."),
+			Comment("Authors of the work, each with the family name first. At least one."),
 		field.Int("year").Optional().Nillable().
 			Annotations(policies.Between(1400, 2200), policies.Filter(), policies.Example(`1937`)).
 			Comment("Year of publication."),
-		choice("kind", datatype.ReferenceKind(""), "article", "What it refers to.", policies.Filter()),
-		optionalText("container_title", 500, "Journal, book or site it appeared in."),
-		optionalText("volume", 50, "Volume."),
-		optionalText("issue", 50, "Issue."),
-		optionalText("pages", 50, "Pages.", policies.Example(`"230-265"`)),
-		optionalText("doi", 300, "DOI, unique per owner without regard to case.", policies.Pattern(`10[.][0-9]{4,9}/[^[:space:]]+`), policies.Filter(), policies.Example(`"10.1112/plms/s2-42.1.230"`)),
-		optionalText("url", 2048, "Where it can be read.", policies.Format("uri")),
-		optionalText("abstract", 20_000, "Abstract."),
-		text("citation_key", 1, 100, "Key that it is cited by, unique per owner.", policies.Pattern(`[A-Za-z0-9][A-Za-z0-9_:.+/-]*`), policies.Filter(), policies.Example(`"turing1937"`)),
+		choice("kind", datatype.ReferenceKind(""), "article", "Kind of the work.", policies.Filter()),
+		optionalText("container_title", 500, "Journal, book or website in which the work appeared."),
+		optionalText("volume", 50, "Volume of the journal or book."),
+		optionalText("issue", 50, "Issue of the journal."),
+		optionalText("pages", 50, "Pages of the work, such as 230-265.", policies.Example(`"230-265"`)),
+		optionalText("doi", 300, "DOI of the work. Unique for each owner, ignoring case.", policies.Pattern(`10[.][0-9]{4,9}/[^[:space:]]+`), policies.Filter(), policies.Example(`"10.1112/plms/s2-42.1.230"`)),
+		optionalText("url", 2048, "URL of the work.", policies.Format("uri")),
+		optionalText("abstract", 20_000, "Abstract of the work."),
+		text("citation_key", 1, 100, "Citation key, unique for each owner.", policies.Pattern(`[A-Za-z0-9][A-Za-z0-9_:.+/-]*`), policies.Filter(), policies.Example(`"turing1937"`)),
 	}
 }
 
@@ -56,7 +56,7 @@ func (Reference) Indexes() []ent.Index {
 func (Reference) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("scholar_references"),
-		schema.Comment("Academic references with DOI and citations."),
+		schema.Comment("A reference describes a published work."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is a private record of a published work"},
 		policies.UniqueExpression{Index: "scholar_references_doi_key", Expression: "lower(doi)", Column: "doi"},

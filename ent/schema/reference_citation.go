@@ -19,11 +19,11 @@ func (ReferenceCitation) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the ReferenceCitation.
 func (ReferenceCitation) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("citing_id", uuid.UUID{}).Immutable().Comment("The reference that cites."),
-		field.UUID("cited_id", uuid.UUID{}).Immutable().Comment("The reference that is cited."),
+		field.UUID("citing_id", uuid.UUID{}).Immutable().Comment("Id of the reference that cites."),
+		field.UUID("cited_id", uuid.UUID{}).Immutable().Comment("Id of the reference that is cited."),
 		field.String("locator").Optional().Nillable().Immutable().
 			Annotations(policies.Length(1, 100)).
-			Comment("Where in the cited work, such as a page."),
+			Comment("Location in the cited work, such as a page."),
 	}
 }
 
@@ -44,7 +44,7 @@ func (ReferenceCitation) Indexes() []ent.Index {
 func (ReferenceCitation) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("reference_citations"),
-		schema.Comment("Which reference cites which."),
+		schema.Comment("A citation records that one reference cites another."),
 		policies.Access{Human: "SID", Agent: "SID"},
 		policies.Ungated{Why: "it is a private link between two records"},
 		policies.Checks{

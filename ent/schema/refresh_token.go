@@ -22,19 +22,19 @@ func (RefreshToken) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 func (RefreshToken) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("session_id", uuid.UUID{}).Immutable().
-			Comment("The session that it refreshes."),
+			Comment("Id of the session that the token refreshes."),
 		field.Int("generation").Immutable().
 			Annotations(policies.AtLeast(1)).
-			Comment("Its place among the session's tokens, from 1: the successor's is one higher."),
+			Comment("Sequence number among the tokens of the session, from 1."),
 		field.Bytes("token_hash").Immutable().Sensitive().
 			Annotations(policies.Secret()).
 			Comment("SHA-256 of the token's random part."),
 		field.Time("expires_at").Immutable().
-			Comment("When its session ends at the latest; nobody needs it after."),
+			Comment("Latest time at which its session can end. The row is deleted afterwards."),
 		field.Time("used_at").Optional().Nillable().
-			Comment("When it was first exchanged for its successor."),
+			Comment("Time when the token was first exchanged for its successor."),
 		field.Time("voided_at").Optional().Nillable().
-			Comment("When another took its place because nobody had received it."),
+			Comment("Time when another token replaced it because no client had received it."),
 	}
 }
 
@@ -57,7 +57,7 @@ func (RefreshToken) Indexes() []ent.Index {
 func (RefreshToken) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("refresh_tokens"),
-		schema.Comment("What sessions are refreshed with, as hashes. No serving role reads or writes any."),
+		schema.Comment("Hashes of refresh tokens. Serving roles can neither read nor write them."),
 		policies.Access{},
 		policies.Unaudited{Why: "logins, the ends of sessions and a token's second use are recorded; its ordinary use changes nothing else"},
 		policies.Checks{

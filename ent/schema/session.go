@@ -22,21 +22,21 @@ func (Session) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 func (Session) Fields() []ent.Field {
 	return []ent.Field{
 		field.Time("expires_at").
-			Comment("When it ends at the latest."),
+			Comment("Latest time at which the session can end."),
 		field.Time("revoked_at").Optional().Nillable().
-			Comment("When it was ended before its time."),
+			Comment("Time when the session was revoked. Null while it is not."),
 		field.Time("authenticated_at").
-			Comment("When the identity last proved itself in it."),
+			Comment("Time of the last authentication in the session."),
 		field.Other("amr", datatype.Texts{}).SchemaType(textArray).
 			Annotations(policies.Length(0, 8), policies.ItemLength(16)).
-			Comment("How the identity proved itself: names of RFC 8176."),
+			Comment("Authentication methods of the session (RFC 8176)."),
 		field.String("ip").Optional().Nillable().
-			Comment("Network address it was opened from."),
+			Comment("Network address of the client that opened the session."),
 		field.String("user_agent").Optional().Nillable().
 			Annotations(policies.Length(0, 400)).
-			Comment("Program it was opened with."),
-		moment("refreshed_at", "When it was last refreshed."),
-		moment("idle_expires_at", "When it ends unless it is refreshed before; null when it can't be."),
+			Comment("`User-Agent` header of the client that opened the session."),
+		moment("refreshed_at", "Time of the last refresh."),
+		moment("idle_expires_at", "Time when the session ends unless it is refreshed. Null if it cannot be refreshed."),
 	}
 }
 
@@ -51,7 +51,7 @@ func (Session) Edges() []ent.Edge {
 func (Session) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("sessions"),
-		schema.Comment("Logins of identities."),
+		schema.Comment("Login sessions of identities."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.None},
 		// The address and the program are recorded by the login; they are deleted here 30 days
 		// after the session ended, which leaves no copy.

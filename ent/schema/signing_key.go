@@ -17,7 +17,7 @@ type SigningKey struct{ ent.Schema }
 func (SigningKey) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(newID).Immutable().
-			Comment("The key's kid."),
+			Comment("Key id, the `kid` of the key."),
 		field.Bytes("public_key").Immutable().
 			Comment("Ed25519 public key, 32 bytes."),
 		field.Bytes("private_key").Immutable().Sensitive().
@@ -25,12 +25,12 @@ func (SigningKey) Fields() []ent.Field {
 			Comment("Ed25519 seed, encrypted under the service's secret."),
 		field.String("status").Optional().
 			Annotations(policies.Derived("'active'"), policies.Pattern("next|active|retiring")).
-			Comment("Its place in its life: published before it signs, signing, or verifying what it signed before."),
+			Comment("Status of the key: published before it signs, signing, or kept to verify earlier signatures."),
 		field.Time("created_at").Optional().Immutable().
 			Annotations(policies.Derived("clock_timestamp()")).
-			Comment("When it was made."),
-		moment("activated_at", "When it began to sign; null for the first key, which signs from the start."),
-		moment("retired_at", "When it ceased to sign."),
+			Comment("Time of creation."),
+		moment("activated_at", "Time when the key started to sign. Null for the first key, which signs from its creation."),
+		moment("retired_at", "Time when the key stopped signing."),
 	}
 }
 

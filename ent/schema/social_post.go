@@ -22,11 +22,11 @@ func (SocialPost) Fields() []ent.Field {
 		text("body", 1, 10_000, "Text of the post.", policies.Example(`"Hello, world."`)),
 		field.JSON("media", []datatype.Media{}).Default([]datatype.Media{}).
 			Annotations(policies.Bytes(2<<20), policies.Rules{MaxLength: 10, Default: "'[]'"}).
-			Comment("Pictures and the like, at most 10."),
+			Comment("Pictures and other media, at most 10."),
 		visibility(),
-		reference("thread_id", "The thread it belongs to."),
-		reference("reply_to_id", "The post it replies to."),
-		moment("published_at", "When it was published; null for a draft.", policies.Range()),
+		reference("thread_id", "Id of the thread that the post belongs to."),
+		reference("reply_to_id", "Id of the post that this post replies to."),
+		moment("published_at", "Time of publication. Null for a draft.", policies.Range()),
 	}
 }
 
@@ -48,7 +48,7 @@ func (SocialPost) Indexes() []ent.Index {
 func (SocialPost) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("social_posts"),
-		schema.Comment("Posts, in the order of time; nothing ranks them."),
+		schema.Comment("Social posts are listed in the order of time and are never ranked."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		// The thread is left out of the references: it only says where the post belongs, and each
 		// step of the approval gives the thread another version.

@@ -20,17 +20,17 @@ func (SocialSchedule) Mixin() []ent.Mixin { return inSphere("social") }
 // Fields of the SocialSchedule.
 func (SocialSchedule) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("post_id", uuid.UUID{}).Immutable().Annotations(policies.Filter()).Comment("The post."),
+		field.UUID("post_id", uuid.UUID{}).Immutable().Annotations(policies.Filter()).Comment("Id of the post to publish."),
 		field.Enum("platform").GoType(datatype.SocialPlatform("")).Immutable().
 			Annotations(policies.Filter(), policies.Example(`"mastodon"`)).
-			Comment("Where it is to be published; once for each post."),
-		field.Time("scheduled_at").Annotations(policies.Range(), policies.Example(`"2030-01-01T09:00:00Z"`)).Comment("When; in the future when it is set."),
-		choice("status", datatype.ScheduleStatus(""), "scheduled", "How far it has come.", policies.Filter()),
+			Comment("Platform to publish the post on. A post has at most one schedule for each platform."),
+		field.Time("scheduled_at").Annotations(policies.Range(), policies.Example(`"2030-01-01T09:00:00Z"`)).Comment("Planned time of publication. Must be in the future when it is set."),
+		choice("status", datatype.ScheduleStatus(""), "scheduled", "Status of the schedule.", policies.Filter()),
 		field.Int("attempts").Default(0).
 			Annotations(policies.Between(0, 10), policies.Rules{Default: "0"}).
-			Comment("How often it was tried."),
-		optionalText("last_error", 2000, "Why the last try failed."),
-		optionalText("external_id", 255, "What the platform calls the published post."),
+			Comment("Number of publication attempts."),
+		optionalText("last_error", 2000, "Error of the last failed attempt."),
+		optionalText("external_id", 255, "Id of the published post on the platform."),
 	}
 }
 
@@ -50,7 +50,7 @@ func (SocialSchedule) Indexes() []ent.Index {
 func (SocialSchedule) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("social_schedules"),
-		schema.Comment("When which post is to be published where."),
+		schema.Comment("A social schedule plans the publication of a post on a platform."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{
 			Type: "sensitive", Agents: "status IN ('scheduled', 'published')", FreeExit: "status = 'scheduled'",

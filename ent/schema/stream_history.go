@@ -20,21 +20,21 @@ func (StreamHistory) Mixin() []ent.Mixin {
 // Fields of the StreamHistory.
 func (StreamHistory) Fields() []ent.Field {
 	return []ent.Field{
-		fixedText("content_id", 255, "What it was, as its source calls it.", policies.Filter(), policies.Example(`"film-4711"`)),
+		fixedText("content_id", 255, "Id of the content at its source.", policies.Filter(), policies.Example(`"film-4711"`)),
 		field.Enum("content_type").GoType(datatype.StreamContentType("")).Immutable().
 			Annotations(policies.Filter(), policies.Example(`"movie"`)).
-			Comment("What kind of thing it was."),
-		fixedText("title", 300, "Title.", policies.Example(`"Metropolis"`)),
-		field.Time("started_at").Immutable().Annotations(policies.Range()).Comment("When it was begun; the list is in this order."),
+			Comment("Kind of the content."),
+		fixedText("title", 300, "Title of the content.", policies.Example(`"Metropolis"`)),
+		field.Time("started_at").Immutable().Annotations(policies.Range()).Comment("Time when playback started. Lists are sorted by it."),
 		field.Int("watched_seconds").Immutable().
 			Annotations(policies.Between(0, 1e9), policies.Example(`5400`)).
-			Comment("For how many seconds it was watched or heard."),
+			Comment("Number of seconds that were played."),
 		field.Int("duration_seconds").Optional().Nillable().Immutable().
 			Annotations(policies.Between(0, 1e9)).
-			Comment("How many seconds the whole has."),
+			Comment("Duration of the content in seconds."),
 		field.String("device").Optional().Nillable().Immutable().
 			Annotations(policies.Length(1, 200)).
-			Comment("Device it was played on."),
+			Comment("Device that played the content."),
 	}
 }
 
@@ -47,7 +47,7 @@ func (StreamHistory) Indexes() []ent.Index {
 func (StreamHistory) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("entertainment_stream_history"),
-		schema.Comment("What was watched or heard, in the order of time. Append-only."),
+		schema.Comment("A stream history entry records content that was played. The history is append-only."),
 		policies.Access{Human: policies.AddOnly, Agent: policies.AddOnly},
 		policies.Ungated{Why: "it is a private record, and never changes"},
 		policies.AppendOnly{},

@@ -17,12 +17,12 @@ func (Task) Mixin() []ent.Mixin { return inSphere("personal") }
 // Fields of the Task.
 func (Task) Fields() []ent.Field {
 	return []ent.Field{
-		text("title", 1, 300, "What is to be done.", policies.Example(`"Renew the passport"`)),
-		optionalText("description", 20_000, "More about it."),
-		choice("status", datatype.TaskStatus(""), "todo", "How far it has come.", policies.Filter()),
-		choice("priority", datatype.Priority(""), "normal", "A label, never an order.", policies.Filter()),
-		moment("due_at", "When it is due.", policies.Range()),
-		moment("completed_at", "When it was done; set exactly while it is.", policies.DerivedNullable()),
+		text("title", 1, 300, "Title of the task.", policies.Example(`"Renew the passport"`)),
+		optionalText("description", 20_000, "Description of the task."),
+		choice("status", datatype.TaskStatus(""), "todo", "Status of the task.", policies.Filter()),
+		choice("priority", datatype.Priority(""), "normal", "Priority of the task. Lists are not sorted by it.", policies.Filter()),
+		moment("due_at", "Time when the task is due.", policies.Range()),
+		moment("completed_at", "Time of completion. Set if and only if the task is done.", policies.DerivedNullable()),
 		tags(64),
 	}
 }
@@ -36,7 +36,7 @@ func (Task) Indexes() []ent.Index {
 func (Task) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("personal_tasks"),
-		schema.Comment("Personal tasks, with status, priority and due dates."),
+		schema.Comment("A personal task has a status, a priority and a due date."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is private"},
 		policies.Checks{

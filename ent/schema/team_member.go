@@ -18,11 +18,11 @@ func (TeamMember) Mixin() []ent.Mixin { return inSphere("my_team") }
 // Fields of the TeamMember.
 func (TeamMember) Fields() []ent.Field {
 	return []ent.Field{
-		text("name", 1, 200, "Name.", policies.Example(`"Katherine Johnson"`)),
-		optionalText("email", 320, "E-mail address.", policies.Format("email"), policies.Filter()),
-		text("role", 1, 200, "What they do on the team.", policies.Example(`"Editor"`)),
-		choice("status", datatype.MemberStatus(""), "invited", "Whether they are part of the team.", policies.Filter()),
-		day("joined_on", "Day they joined."),
+		text("name", 1, 200, "Name of the team member.", policies.Example(`"Katherine Johnson"`)),
+		optionalText("email", 320, "E-mail address of the team member.", policies.Format("email"), policies.Filter()),
+		text("role", 1, 200, "Role of the member on the team.", policies.Example(`"Editor"`)),
+		choice("status", datatype.MemberStatus(""), "invited", "Status of the membership.", policies.Filter()),
+		day("joined_on", "Date when the member joined."),
 	}
 }
 
@@ -42,7 +42,7 @@ func (TeamMember) Indexes() []ent.Index {
 func (TeamMember) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("team_members"),
-		schema.Comment("People on the team."),
+		schema.Comment("A team member is a person on the owner's team."),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is a private record that grants nothing"},
 	}

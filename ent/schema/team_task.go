@@ -20,18 +20,18 @@ func (TeamTask) Mixin() []ent.Mixin { return inSphere("my_team") }
 // Fields of the TeamTask.
 func (TeamTask) Fields() []ent.Field {
 	return []ent.Field{
-		text("title", 1, 300, "What is to be done.", policies.Example(`"Proofread chapter 2"`)),
-		optionalText("description", 20_000, "More about it."),
-		choice("status", datatype.TaskStatus(""), "todo", "How far it has come.", policies.Filter()),
-		choice("priority", datatype.Priority(""), "normal", "A label, never an order.", policies.Filter()),
-		reference("member_id", "The member it was given to; exactly one of member_id and agent_id is set."),
-		reference("agent_id", "The agent it was given to."),
+		text("title", 1, 300, "Title of the task.", policies.Example(`"Proofread chapter 2"`)),
+		optionalText("description", 20_000, "Description of the task."),
+		choice("status", datatype.TaskStatus(""), "todo", "Status of the task.", policies.Filter()),
+		choice("priority", datatype.Priority(""), "normal", "Priority of the task. Lists are not sorted by it.", policies.Filter()),
+		reference("member_id", "Id of the assigned team member. Exactly one of `member_id` and `agent_id` is set."),
+		reference("agent_id", "Id of the assigned agent. Exactly one of `member_id` and `agent_id` is set."),
 		field.UUID("assigned_by", uuid.UUID{}).Optional().
 			Annotations(policies.Rules{Derived: true}).
-			Comment("The human who gave it."),
-		moment("due_at", "When it is due.", policies.Range()),
-		moment("completed_at", "When it was done; set exactly while it is.", policies.DerivedNullable()),
-		optionalText("result", 20_000, "What came of it."),
+			Comment("Id of the identity that assigned the task."),
+		moment("due_at", "Time when the task is due.", policies.Range()),
+		moment("completed_at", "Time of completion. Set if and only if the task is done.", policies.DerivedNullable()),
+		optionalText("result", 20_000, "Outcome of the task."),
 	}
 }
 
@@ -52,7 +52,7 @@ func (TeamTask) Indexes() []ent.Index {
 func (TeamTask) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("team_tasks"),
-		schema.Comment("Tasks of the team, each with exactly one assignee, given by a human."),
+		schema.Comment("A team task is assigned by a human to exactly one team member or agent."),
 		// Agents work on tasks that a human assigned to them, and direct nobody (Rule #4).
 		policies.Access{Human: policies.All, Agent: "SU"},
 		policies.AgentUpdates{"status", "result"},

@@ -26,26 +26,26 @@ func (Thread) Mixin() []ent.Mixin { return []ent.Mixin{owned{}, tracked{}} }
 // Fields of the Thread.
 func (Thread) Fields() []ent.Field {
 	return []ent.Field{
-		fixedText("founding_intent", 2000, "What the thread was begun for; it never changes.", policies.Example(`"Write the annual report"`), policies.Erased("'[erased]'")),
+		fixedText("founding_intent", 2000, "Original purpose of the thread. It never changes.", policies.Example(`"Write the annual report"`), policies.Erased("'[erased]'")),
 		field.Enum("sphere").GoType(datatype.SphereType("")).Immutable().
 			Annotations(policies.Filter(), policies.Example(`"business"`)).
-			Comment("The sphere it belongs to."),
-		choice("type", datatype.ThreadType(""), "personal", "For how many it is meant.", policies.Filter()),
-		choice("status", datatype.ThreadStatus(""), "active", "Where it stands.", policies.Filter()),
+			Comment("Sphere of the thread."),
+		choice("type", datatype.ThreadType(""), "personal", "Scope of the thread: `personal`, `collective` or `institutional`.", policies.Filter()),
+		choice("status", datatype.ThreadStatus(""), "active", "Status of the thread.", policies.Filter()),
 		visibility(),
-		optionalText("title", 200, "Title.", policies.Erased("NULL")),
-		reference("parent_thread_id", "The thread it came out of."),
+		optionalText("title", 200, "Title of the thread.", policies.Erased("NULL")),
+		reference("parent_thread_id", "Id of the thread from which this thread originated."),
 		tags(32, policies.Erased("'{}'")),
 		field.Int64("last_sequence").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
-			Comment("Sequence of its latest event."),
+			Comment("Sequence number of the latest event."),
 		field.Int64("event_count").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
-			Comment("How many events it has."),
-		moment("last_event_at", "When its latest event came.", policies.DerivedNullable()),
+			Comment("Number of events in the thread."),
+		moment("last_event_at", "Time of the latest event.", policies.DerivedNullable()),
 		field.Int64("step_count").Optional().StructTag(`json:"-"`).
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
-			Comment("How many of its events are steps of checkpoints about itself; they leave its version as it is."),
+			Comment("Number of events that are steps of checkpoints about the thread. They do not change its version."),
 	}
 }
 
@@ -69,7 +69,7 @@ func (Thread) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("threads"),
 		policies.Kept{Why: "its events stand in its order"},
-		schema.Comment("Lines of thought or work; each row is the projection of its events."),
+		schema.Comment("A thread is a line of thought or work. Its fields are computed from its events."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.AuditCounters{"last_sequence", "event_count", "last_event_at", "step_count"},
 		policies.Triggers{{Name: "stamp_step", Events: "BEFORE UPDATE OF step_count", Function: "app.keep_version()"}},

@@ -21,24 +21,24 @@ func (ThreadEvent) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the ThreadEvent.
 func (ThreadEvent) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("thread_id", uuid.UUID{}).Immutable().Comment("The thread."),
-		field.Int64("sequence").Immutable().Annotations(policies.AtLeast(1)).Comment("Its place in the thread, from 1 and without gaps."),
+		field.UUID("thread_id", uuid.UUID{}).Immutable().Comment("Id of the thread."),
+		field.Int64("sequence").Immutable().Annotations(policies.AtLeast(1)).Comment("Sequence number in the thread, from 1 and without gaps."),
 		field.Enum("type").GoType(datatype.ThreadEventType("")).Immutable().
 			Annotations(policies.Filter()).
-			Comment("What happened."),
+			Comment("Type of the event."),
 		field.Int("schema_version").Immutable().Annotations(policies.AtLeast(1)).Comment("Version of the payload's schema."),
 		field.JSON("payload", datatype.Object{}).Optional().Immutable().
 			Annotations(policies.BytesBy(256<<10, "app.append_events()")).
-			Comment("What there is to say about it, shaped by its type; null once it was erased."),
-		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Who did it: the identity itself or one of its agents."),
-		field.Enum("actor_kind").GoType(datatype.ActorKind("")).Immutable().Comment("What kind of actor that was."),
-		field.UUID("causation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("The event that caused it."),
-		field.UUID("correlation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("What it belongs together with."),
+			Comment("Content of the event, with the schema of its type. Null after erasure."),
+		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Id of the actor: the identity itself or one of its agents."),
+		field.Enum("actor_kind").GoType(datatype.ActorKind("")).Immutable().Comment("Type of the actor: `human`, `agent` or `system`."),
+		field.UUID("causation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Id of the event that caused this event."),
+		field.UUID("correlation_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Correlation id shared by related events."),
 		field.UUID("checkpoint_id", uuid.UUID{}).Optional().Nillable().Immutable().
-			Comment("The checkpoint whose step this is; only the service itself records those."),
-		field.UUID("request_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("The request it came in."),
-		field.Bytes("content_salt").Optional().Nillable().Sensitive().Comment("16 random bytes that keep the digest from being guessed."),
-		field.Bytes("content_digest").Immutable().Comment("SHA-256 of salt and content; stays when the content is erased."),
+			Comment("Id of the checkpoint whose step the event records. Only the service records steps."),
+		field.UUID("request_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("Id of the request that appended the event."),
+		field.Bytes("content_salt").Optional().Nillable().Sensitive().Comment("Salt of the digest, 16 random bytes."),
+		field.Bytes("content_digest").Immutable().Comment("SHA-256 of the salt and the content. Kept when the content is erased."),
 	}
 }
 
@@ -60,7 +60,7 @@ func (ThreadEvent) Annotations() []schema.Annotation {
 		table("thread_events"),
 		policies.KeyWith{"thread_id"},
 		policies.Kept{Why: "the order and the digests of what happened are proofs"},
-		schema.Comment("What happened in threads, in order. Append-only."),
+		schema.Comment("A thread event records a change of its thread or a step in it. Events are append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.Ungated{Why: "it never changes; appending to a thread is decided by the thread's gate"},
 		policies.AppendOnly{Content: []string{"payload"}},

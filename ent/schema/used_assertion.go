@@ -19,9 +19,9 @@ func (UsedAssertion) Mixin() []ent.Mixin { return []ent.Mixin{owned{}} }
 // Fields of the UsedAssertion.
 func (UsedAssertion) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("credential_id", uuid.UUID{}).Immutable().Comment("The credential that signed it."),
+		field.UUID("credential_id", uuid.UUID{}).Immutable().Comment("Id of the credential that signed the assertion."),
 		field.Bytes("jti_digest").Immutable().Comment("SHA-256 of the assertion's id."),
-		field.Time("expires_at").Immutable().Comment("Until when it would be valid."),
+		field.Time("expires_at").Immutable().Comment("Time when the assertion expires."),
 	}
 }
 
@@ -34,7 +34,7 @@ func (UsedAssertion) Indexes() []ent.Index {
 func (UsedAssertion) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("used_assertions"),
-		schema.Comment("Signed assertions of agents that were used."),
+		schema.Comment("Assertions of agents that have been used. An assertion is valid once."),
 		policies.Access{Human: policies.None, Agent: policies.None},
 		policies.Unaudited{Why: "the login that it was used for is recorded"},
 	}

@@ -83,56 +83,65 @@ func (s *Service) Mount(a *api.API) {
 	s.mountMail(a)
 	api.HandlePublic(a, api.Op{
 		ID: "register", Method: http.MethodPost, Path: "/v1/auth/register", Tag: accounts,
-		Summary:     "Make an account",
-		Description: "Makes an identity and opens its first session. A known e-mail address is 409 `email_taken`.",
-		Limit:       "register",
-		Status:      http.StatusCreated,
-		Problems:    []int{http.StatusConflict, http.StatusServiceUnavailable},
+		Summary: "Create an account",
+		Description: "Creates an identity, opens its first session and returns its tokens. If the e-mail address is already used, the response is " +
+			"409 `email_taken`.",
+		Responses: map[int]string{http.StatusCreated: "The account was created, and its first session is open."},
+		Limit:     "register",
+		Status:    http.StatusCreated,
+		Problems:  []int{http.StatusConflict, http.StatusServiceUnavailable},
 	}, s.register)
 	api.HandlePublic(a, api.Op{
 		ID: "login", Method: http.MethodPost, Path: "/v1/auth/login", Tag: accounts,
 		Summary: "Log in",
-		Description: "Opens a session. A wrong password, an unknown e-mail address and an account that may not log in " +
-			"have the same answer, 401 `invalid_credentials`.",
-		Limit:    "login",
-		Problems: []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
+		Description: "Opens a session and returns its tokens. A wrong password, an unknown e-mail address and an account that is not " +
+			"allowed to log in have the same response, 401 `invalid_credentials`.",
+		Responses: map[int]string{http.StatusOK: "The tokens of the new session."},
+		Limit:     "login",
+		Problems:  []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
 	}, s.login)
 	api.Handle(a, api.Op{
 		ID: "logout", Method: http.MethodPost, Path: "/v1/auth/logout", Tag: accounts,
 		Summary:     "Log out",
 		HumansOnly:  true,
-		Description: "Ends the session that the token belongs to. Its tokens are refused at once here and within two seconds elsewhere.",
+		Description: "Ends the session of the access token. This instance rejects the tokens of the session immediately, all others within two seconds. Agents cannot call this operation.",
+		Responses:   map[int]string{http.StatusNoContent: "The session has ended."},
 	}, s.logout)
 	api.HandlePublic(a, api.Op{
 		ID: "get-signing-keys", Method: http.MethodGet, Path: auth.JWKSPath, Tag: accounts,
-		Summary:     "The public signing keys",
-		Description: "The keys that verify access tokens, as a JWK Set (RFC 7517). A key is published before it signs.",
+		Summary:     "List public signing keys",
+		Description: "Returns the keys that verify access tokens, as a JWK Set (RFC 7517). A key is published before it signs.",
+		Responses:   map[int]string{http.StatusOK: "The public keys."},
 		ContentType: "application/jwk-set+json",
 	}, s.signingKeys)
 	api.Handle(a, api.Op{
 		ID: "get-me", Method: http.MethodGet, Path: "/v1/me", Tag: me,
-		Summary:     "Read the own identity",
-		Description: "The identity that the token speaks for.",
+		Summary:     "Get your identity",
+		Description: "Returns the identity of the access token. For the token of an agent, it is the identity that the agent acts for.",
+		Responses:   map[int]string{http.StatusOK: "The identity of the caller."},
 	}, s.get)
 	api.Handle(a, api.Op{
 		ID: "update-me", Method: http.MethodPatch, Path: "/v1/me", Tag: me,
-		Summary:     "Change the own identity",
-		HumansOnly:  true,
-		Description: "Changes the name and settings by a merge patch (RFC 7396). The setting `time_zone` is an IANA name.",
+		Summary:    "Update your identity",
+		HumansOnly: true,
+		Description: "Changes the name and the settings of the identity with a merge patch (RFC 7396) and returns the updated identity. The setting " +
+			"`time_zone` is an IANA name. Requires `If-Match` with the current ETag. If the identity has changed since, the response is 412. " +
+			"Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusOK: "The updated identity."},
 	}, s.update)
 }
 
 // Identity is an identity as its owner sees it.
 type Identity struct {
-	ID              uuid.UUID               `json:"id"`
-	Email           string                  `json:"email"`
-	Name            string                  `json:"name"`
-	Settings        datatype.Settings       `json:"settings"`
-	Status          datatype.IdentityStatus `json:"status"`
-	EmailVerifiedAt *time.Time              `json:"email_verified_at"`
-	CreatedAt       time.Time               `json:"created_at"`
-	UpdatedAt       time.Time               `json:"updated_at"`
-	Version         int64                   `json:"version"`
+	ID              uuid.UUID               `json:"id"                jsonschema_description:"Unique identifier of the identity, a UUIDv7."`
+	Email           string                  `json:"email"             jsonschema_description:"E-mail address of the account. Unique, ignoring case."`
+	Name            string                  `json:"name"              jsonschema_description:"Display name of the identity."`
+	Settings        datatype.Settings       `json:"settings"          jsonschema_description:"Preferences of the identity. time_zone is an IANA name; clients define all other keys."`
+	Status          datatype.IdentityStatus `json:"status"            jsonschema_description:"Status of the account. Only an active identity can log in."`
+	EmailVerifiedAt *time.Time              `json:"email_verified_at" jsonschema_description:"Time when the e-mail address was verified. Null while it is not."`
+	CreatedAt       time.Time               `json:"created_at"        jsonschema_description:"Time of creation."`
+	UpdatedAt       time.Time               `json:"updated_at"        jsonschema_description:"Time of the last change."`
+	Version         int64                   `json:"version"           jsonschema_description:"Version number, starting at 1. The ETag is derived from it."`
 }
 
 // columns are what an Identity is made of. They are named because a serving role may not
@@ -156,13 +165,13 @@ func read(ctx context.Context, tx *ent.Tx, id uuid.UUID) (Identity, error) {
 
 // Tokens are what a login gives.
 type Tokens struct {
-	Identity    Identity `json:"identity"     jsonschema_description:"Who has logged in."`
-	AccessToken string   `json:"access_token" jsonschema_description:"Send it as Authorization: Bearer <token>."`
-	TokenType   string   `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Always Bearer."`
-	ExpiresIn   int      `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"The access token's lifetime in seconds."`
+	Identity    Identity `json:"identity"     jsonschema_description:"Identity that has logged in."`
+	AccessToken string   `json:"access_token" jsonschema_description:"Access token. Send it as Authorization: Bearer <token>."`
+	TokenType   string   `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Type of the token, always Bearer."`
+	ExpiresIn   int      `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"Lifetime of the access token in seconds."`
 	// A refresh token is good once.
-	RefreshToken     string `json:"refresh_token"      jsonschema_description:"Exchange it, once, for the next tokens: POST /v1/auth/refresh. Keep it as you keep a password."`
-	RefreshExpiresIn int    `json:"refresh_expires_in" jsonschema:"minimum=0,example=1209600" jsonschema_description:"The refresh token's lifetime in seconds."`
+	RefreshToken     string `json:"refresh_token"      jsonschema_description:"Refresh token, valid once. Exchange it for new tokens with POST /v1/auth/refresh. Store it as securely as a password."`
+	RefreshExpiresIn int    `json:"refresh_expires_in" jsonschema:"minimum=0,example=1209600" jsonschema_description:"Lifetime of the refresh token in seconds."`
 }
 
 // newSession is who a new session's transaction runs as: a person who has just proved, by

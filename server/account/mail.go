@@ -25,29 +25,33 @@ func (s *Service) mountMail(a *api.API) {
 	api.HandlePublic(a, api.Op{
 		ID: "verify-email", Method: http.MethodPost, Path: "/v1/auth/verify-email", Tag: accounts, Limit: "login",
 		Summary:     "Verify an e-mail address",
-		Description: "Takes the token that was mailed after registering, once and within three days, and notes that the address is its owner's.",
+		Description: "Accepts the token that was sent by mail after the registration and records that the e-mail address is verified. The token is valid once and for three days.",
+		Responses:   map[int]string{http.StatusNoContent: "The e-mail address is verified."},
 	}, s.verifyEmail)
 	api.Handle(a, api.Op{
 		ID: "request-email-verification", Method: http.MethodPost, Path: "/v1/auth/request-email-verification", Tag: accounts, Status: http.StatusAccepted,
 		HumansOnly: true, Limit: "mail",
-		Summary: "Ask for the verifying mail again",
-		Description: "Mails another token, unless the address is verified already or the last token is " +
-			"less than a minute old. Earlier tokens stay valid until they expire. Agents may not.",
+		Summary: "Request another verification mail",
+		Description: "Sends another verification token by mail, unless the address is already verified or the last token is less than a minute old. " +
+			"Earlier tokens stay valid until they expire. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusAccepted: "The request was accepted."},
 	}, s.requestVerification)
 	api.HandlePublic(a, api.Op{
 		ID: "request-password-reset", Method: http.MethodPost, Path: "/v1/auth/request-password-reset", Tag: accounts, Status: http.StatusAccepted,
 		Limit:   "mail",
-		Summary: "Ask for a mail that resets the password",
-		Description: "Mails a token to the account's address, if there is such an account and the last token is at least a minute old. " +
-			"Earlier tokens stay valid until they expire or one of them is used. The response is always the same, and is sent before the account is looked up.",
+		Summary: "Request a password reset mail",
+		Description: "Sends a reset token to the e-mail address, if an account has it and the last token is at least a minute old. " +
+			"Earlier tokens stay valid until they expire or one of them is used. The response is always the same and is sent before the account is looked up.",
+		Responses: map[int]string{http.StatusAccepted: "The request was accepted, whether or not the account exists."},
 	}, s.requestReset)
 	api.HandlePublic(a, api.Op{
 		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts, Limit: "login",
-		Summary: "Reset the password",
-		Description: "Takes the mailed token, once and within an hour, replaces the password and ends all sessions. It also verifies the " +
-			"e-mail address, revokes all credentials of the identity's agents, suspends the agents that were approved before the address " +
-			"was verified, and expires all pending requests for approval. The owner is told by mail.",
-		Problems: []int{http.StatusServiceUnavailable},
+		Summary: "Reset a password",
+		Description: "Accepts the token that was sent by mail, replaces the password and ends all sessions. The token is valid once and for an hour. " +
+			"The reset also verifies the e-mail address, revokes all credentials of the identity's agents, suspends the agents that were " +
+			"approved before the address was verified, and expires all pending requests for approval. The owner is notified by mail.",
+		Responses: map[int]string{http.StatusNoContent: "The password was replaced."},
+		Problems:  []int{http.StatusServiceUnavailable},
 	}, s.resetPassword)
 }
 
@@ -219,7 +223,7 @@ func (s *Service) letterText(kind, token string) (subject, text string) {
 
 // MailedToken is a token from a mail.
 type MailedToken struct {
-	Token string `json:"token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"The token from the mail."`
+	Token string `json:"token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Token from the mail."`
 }
 
 type verifyEmailIn struct{ Body MailedToken }
@@ -257,7 +261,7 @@ func (s *Service) requestVerification(ctx context.Context, _ *ent.Tx, _ *struct{
 
 // Address is an account's e-mail address.
 type Address struct {
-	Email string `json:"email" jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"The account's e-mail address, in any case."`
+	Email string `json:"email" jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"E-mail address of the account, in upper or lower case."`
 }
 
 type requestResetIn struct{ Body Address }
@@ -269,8 +273,8 @@ func (s *Service) requestReset(ctx context.Context, in *requestResetIn) (*struct
 
 // PasswordReset is a mailed token and the password to be set.
 type PasswordReset struct {
-	Token    string `json:"token"    jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"The token from the mail."`
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters of any kind. A password that is easy to guess is refused with password_too_common."`
+	Token    string `json:"token"    jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Token from the mail."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
 }
 
 type resetPasswordIn struct{ Body PasswordReset }

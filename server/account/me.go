@@ -34,8 +34,8 @@ func (*Service) get(ctx context.Context, tx *ent.Tx, _ *struct{}) (*meOut, error
 
 // IdentityInput is what may be changed of an identity.
 type IdentityInput struct {
-	Name     string            `json:"name"     jsonschema:"minLength=1,maxLength=200"`
-	Settings datatype.Settings `json:"settings"`
+	Name     string            `json:"name"     jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Display name of the identity."`
+	Settings datatype.Settings `json:"settings" jsonschema_description:"Preferences of the identity. time_zone is an IANA name; clients define all other keys."`
 }
 
 type updateIn struct {

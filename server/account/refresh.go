@@ -28,10 +28,11 @@ func (s *Service) mountRefresh(a *api.API) {
 		Description: "Exchanges a refresh token for a new access token and the next refresh token. Each refresh token is valid once. " +
 			"For 10 seconds after its first use, the same token gets 409 `refresh_in_progress`, and the session stays valid: another request, " +
 			"such as one of another browser tab, was faster. Use the refresh token that the other request received. If no response " +
-			"with a new refresh token arrived, send the same token again: from 10 to 60 seconds after its first use it is accepted, as long as its " +
-			"successor was not used. Any other second use revokes the session, since somebody else may have the token. A session ends after 14 days without " +
-			"a refresh, and after 30 days in any case. A token that is not valid is 401 `invalid_refresh_token`.",
-		Problems: []int{http.StatusUnauthorized, http.StatusConflict, http.StatusServiceUnavailable},
+			"with a new refresh token arrived, send the same token again: from 10 to 60 seconds after its first use, it is accepted unless its " +
+			"successor was used. Any other second use revokes the session, since somebody else may have the token. A session ends after 14 days without " +
+			"a refresh, and after 30 days in any case. If the token is not valid, the response is 401 `invalid_refresh_token`.",
+		Responses: map[int]string{http.StatusOK: "The new tokens of the session."},
+		Problems:  []int{http.StatusUnauthorized, http.StatusConflict, http.StatusServiceUnavailable},
 	}, s.refresh)
 }
 
@@ -60,7 +61,7 @@ func issueRefresh(ctx context.Context, tx *ent.Tx, who auth.Identity, g *grant) 
 
 // RefreshToken is what a session is refreshed with.
 type RefreshToken struct {
-	RefreshToken string `json:"refresh_token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"The refresh token of the last login or refresh."`
+	RefreshToken string `json:"refresh_token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Refresh token of the last login or refresh."`
 }
 
 type refreshIn struct{ Body RefreshToken }

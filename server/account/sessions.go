@@ -21,29 +21,32 @@ import (
 func (s *Service) mountSessions(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "list-sessions", Method: http.MethodGet, Path: "/v1/me/sessions", Tag: me, HumansOnly: true,
-		Summary:     "List the own sessions, newest first",
-		Description: "The logins that are open, with where they were opened from. The one of this request is marked. Agents may not.",
+		Summary: "List your sessions",
+		Description: "Returns the open sessions of the identity, newest first, with the address and program that opened each of them. " +
+			"The session of this request has `current` set. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusOK: "The open sessions."},
 	}, s.listSessions)
 	api.Handle(a, api.Op{
 		ID: "revoke-session", Method: http.MethodDelete, Path: "/v1/me/sessions/{id}", Tag: me, HumansOnly: true,
-		Summary: "End a session",
-		Description: "Ends one of the own sessions, also the one of this request. Its tokens are refused at once here and within " +
-			"two seconds elsewhere. One that has ended is 404. Agents may not.",
+		Summary: "Revoke a session",
+		Description: "Ends a session of the identity, which can be that of this request. This instance rejects the tokens of the session immediately, all " +
+			"others within two seconds. If the session has already ended, the response is 404. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusNoContent: "The session has ended."},
 	}, s.revokeSession)
 }
 
 // Session is a login as its owner sees it.
 type Session struct {
-	ID              uuid.UUID      `json:"id"`
-	Current         bool           `json:"current"           jsonschema_description:"Whether this request belongs to it."`
-	CreatedAt       time.Time      `json:"created_at"        jsonschema_description:"When it was opened."`
-	AuthenticatedAt time.Time      `json:"authenticated_at"  jsonschema_description:"When the identity last proved itself in it."`
-	RefreshedAt     *time.Time     `json:"refreshed_at"      jsonschema_description:"When it was last refreshed."`
-	IdleExpiresAt   *time.Time     `json:"idle_expires_at"   jsonschema_description:"When it ends unless it is refreshed before; null when it can't be."`
-	ExpiresAt       time.Time      `json:"expires_at"        jsonschema_description:"When it ends at the latest."`
-	AMR             datatype.Texts `json:"amr"               jsonschema_description:"How the identity proved itself: names of RFC 8176."`
-	IP              *string        `json:"ip"                jsonschema_description:"Network address it was opened from."`
-	UserAgent       *string        `json:"user_agent"        jsonschema_description:"Program it was opened with."`
+	ID              uuid.UUID      `json:"id"                jsonschema_description:"Id of the session."`
+	Current         bool           `json:"current"           jsonschema_description:"Whether this request uses the session."`
+	CreatedAt       time.Time      `json:"created_at"        jsonschema_description:"Time when the session was opened."`
+	AuthenticatedAt time.Time      `json:"authenticated_at"  jsonschema_description:"Time of the last authentication in the session."`
+	RefreshedAt     *time.Time     `json:"refreshed_at"      jsonschema_description:"Time of the last refresh. Null if there was none."`
+	IdleExpiresAt   *time.Time     `json:"idle_expires_at"   jsonschema_description:"Time when the session ends unless it is refreshed. Null if it cannot be refreshed."`
+	ExpiresAt       time.Time      `json:"expires_at"        jsonschema_description:"Latest time at which the session can end."`
+	AMR             datatype.Texts `json:"amr"               jsonschema_description:"Authentication methods of the session (RFC 8176)."`
+	IP              *string        `json:"ip"                jsonschema_description:"Network address of the client that opened the session."`
+	UserAgent       *string        `json:"user_agent"        jsonschema_description:"User-Agent header of the client that opened the session."`
 }
 
 type sessionsIn struct{ Page api.Page }
@@ -90,7 +93,7 @@ func (*Service) listSessions(ctx context.Context, tx *ent.Tx, in *sessionsIn) (*
 }
 
 type revokeIn struct {
-	ID uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID uuid.UUID `path:"id" jsonschema_description:"Id of the session."`
 }
 
 func (s *Service) revokeSession(ctx context.Context, tx *ent.Tx, in *revokeIn) (*struct{}, error) {

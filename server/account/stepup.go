@@ -21,18 +21,22 @@ import (
 func (s *Service) mountStepUp(a *api.API) {
 	api.HandleDetached(a, api.Op{
 		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, HumansOnly: true, Limit: "login",
-		Summary: "Prove oneself again",
-		Description: "Checks the password and answers with an access token of the same session whose `auth_time` is now, as deciding " +
-			"on a checkpoint demands. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
-		Problems: []int{http.StatusServiceUnavailable},
+		Summary: "Re-authenticate",
+		Description: "Checks the password and returns an access token of the same session whose `auth_time` is now. Operations that need a recent " +
+			"authentication, such as the approval of a checkpoint, accept this token for 5 minutes. A wrong password counts as a failed login, " +
+			"and the response is 401 `invalid_credentials`. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusOK: "The new access token."},
+		Problems:  []int{http.StatusServiceUnavailable},
 	}, s.stepUp)
 	api.HandleDetached(a, api.Op{
 		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, HumansOnly: true, Limit: "login",
-		Summary: "Change the password",
-		Description: "Replaces the password, given the present one, and ends all other sessions. With `revoke_agents` it also revokes all " +
-			"credentials of the identity's agents, suspends the agents that were approved before the e-mail address was verified, and expires " +
-			"the agents' pending requests for approval, as a password reset does. A wrong password counts as a failed login and is 401 `invalid_credentials`. Agents may not.",
-		Problems: []int{http.StatusServiceUnavailable},
+		Summary: "Change your password",
+		Description: "Replaces the password and ends all other sessions. Requires the current password. With `revoke_agents`, the change also revokes all " +
+			"credentials of the identity's agents, suspends the agents that were approved before the e-mail address was verified, and expires the " +
+			"agents' pending requests for approval, as a password reset does. A wrong password counts as a failed login, and the response is 401 " +
+			"`invalid_credentials`. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusNoContent: "The password was replaced."},
+		Problems:  []int{http.StatusServiceUnavailable},
 	}, s.changePassword)
 }
 
@@ -99,16 +103,16 @@ func forgive(ctx context.Context, tx *ent.Tx) error {
 
 // Password is the present password.
 type Password struct {
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"The password."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"Password of the account."`
 }
 
 type stepUpIn struct{ Body Password }
 
 // AccessToken is an access token without a refresh token: the session's stays good.
 type AccessToken struct {
-	AccessToken string `json:"access_token" jsonschema_description:"Send it as Authorization: Bearer <token>."`
-	TokenType   string `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Always Bearer."`
-	ExpiresIn   int    `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"The access token's lifetime in seconds."`
+	AccessToken string `json:"access_token" jsonschema_description:"Access token. Send it as Authorization: Bearer <token>."`
+	TokenType   string `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Type of the token, always Bearer."`
+	ExpiresIn   int    `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"Lifetime of the access token in seconds."`
 }
 
 type stepUpOut struct{ Body AccessToken }
@@ -166,8 +170,8 @@ func (s *Service) accessToken(who auth.Identity, amr []string) (*AccessToken, er
 
 // PasswordChange is the present password and the one to take its place.
 type PasswordChange struct {
-	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"The present password."`
-	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"15 to 256 characters of any kind. A password that is easy to guess is refused with password_too_common."`
+	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"Current password of the account."`
+	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
 	RevokeAgents    bool   `json:"revoke_agents,omitempty" jsonschema_description:"Whether to revoke all credentials of the identity's agents, too. The default is false."`
 }
 

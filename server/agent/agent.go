@@ -40,68 +40,74 @@ func (s *Service) Mount(a *api.API) {
 	op := func(id, method, suffix, summary, description string) api.Op {
 		return api.Op{ID: id, Method: method, Path: path + suffix, Tag: "team", Summary: summary, Description: description, HumansOnly: true}
 	}
-	create := op("create-agent-credential", http.MethodPost, "", "Give an agent a credential",
-		"Generates a secret, which only this response shows, or stores the agent's public key. The agent gets its access tokens with it: see "+
-			"`POST /v1/auth/agent-token`. An agent has at most 20 credentials. A credential expires after 90 days unless `expires_at` says "+
-			"otherwise, and after 365 days at most. The request needs a verified e-mail address, else it is 403 `email_unverified`, and an "+
-			"authentication within the last 5 minutes, else it is 403 `recent_authentication_required`. The owner is told by mail. The secret "+
-			"is not stored, so the Idempotency-Key is ignored and a repeated request creates another credential.")
+	create := op("create-agent-credential", http.MethodPost, "", "Create an agent credential",
+		"Generates a secret, which only this response contains, or stores the agent's public key. The agent exchanges the credential for access "+
+			"tokens: see `POST /v1/auth/agent-token`. An agent has at most 20 credentials. A credential expires at `expires_at`: after 90 days by "+
+			"default, and after 365 days at most. Requires a verified e-mail address, otherwise the response is 403 `email_unverified`, and an "+
+			"authentication within the last 5 minutes, otherwise it is 403 `recent_authentication_required`. The owner is notified by mail. The secret "+
+			"is not stored: Idempotency-Key is ignored, and a repeated request creates another credential. Agents cannot call this operation.")
 	create.Status, create.Unkept = http.StatusCreated, true
+	create.Responses = map[int]string{http.StatusCreated: "The credential was created."}
 	api.Handle(a, create, s.create)
-	api.Handle(a, op("list-agent-credentials", http.MethodGet, "", "List an agent's credentials",
-		"All of them, newest first, also those that were revoked. There are no secrets in it."), list)
-	api.Handle(a, op("revoke-agent-credential", http.MethodDelete, "/{credential}", "Revoke a credential",
-		"The tokens that were made with it are refused within two seconds. It stays in the list."), revoke)
+	listing := op("list-agent-credentials", http.MethodGet, "", "List agent credentials",
+		"Returns all credentials of the agent, newest first, including revoked credentials. The response contains no secrets. Agents cannot call this operation.")
+	listing.Responses = map[int]string{http.StatusOK: "The credentials of the agent."}
+	api.Handle(a, listing, list)
+	revocation := op("revoke-agent-credential", http.MethodDelete, "/{credential}", "Revoke an agent credential",
+		"Revokes the credential. The tokens that were issued for it are rejected within two seconds. The credential stays in the list. Agents cannot call this operation.")
+	revocation.Responses = map[int]string{http.StatusNoContent: "The credential was revoked."}
+	api.Handle(a, revocation, revoke)
 	api.HandlePublic(a, api.Op{
 		ID: "create-agent-token", Method: http.MethodPost, Path: "/v1/auth/agent-token", Tag: "Accounts",
-		Summary: "Make an agent's access token",
-		Description: "Exchanges an agent's credential for an access token (RFC 6749, section 4.4): its secret, or an assertion that " +
-			"it signs with its key (RFC 7523, section 2.2): a JWT with `alg` EdDSA, `iss` and `sub` the credential's `client_id`, `aud` the service's issuer, `jti` " +
-			"and an `exp` at most five minutes ahead, which is good once. The token's `sub` is the identity and `act.sub` the agent; its `scope` are the agent's " +
-			"capabilities, the tags of the operations that it may call. It lives for ten minutes at most, and ends with the credential, and when the " +
-			"agent is suspended or dismissed or loses a capability that it names.",
-		Limit:    "agent-token",
-		Problems: []int{http.StatusUnauthorized},
+		Summary: "Create an agent access token",
+		Description: "Exchanges an agent's credential for an access token (RFC 6749, section 4.4). The credential is a secret, or an assertion that the " +
+			"agent signs with its key (RFC 7523, section 2.2). An assertion is a JWT with `alg` EdDSA, the credential's `client_id` as `iss` and `sub`, the " +
+			"service's issuer as `aud`, a `jti`, and an `exp` at most five minutes ahead. It is valid once. In the access token, `sub` is the identity, `act.sub` " +
+			"the agent, and `scope` the agent's capabilities: the tags of the operations that it may call. The token is valid for at most ten minutes. It " +
+			"becomes invalid with the credential, and when the agent is suspended or dismissed or loses a capability in `scope`.",
+		Responses: map[int]string{http.StatusOK: "The access token of the agent."},
+		Limit:     "agent-token",
+		Problems:  []int{http.StatusUnauthorized},
 	}, s.token)
 }
 
 // AgentCredential is what an agent proves itself with, without its secret.
 type AgentCredential struct {
-	ID         uuid.UUID  `json:"id"           jsonschema_description:"Identifies it."`
-	ClientID   string     `json:"client_id"    jsonschema:"pattern=^[0-9a-f-]{36}[.][0-9a-f-]{36}$,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"What its agent calls itself in requests for tokens."`
-	AgentID    uuid.UUID  `json:"agent_id"     jsonschema_description:"Whose it is."`
-	Name       *string    `json:"name"         jsonschema_description:"What its human calls it."`
-	Type       string     `json:"type"         jsonschema:"enum=secret,enum=public_key" jsonschema_description:"A secret, or a key whose private half the agent keeps."`
-	PublicKey  *PublicKey `json:"public_key"   jsonschema_description:"The key; null for a secret."`
-	CreatedAt  time.Time  `json:"created_at"   jsonschema_description:"When it was made."`
-	ExpiresAt  time.Time  `json:"expires_at"   jsonschema_description:"Expiry time."`
-	RevokedAt  *time.Time `json:"revoked_at"   jsonschema_description:"When it was revoked."`
-	LastUsedAt *time.Time `json:"last_used_at" jsonschema_description:"When a token was last made with it."`
+	ID         uuid.UUID  `json:"id"           jsonschema_description:"Id of the credential."`
+	ClientID   string     `json:"client_id"    jsonschema:"pattern=^[0-9a-f-]{36}[.][0-9a-f-]{36}$,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"Client id with which the agent requests tokens."`
+	AgentID    uuid.UUID  `json:"agent_id"     jsonschema_description:"Id of the agent that uses the credential."`
+	Name       *string    `json:"name"         jsonschema_description:"Display name of the credential."`
+	Type       string     `json:"type"         jsonschema:"enum=secret,enum=public_key" jsonschema_description:"Type of the credential: a secret, or a public key whose private key only the agent has."`
+	PublicKey  *PublicKey `json:"public_key"   jsonschema_description:"Public key of the agent. Null for a secret."`
+	CreatedAt  time.Time  `json:"created_at"   jsonschema_description:"Time of creation."`
+	ExpiresAt  time.Time  `json:"expires_at"   jsonschema_description:"Time when the credential expires."`
+	RevokedAt  *time.Time `json:"revoked_at"   jsonschema_description:"Time when the credential was revoked. Null while it is not."`
+	LastUsedAt *time.Time `json:"last_used_at" jsonschema_description:"Time of the last access token that was issued for the credential."`
 }
 
 // NewAgentCredential is a credential as it is made.
 type NewAgentCredential struct {
 	AgentCredential
 
-	Secret *string `json:"secret" jsonschema_description:"The secret, which is shown here and never again; null for a key."`
+	Secret *string `json:"secret" jsonschema_description:"The secret. No later response contains it. Null for a public key."`
 }
 
 // PublicKey is an Ed25519 key as a JWK (RFC 8037).
 type PublicKey struct {
-	KTY string `json:"kty" jsonschema:"enum=OKP" jsonschema_description:"OKP."`
-	CRV string `json:"crv" jsonschema:"enum=Ed25519" jsonschema_description:"Ed25519."`
-	X   string `json:"x"   jsonschema:"pattern=^[A-Za-z0-9_-]{43}$,example=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" jsonschema_description:"The key's 32 bytes in base64url. Keys of small order and encodings that are not canonical are refused."`
+	KTY string `json:"kty" jsonschema:"enum=OKP" jsonschema_description:"Key type, always OKP (RFC 8037)."`
+	CRV string `json:"crv" jsonschema:"enum=Ed25519" jsonschema_description:"Curve of the key, always Ed25519."`
+	X   string `json:"x"   jsonschema:"pattern=^[A-Za-z0-9_-]{43}$,example=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" jsonschema_description:"The 32 bytes of the public key in base64url encoding. Keys of small order and non-canonical encodings are rejected."`
 }
 
 // CredentialRequest says what credential is to be made.
 type CredentialRequest struct {
-	Name      *string    `json:"name,omitempty"       jsonschema:"minLength=1,maxLength=200" jsonschema_description:"What to call it." example:"\"the scheduler's\""`
-	PublicKey *PublicKey `json:"public_key,omitempty" jsonschema_description:"The agent's public key; without one a secret is made."`
-	ExpiresAt *time.Time `json:"expires_at,omitempty" jsonschema_description:"Expiry time, at most 365 days ahead. The default is 90 days ahead."`
+	Name      *string    `json:"name,omitempty"       jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Display name of the credential." example:"\"the scheduler's\""`
+	PublicKey *PublicKey `json:"public_key,omitempty" jsonschema_description:"Public key of the agent. Without it, the service generates a secret."`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" jsonschema_description:"Time when the credential expires, at most 365 days ahead. The default is 90 days ahead."`
 }
 
 type createInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"Which agent."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the agent."`
 	Body CredentialRequest
 }
 
@@ -177,12 +183,12 @@ func credential(row *ent.AgentCredential) AgentCredential {
 }
 
 type listInput struct {
-	ID uuid.UUID `path:"id" jsonschema_description:"Which agent."`
+	ID uuid.UUID `path:"id" jsonschema_description:"Id of the agent."`
 }
 
 // AgentCredentials are an agent's credentials.
 type AgentCredentials struct {
-	Items []AgentCredential `json:"items" jsonschema_description:"All of them, newest first."`
+	Items []AgentCredential `json:"items" jsonschema_description:"Credentials of the agent, newest first."`
 }
 
 type listOutput struct {
@@ -206,8 +212,8 @@ func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
 }
 
 type revokeInput struct {
-	ID         uuid.UUID `path:"id"         jsonschema_description:"Which agent."`
-	Credential uuid.UUID `path:"credential" jsonschema_description:"Which credential."`
+	ID         uuid.UUID `path:"id"         jsonschema_description:"Id of the agent."`
+	Credential uuid.UUID `path:"credential" jsonschema_description:"Id of the credential."`
 }
 
 const revokeSQL = `SELECT app.revoke_agent_credential($1, $2)`

@@ -33,21 +33,21 @@ const (
 
 // AgentTokenRequest asks for a token, by a secret or by an assertion.
 type AgentTokenRequest struct {
-	GrantType     string  `json:"grant_type"                      jsonschema:"enum=client_credentials" jsonschema_description:"Always client_credentials."`
-	ClientID      string  `json:"client_id"                       jsonschema:"maxLength=200,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"The credential's client_id."`
-	ClientSecret  *string `json:"client_secret,omitempty"         jsonschema:"minLength=1,maxLength=200,writeOnly=true" jsonschema_description:"The secret of one that has a secret." example:"\"chenu_agent_WVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVk\""`
-	AssertionType *string `json:"client_assertion_type,omitempty" jsonschema:"enum=urn:ietf:params:oauth:client-assertion-type:jwt-bearer" jsonschema_description:"Goes with client_assertion."`
-	Assertion     *string `json:"client_assertion,omitempty"      jsonschema:"minLength=1,maxLength=4096,writeOnly=true" jsonschema_description:"A JWT that the agent signed with the key of one that has a key."`
-	Scope         *string `json:"scope,omitempty"                 jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"Fewer capabilities than the agent has, by spaces." example:"\"business\""`
+	GrantType     string  `json:"grant_type"                      jsonschema:"enum=client_credentials" jsonschema_description:"Grant type, always client_credentials."`
+	ClientID      string  `json:"client_id"                       jsonschema:"maxLength=200,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"Client id of the credential."`
+	ClientSecret  *string `json:"client_secret,omitempty"         jsonschema:"minLength=1,maxLength=200,writeOnly=true" jsonschema_description:"Secret of the credential. Required for a credential of type secret." example:"\"chenu_agent_WVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVk\""`
+	AssertionType *string `json:"client_assertion_type,omitempty" jsonschema:"enum=urn:ietf:params:oauth:client-assertion-type:jwt-bearer" jsonschema_description:"Type of the assertion. Required with client_assertion."`
+	Assertion     *string `json:"client_assertion,omitempty"      jsonschema:"minLength=1,maxLength=4096,writeOnly=true" jsonschema_description:"JWT that the agent signed with its private key. Required for a credential of type public_key."`
+	Scope         *string `json:"scope,omitempty"                 jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"Capabilities of the token, separated by spaces. A subset of the agent's; the default is all of them." example:"\"business\""`
 }
 
 // AgentToken is an access token of an agent.
 type AgentToken struct {
-	AccessToken     string `json:"access_token"      jsonschema_description:"Send it as Authorization: Bearer <token>."`
-	IssuedTokenType string `json:"issued_token_type" jsonschema:"enum=urn:ietf:params:oauth:token-type:access_token" jsonschema_description:"Always that of an access token (RFC 8693)."`
-	TokenType       string `json:"token_type"        jsonschema:"enum=Bearer" jsonschema_description:"Always Bearer."`
-	ExpiresIn       int    `json:"expires_in"        jsonschema:"minimum=1,example=600" jsonschema_description:"Its lifetime in seconds."`
-	Scope           string `json:"scope"             jsonschema:"example=business team" jsonschema_description:"What it allows: tags of operations, by spaces."`
+	AccessToken     string `json:"access_token"      jsonschema_description:"Access token. Send it as Authorization: Bearer <token>."`
+	IssuedTokenType string `json:"issued_token_type" jsonschema:"enum=urn:ietf:params:oauth:token-type:access_token" jsonschema_description:"Type of the issued token, always an access token (RFC 8693)."`
+	TokenType       string `json:"token_type"        jsonschema:"enum=Bearer" jsonschema_description:"Type of the token, always Bearer."`
+	ExpiresIn       int    `json:"expires_in"        jsonschema:"minimum=1,example=600" jsonschema_description:"Lifetime of the token in seconds."`
+	Scope           string `json:"scope"             jsonschema:"example=business team" jsonschema_description:"Capabilities of the token: tags of operations, separated by spaces."`
 }
 
 type tokenInput struct{ Body AgentTokenRequest }

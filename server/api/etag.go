@@ -120,7 +120,7 @@ func (m *IfMatch) UnmarshalText(text []byte) error { return m.parse(string(text)
 func (IfMatch) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Type: "string", Examples: []any{`"v3"`},
-		Description: "The ETag of the resource as last read, or * for any version. Only its version counts, not the hash behind it. If the resource was changed since, the answer is 412.",
+		Description: "ETag of the resource as last read, or * for any version. Only the version in the ETag is compared, not the hash of computed fields. If the resource has another version, the response is 412.",
 	}
 }
 

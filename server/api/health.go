@@ -28,8 +28,8 @@ type Check struct {
 
 // Health is the body of /healthz and /readyz.
 type Health struct {
-	Status HealthStatus            `json:"status"`
-	Checks map[string]HealthStatus `json:"checks,omitempty" jsonschema_description:"Each condition of readiness by its name."`
+	Status HealthStatus            `json:"status"           jsonschema_description:"Overall result: ok, or failed if any check failed."`
+	Checks map[string]HealthStatus `json:"checks,omitempty" jsonschema_description:"Result of each readiness check, by name."`
 }
 
 // HealthStatus is ok or failed.
@@ -51,14 +51,16 @@ func HandleHealth(a *API, checks ...Check) {
 	state := &readiness{log: a.log, checks: checks}
 	HandlePublic(a, Op{
 		ID: "get-health", Method: http.MethodGet, Path: "/healthz", Tag: "service",
-		Summary: "Liveness", Description: "Answers while the process serves requests.",
+		Summary: "Check liveness", Description: "Returns 200 as long as the process serves requests. Does not use the database.",
+		Responses: map[int]string{http.StatusOK: "The process serves requests."},
 	}, func(context.Context, *struct{}) (*healthOutput, error) {
 		return &healthOutput{Body: Health{Status: "ok"}}, nil
 	})
 	HandlePublic(a, Op{
 		ID: "get-readiness", Method: http.MethodGet, Path: "/readyz", Tag: "service",
-		Summary: "Readiness", Description: "Returns 200 when the service can work: the database answers for people and for agents, has all migrations, " +
-			"and lets the service call every function that it needs. The result is at most one second old.",
+		Summary: "Check readiness", Description: "Returns 200 if the service is ready: the database responds to the roles of people and of agents, has all migrations, " +
+			"and allows the service to call every function that it needs. Otherwise returns 503. The result is at most one second old.",
+		Responses:     map[int]string{http.StatusOK: "The service is ready.", http.StatusServiceUnavailable: "The service is not ready."},
 		OtherStatuses: []int{http.StatusServiceUnavailable},
 	}, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 		return state.current(ctx), nil

@@ -144,6 +144,9 @@ func newParameter(f reflect.StructField, where, name string, index []int, s *sch
 	}
 	p.schema = schema
 	p.description, schema.Description = schema.Description, ""
+	if own := inlined(p.typ); own != nil && p.description == "" {
+		p.description = own.Description
+	}
 	p.required = where == inPath || p.typ == ifMatchType || len(whole.Required) > 0
 	p.kind = schema.Type
 	if component, ok := strings.CutPrefix(schema.Ref, componentPrefix); ok {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	stdjson "encoding/json"
@@ -99,66 +100,67 @@ type (
 
 const bearer = "bearer"
 
-// refusals are the errors that operations answer with, by status: what clients read about
-// them, and their headers.
+// refusals are the error responses of operations by status: their descriptions and headers.
 var refusals = map[int]struct {
 	description string
 	headers     []string
 }{
-	http.StatusBadRequest:                  {"The request is malformed, or has parts that do not exist.", []string{"WWW-Authenticate"}},
+	http.StatusBadRequest:                  {"The request is malformed or has unknown parameters.", []string{"WWW-Authenticate"}},
 	http.StatusUnauthorized:                {"The access token is missing or invalid.", []string{"WWW-Authenticate"}},
-	http.StatusForbidden:                   {"The caller may not do this.", []string{"WWW-Authenticate"}},
-	http.StatusNotFound:                    {"There is no such resource, or it belongs to another identity.", nil},
-	http.StatusMethodNotAllowed:            {"The path does not take this method.", []string{"Allow"}},
-	http.StatusConflict:                    {"The request does not fit the present state.", []string{"Retry-After"}},
-	http.StatusPreconditionFailed:          {"The resource was changed since it was read.", []string{"ETag"}},
-	http.StatusRequestEntityTooLarge:       {"The body is too large.", nil},
-	http.StatusUnsupportedMediaType:        {"The body is of another media type, or compressed.", []string{"Accept", "Accept-Patch"}},
-	http.StatusUnprocessableEntity:         {"The request has values that are not acceptable; errors says which.", nil},
-	http.StatusLocked:                      {"A human must approve exactly this write first; checkpoint says which approval waits.", nil},
-	http.StatusPreconditionRequired:        {"The header If-Match is missing.", nil},
-	http.StatusTooManyRequests:             {"There were too many requests.", []string{"Retry-After"}},
-	http.StatusInternalServerError:         {"Something went wrong in the service. The request id finds it in the log.", nil},
-	http.StatusServiceUnavailable:          {"The service can't reach its database.", []string{"Retry-After"}},
-	http.StatusGatewayTimeout:              {"The request took too long. It may or may not have had its effect; a repeated Idempotency-Key tells.", nil},
-	http.StatusRequestHeaderFieldsTooLarge: {"The headers are too large.", nil},
+	http.StatusForbidden:                   {"The caller is not allowed to call the operation.", []string{"WWW-Authenticate"}},
+	http.StatusNotFound:                    {"The resource does not exist or belongs to another identity.", nil},
+	http.StatusMethodNotAllowed:            {"The path does not support this method.", []string{"Allow"}},
+	http.StatusConflict:                    {"The request conflicts with the current state of the resource.", []string{"Retry-After"}},
+	http.StatusPreconditionFailed:          {"The resource has changed since the version in If-Match.", []string{"ETag"}},
+	http.StatusRequestEntityTooLarge:       {"The request body is too large.", nil},
+	http.StatusUnsupportedMediaType:        {"The request body has an unsupported media type or is compressed.", []string{"Accept", "Accept-Patch"}},
+	http.StatusUnprocessableEntity:         {"The request has invalid values, which are listed in `errors`.", nil},
+	http.StatusLocked:                      {"The write needs the approval of a human. `checkpoint` is the pending request for it.", nil},
+	http.StatusPreconditionRequired:        {"The If-Match header is missing.", nil},
+	http.StatusTooManyRequests:             {"The caller exceeded a rate limit.", []string{"Retry-After"}},
+	http.StatusInternalServerError:         {"An internal error occurred. The service logs it with the request id.", nil},
+	http.StatusServiceUnavailable:          {"The service cannot reach its database.", []string{"Retry-After"}},
+	http.StatusGatewayTimeout:              {"The request timed out. It may have taken effect: repeat it with the same Idempotency-Key to find out.", nil},
+	http.StatusRequestHeaderFieldsTooLarge: {"The request headers are too large.", nil},
 }
 
-// headerDescriptions are the headers of answers that no output declares.
+// headerDescriptions describe the response headers that no output declares.
 var headerDescriptions = map[string]string{
-	"Request-Id":          "Id that the service gave to the request. Logs and the audit trail have it.",
-	"Client-Request-Id":   "The Request-Id that the client sent, if it was a UUID.",
-	"WWW-Authenticate":    "What kind of credentials to send (RFC 6750).",
-	"Allow":               "The methods that the path takes.",
-	"Retry-After":         "After how many seconds to try again.",
-	"ETag":                "The resource's version; with fields that are computed when it is read, also a hash of them.",
-	"Accept":              "The media types that are accepted.",
-	"Accept-Patch":        "The media types that a PATCH accepts (RFC 5789).",
-	"RateLimit":           "What is left of the limits (draft-ietf-httpapi-ratelimit-headers).",
-	"RateLimit-Policy":    "The limits (draft-ietf-httpapi-ratelimit-headers).",
-	"Idempotent-Replayed": "true when the answer is that of an earlier request with the same Idempotency-Key.",
+	"Request-Id":          "Id that the service assigned to the request. Logs and the audit trail contain it.",
+	"Client-Request-Id":   "Request-Id header of the request, if it was a UUID.",
+	"WWW-Authenticate":    "Required authentication scheme (RFC 6750).",
+	"Location":            "Path of the created resource.",
+	"Cache-Control":       "Caching directives of the response (RFC 9111).",
+	"Allow":               "Methods that the path supports.",
+	"Retry-After":         "Number of seconds to wait before the next attempt.",
+	"ETag":                "Entity tag of the response: the version of the resource, and a hash of its computed fields if it has any.",
+	"Accept":              "Media types that the operation accepts.",
+	"Accept-Patch":        "Media types that a PATCH accepts (RFC 5789).",
+	"RateLimit":           "Remaining quota of the rate limits (draft-ietf-httpapi-ratelimit-headers).",
+	"RateLimit-Policy":    "Rate limits of the operation (draft-ietf-httpapi-ratelimit-headers).",
+	"Idempotent-Replayed": "`true` if the response is that of an earlier request with the same Idempotency-Key.",
 }
 
 // Parameters that the machinery reads for operations.
 var commonParameters = map[string]*parameterDoc{
 	"RequestId": {
-		Name: problem.RequestIDHeader, In: inHeader, Description: "Id of the client's own for the request, a UUID. Logs and the audit trail keep it as client_request_id, and the answer repeats it as Client-Request-Id; a value that is no UUID is ignored. The answer's Request-Id is the service's own.",
+		Name: problem.RequestIDHeader, In: inHeader, Description: "Id that the client assigns to the request, a UUID. Other values are ignored. Logs and the audit trail store it as `client_request_id`, and the response returns it as `Client-Request-Id`. The `Request-Id` header of the response is always assigned by the service.",
 		Schema: &jsonschema.Schema{Type: "string"},
 	},
 	"Traceparent": {
-		Name: "traceparent", In: inHeader, Description: "W3C Trace Context; the audit trail keeps it.",
+		Name: "traceparent", In: inHeader, Description: "W3C Trace Context of the request. The audit trail stores it.",
 		Schema: &jsonschema.Schema{Type: "string", Examples: []any{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}},
 	},
 	"IdempotencyKey": {
-		Name: idempotencyHeader, In: inHeader, Description: "Makes the request safe to repeat: for 24 hours the same key of the same actor gives the same answer. An agent's keys are its own.",
+		Name: idempotencyHeader, In: inHeader, Description: "Allows a safe repetition of the request: for 24 hours, a request of the same actor with the same key receives the first response again. Keys of different actors are independent.",
 		Schema: &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxIdempotencyKey))},
 	},
 	"Checkpoint": {
-		Name: checkpointHeader, In: inHeader, Description: "The approved checkpoint that this write uses, when it needs one.",
+		Name: checkpointHeader, In: inHeader, Description: "Id of the approved checkpoint to use. Required if the write needs an approval.",
 		Schema: &jsonschema.Schema{Type: "string", Format: "uuid"},
 	},
 	"IfNoneMatch": {
-		Name: "If-None-Match", In: inHeader, Description: "ETags that the client has; if the resource's whole ETag is among them, the answer is 304.",
+		Name: "If-None-Match", In: inHeader, Description: "ETags that the client has cached. If the current ETag is one of them, the response is 304. The whole ETag is compared.",
 		Schema: &jsonschema.Schema{Type: "string", Examples: []any{`"v3"`}},
 	},
 }
@@ -229,7 +231,7 @@ func (a *API) describe() *document {
 			Parameters: map[string]*parameterDoc{},
 			Headers:    map[string]*headerDoc{},
 			SecuritySchemes: map[string]*securityScheme{bearer: {
-				Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token from POST /v1/auth/login.",
+				Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "Access token, issued by `POST /v1/auth/login`. Agents use `POST /v1/auth/agent-token`.",
 			}},
 		},
 	}
@@ -307,7 +309,7 @@ func (a *API) describeOperation(doc *document, o *operation, problemSchema *json
 		d.Responses[strconv.Itoa(status)] = a.describeAnswer(doc, o, status)
 	}
 	if tagged && o.Method == http.MethodGet {
-		d.Responses["304"] = &responseDoc{Description: "The resource is as the client has it.", Headers: doc.headers(append(o.everyHeader(), "ETag")...)}
+		d.Responses["304"] = &responseDoc{Description: "The resource has not changed since the given ETag.", Headers: doc.headers(append(o.everyHeader(), "ETag")...)}
 	}
 	for _, status := range o.refusals() {
 		name := strings.ReplaceAll(http.StatusText(status), " ", "")
@@ -338,7 +340,7 @@ func (doc *document) headers(names ...string) map[string]*headerDoc {
 }
 
 func (a *API) describeAnswer(doc *document, o *operation, status int) *responseDoc {
-	r := &responseDoc{Description: http.StatusText(status), Headers: doc.headers(o.everyHeader()...)}
+	r := &responseDoc{Description: o.responseText(status), Headers: doc.headers(o.everyHeader()...)}
 	for _, h := range o.out.headers {
 		name := h.name
 		if name == "Etag" {
@@ -367,6 +369,18 @@ func (a *API) describeAnswer(doc *document, o *operation, status int) *responseD
 		}
 	}
 	return r
+}
+
+// responseTexts describe the successful responses of operations that do not describe their own.
+var responseTexts = map[int]string{
+	http.StatusOK:        "The request succeeded.",
+	http.StatusCreated:   "The resource was created.",
+	http.StatusAccepted:  "The request was accepted.",
+	http.StatusNoContent: "The request succeeded. The response has no body.",
+}
+
+func (o *operation) responseText(status int) string {
+	return cmp.Or(o.Responses[status], responseTexts[status], http.StatusText(status))
 }
 
 // everyHeader are the headers that every answer of the operation may have.
@@ -423,21 +437,24 @@ func (a *API) documentRoutes() {
 		{
 			Op: Op{
 				ID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json", Tag: "service", Status: http.StatusOK,
-				Summary: "This document", Description: "The OpenAPI 3.1 document of the service.", ContentType: "application/json",
+				Summary: "Get the OpenAPI document", Description: "Returns the OpenAPI 3.1 document of the service as JSON.",
+				Responses: map[int]string{http.StatusOK: "The OpenAPI document."}, ContentType: "application/json",
 			},
 			out: &output{headers: []outputHeader{tagHeader}, bodySchema: anything},
 		},
 		{
 			Op: Op{
 				ID: "get-docs", Method: http.MethodGet, Path: "/docs", Tag: "service", Status: http.StatusOK,
-				Summary: "This document as a page", Description: "The OpenAPI document for people to read.", ContentType: "text/html; charset=utf-8",
+				Summary: "Get the documentation page", Description: "Returns the OpenAPI document as an HTML page.",
+				Responses: map[int]string{http.StatusOK: "The documentation page."}, ContentType: "text/html; charset=utf-8",
 			},
 			out: &output{headers: []outputHeader{tagHeader}, bodySchema: page},
 		},
 		{
 			Op: Op{
 				ID: "get-docs-style", Method: http.MethodGet, Path: "/docs/style.css", Tag: "service", Status: http.StatusOK,
-				Summary: "The style of the page", ContentType: "text/css; charset=utf-8",
+				Summary: "Get the style sheet", Description: "Returns the style sheet of the documentation page.",
+				Responses: map[int]string{http.StatusOK: "The style sheet."}, ContentType: "text/css; charset=utf-8",
 			},
 			out: &output{headers: []outputHeader{tagHeader}, bodySchema: page},
 		},

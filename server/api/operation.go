@@ -36,6 +36,9 @@ type Op struct {
 	// Tag groups operations in the document; Summary is a few words without a full stop,
 	// Description one or more sentences.
 	Tag, Summary, Description string
+	// Responses are the descriptions of the successful responses by status. A status without
+	// one is described in general terms.
+	Responses map[int]string
 
 	// Status is the answer's status. Zero is 200, or 204 where the output has no Body. An
 	// output with a field Status int sets it at run time; list in OtherStatuses what else

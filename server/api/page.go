@@ -27,8 +27,8 @@ const (
 // Next and Keyset then seal and open tokens that belong to that operation, to its path and
 // filters as the client gave them, and to the caller's identity.
 type Page struct {
-	PageSize  int       `query:"page_size"  jsonschema:"minimum=1,maximum=200,default=50" jsonschema_description:"How many items at most. A page of large items ends earlier, after about 4 MiB, with a next_page_token."`
-	PageToken PageToken `query:"page_token"                                               jsonschema_description:"The next_page_token of the page before, with the same filters."`
+	PageSize  int       `query:"page_size"  jsonschema:"minimum=1,maximum=200,default=50" jsonschema_description:"Maximum number of items on the page. A page of large items ends earlier, after about 4 MiB."`
+	PageToken PageToken `query:"page_token"                                               jsonschema_description:"The next_page_token of the previous page. All filters must be the same as for that page."`
 }
 
 // Keyset returns the last item's key that the page before ended with, and false for the
@@ -155,8 +155,8 @@ func ParseKey(b []byte) (Key, error) {
 
 // List is the body of every list.
 type List[T any] struct {
-	Items         []T     `json:"items"           jsonschema_description:"The page's items, in the list's order."`
-	NextPageToken *string `json:"next_page_token" jsonschema_description:"Give it as page_token to get the next page; null on the last one."`
+	Items         []T     `json:"items"           jsonschema_description:"Items of the page, in the order of the list."`
+	NextPageToken *string `json:"next_page_token" jsonschema_description:"Token for the next page, for the page_token parameter. Null on the last page."`
 }
 
 // NewList makes the body of a page from the rows that were read: it reads up to one row

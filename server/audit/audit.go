@@ -20,9 +20,10 @@ func Mount(a *api.API) {
 	api.HandleStream(a, api.Op{
 		ID: "export-audit-logs", Method: http.MethodGet, Path: "/v1/audit-logs/export", Tag: "audit-logs", HumansOnly: true,
 		Summary: "Export the audit trail",
-		Description: "Returns the audit rows that match the filters, newest first, one JSON object per line. The export is recorded in the " +
-			"audit trail before its first line is sent. A response that breaks off is not complete. The export needs an authentication within " +
-			"the last 5 minutes, else it is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Agents cannot export.",
+		Description: "Returns the audit log entries that match the filters, newest first, one JSON object per line. The export is recorded in the " +
+			"audit trail before its first line is sent. A response whose connection is aborted is incomplete. Requires an authentication within the " +
+			"last 5 minutes, otherwise the response is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Agents cannot call this operation.",
+		Responses:   map[int]string{http.StatusOK: "The matching entries, one JSON object per line."},
 		ContentType: "application/x-ndjson",
 	}, export)
 }

@@ -21,22 +21,22 @@ const JWKSMaxAge = 5 * time.Minute
 // JWK is a public signing key (RFC 7517, RFC 8037).
 type JWK struct {
 	// KeyType is always OKP.
-	KeyType string `json:"kty" jsonschema_description:"Key type: always OKP (RFC 8037)."`
+	KeyType string `json:"kty" jsonschema_description:"Key type, always OKP (RFC 8037)."`
 	// Curve is always Ed25519.
-	Curve string `json:"crv" jsonschema_description:"Always Ed25519."`
+	Curve string `json:"crv" jsonschema_description:"Curve of the key, always Ed25519."`
 	// X is the public key in base64url.
-	X string `json:"x" jsonschema_description:"The public key in base64url."`
+	X string `json:"x" jsonschema_description:"Public key in base64url encoding."`
 	// ID is what tokens name in their header.
-	ID string `json:"kid" jsonschema_description:"What a token's header names the key by."`
+	ID string `json:"kid" jsonschema_description:"Key id, as in the header of tokens."`
 	// Use is always sig.
-	Use string `json:"use" jsonschema_description:"Always sig."`
+	Use string `json:"use" jsonschema_description:"Use of the key, always sig."`
 	// Algorithm is always EdDSA.
-	Algorithm string `json:"alg" jsonschema_description:"Always EdDSA."`
+	Algorithm string `json:"alg" jsonschema_description:"Signature algorithm, always EdDSA."`
 }
 
 // JWKS is a set of public signing keys (RFC 7517 section 5).
 type JWKS struct {
-	Keys []JWK `json:"keys" jsonschema_description:"The keys, in no particular order."`
+	Keys []JWK `json:"keys" jsonschema_description:"Public keys, in no particular order."`
 }
 
 // publish renders what Public returns, in an order that does not depend on the map's.

@@ -37,20 +37,21 @@ const (
 func Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "export-references", Method: http.MethodGet, Path: "/v1/scholar/references/export", Tag: "scholar",
-		Summary: "Export all references as BibTeX or CSL-JSON",
-		Description: "Returns all references of the caller, newest first. The export is recorded in the audit trail before its first reference is " +
-			"sent. It ends when the caller's session or agent does, and after 15 minutes. A response that breaks off is not complete.",
+		Summary: "Export references",
+		Description: "Returns all references as BibTeX or CSL-JSON, newest first. The export is recorded in the audit trail before its first reference is " +
+			"sent. It ends with the caller's session or agent, and after 15 minutes. A response whose connection is aborted is incomplete.",
+		Responses:   map[int]string{http.StatusOK: "The references in the requested format."},
 		AuditedRead: true,
 		Media:       map[string]any{bibtexType: nil, cslType: []Item{}},
 	}, export)
 }
 
 type exportInput struct {
-	Format string `query:"format" jsonschema:"required,enum=bibtex,enum=csl-json" jsonschema_description:"BibTeX, for LaTeX; or CSL-JSON, for Zotero, Pandoc and others."`
+	Format string `query:"format" jsonschema:"required,enum=bibtex,enum=csl-json" jsonschema_description:"Format of the export: BibTeX for LaTeX, CSL-JSON for Zotero, Pandoc and others."`
 }
 
 type exportOutput struct {
-	Disposition string `header:"Content-Disposition" jsonschema_description:"The name to save it under."`
+	Disposition string `header:"Content-Disposition" jsonschema_description:"Suggested file name of the export."`
 	Body        api.Raw
 }
 

@@ -10,33 +10,33 @@ import (
 
 // Item is a reference as the Citation Style Language's JSON schema 1.0.2 has it.
 type Item struct {
-	ID              string `json:"id" jsonschema_description:"The citation key."`
-	Type            string `json:"type" jsonschema:"enum=article-journal,enum=book,enum=chapter,enum=thesis,enum=article,enum=dataset,enum=webpage" jsonschema_description:"What it is."`
-	Title           string `json:"title" jsonschema_description:"Title."`
-	Author          []Name `json:"author" jsonschema_description:"Who wrote it."`
-	Issued          *Date  `json:"issued,omitempty" jsonschema_description:"When it was published."`
-	ContainerTitle  string `json:"container-title,omitempty" jsonschema_description:"Journal, book or site it appeared in."`
-	CollectionTitle string `json:"collection-title,omitempty" jsonschema_description:"Series that a book belongs to."`
-	Publisher       string `json:"publisher,omitempty" jsonschema_description:"School of a thesis, repository of a preprint or dataset."`
-	Volume          string `json:"volume,omitempty" jsonschema_description:"Volume."`
-	Issue           string `json:"issue,omitempty" jsonschema_description:"Issue."`
-	Page            string `json:"page,omitempty" jsonschema_description:"Pages."`
-	DOI             string `json:"DOI,omitempty" jsonschema_description:"DOI."`
-	URL             string `json:"URL,omitempty" jsonschema_description:"Where it can be read."`
-	Abstract        string `json:"abstract,omitempty" jsonschema_description:"Abstract."`
+	ID              string `json:"id" jsonschema_description:"Citation key of the reference."`
+	Type            string `json:"type" jsonschema:"enum=article-journal,enum=book,enum=chapter,enum=thesis,enum=article,enum=dataset,enum=webpage" jsonschema_description:"CSL type of the work."`
+	Title           string `json:"title" jsonschema_description:"Title of the work."`
+	Author          []Name `json:"author" jsonschema_description:"Authors of the work."`
+	Issued          *Date  `json:"issued,omitempty" jsonschema_description:"Year of publication."`
+	ContainerTitle  string `json:"container-title,omitempty" jsonschema_description:"Journal, book or website in which the work appeared."`
+	CollectionTitle string `json:"collection-title,omitempty" jsonschema_description:"Series of the book."`
+	Publisher       string `json:"publisher,omitempty" jsonschema_description:"School of a thesis; repository of a preprint or dataset."`
+	Volume          string `json:"volume,omitempty" jsonschema_description:"Volume of the journal or book."`
+	Issue           string `json:"issue,omitempty" jsonschema_description:"Issue of the journal."`
+	Page            string `json:"page,omitempty" jsonschema_description:"Pages of the work, such as 230-265."`
+	DOI             string `json:"DOI,omitempty" jsonschema_description:"DOI of the work."`
+	URL             string `json:"URL,omitempty" jsonschema_description:"URL of the work."`
+	Abstract        string `json:"abstract,omitempty" jsonschema_description:"Abstract of the work."`
 }
 
 // Name is an author: family and given name, or literal for an organisation.
 type Name struct {
-	Family  string `json:"family,omitempty" jsonschema_description:"Family name."`
-	Given   string `json:"given,omitempty" jsonschema_description:"Given names."`
-	Suffix  string `json:"suffix,omitempty" jsonschema_description:"Such as Jr."`
-	Literal string `json:"literal,omitempty" jsonschema_description:"The name of an organisation, or a single name."`
+	Family  string `json:"family,omitempty" jsonschema_description:"Family name of the author."`
+	Given   string `json:"given,omitempty" jsonschema_description:"Given names of the author."`
+	Suffix  string `json:"suffix,omitempty" jsonschema_description:"Suffix of the name, such as Jr."`
+	Literal string `json:"literal,omitempty" jsonschema_description:"Whole name of an organisation or of a person with a single name."`
 }
 
 // Date is a date of which only the year is known.
 type Date struct {
-	DateParts [][]int `json:"date-parts" jsonschema_description:"One list that holds the year."`
+	DateParts [][]int `json:"date-parts" jsonschema_description:"List with one element, a list that contains the year."`
 }
 
 var cslKind = map[string]string{

@@ -24,66 +24,80 @@ const path = "/v1/checkpoints"
 
 // Mount registers the operations.
 func Mount(a *api.API) {
-	op := func(id, method, suffix, summary, description string) api.Op {
-		return api.Op{ID: id, Method: method, Path: path + suffix, Tag: "checkpoints", Summary: summary, Description: description}
+	op := func(id, method, suffix, summary, description, response string) api.Op {
+		status := http.StatusOK
+		if id == "create-checkpoint" {
+			status = http.StatusCreated
+		}
+		return api.Op{
+			ID: id, Method: method, Path: path + suffix, Tag: "checkpoints", Status: status,
+			Summary: summary, Description: description, Responses: map[int]string{status: response},
+		}
 	}
-	create := op("create-checkpoint", http.MethodPost, "", "Ask for an approval",
-		"Asks for the approval of an action that the client defines. Its origin is client, and the action must not begin with insert, update, "+
-			"delete or erase, which describe writes. The same request again gives the same checkpoint. "+
-			"Gated writes ask by themselves: their refusal, 423, names the checkpoint. "+
-			"At most 20 requests of one agent may be pending, 100 of all agents together, and 100 of the human: one more is 409 too_many_pending. "+
-			"Text with the characters U+202A to U+202E or U+2066 to U+2069 is 422 bidirectional_control.")
-	create.Status = http.StatusCreated
+	create := op("create-checkpoint", http.MethodPost, "", "Create a checkpoint",
+		"Requests an approval of an action that the client defines. The `origin` of the checkpoint is `client`, and the action must not start with insert, update, "+
+			"delete or erase, which describe writes. A repeated request returns the same checkpoint. "+
+			"A gated write needs no such request: its response, 423, contains the checkpoint. "+
+			"At most 20 checkpoints of one agent can be pending, 100 of all agents together, and 100 of the human. Beyond that, the response is 409 `too_many_pending`. "+
+			"If a text contains a character from U+202A to U+202E or from U+2066 to U+2069, the response is 422 `bidirectional_control`.",
+		"The checkpoint was created.")
 	api.Handle(a, create, request)
-	api.Handle(a, op("list-checkpoints", http.MethodGet, "", "List checkpoints, newest first",
-		"With status=pending it is the inbox. What exactly is asked for stands in each one."), list)
-	api.Handle(a, op("count-checkpoints", http.MethodGet, "/count", "Count checkpoints", "How many meet the filters."), count)
-	get := op("get-checkpoint", http.MethodGet, "/{id}", "Read a checkpoint",
-		"With the payload, that is exactly what would be done, and how it differs from what stands.")
+	api.Handle(a, op("list-checkpoints", http.MethodGet, "", "List checkpoints",
+		"Returns checkpoints without their payloads, newest first. With `status=pending`, the list contains all undecided requests.",
+		"A page of checkpoints."), list)
+	api.Handle(a, op("count-checkpoints", http.MethodGet, "/count", "Count checkpoints",
+		"Returns the number of checkpoints that match all given filters.", "The number of matching checkpoints."), count)
+	get := op("get-checkpoint", http.MethodGet, "/{id}", "Get a checkpoint",
+		"Returns the checkpoint with its payload, which is the exact write or action, and with the changes that it would cause to the current data.",
+		"The requested checkpoint.")
 	get.AuditedRead = true // it may show a row whose reading is recorded
 	api.Handle(a, get, read)
-	decide := func(id, suffix, summary, description string) api.Op {
-		o := op(id, http.MethodPost, suffix, summary, description)
+	decide := func(id, suffix, summary, description, response string) api.Op {
+		o := op(id, http.MethodPost, suffix, summary, description, response)
 		o.HumansOnly = true
 		return o
 	}
-	api.Handle(a, decide("approve-checkpoint", "/{id}/approve", "Approve",
-		"Approves the write or action that has this digest. The approval is used once. Only the owner decides, as a human. A decision of the "+
-			"type `cost`, `governance` or `identity`, and the approval of the owner's own request, need an authentication within the last "+
-			"5 minutes, else they are 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Repeating the decision returns the "+
-			"same answer; the opposite decision is 409."), approve)
-	api.Handle(a, decide("reject-checkpoint", "/{id}/reject", "Reject",
-		"Rejects the request, with a reason. Only the owner decides, as a human. A checkpoint of the type `cost`, `governance` or `identity` "+
-			"needs an authentication within the last 5 minutes, as its approval does."), reject)
-	api.Handle(a, op("withdraw-checkpoint", http.MethodPost, "/{id}/withdraw", "Withdraw",
-		"Takes a pending request back, by who made it. It reads as expired then."), withdraw)
+	api.Handle(a, decide("approve-checkpoint", "/{id}/approve", "Approve a checkpoint",
+		"Approves the write or action with this digest. The approval can be used once. Only the owner can decide, not an agent. The approval of a "+
+			"checkpoint of the type `cost`, `governance` or `identity`, and of the owner's own request, requires an authentication within the last "+
+			"5 minutes, otherwise the response is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). A repeated approval has the "+
+			"same response. If the checkpoint was rejected, the response is 409.",
+		"The approved checkpoint."), approve)
+	api.Handle(a, decide("reject-checkpoint", "/{id}/reject", "Reject a checkpoint",
+		"Rejects the request with a reason. Only the owner can decide, not an agent. For a checkpoint of the type `cost`, `governance` or `identity`, the "+
+			"rejection requires an authentication within the last 5 minutes, as the approval does. If the checkpoint was approved, the response is 409.",
+		"The rejected checkpoint."), reject)
+	api.Handle(a, op("withdraw-checkpoint", http.MethodPost, "/{id}/withdraw", "Withdraw a checkpoint",
+		"Withdraws a pending request. Only its requester can withdraw it. The checkpoint is reported as `expired` afterwards.",
+		"The withdrawn checkpoint."), withdraw)
 	api.Handle(a, op("consume-checkpoint", http.MethodPost, "/{id}/consume", "Use an approval",
-		"Uses the approval of an action that the client defines, once, by who asked for it. The approval of a write is used by that write."), consume)
+		"Uses the approval of an action that the client defines. Only the requester can use it, and only once. The approval of a write is used by that write.",
+		"The checkpoint with the used approval."), consume)
 }
 
 // CheckpointItem is a checkpoint without its payload.
 type CheckpointItem struct {
-	ID              uuid.UUID                 `json:"id"`
-	Sphere          *datatype.SphereType      `json:"sphere"            jsonschema_description:"The sphere that the action belongs to."`
-	Type            datatype.CheckpointType   `json:"type"              jsonschema_description:"Why it needs a human."`
-	Status          datatype.CheckpointStatus `json:"status"            jsonschema_description:"How far it was decided; a pending one past its time reads as expired."`
-	Origin          datatype.CheckpointOrigin `json:"origin"            jsonschema_description:"write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it."`
-	Action          string                    `json:"action"            jsonschema_description:"What is to be done."`
-	ResourceType    string                    `json:"resource_type"     jsonschema_description:"What kind of thing it is to be done to."`
-	ResourceID      *uuid.UUID                `json:"resource_id"       jsonschema_description:"Which one; null for one that is yet to be made."`
-	ResourceVersion *int64                    `json:"resource_version"  jsonschema_description:"In which version."`
-	Digest          datatype.Digest           `json:"digest"            jsonschema_description:"SHA-256 of the payload's text; a decision names it."`
-	Reason          *string                   `json:"reason"            jsonschema_description:"Why it was decided so."`
-	RequestedBy     uuid.UUID                 `json:"requested_by"      jsonschema_description:"Who asked: the identity itself or one of its agents."`
-	RequestedByKind datatype.ActorKind        `json:"requested_by_kind" jsonschema_description:"What kind of actor that was."`
-	DecidedBy       *uuid.UUID                `json:"decided_by"        jsonschema_description:"The human who decided."`
-	DecidedAt       *time.Time                `json:"decided_at"        jsonschema_description:"When it was decided."`
-	ExpiresAt       time.Time                 `json:"expires_at"        jsonschema_description:"Until when it can be decided."`
-	UseBefore       *time.Time                `json:"use_before"        jsonschema_description:"Until when the approval can be used."`
-	ConsumedAt      *time.Time                `json:"consumed_at"       jsonschema_description:"When the approval was used; it can be used once."`
-	ThreadID        *uuid.UUID                `json:"thread_id"         jsonschema_description:"The thread that it belongs to."`
-	CreatedAt       time.Time                 `json:"created_at"        jsonschema_description:"When it was asked for."`
-	Version         int64                     `json:"version"           jsonschema_description:"Counts its changes from 1."`
+	ID              uuid.UUID                 `json:"id"                jsonschema_description:"Unique identifier of the checkpoint, a UUIDv7."`
+	Sphere          *datatype.SphereType      `json:"sphere"            jsonschema_description:"Sphere of the affected resource. Null if it belongs to none."`
+	Type            datatype.CheckpointType   `json:"type"              jsonschema_description:"Reason for the approval, as a category."`
+	Status          datatype.CheckpointStatus `json:"status"            jsonschema_description:"Decision status. A pending checkpoint past expires_at is reported as expired."`
+	Origin          datatype.CheckpointOrigin `json:"origin"            jsonschema_description:"Origin of the request. write: the database refused a write, and the payload is exactly that write. client: a client described an action in its own words, and the database enforces nothing about it."`
+	Action          string                    `json:"action"            jsonschema_description:"Action to approve."`
+	ResourceType    string                    `json:"resource_type"     jsonschema_description:"Kind of the affected resource."`
+	ResourceID      *uuid.UUID                `json:"resource_id"       jsonschema_description:"Id of the affected resource. Null for a resource that the action creates."`
+	ResourceVersion *int64                    `json:"resource_version"  jsonschema_description:"Version of the affected resource that the request covers."`
+	Digest          datatype.Digest           `json:"digest"            jsonschema_description:"SHA-256 of the payload's canonical text. A decision must repeat it."`
+	Reason          *string                   `json:"reason"            jsonschema_description:"Reason of the decision."`
+	RequestedBy     uuid.UUID                 `json:"requested_by"      jsonschema_description:"Id of the requester: the identity itself or one of its agents."`
+	RequestedByKind datatype.ActorKind        `json:"requested_by_kind" jsonschema_description:"Type of the requester: human, agent or system."`
+	DecidedBy       *uuid.UUID                `json:"decided_by"        jsonschema_description:"Id of the identity that decided. Null if there is no decision."`
+	DecidedAt       *time.Time                `json:"decided_at"        jsonschema_description:"Time of the decision. Null if there is no decision."`
+	ExpiresAt       time.Time                 `json:"expires_at"        jsonschema_description:"Time after which the checkpoint can no longer be decided."`
+	UseBefore       *time.Time                `json:"use_before"        jsonschema_description:"Time after which the approval can no longer be used."`
+	ConsumedAt      *time.Time                `json:"consumed_at"       jsonschema_description:"Time when the approval was used. An approval can be used once."`
+	ThreadID        *uuid.UUID                `json:"thread_id"         jsonschema_description:"Id of the thread that records the steps of the checkpoint."`
+	CreatedAt       time.Time                 `json:"created_at"        jsonschema_description:"Time when the approval was requested."`
+	Version         int64                     `json:"version"           jsonschema_description:"Version number, starting at 1."`
 }
 
 func item(row *ent.Checkpoint) CheckpointItem {
@@ -97,11 +111,11 @@ func item(row *ent.Checkpoint) CheckpointItem {
 }
 
 type byID struct {
-	ID uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID uuid.UUID `path:"id" jsonschema_description:"Id of the checkpoint."`
 }
 
 type itemOutput struct {
-	ETag api.ETag `header:"ETag" jsonschema_description:"The checkpoint's version, with a hash of its status at the time."`
+	ETag api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the checkpoint and a hash of its current status."`
 	Body CheckpointItem
 }
 
@@ -149,7 +163,7 @@ type countInput struct {
 
 // CheckpointCount is how many checkpoints a filter leaves.
 type CheckpointCount struct {
-	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"How many there are."`
+	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching checkpoints."`
 }
 
 type countOutput struct {
@@ -166,15 +180,15 @@ func count(ctx context.Context, tx *ent.Tx, in *countInput) (*countOutput, error
 
 // CheckpointRequest is an action that a client defines and wants approved.
 type CheckpointRequest struct {
-	Type            datatype.CheckpointType `json:"type"                       jsonschema_description:"Why it needs a human."                                  example:"\"cross_sphere\""`
-	Sphere          *datatype.SphereType    `json:"sphere,omitempty"           jsonschema_description:"The sphere that the action belongs to."`
-	Action          string                  `json:"action"                     jsonschema:"minLength=1,maxLength=120" jsonschema_description:"What is to be done." example:"\"share the report with the accountant\""`
-	ResourceType    string                  `json:"resource_type"              jsonschema:"minLength=1,maxLength=64" jsonschema_description:"What kind of thing it is to be done to." example:"\"report\""`
-	ResourceID      *uuid.UUID              `json:"resource_id,omitempty"      jsonschema_description:"Which one."`
-	ResourceVersion *int64                  `json:"resource_version,omitempty" jsonschema_description:"In which version."`
-	ThreadID        *uuid.UUID              `json:"thread_id,omitempty"        jsonschema_description:"The thread that it belongs to."`
-	Content         map[string]any          `json:"content,omitempty"          jsonschema_description:"All that the human has to know."`
-	LifetimeSeconds *int                    `json:"lifetime_seconds,omitempty" jsonschema:"minimum=1,maximum=604800" jsonschema_description:"How long it can be decided, and the approval be used: by default 24 hours, and 15 minutes for cost and identity."`
+	Type            datatype.CheckpointType `json:"type"                       jsonschema_description:"Reason for the approval, as a category."                                  example:"\"cross_sphere\""`
+	Sphere          *datatype.SphereType    `json:"sphere,omitempty"           jsonschema_description:"Sphere of the affected resource. Null if it belongs to none."`
+	Action          string                  `json:"action"                     jsonschema:"minLength=1,maxLength=120" jsonschema_description:"Action to approve." example:"\"share the report with the accountant\""`
+	ResourceType    string                  `json:"resource_type"              jsonschema:"minLength=1,maxLength=64" jsonschema_description:"Kind of the affected resource." example:"\"report\""`
+	ResourceID      *uuid.UUID              `json:"resource_id,omitempty"      jsonschema_description:"Id of the affected resource."`
+	ResourceVersion *int64                  `json:"resource_version,omitempty" jsonschema_description:"Version of the affected resource that the request covers."`
+	ThreadID        *uuid.UUID              `json:"thread_id,omitempty"        jsonschema_description:"Id of the thread that records the steps of the checkpoint."`
+	Content         map[string]any          `json:"content,omitempty"          jsonschema_description:"Everything that the human needs to know for the decision, in a form that clients define."`
+	LifetimeSeconds *int                    `json:"lifetime_seconds,omitempty" jsonschema:"minimum=1,maximum=604800" jsonschema_description:"Number of seconds in which the checkpoint can be decided and the approval used. The default is 24 hours, and 15 minutes for the types cost and identity."`
 }
 
 type requestInput struct {
@@ -182,8 +196,8 @@ type requestInput struct {
 }
 
 type requestOutput struct {
-	Location string   `header:"Location" jsonschema_description:"Where it can be read."`
-	ETag     api.ETag `header:"ETag"     jsonschema_description:"The checkpoint's version, with a hash of its status at the time."`
+	Location string   `header:"Location" jsonschema_description:"Path of the checkpoint."`
+	ETag     api.ETag `header:"ETag"     jsonschema_description:"Entity tag: the version of the checkpoint and a hash of its current status."`
 	Body     CheckpointItem
 }
 
@@ -218,31 +232,31 @@ func request(ctx context.Context, tx *ent.Tx, in *requestInput) (*requestOutput,
 
 // Approval approves what has the digest.
 type Approval struct {
-	Digest datatype.Digest `json:"digest"           jsonschema_description:"The digest that was shown: what exactly is decided."`
-	Reason *string         `json:"reason,omitempty" jsonschema:"maxLength=2000" jsonschema_description:"Why."`
+	Digest datatype.Digest `json:"digest"           jsonschema_description:"Digest of the checkpoint that the human reviewed."`
+	Reason *string         `json:"reason,omitempty" jsonschema:"maxLength=2000" jsonschema_description:"Reason of the decision."`
 }
 
 // Rejection rejects what has the digest.
 type Rejection struct {
-	Digest datatype.Digest `json:"digest" jsonschema_description:"The digest that was shown: what exactly is decided."`
-	Reason string          `json:"reason" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why." example:"\"Not this month.\""`
+	Digest datatype.Digest `json:"digest" jsonschema_description:"Digest of the checkpoint that the human reviewed."`
+	Reason string          `json:"reason" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason of the decision." example:"\"Not this month.\""`
 }
 
 // Withdrawal takes a request back.
 type Withdrawal struct {
-	Digest datatype.Digest `json:"digest,omitempty" jsonschema_description:"The digest of what is withdrawn."`
-	Reason *string         `json:"reason,omitempty" jsonschema:"maxLength=1900" jsonschema_description:"Why."`
+	Digest datatype.Digest `json:"digest,omitempty" jsonschema_description:"Digest of the withdrawn request."`
+	Reason *string         `json:"reason,omitempty" jsonschema:"maxLength=1900" jsonschema_description:"Reason of the withdrawal."`
 }
 
 // Consumption uses the approval of what has the digest.
 type Consumption struct {
-	Digest datatype.Digest `json:"digest" jsonschema_description:"The digest of what was approved."`
+	Digest datatype.Digest `json:"digest" jsonschema_description:"Digest of the approved action."`
 }
 
 const decideSQL = `SELECT app.decide_checkpoint($1, $2, $3, $4)`
 
 type approveInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the checkpoint."`
 	Body Approval
 }
 
@@ -254,7 +268,7 @@ func approve(ctx context.Context, tx *ent.Tx, in *approveInput) (*itemOutput, er
 }
 
 type rejectInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the checkpoint."`
 	Body Rejection
 }
 
@@ -266,7 +280,7 @@ func reject(ctx context.Context, tx *ent.Tx, in *rejectInput) (*itemOutput, erro
 }
 
 type withdrawInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the checkpoint."`
 	Body Withdrawal
 }
 
@@ -284,7 +298,7 @@ func withdraw(ctx context.Context, tx *ent.Tx, in *withdrawInput) (*itemOutput, 
 }
 
 type consumeInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the checkpoint."`
 	Body Consumption
 }
 

@@ -23,21 +23,21 @@ import (
 type CheckpointDetail struct {
 	CheckpointItem
 
-	Payload json.RawMessage `json:"payload" jsonschema_description:"Exactly what would be done; null once it was erased."`
+	Payload json.RawMessage `json:"payload" jsonschema_description:"The exact write or action. Null after erasure."`
 	// Canonical is the very text that was digested: a JSON document may be written in many ways.
-	Canonical string `json:"canonical"  jsonschema_description:"The payload as it was digested: the digest is the SHA-256 of this text in UTF-8."`
+	Canonical string `json:"canonical"  jsonschema_description:"Canonical text of the payload. The digest is the SHA-256 of this text in UTF-8."`
 	// Visible shows what a display would not: two texts may look alike and differ.
-	Visible    string      `json:"visible"    jsonschema_description:"The canonical text with each invisible or control character written as its code point, such as \\u{200D} for a zero-width joiner. Show this one for approval."`
-	Difference *Difference `json:"difference" jsonschema_description:"What the write would change of what stands; of a list of writes, the first one that needs an approval. Null for an action that clients define."`
+	Visible    string      `json:"visible"    jsonschema_description:"Canonical text in which each invisible or control character is replaced by its code point, such as \\u{200D} for a zero-width joiner. Display this text for the approval."`
+	Difference *Difference `json:"difference" jsonschema_description:"Changes that the write would cause to the current data. For a list of writes, the changes of the first write that needs an approval. Null for an action that clients define."`
 	// Differences has one element for each write of the payload's list.
-	Differences []WriteDifference `json:"differences,omitempty" jsonschema_description:"What each write of the payload's list would change of what stands, in order; only for a list of writes."`
+	Differences []WriteDifference `json:"differences,omitempty" jsonschema_description:"Changes of each write in the payload's list, in order. Only for a list of writes."`
 }
 
 // WriteDifference is how one write of a list differs from what stands now.
 type WriteDifference struct {
 	ResourceType string  `json:"resource_type" jsonschema_description:"Kind of the written resource."`
-	Operation    string  `json:"operation"     jsonschema_description:"INSERT, UPDATE or DELETE."`
-	ID           *string `json:"id"            jsonschema_description:"Id of the written resource; new:1, new:2 and so on for resources that the list creates."`
+	Operation    string  `json:"operation"     jsonschema_description:"Kind of the write: INSERT, UPDATE or DELETE."`
+	ID           *string `json:"id"            jsonschema_description:"Id of the written resource. Resources that the list creates have the ids new:1, new:2 and so on."`
 	Gated        bool    `json:"gated"         jsonschema_description:"Whether this write needs an approval by itself."`
 	Difference
 }
@@ -45,31 +45,31 @@ type WriteDifference struct {
 // Difference is how a write differs from what stands now.
 type Difference struct {
 	// Version is null where there is no such row.
-	Version    *int64                `json:"version" jsonschema_description:"The version that stands now; null when there is none."`
-	Stale      bool                  `json:"stale"   jsonschema_description:"Whether the row, or one that it refers to, is another version than the request covers: then an approval could no longer be used."`
-	Fields     []FieldDifference     `json:"fields"  jsonschema_description:"The fields that would change."`
-	References []ReferenceDifference `json:"references" jsonschema_description:"The rows that the write refers to and that the approval covers."`
+	Version    *int64                `json:"version" jsonschema_description:"Current version of the row. Null if the row does not exist."`
+	Stale      bool                  `json:"stale"   jsonschema_description:"Whether the row, or a row that it refers to, has another version than the request covers. The approval of a stale request cannot be used."`
+	Fields     []FieldDifference     `json:"fields"  jsonschema_description:"Fields that the write would change."`
+	References []ReferenceDifference `json:"references" jsonschema_description:"Rows that the write refers to and that the approval covers."`
 }
 
 // ReferenceDifference is a row that a write refers to, as it was requested and as it stands.
 type ReferenceDifference struct {
-	Field        string          `json:"field" jsonschema_description:"The field that names the row."`
-	ResourceType string          `json:"resource_type" jsonschema_description:"Kind of the row."`
-	ID           uuid.UUID       `json:"id" jsonschema_description:"Id of the row."`
+	Field        string          `json:"field" jsonschema_description:"Name of the field that refers to the row."`
+	ResourceType string          `json:"resource_type" jsonschema_description:"Kind of the referenced resource."`
+	ID           uuid.UUID       `json:"id" jsonschema_description:"Id of the referenced row."`
 	Version      *int64          `json:"version" jsonschema_description:"Version of the row that the request covers."`
-	Present      *int64          `json:"present" jsonschema_description:"Version of the row now; null when it is gone."`
+	Present      *int64          `json:"present" jsonschema_description:"Current version of the row. Null if the row does not exist."`
 	Shows        json.RawMessage `json:"shows" jsonschema_description:"Fields of the row as the request covers them."`
 }
 
 // FieldDifference is how one field would change.
 type FieldDifference struct {
-	Field    string          `json:"field"    jsonschema_description:"The field's name."`
-	Present  json.RawMessage `json:"present"  jsonschema_description:"Its value now; null also when there is no row yet."`
-	Proposed json.RawMessage `json:"proposed" jsonschema_description:"Its value then; null also when the row would be deleted."`
+	Field    string          `json:"field"    jsonschema_description:"Name of the field."`
+	Present  json.RawMessage `json:"present"  jsonschema_description:"Current value of the field. Also null if the row does not exist yet."`
+	Proposed json.RawMessage `json:"proposed" jsonschema_description:"Value of the field after the write. Also null if the write deletes the row."`
 }
 
 type detailOutput struct {
-	ETag api.ETag `header:"ETag" jsonschema_description:"The checkpoint's version, with a hash of what is computed when it is read: its status, and how the write differs from the row as it is now."`
+	ETag api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the checkpoint, and a hash of its current status and of the changes to the current row."`
 	Body CheckpointDetail
 }
 

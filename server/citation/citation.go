@@ -21,26 +21,32 @@ const path = "/v1/scholar/references/{id}/citations"
 func Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "cite-reference", Method: http.MethodPost, Path: path, Tag: "scholar", Status: http.StatusCreated,
-		Summary: "Say that a reference cites another", Problems: []int{http.StatusNotFound, http.StatusConflict},
+		Summary: "Add a citation", Problems: []int{http.StatusNotFound, http.StatusConflict},
+		Description: "Records that the reference cites another reference. If it is already recorded, the response is 409.",
+		Responses:   map[int]string{http.StatusCreated: "The citation was created."},
 	}, create)
 	api.Handle(a, api.Op{
 		ID: "list-citations", Method: http.MethodGet, Path: path, Tag: "scholar",
-		Summary: "List what a reference cites, newest first", Problems: []int{http.StatusNotFound},
+		Summary: "List citations", Problems: []int{http.StatusNotFound},
+		Description: "Returns the citations of other references by the reference, newest first.",
+		Responses:   map[int]string{http.StatusOK: "A page of citations."},
 	}, list)
 	api.Handle(a, api.Op{
 		ID: "delete-citation", Method: http.MethodDelete, Path: path, Tag: "scholar",
-		Summary: "Say that a reference does not cite another", Problems: []int{http.StatusNotFound},
+		Summary: "Remove a citation", Problems: []int{http.StatusNotFound},
+		Description: "Deletes the record that the reference cites another reference. If there is no such citation, the response is 404.",
+		Responses:   map[int]string{http.StatusNoContent: "The citation was deleted."},
 	}, remove)
 }
 
 // CreateCitation is what a client gives to say that a reference cites another.
 type CreateCitation struct {
-	CitedID uuid.UUID `json:"cited_id"          jsonschema_description:"The reference that is cited."`
-	Locator *string   `json:"locator,omitempty" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"Where in the cited work, such as a page."`
+	CitedID uuid.UUID `json:"cited_id"          jsonschema_description:"Id of the reference that is cited."`
+	Locator *string   `json:"locator,omitempty" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"Location in the cited work, such as a page."`
 }
 
 type createInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"The reference that cites."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the reference that cites."`
 	Body CreateCitation
 }
 
@@ -61,7 +67,7 @@ func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, er
 }
 
 type listInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"The reference that cites."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the reference that cites."`
 	Page api.Page
 }
 
@@ -86,8 +92,8 @@ func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
 func key(row *ent.ReferenceCitation) api.Key { return api.Key{ID: row.ID} }
 
 type removeInput struct {
-	ID      uuid.UUID `path:"id"        jsonschema_description:"The reference that cites."`
-	CitedID uuid.UUID `query:"cited_id" jsonschema:"required" jsonschema_description:"The reference that is cited."`
+	ID      uuid.UUID `path:"id"        jsonschema_description:"Id of the reference that cites."`
+	CitedID uuid.UUID `query:"cited_id" jsonschema:"required" jsonschema_description:"Id of the reference that is cited."`
 }
 
 func remove(ctx context.Context, tx *ent.Tx, in *removeInput) (*struct{}, error) {

@@ -23,25 +23,28 @@ const path = "/v1/community/events/{id}/rsvps"
 func Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "answer-event", Method: http.MethodPost, Path: path, Tag: "community",
-		Summary: "Record a contact's answer to an event",
-		Description: "One answer stands for each contact; answering again changes it. " +
-			"When the event is full, going is 409 `event_full`.",
-		Problems: []int{http.StatusNotFound, http.StatusConflict},
+		Summary: "Answer an event invitation",
+		Description: "Records a contact's answer to the invitation. Each contact has one answer: another request for the same contact replaces it. " +
+			"If the event is full, the response to `going` is 409 `event_full`.",
+		Responses: map[int]string{http.StatusOK: "The recorded answer."},
+		Problems:  []int{http.StatusNotFound, http.StatusConflict},
 	}, answer)
 	api.Handle(a, api.Op{
 		ID: "list-event-answers", Method: http.MethodGet, Path: path, Tag: "community",
-		Summary: "List an event's answers, newest first", Problems: []int{http.StatusNotFound},
+		Summary: "List event answers", Problems: []int{http.StatusNotFound},
+		Description: "Returns the answers to the invitation to the event, newest first.",
+		Responses:   map[int]string{http.StatusOK: "A page of answers."},
 	}, list)
 }
 
 // EventAnswer is a contact's answer to an invitation.
 type EventAnswer struct {
-	ContactID uuid.UUID           `json:"contact_id" jsonschema_description:"The contact who answers."`
-	Status    datatype.RSVPStatus `json:"status"     jsonschema_description:"The answer."`
+	ContactID uuid.UUID           `json:"contact_id" jsonschema_description:"Id of the contact who answers."`
+	Status    datatype.RSVPStatus `json:"status"     jsonschema_description:"Answer of the contact."`
 }
 
 type answerInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"The event."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the event."`
 	Body EventAnswer
 }
 
@@ -64,8 +67,8 @@ func answer(ctx context.Context, tx *ent.Tx, in *answerInput) (*answerOutput, er
 }
 
 type listInput struct {
-	ID     uuid.UUID            `path:"id" jsonschema_description:"The event."`
-	Status *datatype.RSVPStatus `query:"status" jsonschema_description:"Only these answers."`
+	ID     uuid.UUID            `path:"id" jsonschema_description:"Id of the event."`
+	Status *datatype.RSVPStatus `query:"status" jsonschema_description:"Only answers with this status."`
 	Page   api.Page
 }
 

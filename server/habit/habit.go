@@ -23,23 +23,26 @@ const path = "/v1/personal/habits/{id}/check-ins"
 func Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "check-in-habit", Method: http.MethodPost, Path: path, Tag: "personal", Status: http.StatusCreated,
-		Summary: "Check in a habit", Description: "Records that the habit was done on a day, by default today. Its streaks follow.",
-		Problems: []int{http.StatusNotFound},
+		Summary: "Create a habit check-in", Description: "Records that the habit was performed on a day, by default today, and updates the streaks of the habit.",
+		Responses: map[int]string{http.StatusCreated: "The check-in was created."},
+		Problems:  []int{http.StatusNotFound},
 	}, create)
 	api.Handle(a, api.Op{
 		ID: "list-habit-check-ins", Method: http.MethodGet, Path: path, Tag: "personal",
-		Summary: "List a habit's check-ins, newest first", Problems: []int{http.StatusNotFound},
+		Summary: "List habit check-ins", Problems: []int{http.StatusNotFound},
+		Description: "Returns the check-ins of the habit, newest first.",
+		Responses:   map[int]string{http.StatusOK: "A page of check-ins."},
 	}, list)
 }
 
 // CreateHabitCheckIn is what a client gives to check in a habit.
 type CreateHabitCheckIn struct {
-	CheckedInOn *datatype.Date `json:"checked_in_on,omitempty" jsonschema_description:"The day, today by default, never in the future."`
-	Note        *string        `json:"note,omitempty"          jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What there is to say about it."`
+	CheckedInOn *datatype.Date `json:"checked_in_on,omitempty" jsonschema_description:"Date of the check-in. Never in the future; the default is today."`
+	Note        *string        `json:"note,omitempty"          jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Note on the check-in, as free text."`
 }
 
 type createInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"The habit."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the habit."`
 	Body CreateHabitCheckIn
 }
 
@@ -60,7 +63,7 @@ func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, er
 }
 
 type listInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"The habit."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the habit."`
 	Page api.Page
 }
 

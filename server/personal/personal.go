@@ -35,18 +35,21 @@ func (s *Service) Mount(a *api.API) {
 	api.HandleStream(a, api.Op{
 		ID: "export-me", Method: http.MethodGet, Path: "/v1/me/export", Tag: me, HumansOnly: true,
 		Summary: "Export your data",
-		Description: "Returns all rows of the identity, one JSON object per line: `table` names the table and `row` has the stored columns without " +
-			"hashes of secrets. Rows come table by table in the order of their ids, each as it is when it is read. The export is recorded in the " +
-			"audit trail before its first line is sent. A response that breaks off is not complete. The export needs an authentication within the " +
-			"last 5 minutes, else it is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Agents cannot export.",
+		Description: "Returns all rows of the identity, one JSON object per line: `table` is the name of the table, and `row` contains the stored columns " +
+			"without hashes of secrets. Rows are sorted by table and id, and each row has its state at the time when it is read. The export is recorded in the " +
+			"audit trail before its first line is sent. A response whose connection is aborted is incomplete. Requires an authentication within the " +
+			"last 5 minutes, otherwise the response is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). Agents cannot call this operation.",
+		Responses:   map[int]string{http.StatusOK: "The rows of the identity, one JSON object per line."},
 		ContentType: "application/x-ndjson",
 	}, export)
 	api.Handle(a, api.Op{
 		ID: "delete-me", Method: http.MethodDelete, Path: "/v1/me", Tag: me, HumansOnly: true, Timeout: eraseTimeout,
-		Summary: "Erase the own identity",
-		Description: "Erases the identity for good. It needs an approval of the type `identity`, 423, which one gives oneself within fifteen minutes, with an " +
-			"authentication of the last five. Then all rows are deleted, but for those that prove what happened: the trail, threads with their " +
-			"events, and checkpoints stay without their content, so that their order and digests still hold. The e-mail address is free again.",
+		Summary: "Erase your identity",
+		Description: "Erases the identity permanently. The first request is refused with 423 and requests an approval of the type `identity`. Approve it " +
+			"within 15 minutes, with an authentication within the last 5 minutes, and repeat the request. The erasure deletes all rows except the audit trail, threads, their " +
+			"events and checkpoints. These rows are kept without their content, so that their order and digests can still be verified. The " +
+			"e-mail address can be registered again. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusNoContent: "The identity was erased."},
 	}, s.erase)
 }
 

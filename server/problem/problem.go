@@ -33,21 +33,21 @@ const typePrefix = "urn:chenu:problem:"
 // Problem is one error as a client sees it. It is an error too, so that any layer may
 // return one. Its type and title follow from its code.
 type Problem struct {
-	Type   string `json:"type"             jsonschema:"format=uri,example=urn:chenu:problem:not_found" jsonschema_description:"Names the kind of problem: urn:chenu:problem: and the code."`
-	Title  string `json:"title"            jsonschema:"example=Not found"                              jsonschema_description:"The kind of problem in words. The same for every occurrence."`
-	Status int    `json:"status"           jsonschema:"minimum=400,maximum=599,example=404"            jsonschema_description:"The HTTP status."`
-	Detail string `json:"detail,omitempty" jsonschema:"example=There is no such resource."             jsonschema_description:"This occurrence in a sentence for people."`
+	Type   string `json:"type"             jsonschema:"format=uri,example=urn:chenu:problem:not_found" jsonschema_description:"URN of the problem type: urn:chenu:problem: followed by the code."`
+	Title  string `json:"title"            jsonschema:"example=Not found"                              jsonschema_description:"Short title of the problem type. The same for every occurrence."`
+	Status int    `json:"status"           jsonschema:"minimum=400,maximum=599,example=404"            jsonschema_description:"HTTP status code of the response."`
+	Detail string `json:"detail,omitempty" jsonschema:"example=There is no such resource."             jsonschema_description:"Explanation of this occurrence, for people."`
 	// Code is stable: clients may branch on it.
-	Code      string       `json:"code"             jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=not_found" jsonschema_description:"The kind of problem for programs. Codes do not change."`
-	RequestID string       `json:"request_id"       jsonschema:"format=uuid"                                 jsonschema_description:"The request's id, as in the header Request-Id. Quote it when you report a problem."`
-	Errors    []FieldError `json:"errors,omitempty"                                                          jsonschema_description:"What is wrong with which part of the request."`
+	Code      string       `json:"code"             jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=not_found" jsonschema_description:"Error code, for programs. Codes are stable."`
+	RequestID string       `json:"request_id"       jsonschema:"format=uuid"                                 jsonschema_description:"Id of the request, as in the Request-Id header. Include it in problem reports."`
+	Errors    []FieldError `json:"errors,omitempty"                                                          jsonschema_description:"Errors of single fields and parameters of the request."`
 	// Checkpoint is the approval that a 423 asks for.
-	Checkpoint *Checkpoint `json:"checkpoint,omitempty" jsonschema_description:"The approval that a 423 waits for."`
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty" jsonschema_description:"Checkpoint whose approval the write needs. Only for status 423."`
 	// Kinds are the kinds of resource that stand in the way of a 409 in_use.
-	Kinds []string `json:"kinds,omitempty" jsonschema_description:"The kinds of resource that name the one which was to be deleted."`
+	Kinds []string `json:"kinds,omitempty" jsonschema_description:"Kinds of the resources that still refer to the resource. Only for code in_use."`
 
 	// Present is what a 409 or 412 found instead of what the request expects.
-	Present *Present `json:"present,omitempty" jsonschema_description:"What the resource is now, where the request does not fit it."`
+	Present *Present `json:"present,omitempty" jsonschema_description:"Current state of the resource, if the request conflicts with it."`
 
 	// Header is sent with the answer, beside what every problem has.
 	Header http.Header `json:"-"`
@@ -58,11 +58,11 @@ type Problem struct {
 // and Parameter is set.
 type FieldError struct {
 	// Pointer is a JSON pointer into the request's body (RFC 6901); nil for a parameter.
-	Pointer *string `json:"pointer,omitzero" jsonschema:"format=json-pointer,example=/line_items/0/quantity" jsonschema_description:"Where in the request's body: a JSON pointer (RFC 6901). Empty: the body itself."`
+	Pointer *string `json:"pointer,omitzero" jsonschema:"format=json-pointer,example=/line_items/0/quantity" jsonschema_description:"JSON Pointer (RFC 6901) to the invalid part of the request body. Empty for the whole body."`
 	// Parameter is the name of a path or query parameter or of a header.
-	Parameter string `json:"parameter,omitempty" jsonschema:"example=page_size" jsonschema_description:"Which parameter or header, when it is not in the body."`
-	Code      string `json:"code"   jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=out_of_range" jsonschema_description:"What is wrong, for programs. Codes do not change."`
-	Detail    string `json:"detail"                                                             jsonschema_description:"What is wrong, in words."`
+	Parameter string `json:"parameter,omitempty" jsonschema:"example=page_size" jsonschema_description:"Name of the invalid parameter or header. Missing for errors in the body."`
+	Code      string `json:"code"   jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=out_of_range" jsonschema_description:"Error code of the field, for programs. Codes are stable."`
+	Detail    string `json:"detail"                                                             jsonschema_description:"Explanation of the error, for people."`
 }
 
 // CheckpointRequired is the code of a gated write without an approval.
@@ -73,12 +73,12 @@ const CheckpointPath = "/v1/checkpoints/"
 
 // Checkpoint is an approval, as a 423 shows it.
 type Checkpoint struct {
-	ID        uuid.UUID `json:"id"         jsonschema_description:"Repeat the request with the header Checkpoint and this id once a human has approved it."`
-	Type      string    `json:"type"       jsonschema_description:"Why an approval is needed."`
-	Status    string    `json:"status"     jsonschema_description:"Where the approval stands."`
-	Digest    string    `json:"digest"     jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"What exactly is to be approved: the SHA-256 of the write, in hexadecimal."`
-	ExpiresAt time.Time `json:"expires_at" jsonschema_description:"Until when it can be decided."`
-	Href      string    `json:"href"       jsonschema:"format=uri-reference" jsonschema_description:"Where to read it."`
+	ID        uuid.UUID `json:"id"         jsonschema_description:"Id of the checkpoint. Once a human has approved it, repeat the request with this id in the Checkpoint header."`
+	Type      string    `json:"type"       jsonschema_description:"Reason for the approval, as a category."`
+	Status    string    `json:"status"     jsonschema_description:"Decision status of the checkpoint."`
+	Digest    string    `json:"digest"     jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the write to approve, in hexadecimal."`
+	ExpiresAt time.Time `json:"expires_at" jsonschema_description:"Time after which the checkpoint can no longer be decided."`
+	Href      string    `json:"href"       jsonschema:"format=uri-reference" jsonschema_description:"Path of the checkpoint in this API."`
 }
 
 // MarshalJSON writes the time as all answers do: in UTC with microseconds.
@@ -92,8 +92,8 @@ func (c Checkpoint) MarshalJSON() ([]byte, error) {
 
 // Present is the part of a resource's present state that a request does not fit.
 type Present struct {
-	Status       string `json:"status,omitempty"        jsonschema:"example=archived" jsonschema_description:"Its status."`
-	LastSequence *int64 `json:"last_sequence,omitempty" jsonschema:"minimum=1"        jsonschema_description:"The sequence of its latest event."`
+	Status       string `json:"status,omitempty"        jsonschema:"example=archived" jsonschema_description:"Current status of the resource."`
+	LastSequence *int64 `json:"last_sequence,omitempty" jsonschema:"minimum=1"        jsonschema_description:"Sequence number of the latest event of the thread."`
 }
 
 // New returns a problem. The code is snake_case and stable; the detail is a sentence

@@ -52,7 +52,7 @@ type Store[E, C, U, F any] interface {
 func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store func(*ent.Tx) S) {
 	MountAppendOnly[S, E, C, F](a, path, store)
 	c := newCollection[E](path)
-	api.Handle(a, c.op("update", "Change some fields", http.MethodPatch, "/{id}"),
+	api.Handle(a, c.op("update", http.MethodPatch, "/{id}"),
 		func(ctx context.Context, tx *ent.Tx, in *updateInput[U]) (*changed[E], error) {
 			s := store(tx)
 			row, err := s.Lock(ctx, in.ID)
@@ -85,7 +85,7 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 			}
 			return &changed[E]{ETag: tag, Body: row}, nil
 		})
-	remove := c.op("delete", "Delete one", http.MethodDelete, "/{id}")
+	remove := c.op("delete", http.MethodDelete, "/{id}")
 	remove.Several = true // detach clears references in other rows
 	api.Handle(a, remove,
 		func(ctx context.Context, tx *ent.Tx, in *deleteInput) (*struct{}, error) {
@@ -114,8 +114,8 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, store func(*ent.Tx) S) {
 	MountReadOnly[S, E, F](a, path, store)
 	c := newCollection[E](path)
-	op := c.op("create", "Make one", http.MethodPost, "")
-	op.Status = http.StatusCreated
+	c.required = requiredFields(reflect.TypeFor[C]())
+	op := c.op("create", http.MethodPost, "")
 	if c.table.AuditReads {
 		op.Replayed = func(ctx context.Context, tx *ent.Tx, kept *api.Outcome) error {
 			location := kept.Header["Location"]
@@ -160,7 +160,7 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 		}
 		return nil
 	}
-	api.Handle(a, c.op("list", "List them, newest first", http.MethodGet, ""),
+	api.Handle(a, c.op("list", http.MethodGet, ""),
 		func(ctx context.Context, tx *ent.Tx, in *listInput[F]) (*listed[E], error) {
 			s := store(tx)
 			key := func(row *E) api.Key { return api.Key(s.Position(row)) }
@@ -182,7 +182,7 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			}
 			return &listed[E]{Body: list}, nil
 		})
-	api.Handle(a, c.op("count", "Count them", http.MethodGet, "/count"),
+	api.Handle(a, c.op("count", http.MethodGet, "/count"),
 		func(ctx context.Context, tx *ent.Tx, in *countInput[F]) (*counted, error) {
 			n, err := store(tx).Count(ctx, &in.Filter)
 			if err != nil {
@@ -193,7 +193,7 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			}
 			return &counted{Body: Count{n}}, nil
 		})
-	api.Handle(a, c.op("get", "Read one", http.MethodGet, "/{id}"),
+	api.Handle(a, c.op("get", http.MethodGet, "/{id}"),
 		func(ctx context.Context, tx *ent.Tx, in *getInput) (*changed[E], error) {
 			s := store(tx)
 			row, err := s.Get(ctx, in.ID)
@@ -234,6 +234,8 @@ type collection struct {
 	table  policies.Table
 	// discloses says that rows have content of other resources.
 	discloses bool
+	// required are the fields that clients must give to create a row.
+	required []string
 }
 
 func newCollection[E any](path string) collection {
@@ -245,22 +247,33 @@ func newCollection[E any](path string) collection {
 }
 
 // op describes an operation of the collection.
-func (c collection) op(verb, summary, method, suffix string) api.Op {
+func (c collection) op(verb, method, suffix string) api.Op {
 	segments := strings.Split(strings.Trim(c.path, "/"), "/")
 	name := strings.ReplaceAll(c.table.Resource, "_", "-")
 	if verb == "list" || verb == "count" {
 		name = c.pluralName(name)
 	}
+	text := c.text(verb)
+	status := statuses[verb]
 	return api.Op{
-		ID: verb + "-" + name, Method: method, Path: c.path + suffix, Tag: segments[1],
-		Summary: summary + " (" + strings.ReplaceAll(name, "-", " ") + ")", Description: c.table.Comment,
+		ID: verb + "-" + name, Method: method, Path: c.path + suffix, Tag: segments[1], Status: status,
+		Summary: text.summary, Description: text.description, Responses: map[int]string{status: text.response},
 		AuditedRead: (c.table.AuditReads || c.discloses) && method == http.MethodGet,
-		HumansOnly:  !c.table.Access.Agent.Has(verbs[method]),
+		HumansOnly:  c.humansOnly(verb),
 	}
 }
 
-// verbs are what each method needs of a table's Access.
-var verbs = map[string]byte{http.MethodGet: 'S', http.MethodPost: 'I', http.MethodPatch: 'U', http.MethodDelete: 'D'}
+// statuses are the statuses of the successful responses.
+var statuses = map[string]int{
+	"list": http.StatusOK, "count": http.StatusOK, "get": http.StatusOK,
+	"create": http.StatusCreated, "update": http.StatusOK, "delete": http.StatusNoContent,
+}
+
+// privileges are the letters of policies.Verbs that the operations need.
+var privileges = map[string]byte{"list": 'S', "count": 'S', "get": 'S', "create": 'I', "update": 'U', "delete": 'D'}
+
+// humansOnly reports whether the table's Access forbids the operation to agents.
+func (c collection) humansOnly(verb string) bool { return !c.table.Access.Agent.Has(privileges[verb]) }
 
 // recordRead records that something was read, for a collection whose reads are audited:
 // in the transaction that read it, so that there is never one without the other.
@@ -315,7 +328,7 @@ func (c collection) pluralName(name string) string {
 }
 
 type getInput struct {
-	ID uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID uuid.UUID `path:"id" jsonschema_description:"Id of the resource."`
 }
 
 type listInput[F any] struct {
@@ -332,15 +345,15 @@ type createInput[C any] struct {
 }
 
 type updateInput[U any] struct {
-	ID      uuid.UUID   `path:"id" jsonschema_description:"Which one."`
+	ID      uuid.UUID   `path:"id" jsonschema_description:"Id of the resource."`
 	IfMatch api.IfMatch `header:"If-Match"`
 	Body    api.Patch[U]
 }
 
 type deleteInput struct {
-	ID      uuid.UUID   `path:"id" jsonschema_description:"Which one."`
+	ID      uuid.UUID   `path:"id" jsonschema_description:"Id of the resource."`
 	IfMatch api.IfMatch `header:"If-Match"`
-	Detach  bool        `query:"detach" jsonschema_description:"Clear the optional references to it first. If several of these changes need an approval, one approval covers all of them."`
+	Detach  bool        `query:"detach" jsonschema_description:"Whether to clear the optional references to the resource first. If several of these changes need an approval, one approval covers all of them."`
 }
 
 type listed[E any] struct {
@@ -353,16 +366,16 @@ type counted struct {
 
 // Count is how many rows a filter leaves.
 type Count struct {
-	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"How many there are."`
+	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching resources."`
 }
 
 type created[E any] struct {
-	Location string   `header:"Location" jsonschema_description:"Where it can be read."`
-	ETag     api.ETag `header:"ETag" jsonschema_description:"The resource's version, with a hash of the fields that are computed when it is read, if it has any. If-None-Match compares all of it, If-Match the version."`
+	Location string   `header:"Location" jsonschema_description:"Path of the created resource."`
+	ETag     api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the resource, and a hash of its computed fields if it has any. If-None-Match compares the whole tag, If-Match only the version."`
 	Body     *E
 }
 
 type changed[E any] struct {
-	ETag api.ETag `header:"ETag" jsonschema_description:"The resource's version, with a hash of the fields that are computed when it is read, if it has any. If-None-Match compares all of it, If-Match the version."`
+	ETag api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the resource, and a hash of its computed fields if it has any. If-None-Match compares the whole tag, If-Match only the version."`
 	Body *E
 }

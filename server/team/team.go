@@ -19,21 +19,23 @@ func Mount(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "dismiss-hired-agent", Method: http.MethodPost, Path: "/v1/team/agents/{id}/dismiss", Tag: "team",
 		Summary: "Dismiss an agent", HumansOnly: true,
-		Description: "Dismisses a hired agent, without any approval, and in the same transaction ends its credentials, its pending checkpoints and its " +
-			"open tasks. Dismissing it again changes nothing. Agents may not.",
+		Description: "Dismisses a hired agent. The same transaction revokes its credentials, expires its pending checkpoints and cancels its " +
+			"open tasks. The dismissal needs no approval, and repeating it changes nothing. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusOK: "The dismissed agent."},
 	}, dismiss)
 	api.Handle(a, api.Op{
 		ID: "suspend-all-hired-agents", Method: http.MethodPost, Path: "/v1/team/agents/suspend-all", Tag: "team",
 		Summary: "Suspend all agents", HumansOnly: true,
-		Description: "Suspends every active agent of the identity. The database refuses their writes at once and the service their requests within " +
-			"two seconds. Access tokens that were made before stay refused after an agent was resumed. It needs neither an approval nor a recent " +
-			"authentication. To resume an agent, set its `status` to `active`, which needs an approval for each agent. Agents cannot call it.",
+		Description: "Suspends every active agent of the identity. The database rejects their writes immediately, and the service rejects their requests within " +
+			"two seconds. Access tokens from before the suspension stay invalid even after an agent is resumed. The suspension needs neither an approval nor a recent " +
+			"authentication. To resume an agent, set its `status` to `active`, which needs an approval for each agent. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusOK: "The number of suspended agents."},
 	}, suspendAll)
 }
 
 // SuspendedAgents is the outcome of suspending all agents.
 type SuspendedAgents struct {
-	Suspended int `json:"suspended" jsonschema:"minimum=0,example=2" jsonschema_description:"Number of agents that were active before."`
+	Suspended int `json:"suspended" jsonschema:"minimum=0,example=2" jsonschema_description:"Number of agents that the request suspended."`
 }
 
 type suspendAllOutput struct{ Body SuspendedAgents }
@@ -50,16 +52,16 @@ func suspendAll(ctx context.Context, tx *ent.Tx, _ *struct{}) (*suspendAllOutput
 
 // Dismissal is why an agent is dismissed.
 type Dismissal struct {
-	Reason string `json:"reason" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it is dismissed." example:"\"The contract ended.\""`
+	Reason string `json:"reason" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason for the dismissal." example:"\"The contract ended.\""`
 }
 
 type dismissInput struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"Which one."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the hired agent."`
 	Body Dismissal
 }
 
 type dismissOutput struct {
-	ETag api.ETag `header:"ETag" jsonschema_description:"Its version."`
+	ETag api.ETag `header:"ETag" jsonschema_description:"Version of the hired agent."`
 	Body *ent.HiredAgent
 }
 

@@ -24,24 +24,24 @@ import (
 
 // AppendEvent is one event as a client gives it.
 type AppendEvent struct {
-	ID            *uuid.UUID               `json:"id,omitempty"             jsonschema_description:"A UUIDv7 that the client makes within the hour, so that it can repeat the request; made if it is missing."`
-	Type          datatype.ThreadEventType `json:"type"                     jsonschema_description:"What happened."`
-	Payload       datatype.Object          `json:"payload"                  jsonschema_description:"What there is to say about it, shaped by its type; at most 256 KiB."`
+	ID            *uuid.UUID               `json:"id,omitempty"             jsonschema_description:"Id of the event, a UUIDv7 that the client generated within the last hour. It allows a safe repetition of the request. The default is a new id."`
+	Type          datatype.ThreadEventType `json:"type"                     jsonschema_description:"Type of the event."`
+	Payload       datatype.Object          `json:"payload"                  jsonschema_description:"Content of the event, with the schema of its type. At most 256 KiB."`
 	CausationID   *uuid.UUID               `json:"causation_id,omitempty"   jsonschema_description:"Id of the event that caused this event, in any thread of the identity."`
-	CorrelationID *uuid.UUID               `json:"correlation_id,omitempty" jsonschema_description:"What it belongs together with."`
+	CorrelationID *uuid.UUID               `json:"correlation_id,omitempty" jsonschema_description:"Correlation id shared by related events."`
 }
 
 // JSONSchemaExtend limits the types to those that clients append, and gives the
 // payload the schema of the type.
 func (AppendEvent) JSONSchemaExtend(s *jsonschema.Schema) {
-	s.Description = "An event to append. Its payload has the schema of its type, in the present version."
-	types := &jsonschema.Schema{Type: "string", Description: "What happened.", Examples: []any{"note.added"}}
+	s.Description = "An event to append. Its payload has the current schema version of its type."
+	types := &jsonschema.Schema{Type: "string", Description: "Type of the event.", Examples: []any{"note.added"}}
 	s.AllOf = nil
 	for _, k := range appendable() {
 		types.Enum = append(types.Enum, string(k.name))
 		payload := jsonschema.NewProperties()
 		payload.Set("payload", &jsonschema.Schema{
-			Ref: k.component(), Description: fmt.Sprintf("The payload of %s, schema_version %d.", k.name, k.version),
+			Ref: k.component(), Description: fmt.Sprintf("Payload of %s, schema_version %d.", k.name, k.version),
 		})
 		is := jsonschema.NewProperties()
 		is.Set("type", &jsonschema.Schema{Const: string(k.name)})
@@ -68,26 +68,26 @@ func (AppendEvent) JSONSchemaComponents() []any {
 
 // AppendEvents is the body of an append.
 type AppendEvents struct {
-	ExpectedSequence *int64        `json:"expected_sequence,omitempty" jsonschema:"minimum=1" jsonschema_description:"The sequence of the thread's latest event as last read; if it has got further, steps of checkpoints aside, nothing is appended (412)."`
-	Events           []AppendEvent `json:"events"                      jsonschema:"minItems=1,maxItems=100" jsonschema_description:"The events in their order; all of them are appended or none."`
+	ExpectedSequence *int64        `json:"expected_sequence,omitempty" jsonschema:"minimum=1" jsonschema_description:"Sequence number of the latest event of the thread, as last read. If later events exist, nothing is appended and the response is 412. Steps of checkpoints do not count."`
+	Events           []AppendEvent `json:"events"                      jsonschema:"minItems=1,maxItems=100" jsonschema_description:"Events in their order. Either all of them are appended, or none."`
 }
 
 // AppendedEvent is an event as it was appended.
 type AppendedEvent struct {
-	ID        uuid.UUID                `json:"id"         jsonschema_description:"The event's id."`
-	Sequence  int64                    `json:"sequence"   jsonschema:"minimum=1" jsonschema_description:"Its place in the thread."`
-	Type      datatype.ThreadEventType `json:"type"       jsonschema_description:"What happened."`
-	CreatedAt time.Time                `json:"created_at" jsonschema_description:"When it was appended."`
+	ID        uuid.UUID                `json:"id"         jsonschema_description:"Id of the event."`
+	Sequence  int64                    `json:"sequence"   jsonschema:"minimum=1" jsonschema_description:"Sequence number in the thread."`
+	Type      datatype.ThreadEventType `json:"type"       jsonschema_description:"Type of the event."`
+	CreatedAt time.Time                `json:"created_at" jsonschema_description:"Time when the event was appended."`
 }
 
 // AppendedEvents is the answer to an append.
 type AppendedEvents struct {
-	Events       []AppendedEvent `json:"events"        jsonschema_description:"The events in their order."`
-	LastSequence int64           `json:"last_sequence" jsonschema:"minimum=1" jsonschema_description:"The sequence of the last of them, to expect when the next ones are appended."`
+	Events       []AppendedEvent `json:"events"        jsonschema_description:"Appended events in their order."`
+	LastSequence int64           `json:"last_sequence" jsonschema:"minimum=1" jsonschema_description:"Sequence number of the last appended event. Use it as expected_sequence of the next request."`
 }
 
 type appendIn struct {
-	ID   uuid.UUID `path:"id" jsonschema_description:"The thread."`
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the thread."`
 	Body AppendEvents
 }
 
@@ -100,14 +100,16 @@ var appendOp = api.Op{
 	ID: "append-thread-events", Method: http.MethodPost, Path: "/v1/threads/{id}/events", Tag: "threads",
 	Several: true, Status: http.StatusCreated, OtherStatuses: []int{http.StatusOK}, Problems: []int{http.StatusPreconditionFailed},
 	Summary: "Append events",
-	Description: "Appends 1 to 100 events, all or none, with sequences that have no gap. The same events with the same ids again are answered 200 with the original result. " +
-		"An active thread may be paused, completed or archived, a paused one resumed, completed or archived, a completed one resumed or archived; " +
-		"an archived one is closed. What the thread's status forbids is a 409 with the present status. " +
-		"Events of a public thread are published. So an append that makes a thread public, and every append to a public thread, " +
-		"needs an approval (423), from humans as from agents. The approval covers exactly these events in this order, with their payloads. " + systemTypes,
+	Description: "Appends 1 to 100 events to the thread: all of them or none, with sequence numbers without gaps. If the same events with the same ids were " +
+		"appended before, the response is 200 with the original result. " +
+		"An active thread can be paused, completed or archived, a paused thread resumed, completed or archived, and a completed thread resumed or archived. " +
+		"An archived thread is closed. If the status of the thread forbids an event, the response is 409 with the current status. " +
+		"Events of a public thread are published. Therefore an append that changes the visibility of a thread to public, and every append to a public thread, " +
+		"needs an approval (423), from humans and agents alike. The approval covers exactly these events in this order, with their payloads. " + systemTypes,
+	Responses: map[int]string{http.StatusCreated: "The events were appended.", http.StatusOK: "The events had already been appended."},
 }
 
-const systemTypes = "thread.created and the types that begin with checkpoint are recorded by the service itself, as is action.executed where an approval is used."
+const systemTypes = "Only the service appends `thread.created` and the types with the prefix `checkpoint.`. It also appends `action.executed` when an approval is used."
 
 func appendEvents(ctx context.Context, tx *ent.Tx, in *appendIn) (*appendOut, error) {
 	given := make([]event, len(in.Body.Events))
@@ -184,13 +186,13 @@ func appendTo(ctx context.Context, tx *ent.Tx, id uuid.UUID, expected *int64, ev
 }
 
 type listEventsIn struct {
-	ID     uuid.UUID `path:"id" jsonschema_description:"The thread."`
+	ID     uuid.UUID `path:"id" jsonschema_description:"Id of the thread."`
 	Filter eventFilter
 	Page   api.Page
 }
 
 type eventFilter struct {
-	AfterSequence int64                     `query:"after_sequence" jsonschema:"minimum=0,default=0" jsonschema_description:"Only events behind this sequence."`
+	AfterSequence int64                     `query:"after_sequence" jsonschema:"minimum=0,default=0" jsonschema_description:"Only events after this sequence number."`
 	Type          *datatype.ThreadEventType `query:"type"           jsonschema_description:"Only events of this type."`
 }
 
@@ -200,8 +202,10 @@ type listEventsOut struct {
 
 var listEventsOp = api.Op{
 	ID: "list-thread-events", Method: http.MethodGet, Path: "/v1/threads/{id}/events", Tag: "threads",
-	Summary:     "List events, oldest first",
-	Description: "Reads a thread's events in the order of their sequences, from any point on. The payload has the schema of the event's type and schema_version; it is null once the content was erased.",
+	Summary: "List thread events",
+	Description: "Returns the events of a thread in the order of their sequence numbers, oldest first. Each payload has the schema of the event's `type` and " +
+		"`schema_version`. It is null after erasure.",
+	Responses: map[int]string{http.StatusOK: "A page of events."},
 }
 
 func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsIn) (*listEventsOut, error) {

@@ -92,74 +92,74 @@ func (ThreadUpdated) JSONSchemaExtend(s *jsonschema.Schema) {
 
 // ThreadPaused is the payload of thread.paused.
 type ThreadPaused struct {
-	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it rests."`
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason for the pause."`
 }
 
 // ThreadResumed is the payload of thread.resumed.
 type ThreadResumed struct {
-	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it goes on."`
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason to resume the thread."`
 }
 
 // ThreadCompleted is the payload of thread.completed.
 type ThreadCompleted struct {
-	Outcome *string `json:"outcome,omitempty" jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What came of it."`
+	Outcome *string `json:"outcome,omitempty" jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Outcome of the thread."`
 }
 
 // ThreadArchived is the payload of thread.archived.
 type ThreadArchived struct {
-	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it is put away."`
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason to archive the thread."`
 }
 
 // IntentRefined is the payload of intent.refined. The founding intent itself
 // never changes.
 type IntentRefined struct {
-	Intent string  `json:"intent"           jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What the thread is for, said more exactly."`
-	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Why it is said anew."`
+	Intent string  `json:"intent"           jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"More precise purpose of the thread."`
+	Reason *string `json:"reason,omitempty" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason for the new wording."`
 }
 
 // DecisionRecorded is the payload of decision.recorded.
 type DecisionRecorded struct {
-	Decision     string   `json:"decision"               jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What was decided."`
-	Rationale    *string  `json:"rationale,omitempty"    jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Why."`
-	Alternatives []string `json:"alternatives,omitempty" jsonschema:"maxItems=32" item_max_length:"2000" jsonschema_description:"What else was thought of."`
+	Decision     string   `json:"decision"               jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Decision that was reached."`
+	Rationale    *string  `json:"rationale,omitempty"    jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Reasons for the decision."`
+	Alternatives []string `json:"alternatives,omitempty" jsonschema:"maxItems=32" item_max_length:"2000" jsonschema_description:"Alternatives that were considered."`
 }
 
 // DecisionRevised is the payload of decision.revised.
 type DecisionRevised struct {
-	DecisionEventID uuid.UUID `json:"decision_event_id"   jsonschema_description:"Id of the event that recorded the decision or revised it last, in the same thread."`
-	Decision        string    `json:"decision"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What is decided now."`
-	Reason          *string   `json:"reason,omitempty"    jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Why it changed."`
+	DecisionEventID uuid.UUID `json:"decision_event_id"   jsonschema_description:"Id of the event in the same thread that recorded or last revised the decision."`
+	Decision        string    `json:"decision"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Decision that replaces the earlier decision."`
+	Reason          *string   `json:"reason,omitempty"    jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Reason for the change."`
 }
 
 // ActionProposed is the payload of action.proposed.
 type ActionProposed struct {
-	Action       string          `json:"action"                  jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What shall be done."`
-	ResourceType *string         `json:"resource_type,omitempty" jsonschema:"minLength=1,maxLength=120" jsonschema_description:"The kind of resource that it concerns."`
-	ResourceID   *uuid.UUID      `json:"resource_id,omitempty"   jsonschema_description:"The resource that it concerns."`
-	Details      datatype.Object `json:"details,omitempty"       jsonschema_description:"Whatever else belongs to it."`
+	Action       string          `json:"action"                  jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Action that is proposed."`
+	ResourceType *string         `json:"resource_type,omitempty" jsonschema:"minLength=1,maxLength=120" jsonschema_description:"Kind of the affected resource."`
+	ResourceID   *uuid.UUID      `json:"resource_id,omitempty"   jsonschema_description:"Id of the affected resource."`
+	Details      datatype.Object `json:"details,omitempty"       jsonschema_description:"Further details, in a form that clients define."`
 }
 
 // ActionExecuted is the payload of action.executed.
 type ActionExecuted struct {
-	ProposalEventID *uuid.UUID      `json:"proposal_event_id,omitempty" jsonschema_description:"Id of the event that proposed the action, in the same thread."`
-	Action          string          `json:"action"                      jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"What was done."`
-	Outcome         string          `json:"outcome"                     jsonschema:"enum=success,enum=failure" jsonschema_description:"How it ended."`
-	Result          *string         `json:"result,omitempty"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"What came of it."`
-	ResourceType    *string         `json:"resource_type,omitempty"     jsonschema:"minLength=1,maxLength=120" jsonschema_description:"The kind of resource that it concerned."`
-	ResourceID      *uuid.UUID      `json:"resource_id,omitempty"       jsonschema_description:"The resource that it concerned."`
-	Details         datatype.Object `json:"details,omitempty"           jsonschema_description:"Whatever else belongs to it."`
+	ProposalEventID *uuid.UUID      `json:"proposal_event_id,omitempty" jsonschema_description:"Id of the event in the same thread that proposed the action."`
+	Action          string          `json:"action"                      jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Action that was executed."`
+	Outcome         string          `json:"outcome"                     jsonschema:"enum=success,enum=failure" jsonschema_description:"Outcome of the action."`
+	Result          *string         `json:"result,omitempty"            jsonschema:"minLength=1,maxLength=10000" jsonschema_description:"Result of the action, as free text."`
+	ResourceType    *string         `json:"resource_type,omitempty"     jsonschema:"minLength=1,maxLength=120" jsonschema_description:"Kind of the affected resource."`
+	ResourceID      *uuid.UUID      `json:"resource_id,omitempty"       jsonschema_description:"Id of the affected resource."`
+	Details         datatype.Object `json:"details,omitempty"           jsonschema_description:"Further details, in a form that clients define."`
 }
 
 // NoteAdded is the payload of note.added.
 type NoteAdded struct {
-	Text string `json:"text" jsonschema:"minLength=1,maxLength=200000" jsonschema_description:"The note." example:"\"Called the printer: two weeks.\""`
+	Text string `json:"text" jsonschema:"minLength=1,maxLength=200000" jsonschema_description:"Text of the note." example:"\"Called the printer: two weeks.\""`
 }
 
 // LinkAdded is the payload of link.added.
 type LinkAdded struct {
-	URI      string  `json:"uri"                jsonschema:"format=uri,minLength=1,maxLength=2048" jsonschema_description:"Where it leads."`
-	Title    *string `json:"title,omitempty"    jsonschema:"minLength=1,maxLength=300" jsonschema_description:"What is there."`
-	Relation *string `json:"relation,omitempty" jsonschema:"minLength=1,maxLength=120" jsonschema_description:"How it concerns the thread."`
+	URI      string  `json:"uri"                jsonschema:"format=uri,minLength=1,maxLength=2048" jsonschema_description:"URI of the linked resource."`
+	Title    *string `json:"title,omitempty"    jsonschema:"minLength=1,maxLength=300" jsonschema_description:"Title of the linked resource."`
+	Relation *string `json:"relation,omitempty" jsonschema:"minLength=1,maxLength=120" jsonschema_description:"Relation of the linked resource to the thread."`
 }
 
 // JSONSchemaExtend limits the schemes of the URI.
@@ -168,22 +168,22 @@ func (LinkAdded) JSONSchemaExtend(s *jsonschema.Schema) { datatype.LimitURI(s, "
 // CheckpointRequested is the payload of checkpoint.requested.
 type CheckpointRequested struct {
 	checkpointStep
-	Type         datatype.CheckpointType `json:"type"                  jsonschema_description:"Why an approval is needed."`
-	Action       string                  `json:"action"                jsonschema_description:"What is to be approved."`
-	ResourceType *string                 `json:"resource_type,omitempty" jsonschema_description:"The kind of resource that it concerns."`
-	ResourceID   *uuid.UUID              `json:"resource_id,omitempty"   jsonschema_description:"The resource that it concerns."`
+	Type         datatype.CheckpointType `json:"type"                  jsonschema_description:"Reason for the approval, as a category."`
+	Action       string                  `json:"action"                jsonschema_description:"Action to approve."`
+	ResourceType *string                 `json:"resource_type,omitempty" jsonschema_description:"Kind of the affected resource."`
+	ResourceID   *uuid.UUID              `json:"resource_id,omitempty"   jsonschema_description:"Id of the affected resource."`
 }
 
 // CheckpointApproved is the payload of checkpoint.approved.
 type CheckpointApproved struct {
 	checkpointStep
-	Reason *string `json:"reason,omitempty" jsonschema_description:"Why."`
+	Reason *string `json:"reason,omitempty" jsonschema_description:"Reason that the approver gave."`
 }
 
 // CheckpointRejected is the payload of checkpoint.rejected.
 type CheckpointRejected struct {
 	checkpointStep
-	Reason *string `json:"reason,omitempty" jsonschema_description:"Why."`
+	Reason *string `json:"reason,omitempty" jsonschema_description:"Reason that the approver gave."`
 }
 
 // CheckpointExpired is the payload of checkpoint.expired.
@@ -191,8 +191,8 @@ type CheckpointExpired struct{ checkpointStep }
 
 // checkpointStep is what every event of a checkpoint says.
 type checkpointStep struct {
-	CheckpointID uuid.UUID `json:"checkpoint_id"    jsonschema_description:"The checkpoint."`
-	Digest       string    `json:"digest,omitempty" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"What exactly it is about: the SHA-256 of the write, in hexadecimal."`
+	CheckpointID uuid.UUID `json:"checkpoint_id"    jsonschema_description:"Id of the checkpoint."`
+	Digest       string    `json:"digest,omitempty" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the write or action, in hexadecimal."`
 }
 
 // appendable are the types that clients append.

@@ -80,7 +80,10 @@ type createOut struct {
 
 var createOp = api.Op{
 	ID: "create-thread", Method: http.MethodPost, Path: "/v1/threads", Tag: "threads", Status: http.StatusCreated,
-	Summary: "Begin one", Description: "Makes a thread and its first event, thread.created. The founding intent never changes; intent.refined says more.",
+	Summary: "Create a thread",
+	Description: "Creates a thread with its first event, `thread.created`, and returns the thread. The `Location` header contains its path. The founding intent never " +
+		"changes; events of the type `intent.refined` state it more precisely. A public thread needs an approval (423).",
+	Responses: map[int]string{http.StatusCreated: "The thread was created."},
 }
 
 const createThreadSQL = `SELECT app.create_thread($1, $2, $3, $4)`
@@ -126,7 +129,9 @@ type listOut struct {
 }
 
 var listOp = api.Op{
-	ID: "list-threads", Method: http.MethodGet, Path: "/v1/threads", Tag: "threads", Summary: "List them, newest first",
+	ID: "list-threads", Method: http.MethodGet, Path: "/v1/threads", Tag: "threads", Summary: "List threads",
+	Description: "Returns threads, newest first, in pages of 50 items unless `page_size` is given. Filters are combined with AND.",
+	Responses:   map[int]string{http.StatusOK: "A page of threads."},
 }
 
 func list(ctx context.Context, tx *ent.Tx, in *listIn) (*listOut, error) {
@@ -156,11 +161,13 @@ type countOut struct {
 
 // ThreadCount is how many threads there are.
 type ThreadCount struct {
-	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"How many there are."`
+	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching threads."`
 }
 
 var countOp = api.Op{
-	ID: "count-threads", Method: http.MethodGet, Path: "/v1/threads/count", Tag: "threads", Summary: "Count them",
+	ID: "count-threads", Method: http.MethodGet, Path: "/v1/threads/count", Tag: "threads", Summary: "Count threads",
+	Description: "Returns the number of threads that match all given filters.",
+	Responses:   map[int]string{http.StatusOK: "The number of matching threads."},
 }
 
 func count(ctx context.Context, tx *ent.Tx, in *countIn) (*countOut, error) {
@@ -173,22 +180,22 @@ type ThreadDetail struct {
 	ent.Thread
 	// Version hides the row's: as the thread was, it has none.
 	Version int64              `json:"version,omitzero"`
-	Events  []*ent.ThreadEvent `json:"events,omitempty" jsonschema_description:"Its latest events, at most 50 and about 4 MiB, oldest first; only with include=events."`
+	Events  []*ent.ThreadEvent `json:"events,omitempty" jsonschema_description:"Latest events of the thread, oldest first: at most 50 events and about 4 MiB. Only with include=events."`
 }
 
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (d ThreadDetail) JSONSchemaExtend(s *jsonschema.Schema) {
 	d.Thread.JSONSchemaExtend(s)
 	if p, ok := s.Properties.Get("version"); ok {
-		p.Description += " Missing from a thread as it was."
+		p.Description += " Missing if `as_of` is given."
 	}
 	s.Required = slices.DeleteFunc(s.Required, func(name string) bool { return name == "version" })
 }
 
 type getIn struct {
-	ID      uuid.UUID `path:"id"       jsonschema_description:"The thread."`
-	Include *Include  `query:"include" jsonschema_description:"What to read with it."`
-	AsOf    *int64    `query:"as_of"   jsonschema:"minimum=1" jsonschema_description:"A sequence: the thread as it was after that event, rebuilt from its events."`
+	ID      uuid.UUID `path:"id"       jsonschema_description:"Id of the thread."`
+	Include *Include  `query:"include" jsonschema_description:"Related data to include in the response."`
+	AsOf    *int64    `query:"as_of"   jsonschema:"minimum=1" jsonschema_description:"Sequence number of an event. The response is the state of the thread after that event, computed from its events."`
 }
 
 // Include is what a thread can be read with.
@@ -205,8 +212,9 @@ type getOut struct {
 }
 
 var getOp = api.Op{
-	ID: "get-thread", Method: http.MethodGet, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Read one",
-	Description: "Reads a thread as it is, or as it was as of a sequence, with its latest events on request.",
+	ID: "get-thread", Method: http.MethodGet, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Get a thread",
+	Description: "Returns the current state of a thread, or with `as_of` an earlier state. With `include=events`, the response contains the latest events.",
+	Responses:   map[int]string{http.StatusOK: "The requested thread."},
 }
 
 func get(ctx context.Context, tx *ent.Tx, in *getIn) (*getOut, error) {
@@ -264,7 +272,7 @@ func asOf(ctx context.Context, tx *ent.Tx, row *ent.Thread, sequence int64) erro
 }
 
 type updateIn struct {
-	ID      uuid.UUID   `path:"id"         jsonschema_description:"The thread."`
+	ID      uuid.UUID   `path:"id"         jsonschema_description:"Id of the thread."`
 	IfMatch api.IfMatch `header:"If-Match"`
 	Body    api.Patch[UpdateThread]
 }
@@ -275,8 +283,11 @@ type updateOut struct {
 }
 
 var updateOp = api.Op{
-	ID: "update-thread", Method: http.MethodPatch, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Change some fields",
-	Description: "Appends an event thread.updated with the fields that change. The status changes by events of its own.",
+	ID: "update-thread", Method: http.MethodPatch, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Update a thread",
+	Description: "Appends a `thread.updated` event with the fields that the merge patch (RFC 7396) changes and returns the updated thread. Requires `If-Match` with the " +
+		"current ETag. If the thread has changed since, the response is 412. To change the status, append an event such as `thread.paused`. " +
+		"A change of a public thread needs an approval (423).",
+	Responses: map[int]string{http.StatusOK: "The updated thread."},
 }
 
 func update(ctx context.Context, tx *ent.Tx, in *updateIn) (*updateOut, error) {
