@@ -18,21 +18,21 @@ import (
 type AccountNotice struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
 	// Kind of event, which selects the text of the mail.
 	Kind string `json:"kind"`
-	// Ids, counts and times that the mail names; no secrets and no text that a client chose.
+	// Ids, counts and times for the text of the mail. Never contains secrets or text from a client.
 	Details json.RawMessage `json:"details"`
 	// Number of times that an instance took the notice in order to send it.
 	Attempts int `json:"attempts"`
 	// Time from which an instance may take the notice; infinity when it is not tried again.
 	DueAt time.Time `json:"due_at"`
-	// Time when the mail was handed to the mail server.
+	// Time when the mail server accepted the mail.
 	SentAt       *time.Time `json:"sent_at"`
 	selectValues sql.SelectValues
 }

@@ -13,21 +13,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// Single-use tokens that were sent by mail, as hashes. No serving role reads or writes any.
+// Hashes of single-use tokens that were sent by mail. Serving roles can neither read nor write them.
 type AccountToken struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// What it is good for.
+	// Purpose of the token.
 	Kind string `json:"kind"`
 	// SHA-256 of the token's random part.
 	TokenHash []byte `json:"-"`
-	// Until when it is good.
+	// Time when the token expires.
 	ExpiresAt    time.Time `json:"expires_at"`
 	selectValues sql.SelectValues
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// What hired agents prove themselves with.
+// Credentials with which hired agents authenticate.
 type AgentCredential struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// The agent.
+	// Id of the agent that uses the credential.
 	AgentID uuid.UUID `json:"agent_id"`
-	// What its human calls it.
+	// Display name of the credential.
 	Name *string `json:"name"`
 	// SHA-256 of the secret, which has 32 random bytes; null for a key.
 	SecretHash *[]byte `json:"-"`
@@ -34,9 +34,9 @@ type AgentCredential struct {
 	PublicKey *[]byte `json:"public_key"`
 	// Expiry time, at most 365 days after the credential was created. A credential without one is refused.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// When it was revoked.
+	// Time when the credential was revoked. Null while it is not.
 	RevokedAt *time.Time `json:"revoked_at"`
-	// When a token was last made with it.
+	// Time of the last access token that was issued for the credential.
 	LastUsedAt *time.Time `json:"last_used_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the AgentCredentialQuery when eager-loading is set.

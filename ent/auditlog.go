@@ -15,55 +15,55 @@ import (
 	"github.com/google/uuid"
 )
 
-// Who did what, when, before and after, and on whose behalf. Append-only.
+// An audit log entry records an action: its actor, its time, the affected resource, and the changed fields before and after. The log is append-only.
 type AuditLog struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// Who acted: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor: the identity itself or one of its agents. Null for a database session without an identity.
 	ActorID *uuid.UUID `json:"actor_id"`
-	// What kind of actor that was.
+	// Type of the actor: `human`, `agent` or `system`.
 	ActorKind datatype.ActorKind `json:"actor_kind"`
-	// What was done.
+	// Action that the entry records.
 	Action datatype.AuditLogAction `json:"action"`
-	// How it ended.
+	// Outcome of the action.
 	Outcome datatype.AuditOutcome `json:"outcome"`
-	// What kind of thing it was done to.
+	// Kind of the affected resource.
 	ResourceType string `json:"resource_type"`
-	// Which one.
+	// Id of the affected resource. Null if there is none.
 	ResourceID *uuid.UUID `json:"resource_id"`
-	// The sphere it belongs to.
+	// Sphere of the affected resource. Null if it belongs to none.
 	Sphere *datatype.SphereType `json:"sphere"`
-	// The changed fields as they were.
+	// Changed fields with their values before the action.
 	Before json.RawMessage `json:"before"`
-	// The changed fields as they became.
+	// Changed fields with their values after the action.
 	After json.RawMessage `json:"after"`
-	// What else is known of it.
+	// Further details of the action.
 	Details json.RawMessage `json:"details"`
-	// The approval under which it was done.
+	// Id of the checkpoint whose approval the action used.
 	CheckpointID *uuid.UUID `json:"checkpoint_id"`
-	// Id that the service gave to the request it was done in.
+	// Id of the request, assigned by the service.
 	RequestID *uuid.UUID `json:"request_id"`
-	// Id that the client gave to the request in the Request-Id header; clients may send any.
+	// Id of the request, as the client sent it in the `Request-Id` header. Not verified.
 	ClientRequestID *uuid.UUID `json:"client_request_id"`
-	// W3C trace context of the request.
+	// W3C Trace Context of the request.
 	Traceparent *string `json:"traceparent"`
-	// The login session it was done in.
+	// Id of the login session.
 	SessionID *uuid.UUID `json:"session_id"`
 	// Network address of the client.
 	IP *string `json:"ip"`
-	// Program of the client, as it called itself.
+	// `User-Agent` header of the client.
 	UserAgent *string `json:"user_agent"`
-	// The database role that did it.
+	// Database role of the session.
 	DbRole string `json:"db_role"`
-	// 16 random bytes that keep the digest from being guessed.
+	// Salt of the digest, 16 random bytes.
 	ContentSalt *[]byte `json:"-"`
-	// SHA-256 of salt and content; stays when the content is erased.
+	// SHA-256 of the salt and the content. Kept when the content is erased.
 	ContentDigest datatype.Digest `json:"content_digest"`
 	selectValues  sql.SelectValues
 }

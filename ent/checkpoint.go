@@ -16,61 +16,61 @@ import (
 	"github.com/google/uuid"
 )
 
-// Requests for a human's approval, each of exactly one write, one list of writes or one action.
+// A checkpoint is a request for a human's approval of one write, one list of writes or one action.
 type Checkpoint struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// The sphere that the action belongs to.
+	// Sphere of the affected resource. Null if it belongs to none.
 	Sphere *datatype.SphereType `json:"sphere"`
-	// Why it needs a human.
+	// Reason for the approval, as a category.
 	Type datatype.CheckpointType `json:"type"`
-	// write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it.
+	// Origin of the request. `write`: the database refused a write, and the payload is exactly that write. `client`: a client described an action in its own words, and the database enforces nothing about it.
 	Origin datatype.CheckpointOrigin `json:"origin"`
-	// How far it was decided; a pending one past its time reads as expired.
+	// Decision status. A pending checkpoint past `expires_at` is reported as `expired`.
 	Status datatype.CheckpointStatus `json:"status"`
-	// What is to be done.
+	// Action to approve.
 	Action string `json:"action"`
-	// What kind of thing it is to be done to.
+	// Kind of the affected resource.
 	ResourceType string `json:"resource_type"`
-	// Which one; null for one that is yet to be made.
+	// Id of the affected resource. Null for a resource that the action creates.
 	ResourceID *uuid.UUID `json:"resource_id"`
-	// In which version.
+	// Version of the affected resource that the request covers. Null if it has none.
 	ResourceVersion *int64 `json:"resource_version"`
-	// Exactly what would be done; the digest is of its text. Null once it was erased.
+	// The exact write or action, whose text the digest covers. Null after erasure.
 	Payload json.RawMessage `json:"payload"`
-	// SHA-256 of the payload's text; a decision names it.
+	// SHA-256 of the payload's canonical text. A decision must repeat it.
 	Digest datatype.Digest `json:"digest"`
-	// Why it was decided so; required to reject.
+	// Reason of the decision. Required for a rejection.
 	Reason *string `json:"reason"`
-	// Who asked: the identity itself or one of its agents.
+	// Id of the requester: the identity itself or one of its agents.
 	RequestedBy uuid.UUID `json:"requested_by"`
-	// What kind of actor that was.
+	// Type of the requester: `human`, `agent` or `system`.
 	RequestedByKind datatype.ActorKind `json:"requested_by_kind"`
-	// The human who decided.
+	// Id of the identity that decided. Null if there is no decision.
 	DecidedBy *uuid.UUID `json:"decided_by"`
-	// When it was decided.
+	// Time of the decision. Null if there is no decision.
 	DecidedAt *time.Time `json:"decided_at"`
-	// Until when it can be decided.
+	// Time after which the checkpoint can no longer be decided.
 	ExpiresAt time.Time `json:"expires_at"`
-	// Until when the approval can be used.
+	// Time after which the approval can no longer be used.
 	UseBefore *time.Time `json:"use_before"`
-	// When the approval was used; it can be used once.
+	// Time when the approval was used. An approval can be used once.
 	ConsumedAt *time.Time `json:"consumed_at"`
-	// The thread that it belongs to.
+	// Id of the thread that records the steps of the checkpoint.
 	ThreadID *uuid.UUID `json:"thread_id"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CheckpointQuery when eager-loading is set.

@@ -14,45 +14,45 @@ import (
 	"github.com/google/uuid"
 )
 
-// Clinical trials. Reading one is recorded.
+// A clinical trial has a registry id, an enrollment and an ethics approval.
 type ClinicalTrial struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Id in a public registry, unique per owner: NCT and 8 digits, ISRCTN and 8 digits, or another registry's.
+	// Id in a public trial registry, unique for each owner: `NCT` and 8 digits, `ISRCTN` and 8 digits, or the id of another registry.
 	RegistryID string `json:"registry_id"`
-	// Title.
+	// Title of the trial.
 	Title string `json:"title"`
-	// Phase.
+	// Phase of the trial.
 	Phase datatype.TrialPhase `json:"phase"`
-	// How far it has come; recruiting needs an ethics approval.
+	// Status of the trial. Every status except `planned` and `withdrawn` requires an ethics approval.
 	Status datatype.TrialStatus `json:"status"`
-	// Sponsor.
+	// Organisation that sponsors the trial.
 	Sponsor *string `json:"sponsor"`
-	// First day.
+	// First day of the trial.
 	StartsOn *datatype.Date `json:"starts_on"`
-	// Last day, not before the first.
+	// Last day of the trial. Not before `starts_on`.
 	EndsOn *datatype.Date `json:"ends_on"`
-	// How many people shall take part.
+	// Planned number of participants.
 	TargetEnrollment int `json:"target_enrollment"`
-	// How many people take part, at most the target.
+	// Current number of participants. At most `target_enrollment`.
 	Enrolled int `json:"enrolled"`
-	// Reference of the ethics committee's approval.
+	// Reference number of the ethics committee's approval.
 	EthicsReference *string `json:"ethics_reference"`
-	// Day of the ethics committee's approval.
+	// Date of the ethics committee's approval.
 	EthicsApprovedOn *datatype.Date `json:"ethics_approved_on"`
 	selectValues     sql.SelectValues
 }

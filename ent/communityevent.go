@@ -15,49 +15,49 @@ import (
 	"github.com/google/uuid"
 )
 
-// Events with the answers to their invitations; never above capacity.
+// Contacts answer the invitation to a community event. The database enforces its capacity.
 type CommunityEvent struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// The group that holds it.
+	// Id of the group that organises the event.
 	GroupID *uuid.UUID `json:"group_id"`
-	// Title.
+	// Title of the event.
 	Title string `json:"title"`
-	// What it is about.
+	// Description of the event.
 	Description *string `json:"description"`
-	// When it begins.
+	// Start time of the event.
 	StartsAt time.Time `json:"starts_at"`
-	// When it ends, after it begins.
+	// End time of the event. After `starts_at`.
 	EndsAt time.Time `json:"ends_at"`
-	// Time zone of the place, an IANA name.
+	// Time zone of the location, as an IANA name.
 	TimeZone string `json:"time_zone"`
-	// Where it is.
+	// Address or name of the location.
 	Location *string `json:"location"`
-	// Where it is online.
+	// URL for online participation.
 	OnlineURL *string `json:"online_url"`
-	// How many may come; null for any number.
+	// Maximum number of contacts who can answer `going`. Null for no limit.
 	Capacity *int `json:"capacity"`
-	// How far it has come.
+	// Status of the event.
 	Status datatype.EventStatus `json:"status"`
-	// How many answered going.
+	// Number of contacts who answered `going`.
 	GoingCount int `json:"going_count"`
-	// How many answered maybe.
+	// Number of contacts who answered `maybe`.
 	MaybeCount int `json:"maybe_count"`
-	// How many declined.
+	// Number of contacts who declined.
 	DeclinedCount int `json:"declined_count"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CommunityEventQuery when eager-loading is set.

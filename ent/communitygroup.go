@@ -15,37 +15,37 @@ import (
 	"github.com/google/uuid"
 )
 
-// Groups with their settings and rules.
+// A community group has settings and rules, and holds events.
 type CommunityGroup struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Name.
+	// Name of the group.
 	Name string `json:"name"`
-	// What it is about.
+	// Description of the group.
 	Description *string `json:"description"`
-	// What kind of group it is.
+	// Kind of the group.
 	Kind datatype.GroupKind `json:"kind"`
-	// Whom the owner intends to see it; it opens nothing.
+	// Audience that the owner intends. It grants no access: only the owner can read the resource.
 	Visibility datatype.Visibility `json:"visibility"`
-	// Settings of the group.
+	// Settings of the group, in a form that clients define.
 	Settings map[string]interface{} `json:"settings"`
-	// Rules of the group.
+	// Rules for the members of the group.
 	Rules *string `json:"rules"`
-	// People who answered going to one of its events, each counted once.
+	// Number of distinct contacts who answered `going` to an event of the group.
 	MemberCount int `json:"member_count"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CommunityGroupQuery when eager-loading is set.

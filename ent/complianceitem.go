@@ -15,39 +15,39 @@ import (
 	"github.com/google/uuid"
 )
 
-// Compliance items with expiry.
+// A compliance item is a licence, permit or other obligation towards an authority, with an expiry date.
 type ComplianceItem struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Name.
+	// Name of the compliance item.
 	Name string `json:"name"`
-	// Rule that demands it.
+	// Law or regulation that requires the item.
 	Regulation string `json:"regulation"`
-	// Authority that sees to it.
+	// Authority that enforces the regulation.
 	Authority string `json:"authority"`
-	// Number or mark that the authority gave.
+	// Number or code that the authority assigned.
 	Identifier *string `json:"identifier"`
-	// Status; an active one reads as expiring within 30 days of its expiry, and as expired after it.
+	// Status. An `active` item is reported as `expiring` from 30 days before `expires_on`, and as `expired` after it.
 	Status datatype.ComplianceStatus `json:"status"`
-	// First day it holds.
+	// First day on which the item is valid.
 	EffectiveOn *datatype.Date `json:"effective_on"`
-	// Last day it holds, not before the first.
+	// Last day on which the item is valid. Not before `effective_on`.
 	ExpiresOn *datatype.Date `json:"expires_on"`
-	// Documents that show it, at most 100.
+	// Documents that prove compliance, at most 100.
 	Evidence     []datatype.Evidence `json:"evidence"`
 	selectValues sql.SelectValues
 }

@@ -14,43 +14,43 @@ import (
 	"github.com/google/uuid"
 )
 
-// Customers and leads.
+// A contact is a customer or a lead.
 type Contact struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Name of the person or organisation.
+	// Full name of the person or organisation.
 	Name string `json:"name"`
-	// E-mail address.
+	// E-mail address of the contact.
 	Email *string `json:"email"`
-	// Telephone number in the form of E.164.
+	// Telephone number in E.164 format.
 	Phone *string `json:"phone"`
-	// Company.
+	// Company that the contact works for.
 	Company *string `json:"company"`
-	// Position in the company.
+	// Job title at the company.
 	JobTitle *string `json:"job_title"`
-	// How promising a lead, 0 to 100; a note of the owner's, never an order.
+	// Rating of the lead by the owner, from 0 to 100. Lists are not sorted by it.
 	LeadScore int `json:"lead_score"`
-	// How far the lead has come.
+	// Stage of the lead.
 	LeadStatus datatype.LeadStatus `json:"lead_status"`
-	// Where the contact came from.
+	// Source of the contact, such as a referral.
 	Source *string `json:"source"`
-	// Free labels, in the order given.
+	// Labels in the given order.
 	Tags datatype.Texts `json:"tags"`
-	// Free text.
+	// Notes about the contact, as free text.
 	Notes *string `json:"notes"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ContactQuery when eager-loading is set.

@@ -15,31 +15,31 @@ import (
 	"github.com/google/uuid"
 )
 
-// Collections of creative assets.
+// A creative project is a collection of creative assets.
 type CreativeProject struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Name.
+	// Name of the project.
 	Name string `json:"name"`
-	// What it is about.
+	// Description of the project.
 	Description *string `json:"description"`
-	// How far it has come.
+	// Status of the project.
 	Status datatype.CreativeProjectStatus `json:"status"`
-	// The asset that is shown for it.
+	// Id of the asset that is shown as the cover.
 	CoverAssetID *uuid.UUID `json:"cover_asset_id"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the CreativeProjectQuery when eager-loading is set.

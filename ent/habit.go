@@ -14,39 +14,39 @@ import (
 	"github.com/google/uuid"
 )
 
-// Habits; the database derives their streaks from the check-ins.
+// A habit is repeated in every period. The database computes its streaks from the check-ins.
 type Habit struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// What the habit is.
+	// Name of the habit.
 	Name string `json:"name"`
-	// Its period.
+	// Length of a period, such as a day or a week.
 	Cadence datatype.Cadence `json:"cadence"`
-	// How many check-ins make a period count.
+	// Number of check-ins that complete a period.
 	TargetPerPeriod int `json:"target_per_period"`
-	// Periods in a row that reached the target, up to now; 0 after a missed one.
+	// Number of consecutive completed periods up to now. 0 after a missed period.
 	CurrentStreak int `json:"current_streak"`
-	// The longest streak so far.
+	// Length of the longest streak, in periods.
 	BestStreak int `json:"best_streak"`
-	// First day of the latest period that reached the target.
+	// First day of the latest completed period.
 	LastCompletedPeriod *datatype.Date `json:"last_completed_period"`
-	// Day of the latest check-in.
+	// Date of the latest check-in.
 	LastCheckedInOn *datatype.Date `json:"last_checked_in_on"`
-	// Whether it is still pursued.
+	// Whether the habit is active.
 	Active bool `json:"active"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the HabitQuery when eager-loading is set.

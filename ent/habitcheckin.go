@@ -15,21 +15,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// Days on which habits were done.
+// A check-in records that a habit was performed on a day.
 type HabitCheckIn struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// The habit.
+	// Id of the habit.
 	HabitID uuid.UUID `json:"habit_id"`
-	// The day, in the identity's time zone; today by default, never in the future.
+	// Date of the check-in, in the identity's time zone. Never in the future; the default is today.
 	CheckedInOn datatype.Date `json:"checked_in_on"`
-	// What there is to say about it.
+	// Note on the check-in, as free text.
 	Note *string `json:"note"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the HabitCheckInQuery when eager-loading is set.

@@ -14,51 +14,51 @@ import (
 	"github.com/google/uuid"
 )
 
-// AI agents that the owner hired, with the trail of their hiring.
+// A hired agent is an AI agent that acts for its owner within its capabilities.
 type HiredAgent struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Name.
+	// Name of the agent.
 	Name string `json:"name"`
-	// What it is for.
+	// Kind of the agent.
 	Kind datatype.AgentKind `json:"kind"`
-	// Who provides it.
+	// Company or project that provides the agent.
 	Provider *string `json:"provider"`
-	// Model it runs on.
+	// AI model that the agent uses.
 	Model *string `json:"model"`
-	// What its tokens may do: the tags of the operations it may call.
+	// Capabilities of the agent: the tags of the operations that it may call.
 	Capabilities datatype.Texts `json:"capabilities"`
-	// Whether it may work.
+	// Status of the agent. Only an `active` agent can act.
 	Status datatype.AgentStatus `json:"status"`
-	// The human who hired it.
+	// Id of the identity that hired the agent.
 	HiredBy uuid.UUID `json:"hired_by"`
-	// When it was hired.
+	// Time when the agent was hired.
 	HiredAt time.Time `json:"hired_at"`
-	// The approval that it was hired with.
+	// Id of the checkpoint that approved the hiring.
 	HireCheckpointID *uuid.UUID `json:"hire_checkpoint_id"`
-	// Time of the last suspension. Access tokens made before are refused, also after the agent was resumed.
+	// Time of the last suspension. Access tokens from before that time stay invalid even after the agent is resumed.
 	SuspendedAt *time.Time `json:"suspended_at"`
-	// Reason why the service suspended the agent; null when its owner did, and when it is not suspended.
+	// Reason for which the service suspended the agent. Null if its owner suspended it or if it is not suspended.
 	SuspendReason *string `json:"suspend_reason"`
-	// The human who dismissed it.
+	// Id of the identity that dismissed the agent.
 	DismissedBy *uuid.UUID `json:"dismissed_by"`
-	// When it was dismissed.
+	// Time when the agent was dismissed.
 	DismissedAt *time.Time `json:"dismissed_at"`
-	// Why it was dismissed.
+	// Reason for the dismissal.
 	DismissReason *string `json:"dismiss_reason"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the HiredAgentQuery when eager-loading is set.

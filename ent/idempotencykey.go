@@ -15,23 +15,23 @@ import (
 	"github.com/google/uuid"
 )
 
-// Outcomes of POST requests, kept for their repetition.
+// Outcomes of POST requests, which repeated requests receive again.
 type IdempotencyKey struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
 	// Actor that used the key: the identity itself or one of its agents; null for keys from before this column existed.
 	ActorID *uuid.UUID `json:"actor_id"`
 	// Kind of that actor. It follows from the database role, so that an agent cannot use a human's keys.
 	ActorKind *datatype.ActorKind `json:"actor_kind"`
-	// Operation that the key was used with.
+	// Id of the operation that used the key.
 	Route string `json:"route"`
-	// Key that the client chose.
+	// Key from the client's `Idempotency-Key` header.
 	Key string `json:"key"`
 	// SHA-256 of the request's path and body.
 	RequestDigest []byte `json:"request_digest"`
@@ -41,7 +41,7 @@ type IdempotencyKey struct {
 	Headers map[string]string `json:"headers"`
 	// Body of the outcome.
 	Body *[]byte `json:"body"`
-	// Until when the outcome is kept.
+	// Time until which the outcome is kept.
 	ExpiresAt    time.Time `json:"expires_at"`
 	selectValues sql.SelectValues
 }

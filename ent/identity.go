@@ -15,41 +15,41 @@ import (
 	"github.com/google/uuid"
 )
 
-// People with an account. Each is its own owner: its own row is the only one it sees.
+// An identity is a person with an account. It owns and sees only its own row.
 type Identity struct {
 	config `json:"-"`
 	// ID of the ent.
 	// Identifier, a UUIDv7.
 	ID uuid.UUID `json:"id"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// E-mail address, unique without regard to case.
+	// E-mail address of the account. Unique, ignoring case.
 	Email string `json:"email"`
-	// E-mail address in lower case, by which a login finds the identity.
+	// E-mail address in lower case, for lookups at login.
 	EmailKey *string `json:"-"`
-	// Name to be shown.
+	// Display name of the identity.
 	Name string `json:"name"`
-	// argon2id hash as a PHC string; never leaves the database but to the login function.
+	// argon2id hash of the password, as a PHC string. Only the login function can read it.
 	HashedPassword *string `json:"-"`
-	// Preferences; time_zone is an IANA name and decides when a day begins.
+	// Preferences of the identity. `time_zone` is an IANA name and determines the dates of the identity's days; clients define all other keys.
 	Settings datatype.Settings `json:"settings"`
-	// When the e-mail address was verified.
+	// Time when the e-mail address was verified. Null while it is not.
 	EmailVerifiedAt *time.Time `json:"email_verified_at"`
-	// Whether the identity may log in.
+	// Status of the account. Only an `active` identity can log in.
 	Status datatype.IdentityStatus `json:"status"`
-	// Failed logins since the last one that succeeded.
+	// Number of failed logins since the last successful login.
 	FailedLogins int `json:"failed_logins"`
-	// Until when logins are refused.
+	// Time until which logins are refused.
 	LockedUntil *time.Time `json:"locked_until"`
-	// When the password was last changed.
+	// Time of the last password change.
 	PasswordChangedAt *time.Time `json:"password_changed_at"`
-	// When the account was made.
+	// Time when the account was created.
 	CreatedAt    time.Time `json:"created_at"`
 	selectValues sql.SelectValues
 }

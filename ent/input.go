@@ -54,15 +54,15 @@ func (AuditLog) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "AuditL
 
 // AuditLogFilter narrows a list to the rows that meet every given field.
 type AuditLogFilter struct {
-	CreatedAfter  *time.Time               `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time               `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	ActorID       *uuid.UUID               `query:"actor_id" jsonschema_description:"Equal to: Who acted: the identity itself or one of its agents; null for a bare database session."`
-	ActorKind     *datatype.ActorKind      `query:"actor_kind" jsonschema_description:"Equal to: What kind of actor that was."`
-	Action        *datatype.AuditLogAction `query:"action" jsonschema_description:"Equal to: What was done."`
-	Outcome       *datatype.AuditOutcome   `query:"outcome" jsonschema_description:"Equal to: How it ended."`
-	ResourceType  *string                  `query:"resource_type" jsonschema_description:"Equal to: What kind of thing it was done to."`
-	ResourceID    *uuid.UUID               `query:"resource_id" jsonschema_description:"Equal to: Which one."`
-	Sphere        *datatype.SphereType     `query:"sphere" jsonschema_description:"Equal to: The sphere it belongs to."`
+	CreatedAfter  *time.Time               `query:"created_after" jsonschema_description:"Only audit log entries created at or after this time."`
+	CreatedBefore *time.Time               `query:"created_before" jsonschema_description:"Only audit log entries created before this time."`
+	ActorID       *uuid.UUID               `query:"actor_id" jsonschema_description:"Only audit log entries of the actor with this id."`
+	ActorKind     *datatype.ActorKind      `query:"actor_kind" jsonschema_description:"Only audit log entries of actors of this type."`
+	Action        *datatype.AuditLogAction `query:"action" jsonschema_description:"Only audit log entries with this action."`
+	Outcome       *datatype.AuditOutcome   `query:"outcome" jsonschema_description:"Only audit log entries with this outcome."`
+	ResourceType  *string                  `query:"resource_type" jsonschema_description:"Only audit log entries for this kind of resource."`
+	ResourceID    *uuid.UUID               `query:"resource_id" jsonschema_description:"Only audit log entries for the resource with this id."`
+	Sphere        *datatype.SphereType     `query:"sphere" jsonschema_description:"Only audit log entries in this sphere."`
 }
 
 func (f AuditLogFilter) predicates() []predicate.AuditLog {
@@ -104,15 +104,15 @@ func (Checkpoint) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Chec
 
 // CheckpointFilter narrows a list to the rows that meet every given field.
 type CheckpointFilter struct {
-	CreatedAfter  *time.Time                 `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time                 `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Sphere        *datatype.SphereType       `query:"sphere" jsonschema_description:"Equal to: The sphere that the action belongs to."`
-	Type          *datatype.CheckpointType   `query:"type" jsonschema_description:"Equal to: Why it needs a human."`
-	Origin        *datatype.CheckpointOrigin `query:"origin" jsonschema_description:"Equal to: write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it."`
-	Status        *datatype.CheckpointStatus `query:"status" jsonschema_description:"Equal to: How far it was decided; a pending one past its time reads as expired."`
-	ResourceType  *string                    `query:"resource_type" jsonschema_description:"Equal to: What kind of thing it is to be done to."`
-	ResourceID    *uuid.UUID                 `query:"resource_id" jsonschema_description:"Equal to: Which one; null for one that is yet to be made."`
-	ThreadID      *uuid.UUID                 `query:"thread_id" jsonschema_description:"Equal to: The thread that it belongs to."`
+	CreatedAfter  *time.Time                 `query:"created_after" jsonschema_description:"Only checkpoints created at or after this time."`
+	CreatedBefore *time.Time                 `query:"created_before" jsonschema_description:"Only checkpoints created before this time."`
+	Sphere        *datatype.SphereType       `query:"sphere" jsonschema_description:"Only checkpoints in this sphere."`
+	Type          *datatype.CheckpointType   `query:"type" jsonschema_description:"Only checkpoints of this type."`
+	Origin        *datatype.CheckpointOrigin `query:"origin" jsonschema_description:"Only checkpoints with this origin."`
+	Status        *datatype.CheckpointStatus `query:"status" jsonschema_description:"Only checkpoints with this status."`
+	ResourceType  *string                    `query:"resource_type" jsonschema_description:"Only checkpoints for this kind of resource."`
+	ResourceID    *uuid.UUID                 `query:"resource_id" jsonschema_description:"Only checkpoints for the resource with this id."`
+	ThreadID      *uuid.UUID                 `query:"thread_id" jsonschema_description:"Only checkpoints in the thread with this id."`
 }
 
 func (f CheckpointFilter) predicates() []predicate.Checkpoint {
@@ -149,7 +149,7 @@ func (f CheckpointFilter) predicates() []predicate.Checkpoint {
 	return all
 }
 
-// CreateClinicalTrial is what a client gives to make a clinical trial.
+// CreateClinicalTrial is the input to create a clinical trial.
 type CreateClinicalTrial struct {
 	RegistryID       string                `json:"registry_id"`
 	Title            string                `json:"title"`
@@ -169,7 +169,7 @@ func (CreateClinicalTrial) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "ClinicalTrial", false)
 }
 
-// UpdateClinicalTrial is the whole of what a client may change of a clinical trial.
+// UpdateClinicalTrial has the fields of a clinical trial that a client may change.
 type UpdateClinicalTrial struct {
 	RegistryID       string               `json:"registry_id"`
 	Title            string               `json:"title"`
@@ -194,11 +194,11 @@ func (ClinicalTrial) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "C
 
 // ClinicalTrialFilter narrows a list to the rows that meet every given field.
 type ClinicalTrialFilter struct {
-	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	RegistryID    *string               `query:"registry_id" jsonschema_description:"Equal to: Id in a public registry, unique per owner: NCT and 8 digits, ISRCTN and 8 digits, or another registry's."`
-	Phase         *datatype.TrialPhase  `query:"phase" jsonschema_description:"Equal to: Phase."`
-	Status        *datatype.TrialStatus `query:"status" jsonschema_description:"Equal to: How far it has come; recruiting needs an ethics approval."`
+	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"Only clinical trials created at or after this time."`
+	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Only clinical trials created before this time."`
+	RegistryID    *string               `query:"registry_id" jsonschema_description:"Only clinical trials with this registry id."`
+	Phase         *datatype.TrialPhase  `query:"phase" jsonschema_description:"Only clinical trials in this phase."`
+	Status        *datatype.TrialStatus `query:"status" jsonschema_description:"Only clinical trials with this status."`
 }
 
 func (f ClinicalTrialFilter) predicates() []predicate.ClinicalTrial {
@@ -226,7 +226,7 @@ func (f ClinicalTrialFilter) predicates() []predicate.ClinicalTrial {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CollectedWrite) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "CollectedWrite", true) }
 
-// CreateCommunityEvent is what a client gives to make a community event.
+// CreateCommunityEvent is the input to create a community event.
 type CreateCommunityEvent struct {
 	GroupID     *uuid.UUID            `json:"group_id,omitempty"`
 	Title       string                `json:"title"`
@@ -245,7 +245,7 @@ func (CreateCommunityEvent) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "CommunityEvent", false)
 }
 
-// UpdateCommunityEvent is the whole of what a client may change of a community event.
+// UpdateCommunityEvent has the fields of a community event that a client may change.
 type UpdateCommunityEvent struct {
 	GroupID     *uuid.UUID           `json:"group_id,omitempty"`
 	Title       string               `json:"title"`
@@ -269,12 +269,12 @@ func (CommunityEvent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "
 
 // CommunityEventFilter narrows a list to the rows that meet every given field.
 type CommunityEventFilter struct {
-	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	GroupID       *uuid.UUID            `query:"group_id" jsonschema_description:"Equal to: The group that holds it."`
-	StartsAfter   *time.Time            `query:"starts_after" jsonschema_description:"At this moment or later: When it begins."`
-	StartsBefore  *time.Time            `query:"starts_before" jsonschema_description:"Before this moment: When it begins."`
-	Status        *datatype.EventStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"Only community events created at or after this time."`
+	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Only community events created before this time."`
+	GroupID       *uuid.UUID            `query:"group_id" jsonschema_description:"Only community events of the group with this id."`
+	StartsAfter   *time.Time            `query:"starts_after" jsonschema_description:"Only community events that start at or after this time."`
+	StartsBefore  *time.Time            `query:"starts_before" jsonschema_description:"Only community events that start before this time."`
+	Status        *datatype.EventStatus `query:"status" jsonschema_description:"Only community events with this status."`
 }
 
 func (f CommunityEventFilter) predicates() []predicate.CommunityEvent {
@@ -302,7 +302,7 @@ func (f CommunityEventFilter) predicates() []predicate.CommunityEvent {
 	return all
 }
 
-// CreateCommunityGroup is what a client gives to make a community group.
+// CreateCommunityGroup is the input to create a community group.
 type CreateCommunityGroup struct {
 	Name        string                  `json:"name"`
 	Description *string                 `json:"description,omitempty"`
@@ -317,7 +317,7 @@ func (CreateCommunityGroup) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "CommunityGroup", false)
 }
 
-// UpdateCommunityGroup is the whole of what a client may change of a community group.
+// UpdateCommunityGroup has the fields of a community group that a client may change.
 type UpdateCommunityGroup struct {
 	Name        string                 `json:"name"`
 	Description *string                `json:"description,omitempty"`
@@ -337,10 +337,10 @@ func (CommunityGroup) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "
 
 // CommunityGroupFilter narrows a list to the rows that meet every given field.
 type CommunityGroupFilter struct {
-	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Kind          *datatype.GroupKind  `query:"kind" jsonschema_description:"Equal to: What kind of group it is."`
-	Visibility    *datatype.Visibility `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
+	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"Only community groups created at or after this time."`
+	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Only community groups created before this time."`
+	Kind          *datatype.GroupKind  `query:"kind" jsonschema_description:"Only community groups of this kind."`
+	Visibility    *datatype.Visibility `query:"visibility" jsonschema_description:"Only community groups with this visibility."`
 }
 
 func (f CommunityGroupFilter) predicates() []predicate.CommunityGroup {
@@ -362,7 +362,7 @@ func (f CommunityGroupFilter) predicates() []predicate.CommunityGroup {
 	return all
 }
 
-// CreateComplianceItem is what a client gives to make a compliance item.
+// CreateComplianceItem is the input to create a compliance item.
 type CreateComplianceItem struct {
 	Name        string                     `json:"name"`
 	Regulation  string                     `json:"regulation"`
@@ -379,7 +379,7 @@ func (CreateComplianceItem) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "ComplianceItem", false)
 }
 
-// UpdateComplianceItem is the whole of what a client may change of a compliance item.
+// UpdateComplianceItem has the fields of a compliance item that a client may change.
 type UpdateComplianceItem struct {
 	Name        string                    `json:"name"`
 	Regulation  string                    `json:"regulation"`
@@ -401,13 +401,13 @@ func (ComplianceItem) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "
 
 // ComplianceItemFilter narrows a list to the rows that meet every given field.
 type ComplianceItemFilter struct {
-	CreatedAfter  *time.Time     `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time     `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Regulation    *string        `query:"regulation" jsonschema_description:"Equal to: Rule that demands it."`
-	Authority     *string        `query:"authority" jsonschema_description:"Equal to: Authority that sees to it."`
-	Status        *string        `query:"status" jsonschema:"enum=pending,enum=active,enum=waived,enum=expiring,enum=expired" jsonschema_description:"Equal to: Status; an active one reads as expiring within 30 days of its expiry, and as expired after it."`
-	ExpiresAfter  *datatype.Date `query:"expires_after" jsonschema_description:"At this moment or later: Last day it holds, not before the first."`
-	ExpiresBefore *datatype.Date `query:"expires_before" jsonschema_description:"Before this moment: Last day it holds, not before the first."`
+	CreatedAfter  *time.Time     `query:"created_after" jsonschema_description:"Only compliance items created at or after this time."`
+	CreatedBefore *time.Time     `query:"created_before" jsonschema_description:"Only compliance items created before this time."`
+	Regulation    *string        `query:"regulation" jsonschema_description:"Only compliance items required by this regulation."`
+	Authority     *string        `query:"authority" jsonschema_description:"Only compliance items of this authority."`
+	Status        *string        `query:"status" jsonschema:"enum=pending,enum=active,enum=waived,enum=expiring,enum=expired" jsonschema_description:"Only compliance items with this status."`
+	ExpiresAfter  *datatype.Date `query:"expires_after" jsonschema_description:"Only compliance items that expire on or after this date."`
+	ExpiresBefore *datatype.Date `query:"expires_before" jsonschema_description:"Only compliance items that expire before this date."`
 }
 
 func (f ComplianceItemFilter) predicates() []predicate.ComplianceItem {
@@ -438,7 +438,7 @@ func (f ComplianceItemFilter) predicates() []predicate.ComplianceItem {
 	return all
 }
 
-// CreateContact is what a client gives to make a contact.
+// CreateContact is the input to create a contact.
 type CreateContact struct {
 	Name       string               `json:"name"`
 	Email      *string              `json:"email,omitempty"`
@@ -455,7 +455,7 @@ type CreateContact struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateContact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact", false) }
 
-// UpdateContact is the whole of what a client may change of a contact.
+// UpdateContact has the fields of a contact that a client may change.
 type UpdateContact struct {
 	Name       string              `json:"name"`
 	Email      *string             `json:"email,omitempty"`
@@ -477,12 +477,12 @@ func (Contact) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Contact
 
 // ContactFilter narrows a list to the rows that meet every given field.
 type ContactFilter struct {
-	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Email         *string              `query:"email" jsonschema_description:"Equal to: E-mail address."`
-	Company       *string              `query:"company" jsonschema_description:"Equal to: Company."`
-	LeadStatus    *datatype.LeadStatus `query:"lead_status" jsonschema_description:"Equal to: How far the lead has come."`
-	Tag           *string              `query:"tag" jsonschema_description:"Has this tag."`
+	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"Only contacts created at or after this time."`
+	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Only contacts created before this time."`
+	Email         *string              `query:"email" jsonschema_description:"Only contacts with this e-mail address."`
+	Company       *string              `query:"company" jsonschema_description:"Only contacts at this company."`
+	LeadStatus    *datatype.LeadStatus `query:"lead_status" jsonschema_description:"Only contacts with this lead status."`
+	Tag           *string              `query:"tag" jsonschema_description:"Only contacts with this tag."`
 }
 
 func (f ContactFilter) predicates() []predicate.Contact {
@@ -510,7 +510,7 @@ func (f ContactFilter) predicates() []predicate.Contact {
 	return all
 }
 
-// CreateCreativeAsset is what a client gives to make a creative asset.
+// CreateCreativeAsset is the input to create a creative asset.
 type CreateCreativeAsset struct {
 	Name           string                  `json:"name"`
 	Kind           datatype.AssetKind      `json:"kind"`
@@ -533,7 +533,7 @@ func (CreateCreativeAsset) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "CreativeAsset", false)
 }
 
-// UpdateCreativeAsset is the whole of what a client may change of a creative asset.
+// UpdateCreativeAsset has the fields of a creative asset that a client may change.
 type UpdateCreativeAsset struct {
 	Name           string                 `json:"name"`
 	Kind           datatype.AssetKind     `json:"kind"`
@@ -561,12 +561,12 @@ func (CreativeAsset) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "C
 
 // CreativeAssetFilter narrows a list to the rows that meet every given field.
 type CreativeAssetFilter struct {
-	CreatedAfter  *time.Time          `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time          `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Kind          *datatype.AssetKind `query:"kind" jsonschema_description:"Equal to: What it is."`
-	AiGenerated   *bool               `query:"ai_generated" jsonschema_description:"Equal to: Whether an AI made it; then the prompt is required."`
-	Model         *string             `query:"model" jsonschema_description:"Equal to: Model that made it."`
-	ProjectID     *uuid.UUID          `query:"project_id" jsonschema_description:"Equal to: The project it belongs to."`
+	CreatedAfter  *time.Time          `query:"created_after" jsonschema_description:"Only creative assets created at or after this time."`
+	CreatedBefore *time.Time          `query:"created_before" jsonschema_description:"Only creative assets created before this time."`
+	Kind          *datatype.AssetKind `query:"kind" jsonschema_description:"Only creative assets of this kind."`
+	AiGenerated   *bool               `query:"ai_generated" jsonschema_description:"Only creative assets that are (true) or are not (false) AI-generated."`
+	Model         *string             `query:"model" jsonschema_description:"Only creative assets generated by this model."`
+	ProjectID     *uuid.UUID          `query:"project_id" jsonschema_description:"Only creative assets in the project with this id."`
 }
 
 func (f CreativeAssetFilter) predicates() []predicate.CreativeAsset {
@@ -594,7 +594,7 @@ func (f CreativeAssetFilter) predicates() []predicate.CreativeAsset {
 	return all
 }
 
-// CreateCreativeProject is what a client gives to make a creative project.
+// CreateCreativeProject is the input to create a creative project.
 type CreateCreativeProject struct {
 	Name         string                          `json:"name"`
 	Description  *string                         `json:"description,omitempty"`
@@ -607,7 +607,7 @@ func (CreateCreativeProject) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "CreativeProject", false)
 }
 
-// UpdateCreativeProject is the whole of what a client may change of a creative project.
+// UpdateCreativeProject has the fields of a creative project that a client may change.
 type UpdateCreativeProject struct {
 	Name         string                         `json:"name"`
 	Description  *string                        `json:"description,omitempty"`
@@ -627,10 +627,10 @@ func (CreativeProject) JSONSchemaExtend(s *jsonschema.Schema) {
 
 // CreativeProjectFilter narrows a list to the rows that meet every given field.
 type CreativeProjectFilter struct {
-	CreatedAfter  *time.Time                      `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time                      `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Status        *datatype.CreativeProjectStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
-	CoverAssetID  *uuid.UUID                      `query:"cover_asset_id" jsonschema_description:"Equal to: The asset that is shown for it."`
+	CreatedAfter  *time.Time                      `query:"created_after" jsonschema_description:"Only creative projects created at or after this time."`
+	CreatedBefore *time.Time                      `query:"created_before" jsonschema_description:"Only creative projects created before this time."`
+	Status        *datatype.CreativeProjectStatus `query:"status" jsonschema_description:"Only creative projects with this status."`
+	CoverAssetID  *uuid.UUID                      `query:"cover_asset_id" jsonschema_description:"Only creative projects whose cover is the asset with this id."`
 }
 
 func (f CreativeProjectFilter) predicates() []predicate.CreativeProject {
@@ -655,7 +655,7 @@ func (f CreativeProjectFilter) predicates() []predicate.CreativeProject {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (EventRSVP) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "EventRSVP", true) }
 
-// CreateHabit is what a client gives to make a habit.
+// CreateHabit is the input to create a habit.
 type CreateHabit struct {
 	Name            string            `json:"name"`
 	Cadence         *datatype.Cadence `json:"cadence,omitempty"`
@@ -666,7 +666,7 @@ type CreateHabit struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateHabit) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Habit", false) }
 
-// UpdateHabit is the whole of what a client may change of a habit.
+// UpdateHabit has the fields of a habit that a client may change.
 type UpdateHabit struct {
 	Name            string           `json:"name"`
 	Cadence         datatype.Cadence `json:"cadence"`
@@ -682,10 +682,10 @@ func (Habit) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Habit", t
 
 // HabitFilter narrows a list to the rows that meet every given field.
 type HabitFilter struct {
-	CreatedAfter  *time.Time        `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time        `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Cadence       *datatype.Cadence `query:"cadence" jsonschema_description:"Equal to: Its period."`
-	Active        *bool             `query:"active" jsonschema_description:"Equal to: Whether it is still pursued."`
+	CreatedAfter  *time.Time        `query:"created_after" jsonschema_description:"Only habits created at or after this time."`
+	CreatedBefore *time.Time        `query:"created_before" jsonschema_description:"Only habits created before this time."`
+	Cadence       *datatype.Cadence `query:"cadence" jsonschema_description:"Only habits with this cadence."`
+	Active        *bool             `query:"active" jsonschema_description:"Only habits that are (true) or are not (false) active."`
 }
 
 func (f HabitFilter) predicates() []predicate.Habit {
@@ -710,7 +710,7 @@ func (f HabitFilter) predicates() []predicate.Habit {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (HabitCheckIn) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "HabitCheckIn", true) }
 
-// CreateHiredAgent is what a client gives to make a hired agent.
+// CreateHiredAgent is the input to create a hired agent.
 type CreateHiredAgent struct {
 	Name         string                `json:"name"`
 	Kind         *datatype.AgentKind   `json:"kind,omitempty"`
@@ -723,7 +723,7 @@ type CreateHiredAgent struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateHiredAgent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "HiredAgent", false) }
 
-// UpdateHiredAgent is the whole of what a client may change of a hired agent.
+// UpdateHiredAgent has the fields of a hired agent that a client may change.
 type UpdateHiredAgent struct {
 	Name         string               `json:"name"`
 	Kind         datatype.AgentKind   `json:"kind"`
@@ -741,10 +741,10 @@ func (HiredAgent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Hire
 
 // HiredAgentFilter narrows a list to the rows that meet every given field.
 type HiredAgentFilter struct {
-	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Kind          *datatype.AgentKind   `query:"kind" jsonschema_description:"Equal to: What it is for."`
-	Status        *datatype.AgentStatus `query:"status" jsonschema_description:"Equal to: Whether it may work."`
+	CreatedAfter  *time.Time            `query:"created_after" jsonschema_description:"Only hired agents created at or after this time."`
+	CreatedBefore *time.Time            `query:"created_before" jsonschema_description:"Only hired agents created before this time."`
+	Kind          *datatype.AgentKind   `query:"kind" jsonschema_description:"Only hired agents of this kind."`
+	Status        *datatype.AgentStatus `query:"status" jsonschema_description:"Only hired agents with this status."`
 }
 
 func (f HiredAgentFilter) predicates() []predicate.HiredAgent {
@@ -772,7 +772,7 @@ func (IdempotencyKey) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (Identity) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Identity", true) }
 
-// CreateInvoice is what a client gives to make an invoice.
+// CreateInvoice is the input to create an invoice.
 type CreateInvoice struct {
 	Number    string                  `json:"number"`
 	ContactID *uuid.UUID              `json:"contact_id,omitempty"`
@@ -787,7 +787,7 @@ type CreateInvoice struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateInvoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice", false) }
 
-// UpdateInvoice is the whole of what a client may change of an invoice.
+// UpdateInvoice has the fields of an invoice that a client may change.
 type UpdateInvoice struct {
 	Number    string                 `json:"number"`
 	ContactID *uuid.UUID             `json:"contact_id,omitempty"`
@@ -807,13 +807,13 @@ func (Invoice) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Invoice
 
 // InvoiceFilter narrows a list to the rows that meet every given field.
 type InvoiceFilter struct {
-	CreatedAfter  *time.Time     `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time     `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Number        *string        `query:"number" jsonschema_description:"Equal to: Invoice number, unique per owner."`
-	ContactID     *uuid.UUID     `query:"contact_id" jsonschema_description:"Equal to: The contact it is addressed to."`
-	Status        *string        `query:"status" jsonschema:"enum=draft,enum=sent,enum=paid,enum=void,enum=overdue" jsonschema_description:"Equal to: Status; a sent invoice past its due date reads as overdue."`
-	DueAfter      *datatype.Date `query:"due_after" jsonschema_description:"At this moment or later: Day by which it is to be paid, not before the day of issue."`
-	DueBefore     *datatype.Date `query:"due_before" jsonschema_description:"Before this moment: Day by which it is to be paid, not before the day of issue."`
+	CreatedAfter  *time.Time     `query:"created_after" jsonschema_description:"Only invoices created at or after this time."`
+	CreatedBefore *time.Time     `query:"created_before" jsonschema_description:"Only invoices created before this time."`
+	Number        *string        `query:"number" jsonschema_description:"Only invoices with this number."`
+	ContactID     *uuid.UUID     `query:"contact_id" jsonschema_description:"Only invoices for the contact with this id."`
+	Status        *string        `query:"status" jsonschema:"enum=draft,enum=sent,enum=paid,enum=void,enum=overdue" jsonschema_description:"Only invoices with this status."`
+	DueAfter      *datatype.Date `query:"due_after" jsonschema_description:"Only invoices due on or after this date."`
+	DueBefore     *datatype.Date `query:"due_before" jsonschema_description:"Only invoices due before this date."`
 }
 
 func (f InvoiceFilter) predicates() []predicate.Invoice {
@@ -847,7 +847,7 @@ func (f InvoiceFilter) predicates() []predicate.Invoice {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (LoginAttempt) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "LoginAttempt", true) }
 
-// CreateManuscript is what a client gives to make a manuscript.
+// CreateManuscript is the input to create a manuscript.
 type CreateManuscript struct {
 	Title         string                     `json:"title"`
 	Abstract      *string                    `json:"abstract,omitempty"`
@@ -861,7 +861,7 @@ type CreateManuscript struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateManuscript) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Manuscript", false) }
 
-// UpdateManuscript is the whole of what a client may change of a manuscript.
+// UpdateManuscript has the fields of a manuscript that a client may change.
 type UpdateManuscript struct {
 	Title         string                    `json:"title"`
 	Abstract      *string                   `json:"abstract,omitempty"`
@@ -880,11 +880,11 @@ func (Manuscript) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Manu
 
 // ManuscriptFilter narrows a list to the rows that meet every given field.
 type ManuscriptFilter struct {
-	CreatedAfter    *time.Time                 `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore   *time.Time                 `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Status          *datatype.ManuscriptStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
-	SubmittedAfter  *time.Time                 `query:"submitted_after" jsonschema_description:"At this moment or later: When it was submitted."`
-	SubmittedBefore *time.Time                 `query:"submitted_before" jsonschema_description:"Before this moment: When it was submitted."`
+	CreatedAfter    *time.Time                 `query:"created_after" jsonschema_description:"Only manuscripts created at or after this time."`
+	CreatedBefore   *time.Time                 `query:"created_before" jsonschema_description:"Only manuscripts created before this time."`
+	Status          *datatype.ManuscriptStatus `query:"status" jsonschema_description:"Only manuscripts with this status."`
+	SubmittedAfter  *time.Time                 `query:"submitted_after" jsonschema_description:"Only manuscripts submitted at or after this time."`
+	SubmittedBefore *time.Time                 `query:"submitted_before" jsonschema_description:"Only manuscripts submitted before this time."`
 }
 
 func (f ManuscriptFilter) predicates() []predicate.Manuscript {
@@ -909,7 +909,7 @@ func (f ManuscriptFilter) predicates() []predicate.Manuscript {
 	return all
 }
 
-// CreateNote is what a client gives to make a note.
+// CreateNote is the input to create a note.
 type CreateNote struct {
 	Title   string          `json:"title"`
 	Content *string         `json:"content,omitempty"`
@@ -921,7 +921,7 @@ type CreateNote struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateNote) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note", false) }
 
-// UpdateNote is the whole of what a client may change of a note.
+// UpdateNote has the fields of a note that a client may change.
 type UpdateNote struct {
 	Title   string         `json:"title"`
 	Content string         `json:"content"`
@@ -938,12 +938,12 @@ func (Note) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Note", tru
 
 // NoteFilter narrows a list to the rows that meet every given field.
 type NoteFilter struct {
-	CreatedAfter  *time.Time `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Folder        *string    `query:"folder" jsonschema_description:"Equal to: Folder it is kept in."`
-	Pinned        *bool      `query:"pinned" jsonschema_description:"Equal to: Whether it is pinned; a mark, not an order."`
-	Tag           *string    `query:"tag" jsonschema_description:"Has this tag."`
-	Q             *string    `query:"q" jsonschema:"maxLength=500" jsonschema_description:"Full-text search: words, \"phrases\", or, -not."`
+	CreatedAfter  *time.Time `query:"created_after" jsonschema_description:"Only notes created at or after this time."`
+	CreatedBefore *time.Time `query:"created_before" jsonschema_description:"Only notes created before this time."`
+	Folder        *string    `query:"folder" jsonschema_description:"Only notes in this folder."`
+	Pinned        *bool      `query:"pinned" jsonschema_description:"Only notes that are (true) or are not (false) pinned."`
+	Tag           *string    `query:"tag" jsonschema_description:"Only notes with this tag."`
+	Q             *string    `query:"q" jsonschema:"maxLength=500" jsonschema_description:"Only notes that match this full-text query. It consists of words, \"quoted phrases\", or between alternatives, and - before excluded words."`
 }
 
 func (f NoteFilter) predicates() []predicate.Note {
@@ -971,7 +971,7 @@ func (f NoteFilter) predicates() []predicate.Note {
 	return all
 }
 
-// CreatePlaylist is what a client gives to make a playlist.
+// CreatePlaylist is the input to create a playlist.
 type CreatePlaylist struct {
 	Name       string                   `json:"name"`
 	Kind       *datatype.PlaylistKind   `json:"kind,omitempty"`
@@ -982,7 +982,7 @@ type CreatePlaylist struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreatePlaylist) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Playlist", false) }
 
-// UpdatePlaylist is the whole of what a client may change of a playlist.
+// UpdatePlaylist has the fields of a playlist that a client may change.
 type UpdatePlaylist struct {
 	Name       string                  `json:"name"`
 	Kind       datatype.PlaylistKind   `json:"kind"`
@@ -998,10 +998,10 @@ func (Playlist) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Playli
 
 // PlaylistFilter narrows a list to the rows that meet every given field.
 type PlaylistFilter struct {
-	CreatedAfter  *time.Time             `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time             `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Kind          *datatype.PlaylistKind `query:"kind" jsonschema_description:"Equal to: What it holds."`
-	Visibility    *datatype.Visibility   `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
+	CreatedAfter  *time.Time             `query:"created_after" jsonschema_description:"Only playlists created at or after this time."`
+	CreatedBefore *time.Time             `query:"created_before" jsonschema_description:"Only playlists created before this time."`
+	Kind          *datatype.PlaylistKind `query:"kind" jsonschema_description:"Only playlists of this kind."`
+	Visibility    *datatype.Visibility   `query:"visibility" jsonschema_description:"Only playlists with this visibility."`
 }
 
 func (f PlaylistFilter) predicates() []predicate.Playlist {
@@ -1023,7 +1023,7 @@ func (f PlaylistFilter) predicates() []predicate.Playlist {
 	return all
 }
 
-// CreateProject is what a client gives to make a project.
+// CreateProject is the input to create a project.
 type CreateProject struct {
 	Name        string                  `json:"name"`
 	Description *string                 `json:"description,omitempty"`
@@ -1039,7 +1039,7 @@ type CreateProject struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateProject) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Project", false) }
 
-// UpdateProject is the whole of what a client may change of a project.
+// UpdateProject has the fields of a project that a client may change.
 type UpdateProject struct {
 	Name        string                 `json:"name"`
 	Description *string                `json:"description,omitempty"`
@@ -1060,14 +1060,14 @@ func (Project) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Project
 
 // ProjectFilter narrows a list to the rows that meet every given field.
 type ProjectFilter struct {
-	CreatedAfter  *time.Time              `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time              `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Status        *datatype.ProjectStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
-	StartsAfter   *datatype.Date          `query:"starts_after" jsonschema_description:"At this moment or later: First day."`
-	StartsBefore  *datatype.Date          `query:"starts_before" jsonschema_description:"Before this moment: First day."`
-	EndsAfter     *datatype.Date          `query:"ends_after" jsonschema_description:"At this moment or later: Last day, not before the first."`
-	EndsBefore    *datatype.Date          `query:"ends_before" jsonschema_description:"Before this moment: Last day, not before the first."`
-	ContactID     *uuid.UUID              `query:"contact_id" jsonschema_description:"Equal to: The contact it is done for."`
+	CreatedAfter  *time.Time              `query:"created_after" jsonschema_description:"Only projects created at or after this time."`
+	CreatedBefore *time.Time              `query:"created_before" jsonschema_description:"Only projects created before this time."`
+	Status        *datatype.ProjectStatus `query:"status" jsonschema_description:"Only projects with this status."`
+	StartsAfter   *datatype.Date          `query:"starts_after" jsonschema_description:"Only projects that start on or after this date."`
+	StartsBefore  *datatype.Date          `query:"starts_before" jsonschema_description:"Only projects that start before this date."`
+	EndsAfter     *datatype.Date          `query:"ends_after" jsonschema_description:"Only projects that end on or after this date."`
+	EndsBefore    *datatype.Date          `query:"ends_before" jsonschema_description:"Only projects that end before this date."`
+	ContactID     *uuid.UUID              `query:"contact_id" jsonschema_description:"Only projects for the contact with this id."`
 }
 
 func (f ProjectFilter) predicates() []predicate.Project {
@@ -1104,7 +1104,7 @@ func (f ProjectFilter) predicates() []predicate.Project {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (RateBucket) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "RateBucket", true) }
 
-// CreateReference is what a client gives to make a reference.
+// CreateReference is the input to create a reference.
 type CreateReference struct {
 	Title          string                  `json:"title"`
 	Authors        datatype.Texts          `json:"authors"`
@@ -1123,7 +1123,7 @@ type CreateReference struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateReference) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Reference", false) }
 
-// UpdateReference is the whole of what a client may change of a reference.
+// UpdateReference has the fields of a reference that a client may change.
 type UpdateReference struct {
 	Title          string                 `json:"title"`
 	Authors        datatype.Texts         `json:"authors"`
@@ -1147,13 +1147,13 @@ func (Reference) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Refer
 
 // ReferenceFilter narrows a list to the rows that meet every given field.
 type ReferenceFilter struct {
-	CreatedAfter  *time.Time              `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time              `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Year          *int                    `query:"year" jsonschema_description:"Equal to: Year of publication."`
-	Kind          *datatype.ReferenceKind `query:"kind" jsonschema_description:"Equal to: What it refers to."`
-	Doi           *string                 `query:"doi" jsonschema_description:"Equal to: DOI, unique per owner without regard to case."`
-	CitationKey   *string                 `query:"citation_key" jsonschema_description:"Equal to: Key that it is cited by, unique per owner."`
-	Q             *string                 `query:"q" jsonschema:"maxLength=500" jsonschema_description:"Full-text search: words, \"phrases\", or, -not."`
+	CreatedAfter  *time.Time              `query:"created_after" jsonschema_description:"Only references created at or after this time."`
+	CreatedBefore *time.Time              `query:"created_before" jsonschema_description:"Only references created before this time."`
+	Year          *int                    `query:"year" jsonschema_description:"Only references published in this year."`
+	Kind          *datatype.ReferenceKind `query:"kind" jsonschema_description:"Only references of this kind."`
+	Doi           *string                 `query:"doi" jsonschema_description:"Only references with this DOI."`
+	CitationKey   *string                 `query:"citation_key" jsonschema_description:"Only references with this citation key."`
+	Q             *string                 `query:"q" jsonschema:"maxLength=500" jsonschema_description:"Only references that match this full-text query. It consists of words, \"quoted phrases\", or between alternatives, and - before excluded words."`
 }
 
 func (f ReferenceFilter) predicates() []predicate.Reference {
@@ -1198,7 +1198,7 @@ func (Session) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Session
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (SigningKey) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "SigningKey", true) }
 
-// CreateSocialPost is what a client gives to make a social post.
+// CreateSocialPost is the input to create a social post.
 type CreateSocialPost struct {
 	Body        string               `json:"body"`
 	Media       *[]datatype.Media    `json:"media,omitempty"`
@@ -1211,7 +1211,7 @@ type CreateSocialPost struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateSocialPost) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "SocialPost", false) }
 
-// UpdateSocialPost is the whole of what a client may change of a social post.
+// UpdateSocialPost has the fields of a social post that a client may change.
 type UpdateSocialPost struct {
 	Body        string              `json:"body"`
 	Media       []datatype.Media    `json:"media"`
@@ -1229,13 +1229,13 @@ func (SocialPost) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Soci
 
 // SocialPostFilter narrows a list to the rows that meet every given field.
 type SocialPostFilter struct {
-	CreatedAfter    *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore   *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Visibility      *datatype.Visibility `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
-	ThreadID        *uuid.UUID           `query:"thread_id" jsonschema_description:"Equal to: The thread it belongs to."`
-	ReplyToID       *uuid.UUID           `query:"reply_to_id" jsonschema_description:"Equal to: The post it replies to."`
-	PublishedAfter  *time.Time           `query:"published_after" jsonschema_description:"At this moment or later: When it was published; null for a draft."`
-	PublishedBefore *time.Time           `query:"published_before" jsonschema_description:"Before this moment: When it was published; null for a draft."`
+	CreatedAfter    *time.Time           `query:"created_after" jsonschema_description:"Only social posts created at or after this time."`
+	CreatedBefore   *time.Time           `query:"created_before" jsonschema_description:"Only social posts created before this time."`
+	Visibility      *datatype.Visibility `query:"visibility" jsonschema_description:"Only social posts with this visibility."`
+	ThreadID        *uuid.UUID           `query:"thread_id" jsonschema_description:"Only social posts in the thread with this id."`
+	ReplyToID       *uuid.UUID           `query:"reply_to_id" jsonschema_description:"Only social posts that reply to the post with this id."`
+	PublishedAfter  *time.Time           `query:"published_after" jsonschema_description:"Only social posts published at or after this time."`
+	PublishedBefore *time.Time           `query:"published_before" jsonschema_description:"Only social posts published before this time."`
 }
 
 func (f SocialPostFilter) predicates() []predicate.SocialPost {
@@ -1266,7 +1266,7 @@ func (f SocialPostFilter) predicates() []predicate.SocialPost {
 	return all
 }
 
-// CreateSocialSchedule is what a client gives to make a social schedule.
+// CreateSocialSchedule is the input to create a social schedule.
 type CreateSocialSchedule struct {
 	PostID      uuid.UUID                `json:"post_id"`
 	Platform    datatype.SocialPlatform  `json:"platform"`
@@ -1282,7 +1282,7 @@ func (CreateSocialSchedule) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "SocialSchedule", false)
 }
 
-// UpdateSocialSchedule is the whole of what a client may change of a social schedule.
+// UpdateSocialSchedule has the fields of a social schedule that a client may change.
 type UpdateSocialSchedule struct {
 	ScheduledAt time.Time               `json:"scheduled_at"`
 	Status      datatype.ScheduleStatus `json:"status"`
@@ -1301,13 +1301,13 @@ func (SocialSchedule) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "
 
 // SocialScheduleFilter narrows a list to the rows that meet every given field.
 type SocialScheduleFilter struct {
-	CreatedAfter    *time.Time               `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore   *time.Time               `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	PostID          *uuid.UUID               `query:"post_id" jsonschema_description:"Equal to: The post."`
-	Platform        *datatype.SocialPlatform `query:"platform" jsonschema_description:"Equal to: Where it is to be published; once for each post."`
-	ScheduledAfter  *time.Time               `query:"scheduled_after" jsonschema_description:"At this moment or later: When; in the future when it is set."`
-	ScheduledBefore *time.Time               `query:"scheduled_before" jsonschema_description:"Before this moment: When; in the future when it is set."`
-	Status          *datatype.ScheduleStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
+	CreatedAfter    *time.Time               `query:"created_after" jsonschema_description:"Only social schedules created at or after this time."`
+	CreatedBefore   *time.Time               `query:"created_before" jsonschema_description:"Only social schedules created before this time."`
+	PostID          *uuid.UUID               `query:"post_id" jsonschema_description:"Only social schedules for the post with this id."`
+	Platform        *datatype.SocialPlatform `query:"platform" jsonschema_description:"Only social schedules for this platform."`
+	ScheduledAfter  *time.Time               `query:"scheduled_after" jsonschema_description:"Only social schedules due at or after this time."`
+	ScheduledBefore *time.Time               `query:"scheduled_before" jsonschema_description:"Only social schedules due before this time."`
+	Status          *datatype.ScheduleStatus `query:"status" jsonschema_description:"Only social schedules with this status."`
 }
 
 func (f SocialScheduleFilter) predicates() []predicate.SocialSchedule {
@@ -1338,7 +1338,7 @@ func (f SocialScheduleFilter) predicates() []predicate.SocialSchedule {
 	return all
 }
 
-// CreateStreamHistory is what a client gives to make a stream history.
+// CreateStreamHistory is the input to create a stream history entry.
 type CreateStreamHistory struct {
 	ContentID       string                     `json:"content_id"`
 	ContentType     datatype.StreamContentType `json:"content_type"`
@@ -1354,7 +1354,7 @@ func (CreateStreamHistory) JSONSchemaExtend(s *jsonschema.Schema) {
 	extendSchema(s, "StreamHistory", false)
 }
 
-// UpdateStreamHistory is the whole of what a client may change of a stream history.
+// UpdateStreamHistory has the fields of a stream history entry that a client may change.
 type UpdateStreamHistory struct {
 }
 
@@ -1368,12 +1368,12 @@ func (StreamHistory) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "S
 
 // StreamHistoryFilter narrows a list to the rows that meet every given field.
 type StreamHistoryFilter struct {
-	CreatedAfter  *time.Time                  `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time                  `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	ContentID     *string                     `query:"content_id" jsonschema_description:"Equal to: What it was, as its source calls it."`
-	ContentType   *datatype.StreamContentType `query:"content_type" jsonschema_description:"Equal to: What kind of thing it was."`
-	StartedAfter  *time.Time                  `query:"started_after" jsonschema_description:"At this moment or later: When it was begun; the list is in this order."`
-	StartedBefore *time.Time                  `query:"started_before" jsonschema_description:"Before this moment: When it was begun; the list is in this order."`
+	CreatedAfter  *time.Time                  `query:"created_after" jsonschema_description:"Only stream history entries created at or after this time."`
+	CreatedBefore *time.Time                  `query:"created_before" jsonschema_description:"Only stream history entries created before this time."`
+	ContentID     *string                     `query:"content_id" jsonschema_description:"Only stream history entries with this content id."`
+	ContentType   *datatype.StreamContentType `query:"content_type" jsonschema_description:"Only stream history entries of this kind of content."`
+	StartedAfter  *time.Time                  `query:"started_after" jsonschema_description:"Only stream history entries started at or after this time."`
+	StartedBefore *time.Time                  `query:"started_before" jsonschema_description:"Only stream history entries started before this time."`
 }
 
 func (f StreamHistoryFilter) predicates() []predicate.StreamHistory {
@@ -1401,7 +1401,7 @@ func (f StreamHistoryFilter) predicates() []predicate.StreamHistory {
 	return all
 }
 
-// CreateTask is what a client gives to make a task.
+// CreateTask is the input to create a task.
 type CreateTask struct {
 	Title       string               `json:"title"`
 	Description *string              `json:"description,omitempty"`
@@ -1414,7 +1414,7 @@ type CreateTask struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Task", false) }
 
-// UpdateTask is the whole of what a client may change of a task.
+// UpdateTask has the fields of a task that a client may change.
 type UpdateTask struct {
 	Title       string              `json:"title"`
 	Description *string             `json:"description,omitempty"`
@@ -1432,13 +1432,13 @@ func (Task) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Task", tru
 
 // TaskFilter narrows a list to the rows that meet every given field.
 type TaskFilter struct {
-	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Status        *datatype.TaskStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
-	Priority      *datatype.Priority   `query:"priority" jsonschema_description:"Equal to: A label, never an order."`
-	DueAfter      *time.Time           `query:"due_after" jsonschema_description:"At this moment or later: When it is due."`
-	DueBefore     *time.Time           `query:"due_before" jsonschema_description:"Before this moment: When it is due."`
-	Tag           *string              `query:"tag" jsonschema_description:"Has this tag."`
+	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"Only tasks created at or after this time."`
+	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Only tasks created before this time."`
+	Status        *datatype.TaskStatus `query:"status" jsonschema_description:"Only tasks with this status."`
+	Priority      *datatype.Priority   `query:"priority" jsonschema_description:"Only tasks with this priority."`
+	DueAfter      *time.Time           `query:"due_after" jsonschema_description:"Only tasks due at or after this time."`
+	DueBefore     *time.Time           `query:"due_before" jsonschema_description:"Only tasks due before this time."`
+	Tag           *string              `query:"tag" jsonschema_description:"Only tasks with this tag."`
 }
 
 func (f TaskFilter) predicates() []predicate.Task {
@@ -1469,7 +1469,7 @@ func (f TaskFilter) predicates() []predicate.Task {
 	return all
 }
 
-// CreateTeamMember is what a client gives to make a team member.
+// CreateTeamMember is the input to create a team member.
 type CreateTeamMember struct {
 	Name     string                 `json:"name"`
 	Email    *string                `json:"email,omitempty"`
@@ -1481,7 +1481,7 @@ type CreateTeamMember struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateTeamMember) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamMember", false) }
 
-// UpdateTeamMember is the whole of what a client may change of a team member.
+// UpdateTeamMember has the fields of a team member that a client may change.
 type UpdateTeamMember struct {
 	Name     string                `json:"name"`
 	Email    *string               `json:"email,omitempty"`
@@ -1498,10 +1498,10 @@ func (TeamMember) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Team
 
 // TeamMemberFilter narrows a list to the rows that meet every given field.
 type TeamMemberFilter struct {
-	CreatedAfter  *time.Time             `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time             `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Email         *string                `query:"email" jsonschema_description:"Equal to: E-mail address."`
-	Status        *datatype.MemberStatus `query:"status" jsonschema_description:"Equal to: Whether they are part of the team."`
+	CreatedAfter  *time.Time             `query:"created_after" jsonschema_description:"Only team members created at or after this time."`
+	CreatedBefore *time.Time             `query:"created_before" jsonschema_description:"Only team members created before this time."`
+	Email         *string                `query:"email" jsonschema_description:"Only team members with this e-mail address."`
+	Status        *datatype.MemberStatus `query:"status" jsonschema_description:"Only team members with this status."`
 }
 
 func (f TeamMemberFilter) predicates() []predicate.TeamMember {
@@ -1523,7 +1523,7 @@ func (f TeamMemberFilter) predicates() []predicate.TeamMember {
 	return all
 }
 
-// CreateTeamTask is what a client gives to make a team task.
+// CreateTeamTask is the input to create a team task.
 type CreateTeamTask struct {
 	Title       string               `json:"title"`
 	Description *string              `json:"description,omitempty"`
@@ -1538,7 +1538,7 @@ type CreateTeamTask struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (CreateTeamTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamTask", false) }
 
-// UpdateTeamTask is the whole of what a client may change of a team task.
+// UpdateTeamTask has the fields of a team task that a client may change.
 type UpdateTeamTask struct {
 	Title       string              `json:"title"`
 	Description *string             `json:"description,omitempty"`
@@ -1558,14 +1558,14 @@ func (TeamTask) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "TeamTa
 
 // TeamTaskFilter narrows a list to the rows that meet every given field.
 type TeamTaskFilter struct {
-	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Status        *datatype.TaskStatus `query:"status" jsonschema_description:"Equal to: How far it has come."`
-	Priority      *datatype.Priority   `query:"priority" jsonschema_description:"Equal to: A label, never an order."`
-	MemberID      *uuid.UUID           `query:"member_id" jsonschema_description:"Equal to: The member it was given to; exactly one of member_id and agent_id is set."`
-	AgentID       *uuid.UUID           `query:"agent_id" jsonschema_description:"Equal to: The agent it was given to."`
-	DueAfter      *time.Time           `query:"due_after" jsonschema_description:"At this moment or later: When it is due."`
-	DueBefore     *time.Time           `query:"due_before" jsonschema_description:"Before this moment: When it is due."`
+	CreatedAfter  *time.Time           `query:"created_after" jsonschema_description:"Only team tasks created at or after this time."`
+	CreatedBefore *time.Time           `query:"created_before" jsonschema_description:"Only team tasks created before this time."`
+	Status        *datatype.TaskStatus `query:"status" jsonschema_description:"Only team tasks with this status."`
+	Priority      *datatype.Priority   `query:"priority" jsonschema_description:"Only team tasks with this priority."`
+	MemberID      *uuid.UUID           `query:"member_id" jsonschema_description:"Only team tasks assigned to the team member with this id."`
+	AgentID       *uuid.UUID           `query:"agent_id" jsonschema_description:"Only team tasks assigned to the agent with this id."`
+	DueAfter      *time.Time           `query:"due_after" jsonschema_description:"Only team tasks due at or after this time."`
+	DueBefore     *time.Time           `query:"due_before" jsonschema_description:"Only team tasks due before this time."`
 }
 
 func (f TeamTaskFilter) predicates() []predicate.TeamTask {
@@ -1604,14 +1604,14 @@ func (Thread) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Thread",
 
 // ThreadFilter narrows a list to the rows that meet every given field.
 type ThreadFilter struct {
-	CreatedAfter   *time.Time             `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore  *time.Time             `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Sphere         *datatype.SphereType   `query:"sphere" jsonschema_description:"Equal to: The sphere it belongs to."`
-	Type           *datatype.ThreadType   `query:"type" jsonschema_description:"Equal to: For how many it is meant."`
-	Status         *datatype.ThreadStatus `query:"status" jsonschema_description:"Equal to: Where it stands."`
-	Visibility     *datatype.Visibility   `query:"visibility" jsonschema_description:"Equal to: Whom the owner intends to see it; it opens nothing."`
-	ParentThreadID *uuid.UUID             `query:"parent_thread_id" jsonschema_description:"Equal to: The thread it came out of."`
-	Tag            *string                `query:"tag" jsonschema_description:"Has this tag."`
+	CreatedAfter   *time.Time             `query:"created_after" jsonschema_description:"Only threads created at or after this time."`
+	CreatedBefore  *time.Time             `query:"created_before" jsonschema_description:"Only threads created before this time."`
+	Sphere         *datatype.SphereType   `query:"sphere" jsonschema_description:"Only threads in this sphere."`
+	Type           *datatype.ThreadType   `query:"type" jsonschema_description:"Only threads of this type."`
+	Status         *datatype.ThreadStatus `query:"status" jsonschema_description:"Only threads with this status."`
+	Visibility     *datatype.Visibility   `query:"visibility" jsonschema_description:"Only threads with this visibility."`
+	ParentThreadID *uuid.UUID             `query:"parent_thread_id" jsonschema_description:"Only threads that originate from the thread with this id."`
+	Tag            *string                `query:"tag" jsonschema_description:"Only threads with this tag."`
 }
 
 func (f ThreadFilter) predicates() []predicate.Thread {
@@ -1650,9 +1650,9 @@ func (ThreadEvent) JSONSchemaExtend(s *jsonschema.Schema) { extendSchema(s, "Thr
 
 // ThreadEventFilter narrows a list to the rows that meet every given field.
 type ThreadEventFilter struct {
-	CreatedAfter  *time.Time                `query:"created_after" jsonschema_description:"At this moment or later: When it was made."`
-	CreatedBefore *time.Time                `query:"created_before" jsonschema_description:"Before this moment: When it was made."`
-	Type          *datatype.ThreadEventType `query:"type" jsonschema_description:"Equal to: What happened."`
+	CreatedAfter  *time.Time                `query:"created_after" jsonschema_description:"Only thread events created at or after this time."`
+	CreatedBefore *time.Time                `query:"created_before" jsonschema_description:"Only thread events created before this time."`
+	Type          *datatype.ThreadEventType `query:"type" jsonschema_description:"Only thread events of this type."`
 }
 
 func (f ThreadEventFilter) predicates() []predicate.ThreadEvent {

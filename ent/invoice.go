@@ -16,45 +16,45 @@ import (
 	"github.com/google/uuid"
 )
 
-// Invoices with line items; the database computes the totals.
+// An invoice has line items. The database computes its totals.
 type Invoice struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Invoice number, unique per owner.
+	// Invoice number, unique for each owner.
 	Number string `json:"number"`
-	// The contact it is addressed to.
+	// Id of the contact that the invoice is addressed to.
 	ContactID *uuid.UUID `json:"contact_id"`
-	// Currency code of ISO 4217.
+	// Currency code (ISO 4217).
 	Currency string `json:"currency"`
-	// What is charged for, 1 to 200 lines.
+	// Line items, 1 to 200.
 	LineItems []datatype.LineItem `json:"line_items"`
-	// Sum of the lines before tax: each line's quantity × unit_price is rounded to two places, half away from zero.
+	// Sum of the line amounts before tax. Each line amount, quantity × unit_price, is rounded to two decimal places, half away from zero.
 	Subtotal datatype.Money `json:"subtotal"`
-	// Sum of the lines' taxes: each line's rounded amount × tax_rate, rounded the same way.
+	// Sum of the line taxes. Each line tax, the rounded line amount × tax_rate, is rounded in the same way.
 	TaxTotal datatype.Money `json:"tax_total"`
-	// subtotal + tax_total.
+	// Total amount due: subtotal + tax_total.
 	Total datatype.Money `json:"total"`
-	// Status; a sent invoice past its due date reads as overdue.
+	// Status. A `sent` invoice past `due_on` is reported as `overdue`.
 	Status datatype.InvoiceStatus `json:"status"`
-	// Day of issue.
+	// Date of issue.
 	IssuedOn *datatype.Date `json:"issued_on"`
-	// Day by which it is to be paid, not before the day of issue.
+	// Date by which the invoice must be paid. Not before `issued_on`.
 	DueOn *datatype.Date `json:"due_on"`
-	// When it was paid.
+	// Time of the payment. Null unless the invoice is `paid` or `void`.
 	PaidAt *time.Time `json:"paid_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the InvoiceQuery when eager-loading is set.

@@ -13,15 +13,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// Attempts at passwords, counted for each account and origin. No serving role reads or writes any.
+// Counters of password attempts for each account and origin. Serving roles can neither read nor write them.
 type LoginAttempt struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
 	// Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session.
 	Origin string `json:"origin"`

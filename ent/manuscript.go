@@ -15,39 +15,39 @@ import (
 	"github.com/google/uuid"
 )
 
-// Manuscripts in sections; the database counts their words.
+// A manuscript consists of sections. The database counts its words.
 type Manuscript struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Title.
+	// Title of the manuscript.
 	Title string `json:"title"`
-	// Abstract.
+	// Abstract of the manuscript.
 	Abstract *string `json:"abstract"`
-	// Its sections, at most 200, each with its position.
+	// Sections of the manuscript, at most 200.
 	Sections []datatype.Section `json:"sections"`
-	// How far it has come.
+	// Status of the manuscript.
 	Status datatype.ManuscriptStatus `json:"status"`
-	// Journal it is meant for.
+	// Journal that the manuscript is written for.
 	TargetJournal *string `json:"target_journal"`
-	// When it was submitted.
+	// Time when the manuscript was submitted.
 	SubmittedAt *time.Time `json:"submitted_at"`
-	// Words of all headings and bodies.
+	// Number of words in all headings and bodies.
 	WordCount int `json:"word_count"`
-	// Co-authors, family name first.
+	// Co-authors, each with the family name first.
 	CoAuthors    datatype.Texts `json:"co_authors"`
 	selectValues sql.SelectValues
 }

@@ -14,33 +14,33 @@ import (
 	"github.com/google/uuid"
 )
 
-// Personal notes, with folders and tags.
+// A personal note has a text, a folder and tags.
 type Note struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Title.
+	// Title of the note.
 	Title string `json:"title"`
 	// Text of the note.
 	Content string `json:"content"`
-	// Folder it is kept in.
+	// Folder that contains the note.
 	Folder *string `json:"folder"`
-	// Free labels, in the order given.
+	// Labels in the given order.
 	Tags datatype.Texts `json:"tags"`
-	// Whether it is pinned; a mark, not an order.
+	// Whether the note is pinned. Lists are not sorted by it.
 	Pinned       bool `json:"pinned"`
 	selectValues sql.SelectValues
 }

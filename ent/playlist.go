@@ -15,31 +15,31 @@ import (
 	"github.com/google/uuid"
 )
 
-// Playlists of media.
+// A playlist is an ordered list of media.
 type Playlist struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Name.
+	// Name of the playlist.
 	Name string `json:"name"`
-	// What it holds.
+	// Kind of media in the playlist.
 	Kind datatype.PlaylistKind `json:"kind"`
-	// Whom the owner intends to see it; it opens nothing.
+	// Audience that the owner intends. It grants no access: only the owner can read the resource.
 	Visibility datatype.Visibility `json:"visibility"`
-	// Its items in the owner's order, at most 1000.
+	// Items of the playlist in the owner's order, at most 1000.
 	Items        []datatype.PlaylistItem `json:"items"`
 	selectValues sql.SelectValues
 }

@@ -19,13 +19,13 @@ type RateBucket struct {
 	// ID of the ent.
 	// Identifier, a UUIDv7.
 	ID uuid.UUID `json:"id"`
-	// Keyed hash of whom or what it limits.
+	// Keyed hash of the subject of the limit.
 	Key []byte `json:"key"`
-	// When it will have all of its tokens again.
+	// Time when the bucket will be full again.
 	FullAt time.Time `json:"full_at"`
-	// How many tokens were taken the last time.
+	// Number of tokens taken by the last request.
 	Taken int `json:"taken"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt    time.Time `json:"created_at"`
 	selectValues sql.SelectValues
 }

@@ -14,47 +14,47 @@ import (
 	"github.com/google/uuid"
 )
 
-// Academic references with DOI and citations.
+// A reference describes a published work.
 type Reference struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// Title.
+	// Title of the work.
 	Title string `json:"title"`
-	// Authors, family name first, at least one.
+	// Authors of the work, each with the family name first. At least one.
 	Authors datatype.Texts `json:"authors"`
 	// Year of publication.
 	Year *int `json:"year"`
-	// What it refers to.
+	// Kind of the work.
 	Kind datatype.ReferenceKind `json:"kind"`
-	// Journal, book or site it appeared in.
+	// Journal, book or website in which the work appeared.
 	ContainerTitle *string `json:"container_title"`
-	// Volume.
+	// Volume of the journal or book.
 	Volume *string `json:"volume"`
-	// Issue.
+	// Issue of the journal.
 	Issue *string `json:"issue"`
-	// Pages.
+	// Pages of the work, such as 230-265.
 	Pages *string `json:"pages"`
-	// DOI, unique per owner without regard to case.
+	// DOI of the work. Unique for each owner, ignoring case.
 	Doi *string `json:"doi"`
-	// Where it can be read.
+	// URL of the work.
 	URL *string `json:"url"`
-	// Abstract.
+	// Abstract of the work.
 	Abstract *string `json:"abstract"`
-	// Key that it is cited by, unique per owner.
+	// Citation key, unique for each owner.
 	CitationKey string `json:"citation_key"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ReferenceQuery when eager-loading is set.

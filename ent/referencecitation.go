@@ -14,21 +14,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// Which reference cites which.
+// A citation records that one reference cites another.
 type ReferenceCitation struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// The reference that cites.
+	// Id of the reference that cites.
 	CitingID uuid.UUID `json:"citing_id"`
-	// The reference that is cited.
+	// Id of the reference that is cited.
 	CitedID uuid.UUID `json:"cited_id"`
-	// Where in the cited work, such as a page.
+	// Location in the cited work, such as a page.
 	Locator *string `json:"locator"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ReferenceCitationQuery when eager-loading is set.

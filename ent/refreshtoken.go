@@ -14,27 +14,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// What sessions are refreshed with, as hashes. No serving role reads or writes any.
+// Hashes of refresh tokens. Serving roles can neither read nor write them.
 type RefreshToken struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// The session that it refreshes.
+	// Id of the session that the token refreshes.
 	SessionID uuid.UUID `json:"session_id"`
-	// Its place among the session's tokens, from 1: the successor's is one higher.
+	// Sequence number among the tokens of the session, from 1.
 	Generation int `json:"generation"`
 	// SHA-256 of the token's random part.
 	TokenHash []byte `json:"-"`
-	// When its session ends at the latest; nobody needs it after.
+	// Latest time at which its session can end. The row is deleted afterwards.
 	ExpiresAt time.Time `json:"expires_at"`
-	// When it was first exchanged for its successor.
+	// Time when the token was first exchanged for its successor.
 	UsedAt *time.Time `json:"used_at"`
-	// When another took its place because nobody had received it.
+	// Time when another token replaced it because no client had received it.
 	VoidedAt *time.Time `json:"voided_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the RefreshTokenQuery when eager-loading is set.

@@ -14,31 +14,31 @@ import (
 	"github.com/google/uuid"
 )
 
-// Logins of identities.
+// Login sessions of identities.
 type Session struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it ends at the latest.
+	// Latest time at which the session can end.
 	ExpiresAt time.Time `json:"expires_at"`
-	// When it was ended before its time.
+	// Time when the session was revoked. Null while it is not.
 	RevokedAt *time.Time `json:"revoked_at"`
-	// When the identity last proved itself in it.
+	// Time of the last authentication in the session.
 	AuthenticatedAt time.Time `json:"authenticated_at"`
-	// How the identity proved itself: names of RFC 8176.
+	// Authentication methods of the session (RFC 8176).
 	Amr datatype.Texts `json:"amr"`
-	// Network address it was opened from.
+	// Network address of the client that opened the session.
 	IP *string `json:"ip"`
-	// Program it was opened with.
+	// `User-Agent` header of the client that opened the session.
 	UserAgent *string `json:"user_agent"`
-	// When it was last refreshed.
+	// Time of the last refresh.
 	RefreshedAt *time.Time `json:"refreshed_at"`
-	// When it ends unless it is refreshed before; null when it can't be.
+	// Time when the session ends unless it is refreshed. Null if it cannot be refreshed.
 	IdleExpiresAt *time.Time `json:"idle_expires_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the SessionQuery when eager-loading is set.

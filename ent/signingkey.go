@@ -17,19 +17,19 @@ import (
 type SigningKey struct {
 	config `json:"-"`
 	// ID of the ent.
-	// The key's kid.
+	// Key id, the `kid` of the key.
 	ID uuid.UUID `json:"id"`
 	// Ed25519 public key, 32 bytes.
 	PublicKey []byte `json:"public_key"`
 	// Ed25519 seed, encrypted under the service's secret.
 	PrivateKey []byte `json:"-"`
-	// Its place in its life: published before it signs, signing, or verifying what it signed before.
+	// Status of the key: published before it signs, signing, or kept to verify earlier signatures.
 	Status string `json:"status"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it began to sign; null for the first key, which signs from the start.
+	// Time when the key started to sign. Null for the first key, which signs from its creation.
 	ActivatedAt *time.Time `json:"activated_at"`
-	// When it ceased to sign.
+	// Time when the key stopped signing.
 	RetiredAt    *time.Time `json:"retired_at"`
 	selectValues sql.SelectValues
 }

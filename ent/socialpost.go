@@ -16,35 +16,35 @@ import (
 	"github.com/google/uuid"
 )
 
-// Posts, in the order of time; nothing ranks them.
+// Social posts are listed in the order of time and are never ranked.
 type SocialPost struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
 	// Text of the post.
 	Body string `json:"body"`
-	// Pictures and the like, at most 10.
+	// Pictures and other media, at most 10.
 	Media []datatype.Media `json:"media"`
-	// Whom the owner intends to see it; it opens nothing.
+	// Audience that the owner intends. It grants no access: only the owner can read the resource.
 	Visibility datatype.Visibility `json:"visibility"`
-	// The thread it belongs to.
+	// Id of the thread that the post belongs to.
 	ThreadID *uuid.UUID `json:"thread_id"`
-	// The post it replies to.
+	// Id of the post that this post replies to.
 	ReplyToID *uuid.UUID `json:"reply_to_id"`
-	// When it was published; null for a draft.
+	// Time of publication. Null for a draft.
 	PublishedAt *time.Time `json:"published_at"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the SocialPostQuery when eager-loading is set.

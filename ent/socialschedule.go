@@ -15,37 +15,37 @@ import (
 	"github.com/google/uuid"
 )
 
-// When which post is to be published where.
+// A social schedule plans the publication of a post on a platform.
 type SocialSchedule struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// The post.
+	// Id of the post to publish.
 	PostID uuid.UUID `json:"post_id"`
-	// Where it is to be published; once for each post.
+	// Platform to publish the post on. A post has at most one schedule for each platform.
 	Platform datatype.SocialPlatform `json:"platform"`
-	// When; in the future when it is set.
+	// Planned time of publication. Must be in the future when it is set.
 	ScheduledAt time.Time `json:"scheduled_at"`
-	// How far it has come.
+	// Status of the schedule.
 	Status datatype.ScheduleStatus `json:"status"`
-	// How often it was tried.
+	// Number of publication attempts.
 	Attempts int `json:"attempts"`
-	// Why the last try failed.
+	// Error of the last failed attempt.
 	LastError *string `json:"last_error"`
-	// What the platform calls the published post.
+	// Id of the published post on the platform.
 	ExternalID *string `json:"external_id"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the SocialScheduleQuery when eager-loading is set.

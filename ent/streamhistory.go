@@ -14,29 +14,29 @@ import (
 	"github.com/google/uuid"
 )
 
-// What was watched or heard, in the order of time. Append-only.
+// A stream history entry records content that was played. The history is append-only.
 type StreamHistory struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// What it was, as its source calls it.
+	// Id of the content at its source.
 	ContentID string `json:"content_id"`
-	// What kind of thing it was.
+	// Kind of the content.
 	ContentType datatype.StreamContentType `json:"content_type"`
-	// Title.
+	// Title of the content.
 	Title string `json:"title"`
-	// When it was begun; the list is in this order.
+	// Time when playback started. Lists are sorted by it.
 	StartedAt time.Time `json:"started_at"`
-	// For how many seconds it was watched or heard.
+	// Number of seconds that were played.
 	WatchedSeconds int `json:"watched_seconds"`
-	// How many seconds the whole has.
+	// Duration of the content in seconds.
 	DurationSeconds *int `json:"duration_seconds"`
-	// Device it was played on.
+	// Device that played the content.
 	Device       *string `json:"device"`
 	selectValues sql.SelectValues
 }

@@ -14,37 +14,37 @@ import (
 	"github.com/google/uuid"
 )
 
-// Personal tasks, with status, priority and due dates.
+// A personal task has a status, a priority and a due date.
 type Task struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// What is to be done.
+	// Title of the task.
 	Title string `json:"title"`
-	// More about it.
+	// Description of the task.
 	Description *string `json:"description"`
-	// How far it has come.
+	// Status of the task.
 	Status datatype.TaskStatus `json:"status"`
-	// A label, never an order.
+	// Priority of the task. Lists are not sorted by it.
 	Priority datatype.Priority `json:"priority"`
-	// When it is due.
+	// Time when the task is due.
 	DueAt *time.Time `json:"due_at"`
-	// When it was done; set exactly while it is.
+	// Time of completion. Set if and only if the task is done.
 	CompletedAt *time.Time `json:"completed_at"`
-	// Free labels, in the order given.
+	// Labels in the given order.
 	Tags         datatype.Texts `json:"tags"`
 	selectValues sql.SelectValues
 }

@@ -16,43 +16,43 @@ import (
 	"github.com/google/uuid"
 )
 
-// Tasks of the team, each with exactly one assignee, given by a human.
+// A team task is assigned by a human to exactly one team member or agent.
 type TeamTask struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// What is to be done.
+	// Title of the task.
 	Title string `json:"title"`
-	// More about it.
+	// Description of the task.
 	Description *string `json:"description"`
-	// How far it has come.
+	// Status of the task.
 	Status datatype.TaskStatus `json:"status"`
-	// A label, never an order.
+	// Priority of the task. Lists are not sorted by it.
 	Priority datatype.Priority `json:"priority"`
-	// The member it was given to; exactly one of member_id and agent_id is set.
+	// Id of the assigned team member. Exactly one of `member_id` and `agent_id` is set.
 	MemberID *uuid.UUID `json:"member_id"`
-	// The agent it was given to.
+	// Id of the assigned agent. Exactly one of `member_id` and `agent_id` is set.
 	AgentID *uuid.UUID `json:"agent_id"`
-	// The human who gave it.
+	// Id of the identity that assigned the task.
 	AssignedBy uuid.UUID `json:"assigned_by"`
-	// When it is due.
+	// Time when the task is due.
 	DueAt *time.Time `json:"due_at"`
-	// When it was done; set exactly while it is.
+	// Time of completion. Set if and only if the task is done.
 	CompletedAt *time.Time `json:"completed_at"`
-	// What came of it.
+	// Outcome of the task.
 	Result *string `json:"result"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the TeamTaskQuery when eager-loading is set.

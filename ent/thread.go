@@ -14,47 +14,47 @@ import (
 	"github.com/google/uuid"
 )
 
-// Lines of thought or work; each row is the projection of its events.
+// A thread is a line of thought or work. Its fields are computed from its events.
 type Thread struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// When it was last changed.
+	// Time of the last change.
 	UpdatedAt time.Time `json:"updated_at"`
-	// Counts its changes from 1; the ETag is made of it.
+	// Version number, starting at 1. The ETag is derived from it.
 	Version int64 `json:"version"`
-	// Who changed it last: the identity itself or one of its agents; null for a bare database session.
+	// Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity.
 	UpdatedBy *uuid.UUID `json:"updated_by"`
-	// What kind of actor changed it last.
+	// Type of the actor of the last change: `human`, `agent` or `system`.
 	UpdatedByKind datatype.ActorKind `json:"updated_by_kind"`
-	// What the thread was begun for; it never changes.
+	// Original purpose of the thread. It never changes.
 	FoundingIntent string `json:"founding_intent"`
-	// The sphere it belongs to.
+	// Sphere of the thread.
 	Sphere datatype.SphereType `json:"sphere"`
-	// For how many it is meant.
+	// Scope of the thread: `personal`, `collective` or `institutional`.
 	Type datatype.ThreadType `json:"type"`
-	// Where it stands.
+	// Status of the thread.
 	Status datatype.ThreadStatus `json:"status"`
-	// Whom the owner intends to see it; it opens nothing.
+	// Audience that the owner intends. It grants no access: only the owner can read the resource.
 	Visibility datatype.Visibility `json:"visibility"`
-	// Title.
+	// Title of the thread.
 	Title *string `json:"title"`
-	// The thread it came out of.
+	// Id of the thread from which this thread originated.
 	ParentThreadID *uuid.UUID `json:"parent_thread_id"`
-	// Free labels, in the order given.
+	// Labels in the given order.
 	Tags datatype.Texts `json:"tags"`
-	// Sequence of its latest event.
+	// Sequence number of the latest event.
 	LastSequence int64 `json:"last_sequence"`
-	// How many events it has.
+	// Number of events in the thread.
 	EventCount int64 `json:"event_count"`
-	// When its latest event came.
+	// Time of the latest event.
 	LastEventAt *time.Time `json:"last_event_at"`
-	// How many of its events are steps of checkpoints about itself; they leave its version as it is.
+	// Number of events that are steps of checkpoints about the thread. They do not change its version.
 	StepCount int64 `json:"-"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ThreadQuery when eager-loading is set.

@@ -16,41 +16,41 @@ import (
 	"github.com/google/uuid"
 )
 
-// What happened in threads, in order. Append-only.
+// A thread event records a change of its thread or a step in it. Events are append-only.
 type ThreadEvent struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// The thread.
+	// Id of the thread.
 	ThreadID uuid.UUID `json:"thread_id"`
-	// Its place in the thread, from 1 and without gaps.
+	// Sequence number in the thread, from 1 and without gaps.
 	Sequence int64 `json:"sequence"`
-	// What happened.
+	// Type of the event.
 	Type datatype.ThreadEventType `json:"type"`
 	// Version of the payload's schema.
 	SchemaVersion int `json:"schema_version"`
-	// What there is to say about it, shaped by its type; null once it was erased.
+	// Content of the event, with the schema of its type. Null after erasure.
 	Payload datatype.Object `json:"payload"`
-	// Who did it: the identity itself or one of its agents.
+	// Id of the actor: the identity itself or one of its agents.
 	ActorID *uuid.UUID `json:"actor_id"`
-	// What kind of actor that was.
+	// Type of the actor: `human`, `agent` or `system`.
 	ActorKind datatype.ActorKind `json:"actor_kind"`
-	// The event that caused it.
+	// Id of the event that caused this event.
 	CausationID *uuid.UUID `json:"causation_id"`
-	// What it belongs together with.
+	// Correlation id shared by related events.
 	CorrelationID *uuid.UUID `json:"correlation_id"`
-	// The checkpoint whose step this is; only the service itself records those.
+	// Id of the checkpoint whose step the event records. Only the service records steps.
 	CheckpointID *uuid.UUID `json:"checkpoint_id"`
-	// The request it came in.
+	// Id of the request that appended the event.
 	RequestID *uuid.UUID `json:"request_id"`
-	// 16 random bytes that keep the digest from being guessed.
+	// Salt of the digest, 16 random bytes.
 	ContentSalt *[]byte `json:"-"`
-	// SHA-256 of salt and content; stays when the content is erased.
+	// SHA-256 of the salt and the content. Kept when the content is erased.
 	ContentDigest []byte `json:"content_digest"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ThreadEventQuery when eager-loading is set.

@@ -13,21 +13,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// Signed assertions of agents that were used.
+// Assertions of agents that have been used. An assertion is valid once.
 type UsedAssertion struct {
 	config `json:"-"`
 	// ID of the ent.
-	// Identifier, a UUIDv7: newer rows sort after older ones.
+	// Unique identifier, a UUIDv7. Ids sort in order of creation.
 	ID uuid.UUID `json:"id"`
-	// The identity this belongs to.
+	// Id of the identity that owns the resource.
 	CreatedBy uuid.UUID `json:"created_by"`
-	// When it was made.
+	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// The credential that signed it.
+	// Id of the credential that signed the assertion.
 	CredentialID uuid.UUID `json:"credential_id"`
 	// SHA-256 of the assertion's id.
 	JtiDigest []byte `json:"jti_digest"`
-	// Until when it would be valid.
+	// Time when the assertion expires.
 	ExpiresAt    time.Time `json:"expires_at"`
 	selectValues sql.SelectValues
 }

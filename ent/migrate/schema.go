@@ -11,14 +11,14 @@ import (
 var (
 	// AccountNoticesColumns holds the columns for the "account_notices" table.
 	AccountNoticesColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
 		{Name: "kind", Type: field.TypeString, Comment: "Kind of event, which selects the text of the mail."},
-		{Name: "details", Type: field.TypeJSON, Comment: "Ids, counts and times that the mail names; no secrets and no text that a client chose."},
+		{Name: "details", Type: field.TypeJSON, Comment: "Ids, counts and times for the text of the mail. Never contains secrets or text from a client."},
 		{Name: "attempts", Type: field.TypeInt, Nullable: true, Comment: "Number of times that an instance took the notice in order to send it."},
 		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "Time from which an instance may take the notice; infinity when it is not tried again."},
-		{Name: "sent_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the mail was handed to the mail server."},
+		{Name: "sent_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the mail server accepted the mail."},
 	}
 	// AccountNoticesTable holds the schema information for the "account_notices" table.
 	AccountNoticesTable = &schema.Table{
@@ -39,17 +39,17 @@ var (
 	}
 	// AccountTokensColumns holds the columns for the "account_tokens" table.
 	AccountTokensColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "kind", Type: field.TypeString, Comment: "What it is good for."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "kind", Type: field.TypeString, Comment: "Purpose of the token."},
 		{Name: "token_hash", Type: field.TypeBytes, Comment: "SHA-256 of the token's random part."},
-		{Name: "expires_at", Type: field.TypeTime, Comment: "Until when it is good."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Time when the token expires."},
 	}
 	// AccountTokensTable holds the schema information for the "account_tokens" table.
 	AccountTokensTable = &schema.Table{
 		Name:       "account_tokens",
-		Comment:    "Single-use tokens that were sent by mail, as hashes. No serving role reads or writes any.",
+		Comment:    "Hashes of single-use tokens that were sent by mail. Serving roles can neither read nor write them.",
 		Columns:    AccountTokensColumns,
 		PrimaryKey: []*schema.Column{AccountTokensColumns[0]},
 		Indexes: []*schema.Index{
@@ -62,21 +62,21 @@ var (
 	}
 	// AgentCredentialsColumns holds the columns for the "agent_credentials" table.
 	AgentCredentialsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "name", Type: field.TypeString, Nullable: true, Comment: "What its human calls it."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "name", Type: field.TypeString, Nullable: true, Comment: "Display name of the credential."},
 		{Name: "secret_hash", Type: field.TypeBytes, Nullable: true, Comment: "SHA-256 of the secret, which has 32 random bytes; null for a key."},
 		{Name: "public_key", Type: field.TypeBytes, Nullable: true, Comment: "Ed25519 public key, 32 bytes; null for a secret."},
 		{Name: "expires_at", Type: field.TypeTime, Nullable: true, Comment: "Expiry time, at most 365 days after the credential was created. A credential without one is refused."},
-		{Name: "revoked_at", Type: field.TypeTime, Nullable: true, Comment: "When it was revoked."},
-		{Name: "last_used_at", Type: field.TypeTime, Nullable: true, Comment: "When a token was last made with it."},
-		{Name: "agent_id", Type: field.TypeUUID, Comment: "The agent."},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the credential was revoked. Null while it is not."},
+		{Name: "last_used_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last access token that was issued for the credential."},
+		{Name: "agent_id", Type: field.TypeUUID, Comment: "Id of the agent that uses the credential."},
 	}
 	// AgentCredentialsTable holds the schema information for the "agent_credentials" table.
 	AgentCredentialsTable = &schema.Table{
 		Name:       "agent_credentials",
-		Comment:    "What hired agents prove themselves with.",
+		Comment:    "Credentials with which hired agents authenticate.",
 		Columns:    AgentCredentialsColumns,
 		PrimaryKey: []*schema.Column{AgentCredentialsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -97,34 +97,34 @@ var (
 	}
 	// AuditLogsColumns holds the columns for the "audit_logs" table.
 	AuditLogsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "actor_id", Type: field.TypeUUID, Nullable: true, Comment: "Who acted: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "actor_kind", Type: field.TypeEnum, Comment: "What kind of actor that was.", Enums: []string{"human", "agent", "system"}},
-		{Name: "action", Type: field.TypeEnum, Comment: "What was done.", Enums: []string{"login", "logout", "credential_change", "create", "read", "update", "delete", "checkpoint_requested", "checkpoint_approved", "checkpoint_rejected", "checkpoint_expired", "checkpoint_consumed", "agent_hired", "agent_dismissed"}},
-		{Name: "outcome", Type: field.TypeEnum, Comment: "How it ended.", Enums: []string{"success", "denied", "failed"}},
-		{Name: "resource_type", Type: field.TypeString, Comment: "What kind of thing it was done to."},
-		{Name: "resource_id", Type: field.TypeUUID, Nullable: true, Comment: "Which one."},
-		{Name: "sphere", Type: field.TypeEnum, Nullable: true, Comment: "The sphere it belongs to.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
-		{Name: "before", Type: field.TypeJSON, Nullable: true, Comment: "The changed fields as they were."},
-		{Name: "after", Type: field.TypeJSON, Nullable: true, Comment: "The changed fields as they became."},
-		{Name: "details", Type: field.TypeJSON, Comment: "What else is known of it."},
-		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The approval under which it was done."},
-		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "Id that the service gave to the request it was done in."},
-		{Name: "client_request_id", Type: field.TypeUUID, Nullable: true, Comment: "Id that the client gave to the request in the Request-Id header; clients may send any."},
-		{Name: "traceparent", Type: field.TypeString, Nullable: true, Comment: "W3C trace context of the request."},
-		{Name: "session_id", Type: field.TypeUUID, Nullable: true, Comment: "The login session it was done in."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "actor_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "actor_kind", Type: field.TypeEnum, Comment: "Type of the actor: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "action", Type: field.TypeEnum, Comment: "Action that the entry records.", Enums: []string{"login", "logout", "credential_change", "create", "read", "update", "delete", "checkpoint_requested", "checkpoint_approved", "checkpoint_rejected", "checkpoint_expired", "checkpoint_consumed", "agent_hired", "agent_dismissed"}},
+		{Name: "outcome", Type: field.TypeEnum, Comment: "Outcome of the action.", Enums: []string{"success", "denied", "failed"}},
+		{Name: "resource_type", Type: field.TypeString, Comment: "Kind of the affected resource."},
+		{Name: "resource_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the affected resource. Null if there is none."},
+		{Name: "sphere", Type: field.TypeEnum, Nullable: true, Comment: "Sphere of the affected resource. Null if it belongs to none.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
+		{Name: "before", Type: field.TypeJSON, Nullable: true, Comment: "Changed fields with their values before the action."},
+		{Name: "after", Type: field.TypeJSON, Nullable: true, Comment: "Changed fields with their values after the action."},
+		{Name: "details", Type: field.TypeJSON, Comment: "Further details of the action."},
+		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the checkpoint whose approval the action used."},
+		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the request, assigned by the service."},
+		{Name: "client_request_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the request, as the client sent it in the `Request-Id` header. Not verified."},
+		{Name: "traceparent", Type: field.TypeString, Nullable: true, Comment: "W3C Trace Context of the request."},
+		{Name: "session_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the login session."},
 		{Name: "ip", Type: field.TypeString, Nullable: true, Comment: "Network address of the client."},
-		{Name: "user_agent", Type: field.TypeString, Nullable: true, Comment: "Program of the client, as it called itself."},
-		{Name: "db_role", Type: field.TypeString, Comment: "The database role that did it."},
-		{Name: "content_salt", Type: field.TypeBytes, Nullable: true, Comment: "16 random bytes that keep the digest from being guessed."},
-		{Name: "content_digest", Type: field.TypeBytes, Comment: "SHA-256 of salt and content; stays when the content is erased."},
+		{Name: "user_agent", Type: field.TypeString, Nullable: true, Comment: "`User-Agent` header of the client."},
+		{Name: "db_role", Type: field.TypeString, Comment: "Database role of the session."},
+		{Name: "content_salt", Type: field.TypeBytes, Nullable: true, Comment: "Salt of the digest, 16 random bytes."},
+		{Name: "content_digest", Type: field.TypeBytes, Comment: "SHA-256 of the salt and the content. Kept when the content is erased."},
 	}
 	// AuditLogsTable holds the schema information for the "audit_logs" table.
 	AuditLogsTable = &schema.Table{
 		Name:       "audit_logs",
-		Comment:    "Who did what, when, before and after, and on whose behalf. Append-only.",
+		Comment:    "An audit log entry records an action: its actor, its time, the affected resource, and the changed fields before and after. The log is append-only.",
 		Columns:    AuditLogsColumns,
 		PrimaryKey: []*schema.Column{AuditLogsColumns[0]},
 		Indexes: []*schema.Index{
@@ -147,37 +147,37 @@ var (
 	}
 	// CheckpointsColumns holds the columns for the "checkpoints" table.
 	CheckpointsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "sphere", Type: field.TypeEnum, Nullable: true, Comment: "The sphere that the action belongs to.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
-		{Name: "type", Type: field.TypeEnum, Comment: "Why it needs a human.", Enums: []string{"governance", "cost", "identity", "sensitive", "cross_sphere"}},
-		{Name: "origin", Type: field.TypeEnum, Nullable: true, Comment: "write: the database refused exactly this write and describes it. client: a client describes an action in its own words, and nothing in the database is bound to it.", Enums: []string{"write", "client"}},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it was decided; a pending one past its time reads as expired.", Enums: []string{"pending", "approved", "rejected", "expired"}, Default: "pending"},
-		{Name: "action", Type: field.TypeString, Comment: "What is to be done."},
-		{Name: "resource_type", Type: field.TypeString, Comment: "What kind of thing it is to be done to."},
-		{Name: "resource_id", Type: field.TypeUUID, Nullable: true, Comment: "Which one; null for one that is yet to be made."},
-		{Name: "resource_version", Type: field.TypeInt64, Nullable: true, Comment: "In which version."},
-		{Name: "payload", Type: field.TypeJSON, Nullable: true, Comment: "Exactly what would be done; the digest is of its text. Null once it was erased."},
-		{Name: "digest", Type: field.TypeBytes, Comment: "SHA-256 of the payload's text; a decision names it."},
-		{Name: "reason", Type: field.TypeString, Nullable: true, Comment: "Why it was decided so; required to reject."},
-		{Name: "requested_by", Type: field.TypeUUID, Comment: "Who asked: the identity itself or one of its agents."},
-		{Name: "requested_by_kind", Type: field.TypeEnum, Comment: "What kind of actor that was.", Enums: []string{"human", "agent", "system"}},
-		{Name: "decided_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who decided."},
-		{Name: "decided_at", Type: field.TypeTime, Nullable: true, Comment: "When it was decided."},
-		{Name: "expires_at", Type: field.TypeTime, Comment: "Until when it can be decided."},
-		{Name: "use_before", Type: field.TypeTime, Nullable: true, Comment: "Until when the approval can be used."},
-		{Name: "consumed_at", Type: field.TypeTime, Nullable: true, Comment: "When the approval was used; it can be used once."},
-		{Name: "thread_id", Type: field.TypeUUID, Nullable: true, Comment: "The thread that it belongs to."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "sphere", Type: field.TypeEnum, Nullable: true, Comment: "Sphere of the affected resource. Null if it belongs to none.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
+		{Name: "type", Type: field.TypeEnum, Comment: "Reason for the approval, as a category.", Enums: []string{"governance", "cost", "identity", "sensitive", "cross_sphere"}},
+		{Name: "origin", Type: field.TypeEnum, Nullable: true, Comment: "Origin of the request. `write`: the database refused a write, and the payload is exactly that write. `client`: a client described an action in its own words, and the database enforces nothing about it.", Enums: []string{"write", "client"}},
+		{Name: "status", Type: field.TypeEnum, Comment: "Decision status. A pending checkpoint past `expires_at` is reported as `expired`.", Enums: []string{"pending", "approved", "rejected", "expired"}, Default: "pending"},
+		{Name: "action", Type: field.TypeString, Comment: "Action to approve."},
+		{Name: "resource_type", Type: field.TypeString, Comment: "Kind of the affected resource."},
+		{Name: "resource_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the affected resource. Null for a resource that the action creates."},
+		{Name: "resource_version", Type: field.TypeInt64, Nullable: true, Comment: "Version of the affected resource that the request covers. Null if it has none."},
+		{Name: "payload", Type: field.TypeJSON, Nullable: true, Comment: "The exact write or action, whose text the digest covers. Null after erasure."},
+		{Name: "digest", Type: field.TypeBytes, Comment: "SHA-256 of the payload's canonical text. A decision must repeat it."},
+		{Name: "reason", Type: field.TypeString, Nullable: true, Comment: "Reason of the decision. Required for a rejection."},
+		{Name: "requested_by", Type: field.TypeUUID, Comment: "Id of the requester: the identity itself or one of its agents."},
+		{Name: "requested_by_kind", Type: field.TypeEnum, Comment: "Type of the requester: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "decided_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the identity that decided. Null if there is no decision."},
+		{Name: "decided_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the decision. Null if there is no decision."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Time after which the checkpoint can no longer be decided."},
+		{Name: "use_before", Type: field.TypeTime, Nullable: true, Comment: "Time after which the approval can no longer be used."},
+		{Name: "consumed_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the approval was used. An approval can be used once."},
+		{Name: "thread_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the thread that records the steps of the checkpoint."},
 	}
 	// CheckpointsTable holds the schema information for the "checkpoints" table.
 	CheckpointsTable = &schema.Table{
 		Name:       "checkpoints",
-		Comment:    "Requests for a human's approval, each of exactly one write, one list of writes or one action.",
+		Comment:    "A checkpoint is a request for a human's approval of one write, one list of writes or one action.",
 		Columns:    CheckpointsColumns,
 		PrimaryKey: []*schema.Column{CheckpointsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -216,29 +216,29 @@ var (
 	}
 	// GovernmentClinicalTrialsColumns holds the columns for the "government_clinical_trials" table.
 	GovernmentClinicalTrialsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "registry_id", Type: field.TypeString, Comment: "Id in a public registry, unique per owner: NCT and 8 digits, ISRCTN and 8 digits, or another registry's."},
-		{Name: "title", Type: field.TypeString, Comment: "Title."},
-		{Name: "phase", Type: field.TypeEnum, Comment: "Phase.", Enums: []string{"early_phase_1", "phase_1", "phase_1_2", "phase_2", "phase_2_3", "phase_3", "phase_4", "not_applicable"}, Default: "not_applicable"},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come; recruiting needs an ethics approval.", Enums: []string{"planned", "recruiting", "active", "suspended", "completed", "terminated", "withdrawn"}, Default: "planned"},
-		{Name: "sponsor", Type: field.TypeString, Nullable: true, Comment: "Sponsor."},
-		{Name: "starts_on", Type: field.TypeOther, Nullable: true, Comment: "First day.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "ends_on", Type: field.TypeOther, Nullable: true, Comment: "Last day, not before the first.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "target_enrollment", Type: field.TypeInt, Comment: "How many people shall take part.", Default: 0},
-		{Name: "enrolled", Type: field.TypeInt, Comment: "How many people take part, at most the target.", Default: 0},
-		{Name: "ethics_reference", Type: field.TypeString, Nullable: true, Comment: "Reference of the ethics committee's approval."},
-		{Name: "ethics_approved_on", Type: field.TypeOther, Nullable: true, Comment: "Day of the ethics committee's approval.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "registry_id", Type: field.TypeString, Comment: "Id in a public trial registry, unique for each owner: `NCT` and 8 digits, `ISRCTN` and 8 digits, or the id of another registry."},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the trial."},
+		{Name: "phase", Type: field.TypeEnum, Comment: "Phase of the trial.", Enums: []string{"early_phase_1", "phase_1", "phase_1_2", "phase_2", "phase_2_3", "phase_3", "phase_4", "not_applicable"}, Default: "not_applicable"},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the trial. Every status except `planned` and `withdrawn` requires an ethics approval.", Enums: []string{"planned", "recruiting", "active", "suspended", "completed", "terminated", "withdrawn"}, Default: "planned"},
+		{Name: "sponsor", Type: field.TypeString, Nullable: true, Comment: "Organisation that sponsors the trial."},
+		{Name: "starts_on", Type: field.TypeOther, Nullable: true, Comment: "First day of the trial.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "ends_on", Type: field.TypeOther, Nullable: true, Comment: "Last day of the trial. Not before `starts_on`.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "target_enrollment", Type: field.TypeInt, Comment: "Planned number of participants.", Default: 0},
+		{Name: "enrolled", Type: field.TypeInt, Comment: "Current number of participants. At most `target_enrollment`.", Default: 0},
+		{Name: "ethics_reference", Type: field.TypeString, Nullable: true, Comment: "Reference number of the ethics committee's approval."},
+		{Name: "ethics_approved_on", Type: field.TypeOther, Nullable: true, Comment: "Date of the ethics committee's approval.", SchemaType: map[string]string{"postgres": "date"}},
 	}
 	// GovernmentClinicalTrialsTable holds the schema information for the "government_clinical_trials" table.
 	GovernmentClinicalTrialsTable = &schema.Table{
 		Name:       "government_clinical_trials",
-		Comment:    "Clinical trials. Reading one is recorded.",
+		Comment:    "A clinical trial has a registry id, an enrollment and an ethics approval.",
 		Columns:    GovernmentClinicalTrialsColumns,
 		PrimaryKey: []*schema.Column{GovernmentClinicalTrialsColumns[0]},
 		Indexes: []*schema.Index{
@@ -256,9 +256,9 @@ var (
 	}
 	// CollectedWritesColumns holds the columns for the "collected_writes" table.
 	CollectedWritesColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
 		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "Checkpoint that approves the write; null in collecting mode."},
 		{Name: "place", Type: field.TypeInt, Comment: "Position of the write among the writes of its checkpoint, from 1."},
 		{Name: "table_name", Type: field.TypeString, Comment: "Table of the written row."},
@@ -277,31 +277,31 @@ var (
 	}
 	// CommunityEventsColumns holds the columns for the "community_events" table.
 	CommunityEventsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "title", Type: field.TypeString, Comment: "Title."},
-		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
-		{Name: "starts_at", Type: field.TypeTime, Comment: "When it begins."},
-		{Name: "ends_at", Type: field.TypeTime, Comment: "When it ends, after it begins."},
-		{Name: "time_zone", Type: field.TypeString, Comment: "Time zone of the place, an IANA name."},
-		{Name: "location", Type: field.TypeString, Nullable: true, Comment: "Where it is."},
-		{Name: "online_url", Type: field.TypeString, Nullable: true, Comment: "Where it is online."},
-		{Name: "capacity", Type: field.TypeInt, Nullable: true, Comment: "How many may come; null for any number."},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"scheduled", "cancelled", "done"}, Default: "scheduled"},
-		{Name: "going_count", Type: field.TypeInt, Nullable: true, Comment: "How many answered going."},
-		{Name: "maybe_count", Type: field.TypeInt, Nullable: true, Comment: "How many answered maybe."},
-		{Name: "declined_count", Type: field.TypeInt, Nullable: true, Comment: "How many declined."},
-		{Name: "group_id", Type: field.TypeUUID, Nullable: true, Comment: "The group that holds it."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the event."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "Description of the event."},
+		{Name: "starts_at", Type: field.TypeTime, Comment: "Start time of the event."},
+		{Name: "ends_at", Type: field.TypeTime, Comment: "End time of the event. After `starts_at`."},
+		{Name: "time_zone", Type: field.TypeString, Comment: "Time zone of the location, as an IANA name."},
+		{Name: "location", Type: field.TypeString, Nullable: true, Comment: "Address or name of the location."},
+		{Name: "online_url", Type: field.TypeString, Nullable: true, Comment: "URL for online participation."},
+		{Name: "capacity", Type: field.TypeInt, Nullable: true, Comment: "Maximum number of contacts who can answer `going`. Null for no limit."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the event.", Enums: []string{"scheduled", "cancelled", "done"}, Default: "scheduled"},
+		{Name: "going_count", Type: field.TypeInt, Nullable: true, Comment: "Number of contacts who answered `going`."},
+		{Name: "maybe_count", Type: field.TypeInt, Nullable: true, Comment: "Number of contacts who answered `maybe`."},
+		{Name: "declined_count", Type: field.TypeInt, Nullable: true, Comment: "Number of contacts who declined."},
+		{Name: "group_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the group that organises the event."},
 	}
 	// CommunityEventsTable holds the schema information for the "community_events" table.
 	CommunityEventsTable = &schema.Table{
 		Name:       "community_events",
-		Comment:    "Events with the answers to their invitations; never above capacity.",
+		Comment:    "Contacts answer the invitation to a community event. The database enforces its capacity.",
 		Columns:    CommunityEventsColumns,
 		PrimaryKey: []*schema.Column{CommunityEventsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -327,25 +327,25 @@ var (
 	}
 	// CommunityGroupsColumns holds the columns for the "community_groups" table.
 	CommunityGroupsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
-		{Name: "kind", Type: field.TypeEnum, Comment: "What kind of group it is.", Enums: []string{"interest", "neighbourhood", "professional", "support", "club", "other"}, Default: "interest"},
-		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
-		{Name: "settings", Type: field.TypeJSON, Comment: "Settings of the group."},
-		{Name: "rules", Type: field.TypeString, Nullable: true, Comment: "Rules of the group."},
-		{Name: "member_count", Type: field.TypeInt, Nullable: true, Comment: "People who answered going to one of its events, each counted once."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the group."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "Description of the group."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "Kind of the group.", Enums: []string{"interest", "neighbourhood", "professional", "support", "club", "other"}, Default: "interest"},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Audience that the owner intends. It grants no access: only the owner can read the resource.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "settings", Type: field.TypeJSON, Comment: "Settings of the group, in a form that clients define."},
+		{Name: "rules", Type: field.TypeString, Nullable: true, Comment: "Rules for the members of the group."},
+		{Name: "member_count", Type: field.TypeInt, Nullable: true, Comment: "Number of distinct contacts who answered `going` to an event of the group."},
 	}
 	// CommunityGroupsTable holds the schema information for the "community_groups" table.
 	CommunityGroupsTable = &schema.Table{
 		Name:       "community_groups",
-		Comment:    "Groups with their settings and rules.",
+		Comment:    "A community group has settings and rules, and holds events.",
 		Columns:    CommunityGroupsColumns,
 		PrimaryKey: []*schema.Column{CommunityGroupsColumns[0]},
 		Indexes: []*schema.Index{
@@ -358,26 +358,26 @@ var (
 	}
 	// GovernmentComplianceColumns holds the columns for the "government_compliance" table.
 	GovernmentComplianceColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "regulation", Type: field.TypeString, Comment: "Rule that demands it."},
-		{Name: "authority", Type: field.TypeString, Comment: "Authority that sees to it."},
-		{Name: "identifier", Type: field.TypeString, Nullable: true, Comment: "Number or mark that the authority gave."},
-		{Name: "status", Type: field.TypeEnum, Comment: "Status; an active one reads as expiring within 30 days of its expiry, and as expired after it.", Enums: []string{"pending", "active", "waived"}, Default: "pending"},
-		{Name: "effective_on", Type: field.TypeOther, Nullable: true, Comment: "First day it holds.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "expires_on", Type: field.TypeOther, Nullable: true, Comment: "Last day it holds, not before the first.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "evidence", Type: field.TypeJSON, Comment: "Documents that show it, at most 100."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the compliance item."},
+		{Name: "regulation", Type: field.TypeString, Comment: "Law or regulation that requires the item."},
+		{Name: "authority", Type: field.TypeString, Comment: "Authority that enforces the regulation."},
+		{Name: "identifier", Type: field.TypeString, Nullable: true, Comment: "Number or code that the authority assigned."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status. An `active` item is reported as `expiring` from 30 days before `expires_on`, and as `expired` after it.", Enums: []string{"pending", "active", "waived"}, Default: "pending"},
+		{Name: "effective_on", Type: field.TypeOther, Nullable: true, Comment: "First day on which the item is valid.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "expires_on", Type: field.TypeOther, Nullable: true, Comment: "Last day on which the item is valid. Not before `effective_on`.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "evidence", Type: field.TypeJSON, Comment: "Documents that prove compliance, at most 100."},
 	}
 	// GovernmentComplianceTable holds the schema information for the "government_compliance" table.
 	GovernmentComplianceTable = &schema.Table{
 		Name:       "government_compliance",
-		Comment:    "Compliance items with expiry.",
+		Comment:    "A compliance item is a licence, permit or other obligation towards an authority, with an expiry date.",
 		Columns:    GovernmentComplianceColumns,
 		PrimaryKey: []*schema.Column{GovernmentComplianceColumns[0]},
 		Indexes: []*schema.Index{
@@ -395,28 +395,28 @@ var (
 	}
 	// BusinessContactsColumns holds the columns for the "business_contacts" table.
 	BusinessContactsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name of the person or organisation."},
-		{Name: "email", Type: field.TypeString, Nullable: true, Comment: "E-mail address."},
-		{Name: "phone", Type: field.TypeString, Nullable: true, Comment: "Telephone number in the form of E.164."},
-		{Name: "company", Type: field.TypeString, Nullable: true, Comment: "Company."},
-		{Name: "job_title", Type: field.TypeString, Nullable: true, Comment: "Position in the company."},
-		{Name: "lead_score", Type: field.TypeInt, Comment: "How promising a lead, 0 to 100; a note of the owner's, never an order.", Default: 0},
-		{Name: "lead_status", Type: field.TypeEnum, Comment: "How far the lead has come.", Enums: []string{"new", "contacted", "qualified", "proposal", "won", "lost"}, Default: "new"},
-		{Name: "source", Type: field.TypeString, Nullable: true, Comment: "Where the contact came from."},
-		{Name: "tags", Type: field.TypeOther, Comment: "Free labels, in the order given.", SchemaType: map[string]string{"postgres": "text[]"}},
-		{Name: "notes", Type: field.TypeString, Nullable: true, Comment: "Free text."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Full name of the person or organisation."},
+		{Name: "email", Type: field.TypeString, Nullable: true, Comment: "E-mail address of the contact."},
+		{Name: "phone", Type: field.TypeString, Nullable: true, Comment: "Telephone number in E.164 format."},
+		{Name: "company", Type: field.TypeString, Nullable: true, Comment: "Company that the contact works for."},
+		{Name: "job_title", Type: field.TypeString, Nullable: true, Comment: "Job title at the company."},
+		{Name: "lead_score", Type: field.TypeInt, Comment: "Rating of the lead by the owner, from 0 to 100. Lists are not sorted by it.", Default: 0},
+		{Name: "lead_status", Type: field.TypeEnum, Comment: "Stage of the lead.", Enums: []string{"new", "contacted", "qualified", "proposal", "won", "lost"}, Default: "new"},
+		{Name: "source", Type: field.TypeString, Nullable: true, Comment: "Source of the contact, such as a referral."},
+		{Name: "tags", Type: field.TypeOther, Comment: "Labels in the given order.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "notes", Type: field.TypeString, Nullable: true, Comment: "Notes about the contact, as free text."},
 	}
 	// BusinessContactsTable holds the schema information for the "business_contacts" table.
 	BusinessContactsTable = &schema.Table{
 		Name:       "business_contacts",
-		Comment:    "Customers and leads.",
+		Comment:    "A contact is a customer or a lead.",
 		Columns:    BusinessContactsColumns,
 		PrimaryKey: []*schema.Column{BusinessContactsColumns[0]},
 		Indexes: []*schema.Index{
@@ -439,32 +439,32 @@ var (
 	}
 	// CreativeAssetsColumns holds the columns for the "creative_assets" table.
 	CreativeAssetsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "kind", Type: field.TypeEnum, Comment: "What it is.", Enums: []string{"image", "video", "audio", "text", "model_3d"}},
-		{Name: "uri", Type: field.TypeString, Comment: "Where the asset itself is kept."},
-		{Name: "media_type", Type: field.TypeString, Comment: "Media type (RFC 6838)."},
-		{Name: "size_bytes", Type: field.TypeInt64, Comment: "Size in bytes."},
-		{Name: "sha256", Type: field.TypeString, Nullable: true, Comment: "SHA-256 of the content in lower-case hex."},
-		{Name: "ai_generated", Type: field.TypeBool, Comment: "Whether an AI made it; then the prompt is required.", Default: false},
-		{Name: "prompt", Type: field.TypeString, Nullable: true, Comment: "What the AI was asked for."},
-		{Name: "negative_prompt", Type: field.TypeString, Nullable: true, Comment: "What the AI was asked to avoid."},
-		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "Model that made it."},
-		{Name: "parameters", Type: field.TypeJSON, Comment: "Settings that it was made with."},
-		{Name: "random_seed", Type: field.TypeInt64, Nullable: true, Comment: "Seed that it was made with."},
-		{Name: "licence", Type: field.TypeString, Nullable: true, Comment: "Licence, as an SPDX identifier or in words."},
-		{Name: "project_id", Type: field.TypeUUID, Nullable: true, Comment: "The project it belongs to."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the asset."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "Kind of the asset.", Enums: []string{"image", "video", "audio", "text", "model_3d"}},
+		{Name: "uri", Type: field.TypeString, Comment: "URI of the stored file."},
+		{Name: "media_type", Type: field.TypeString, Comment: "Media type of the file (RFC 6838)."},
+		{Name: "size_bytes", Type: field.TypeInt64, Comment: "Size of the file in bytes."},
+		{Name: "sha256", Type: field.TypeString, Nullable: true, Comment: "SHA-256 of the file, in lower-case hexadecimal."},
+		{Name: "ai_generated", Type: field.TypeBool, Comment: "Whether the asset was generated by an AI model. If true, `prompt` is required.", Default: false},
+		{Name: "prompt", Type: field.TypeString, Nullable: true, Comment: "Prompt from which the asset was generated."},
+		{Name: "negative_prompt", Type: field.TypeString, Nullable: true, Comment: "Negative prompt: what the model was told to avoid."},
+		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "Model that generated the asset."},
+		{Name: "parameters", Type: field.TypeJSON, Comment: "Parameters of the model, in a form that clients define."},
+		{Name: "random_seed", Type: field.TypeInt64, Nullable: true, Comment: "Random seed of the generation."},
+		{Name: "licence", Type: field.TypeString, Nullable: true, Comment: "Licence of the asset: an SPDX identifier or free text."},
+		{Name: "project_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the creative project that contains the asset."},
 	}
 	// CreativeAssetsTable holds the schema information for the "creative_assets" table.
 	CreativeAssetsTable = &schema.Table{
 		Name:       "creative_assets",
-		Comment:    "Creative assets; of those made by AI the prompt is kept.",
+		Comment:    "A creative asset describes a stored file. For an AI-generated asset, it includes the prompt.",
 		Columns:    CreativeAssetsColumns,
 		PrimaryKey: []*schema.Column{CreativeAssetsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -490,22 +490,22 @@ var (
 	}
 	// CreativeProjectsColumns holds the columns for the "creative_projects" table.
 	CreativeProjectsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"active", "paused", "done", "archived"}, Default: "active"},
-		{Name: "cover_asset_id", Type: field.TypeUUID, Nullable: true, Comment: "The asset that is shown for it."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the project."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "Description of the project."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the project.", Enums: []string{"active", "paused", "done", "archived"}, Default: "active"},
+		{Name: "cover_asset_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the asset that is shown as the cover."},
 	}
 	// CreativeProjectsTable holds the schema information for the "creative_projects" table.
 	CreativeProjectsTable = &schema.Table{
 		Name:       "creative_projects",
-		Comment:    "Collections of creative assets.",
+		Comment:    "A creative project is a collection of creative assets.",
 		Columns:    CreativeProjectsColumns,
 		PrimaryKey: []*schema.Column{CreativeProjectsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -531,21 +531,21 @@ var (
 	}
 	// EventRsvpsColumns holds the columns for the "event_rsvps" table.
 	EventRsvpsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "status", Type: field.TypeEnum, Comment: "The answer.", Enums: []string{"going", "maybe", "declined"}},
-		{Name: "event_id", Type: field.TypeUUID, Comment: "The event."},
-		{Name: "contact_id", Type: field.TypeUUID, Comment: "The contact who answered."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "status", Type: field.TypeEnum, Comment: "Answer of the contact.", Enums: []string{"going", "maybe", "declined"}},
+		{Name: "event_id", Type: field.TypeUUID, Comment: "Id of the event."},
+		{Name: "contact_id", Type: field.TypeUUID, Comment: "Id of the contact who answered."},
 	}
 	// EventRsvpsTable holds the schema information for the "event_rsvps" table.
 	EventRsvpsTable = &schema.Table{
 		Name:       "event_rsvps",
-		Comment:    "Answers to the invitations to events.",
+		Comment:    "An RSVP is a contact's answer to the invitation to an event.",
 		Columns:    EventRsvpsColumns,
 		PrimaryKey: []*schema.Column{EventRsvpsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -577,42 +577,42 @@ var (
 	}
 	// PersonalHabitsColumns holds the columns for the "personal_habits" table.
 	PersonalHabitsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "What the habit is."},
-		{Name: "cadence", Type: field.TypeEnum, Comment: "Its period.", Enums: []string{"daily", "weekly", "monthly"}, Default: "daily"},
-		{Name: "target_per_period", Type: field.TypeInt, Comment: "How many check-ins make a period count.", Default: 1},
-		{Name: "current_streak", Type: field.TypeInt, Nullable: true, Comment: "Periods in a row that reached the target, up to now; 0 after a missed one."},
-		{Name: "best_streak", Type: field.TypeInt, Nullable: true, Comment: "The longest streak so far."},
-		{Name: "last_completed_period", Type: field.TypeOther, Nullable: true, Comment: "First day of the latest period that reached the target.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "last_checked_in_on", Type: field.TypeOther, Nullable: true, Comment: "Day of the latest check-in.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "active", Type: field.TypeBool, Comment: "Whether it is still pursued.", Default: true},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the habit."},
+		{Name: "cadence", Type: field.TypeEnum, Comment: "Length of a period, such as a day or a week.", Enums: []string{"daily", "weekly", "monthly"}, Default: "daily"},
+		{Name: "target_per_period", Type: field.TypeInt, Comment: "Number of check-ins that complete a period.", Default: 1},
+		{Name: "current_streak", Type: field.TypeInt, Nullable: true, Comment: "Number of consecutive completed periods up to now. 0 after a missed period."},
+		{Name: "best_streak", Type: field.TypeInt, Nullable: true, Comment: "Length of the longest streak, in periods."},
+		{Name: "last_completed_period", Type: field.TypeOther, Nullable: true, Comment: "First day of the latest completed period.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "last_checked_in_on", Type: field.TypeOther, Nullable: true, Comment: "Date of the latest check-in.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "active", Type: field.TypeBool, Comment: "Whether the habit is active.", Default: true},
 	}
 	// PersonalHabitsTable holds the schema information for the "personal_habits" table.
 	PersonalHabitsTable = &schema.Table{
 		Name:       "personal_habits",
-		Comment:    "Habits; the database derives their streaks from the check-ins.",
+		Comment:    "A habit is repeated in every period. The database computes its streaks from the check-ins.",
 		Columns:    PersonalHabitsColumns,
 		PrimaryKey: []*schema.Column{PersonalHabitsColumns[0]},
 	}
 	// HabitCheckInsColumns holds the columns for the "habit_check_ins" table.
 	HabitCheckInsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "checked_in_on", Type: field.TypeOther, Nullable: true, Comment: "The day, in the identity's time zone; today by default, never in the future.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "note", Type: field.TypeString, Nullable: true, Comment: "What there is to say about it."},
-		{Name: "habit_id", Type: field.TypeUUID, Comment: "The habit."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "checked_in_on", Type: field.TypeOther, Nullable: true, Comment: "Date of the check-in, in the identity's time zone. Never in the future; the default is today.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "note", Type: field.TypeString, Nullable: true, Comment: "Note on the check-in, as free text."},
+		{Name: "habit_id", Type: field.TypeUUID, Comment: "Id of the habit."},
 	}
 	// HabitCheckInsTable holds the schema information for the "habit_check_ins" table.
 	HabitCheckInsTable = &schema.Table{
 		Name:       "habit_check_ins",
-		Comment:    "Days on which habits were done.",
+		Comment:    "A check-in records that a habit was performed on a day.",
 		Columns:    HabitCheckInsColumns,
 		PrimaryKey: []*schema.Column{HabitCheckInsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -633,32 +633,32 @@ var (
 	}
 	// TeamAgentsColumns holds the columns for the "team_agents" table.
 	TeamAgentsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "kind", Type: field.TypeEnum, Comment: "What it is for.", Enums: []string{"assistant", "researcher", "writer", "analyst", "developer", "operator", "other"}, Default: "assistant"},
-		{Name: "provider", Type: field.TypeString, Nullable: true, Comment: "Who provides it."},
-		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "Model it runs on."},
-		{Name: "capabilities", Type: field.TypeOther, Comment: "What its tokens may do: the tags of the operations it may call.", SchemaType: map[string]string{"postgres": "text[]"}},
-		{Name: "status", Type: field.TypeEnum, Comment: "Whether it may work.", Enums: []string{"active", "suspended", "dismissed"}, Default: "active"},
-		{Name: "hired_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who hired it."},
-		{Name: "hired_at", Type: field.TypeTime, Nullable: true, Comment: "When it was hired."},
-		{Name: "hire_checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The approval that it was hired with."},
-		{Name: "suspended_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last suspension. Access tokens made before are refused, also after the agent was resumed."},
-		{Name: "suspend_reason", Type: field.TypeString, Nullable: true, Comment: "Reason why the service suspended the agent; null when its owner did, and when it is not suspended."},
-		{Name: "dismissed_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who dismissed it."},
-		{Name: "dismissed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was dismissed."},
-		{Name: "dismiss_reason", Type: field.TypeString, Nullable: true, Comment: "Why it was dismissed."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the agent."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "Kind of the agent.", Enums: []string{"assistant", "researcher", "writer", "analyst", "developer", "operator", "other"}, Default: "assistant"},
+		{Name: "provider", Type: field.TypeString, Nullable: true, Comment: "Company or project that provides the agent."},
+		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "AI model that the agent uses."},
+		{Name: "capabilities", Type: field.TypeOther, Comment: "Capabilities of the agent: the tags of the operations that it may call.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the agent. Only an `active` agent can act.", Enums: []string{"active", "suspended", "dismissed"}, Default: "active"},
+		{Name: "hired_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the identity that hired the agent."},
+		{Name: "hired_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the agent was hired."},
+		{Name: "hire_checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the checkpoint that approved the hiring."},
+		{Name: "suspended_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last suspension. Access tokens from before that time stay invalid even after the agent is resumed."},
+		{Name: "suspend_reason", Type: field.TypeString, Nullable: true, Comment: "Reason for which the service suspended the agent. Null if its owner suspended it or if it is not suspended."},
+		{Name: "dismissed_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the identity that dismissed the agent."},
+		{Name: "dismissed_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the agent was dismissed."},
+		{Name: "dismiss_reason", Type: field.TypeString, Nullable: true, Comment: "Reason for the dismissal."},
 	}
 	// TeamAgentsTable holds the schema information for the "team_agents" table.
 	TeamAgentsTable = &schema.Table{
 		Name:       "team_agents",
-		Comment:    "AI agents that the owner hired, with the trail of their hiring.",
+		Comment:    "A hired agent is an AI agent that acts for its owner within its capabilities.",
 		Columns:    TeamAgentsColumns,
 		PrimaryKey: []*schema.Column{TeamAgentsColumns[0]},
 		Indexes: []*schema.Index{
@@ -671,23 +671,23 @@ var (
 	}
 	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
 	IdempotencyKeysColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
 		{Name: "actor_id", Type: field.TypeUUID, Nullable: true, Comment: "Actor that used the key: the identity itself or one of its agents; null for keys from before this column existed."},
 		{Name: "actor_kind", Type: field.TypeEnum, Nullable: true, Comment: "Kind of that actor. It follows from the database role, so that an agent cannot use a human's keys.", Enums: []string{"human", "agent", "system"}},
-		{Name: "route", Type: field.TypeString, Comment: "Operation that the key was used with."},
-		{Name: "key", Type: field.TypeString, Comment: "Key that the client chose."},
+		{Name: "route", Type: field.TypeString, Comment: "Id of the operation that used the key."},
+		{Name: "key", Type: field.TypeString, Comment: "Key from the client's `Idempotency-Key` header."},
 		{Name: "request_digest", Type: field.TypeBytes, Comment: "SHA-256 of the request's path and body."},
 		{Name: "status", Type: field.TypeInt, Comment: "HTTP status of the outcome."},
 		{Name: "headers", Type: field.TypeJSON, Comment: "Headers of the outcome."},
 		{Name: "body", Type: field.TypeBytes, Nullable: true, Comment: "Body of the outcome."},
-		{Name: "expires_at", Type: field.TypeTime, Nullable: true, Comment: "Until when the outcome is kept."},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true, Comment: "Time until which the outcome is kept."},
 	}
 	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
 	IdempotencyKeysTable = &schema.Table{
 		Name:       "idempotency_keys",
-		Comment:    "Outcomes of POST requests, kept for their repetition.",
+		Comment:    "Outcomes of POST requests, which repeated requests receive again.",
 		Columns:    IdempotencyKeysColumns,
 		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
 		Indexes: []*schema.Index{
@@ -706,54 +706,54 @@ var (
 	// IdentitiesColumns holds the columns for the "identities" table.
 	IdentitiesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "email", Type: field.TypeString, Comment: "E-mail address, unique without regard to case."},
-		{Name: "email_key", Type: field.TypeString, Nullable: true, Comment: "E-mail address in lower case, by which a login finds the identity."},
-		{Name: "name", Type: field.TypeString, Comment: "Name to be shown."},
-		{Name: "hashed_password", Type: field.TypeString, Nullable: true, Comment: "argon2id hash as a PHC string; never leaves the database but to the login function."},
-		{Name: "settings", Type: field.TypeJSON, Comment: "Preferences; time_zone is an IANA name and decides when a day begins."},
-		{Name: "email_verified_at", Type: field.TypeTime, Nullable: true, Comment: "When the e-mail address was verified."},
-		{Name: "status", Type: field.TypeEnum, Nullable: true, Comment: "Whether the identity may log in.", Enums: []string{"active", "locked", "erased"}},
-		{Name: "failed_logins", Type: field.TypeInt, Nullable: true, Comment: "Failed logins since the last one that succeeded."},
-		{Name: "locked_until", Type: field.TypeTime, Nullable: true, Comment: "Until when logins are refused."},
-		{Name: "password_changed_at", Type: field.TypeTime, Nullable: true, Comment: "When the password was last changed."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When the account was made."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "email", Type: field.TypeString, Comment: "E-mail address of the account. Unique, ignoring case."},
+		{Name: "email_key", Type: field.TypeString, Nullable: true, Comment: "E-mail address in lower case, for lookups at login."},
+		{Name: "name", Type: field.TypeString, Comment: "Display name of the identity."},
+		{Name: "hashed_password", Type: field.TypeString, Nullable: true, Comment: "argon2id hash of the password, as a PHC string. Only the login function can read it."},
+		{Name: "settings", Type: field.TypeJSON, Comment: "Preferences of the identity. `time_zone` is an IANA name and determines the dates of the identity's days; clients define all other keys."},
+		{Name: "email_verified_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the e-mail address was verified. Null while it is not."},
+		{Name: "status", Type: field.TypeEnum, Nullable: true, Comment: "Status of the account. Only an `active` identity can log in.", Enums: []string{"active", "locked", "erased"}},
+		{Name: "failed_logins", Type: field.TypeInt, Nullable: true, Comment: "Number of failed logins since the last successful login."},
+		{Name: "locked_until", Type: field.TypeTime, Nullable: true, Comment: "Time until which logins are refused."},
+		{Name: "password_changed_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last password change."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the account was created."},
 	}
 	// IdentitiesTable holds the schema information for the "identities" table.
 	IdentitiesTable = &schema.Table{
 		Name:       "identities",
-		Comment:    "People with an account. Each is its own owner: its own row is the only one it sees.",
+		Comment:    "An identity is a person with an account. It owns and sees only its own row.",
 		Columns:    IdentitiesColumns,
 		PrimaryKey: []*schema.Column{IdentitiesColumns[0]},
 	}
 	// BusinessInvoicesColumns holds the columns for the "business_invoices" table.
 	BusinessInvoicesColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "number", Type: field.TypeString, Comment: "Invoice number, unique per owner."},
-		{Name: "currency", Type: field.TypeString, Comment: "Currency code of ISO 4217."},
-		{Name: "line_items", Type: field.TypeJSON, Comment: "What is charged for, 1 to 200 lines."},
-		{Name: "subtotal", Type: field.TypeOther, Nullable: true, Comment: "Sum of the lines before tax: each line's quantity × unit_price is rounded to two places, half away from zero.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
-		{Name: "tax_total", Type: field.TypeOther, Nullable: true, Comment: "Sum of the lines' taxes: each line's rounded amount × tax_rate, rounded the same way.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
-		{Name: "total", Type: field.TypeOther, Nullable: true, Comment: "subtotal + tax_total.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
-		{Name: "status", Type: field.TypeEnum, Comment: "Status; a sent invoice past its due date reads as overdue.", Enums: []string{"draft", "sent", "paid", "void"}, Default: "draft"},
-		{Name: "issued_on", Type: field.TypeOther, Nullable: true, Comment: "Day of issue.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "due_on", Type: field.TypeOther, Nullable: true, Comment: "Day by which it is to be paid, not before the day of issue.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "paid_at", Type: field.TypeTime, Nullable: true, Comment: "When it was paid."},
-		{Name: "contact_id", Type: field.TypeUUID, Nullable: true, Comment: "The contact it is addressed to."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "number", Type: field.TypeString, Comment: "Invoice number, unique for each owner."},
+		{Name: "currency", Type: field.TypeString, Comment: "Currency code (ISO 4217)."},
+		{Name: "line_items", Type: field.TypeJSON, Comment: "Line items, 1 to 200."},
+		{Name: "subtotal", Type: field.TypeOther, Nullable: true, Comment: "Sum of the line amounts before tax. Each line amount, quantity × unit_price, is rounded to two decimal places, half away from zero.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
+		{Name: "tax_total", Type: field.TypeOther, Nullable: true, Comment: "Sum of the line taxes. Each line tax, the rounded line amount × tax_rate, is rounded in the same way.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
+		{Name: "total", Type: field.TypeOther, Nullable: true, Comment: "Total amount due: subtotal + tax_total.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status. A `sent` invoice past `due_on` is reported as `overdue`.", Enums: []string{"draft", "sent", "paid", "void"}, Default: "draft"},
+		{Name: "issued_on", Type: field.TypeOther, Nullable: true, Comment: "Date of issue.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "due_on", Type: field.TypeOther, Nullable: true, Comment: "Date by which the invoice must be paid. Not before `issued_on`.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "paid_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the payment. Null unless the invoice is `paid` or `void`."},
+		{Name: "contact_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the contact that the invoice is addressed to."},
 	}
 	// BusinessInvoicesTable holds the schema information for the "business_invoices" table.
 	BusinessInvoicesTable = &schema.Table{
 		Name:       "business_invoices",
-		Comment:    "Invoices with line items; the database computes the totals.",
+		Comment:    "An invoice has line items. The database computes its totals.",
 		Columns:    BusinessInvoicesColumns,
 		PrimaryKey: []*schema.Column{BusinessInvoicesColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -789,9 +789,9 @@ var (
 	}
 	// LoginAttemptsColumns holds the columns for the "login_attempts" table.
 	LoginAttemptsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
 		{Name: "origin", Type: field.TypeString, Comment: "Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session."},
 		{Name: "failed", Type: field.TypeInt, Nullable: true, Comment: "Failed attempts since the last successful one."},
 		{Name: "locked_until", Type: field.TypeTime, Nullable: true, Comment: "Time until which attempts from the origin are refused."},
@@ -803,7 +803,7 @@ var (
 	// LoginAttemptsTable holds the schema information for the "login_attempts" table.
 	LoginAttemptsTable = &schema.Table{
 		Name:       "login_attempts",
-		Comment:    "Attempts at passwords, counted for each account and origin. No serving role reads or writes any.",
+		Comment:    "Counters of password attempts for each account and origin. Serving roles can neither read nor write them.",
 		Columns:    LoginAttemptsColumns,
 		PrimaryKey: []*schema.Column{LoginAttemptsColumns[0]},
 		Indexes: []*schema.Index{
@@ -816,26 +816,26 @@ var (
 	}
 	// ScholarManuscriptsColumns holds the columns for the "scholar_manuscripts" table.
 	ScholarManuscriptsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "title", Type: field.TypeString, Comment: "Title."},
-		{Name: "abstract", Type: field.TypeString, Nullable: true, Comment: "Abstract."},
-		{Name: "sections", Type: field.TypeJSON, Comment: "Its sections, at most 200, each with its position."},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"draft", "in_review", "submitted", "revision", "accepted", "rejected", "published"}, Default: "draft"},
-		{Name: "target_journal", Type: field.TypeString, Nullable: true, Comment: "Journal it is meant for."},
-		{Name: "submitted_at", Type: field.TypeTime, Nullable: true, Comment: "When it was submitted."},
-		{Name: "word_count", Type: field.TypeInt, Nullable: true, Comment: "Words of all headings and bodies."},
-		{Name: "co_authors", Type: field.TypeOther, Comment: "Co-authors, family name first.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the manuscript."},
+		{Name: "abstract", Type: field.TypeString, Nullable: true, Comment: "Abstract of the manuscript."},
+		{Name: "sections", Type: field.TypeJSON, Comment: "Sections of the manuscript, at most 200."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the manuscript.", Enums: []string{"draft", "in_review", "submitted", "revision", "accepted", "rejected", "published"}, Default: "draft"},
+		{Name: "target_journal", Type: field.TypeString, Nullable: true, Comment: "Journal that the manuscript is written for."},
+		{Name: "submitted_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the manuscript was submitted."},
+		{Name: "word_count", Type: field.TypeInt, Nullable: true, Comment: "Number of words in all headings and bodies."},
+		{Name: "co_authors", Type: field.TypeOther, Comment: "Co-authors, each with the family name first.", SchemaType: map[string]string{"postgres": "text[]"}},
 	}
 	// ScholarManuscriptsTable holds the schema information for the "scholar_manuscripts" table.
 	ScholarManuscriptsTable = &schema.Table{
 		Name:       "scholar_manuscripts",
-		Comment:    "Manuscripts in sections; the database counts their words.",
+		Comment:    "A manuscript consists of sections. The database counts its words.",
 		Columns:    ScholarManuscriptsColumns,
 		PrimaryKey: []*schema.Column{ScholarManuscriptsColumns[0]},
 		Indexes: []*schema.Index{
@@ -853,23 +853,23 @@ var (
 	}
 	// PersonalNotesColumns holds the columns for the "personal_notes" table.
 	PersonalNotesColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "title", Type: field.TypeString, Comment: "Title."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the note."},
 		{Name: "content", Type: field.TypeString, Comment: "Text of the note.", Default: ""},
-		{Name: "folder", Type: field.TypeString, Nullable: true, Comment: "Folder it is kept in."},
-		{Name: "tags", Type: field.TypeOther, Comment: "Free labels, in the order given.", SchemaType: map[string]string{"postgres": "text[]"}},
-		{Name: "pinned", Type: field.TypeBool, Comment: "Whether it is pinned; a mark, not an order.", Default: false},
+		{Name: "folder", Type: field.TypeString, Nullable: true, Comment: "Folder that contains the note."},
+		{Name: "tags", Type: field.TypeOther, Comment: "Labels in the given order.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "pinned", Type: field.TypeBool, Comment: "Whether the note is pinned. Lists are not sorted by it.", Default: false},
 	}
 	// PersonalNotesTable holds the schema information for the "personal_notes" table.
 	PersonalNotesTable = &schema.Table{
 		Name:       "personal_notes",
-		Comment:    "Personal notes, with folders and tags.",
+		Comment:    "A personal note has a text, a folder and tags.",
 		Columns:    PersonalNotesColumns,
 		PrimaryKey: []*schema.Column{PersonalNotesColumns[0]},
 		Indexes: []*schema.Index{
@@ -882,22 +882,22 @@ var (
 	}
 	// EntertainmentPlaylistsColumns holds the columns for the "entertainment_playlists" table.
 	EntertainmentPlaylistsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "kind", Type: field.TypeEnum, Comment: "What it holds.", Enums: []string{"video", "music", "podcast", "mixed"}, Default: "mixed"},
-		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
-		{Name: "items", Type: field.TypeJSON, Comment: "Its items in the owner's order, at most 1000."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the playlist."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "Kind of media in the playlist.", Enums: []string{"video", "music", "podcast", "mixed"}, Default: "mixed"},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Audience that the owner intends. It grants no access: only the owner can read the resource.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "items", Type: field.TypeJSON, Comment: "Items of the playlist in the owner's order, at most 1000."},
 	}
 	// EntertainmentPlaylistsTable holds the schema information for the "entertainment_playlists" table.
 	EntertainmentPlaylistsTable = &schema.Table{
 		Name:       "entertainment_playlists",
-		Comment:    "Playlists of media.",
+		Comment:    "A playlist is an ordered list of media.",
 		Columns:    EntertainmentPlaylistsColumns,
 		PrimaryKey: []*schema.Column{EntertainmentPlaylistsColumns[0]},
 		Indexes: []*schema.Index{
@@ -910,27 +910,27 @@ var (
 	}
 	// BusinessProjectsColumns holds the columns for the "business_projects" table.
 	BusinessProjectsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "What it is about."},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"planned", "active", "on_hold", "done", "cancelled"}, Default: "planned"},
-		{Name: "starts_on", Type: field.TypeOther, Nullable: true, Comment: "First day.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "ends_on", Type: field.TypeOther, Nullable: true, Comment: "Last day, not before the first.", SchemaType: map[string]string{"postgres": "date"}},
-		{Name: "budget", Type: field.TypeOther, Nullable: true, Comment: "Budget in the currency.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
-		{Name: "currency", Type: field.TypeString, Nullable: true, Comment: "Currency code of ISO 4217; goes with the budget."},
-		{Name: "progress", Type: field.TypeInt, Comment: "Progress in percent.", Default: 0},
-		{Name: "contact_id", Type: field.TypeUUID, Nullable: true, Comment: "The contact it is done for."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the project."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "Description of the project."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the project.", Enums: []string{"planned", "active", "on_hold", "done", "cancelled"}, Default: "planned"},
+		{Name: "starts_on", Type: field.TypeOther, Nullable: true, Comment: "First day of the project.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "ends_on", Type: field.TypeOther, Nullable: true, Comment: "Last day of the project. Not before `starts_on`.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "budget", Type: field.TypeOther, Nullable: true, Comment: "Budget of the project, in `currency`.", SchemaType: map[string]string{"postgres": "numeric(14,2)"}},
+		{Name: "currency", Type: field.TypeString, Nullable: true, Comment: "Currency code (ISO 4217) of the budget. Required if `budget` is set."},
+		{Name: "progress", Type: field.TypeInt, Comment: "Progress of the project in percent.", Default: 0},
+		{Name: "contact_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the contact that the project is for."},
 	}
 	// BusinessProjectsTable holds the schema information for the "business_projects" table.
 	BusinessProjectsTable = &schema.Table{
 		Name:       "business_projects",
-		Comment:    "Business projects with progress and budget.",
+		Comment:    "A project of the business has a progress and a budget.",
 		Columns:    BusinessProjectsColumns,
 		PrimaryKey: []*schema.Column{BusinessProjectsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -967,10 +967,10 @@ var (
 	// RateBucketsColumns holds the columns for the "rate_buckets" table.
 	RateBucketsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7."},
-		{Name: "key", Type: field.TypeBytes, Comment: "Keyed hash of whom or what it limits."},
-		{Name: "full_at", Type: field.TypeTime, Comment: "When it will have all of its tokens again."},
-		{Name: "taken", Type: field.TypeInt, Nullable: true, Comment: "How many tokens were taken the last time."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
+		{Name: "key", Type: field.TypeBytes, Comment: "Keyed hash of the subject of the limit."},
+		{Name: "full_at", Type: field.TypeTime, Comment: "Time when the bucket will be full again."},
+		{Name: "taken", Type: field.TypeInt, Nullable: true, Comment: "Number of tokens taken by the last request."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
 	}
 	// RateBucketsTable holds the schema information for the "rate_buckets" table.
 	RateBucketsTable = &schema.Table{
@@ -988,30 +988,30 @@ var (
 	}
 	// ScholarReferencesColumns holds the columns for the "scholar_references" table.
 	ScholarReferencesColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "title", Type: field.TypeString, Comment: "Title."},
-		{Name: "authors", Type: field.TypeOther, Comment: "Authors, family name first, at least one.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the work."},
+		{Name: "authors", Type: field.TypeOther, Comment: "Authors of the work, each with the family name first. At least one.", SchemaType: map[string]string{"postgres": "text[]"}},
 		{Name: "year", Type: field.TypeInt, Nullable: true, Comment: "Year of publication."},
-		{Name: "kind", Type: field.TypeEnum, Comment: "What it refers to.", Enums: []string{"article", "book", "chapter", "thesis", "preprint", "dataset", "web"}, Default: "article"},
-		{Name: "container_title", Type: field.TypeString, Nullable: true, Comment: "Journal, book or site it appeared in."},
-		{Name: "volume", Type: field.TypeString, Nullable: true, Comment: "Volume."},
-		{Name: "issue", Type: field.TypeString, Nullable: true, Comment: "Issue."},
-		{Name: "pages", Type: field.TypeString, Nullable: true, Comment: "Pages."},
-		{Name: "doi", Type: field.TypeString, Nullable: true, Comment: "DOI, unique per owner without regard to case."},
-		{Name: "url", Type: field.TypeString, Nullable: true, Comment: "Where it can be read."},
-		{Name: "abstract", Type: field.TypeString, Nullable: true, Comment: "Abstract."},
-		{Name: "citation_key", Type: field.TypeString, Comment: "Key that it is cited by, unique per owner."},
+		{Name: "kind", Type: field.TypeEnum, Comment: "Kind of the work.", Enums: []string{"article", "book", "chapter", "thesis", "preprint", "dataset", "web"}, Default: "article"},
+		{Name: "container_title", Type: field.TypeString, Nullable: true, Comment: "Journal, book or website in which the work appeared."},
+		{Name: "volume", Type: field.TypeString, Nullable: true, Comment: "Volume of the journal or book."},
+		{Name: "issue", Type: field.TypeString, Nullable: true, Comment: "Issue of the journal."},
+		{Name: "pages", Type: field.TypeString, Nullable: true, Comment: "Pages of the work, such as 230-265."},
+		{Name: "doi", Type: field.TypeString, Nullable: true, Comment: "DOI of the work. Unique for each owner, ignoring case."},
+		{Name: "url", Type: field.TypeString, Nullable: true, Comment: "URL of the work."},
+		{Name: "abstract", Type: field.TypeString, Nullable: true, Comment: "Abstract of the work."},
+		{Name: "citation_key", Type: field.TypeString, Comment: "Citation key, unique for each owner."},
 	}
 	// ScholarReferencesTable holds the schema information for the "scholar_references" table.
 	ScholarReferencesTable = &schema.Table{
 		Name:       "scholar_references",
-		Comment:    "Academic references with DOI and citations.",
+		Comment:    "A reference describes a published work.",
 		Columns:    ScholarReferencesColumns,
 		PrimaryKey: []*schema.Column{ScholarReferencesColumns[0]},
 		Indexes: []*schema.Index{
@@ -1029,17 +1029,17 @@ var (
 	}
 	// ReferenceCitationsColumns holds the columns for the "reference_citations" table.
 	ReferenceCitationsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "locator", Type: field.TypeString, Nullable: true, Comment: "Where in the cited work, such as a page."},
-		{Name: "citing_id", Type: field.TypeUUID, Comment: "The reference that cites."},
-		{Name: "cited_id", Type: field.TypeUUID, Comment: "The reference that is cited."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "locator", Type: field.TypeString, Nullable: true, Comment: "Location in the cited work, such as a page."},
+		{Name: "citing_id", Type: field.TypeUUID, Comment: "Id of the reference that cites."},
+		{Name: "cited_id", Type: field.TypeUUID, Comment: "Id of the reference that is cited."},
 	}
 	// ReferenceCitationsTable holds the schema information for the "reference_citations" table.
 	ReferenceCitationsTable = &schema.Table{
 		Name:       "reference_citations",
-		Comment:    "Which reference cites which.",
+		Comment:    "A citation records that one reference cites another.",
 		Columns:    ReferenceCitationsColumns,
 		PrimaryKey: []*schema.Column{ReferenceCitationsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -1071,20 +1071,20 @@ var (
 	}
 	// RefreshTokensColumns holds the columns for the "refresh_tokens" table.
 	RefreshTokensColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "generation", Type: field.TypeInt, Comment: "Its place among the session's tokens, from 1: the successor's is one higher."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "generation", Type: field.TypeInt, Comment: "Sequence number among the tokens of the session, from 1."},
 		{Name: "token_hash", Type: field.TypeBytes, Comment: "SHA-256 of the token's random part."},
-		{Name: "expires_at", Type: field.TypeTime, Comment: "When its session ends at the latest; nobody needs it after."},
-		{Name: "used_at", Type: field.TypeTime, Nullable: true, Comment: "When it was first exchanged for its successor."},
-		{Name: "voided_at", Type: field.TypeTime, Nullable: true, Comment: "When another took its place because nobody had received it."},
-		{Name: "session_id", Type: field.TypeUUID, Comment: "The session that it refreshes."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Latest time at which its session can end. The row is deleted afterwards."},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the token was first exchanged for its successor."},
+		{Name: "voided_at", Type: field.TypeTime, Nullable: true, Comment: "Time when another token replaced it because no client had received it."},
+		{Name: "session_id", Type: field.TypeUUID, Comment: "Id of the session that the token refreshes."},
 	}
 	// RefreshTokensTable holds the schema information for the "refresh_tokens" table.
 	RefreshTokensTable = &schema.Table{
 		Name:       "refresh_tokens",
-		Comment:    "What sessions are refreshed with, as hashes. No serving role reads or writes any.",
+		Comment:    "Hashes of refresh tokens. Serving roles can neither read nor write them.",
 		Columns:    RefreshTokensColumns,
 		PrimaryKey: []*schema.Column{RefreshTokensColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -1113,34 +1113,34 @@ var (
 	}
 	// SessionsColumns holds the columns for the "sessions" table.
 	SessionsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "expires_at", Type: field.TypeTime, Comment: "When it ends at the latest."},
-		{Name: "revoked_at", Type: field.TypeTime, Nullable: true, Comment: "When it was ended before its time."},
-		{Name: "authenticated_at", Type: field.TypeTime, Comment: "When the identity last proved itself in it."},
-		{Name: "amr", Type: field.TypeOther, Comment: "How the identity proved itself: names of RFC 8176.", SchemaType: map[string]string{"postgres": "text[]"}},
-		{Name: "ip", Type: field.TypeString, Nullable: true, Comment: "Network address it was opened from."},
-		{Name: "user_agent", Type: field.TypeString, Nullable: true, Comment: "Program it was opened with."},
-		{Name: "refreshed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last refreshed."},
-		{Name: "idle_expires_at", Type: field.TypeTime, Nullable: true, Comment: "When it ends unless it is refreshed before; null when it can't be."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Latest time at which the session can end."},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the session was revoked. Null while it is not."},
+		{Name: "authenticated_at", Type: field.TypeTime, Comment: "Time of the last authentication in the session."},
+		{Name: "amr", Type: field.TypeOther, Comment: "Authentication methods of the session (RFC 8176).", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "ip", Type: field.TypeString, Nullable: true, Comment: "Network address of the client that opened the session."},
+		{Name: "user_agent", Type: field.TypeString, Nullable: true, Comment: "`User-Agent` header of the client that opened the session."},
+		{Name: "refreshed_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last refresh."},
+		{Name: "idle_expires_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the session ends unless it is refreshed. Null if it cannot be refreshed."},
 	}
 	// SessionsTable holds the schema information for the "sessions" table.
 	SessionsTable = &schema.Table{
 		Name:       "sessions",
-		Comment:    "Logins of identities.",
+		Comment:    "Login sessions of identities.",
 		Columns:    SessionsColumns,
 		PrimaryKey: []*schema.Column{SessionsColumns[0]},
 	}
 	// SigningKeysColumns holds the columns for the "signing_keys" table.
 	SigningKeysColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "The key's kid."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Key id, the `kid` of the key."},
 		{Name: "public_key", Type: field.TypeBytes, Comment: "Ed25519 public key, 32 bytes."},
 		{Name: "private_key", Type: field.TypeBytes, Comment: "Ed25519 seed, encrypted under the service's secret."},
-		{Name: "status", Type: field.TypeString, Nullable: true, Comment: "Its place in its life: published before it signs, signing, or verifying what it signed before."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "activated_at", Type: field.TypeTime, Nullable: true, Comment: "When it began to sign; null for the first key, which signs from the start."},
-		{Name: "retired_at", Type: field.TypeTime, Nullable: true, Comment: "When it ceased to sign."},
+		{Name: "status", Type: field.TypeString, Nullable: true, Comment: "Status of the key: published before it signs, signing, or kept to verify earlier signatures."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "activated_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the key started to sign. Null for the first key, which signs from its creation."},
+		{Name: "retired_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the key stopped signing."},
 	}
 	// SigningKeysTable holds the schema information for the "signing_keys" table.
 	SigningKeysTable = &schema.Table{
@@ -1151,24 +1151,24 @@ var (
 	}
 	// SocialPostsColumns holds the columns for the "social_posts" table.
 	SocialPostsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
 		{Name: "body", Type: field.TypeString, Comment: "Text of the post."},
-		{Name: "media", Type: field.TypeJSON, Comment: "Pictures and the like, at most 10."},
-		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
-		{Name: "published_at", Type: field.TypeTime, Nullable: true, Comment: "When it was published; null for a draft."},
-		{Name: "reply_to_id", Type: field.TypeUUID, Nullable: true, Comment: "The post it replies to."},
-		{Name: "thread_id", Type: field.TypeUUID, Nullable: true, Comment: "The thread it belongs to."},
+		{Name: "media", Type: field.TypeJSON, Comment: "Pictures and other media, at most 10."},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Audience that the owner intends. It grants no access: only the owner can read the resource.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "published_at", Type: field.TypeTime, Nullable: true, Comment: "Time of publication. Null for a draft."},
+		{Name: "reply_to_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the post that this post replies to."},
+		{Name: "thread_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the thread that the post belongs to."},
 	}
 	// SocialPostsTable holds the schema information for the "social_posts" table.
 	SocialPostsTable = &schema.Table{
 		Name:       "social_posts",
-		Comment:    "Posts, in the order of time; nothing ranks them.",
+		Comment:    "Social posts are listed in the order of time and are never ranked.",
 		Columns:    SocialPostsColumns,
 		PrimaryKey: []*schema.Column{SocialPostsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -1205,25 +1205,25 @@ var (
 	}
 	// SocialSchedulesColumns holds the columns for the "social_schedules" table.
 	SocialSchedulesColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "platform", Type: field.TypeEnum, Comment: "Where it is to be published; once for each post.", Enums: []string{"mastodon", "bluesky", "threads", "x", "linkedin", "instagram", "facebook", "youtube", "tiktok", "other"}},
-		{Name: "scheduled_at", Type: field.TypeTime, Comment: "When; in the future when it is set."},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"scheduled", "published", "failed", "cancelled"}, Default: "scheduled"},
-		{Name: "attempts", Type: field.TypeInt, Comment: "How often it was tried.", Default: 0},
-		{Name: "last_error", Type: field.TypeString, Nullable: true, Comment: "Why the last try failed."},
-		{Name: "external_id", Type: field.TypeString, Nullable: true, Comment: "What the platform calls the published post."},
-		{Name: "post_id", Type: field.TypeUUID, Comment: "The post."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "platform", Type: field.TypeEnum, Comment: "Platform to publish the post on. A post has at most one schedule for each platform.", Enums: []string{"mastodon", "bluesky", "threads", "x", "linkedin", "instagram", "facebook", "youtube", "tiktok", "other"}},
+		{Name: "scheduled_at", Type: field.TypeTime, Comment: "Planned time of publication. Must be in the future when it is set."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the schedule.", Enums: []string{"scheduled", "published", "failed", "cancelled"}, Default: "scheduled"},
+		{Name: "attempts", Type: field.TypeInt, Comment: "Number of publication attempts.", Default: 0},
+		{Name: "last_error", Type: field.TypeString, Nullable: true, Comment: "Error of the last failed attempt."},
+		{Name: "external_id", Type: field.TypeString, Nullable: true, Comment: "Id of the published post on the platform."},
+		{Name: "post_id", Type: field.TypeUUID, Comment: "Id of the post to publish."},
 	}
 	// SocialSchedulesTable holds the schema information for the "social_schedules" table.
 	SocialSchedulesTable = &schema.Table{
 		Name:       "social_schedules",
-		Comment:    "When which post is to be published where.",
+		Comment:    "A social schedule plans the publication of a post on a platform.",
 		Columns:    SocialSchedulesColumns,
 		PrimaryKey: []*schema.Column{SocialSchedulesColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -1254,21 +1254,21 @@ var (
 	}
 	// EntertainmentStreamHistoryColumns holds the columns for the "entertainment_stream_history" table.
 	EntertainmentStreamHistoryColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "content_id", Type: field.TypeString, Comment: "What it was, as its source calls it."},
-		{Name: "content_type", Type: field.TypeEnum, Comment: "What kind of thing it was.", Enums: []string{"movie", "series", "video", "music", "podcast", "audiobook", "live", "other"}},
-		{Name: "title", Type: field.TypeString, Comment: "Title."},
-		{Name: "started_at", Type: field.TypeTime, Comment: "When it was begun; the list is in this order."},
-		{Name: "watched_seconds", Type: field.TypeInt, Comment: "For how many seconds it was watched or heard."},
-		{Name: "duration_seconds", Type: field.TypeInt, Nullable: true, Comment: "How many seconds the whole has."},
-		{Name: "device", Type: field.TypeString, Nullable: true, Comment: "Device it was played on."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "content_id", Type: field.TypeString, Comment: "Id of the content at its source."},
+		{Name: "content_type", Type: field.TypeEnum, Comment: "Kind of the content.", Enums: []string{"movie", "series", "video", "music", "podcast", "audiobook", "live", "other"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the content."},
+		{Name: "started_at", Type: field.TypeTime, Comment: "Time when playback started. Lists are sorted by it."},
+		{Name: "watched_seconds", Type: field.TypeInt, Comment: "Number of seconds that were played."},
+		{Name: "duration_seconds", Type: field.TypeInt, Nullable: true, Comment: "Duration of the content in seconds."},
+		{Name: "device", Type: field.TypeString, Nullable: true, Comment: "Device that played the content."},
 	}
 	// EntertainmentStreamHistoryTable holds the schema information for the "entertainment_stream_history" table.
 	EntertainmentStreamHistoryTable = &schema.Table{
 		Name:       "entertainment_stream_history",
-		Comment:    "What was watched or heard, in the order of time. Append-only.",
+		Comment:    "A stream history entry records content that was played. The history is append-only.",
 		Columns:    EntertainmentStreamHistoryColumns,
 		PrimaryKey: []*schema.Column{EntertainmentStreamHistoryColumns[0]},
 		Indexes: []*schema.Index{
@@ -1281,25 +1281,25 @@ var (
 	}
 	// PersonalTasksColumns holds the columns for the "personal_tasks" table.
 	PersonalTasksColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "title", Type: field.TypeString, Comment: "What is to be done."},
-		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "More about it."},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"todo", "in_progress", "done", "cancelled"}, Default: "todo"},
-		{Name: "priority", Type: field.TypeEnum, Comment: "A label, never an order.", Enums: []string{"low", "normal", "high", "urgent"}, Default: "normal"},
-		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "When it is due."},
-		{Name: "completed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was done; set exactly while it is."},
-		{Name: "tags", Type: field.TypeOther, Comment: "Free labels, in the order given.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the task."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "Description of the task."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the task.", Enums: []string{"todo", "in_progress", "done", "cancelled"}, Default: "todo"},
+		{Name: "priority", Type: field.TypeEnum, Comment: "Priority of the task. Lists are not sorted by it.", Enums: []string{"low", "normal", "high", "urgent"}, Default: "normal"},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the task is due."},
+		{Name: "completed_at", Type: field.TypeTime, Nullable: true, Comment: "Time of completion. Set if and only if the task is done."},
+		{Name: "tags", Type: field.TypeOther, Comment: "Labels in the given order.", SchemaType: map[string]string{"postgres": "text[]"}},
 	}
 	// PersonalTasksTable holds the schema information for the "personal_tasks" table.
 	PersonalTasksTable = &schema.Table{
 		Name:       "personal_tasks",
-		Comment:    "Personal tasks, with status, priority and due dates.",
+		Comment:    "A personal task has a status, a priority and a due date.",
 		Columns:    PersonalTasksColumns,
 		PrimaryKey: []*schema.Column{PersonalTasksColumns[0]},
 		Indexes: []*schema.Index{
@@ -1317,23 +1317,23 @@ var (
 	}
 	// TeamMembersColumns holds the columns for the "team_members" table.
 	TeamMembersColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "name", Type: field.TypeString, Comment: "Name."},
-		{Name: "email", Type: field.TypeString, Nullable: true, Comment: "E-mail address."},
-		{Name: "role", Type: field.TypeString, Comment: "What they do on the team."},
-		{Name: "status", Type: field.TypeEnum, Comment: "Whether they are part of the team.", Enums: []string{"invited", "active", "left"}, Default: "invited"},
-		{Name: "joined_on", Type: field.TypeOther, Nullable: true, Comment: "Day they joined.", SchemaType: map[string]string{"postgres": "date"}},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "name", Type: field.TypeString, Comment: "Name of the team member."},
+		{Name: "email", Type: field.TypeString, Nullable: true, Comment: "E-mail address of the team member."},
+		{Name: "role", Type: field.TypeString, Comment: "Role of the member on the team."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the membership.", Enums: []string{"invited", "active", "left"}, Default: "invited"},
+		{Name: "joined_on", Type: field.TypeOther, Nullable: true, Comment: "Date when the member joined.", SchemaType: map[string]string{"postgres": "date"}},
 	}
 	// TeamMembersTable holds the schema information for the "team_members" table.
 	TeamMembersTable = &schema.Table{
 		Name:       "team_members",
-		Comment:    "People on the team.",
+		Comment:    "A team member is a person on the owner's team.",
 		Columns:    TeamMembersColumns,
 		PrimaryKey: []*schema.Column{TeamMembersColumns[0]},
 		Indexes: []*schema.Index{
@@ -1346,28 +1346,28 @@ var (
 	}
 	// TeamTasksColumns holds the columns for the "team_tasks" table.
 	TeamTasksColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "title", Type: field.TypeString, Comment: "What is to be done."},
-		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "More about it."},
-		{Name: "status", Type: field.TypeEnum, Comment: "How far it has come.", Enums: []string{"todo", "in_progress", "done", "cancelled"}, Default: "todo"},
-		{Name: "priority", Type: field.TypeEnum, Comment: "A label, never an order.", Enums: []string{"low", "normal", "high", "urgent"}, Default: "normal"},
-		{Name: "assigned_by", Type: field.TypeUUID, Nullable: true, Comment: "The human who gave it."},
-		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "When it is due."},
-		{Name: "completed_at", Type: field.TypeTime, Nullable: true, Comment: "When it was done; set exactly while it is."},
-		{Name: "result", Type: field.TypeString, Nullable: true, Comment: "What came of it."},
-		{Name: "agent_id", Type: field.TypeUUID, Nullable: true, Comment: "The agent it was given to."},
-		{Name: "member_id", Type: field.TypeUUID, Nullable: true, Comment: "The member it was given to; exactly one of member_id and agent_id is set."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "title", Type: field.TypeString, Comment: "Title of the task."},
+		{Name: "description", Type: field.TypeString, Nullable: true, Comment: "Description of the task."},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the task.", Enums: []string{"todo", "in_progress", "done", "cancelled"}, Default: "todo"},
+		{Name: "priority", Type: field.TypeEnum, Comment: "Priority of the task. Lists are not sorted by it.", Enums: []string{"low", "normal", "high", "urgent"}, Default: "normal"},
+		{Name: "assigned_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the identity that assigned the task."},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the task is due."},
+		{Name: "completed_at", Type: field.TypeTime, Nullable: true, Comment: "Time of completion. Set if and only if the task is done."},
+		{Name: "result", Type: field.TypeString, Nullable: true, Comment: "Outcome of the task."},
+		{Name: "agent_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the assigned agent. Exactly one of `member_id` and `agent_id` is set."},
+		{Name: "member_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the assigned team member. Exactly one of `member_id` and `agent_id` is set."},
 	}
 	// TeamTasksTable holds the schema information for the "team_tasks" table.
 	TeamTasksTable = &schema.Table{
 		Name:       "team_tasks",
-		Comment:    "Tasks of the team, each with exactly one assignee, given by a human.",
+		Comment:    "A team task is assigned by a human to exactly one team member or agent.",
 		Columns:    TeamTasksColumns,
 		PrimaryKey: []*schema.Column{TeamTasksColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -1409,30 +1409,30 @@ var (
 	}
 	// ThreadsColumns holds the columns for the "threads" table.
 	ThreadsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "When it was last changed."},
-		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Counts its changes from 1; the ETag is made of it."},
-		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Who changed it last: the identity itself or one of its agents; null for a bare database session."},
-		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "What kind of actor changed it last.", Enums: []string{"human", "agent", "system"}},
-		{Name: "founding_intent", Type: field.TypeString, Comment: "What the thread was begun for; it never changes."},
-		{Name: "sphere", Type: field.TypeEnum, Comment: "The sphere it belongs to.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
-		{Name: "type", Type: field.TypeEnum, Comment: "For how many it is meant.", Enums: []string{"personal", "collective", "institutional"}, Default: "personal"},
-		{Name: "status", Type: field.TypeEnum, Comment: "Where it stands.", Enums: []string{"active", "paused", "completed", "archived"}, Default: "active"},
-		{Name: "visibility", Type: field.TypeEnum, Comment: "Whom the owner intends to see it; it opens nothing.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
-		{Name: "title", Type: field.TypeString, Nullable: true, Comment: "Title."},
-		{Name: "tags", Type: field.TypeOther, Comment: "Free labels, in the order given.", SchemaType: map[string]string{"postgres": "text[]"}},
-		{Name: "last_sequence", Type: field.TypeInt64, Nullable: true, Comment: "Sequence of its latest event."},
-		{Name: "event_count", Type: field.TypeInt64, Nullable: true, Comment: "How many events it has."},
-		{Name: "last_event_at", Type: field.TypeTime, Nullable: true, Comment: "When its latest event came."},
-		{Name: "step_count", Type: field.TypeInt64, Nullable: true, Comment: "How many of its events are steps of checkpoints about itself; they leave its version as it is."},
-		{Name: "parent_thread_id", Type: field.TypeUUID, Nullable: true, Comment: "The thread it came out of."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "updated_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last change."},
+		{Name: "version", Type: field.TypeInt64, Nullable: true, Comment: "Version number, starting at 1. The ETag is derived from it."},
+		{Name: "updated_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor of the last change: the identity itself or one of its agents. Null for a database session without an identity."},
+		{Name: "updated_by_kind", Type: field.TypeEnum, Nullable: true, Comment: "Type of the actor of the last change: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "founding_intent", Type: field.TypeString, Comment: "Original purpose of the thread. It never changes."},
+		{Name: "sphere", Type: field.TypeEnum, Comment: "Sphere of the thread.", Enums: []string{"personal", "business", "creative_studio", "entertainment", "community", "social", "scholar", "government", "my_team"}},
+		{Name: "type", Type: field.TypeEnum, Comment: "Scope of the thread: `personal`, `collective` or `institutional`.", Enums: []string{"personal", "collective", "institutional"}, Default: "personal"},
+		{Name: "status", Type: field.TypeEnum, Comment: "Status of the thread.", Enums: []string{"active", "paused", "completed", "archived"}, Default: "active"},
+		{Name: "visibility", Type: field.TypeEnum, Comment: "Audience that the owner intends. It grants no access: only the owner can read the resource.", Enums: []string{"private", "semi_private", "public"}, Default: "private"},
+		{Name: "title", Type: field.TypeString, Nullable: true, Comment: "Title of the thread."},
+		{Name: "tags", Type: field.TypeOther, Comment: "Labels in the given order.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "last_sequence", Type: field.TypeInt64, Nullable: true, Comment: "Sequence number of the latest event."},
+		{Name: "event_count", Type: field.TypeInt64, Nullable: true, Comment: "Number of events in the thread."},
+		{Name: "last_event_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the latest event."},
+		{Name: "step_count", Type: field.TypeInt64, Nullable: true, Comment: "Number of events that are steps of checkpoints about the thread. They do not change its version."},
+		{Name: "parent_thread_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the thread from which this thread originated."},
 	}
 	// ThreadsTable holds the schema information for the "threads" table.
 	ThreadsTable = &schema.Table{
 		Name:       "threads",
-		Comment:    "Lines of thought or work; each row is the projection of its events.",
+		Comment:    "A thread is a line of thought or work. Its fields are computed from its events.",
 		Columns:    ThreadsColumns,
 		PrimaryKey: []*schema.Column{ThreadsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -1463,27 +1463,27 @@ var (
 	}
 	// ThreadEventsColumns holds the columns for the "thread_events" table.
 	ThreadEventsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "sequence", Type: field.TypeInt64, Comment: "Its place in the thread, from 1 and without gaps."},
-		{Name: "type", Type: field.TypeEnum, Comment: "What happened.", Enums: []string{"thread.created", "thread.updated", "thread.paused", "thread.resumed", "thread.completed", "thread.archived", "intent.refined", "decision.recorded", "decision.revised", "action.proposed", "action.executed", "note.added", "link.added", "checkpoint.requested", "checkpoint.approved", "checkpoint.rejected", "checkpoint.expired"}},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "sequence", Type: field.TypeInt64, Comment: "Sequence number in the thread, from 1 and without gaps."},
+		{Name: "type", Type: field.TypeEnum, Comment: "Type of the event.", Enums: []string{"thread.created", "thread.updated", "thread.paused", "thread.resumed", "thread.completed", "thread.archived", "intent.refined", "decision.recorded", "decision.revised", "action.proposed", "action.executed", "note.added", "link.added", "checkpoint.requested", "checkpoint.approved", "checkpoint.rejected", "checkpoint.expired"}},
 		{Name: "schema_version", Type: field.TypeInt, Comment: "Version of the payload's schema."},
-		{Name: "payload", Type: field.TypeJSON, Nullable: true, Comment: "What there is to say about it, shaped by its type; null once it was erased."},
-		{Name: "actor_id", Type: field.TypeUUID, Nullable: true, Comment: "Who did it: the identity itself or one of its agents."},
-		{Name: "actor_kind", Type: field.TypeEnum, Comment: "What kind of actor that was.", Enums: []string{"human", "agent", "system"}},
-		{Name: "causation_id", Type: field.TypeUUID, Nullable: true, Comment: "The event that caused it."},
-		{Name: "correlation_id", Type: field.TypeUUID, Nullable: true, Comment: "What it belongs together with."},
-		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "The checkpoint whose step this is; only the service itself records those."},
-		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "The request it came in."},
-		{Name: "content_salt", Type: field.TypeBytes, Nullable: true, Comment: "16 random bytes that keep the digest from being guessed."},
-		{Name: "content_digest", Type: field.TypeBytes, Comment: "SHA-256 of salt and content; stays when the content is erased."},
-		{Name: "thread_id", Type: field.TypeUUID, Comment: "The thread."},
+		{Name: "payload", Type: field.TypeJSON, Nullable: true, Comment: "Content of the event, with the schema of its type. Null after erasure."},
+		{Name: "actor_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the actor: the identity itself or one of its agents."},
+		{Name: "actor_kind", Type: field.TypeEnum, Comment: "Type of the actor: `human`, `agent` or `system`.", Enums: []string{"human", "agent", "system"}},
+		{Name: "causation_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the event that caused this event."},
+		{Name: "correlation_id", Type: field.TypeUUID, Nullable: true, Comment: "Correlation id shared by related events."},
+		{Name: "checkpoint_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the checkpoint whose step the event records. Only the service records steps."},
+		{Name: "request_id", Type: field.TypeUUID, Nullable: true, Comment: "Id of the request that appended the event."},
+		{Name: "content_salt", Type: field.TypeBytes, Nullable: true, Comment: "Salt of the digest, 16 random bytes."},
+		{Name: "content_digest", Type: field.TypeBytes, Comment: "SHA-256 of the salt and the content. Kept when the content is erased."},
+		{Name: "thread_id", Type: field.TypeUUID, Comment: "Id of the thread."},
 	}
 	// ThreadEventsTable holds the schema information for the "thread_events" table.
 	ThreadEventsTable = &schema.Table{
 		Name:       "thread_events",
-		Comment:    "What happened in threads, in order. Append-only.",
+		Comment:    "A thread event records a change of its thread or a step in it. Events are append-only.",
 		Columns:    ThreadEventsColumns,
 		PrimaryKey: []*schema.Column{ThreadEventsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
@@ -1504,17 +1504,17 @@ var (
 	}
 	// UsedAssertionsColumns holds the columns for the "used_assertions" table.
 	UsedAssertionsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID, Comment: "Identifier, a UUIDv7: newer rows sort after older ones."},
-		{Name: "created_by", Type: field.TypeUUID, Comment: "The identity this belongs to."},
-		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "When it was made."},
-		{Name: "credential_id", Type: field.TypeUUID, Comment: "The credential that signed it."},
+		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
+		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
+		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
+		{Name: "credential_id", Type: field.TypeUUID, Comment: "Id of the credential that signed the assertion."},
 		{Name: "jti_digest", Type: field.TypeBytes, Comment: "SHA-256 of the assertion's id."},
-		{Name: "expires_at", Type: field.TypeTime, Comment: "Until when it would be valid."},
+		{Name: "expires_at", Type: field.TypeTime, Comment: "Time when the assertion expires."},
 	}
 	// UsedAssertionsTable holds the schema information for the "used_assertions" table.
 	UsedAssertionsTable = &schema.Table{
 		Name:       "used_assertions",
-		Comment:    "Signed assertions of agents that were used.",
+		Comment:    "Assertions of agents that have been used. An assertion is valid once.",
 		Columns:    UsedAssertionsColumns,
 		PrimaryKey: []*schema.Column{UsedAssertionsColumns[0]},
 		Indexes: []*schema.Index{

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.account_tokens: Single-use tokens that were sent by mail, as hashes. No serving role reads or writes any.
+-- app.account_tokens: Hashes of single-use tokens that were sent by mail. Serving roles can neither read nor write them.
 -- Owner: created_by. Humans: nothing. Agents: nothing.
 -- Not audited: what a token changes is recorded, and a token by itself changes nothing.
 

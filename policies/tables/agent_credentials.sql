@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.agent_credentials: What hired agents prove themselves with.
+-- app.agent_credentials: Credentials with which hired agents authenticate.
 -- Owner: created_by. Humans: select. Agents: nothing.
 
 ALTER TABLE app.agent_credentials ENABLE ROW LEVEL SECURITY;

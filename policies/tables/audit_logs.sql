@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- audit_logs: Who did what, when, before and after, and on whose behalf. Append-only.
+-- audit_logs: An audit log entry records an action: its actor, its time, the affected resource, and the changed fields before and after. The log is append-only.
 -- Owner: created_by. Humans: select. Agents: select.
 -- No gate: it is written by triggers and never changes.
 -- Outlives the erasure of its identity, without its content: the order and the digests of what was done are proofs.

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- business_contacts: Customers and leads.
+-- business_contacts: A contact is a customer or a lead.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is a private record; the invoice that relies on it carries it into the approval.
 

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- business_invoices: Invoices with line items; the database computes the totals.
+-- business_invoices: An invoice has line items. The database computes its totals.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate cost: an invoice that was sent is a claim to money, made to the contact at the address it had then.
 --   States: status IN ('sent', 'paid', 'void')

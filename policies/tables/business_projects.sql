@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- business_projects: Business projects with progress and budget.
+-- business_projects: A project of the business has a progress and a budget.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is a private plan: its budget spends nothing.
 

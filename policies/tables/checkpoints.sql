@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- checkpoints: Requests for a human's approval, each of exactly one write, one list of writes or one action.
+-- checkpoints: A checkpoint is a request for a human's approval of one write, one list of writes or one action.
 -- Owner: created_by. Humans: select. Agents: select.
 -- No gate: it is the approval itself, and changes through functions only.
 -- Outlives the erasure of its identity, without its content: what was done under an approval names it and its digest.

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- community_events: Events with the answers to their invitations; never above capacity.
+-- community_events: Contacts answer the invitation to a community event. The database enforces its capacity.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate sensitive: an event in a public group is as public as its group.
 --   Also while public.community_groups has a row with id = this group_id and visibility = 'public'

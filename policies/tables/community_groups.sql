@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- community_groups: Groups with their settings and rules.
+-- community_groups: A community group has settings and rules, and holds events.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate sensitive: what is public is meant for others to see, and a group becomes public together with its events.
 --   States: visibility = 'public'

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- creative_assets: Creative assets; of those made by AI the prompt is kept.
+-- creative_assets: A creative asset describes a stored file. For an AI-generated asset, it includes the prompt.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is a private record of a file that is kept elsewhere.
 

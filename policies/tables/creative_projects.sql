@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- creative_projects: Collections of creative assets.
+-- creative_projects: A creative project is a collection of creative assets.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is a private collection.
 

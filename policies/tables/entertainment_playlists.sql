@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- entertainment_playlists: Playlists of media.
+-- entertainment_playlists: A playlist is an ordered list of media.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate sensitive: what is public is meant for others to see.
 --   States: visibility = 'public'

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- entertainment_stream_history: What was watched or heard, in the order of time. Append-only.
+-- entertainment_stream_history: A stream history entry records content that was played. The history is append-only.
 -- Owner: created_by. Humans: select, insert. Agents: select, insert.
 -- No gate: it is a private record, and never changes.
 

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.event_rsvps: Answers to the invitations to events.
+-- app.event_rsvps: An RSVP is a contact's answer to the invitation to an event.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is the owner's record of an answer that a contact gave.
 

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- government_clinical_trials: Clinical trials. Reading one is recorded.
+-- government_clinical_trials: A clinical trial has a registry id, an enrollment and an ethics approval.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate sensitive: people take part in the trial as the ethics committee and the registry know it; only the number of those who take part changes by itself.
 --   States: status <> 'planned'

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- government_compliance: Compliance items with expiry.
+-- government_compliance: A compliance item is a licence, permit or other obligation towards an authority, with an expiry date.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate governance: it states that the owner complies or need not; a human may state that alone, an agent may not.
 --   States for agents: status IN ('active', 'waived')

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.habit_check_ins: Days on which habits were done.
+-- app.habit_check_ins: A check-in records that a habit was performed on a day.
 -- Owner: created_by. Humans: select, insert. Agents: select, insert.
 -- No gate: it is private, and never changes.
 

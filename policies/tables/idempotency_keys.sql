@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.idempotency_keys: Outcomes of POST requests, kept for their repetition.
+-- app.idempotency_keys: Outcomes of POST requests, which repeated requests receive again.
 -- Owner: created_by. Humans: select, insert, delete. Agents: select, insert, delete.
 -- No gate: it only keeps the answer of a request that was carried out.
 -- Not audited: it repeats what the audited write says.

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- identities: People with an account. Each is its own owner: its own row is the only one it sees.
+-- identities: An identity is a person with an account. It owns and sees only its own row.
 -- Owner: id. Humans: select, insert, update. Agents: select.
 -- No gate: its name and settings are the owner's own; the functions that change its password, address or status have rules of their own, and erasing it needs an approval.
 -- Outlives the erasure of its identity, without its content: what proves the past names it.

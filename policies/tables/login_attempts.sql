@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.login_attempts: Attempts at passwords, counted for each account and origin. No serving role reads or writes any.
+-- app.login_attempts: Counters of password attempts for each account and origin. Serving roles can neither read nor write them.
 -- Owner: created_by. Humans: nothing. Agents: nothing.
 -- Not audited: failed and successful attempts are recorded by themselves; this only counts them.
 

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- personal_habits: Habits; the database derives their streaks from the check-ins.
+-- personal_habits: A habit is repeated in every period. The database computes its streaks from the check-ins.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is private.
 

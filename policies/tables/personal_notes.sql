@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- personal_notes: Personal notes, with folders and tags.
+-- personal_notes: A personal note has a text, a folder and tags.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is private.
 

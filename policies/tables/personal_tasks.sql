@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- personal_tasks: Personal tasks, with status, priority and due dates.
+-- personal_tasks: A personal task has a status, a priority and a due date.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is private.
 

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.reference_citations: Which reference cites which.
+-- app.reference_citations: A citation records that one reference cites another.
 -- Owner: created_by. Humans: select, insert, delete. Agents: select, insert, delete.
 -- No gate: it is a private link between two records.
 

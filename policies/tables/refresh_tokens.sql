@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.refresh_tokens: What sessions are refreshed with, as hashes. No serving role reads or writes any.
+-- app.refresh_tokens: Hashes of refresh tokens. Serving roles can neither read nor write them.
 -- Owner: created_by. Humans: nothing. Agents: nothing.
 -- Not audited: logins, the ends of sessions and a token's second use are recorded; its ordinary use changes nothing else.
 

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- scholar_manuscripts: Manuscripts in sections; the database counts their words.
+-- scholar_manuscripts: A manuscript consists of sections. The database counts its words.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate governance: a journal decides about the manuscript as it was submitted, and readers rely on it as it was published; drafts and revisions are the authors' own.
 --   States: status IN ('submitted', 'accepted', 'published')

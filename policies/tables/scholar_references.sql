@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- scholar_references: Academic references with DOI and citations.
+-- scholar_references: A reference describes a published work.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- No gate: it is a private record of a published work.
 

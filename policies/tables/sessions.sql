@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.sessions: Logins of identities.
+-- app.sessions: Login sessions of identities.
 -- Owner: created_by. Humans: select. Agents: nothing.
 
 ALTER TABLE app.sessions ENABLE ROW LEVEL SECURITY;

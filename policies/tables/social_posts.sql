@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- social_posts: Posts, in the order of time; nothing ranks them.
+-- social_posts: Social posts are listed in the order of time and are never ranked.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate sensitive: a published post speaks for its owner, and a scheduled one is published as it then is; an agent marks no post as published by itself.
 --   States: visibility = 'public' AND published_at IS NOT NULL

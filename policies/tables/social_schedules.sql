@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- social_schedules: When which post is to be published where.
+-- social_schedules: A social schedule plans the publication of a post on a platform.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, insert, update, delete.
 -- Gate sensitive: a schedule publishes a post, and reports that it was published; an agent may cancel one alone.
 --   States for agents: status IN ('scheduled', 'published')

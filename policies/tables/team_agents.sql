@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- team_agents: AI agents that the owner hired, with the trail of their hiring.
+-- team_agents: A hired agent is an AI agent that acts for its owner within its capabilities.
 -- Owner: created_by. Humans: select, insert, update. Agents: select.
 -- Gate governance: an active agent acts for its owner: hiring it and widening what it may do are the owner's decisions, and narrowing or ending it needs none.
 --   States: status = 'active'

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- team_tasks: Tasks of the team, each with exactly one assignee, given by a human.
+-- team_tasks: A team task is assigned by a human to exactly one team member or agent.
 -- Owner: created_by. Humans: select, insert, update, delete. Agents: select, update.
 -- No gate: only a human assigns it (Rule #4), and its assignee reports on it.
 

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- thread_events: What happened in threads, in order. Append-only.
+-- thread_events: A thread event records a change of its thread or a step in it. Events are append-only.
 -- Owner: created_by. Humans: select. Agents: select.
 -- No gate: it never changes; appending to a thread is decided by the thread's gate.
 -- Outlives the erasure of its identity, without its content: the order and the digests of what happened are proofs.

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- threads: Lines of thought or work; each row is the projection of its events.
+-- threads: A thread is a line of thought or work. Its fields are computed from its events.
 -- Owner: created_by. Humans: select. Agents: select.
 -- Gate sensitive: what is public is meant for others to see.
 --   States: visibility = 'public'

@@ -1,6 +1,6 @@
 -- Code generated from ent/schema. DO NOT EDIT.
 --
--- app.used_assertions: Signed assertions of agents that were used.
+-- app.used_assertions: Assertions of agents that have been used. An assertion is valid once.
 -- Owner: created_by. Humans: nothing. Agents: nothing.
 -- Not audited: the login that it was used for is recorded.
 
