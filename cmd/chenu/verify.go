@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,6 +20,10 @@ import (
 const verifyAbout = `Rebuilds every thread from its events and compares the result with the thread's
 row, and checks the digests of all thread events and audit rows. Prints one line
 for each row that does not match, with its id. The service may keep running.
+
+Warns about functions of pg_catalog that PUBLIC may execute although the service
+does not need them, such as those of large objects: "chenu bootstrap" as a superuser
+revokes the privilege. The exit code does not depend on them.
 
 ` + verifyLimits + `
 
@@ -65,6 +70,10 @@ func runVerify(ctx context.Context, args []string, env environment) (err error) 
 	}
 	for _, table := range slices.Sorted(maps.Keys(report.Rows)) {
 		fmt.Fprintf(env.Stderr, "%s: %d rows checked\n", table, report.Rows[table])
+	}
+	if n := len(report.OpenFunctions); n > 0 {
+		fmt.Fprintf(env.Stderr, "warning: PUBLIC may execute functions of pg_catalog that the service does not need (%d); "+
+			"run \"chenu bootstrap\" as a superuser to revoke the privilege:\n  %s\n", n, strings.Join(report.OpenFunctions, "\n  "))
 	}
 	if report.Findings > 0 {
 		if report.Findings == 1 {

@@ -59,7 +59,14 @@ func TestVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Hardening item 13: what PUBLIC may execute again is a warning.
+	if _, err := admin.Exec(t.Context(), "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC"); err != nil {
+		t.Fatal(err)
+	}
 	code, out, errs := verify(dir, audit)
+	if !strings.Contains(errs, "warning: PUBLIC may execute functions of pg_catalog that the service does not need (1)") || !strings.Contains(errs, "  lo_create(oid)\n") {
+		t.Errorf("a function of PUBLIC is not reported: %q", errs)
+	}
 	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitFound || out != want || !strings.Contains(errs, "1 row does not match") {
 		t.Errorf("a thread without an event: exit %d, %q, %q", code, out, errs)
 	}

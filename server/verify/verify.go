@@ -42,7 +42,14 @@ type Report struct {
 	Rows map[string]int64
 	// Findings is how many of them are not what they should be.
 	Findings int
+	// OpenFunctions are the functions of pg_catalog that PUBLIC may execute although no role of
+	// the service needs that, with the types of their arguments: see [policies.OpenFunctions].
+	// They are no findings: on a managed server, nobody may be able to revoke the privilege.
+	OpenFunctions []string
 }
+
+// openFunctionsSQL reads pg_proc, which every role may read.
+const openFunctionsSQL = `SELECT f.oid::pg_catalog.regprocedure::text FROM (` + policies.OpenFunctions + `) f ORDER BY 1`
 
 // Database verifies everything in one snapshot, while the service may go on
 // writing, and calls found for every finding as it comes. The connection's
@@ -99,6 +106,13 @@ func Database(ctx context.Context, conn *pgx.Conn, found func(Finding)) (report 
 			return report, fmt.Errorf("count %s: %w", name, err)
 		}
 		report.Rows[name] = n
+	}
+	rows, err := tx.Query(ctx, openFunctionsSQL)
+	if err != nil {
+		return report, fmt.Errorf("list functions of pg_catalog: %w", err)
+	}
+	if report.OpenFunctions, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return report, fmt.Errorf("list functions of pg_catalog: %w", err)
 	}
 	return report, nil
 }

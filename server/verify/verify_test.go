@@ -158,3 +158,28 @@ func TestNeedsAuditor(t *testing.T) {
 		}
 	}
 }
+
+// Hardening item 13: the auditor's login sees which functions of pg_catalog PUBLIC may execute
+// again, after somebody granted it or a server was upgraded.
+func TestOpenFunctionsAreReported(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	conn := connect(t, db.AuditURL)
+	open := func() []string {
+		t.Helper()
+		report, err := verify.Database(t.Context(), conn, func(f verify.Finding) { t.Error(f) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report.OpenFunctions
+	}
+	if got := open(); len(got) > 0 {
+		t.Errorf("PUBLIC may execute %q", got)
+	}
+	if _, err := connect(t, db.AdminURL).Exec(t.Context(), "GRANT EXECUTE ON FUNCTION lo_create(oid), pg_notify(text, text) TO PUBLIC"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := open(), []string{"lo_create(oid)", "pg_notify(text,text)"}; !slices.Equal(got, want) {
+		t.Errorf("PUBLIC may execute %q, want %q", got, want)
+	}
+}
