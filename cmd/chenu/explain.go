@@ -42,6 +42,7 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 	var (
 		in               explain.Input
 		identity, id     string
+		agent            string
 		expect           string
 		asJSON           bool
 		urlVar, auditVar = "CHENU_DATABASE_URL", "CHENU_AUDIT_DATABASE_URL"
@@ -52,6 +53,7 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 	set.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that may become chenu_auditor;\nby default "+auditVar)
 	set.Lookup("audit-url").DefValue = "" // it may have a password
 	set.StringVar(&identity, "identity", "", "`UUID` of the identity that asks")
+	set.StringVar(&agent, "agent", "", "`UUID` of the agent that asks for the identity, in the role chenu_agent")
 	set.StringVar(&in.Role, "role", "chenu_human", "`role` that the service takes: chenu_human or chenu_agent")
 	set.StringVar(&in.Table, "table", "", "`name` of the table, as schema.name unless it is public")
 	set.StringVar(&in.Command, "command", "select", "`one` of select, insert, update, delete")
@@ -76,7 +78,7 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 	for _, u := range []struct {
 		flag, text string
 		into       *uuid.UUID
-	}{{"--identity", identity, &in.Identity}, {"--id", id, &in.ID}} {
+	}{{"--identity", identity, &in.Identity}, {"--agent", agent, &in.Agent}, {"--id", id, &in.ID}} {
 		if u.text == "" {
 			continue
 		}
@@ -84,6 +86,9 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		if *u.into, err = uuid.Parse(u.text); err != nil {
 			return usagef("%s %q is no UUID", u.flag, u.text)
 		}
+	}
+	if agent != "" {
+		in.Role = "chenu_agent"
 	}
 	if in.URL == "" && in.Role == "chenu_agent" {
 		in.URL = env.Getenv(agentVar)

@@ -36,6 +36,9 @@ type Input struct {
 	// see cannot be told from one that does not exist.
 	AuditURL string
 	Identity uuid.UUID
+	// Agent acts for the identity if Role is chenu_agent, whose policies ask for its
+	// capabilities. If it is zero, no agent does, and the policies return no row.
+	Agent    uuid.UUID
 	Role     string // chenu_human or chenu_agent
 	Table    string // name or schema.name
 	Command  string // select, insert, update or delete
@@ -300,14 +303,18 @@ func dial(ctx context.Context, url string) (*pgx.Conn, error) {
 // identity's own, with a limit to what it may hold up.
 const becomeSQL = `SELECT set_config('lock_timeout', $3, true), set_config('statement_timeout', $4, true),
 	set_config('search_path', 'public', true), set_config('TimeZone', 'UTC', true), set_config('row_security', 'on', true),
-	set_config('app.identity_id', $2, true), set_config('app.actor_id', $2, true), set_config('app.session_id', '', true),
+	set_config('app.identity_id', $2, true), set_config('app.actor_id', $5, true), set_config('app.session_id', '', true),
 	set_config('app.auth_time', '', true), set_config('app.request_id', '', true), set_config('app.traceparent', '', true),
 	set_config('app.checkpoint_id', '', true), set_config('app.ip', '', true), set_config('app.user_agent', '', true),
 	set_config('app.client_request_id', '', true),
 	set_config('role', $1, true)`
 
 func (w *work) become(ctx context.Context) error {
-	_, err := w.tx.Exec(ctx, becomeSQL, w.Role, w.Identity.String(), fmt.Sprint(lockTimeout.Milliseconds()), fmt.Sprint(statementTimeout.Milliseconds()))
+	actor := w.Identity
+	if w.Role == "chenu_agent" && w.Agent != uuid.Nil {
+		actor = w.Agent
+	}
+	_, err := w.tx.Exec(ctx, becomeSQL, w.Role, w.Identity.String(), fmt.Sprint(lockTimeout.Milliseconds()), fmt.Sprint(statementTimeout.Milliseconds()), actor.String())
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
 		return fmt.Errorf("the login %s may not become %s: use the login that serves requests, or a superuser's", w.conn.Config().User, w.Role)
 	}

@@ -20,6 +20,7 @@ const (
 	invoice  = "01900000-0000-7000-8000-000000000002"
 	contact  = "01900000-0000-7000-8000-000000000003"
 	zero     = "01900000-0000-7000-8000-000000000004"
+	clerk    = "01900000-0000-7000-8000-00000000000c"
 	nothing  = "01900000-0000-7000-8000-0000000000ff"
 )
 
@@ -30,6 +31,7 @@ INSERT INTO identities (id, email, name) VALUES ('%[1]s', 'ada@example.org', 'Ad
 INSERT INTO personal_notes (id, created_by, title) VALUES ('%[3]s', '%[1]s', 'Of Ada');
 INSERT INTO business_contacts (id, created_by, name) VALUES ('%[5]s', '%[1]s', 'Client');
 INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items) VALUES ('%[4]s', '%[1]s', '1', '%[5]s', 'EUR', '[{"description":"x","quantity":"1","unit_price":"1.00","tax_rate":"0"}]');
+INSERT INTO team_agents (id, created_by, name, status, capabilities) VALUES ('%[7]s', '%[1]s', 'Clerk', 'active', '{personal:read}');
 SET ROLE chenu_owner;
 CREATE TABLE "Odd" (id uuid PRIMARY KEY, created_by uuid, kind text NOT NULL DEFAULT 'open', size int CHECK (size < 10), hidden text);
 ALTER TABLE "Odd" ENABLE ROW LEVEL SECURITY;
@@ -52,12 +54,12 @@ CREATE TABLE open (id uuid PRIMARY KEY);
 GRANT SELECT ON open TO chenu_human;
 RESET ROLE;
 INSERT INTO "Odd" (id, created_by, kind, size) VALUES ('%[3]s', '%[1]s', 'open', 1), ('%[4]s', '%[2]s', 'public', 7), ('%[5]s', '%[2]s', 'closed', NULL), ('%[6]s', '%[1]s', 'open', 0);
-INSERT INTO bare VALUES ('%[3]s'); INSERT INTO open VALUES ('%[3]s'); INSERT INTO dim VALUES ('%[3]s')`, ada, eve, note, invoice, contact, zero)
+INSERT INTO bare VALUES ('%[3]s'); INSERT INTO open VALUES ('%[3]s'); INSERT INTO dim VALUES ('%[3]s')`, ada, eve, note, invoice, contact, zero, clerk)
 
 type question struct {
 	name                     string
 	identity, table, command string
-	role, id                 string
+	role, agent, id          string
 	set                      []string
 	verdict                  explain.Verdict
 	reason                   explain.Reason
@@ -68,7 +70,9 @@ const mine = "created_by = (NULLIF(current_setting('app.identity_id'::text, true
 
 var questions = []question{
 	{name: "own note", identity: ada, table: "personal_notes", command: "select", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may see the row by policy human_select"}},
-	{name: "own note by agent", identity: ada, table: "personal_notes", command: "select", role: "chenu_agent", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"agent_select"}},
+	{name: "own note by agent", identity: ada, table: "personal_notes", command: "select", role: "chenu_agent", agent: clerk, id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"agent_select"}},
+	{name: "own contact by agent without the capability", identity: ada, table: "business_contacts", command: "select", role: "chenu_agent", agent: clerk, id: contact, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"'business:read'::text = ANY (app.agent_capabilities())) is false"}},
+	{name: "own note by no agent", identity: ada, table: "personal_notes", command: "select", role: "chenu_agent", id: note, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"app.agent_capabilities())) is false"}},
 	{name: "foreign note", identity: eve, table: "public.personal_notes", command: "select", id: note, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"policy human_select: " + mine + " is false"}},
 	{name: "no note", identity: eve, table: "personal_notes", command: "select", id: nothing, verdict: explain.Refused, reason: explain.ByAbsence},
 	{name: "update own", identity: ada, table: "personal_notes", command: "update", id: note, set: []string{"title=Else", "tags={a,b}"}, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may change the row by policy human_update"}},
@@ -113,6 +117,9 @@ func (q question) input(db *dbtest.DB) explain.Input {
 	in := explain.Input{URL: db.ServiceURL, AuditURL: db.AuditURL, Identity: uuid.MustParse(q.identity), Role: q.role, Table: q.table, Command: q.command}
 	if q.role == "" {
 		in.Role = "chenu_human"
+	}
+	if q.agent != "" {
+		in.Agent = uuid.MustParse(q.agent)
 	}
 	if q.id != "" {
 		in.ID = uuid.MustParse(q.id)
