@@ -65,6 +65,33 @@ type AgentUpdates []string
 // Name implements schema.Annotation.
 func (AgentUpdates) Name() string { return "AgentUpdates" }
 
+// Capability names the capability that agents need for a table whose rows belong to no sphere or
+// to several. If the table has a column sphere, agents also need the capability of the row's sphere.
+type Capability string
+
+// Name implements schema.Annotation.
+func (Capability) Name() string { return "Capability" }
+
+// AgentRows is an SQL condition: agents read and write only rows that meet it, in addition to
+// what their capabilities allow.
+type AgentRows string
+
+// Name implements schema.Annotation.
+func (AgentRows) Name() string { return "AgentRows" }
+
+// AgentOwnRows is an SQL condition: an active agent reads the rows that meet it, whatever its
+// capabilities are.
+type AgentOwnRows string
+
+// Name implements schema.Annotation.
+func (AgentOwnRows) Name() string { return "AgentOwnRows" }
+
+// HiddenFromAgents names columns that agents have no privilege to read.
+type HiddenFromAgents []string
+
+// Name implements schema.Annotation.
+func (HiddenFromAgents) Name() string { return "HiddenFromAgents" }
+
 // Sphere is the sphere that a table belongs to; the audit trail records it.
 type Sphere string
 

@@ -170,7 +170,7 @@ var definers = map[string][]definer{
 		"SELECT (id, created_by, post_id, status)",
 	}}},
 	"event_rsvps": {{role: "chenu_derive", grants: []string{"SELECT (created_by, event_id, contact_id, status)"}}},
-	"threads": {{role: "chenu_threads", rows: "created_by = " + identity, grants: []string{
+	"threads": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{"SELECT (id, created_by, sphere)"}}, {role: "chenu_threads", rows: "created_by = " + identity, grants: []string{
 		"SELECT",
 		"INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",
 		"UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at)",

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
 )
@@ -84,6 +85,16 @@ var linked = expectations{
 	other:    {"select": zero, "delete": zero, "copy": noCopy},
 	stranger: {"select": zero, "delete": zero, "copy": noCopy},
 	nobody:   {"select": zero, "delete": zero, "copy": noCopy},
+}
+
+// kept is what kept outcomes grant. The row that is tried is not the agent's: see
+// TestAgentsUseOnlyTheirOwnIdempotencyKeys.
+var kept = expectations{
+	owner:    linked[owner],
+	agent:    {"select": zero, "insert": one, "delete": zero, "copy": noCopy},
+	other:    linked[other],
+	stranger: linked[stranger],
+	nobody:   linked[nobody],
 }
 
 // hired is what agents' own rows grant: humans hire, nobody deletes, and an
@@ -171,7 +182,7 @@ var matrix = map[string]expectations{
 		other:  {"select": zero},
 		nobody: {"select": zero},
 	},
-	"IdempotencyKey": linked,
+	"IdempotencyKey": kept,
 	"SigningKey":     hidden,
 	"RefreshToken":   hidden,
 	"AccountToken":   hidden,
@@ -198,10 +209,10 @@ var matrix = map[string]expectations{
 // {Entity'} is the one of the two that {Entity} is not.
 var fixtures = map[string]map[string]string{
 	"Identity":          {"email": "'%[1]s@example.org'", "name": "'Ada'"},
-	"AuditLog":          {"actor_kind": "'human'", "action": "'read'", "outcome": "'success'", "resource_type": "'note'", "db_role": "'test'", "details": "'{}'"},
+	"AuditLog":          {"sphere": "'personal'", "actor_kind": "'human'", "action": "'read'", "outcome": "'success'", "resource_type": "'note'", "db_role": "'test'", "details": "'{}'"},
 	"Thread":            {"founding_intent": "'Begin'", "sphere": "'personal'"},
 	"ThreadEvent":       {"thread_id": "'{Thread}'", "sequence": "1", "type": "'note.added'", "schema_version": "1", "payload": "'{}'", "actor_kind": "'human'", "content_digest": `'\x00'`},
-	"Checkpoint":        {"type": "'cost'", "action": "'send'", "resource_type": "'invoice'", "digest": "sha256('%[1]s')", "payload": "'{}'", "requested_by": "'%[1]s'", "requested_by_kind": "'human'", "expires_at": "now() + interval '1 hour'"},
+	"Checkpoint":        {"sphere": "'business'", "type": "'cost'", "action": "'send'", "resource_type": "'invoice'", "digest": "sha256('%[1]s')", "payload": "'{}'", "requested_by": "'%[1]s'", "requested_by_kind": "'human'", "expires_at": "now() + interval '1 hour'"},
 	"Note":              {"title": "'Note'"},
 	"Task":              {"title": "'Task'"},
 	"Habit":             {"name": "'Habit'"},
@@ -407,15 +418,17 @@ type rows struct{ first, spare map[string]uuid.UUID }
 // world is a database in which two identities have a row of everything.
 type world struct {
 	owner, other uuid.UUID
-	rowsOf       map[uuid.UUID]rows
-	service      *pgxpool.Pool
+	// agents are active agents with every capability, one of each identity.
+	agents  map[uuid.UUID]uuid.UUID
+	rowsOf  map[uuid.UUID]rows
+	service *pgxpool.Pool
 }
 
 func (w *world) rows() map[string]uuid.UUID { return w.rowsOf[w.owner].first }
 
 func newWorld(t *testing.T, db *dbtest.DB) *world {
 	t.Helper()
-	w := &world{owner: newID(), other: newID(), rowsOf: map[uuid.UUID]rows{}}
+	w := &world{owner: newID(), other: newID(), rowsOf: map[uuid.UUID]rows{}, agents: map[uuid.UUID]uuid.UUID{}}
 	admin := connect(t, db.AdminURL)
 	for _, who := range []uuid.UUID{w.owner, w.other} {
 		w.rowsOf[who] = rows{map[string]uuid.UUID{}, map[string]uuid.UUID{}}
@@ -423,6 +436,11 @@ func newWorld(t *testing.T, db *dbtest.DB) *world {
 		if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = now() WHERE id = $1", who); err != nil {
 			t.Fatal(err)
 		}
+		// Rows without an actor are from before keys were scoped.
+		if _, err := admin.Exec(t.Context(), "UPDATE app.idempotency_keys SET actor_id = created_by, actor_kind = 'human' WHERE created_by = $1", who); err != nil {
+			t.Fatal(err)
+		}
+		w.agents[who] = hireAgent(t, db, who, "active", datatype.Capability("").Values()...)
 	}
 	w.service = db.Pool(t, db.ServiceURL)
 	return w
@@ -524,18 +542,21 @@ func (w *world) try(t *testing.T, who actor, statement string) string {
 // become sets the role and the identity of the actor for the transaction.
 func (w *world) become(t *testing.T, tx pgx.Tx, who actor) {
 	t.Helper()
-	role, identity := "chenu_human", w.owner.String()
+	role, identity, actor := "chenu_human", w.owner.String(), ""
 	switch who {
 	case other:
 		identity = w.other.String()
 	case nobody:
 		identity = ""
 	case agent:
-		role = "chenu_agent"
+		role, actor = "chenu_agent", w.agents[w.owner].String()
 	case stranger:
-		role, identity = "chenu_agent", w.other.String()
+		role, identity, actor = "chenu_agent", w.other.String(), w.agents[w.other].String()
 	}
-	_, err := tx.Exec(t.Context(), "SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true), set_config('app.actor_id', $2, true)", role, identity)
+	if actor == "" {
+		actor = identity
+	}
+	_, err := tx.Exec(t.Context(), "SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true), set_config('app.actor_id', $3, true)", role, identity, actor)
 	if err != nil {
 		t.Fatal(err)
 	}

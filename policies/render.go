@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -134,10 +135,14 @@ func (r *renderer) policies() {
 }
 
 func (r *renderer) policiesFor(who string, verbs Verbs) {
-	own := fmt.Sprintf("%s = %s", r.Owner, identity)
+	owned := fmt.Sprintf("%s = %s", r.Owner, identity)
+	own, seen := owned, owned
+	if who == "agent" {
+		own, seen = owned+" AND "+r.agentCondition(""), owned+" AND "+r.agentCondition(readOnly)
+	}
 	if verbs.Has('S') {
 		r.line("CREATE POLICY %s_select ON %s FOR SELECT TO chenu_%s", who, r.QualifiedName(), who)
-		r.line("    USING (%s);", own)
+		r.line("    USING (%s);", seen)
 	}
 	if verbs.Has('I') {
 		r.line("CREATE POLICY %s_insert ON %s FOR INSERT TO chenu_%s", who, r.QualifiedName(), who)
@@ -152,6 +157,47 @@ func (r *renderer) policiesFor(who string, verbs Verbs) {
 		r.line("CREATE POLICY %s_delete ON %s FOR DELETE TO chenu_%s", who, r.QualifiedName(), who)
 		r.line("    USING (%s);", own)
 	}
+}
+
+// readOnly ends the capabilities that allow reading only.
+const readOnly = ":read"
+
+// sphereCapabilities are the capabilities of the spheres that have another name.
+var sphereCapabilities = map[string]string{"creative_studio": "creative", "my_team": "team"}
+
+// AgentCapability returns the capability, without :read, that agents need for every row of the
+// table. It is empty if any active agent of the owner may use the table.
+func (t Table) AgentCapability() string {
+	return cmp.Or(t.Capability, sphereCapabilities[t.Sphere], t.Sphere)
+}
+
+// agentCondition returns what an agent needs for a row in addition to the identity; the suffix is
+// readOnly for SELECT. The sub-select makes Postgres call the function once for each statement.
+// Without it the function would be called for each row, because Postgres never moves a condition
+// of a policy into a one-time filter. A sub-select that yields a boolean, and coalesce, keep the
+// planner's default selectivity of one half; for an array it would assume that nearly no row
+// qualifies, and no longer read the index in the order of the list.
+func (r *renderer) agentCondition(suffix string) string {
+	const held = "(SELECT app.agent_capabilities())::text[]"
+	var all []string
+	capability := r.AgentCapability()
+	_, ofSphere := r.Column("sphere")
+	switch {
+	case capability == "":
+		all = append(all, "(SELECT cardinality(app.agent_capabilities()) > 0)")
+	case ofSphere:
+		all = append(all, fmt.Sprintf("coalesce(ARRAY['%s%s', sphere || '%[2]s'] <@ %s, false)", capability, suffix, held))
+	default:
+		all = append(all, fmt.Sprintf("(SELECT '%s%s' = ANY (app.agent_capabilities()))", capability, suffix))
+	}
+	if r.AgentRows != "" {
+		all = append(all, r.AgentRows)
+	}
+	condition := strings.Join(all, " AND ")
+	if r.AgentOwnRows != "" {
+		condition = fmt.Sprintf("(%s AND (SELECT cardinality(app.agent_capabilities()) > 0) OR %s)", r.AgentOwnRows, condition)
+	}
+	return condition
 }
 
 // definer writes the policies of a narrow role that owns definer functions. They hold
@@ -438,9 +484,10 @@ func (r *renderer) privileges() {
 		role      string
 		verbs     Verbs
 		updatable []string
-	}{{"chenu_human", r.Access.Human, r.Updatable()}, {"chenu_agent", r.Access.Agent, r.UpdatableByAgents()}} {
+		hidden    []string
+	}{{"chenu_human", r.Access.Human, r.Updatable(), nil}, {"chenu_agent", r.Access.Agent, r.UpdatableByAgents(), r.HiddenFromAgents}} {
 		if who.verbs.Has('S') {
-			r.line("GRANT SELECT%s ON %s TO %s;", r.readable(), r.QualifiedName(), who.role)
+			r.line("GRANT SELECT%s ON %s TO %s;", r.readable(who.hidden), r.QualifiedName(), who.role)
 		}
 		if columns := r.Insertable(); who.verbs.Has('I') && len(columns) > 0 {
 			r.line("GRANT INSERT (%s) ON %s TO %s;", strings.Join(columns, ", "), r.QualifiedName(), who.role)
@@ -461,14 +508,15 @@ func (r *renderer) privileges() {
 }
 
 // readable is the column list of a SELECT grant: none, that is all columns,
-// unless one is secret.
-func (r *renderer) readable() string {
-	if !slices.ContainsFunc(r.Columns, func(c Column) bool { return c.Rules.Secret }) {
+// unless one is secret or hidden.
+func (r *renderer) readable(hidden []string) string {
+	unreadable := func(c Column) bool { return c.Rules.Secret || slices.Contains(hidden, c.Name) }
+	if !slices.ContainsFunc(r.Columns, unreadable) {
 		return ""
 	}
 	var names []string
 	for _, c := range r.Columns {
-		if !c.Rules.Secret {
+		if !unreadable(c) {
 			names = append(names, c.Name)
 		}
 	}

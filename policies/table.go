@@ -25,6 +25,13 @@ type Table struct {
 	Owner        string `json:"owner,omitempty"`
 	OwnerlessWhy string `json:"ownerless_why,omitempty"`
 	Access       Access `json:"access"`
+	// Capability is the capability that agents need; empty means the capability of the sphere.
+	Capability string `json:"capability,omitempty"`
+	// AgentRows and AgentOwnRows are SQL conditions: see the annotations of these names.
+	AgentRows    string `json:"agent_rows,omitempty"`
+	AgentOwnRows string `json:"agent_own_rows,omitempty"`
+	// HiddenFromAgents are the columns that agents have no privilege to read.
+	HiddenFromAgents []string `json:"hidden_from_agents,omitempty"`
 	// AgentUpdates are the columns that agents may change; empty means those that humans may.
 	AgentUpdates []string `json:"agent_updates,omitempty"`
 	Gates        []Gate   `json:"gates,omitempty"`

@@ -55,9 +55,14 @@ func TestCatalogue(t *testing.T) {
 			WHERE NOT p.polpermissive OR p.polcmd = '*' OR cardinality(p.polroles) <> 1 OR p.polroles = '{0}'`},
 		{"at most one policy stands for a command and role of a table", `
 			SELECT polrelid::regclass || ' ' || polcmd::text FROM pg_policy GROUP BY polrelid, polcmd, polroles HAVING count(*) > 1`},
-		{"policies are flat: no sub-select, no function of ours", `
+		{"policies of humans and of definers are flat: no sub-select, no function of ours", `
 			SELECT polname || ' on ' || polrelid::regclass FROM pg_policy
-			WHERE coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), '') ~* '\mselect\M|\mapp\.[a-z_]+\('`},
+			WHERE polroles <> ARRAY['chenu_agent'::regrole::oid] AND coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), '') ~* '\mselect\M|\mapp\.[a-z_]+\('`},
+		{"policies of agents ask for their capabilities, and call nothing else of ours", `
+			SELECT polname || ' on ' || polrelid::regclass FROM pg_policy, LATERAL (VALUES (polqual), (polwithcheck)) AS x (e)
+			WHERE polroles = ARRAY['chenu_agent'::regrole::oid] AND e IS NOT NULL
+			AND (pg_get_expr(e, polrelid) NOT LIKE '%app.agent_capabilities()%'
+				OR replace(pg_get_expr(e, polrelid), 'app.agent_capabilities()', '') ~ '\mapp\.[a-z_]+\(')`},
 		{"policies of serving roles compare with the identity, so that nobody sees nothing", `
 			SELECT polname || ' on ' || polrelid::regclass FROM pg_policy
 			WHERE polroles && ARRAY['chenu_human'::regrole::oid, 'chenu_agent'::regrole::oid]
@@ -185,7 +190,10 @@ var definers = map[string]struct {
 	"revoke_agent_credential":       {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"agent_credential":              {owner: "chenu_login", callers: []string{"chenu_human"}},
 	"use_agent_credential":          {owner: "chenu_login", callers: []string{"chenu_human"}},
-	"refuse_ended_agent":            {owner: "chenu_login", callers: []string{"chenu_audit"}},
+	"agent_capabilities":            {owner: "chenu_login", callers: []string{"chenu_agent"}},
+	"has_capabilities":              {owner: "chenu_login", callers: []string{"chenu_gate", "chenu_threads"}},
+	"require_capabilities":          {owner: "chenu_login", callers: []string{"chenu_gate", "chenu_threads"}},
+	"refuse_inactive_agent":         {owner: "chenu_login", callers: []string{"chenu_audit", "chenu_threads"}},
 	"require_recent_authentication": {owner: "chenu_login", callers: []string{"chenu_audit", "chenu_gate"}},
 	"record_export":                 {owner: "chenu_audit", callers: []string{"chenu_human"}},
 

@@ -113,7 +113,7 @@ func TestAgentsToken(t *testing.T) {
 	}
 	refused := worker.Get("/v1/personal/notes")
 	refused.WantProblem(http.StatusForbidden, "insufficient_scope")
-	if got := refused.Header.Get("WWW-Authenticate"); got != `Bearer realm="chenu", error="insufficient_scope", scope="personal"` {
+	if got := refused.Header.Get("WWW-Authenticate"); got != `Bearer realm="chenu", error="insufficient_scope", scope="personal:read"` {
 		t.Errorf("WWW-Authenticate: %s", got)
 	}
 	worker.Get(agent+"/credentials").WantProblem(http.StatusForbidden, "forbidden")
@@ -447,7 +447,8 @@ func TestAgentTriesEverything(t *testing.T) {
 	}
 	slices.Sort(tags)
 	capabilities := datatype.Capability("").Values()
-	if slices.Sort(capabilities); !slices.Equal(slices.Compact(tags), capabilities) {
+	full := slices.DeleteFunc(slices.Clone(capabilities), func(c string) bool { return strings.HasSuffix(c, ":read") })
+	if slices.Sort(full); !slices.Equal(slices.Compact(tags), full) {
 		t.Errorf("agents may be allowed %v, and the operations that are for them have the tags %v", capabilities, slices.Compact(tags))
 	}
 	able := b.worker(t, newCredential(t, human, hire(t, human, capabilities...)))
@@ -495,7 +496,7 @@ func TestAgentsLogin(t *testing.T) {
 	b := newService(t)
 	human := b.person(t, "ada")
 	me := human.Get("/v1/me").Object()["id"].(string)
-	agent := strings.TrimPrefix(hire(t, human, "business"), "/v1/team/agents/")
+	agent := strings.TrimPrefix(hire(t, human, "business", "entertainment"), "/v1/team/agents/")
 	c := newCredential(t, human, "/v1/team/agents/"+agent)
 	task := human.Post("/v1/team/tasks", map[string]any{"title": "Proofread", "agent_id": agent}).Want(http.StatusCreated).Object()["id"].(string)
 	pending, digest := checkpointOf(t, b.agentNamed(t, "ada", uuid.MustParse(agent)).Post("/v1/entertainment/playlists", map[string]any{"name": "n", "visibility": "public"}))
@@ -557,15 +558,59 @@ func TestAgentsLogin(t *testing.T) {
 	}
 }
 
-// TestDevelopmentAgent is the token of chenu token --agent, which ends when an agent of that
-// id is dismissed.
+// TestDevelopmentAgent shows that chenu token --agent makes tokens of hired agents, which end
+// when the agent is dismissed, and hires an agent that does not exist (hardening item 10).
 func TestDevelopmentAgent(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
 	human := b.person(t, "ada")
 	agent := hire(t, human, "business")
 	worker := b.as(t, account.DevelopmentToken{Email: "ada@example.org", Agent: uuid.MustParse(strings.TrimPrefix(agent, "/v1/team/agents/"))})
-	worker.Get("/v1/personal/notes").Want(http.StatusOK)
+	worker.Get("/v1/business/contacts").Want(http.StatusOK)
+	worker.Get("/v1/personal/notes").WantProblem(http.StatusForbidden, "insufficient_scope")
 	human.Post(agent+"/dismiss", map[string]any{"reason": "Done."}).Want(http.StatusOK)
 	wantEnd(t, worker)
+
+	b.client.For(t).Post("/v1/auth/register", map[string]any{"email": "grace@example.org", "name": "Grace", "password": "correct horse battery staple"}).Want(http.StatusCreated)
+	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET email_verified_at = now() WHERE email = 'grace@example.org'"); err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.Must(uuid.NewV7())
+	hired := b.as(t, account.DevelopmentToken{Email: "grace@example.org", Agent: id})
+	hired.Post("/v1/personal/notes", map[string]any{"title": "By an agent"}).Want(http.StatusCreated)
+	got := hired.Get("/v1/team/agents/" + id.String()).Want(http.StatusOK).Object()
+	if got["status"] != "active" || got["hire_checkpoint_id"] == nil {
+		t.Errorf("the agent is %v", got)
+	}
+	again := b.as(t, account.DevelopmentToken{Email: "grace@example.org", Agent: id})
+	again.Get("/v1/personal/notes").Want(http.StatusOK)
+}
+
+// Hardening item 10: capabilities have a read-only form, which tokens can be narrowed to, and
+// the audit trail shows an agent neither sessions nor other spheres.
+func TestReadOnlyCapabilities(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human := b.person(t, "ada")
+	c := newCredential(t, human, hire(t, human, "business", "audit-logs:read"))
+	human.Post("/v1/personal/notes", map[string]any{"title": "Diary"}).Want(http.StatusCreated)
+	human.Post("/v1/business/contacts", map[string]any{"name": "Grace"}).Want(http.StatusCreated)
+	token := b.client.For(t).Post("/v1/auth/agent-token", c.ask("scope", "business:read")).Want(http.StatusOK).Object()["access_token"].(string)
+	reader := b.client.For(t).As(token)
+	reader.Get("/v1/business/contacts").Want(http.StatusOK)
+	reader.Post("/v1/business/contacts", map[string]any{"name": "Ada"}).WantProblem(http.StatusForbidden, "insufficient_scope")
+	b.client.For(t).Post("/v1/auth/agent-token", c.ask("scope", "audit-logs")).WantProblem(http.StatusBadRequest, "invalid_scope")
+	worker := b.worker(t, c)
+	trail := worker.Get("/v1/audit-logs?page_size=100").Want(http.StatusOK)
+	items := trail.Object()["items"].([]any)
+	if len(items) == 0 {
+		t.Error("the agent sees nothing of its own sphere")
+	}
+	for _, item := range items {
+		row := item.(map[string]any)
+		if row["sphere"] != "business" || row["ip"] != nil || row["user_agent"] != nil || row["session_id"] != nil {
+			t.Errorf("the agent sees %v", row)
+		}
+	}
+	worker.Get("/v1/audit-logs/count").Want(http.StatusOK)
 }

@@ -204,7 +204,7 @@ func TestOwnRequest(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
 	human, long := b.person(t, "ada"), b.as(t, account.DevelopmentToken{Email: "ada@example.org", AuthTime: time.Now().Add(-6 * time.Minute)})
-	agent := map[string]any{"name": "Bookkeeper", "capabilities": []string{"business"}}
+	agent := map[string]any{"name": "Bookkeeper", "capabilities": []string{"business", "entertainment"}}
 	id, digest := checkpointOf(t, human.Post("/v1/team/agents", agent))
 	long.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).WantProblem(http.StatusForbidden, "recent_authentication_required")
 	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)

@@ -48,11 +48,19 @@ func token(ctx context.Context, args []string, env environment, open accountsOpe
 
 func tokenFlags(args []string, env environment) (account.DevelopmentToken, error) {
 	var wanted account.DevelopmentToken
-	flags := newFlags(env, "chenu token --email ADDRESS [--agent UUID] [--auth-time TIME]",
-		"Prints an access token for development, valid for ten minutes, and makes the\n"+
-			"identity if it is missing. It works on the embedded database only.")
+	flags := newFlags(env, "chenu token --email ADDRESS [--agent UUID|new] [--auth-time TIME]",
+		"Prints an access token for development, valid for ten minutes, and creates the\n"+
+			"identity if it is missing. It works on the embedded database only.\n\n"+
+			"With --agent the token belongs to an agent of the identity and has the agent's\n"+
+			"capabilities. \"new\" hires an agent with every capability and approves the\n"+
+			"hiring, if the identity's address is verified: see chenu accounts verify. So does\n"+
+			"the id of an agent that does not exist, if it is a UUIDv7 of this hour.")
 	flags.StringVar(&wanted.Email, "email", "", "`address` of the identity")
-	flags.Func("agent", "`UUID` of an agent that shall act for the identity", func(s string) (err error) {
+	flags.Func("agent", "`UUID` of the agent that acts for the identity, or new to hire one", func(s string) (err error) {
+		if s == "new" {
+			wanted.Agent, err = uuid.NewV7()
+			return err
+		}
 		wanted.Agent, err = uuid.Parse(s)
 		return err
 	})

@@ -468,8 +468,9 @@ func (AgentKind) Values() []string {
 // JSONSchema implements Enum.
 func (e AgentKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// Capability is what an agent may be allowed: the operations of the API that have it as
-// their tag.
+// Capability is what an agent may be allowed to do: call the operations of the API that have the
+// capability as their tag. A capability that ends in :read allows only those of them that read;
+// the capability without :read implies it.
 type Capability string
 
 // Values implements Enum.
@@ -477,6 +478,8 @@ func (Capability) Values() []string {
 	return []string{
 		"me", "threads", "checkpoints", "personal", "business", "creative", "entertainment", "community", "social", "scholar",
 		"government", "team", "audit-logs",
+		"me:read", "threads:read", "checkpoints:read", "personal:read", "business:read", "creative:read", "entertainment:read",
+		"community:read", "social:read", "scholar:read", "government:read", "team:read", "audit-logs:read",
 	}
 }
 

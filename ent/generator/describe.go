@@ -63,6 +63,10 @@ func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit //
 		kept      policies.Kept
 		updates   policies.AgentUpdates
 		keyWith   policies.KeyWith
+		allowed   policies.Capability
+		rows      policies.AgentRows
+		ownRows   policies.AgentOwnRows
+		hidden    policies.HiddenFromAgents
 	)
 	if a := node.EntSQL(); a != nil && a.Schema != "" {
 		t.Schema = a.Schema
@@ -96,7 +100,12 @@ func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit //
 	annotation(node.Annotations, &t.Retired)
 	annotation(node.Annotations, &updates)
 	annotation(node.Annotations, &keyWith)
-	t.Unversioned, t.AgentUpdates, t.KeyWith = silent, updates, keyWith
+	annotation(node.Annotations, &allowed)
+	annotation(node.Annotations, &rows)
+	annotation(node.Annotations, &ownRows)
+	annotation(node.Annotations, &hidden)
+	t.Unversioned, t.AgentUpdates, t.KeyWith, t.HiddenFromAgents = silent, updates, keyWith, hidden
+	t.Capability, t.AgentRows, t.AgentOwnRows = string(allowed), string(rows), string(ownRows)
 	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout, t.AuditCounters = string(sphere), string(order), triggers, without, counters
 	_, t.AuditReads = node.Annotations[policies.AuditReads{}.Name()]
 	_, t.Partitioned = node.Annotations[policies.Partitioned{}.Name()]

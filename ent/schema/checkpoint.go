@@ -86,6 +86,8 @@ func (Checkpoint) Annotations() []schema.Annotation {
 		schema.Comment("A checkpoint is a request for a human's approval of one write, one list of writes or one action."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.Ungated{Why: "it is the approval itself, and changes through functions only"},
+		policies.Capability("checkpoints"),
+		policies.AgentOwnRows("requested_by = nullif(current_setting('app.actor_id', true), '')::uuid AND requested_by_kind = 'agent'"),
 		policies.AuditWithout{"payload"},
 		policies.Triggers{{Name: "record_step", Events: "AFTER INSERT OR UPDATE", Function: "app.record_step()"}},
 		policies.Checks{

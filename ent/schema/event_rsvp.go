@@ -45,6 +45,7 @@ func (EventRSVP) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("event_rsvps"),
 		schema.Comment("An RSVP is a contact's answer to the invitation to an event."),
+		policies.Sphere("community"),
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is the owner's record of an answer that a contact gave"},
 		policies.Triggers{

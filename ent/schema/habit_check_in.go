@@ -48,6 +48,7 @@ func (HabitCheckIn) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("habit_check_ins"),
 		schema.Comment("A check-in records that a habit was performed on a day."),
+		policies.Sphere("personal"),
 		policies.Access{Human: policies.AddOnly, Agent: policies.AddOnly},
 		policies.Ungated{Why: "it is private, and never changes"},
 		policies.Triggers{

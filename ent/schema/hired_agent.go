@@ -26,7 +26,7 @@ func (HiredAgent) Fields() []ent.Field {
 		choice("kind", datatype.AgentKind(""), "assistant", "Kind of the agent.", policies.Filter()),
 		optionalText("provider", 200, "Company or project that provides the agent."),
 		optionalText("model", 200, "AI model that the agent uses."),
-		texts("capabilities", 64, 64, "Capabilities of the agent: the tags of the operations that it may call."),
+		texts("capabilities", 64, 64, "Capabilities of the agent: the tags of the operations that it may call. A tag with `:read`, such as `business:read`, allows only operations that read."),
 		choice("status", datatype.AgentStatus(""), "active", "Status of the agent. Only an `active` agent can act.", policies.Filter()),
 		field.UUID("hired_by", uuid.UUID{}).Optional().
 			Annotations(policies.Rules{Derived: true}).
@@ -73,7 +73,7 @@ func (HiredAgent) Annotations() []schema.Annotation {
 		policies.Gate{
 			Type: "governance", State: "status = 'active'", FreeExit: "true", NoDelete: true,
 			Why:    "an active agent acts for its owner: hiring it and widening what it may do are the owner's decisions, and narrowing or ending it needs none",
-			Within: "NOT NEW.capabilities <@ OLD.capabilities",
+			Within: "NOT app.implied_capabilities(NEW.capabilities) <@ app.implied_capabilities(OLD.capabilities)",
 		},
 		// A budget that nothing meters is no limit. The column goes with the release after this one.
 		policies.Retired{{Name: "token_budget", Type: "bigint", Why: "Nothing ever charged it."}},

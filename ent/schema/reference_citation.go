@@ -45,6 +45,7 @@ func (ReferenceCitation) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		supporting("reference_citations"),
 		schema.Comment("A citation records that one reference cites another."),
+		policies.Sphere("scholar"),
 		policies.Access{Human: "SID", Agent: "SID"},
 		policies.Ungated{Why: "it is a private link between two records"},
 		policies.Checks{

@@ -63,6 +63,9 @@ func (ThreadEvent) Annotations() []schema.Annotation {
 		schema.Comment("A thread event records a change of its thread or a step in it. Events are append-only."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.Ungated{Why: "it never changes; appending to a thread is decided by the thread's gate"},
+		policies.Capability("threads"),
+		// The thread's own policy decides by its sphere.
+		policies.AgentRows("EXISTS (SELECT FROM threads t WHERE t.created_by = thread_events.created_by AND t.id = thread_events.thread_id)"),
 		policies.AppendOnly{Content: []string{"payload"}},
 		policies.AuditWithout{"payload", "content_salt"},
 		policies.Checks{

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -90,6 +91,28 @@ func (d *DB) Pool(t testing.TB, url string) *pgxpool.Pool {
 	}
 	t.Cleanup(pool.Close)
 	return pool
+}
+
+// Hire makes the agent an active agent of the identity with the capabilities, or with all that
+// agents may have. No gate holds the superuser who does it.
+func (d *DB) Hire(t testing.TB, identity, agent uuid.UUID, capabilities ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), cloneTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, d.AdminURL)
+	if err != nil {
+		t.Fatalf("dbtest: hire an agent: %v", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if len(capabilities) == 0 {
+		capabilities = []string{
+			"me", "threads", "checkpoints", "personal", "business", "creative", "entertainment", "community", "social", "scholar",
+			"government", "team", "audit-logs",
+		}
+	}
+	if _, err := conn.Exec(ctx, "INSERT INTO team_agents (id, created_by, name, capabilities) VALUES ($1, $2, 'Test', $3)", agent, identity, capabilities); err != nil {
+		t.Fatalf("dbtest: hire an agent: %v", err)
+	}
 }
 
 // kind is what a template holds.

@@ -214,27 +214,6 @@ ALTER FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) OWNER TO
 REVOKE EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) TO chenu_human;
 
--- Refuses what an agent writes once it is suspended or dismissed, and what it writes with a token
--- that was made before it was last suspended: the service may accept its token for another two
--- seconds. An agent that was never hired is one of a development token.
-CREATE FUNCTION app.refuse_ended_agent() RETURNS void
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
-BEGIN
-    IF EXISTS (SELECT FROM public.team_agents a
-         WHERE a.created_by = caller AND a.id = app.actor() AND (a.status <> 'active'
-            OR (nullif(current_setting('app.auth_time', true), '')::timestamptz <= a.suspended_at) IS TRUE)) THEN
-        RAISE EXCEPTION 'the agent is suspended or dismissed' USING ERRCODE = 'CH401';
-    END IF;
-END
-$$;
-ALTER FUNCTION app.refuse_ended_agent() OWNER TO chenu_login;
-REVOKE EXECUTE ON FUNCTION app.refuse_ended_agent() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.refuse_ended_agent() TO chenu_audit;
-
 -- Revokes all credentials of the caller's agents, and suspends the agents that were approved
 -- before the e-mail address was verified: whoever approved them need not be the owner of the
 -- address. It returns how many of each. It needs no recent authentication.

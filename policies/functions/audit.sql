@@ -23,7 +23,7 @@ BEGIN
         RAISE EXCEPTION 'the identity is locked or was erased' USING ERRCODE = 'CH401';
     END IF;
     IF app.actor_kind() = 'agent' THEN
-        PERFORM app.refuse_ended_agent();
+        PERFORM app.refuse_inactive_agent();
     END IF;
     IF TG_OP = 'UPDATE' THEN
         SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, new_row -> o.key) INTO before, after
@@ -107,6 +107,9 @@ BEGIN
     END IF;
     IF outcome = 'success' AND action NOT IN ('login', 'logout', 'credential_change', 'read') THEN
         RAISE EXCEPTION 'a success of % is recorded by the change itself', action USING ERRCODE = 'CH403';
+    END IF;
+    IF agent IS NULL AND app.actor_kind() = 'agent' THEN
+        PERFORM app.refuse_inactive_agent();
     END IF;
     -- Details describe an event. They are no place to keep data in.
     IF octet_length(details::text) > 8192 THEN

@@ -374,6 +374,7 @@ DECLARE
     is_list boolean := payload ? 'writes';
     wanted_type text := payload ->> 'type';
     fields text[];
+    thread_sphere text;
 BEGIN
     IF caller IS NULL OR actor IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
@@ -397,6 +398,17 @@ BEGIN
     IF octet_length(payload::text) > 2097152 THEN
         RAISE EXCEPTION 'the payload is longer than 2 MiB' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/content", "code": "too_long", "detail": "A request for approval may have at most 2 MiB."}';
+    END IF;
+    -- An agent asks for what its capabilities cover. A list of writes in several spheres has none:
+    -- the policies of the tables decided on its writes. What a client asks for is recorded in the
+    -- thread that it names.
+    IF kind = 'agent' THEN
+        PERFORM app.require_capabilities(payload ->> 'sphere');
+        IF NOT is_write AND NOT is_list THEN
+            SELECT t.sphere INTO thread_sphere FROM public.threads t
+             WHERE t.created_by = caller AND t.id = (payload ->> 'thread_id')::uuid;
+            PERFORM app.require_capabilities('checkpoints', thread_sphere);
+        END IF;
     END IF;
     PERFORM app.refuse_reordered_text(payload);
     IF NOT is_write AND NOT is_list AND app.imitates_write(payload ->> 'action') THEN

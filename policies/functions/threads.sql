@@ -111,6 +111,9 @@ BEGIN
         RAISE EXCEPTION 'a thread is begun with all of its fields' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "", "code": "required"}';
     END IF;
+    IF app.actor_kind() = 'agent' THEN
+        PERFORM app.require_capabilities('threads', content ->> 'sphere');
+    END IF;
     parent := content ->> 'parent_thread_id';
     IF parent = create_thread.thread_id THEN
         PERFORM app.check_thread_parent(caller, create_thread.thread_id, parent, '/parent_thread_id');
@@ -253,6 +256,14 @@ BEGIN
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such thread' USING ERRCODE = 'CH404';
+    END IF;
+    -- What an agent must not read does not exist for it.
+    IF app.actor_kind() = 'agent' THEN
+        IF NOT app.has_capabilities('threads:read', present.sphere || ':read') THEN
+            PERFORM app.refuse_inactive_agent();
+            RAISE EXCEPTION 'no such thread' USING ERRCODE = 'CH404';
+        END IF;
+        PERFORM app.require_capabilities('threads', present.sphere);
     END IF;
 
     -- A statement of its own after the lock: it sees what was committed meanwhile. The

@@ -21,6 +21,7 @@ import (
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
+	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -151,9 +152,13 @@ var columns = []string{
 	identity.FieldEmailVerifiedAt, identity.FieldCreatedAt, identity.FieldUpdatedAt, identity.FieldVersion,
 }
 
-// read returns the identity with the id, which is the caller.
+// read returns the identity with the id, which is the caller. An agent that was suspended or
+// dismissed after its request was accepted sees no row and gets 401.
 func read(ctx context.Context, tx *ent.Tx, id uuid.UUID) (Identity, error) {
 	row, err := tx.Identity.Query().Where(identity.ID(id)).Select(columns...).Only(ctx)
+	if ent.IsNotFound(err) {
+		return Identity{}, problem.Unauthorized("The agent is not active.")
+	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("read the identity: %w", err)
 	}

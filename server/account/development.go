@@ -22,8 +22,9 @@ type DevelopmentToken struct {
 	// Email names the identity, which is created, without a password and with a verified address,
 	// when it is missing.
 	Email string
-	// Agent makes it the token of an agent that acts for the identity; the zero UUID is
-	// the person's own token.
+	// Agent makes it the token of an agent that acts for the identity, with the agent's
+	// capabilities. An agent that is missing is hired, with every capability; its id must be a
+	// UUIDv7 of this hour then. The zero UUID is the person's own token.
 	Agent uuid.UUID
 	// AuthTime is when the person shall have proved who they are; zero is now.
 	AuthTime time.Time
@@ -61,7 +62,8 @@ func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) 
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if !d.AuthTime.IsZero() {
+	// Hiring an agent needs a person who has just authenticated.
+	if !d.AuthTime.IsZero() && d.Agent == uuid.Nil {
 		who.AuthTime = d.AuthTime.UTC()
 	}
 	if exists {
@@ -76,7 +78,9 @@ func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) 
 		return "", time.Time{}, err
 	}
 	if d.Agent != uuid.Nil {
-		who.Kind, who.ActorID = auth.Agent, d.Agent
+		if who, err = s.asDevelopmentAgent(ctx, who, d); err != nil {
+			return "", time.Time{}, err
+		}
 	}
 	return s.Issuer.Issue(who, []string{byDevelopment})
 }

@@ -25,8 +25,10 @@ func (b *bundle) agentToken(t testing.TB, p person) string {
 	t.Helper()
 	var sid uuid.UUID
 	b.scan(t, `SELECT id FROM app.sessions WHERE created_by = $1 ORDER BY id LIMIT 1`, []any{p.id}, &sid)
+	identity, agent := uuid.MustParse(p.id), uuid.Must(uuid.NewV7())
+	b.db.Hire(t, identity, agent)
 	token, _, err := b.service.Issuer.Issue(auth.Identity{
-		ID: uuid.MustParse(p.id), ActorID: uuid.Must(uuid.NewV7()), Kind: auth.Agent, SessionID: sid, AuthTime: time.Now(),
+		ID: identity, ActorID: agent, Kind: auth.Agent, SessionID: sid, AuthTime: time.Now(),
 	}, []string{"pwd"})
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +126,7 @@ func TestStepUp(t *testing.T) {
 	}
 	var got []string
 	for _, line := range b.trailOf(t, ada.id) {
-		if !strings.HasPrefix(line, "create success") && !strings.HasPrefix(line, "update") {
+		if !strings.HasPrefix(line, "create success") && !strings.HasPrefix(line, "update") && !strings.HasPrefix(line, "agent_hired") {
 			got = append(got, line)
 		}
 	}

@@ -61,15 +61,14 @@ const aliveSQL = `SELECT true FROM app.sessions s JOIN public.identities i ON i.
 
 // agentAliveSQL looks at an agent of the identity's. Its token belongs to a credential that is
 // neither revoked nor expired, was made after the agent was last suspended, and its agent is active
-// and may still do what the token says. Where development tokens are accepted, $6, the token may
-// also belong to a session, and be one of an agent that need not be hired.
-const agentAliveSQL = `SELECT EXISTS (SELECT FROM public.identities i WHERE i.id = $1 AND i.status = 'active') AND (
-   EXISTS (SELECT FROM app.agent_credentials c JOIN public.team_agents a ON a.created_by = c.created_by AND a.id = c.agent_id
-     WHERE c.created_by = $1 AND c.id = $2 AND c.agent_id = $3 AND c.revoked_at IS NULL
-       AND c.expires_at > clock_timestamp() AND a.status = 'active' AND $4::text[] <@ a.capabilities
-       AND (a.suspended_at IS NULL OR a.suspended_at < $5))
-   OR $6 AND EXISTS (SELECT FROM app.sessions s WHERE s.created_by = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp())
-     AND NOT EXISTS (SELECT FROM public.team_agents a WHERE a.created_by = $1 AND a.id = $3 AND a.status <> 'active'))`
+// and has the capabilities that the token names. Where development tokens are accepted, $6, the
+// token may belong to a session instead of a credential.
+const agentAliveSQL = `SELECT EXISTS (SELECT FROM public.identities i WHERE i.id = $1 AND i.status = 'active')
+ AND EXISTS (SELECT FROM public.team_agents a WHERE a.created_by = $1 AND a.id = $3 AND a.status = 'active'
+   AND $4::text[] <@ app.implied_capabilities(a.capabilities) AND (a.suspended_at IS NULL OR a.suspended_at < $5))
+ AND (EXISTS (SELECT FROM app.agent_credentials c
+     WHERE c.created_by = $1 AND c.id = $2 AND c.agent_id = $3 AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp())
+   OR $6 AND EXISTS (SELECT FROM app.sessions s WHERE s.created_by = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()))`
 
 // Alive implements [auth.Sessions], in one round trip.
 func (s Sessions) Alive(ctx context.Context, id auth.Identity) (bool, error) {

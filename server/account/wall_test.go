@@ -26,7 +26,12 @@ func (b *bundle) as(t testing.TB, login, role, identity, query string, args ...a
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), `SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true), set_config('app.actor_id', $2, true)`, role, identity); err != nil {
+	actor := identity
+	if role == "chenu_agent" {
+		// An active agent of the identity, if it has one.
+		b.scan(t, `SELECT coalesce(max(id::text), '') FROM team_agents WHERE created_by::text = $1`, []any{identity}, &actor)
+	}
+	if _, err := tx.Exec(t.Context(), `SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true), set_config('app.actor_id', $3, true)`, role, identity, actor); err != nil {
 		return nil, err
 	}
 	rows, err := tx.Query(t.Context(), query, args...)
@@ -64,6 +69,7 @@ func TestRoundTheService(t *testing.T) {
 		ada.id, eve.id).Scan(&adaSession, &eveSession); err != nil {
 		t.Fatal(err)
 	}
+	b.db.Hire(t, uuid.MustParse(ada.id), uuid.Must(uuid.NewV7()))
 	const (
 		human, agent = "chenu_human", "chenu_agent"
 		denied       = "42501" // insufficient_privilege
@@ -76,6 +82,7 @@ func TestRoundTheService(t *testing.T) {
 		state, want                 string // SQLSTATE, or the rows
 	}{
 		{"own identity", human, ada.id, `SELECT email FROM identities`, nil, "", "ada@example.org"},
+		{"own identity, as an agent that was never hired", agent, eve.id, `SELECT email FROM identities`, nil, "", ""},
 		{"own identity, as its agent", agent, ada.id, `SELECT email FROM identities`, nil, "", "ada@example.org"},
 		{"identity of another", human, eve.id, `SELECT email FROM identities WHERE id = $1`, []any{ada.id}, "", ""},
 		{"identities as nobody", human, "", `SELECT email FROM identities`, nil, "", ""},

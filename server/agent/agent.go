@@ -63,7 +63,7 @@ func (s *Service) Mount(a *api.API) {
 		Description: "Exchanges an agent's credential for an access token (RFC 6749, section 4.4). The credential is a secret, or an assertion that the " +
 			"agent signs with its key (RFC 7523, section 2.2). An assertion is a JWT with `alg` EdDSA, the credential's `client_id` as `iss` and `sub`, the " +
 			"service's issuer as `aud`, a `jti`, and an `exp` at most five minutes ahead. It is valid once. In the access token, `sub` is the identity, `act.sub` " +
-			"the agent, and `scope` the agent's capabilities: the tags of the operations that it may call. The token is valid for at most ten minutes. It " +
+			"the agent, and `scope` the agent's capabilities: the tags of the operations that it may call, with `:read` for read-only access. The token is valid for at most ten minutes. It " +
 			"becomes invalid with the credential, and when the agent is suspended or dismissed or loses a capability in `scope`.",
 		Responses: map[int]string{http.StatusOK: "The access token of the agent."},
 		Limit:     "agent-token",

@@ -205,7 +205,7 @@ func narrow(capabilities []string, wanted *string) ([]string, error) {
 	if wanted != nil {
 		asked := strings.Fields(*wanted)
 		for _, one := range asked {
-			if !slices.Contains(scope, one) {
+			if !auth.Covers(scope, one) {
 				asked = nil
 			}
 		}

@@ -57,6 +57,7 @@ func onPostgres(t *testing.T) *service {
 			t.Fatal(err)
 		}
 	}
+	db.Hire(t, alice, helper)
 	sessions, err := session.Open(t.Context(), session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4})
 	if err != nil {
 		t.Fatal(err)
@@ -180,21 +181,30 @@ func TestActorsHaveKeysOfTheirOwn(t *testing.T) {
 			}
 		}
 	}
-	// In SQL an agent can neither choose the actor of a key nor become a human by a setting.
-	tx, err := s.admin.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	const insert = `INSERT INTO app.idempotency_keys (id, created_by, route, key, request_digest, status, headers) VALUES ($1, $2, 'create-note', 'a human first', '\x00', 201, '{}')`
-	if _, err := tx.Exec(t.Context(), `SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $1, true)`, alice.String()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(t.Context(), insert, uuid.Must(uuid.NewV7()), alice); err != nil {
-		t.Errorf("an agent that poses as its human: %v", err)
-	}
-	if _, err := tx.Exec(t.Context(), strings.NewReplacer("(id,", "(actor_kind, id,", "($1,", "('human', $1,").Replace(insert), uuid.Must(uuid.NewV7()), alice); err == nil {
-		t.Error("an agent chose the actor of a key")
+	// In SQL an agent can neither choose the actor of a key nor act as its human by a setting.
+	const insert = `INSERT INTO app.idempotency_keys (id, created_by, route, key, request_digest, status, headers) VALUES ($1, $2, 'create-note', 'in SQL', '\x00', 201, '{}')`
+	for name, test := range map[string]struct {
+		actor     uuid.UUID
+		statement string
+		keeps     bool
+	}{
+		"itself":                 {helper, insert, true},
+		"its human":              {alice, insert, false},
+		"with a chosen kind":     {helper, strings.NewReplacer("(id,", "(actor_kind, id,", "($1,", "('human', $1,").Replace(insert), false},
+		"with a chosen actor id": {helper, strings.NewReplacer("(id,", "(actor_id, id,", "($1,", "('"+alice.String()+"', $1,").Replace(insert), false},
+	} {
+		tx, err := s.admin.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = tx.Exec(t.Context(), `SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $2, true)`, alice.String(), test.actor.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), test.statement, uuid.Must(uuid.NewV7()), alice); (err == nil) != test.keeps {
+			t.Errorf("an agent keeps an outcome as %s: %v", name, err)
+		}
+		_ = tx.Rollback(t.Context())
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -139,7 +138,7 @@ func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Ident
 	switch {
 	case o.HumansOnly:
 		refusal = problem.Forbidden("Only a human may do this.")
-	case len(id.Scope) > 0 && !slices.Contains(id.Scope, o.scope()):
+	case !id.Allows(o.scope()):
 		refusal = problem.New(http.StatusForbidden, "insufficient_scope", "The agent's capabilities do not cover this operation.").
 			WithHeader("WWW-Authenticate", problem.Challenge+`, error="insufficient_scope", scope="`+o.scope()+`"`) // RFC 6750 section 3.1.
 	default:
@@ -149,5 +148,12 @@ func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Ident
 	return o.api.transactor.Do(ctx, options, func(context.Context, *ent.Tx) error { return refusal })
 }
 
-// scope is what a token must have for the operation: its tag.
-func (o *operation) scope() string { return strings.ToLower(o.Tag) }
+// scope returns the capability that a token needs for the operation: its tag, with :read if the
+// operation only reads.
+func (o *operation) scope() string {
+	scope := strings.ToLower(o.Tag)
+	if o.Method == http.MethodGet {
+		scope += auth.ReadSuffix
+	}
+	return scope
+}

@@ -5,6 +5,8 @@ package auth
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,3 +85,17 @@ func RequestFrom(ctx context.Context) (Request, bool) {
 	r, ok := ctx.Value(requestKey{}).(Request)
 	return r, ok
 }
+
+// Allows reports whether the scope covers the capability. One such as business implies
+// business:read. An empty scope covers everything.
+func (id Identity) Allows(capability string) bool {
+	return len(id.Scope) == 0 || Covers(id.Scope, capability)
+}
+
+// Covers reports whether the capabilities have the one, or one that implies it.
+func Covers(capabilities []string, one string) bool {
+	return slices.Contains(capabilities, one) || slices.Contains(capabilities, strings.TrimSuffix(one, ReadSuffix))
+}
+
+// ReadSuffix ends the capabilities that allow reading only.
+const ReadSuffix = ":read"

@@ -191,7 +191,9 @@ func TestOwnerIsTheDatabases(t *testing.T) {
 	if _, err := b.Client().SigningKey.Query().All(ctx); code(err) != "42501" {
 		t.Errorf("a table of nobody: %v", err)
 	}
-	agent := auth.With(t.Context(), auth.Identity{ID: other, ActorID: uuid.New(), Kind: auth.Agent})
+	hired := uuid.New()
+	b.database.Hire(t, other, hired)
+	agent := auth.With(t.Context(), auth.Identity{ID: other, ActorID: hired, Kind: auth.Agent})
 	if _, err := b.Client().Identity.Update().SetName("x").Save(agent); code(err) != "42501" {
 		t.Errorf("an agent changes its human: %v", err)
 	}

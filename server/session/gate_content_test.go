@@ -356,7 +356,9 @@ func TestPendingRequestsAreLimited(t *testing.T) {
 	agents := make([]context.Context, 6)
 	ctx := t.Context()
 	for i := range agents {
-		agents[i] = auth.With(ctx, auth.Identity{ID: g.adaID, ActorID: newID(), Kind: auth.Agent}) //nolint:fatcontext // Each is derived from the test's own.
+		id := newID()
+		g.database.Hire(t, g.adaID, id)
+		agents[i] = auth.With(ctx, auth.Identity{ID: g.adaID, ActorID: id, Kind: auth.Agent}) //nolint:fatcontext // Each is derived from the test's own.
 	}
 	var wg sync.WaitGroup
 	for n := range 40 {

@@ -339,7 +339,6 @@ func TestStepsOfOtherThings(t *testing.T) {
 		t.Error("the steps of a post are not events like others")
 	}
 
-	g.exec(t, "INSERT INTO team_agents (id, created_by, name, status) VALUES ($1, $2, 'n', 'active')", g.agentID, g.adaID)
 	ask := `SELECT app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
 		'action', 'share', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', $1::text, 'content', '{}'::jsonb))`
 	if err := g.do(g.agent, uuid.Nil, ask, id, g.adaID); err != nil {

@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	entgo "entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
@@ -26,6 +28,13 @@ func newClient(driver *conductor) *ent.Client {
 			return err
 		}
 		q.WhereP(owned(column, id))
+		return nil
+	}))
+	client.AuditLog.Intercept(intercept.TraverseAuditLog(func(ctx context.Context, q *ent.AuditLogQuery) error {
+		// Agents have no privilege to read the columns that describe the human's session.
+		if caller, _ := auth.From(ctx); caller.Kind == auth.Agent && entgo.QueryFromContext(ctx).Op != entgo.OpQueryCount {
+			q.Select(auditColumnsOfAgents...)
+		}
 		return nil
 	}))
 	client.Use(func(next ent.Mutator) ent.Mutator {
@@ -51,6 +60,17 @@ var ownerColumns = func() map[string]string {
 		columns[t.Entity] = t.Owner
 	}
 	return columns
+}()
+
+// auditColumnsOfAgents are the columns of the audit trail that agents may read.
+var auditColumnsOfAgents = func() (names []string) {
+	table, _ := policies.ByEntity("AuditLog")
+	for _, c := range table.Columns {
+		if !slices.Contains(table.HiddenFromAgents, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }()
 
 // owner returns the entity's owner column, empty when it has none, and who owns

@@ -15,6 +15,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 )
 
@@ -50,12 +51,21 @@ func (d *DB) refused(ctx context.Context, o Options, refusal error) error {
 		return p
 	case err == nil:
 		return refusal
+	case ended(ctx, err):
+		return err
 	case p.Code == problem.CheckpointRequired:
 		// The caller must not be told to wait for an approval that was not asked for.
 		return fmt.Errorf("answer the refusal %q: %w", refusal.Error(), err)
 	}
 	d.log.WarnContext(ctx, "a refusal could not be recorded", "refusal", refusal, "error", err)
 	return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
+}
+
+// ended reports whether the database refused the record because the caller is no longer an active
+// agent. The agent is then told so, and not what it was denied.
+func ended(ctx context.Context, err error) bool {
+	caller, _ := auth.From(ctx)
+	return err != nil && caller.Kind == auth.Agent && problem.From(err).Status == http.StatusUnauthorized
 }
 
 // collectedPayloadSQL returns the payload of the checkpoint for the writes that the

@@ -430,4 +430,4 @@ func problemMistake(request *http.Request, r *Response) string {
 }
 
 // internals are words that only the database and its driver say.
-var internals = []string{"SQLSTATE", "pgx", "pq:", "ent:", "_fkey", "_pkey", `_key\"`, "SELECT ", "INSERT ", "row-level security", "relation ", "goroutine "}
+var internals = []string{"SQLSTATE", "pgx", "pq:", "ent: ", "_fkey", "_pkey", `_key\"`, "SELECT ", "INSERT ", "row-level security", "relation ", "goroutine "}
