@@ -228,7 +228,7 @@ func TestPublicKeepsOnlyListedFunctions(t *testing.T) {
 	admin := connect(t, db.AdminURL)
 	// Volatile functions with SQL types that need no revoking: they return what the caller may
 	// know, change only the caller's session, or check a privilege of their own.
-	const kept = `^(amvalidate|binary_upgrade_.*|brin_.*|gin_clean_.*|clock_timestamp|current_query|currtid2|currval|lastval|nextval|setval|gen_random_uuid|uuidv[47]|random.*|setseed|timeofday|set_config` +
+	const kept = `^(amvalidate|array_(sample|shuffle)|binary_upgrade_.*|brin_.*|gin_clean_.*|clock_timestamp|current_query|currtid2|currval|lastval|nextval|setval|gen_random_uuid|uuidv[47]|random.*|setseed|timeofday|set_config` +
 		`|pg_sleep.*|pg_xact_.*|txid_.*|pg_(blocking_pids|safe_snapshot_blocking_pids|collation_actual_version|database_collation_actual_version)|pg_control_.*|pg_.*_replication_slot|pg_replication_.*` +
 		`|pg_.*wal.*|pg_logical_slot_.*|pg_.*_size|pg_export_snapshot|pg_extension_config_dump|pg_get_.*|pg_import_.*|pg_is_in_recovery|pg_isolation_.*|pg_jit_available|pg_last_.*|pg_nextoid` +
 		`|pg_notification_queue_usage|pg_partition_.*|pg_prepared_xact|pg_read_file_old|pg_rotate_.*|pg_sequence_.*|pg_stat_.*|pg_stop_making_pinned_objects|pg_promote|pg_sync_.*|pg_restore_.*|pg_clear_.*|pg_set_.*|plpgsql_.*)$`
