@@ -40,7 +40,7 @@ type HiredAgent struct {
 	Provider *string `json:"provider"`
 	// AI model that the agent uses.
 	Model *string `json:"model"`
-	// Capabilities of the agent: the tags of the operations that it may call.
+	// Capabilities of the agent: the tags of the operations that it may call. A tag with `:read`, such as `business:read`, allows only operations that read.
 	Capabilities datatype.Texts `json:"capabilities"`
 	// Status of the agent. Only an `active` agent can act.
 	Status datatype.AgentStatus `json:"status"`

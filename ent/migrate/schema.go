@@ -644,7 +644,7 @@ var (
 		{Name: "kind", Type: field.TypeEnum, Comment: "Kind of the agent.", Enums: []string{"assistant", "researcher", "writer", "analyst", "developer", "operator", "other"}, Default: "assistant"},
 		{Name: "provider", Type: field.TypeString, Nullable: true, Comment: "Company or project that provides the agent."},
 		{Name: "model", Type: field.TypeString, Nullable: true, Comment: "AI model that the agent uses."},
-		{Name: "capabilities", Type: field.TypeOther, Comment: "Capabilities of the agent: the tags of the operations that it may call.", SchemaType: map[string]string{"postgres": "text[]"}},
+		{Name: "capabilities", Type: field.TypeOther, Comment: "Capabilities of the agent: the tags of the operations that it may call. A tag with `:read`, such as `business:read`, allows only operations that read.", SchemaType: map[string]string{"postgres": "text[]"}},
 		{Name: "status", Type: field.TypeEnum, Comment: "Status of the agent. Only an `active` agent can act.", Enums: []string{"active", "suspended", "dismissed"}, Default: "active"},
 		{Name: "hired_by", Type: field.TypeUUID, Nullable: true, Comment: "Id of the identity that hired the agent."},
 		{Name: "hired_at", Type: field.TypeTime, Nullable: true, Comment: "Time when the agent was hired."},
@@ -1802,7 +1802,7 @@ func init() {
 		Table: "team_agents",
 	}
 	TeamAgentsTable.Annotation.Checks = map[string]string{
-		"team_agents_capabilities":          "capabilities <@ '{me,threads,checkpoints,personal,business,creative,entertainment,community,social,scholar,government,team,audit-logs}'",
+		"team_agents_capabilities":          "capabilities <@ '{me,threads,checkpoints,personal,business,creative,entertainment,community,social,scholar,government,team,audit-logs,me:read,threads:read,checkpoints:read,personal:read,business:read,creative:read,entertainment:read,community:read,social:read,scholar:read,government:read,team:read,audit-logs:read}'",
 		"team_agents_capabilities_check":    "app.texts_valid(capabilities, 64, 64)",
 		"team_agents_dismiss_reason_check":  "char_length(dismiss_reason) BETWEEN 1 AND 2000",
 		"team_agents_dismissed":             "(status = 'dismissed') = (dismissed_at IS NOT NULL)",

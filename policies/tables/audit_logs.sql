@@ -18,7 +18,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_logs_default
 CREATE POLICY human_select ON audit_logs FOR SELECT TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON audit_logs FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND coalesce(ARRAY['audit-logs:read', sphere || ':read'] <@ (SELECT app.agent_capabilities())::text[], false) AND resource_type <> ALL ('{session,agent_credential,identity}') AND action <> ALL ('{login,logout,credential_change}'));
 CREATE POLICY auditor_select ON audit_logs FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY audit_insert ON audit_logs FOR INSERT TO chenu_audit
@@ -43,7 +43,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_logs
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 GRANT SELECT ON audit_logs TO chenu_human;
-GRANT SELECT ON audit_logs TO chenu_agent;
+GRANT SELECT (id, created_by, created_at, actor_id, actor_kind, action, outcome, resource_type, resource_id, sphere, before, after, details, checkpoint_id, request_id, client_request_id, traceparent, db_role, content_salt, content_digest) ON audit_logs TO chenu_agent;
 GRANT SELECT ON audit_logs TO chenu_auditor;
 GRANT INSERT ON audit_logs TO chenu_audit;
 GRANT SELECT ON audit_logs TO chenu_gate;

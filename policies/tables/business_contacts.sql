@@ -17,14 +17,14 @@ CREATE POLICY human_update ON business_contacts FOR UPDATE TO chenu_human
 CREATE POLICY human_delete ON business_contacts FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON business_contacts FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'business:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON business_contacts FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'business' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_update ON business_contacts FOR UPDATE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'business' = ANY (app.agent_capabilities())))
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'business' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_delete ON business_contacts FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'business' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON business_contacts FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON business_contacts FOR SELECT TO chenu_gate

@@ -11,7 +11,7 @@ ALTER TABLE checkpoints FORCE ROW LEVEL SECURITY;
 CREATE POLICY human_select ON checkpoints FOR SELECT TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON checkpoints FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (requested_by = nullif(current_setting('app.actor_id', true), '')::uuid AND requested_by_kind = 'agent' AND (SELECT cardinality(app.agent_capabilities()) > 0) OR coalesce(ARRAY['checkpoints:read', sphere || ':read'] <@ (SELECT app.agent_capabilities())::text[], false)));
 CREATE POLICY auditor_select ON checkpoints FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON checkpoints FOR SELECT TO chenu_gate

@@ -12,9 +12,9 @@ CREATE POLICY human_select ON entertainment_stream_history FOR SELECT TO chenu_h
 CREATE POLICY human_insert ON entertainment_stream_history FOR INSERT TO chenu_human
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON entertainment_stream_history FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'entertainment:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON entertainment_stream_history FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'entertainment' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON entertainment_stream_history FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY erase_select ON entertainment_stream_history FOR SELECT TO chenu_erase

@@ -17,14 +17,14 @@ CREATE POLICY human_update ON app.event_rsvps FOR UPDATE TO chenu_human
 CREATE POLICY human_delete ON app.event_rsvps FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON app.event_rsvps FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'community:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON app.event_rsvps FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'community' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_update ON app.event_rsvps FOR UPDATE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'community' = ANY (app.agent_capabilities())))
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'community' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_delete ON app.event_rsvps FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'community' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON app.event_rsvps FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY derive_select ON app.event_rsvps FOR SELECT TO chenu_derive
@@ -45,7 +45,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.event_rsvps
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.event_rsvps
-    FOR EACH ROW EXECUTE FUNCTION app.audit('event_r_s_v_p', 'created_by', '');
+    FOR EACH ROW EXECUTE FUNCTION app.audit('event_r_s_v_p', 'created_by', 'community');
 
 GRANT SELECT ON app.event_rsvps TO chenu_human;
 GRANT INSERT (id, created_by, event_id, contact_id, status) ON app.event_rsvps TO chenu_human;

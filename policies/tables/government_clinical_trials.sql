@@ -19,14 +19,14 @@ CREATE POLICY human_update ON government_clinical_trials FOR UPDATE TO chenu_hum
 CREATE POLICY human_delete ON government_clinical_trials FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON government_clinical_trials FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'government:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON government_clinical_trials FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'government' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_update ON government_clinical_trials FOR UPDATE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'government' = ANY (app.agent_capabilities())))
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'government' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_delete ON government_clinical_trials FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'government' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON government_clinical_trials FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY erase_select ON government_clinical_trials FOR SELECT TO chenu_erase

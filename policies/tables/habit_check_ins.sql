@@ -12,9 +12,9 @@ CREATE POLICY human_select ON app.habit_check_ins FOR SELECT TO chenu_human
 CREATE POLICY human_insert ON app.habit_check_ins FOR INSERT TO chenu_human
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON app.habit_check_ins FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'personal:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON app.habit_check_ins FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'personal' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON app.habit_check_ins FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY derive_select ON app.habit_check_ins FOR SELECT TO chenu_derive
@@ -35,7 +35,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.habit_check_ins
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.habit_check_ins
-    FOR EACH ROW EXECUTE FUNCTION app.audit('habit_check_in', 'created_by', '');
+    FOR EACH ROW EXECUTE FUNCTION app.audit('habit_check_in', 'created_by', 'personal');
 
 GRANT SELECT ON app.habit_check_ins TO chenu_human;
 GRANT INSERT (id, created_by, habit_id, checked_in_on, note) ON app.habit_check_ins TO chenu_human;

@@ -15,11 +15,11 @@ CREATE POLICY human_insert ON app.idempotency_keys FOR INSERT TO chenu_human
 CREATE POLICY human_delete ON app.idempotency_keys FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON app.idempotency_keys FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT cardinality(app.agent_capabilities()) > 0) AND (actor_kind = 'agent' AND actor_id = nullif(current_setting('app.actor_id', true), '')::uuid OR actor_id IS NULL));
 CREATE POLICY agent_insert ON app.idempotency_keys FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT cardinality(app.agent_capabilities()) > 0) AND (actor_kind = 'agent' AND actor_id = nullif(current_setting('app.actor_id', true), '')::uuid OR actor_id IS NULL));
 CREATE POLICY agent_delete ON app.idempotency_keys FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT cardinality(app.agent_capabilities()) > 0) AND (actor_kind = 'agent' AND actor_id = nullif(current_setting('app.actor_id', true), '')::uuid OR actor_id IS NULL));
 CREATE POLICY auditor_select ON app.idempotency_keys FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY maintain_select ON app.idempotency_keys FOR SELECT TO chenu_maintain

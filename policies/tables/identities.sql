@@ -16,7 +16,7 @@ CREATE POLICY human_update ON identities FOR UPDATE TO chenu_human
     USING (id = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (id = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON identities FOR SELECT TO chenu_agent
-    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (id = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT cardinality(app.agent_capabilities()) > 0));
 CREATE POLICY auditor_select ON identities FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY login_select ON identities FOR SELECT TO chenu_login

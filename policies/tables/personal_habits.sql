@@ -17,14 +17,14 @@ CREATE POLICY human_update ON personal_habits FOR UPDATE TO chenu_human
 CREATE POLICY human_delete ON personal_habits FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON personal_habits FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'personal:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON personal_habits FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'personal' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_update ON personal_habits FOR UPDATE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'personal' = ANY (app.agent_capabilities())))
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'personal' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_delete ON personal_habits FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'personal' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON personal_habits FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY derive_select ON personal_habits FOR SELECT TO chenu_derive

@@ -14,11 +14,11 @@ CREATE POLICY human_insert ON app.reference_citations FOR INSERT TO chenu_human
 CREATE POLICY human_delete ON app.reference_citations FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON app.reference_citations FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON app.reference_citations FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_delete ON app.reference_citations FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON app.reference_citations FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY erase_select ON app.reference_citations FOR SELECT TO chenu_erase
@@ -33,7 +33,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON app.reference_citations
     FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate();
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON app.reference_citations
-    FOR EACH ROW EXECUTE FUNCTION app.audit('reference_citation', 'created_by', '');
+    FOR EACH ROW EXECUTE FUNCTION app.audit('reference_citation', 'created_by', 'scholar');
 
 GRANT SELECT ON app.reference_citations TO chenu_human;
 GRANT INSERT (id, created_by, citing_id, cited_id, locator) ON app.reference_citations TO chenu_human;

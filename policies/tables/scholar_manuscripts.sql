@@ -18,14 +18,14 @@ CREATE POLICY human_update ON scholar_manuscripts FOR UPDATE TO chenu_human
 CREATE POLICY human_delete ON scholar_manuscripts FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON scholar_manuscripts FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON scholar_manuscripts FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_update ON scholar_manuscripts FOR UPDATE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar' = ANY (app.agent_capabilities())))
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_delete ON scholar_manuscripts FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'scholar' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON scholar_manuscripts FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY erase_select ON scholar_manuscripts FOR SELECT TO chenu_erase

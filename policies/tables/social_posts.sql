@@ -20,14 +20,14 @@ CREATE POLICY human_update ON social_posts FOR UPDATE TO chenu_human
 CREATE POLICY human_delete ON social_posts FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON social_posts FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'social:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_insert ON social_posts FOR INSERT TO chenu_agent
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'social' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_update ON social_posts FOR UPDATE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'social' = ANY (app.agent_capabilities())))
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'social' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_delete ON social_posts FOR DELETE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'social' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON social_posts FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON social_posts FOR SELECT TO chenu_gate

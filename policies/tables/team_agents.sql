@@ -4,7 +4,7 @@
 -- Owner: created_by. Humans: select, insert, update. Agents: select.
 -- Gate governance: an active agent acts for its owner: hiring it and widening what it may do are the owner's decisions, and narrowing or ending it needs none.
 --   States: status = 'active'
---   Changes within: NOT NEW.capabilities <@ OLD.capabilities
+--   Changes within: NOT app.implied_capabilities(NEW.capabilities) <@ app.implied_capabilities(OLD.capabilities)
 --   Free to leave: true
 
 ALTER TABLE team_agents ENABLE ROW LEVEL SECURITY;
@@ -18,7 +18,7 @@ CREATE POLICY human_update ON team_agents FOR UPDATE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON team_agents FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'team:read' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON team_agents FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON team_agents FOR SELECT TO chenu_gate
@@ -51,7 +51,7 @@ CREATE TRIGGER approve_insert AFTER INSERT ON team_agents
     FOR EACH ROW WHEN (((NEW.status = 'active')))
     EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
 CREATE TRIGGER approve_update AFTER UPDATE ON team_agents
-    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.kind, OLD.provider, OLD.model, OLD.capabilities, OLD.status) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.provider, NEW.model, NEW.capabilities, NEW.status) AND (((NEW.status = 'active')) AND (((OLD.status = 'active')) IS NOT TRUE OR (NOT NEW.capabilities <@ OLD.capabilities))))
+    FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.kind, OLD.provider, OLD.model, OLD.capabilities, OLD.status) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.provider, NEW.model, NEW.capabilities, NEW.status) AND (((NEW.status = 'active')) AND (((OLD.status = 'active')) IS NOT TRUE OR (NOT app.implied_capabilities(NEW.capabilities) <@ app.implied_capabilities(OLD.capabilities)))))
     EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
 CREATE TRIGGER approve_delete AFTER DELETE ON team_agents
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status = 'active')))

@@ -17,10 +17,10 @@ CREATE POLICY human_update ON team_tasks FOR UPDATE TO chenu_human
 CREATE POLICY human_delete ON team_tasks FOR DELETE TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON team_tasks FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'team:read' = ANY (app.agent_capabilities())));
 CREATE POLICY agent_update ON team_tasks FOR UPDATE TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid)
-    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'team' = ANY (app.agent_capabilities())))
+    WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'team' = ANY (app.agent_capabilities())));
 CREATE POLICY auditor_select ON team_tasks FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY gate_select ON team_tasks FOR SELECT TO chenu_gate

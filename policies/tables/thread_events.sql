@@ -11,7 +11,7 @@ ALTER TABLE thread_events FORCE ROW LEVEL SECURITY;
 CREATE POLICY human_select ON thread_events FOR SELECT TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON thread_events FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND (SELECT 'threads:read' = ANY (app.agent_capabilities())) AND EXISTS (SELECT FROM threads t WHERE t.created_by = thread_events.created_by AND t.id = thread_events.thread_id));
 CREATE POLICY auditor_select ON thread_events FOR SELECT TO chenu_auditor
     USING (true);
 CREATE POLICY threads_select ON thread_events FOR SELECT TO chenu_threads

@@ -12,9 +12,11 @@ ALTER TABLE threads FORCE ROW LEVEL SECURITY;
 CREATE POLICY human_select ON threads FOR SELECT TO chenu_human
     USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY agent_select ON threads FOR SELECT TO chenu_agent
-    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
+    USING (created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND coalesce(ARRAY['threads:read', sphere || ':read'] <@ (SELECT app.agent_capabilities())::text[], false));
 CREATE POLICY auditor_select ON threads FOR SELECT TO chenu_auditor
     USING (true);
+CREATE POLICY gate_select ON threads FOR SELECT TO chenu_gate
+    USING (current_user = 'chenu_gate' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY threads_select ON threads FOR SELECT TO chenu_threads
     USING (current_user = 'chenu_threads' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY threads_insert ON threads FOR INSERT TO chenu_threads
@@ -60,6 +62,7 @@ CREATE TRIGGER audit_update AFTER UPDATE ON threads
 GRANT SELECT ON threads TO chenu_human;
 GRANT SELECT ON threads TO chenu_agent;
 GRANT SELECT ON threads TO chenu_auditor;
+GRANT SELECT (id, created_by, sphere) ON threads TO chenu_gate;
 GRANT SELECT ON threads TO chenu_threads;
 GRANT INSERT (id, created_by, founding_intent, sphere, type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
 GRANT UPDATE (type, status, visibility, title, parent_thread_id, tags, last_sequence, event_count, last_event_at) ON threads TO chenu_threads;
