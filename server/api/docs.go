@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/invopop/jsonschema"
+
+	"github.com/chenu/chenu/server/problem"
 )
 
 // docsPolicy lets the page load its style and nothing else. The page needs no script, so
@@ -30,6 +32,13 @@ type (
 		Info    info
 		Groups  []docsGroup
 		Schemas []docsSchema
+		// Problems are the codes of errors, FieldProblems those of errors of fields.
+		Problems      []problem.Definition
+		FieldProblems []problem.FieldDefinition
+	}
+	docsPart struct {
+		Text string
+		Code bool
 	}
 	docsGroup struct {
 		Name       string
@@ -70,6 +79,7 @@ func renderDocs(doc *document) ([]byte, error) {
 		"component": func(ref string) string { return strings.TrimPrefix(ref, componentPrefix) },
 		"types":     typesOf,
 		"limits":    limitsOf,
+		"prose":     proseOf,
 	}).Parse(docsPage)
 	if err != nil {
 		return nil, err
@@ -80,7 +90,7 @@ func renderDocs(doc *document) ([]byte, error) {
 }
 
 func viewOf(doc *document) docsView {
-	view := docsView{Info: doc.Info}
+	view := docsView{Info: doc.Info, Problems: problem.Definitions, FieldProblems: problem.FieldDefinitions}
 	methods := []string{"get", "post", "put", "patch", "delete"}
 	for _, tag := range doc.Tags {
 		group := docsGroup{Name: tag.Name}
@@ -163,6 +173,15 @@ func indented(data []byte) string {
 		return ""
 	}
 	return b.String()
+}
+
+// proseOf returns the parts of a sentence. Every second one was between backquotes and is code.
+func proseOf(sentence string) []docsPart {
+	var parts []docsPart
+	for i, text := range strings.Split(sentence, "`") {
+		parts = append(parts, docsPart{Text: text, Code: i%2 == 1})
+	}
+	return parts
 }
 
 // typesOf are the types that the schema itself names, without those behind references.

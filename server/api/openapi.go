@@ -25,13 +25,18 @@ import (
 // we use of it.
 type (
 	document struct {
-		OpenAPI    string                              `json:"openapi"`
-		Info       info                                `json:"info"`
-		Servers    []server                            `json:"servers"`
-		Security   []security                          `json:"security"`
-		Tags       []tagObject                         `json:"tags"`
-		Paths      map[string]map[string]*operationDoc `json:"paths"`
-		Components components                          `json:"components"`
+		OpenAPI      string                              `json:"openapi"`
+		Info         info                                `json:"info"`
+		Servers      []server                            `json:"servers"`
+		Security     []security                          `json:"security"`
+		Tags         []tagObject                         `json:"tags"`
+		ExternalDocs externalDocs                        `json:"externalDocs"`
+		Paths        map[string]map[string]*operationDoc `json:"paths"`
+		Components   components                          `json:"components"`
+	}
+	externalDocs struct {
+		Description string `json:"description"`
+		URL         string `json:"url"`
 	}
 	info struct {
 		Title       string `json:"title"`
@@ -225,7 +230,9 @@ func (a *API) describe() *document {
 		Info:     info{Title: a.config.Title, Version: a.config.Version, Description: a.config.Description},
 		Servers:  []server{{URL: "/"}},
 		Security: []security{{bearer: {}}},
-		Paths:    map[string]map[string]*operationDoc{},
+		// Relative to the document, so that it holds wherever the service runs.
+		ExternalDocs: externalDocs{Description: "Every error code, with its cause and remedy.", URL: "/docs#problems"},
+		Paths:        map[string]map[string]*operationDoc{},
 		Components: components{
 			Responses:  map[string]*responseDoc{},
 			Parameters: map[string]*parameterDoc{},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/problem"
 )
 
 // document is the tests' API's document as generic JSON.
@@ -233,6 +234,23 @@ func TestDocsPage(t *testing.T) {
 		}
 	}
 	b.Get("/docs", "If-None-Match", page.ETag()).Want(http.StatusNotModified)
+}
+
+// TestExternalDocs follows the link of the document to the page that explains every error code.
+func TestExternalDocs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	link, _ := at(document(t, b), "externalDocs", "url").(string)
+	path, fragment, _ := strings.Cut(link, "#")
+	page := string(b.Get(path, "Authorization", "").Want(http.StatusOK).Body)
+	if !strings.Contains(page, `id="`+fragment+`"`) {
+		t.Errorf("the page %s has no element %q", path, fragment)
+	}
+	for _, d := range problem.Definitions {
+		if !strings.Contains(page, "<code>"+d.Code+"</code>") {
+			t.Errorf("the page %s does not explain %s", path, d.Code)
+		}
+	}
 }
 
 func TestMistakesInOperations(t *testing.T) {
