@@ -192,7 +192,7 @@ func (Unaudited) Name() string { return "Unaudited" }
 
 // AppendOnly refuses UPDATE, DELETE and TRUNCATE to everyone, the owner of the
 // table included. Content lists the columns that the erasure of an identity
-// may set to NULL; a salted digest of them stays (architecture, point 7).
+// may set to NULL; a salted digest of them stays: see D10 of docs/architecture.md.
 type AppendOnly struct {
 	Content []string `json:"content"`
 }

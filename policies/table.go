@@ -114,8 +114,8 @@ func decode() []Table {
 	return tables
 }
 
-// Supporting tells whether the table stands in schema app and is not an entity
-// of the seed.
+// Supporting reports whether the table is in schema app, which holds what the
+// service needs beside the data of the identities.
 func (t Table) Supporting() bool { return t.Schema == "app" }
 
 // QualifiedName is the table's name with its schema, the entities' without.
