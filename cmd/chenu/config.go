@@ -132,6 +132,13 @@ func limits() []variable {
 // elsewhere are variables of ours that other commands and the tests read.
 var elsewhere = []string{"CHENU_ADMIN_DATABASE_URL", "CHENU_DEV_DATABASE_URL", "CHENU_BOOTSTRAP_", "CHENU_TEST_"}
 
+// readElsewhere reports whether elsewhere has the variable, or a prefix of its name.
+func readElsewhere(name string) bool {
+	return slices.ContainsFunc(elsewhere, func(e string) bool {
+		return name == e || strings.HasSuffix(e, "_") && strings.HasPrefix(name, e)
+	})
+}
+
 // loadConfig reads the environment. It refuses a malformed variable, and one of
 // our prefix that it does not know, since that is a setting gone unheard.
 func loadConfig(env environment) (config, error) {
@@ -142,9 +149,7 @@ func loadConfig(env environment) (config, error) {
 	var errs []error
 	for _, entry := range env.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, "CHENU_") || slices.ContainsFunc(elsewhere, func(e string) bool {
-			return name == e || strings.HasSuffix(e, "_") && strings.HasPrefix(name, e)
-		}) {
+		if !strings.HasPrefix(name, "CHENU_") || readElsewhere(name) {
 			continue
 		}
 		i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -81,17 +82,38 @@ func TestLoadConfig(t *testing.T) {
 	}
 }
 
-// TestReadmeHasEveryVariable holds the README's table to the one that the
-// program reads.
-func TestReadmeHasEveryVariable(t *testing.T) {
+// TestConfigurationPage compares the tables of docs/configuration.md with the variables that
+// the program reads. With -update it writes the table of the service.
+func TestConfigurationPage(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
+	const path, begin, end = "../../docs/configuration.md", "<!-- begin variables -->\n", "<!-- end variables -->\n"
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	before, rest, found := strings.Cut(string(page), begin)
+	table, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("docs/configuration.md has no table between %q and %q", begin, end)
+	}
+	var want strings.Builder
+	want.WriteString("\n| variable | default | meaning |\n|---|---|---|\n")
 	for _, v := range variables {
-		if row := fmt.Sprintf("| `%s` | %s | %s |", v.name, v.fallback, v.doc); !strings.Contains(string(readme), row) {
-			t.Errorf("the README lacks the row\n%s", row)
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", v.name, v.fallback, v.doc)
+	}
+	want.WriteString("\n")
+	if *update {
+		if err := os.WriteFile(path, []byte(before+begin+want.String()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		table = want.String()
+	}
+	if table != want.String() {
+		t.Errorf("docs/configuration.md differs from the program; write it with -update:\n%s", want.String())
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(CHENU_[A-Z_]+)` ").FindAllStringSubmatch(before+after, -1) {
+		if !readElsewhere(row[1]) {
+			t.Errorf("docs/configuration.md has the variable %s, which nothing reads", row[1])
 		}
 	}
 	env, out := surroundings(t, nil)
