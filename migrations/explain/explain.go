@@ -38,12 +38,12 @@ type Input struct {
 	Identity uuid.UUID
 	// Agent acts for the identity if Role is chenu_agent, whose policies ask for its
 	// capabilities. If it is zero, no agent does, and the policies return no row.
-	Agent    uuid.UUID
-	Role     string // chenu_human or chenu_agent
-	Table    string // name or schema.name
-	Command  string // select, insert, update or delete
-	ID       uuid.UUID
-	Set      []Assignment // for insert and update
+	Agent   uuid.UUID
+	Role    string // chenu_human or chenu_agent
+	Table   string // name or schema.name
+	Command string // select, insert, update or delete
+	ID      uuid.UUID
+	Set     []Assignment // for insert and update
 }
 
 // Assignment is a column and its new value as text; nil is NULL.
