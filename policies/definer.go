@@ -94,7 +94,7 @@ var definers = map[string][]definer{
 		"SELECT (id, created_by, expires_at)", "DELETE",
 	}}},
 	"identities": {
-		{role: "chenu_login", grants: []string{"SELECT (id, email_key, hashed_password, status, locked_until, failed_logins, email_verified_at)"}},
+		{role: "chenu_login", grants: []string{"SELECT (id, email_key, hashed_password, status, locked_until, failed_logins, email_verified_at, password_changed_at)"}},
 		{role: "chenu_login", rows: "id = " + identity, grants: []string{
 			"UPDATE (hashed_password, status, failed_logins, locked_until, password_changed_at, email_verified_at)",
 		}},

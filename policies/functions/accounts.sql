@@ -33,9 +33,40 @@ ALTER FUNCTION app.login_lookup(text) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.login_lookup(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.login_lookup(text) TO chenu_human;
 
--- Opens a session of the caller and records the login. The time of authentication is
--- never in the future: the service's clock may be ahead of this one.
-CREATE FUNCTION app.open_session(session_id uuid, authenticated_at timestamptz, expires_at timestamptz, amr text[])
+-- Refuses a caller who is not active, and one whose password is not the one that was compared
+-- any more. The lock of the identity's row orders this and a change of the password: either the
+-- change comes first and is seen here, or it waits and ends the session that this opens. NULL
+-- means that no password was compared. For a password's method of authentication NULL is for
+-- services from before this check alone: a password that changed in the last minute refuses it.
+CREATE FUNCTION app.require_compared_password(compared text, amr text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    i record;
+BEGIN
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    SELECT x.status, x.hashed_password, x.password_changed_at INTO i FROM public.identities x WHERE x.id = caller FOR SHARE;
+    IF NOT FOUND OR i.status <> 'active' THEN
+        RAISE EXCEPTION 'the identity is not active' USING ERRCODE = 'CH403';
+    END IF;
+    IF compared IS DISTINCT FROM i.hashed_password AND (compared IS NOT NULL
+            OR 'pwd' = ANY (amr) AND i.password_changed_at > clock_timestamp() - interval '1 minute') THEN
+        RAISE EXCEPTION 'the password has changed since it was compared' USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "password_changed", "detail": "The password has changed since it was compared. Repeat the request."}';
+    END IF;
+END
+$$;
+ALTER FUNCTION app.require_compared_password(text, text[]) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.require_compared_password(text, text[]) FROM PUBLIC;
+
+-- Opens a session of the caller and records the login. The hash is the one that the password was
+-- compared with: see app.require_compared_password(). The time of authentication is never in the
+-- future: the service's clock may be ahead of this one.
+CREATE FUNCTION app.open_session(session_id uuid, authenticated_at timestamptz, expires_at timestamptz, amr text[], compared text DEFAULT NULL)
     RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -44,12 +75,7 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     moment timestamptz := clock_timestamp();
 BEGIN
-    IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
-    END IF;
-    IF NOT EXISTS (SELECT FROM public.identities i WHERE i.id = caller AND i.status = 'active') THEN
-        RAISE EXCEPTION 'the identity is not active' USING ERRCODE = 'CH403';
-    END IF;
+    PERFORM app.require_compared_password(open_session.compared, open_session.amr);
     IF (open_session.expires_at BETWEEN moment AND moment + interval '90 days') IS NOT TRUE THEN
         RAISE EXCEPTION 'a session ends within 90 days' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/expires_at", "code": "out_of_range"}';
@@ -57,15 +83,15 @@ BEGIN
     INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr, ip, user_agent)
     VALUES (open_session.session_id, caller, open_session.expires_at,
             least(open_session.authenticated_at, moment), open_session.amr,
-            nullif(current_setting('app.ip', true), ''),
+            substring(left(current_setting('app.ip', true), 45) from '^[0-9A-Fa-f:.]+'),
             left(nullif(current_setting('app.user_agent', true), ''), 400));
     PERFORM app.record_event('login', 'success', 'session', open_session.session_id,
         jsonb_build_object('amr', open_session.amr));
 END
 $$;
-ALTER FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[]) OWNER TO chenu_login;
-REVOKE EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[]) TO chenu_human;
+ALTER FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[], text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[], text) TO chenu_human;
 
 -- Ends a session of the caller and records the logout; false when it had ended already
 -- or is not the caller's.

@@ -120,12 +120,15 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     closed uuid[];
+    counters uuid[];
     agents record;
 BEGIN
     IF NOT app.account_token_valid('reset_password', reset_password.token_hash) THEN
         RETURN NULL;
     END IF;
-    -- First the identity, then its tokens, as app.issue_account_token() locks them.
+    -- First the counters, as a login locks them, then the identity, then its tokens, as
+    -- app.issue_account_token() locks them.
+    counters := ARRAY(SELECT a.id FROM app.login_attempts a WHERE a.created_by = caller ORDER BY a.id FOR NO KEY UPDATE);
     PERFORM FROM public.identities i WHERE i.id = caller FOR NO KEY UPDATE;
     IF NOT app.use_account_token('reset_password', reset_password.token_hash) THEN
         RETURN NULL;
@@ -137,7 +140,7 @@ BEGIN
            email_verified_at = coalesce(i.email_verified_at, clock_timestamp()),
            failed_logins = 0, locked_until = NULL
      WHERE i.id = caller;
-    UPDATE app.login_attempts a SET failed = 0, locked_until = NULL WHERE a.created_by = caller;
+    UPDATE app.login_attempts a SET failed = 0, locked_until = NULL WHERE a.created_by = caller AND a.id = ANY (counters);
     closed := app.close_sessions(NULL);
     PERFORM app.record_event('credential_change', 'success', 'identity', caller,
         jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed), 'by', 'mail',

@@ -119,23 +119,23 @@ ALTER FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) OWNER TO c
 REVOKE EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.rotate_refresh_token(uuid, bytea, bytea, interval) TO chenu_human;
 
--- Notes that the caller has proved itself again in an open session, and returns when.
-CREATE FUNCTION app.authenticate_again(session_id uuid, amr text[])
+-- Records that the caller has authenticated again in an open session, and returns when. The hash
+-- is the one that the password was compared with: see app.require_compared_password().
+CREATE FUNCTION app.authenticate_again(session_id uuid, amr text[], compared text DEFAULT NULL)
     RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
-    moment timestamptz := clock_timestamp();
+    moment timestamptz;
 BEGIN
-    IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
-    END IF;
+    -- The identity is locked before the session, as a change of the password locks them.
+    PERFORM app.require_compared_password(authenticate_again.compared, authenticate_again.amr);
+    moment := clock_timestamp();
     UPDATE app.sessions s SET authenticated_at = moment, amr = authenticate_again.amr
      WHERE s.created_by = caller AND s.id = authenticate_again.session_id
-       AND s.revoked_at IS NULL AND s.expires_at > moment
-       AND EXISTS (SELECT FROM public.identities i WHERE i.id = caller AND i.status = 'active');
+       AND s.revoked_at IS NULL AND s.expires_at > moment;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the session has ended' USING ERRCODE = 'CH403';
     END IF;
@@ -144,9 +144,9 @@ BEGIN
     RETURN moment;
 END
 $$;
-ALTER FUNCTION app.authenticate_again(uuid, text[]) OWNER TO chenu_login;
-REVOKE EXECUTE ON FUNCTION app.authenticate_again(uuid, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.authenticate_again(uuid, text[]) TO chenu_human;
+ALTER FUNCTION app.authenticate_again(uuid, text[], text) OWNER TO chenu_login;
+REVOKE EXECUTE ON FUNCTION app.authenticate_again(uuid, text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.authenticate_again(uuid, text[], text) TO chenu_human;
 
 -- Ends the caller's sessions but the one to keep, if any, and returns them.
 CREATE FUNCTION app.close_sessions(keep uuid)
@@ -184,10 +184,13 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     closed uuid[];
+    counters uuid[];
 BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
+    -- First the counters, then the identity, as a login locks them.
+    counters := ARRAY(SELECT a.id FROM app.login_attempts a WHERE a.created_by = caller ORDER BY a.id FOR NO KEY UPDATE);
     UPDATE public.identities i
        SET hashed_password = change_password.replacement, password_changed_at = clock_timestamp(),
            failed_logins = 0, locked_until = NULL
@@ -195,7 +198,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    UPDATE app.login_attempts a SET failed = 0, locked_until = NULL WHERE a.created_by = caller;
+    UPDATE app.login_attempts a SET failed = 0, locked_until = NULL WHERE a.created_by = caller AND a.id = ANY (counters);
     -- A reset that was asked for before would undo this change.
     DELETE FROM app.account_tokens t WHERE t.created_by = caller AND t.kind = 'reset_password';
     closed := app.close_sessions(change_password.keep);

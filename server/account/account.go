@@ -190,12 +190,14 @@ func (s *Service) newSession(id uuid.UUID) (auth.Identity, error) {
 }
 
 // openSessionSQL records the login too.
-const openSessionSQL = `SELECT app.open_session($1, $2, $3, $4)`
+const openSessionSQL = `SELECT app.open_session($1, $2, $3, $4, $5)`
 
-// openSession opens the session that who carries, in the transaction that runs as who.
-func (s *Service) openSession(ctx context.Context, tx *ent.Tx, who auth.Identity, amr ...string) error {
+// openSession opens the session that who carries, in the transaction that runs as who. The hash
+// is the one that the password was compared with, or nil when no password was compared. The
+// database refuses the session with [passwordChanged] when the hash is not the account's any more.
+func (s *Service) openSession(ctx context.Context, tx *ent.Tx, who auth.Identity, hash *string, amr ...string) error {
 	end := s.now().Add(SessionLifetime)
-	if _, err := tx.ExecContext(ctx, openSessionSQL, who.SessionID, who.AuthTime, end, datatype.Texts(amr)); err != nil {
+	if _, err := tx.ExecContext(ctx, openSessionSQL, who.SessionID, who.AuthTime, end, datatype.Texts(amr), hash); err != nil {
 		return fmt.Errorf("open a session: %w", err)
 	}
 	return nil

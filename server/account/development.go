@@ -68,7 +68,7 @@ func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) 
 	}
 	if exists {
 		err = s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-			return s.openSession(ctx, tx, who, byDevelopment)
+			return s.openSession(ctx, tx, who, nil, byDevelopment)
 		})
 	} else {
 		name, _, _ := strings.Cut(email, "@")

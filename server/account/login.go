@@ -42,36 +42,71 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 	if account == (found{}) {
 		account.id = uuid.New() // Nobody: it costs what somebody would.
 	}
-	a, err := s.try(ctx, self(account.id, uuid.Nil), in.Body.Password)
+	out, err := s.logIn(ctx, account.id, in.Body.Password)
+	if isState(err, passwordChanged) {
+		// Another login may have stored a stronger hash of the same password.
+		out, err = s.logIn(ctx, account.id, in.Body.Password)
+	}
+	if isState(err, passwordChanged) || isState(err, notActive) || errors.Is(err, errWrongPassword) {
+		return nil, s.refuse(ctx, began)
+	}
+	return out, err
+}
+
+const (
+	// passwordChanged is the SQLSTATE of a login or step-up whose password was replaced, or hashed
+	// anew, after it had been compared.
+	passwordChanged = "CH409"
+	// notActive is the SQLSTATE of a login to an account that was locked or erased since it was
+	// looked up.
+	notActive = "CH403"
+)
+
+// isState reports whether the error is one of the database with that SQLSTATE.
+func isState(err error, state string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == state
+}
+
+// errWrongPassword is returned where an attempt at a password was refused and recorded.
+var errWrongPassword = errors.New("the password is wrong or the account is closed")
+
+// logIn makes one attempt at the password and opens a session when it is right. It returns
+// errWrongPassword when it is not.
+func (s *Service) logIn(ctx context.Context, account uuid.UUID, password string) (*tokensOut, error) {
+	a, err := s.try(ctx, self(account, uuid.Nil), password)
 	if err != nil {
 		return nil, err
 	}
 	if !a.right {
-		s.recordRefusal(ctx, self(account.id, uuid.Nil), a)
-		return nil, s.refuse(ctx, began)
+		s.recordRefusal(ctx, self(account, uuid.Nil), a)
+		return nil, errWrongPassword
 	}
-	who, err := s.newSession(account.id)
+	who, err := s.newSession(account)
 	if err != nil {
 		return nil, err
 	}
 	stronger := ""
 	if a.weak {
-		if stronger, err = s.hasher.hash(ctx, askerOf(ctx, self(account.id, uuid.Nil)), normalizePassword(in.Body.Password)); err != nil {
+		if stronger, err = s.hasher.hash(ctx, askerOf(ctx, self(account, uuid.Nil)), normalizePassword(password)); err != nil {
 			return nil, err
 		}
 	}
 	var me Identity
 	refresh := newGrant(who)
 	err = s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) (err error) {
-		if stronger != "" {
-			if _, err := tx.ExecContext(ctx, rehashSQL, a.hash, stronger); err != nil {
-				return fmt.Errorf("store a stronger password hash: %w", err)
-			}
-		}
 		if err := forgive(ctx, tx); err != nil {
 			return err
 		}
-		if err := s.openSession(ctx, tx, who, byPassword); err != nil {
+		hash := a.hash
+		if stronger != "" {
+			// A hash that could not be replaced is not the account's, and opens no session.
+			if _, err := tx.ExecContext(ctx, rehashSQL, a.hash, stronger); err != nil {
+				return fmt.Errorf("store a stronger password hash: %w", err)
+			}
+			hash = stronger
+		}
+		if err := s.openSession(ctx, tx, who, &hash, byPassword); err != nil {
 			return err
 		}
 		if err := issueRefresh(ctx, tx, who, refresh); err != nil {
@@ -80,9 +115,6 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
 		me, err = read(ctx, tx, who.ID)
 		return err
 	})
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "CH403" {
-		return nil, s.refuse(ctx, began) // Locked or erased since the look-up.
-	}
 	if err != nil {
 		return nil, err
 	}

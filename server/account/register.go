@@ -108,7 +108,7 @@ func (s *Service) create(ctx context.Context, who auth.Identity, n newAccount) (
 		if err != nil {
 			return fmt.Errorf("make an identity: %w", err)
 		}
-		if err := s.openSession(ctx, tx, who, n.amr); err != nil {
+		if err := s.openSession(ctx, tx, who, n.hash, n.amr); err != nil {
 			return err
 		}
 		if n.verified {

@@ -117,7 +117,7 @@ type AccessToken struct {
 
 type stepUpOut struct{ Body AccessToken }
 
-const authenticateAgainSQL = `SELECT app.authenticate_again($1, $2)`
+const authenticateAgainSQL = `SELECT app.authenticate_again($1, $2, $3)`
 
 // stepUp holds no connection while it waits for the hasher: counting the attempt and noting
 // the step-up are transactions of their own.
@@ -127,32 +127,47 @@ func (s *Service) stepUp(ctx context.Context, in *stepUpIn) (*stepUpOut, error) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.try(ctx, who, in.Body.Password)
-	if err != nil {
-		return nil, err
+	amr := datatype.Texts{byPassword}
+	again, err := s.authenticateAgain(ctx, who, in.Body.Password, amr)
+	if isState(err, passwordChanged) {
+		// A login may have stored a stronger hash of the same password.
+		again, err = s.authenticateAgain(ctx, who, in.Body.Password, amr)
 	}
-	if !a.right {
-		s.recordRefusal(ctx, who, a)
+	if isState(err, passwordChanged) || errors.Is(err, errWrongPassword) {
 		return nil, s.refuse(ctx, began)
 	}
-	amr := datatype.Texts{byPassword}
-	err = s.DB.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-		if err := forgive(ctx, tx); err != nil {
-			return err
-		}
-		if err := session.One(ctx, tx, authenticateAgainSQL, []any{who.SessionID, amr}, &who.AuthTime); err != nil {
-			return fmt.Errorf("record a step-up: %w", err)
-		}
-		return nil
-	})
 	if err != nil {
 		return nil, err
 	}
+	who.AuthTime = again
 	token, err := s.accessToken(who, amr)
 	if err != nil {
 		return nil, err
 	}
 	return &stepUpOut{Body: *token}, nil
+}
+
+// authenticateAgain makes one attempt at the caller's password and records the step-up when it is
+// right. It returns when that was, or errWrongPassword.
+func (s *Service) authenticateAgain(ctx context.Context, who auth.Identity, password string, amr datatype.Texts) (at time.Time, err error) {
+	a, err := s.try(ctx, who, password)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !a.right {
+		s.recordRefusal(ctx, who, a)
+		return time.Time{}, errWrongPassword
+	}
+	err = s.DB.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+		if err := forgive(ctx, tx); err != nil {
+			return err
+		}
+		if err := session.One(ctx, tx, authenticateAgainSQL, []any{who.SessionID, amr, a.hash}, &at); err != nil {
+			return fmt.Errorf("record a step-up: %w", err)
+		}
+		return nil
+	})
+	return at, err
 }
 
 // accessToken makes an access token of a session. The time of authentication is the
