@@ -185,6 +185,9 @@ BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
+    -- A token that is made during a suspension would not be from before it.
+    PERFORM app.hold_agent((SELECT c.agent_id FROM app.agent_credentials c
+        WHERE c.created_by = caller AND c.id = use_agent_credential.credential_id));
     UPDATE app.agent_credentials c SET last_used_at = clock_timestamp()
       FROM public.team_agents a, public.identities i
      WHERE c.created_by = caller AND c.id = use_agent_credential.credential_id

@@ -78,14 +78,33 @@ ALTER FUNCTION app.require_capabilities(text[]) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.require_capabilities(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.require_capabilities(text[]) TO chenu_gate, chenu_threads;
 
--- Refuses an actor that is not an active agent of the identity, and a token from before the agent
--- was last suspended: the service may accept the token for another two seconds. The trigger that
--- audits and the functions that record reads and refusals call it for agents.
-CREATE FUNCTION app.refuse_inactive_agent() RETURNS void
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+-- Locks the row of an agent of the identity until the transaction ends: a suspension or dismissal
+-- comes first, or waits. The lock does not conflict with itself, so that agents do not wait for
+-- each other. The service takes it before the first statement of an agent's transaction, and so
+-- before the locks of other rows, as a dismissal does.
+CREATE FUNCTION app.hold_agent(agent_id uuid) RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM FROM public.team_agents a
+     WHERE a.created_by = nullif(current_setting('app.identity_id', true), '')::uuid AND a.id = hold_agent.agent_id FOR SHARE;
+END
+$$;
+ALTER FUNCTION app.hold_agent(uuid) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.hold_agent(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.hold_agent(uuid) TO chenu_agent, chenu_login;
+
+-- Refuses an actor that is not an active agent of the identity, and a token from before the agent
+-- was last suspended: the service may accept the token for another two seconds. The trigger that
+-- audits and the functions that record reads and refusals call it for agents. The agent's row stays
+-- locked, so that no write commits after a suspension that it did not see.
+CREATE FUNCTION app.refuse_inactive_agent() RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM app.hold_agent(app.actor());
     IF NOT EXISTS (SELECT FROM public.team_agents a
          WHERE a.created_by = nullif(current_setting('app.identity_id', true), '')::uuid
            AND a.id = app.actor() AND a.status = 'active'

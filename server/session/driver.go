@@ -178,6 +178,9 @@ func (c *conductor) begin(ctx context.Context, s *settings, opts *sql.TxOptions)
 		return nil, err
 	}
 	t := &transaction{conductor: c, ctx: ctx, settings: s, begin: []step{{sql: begin}, s.step(opts.ReadOnly)}}
+	if s.kind == auth.Agent && s.owner != uuid.Nil && !opts.ReadOnly {
+		t.begin = append(t.begin, step{sql: holdAgentSQL})
+	}
 	if ctx.Value(collectingKey{}) != nil {
 		t.begin = append(t.begin, step{sql: collectingSQL})
 	}
@@ -195,6 +198,10 @@ type collectingKey struct{}
 // collectingSQL puts the transaction in collecting mode. Unlike the other settings, it is
 // not reset in other transactions: a transaction that collects by mistake cannot commit.
 const collectingSQL = `SELECT set_config('app.collecting', 'on', true)`
+
+// holdAgentSQL locks the agent's row before anything else of the transaction, in the order in
+// which a dismissal locks rows. Without it the database takes the lock with the first write.
+const holdAgentSQL = `SELECT app.hold_agent(nullif(current_setting('app.actor_id', true), '')::uuid)`
 
 // The isolation levels that Postgres tells apart (manual, section 13.2), each in
 // a form that may write and one that may not.
