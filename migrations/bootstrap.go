@@ -214,7 +214,7 @@ func (o BootstrapOptions) catalogSteps() []step {
 	migrate := o.logins()[2].Name
 	return []step{{"take", "functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + policies.OpenFunctions + `) f, LATERAL (VALUES
     (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
-    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.oid::pg_catalog.regprocedure))) s (place, statement)
+    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, chenu_human, chenu_agent', f.oid::pg_catalog.regprocedure))) s (place, statement)
 WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
 ORDER BY place`}, {"let", migrate + " watch its migrations", fmt.Sprintf(`SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', p.oid::pg_catalog.regprocedure, u.rolname)
 FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace

@@ -256,7 +256,7 @@ func TestPublicKeepsOnlyListedFunctions(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", statement, got, refused)
 		}
 	}
-	if got := attempt(t, tx, "SELECT pg_try_advisory_xact_lock(1)"); got != one {
+	if got := attempt(t, tx, "SELECT app.lock_idempotency_key('create-note', 'x')"); got != one {
 		t.Errorf("the lock of idempotency keys: %s", got)
 	}
 }

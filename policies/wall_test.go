@@ -194,6 +194,10 @@ var definers = map[string]struct {
 	"has_capabilities":              {owner: "chenu_login", callers: []string{"chenu_gate", "chenu_threads"}},
 	"require_capabilities":          {owner: "chenu_login", callers: []string{"chenu_gate", "chenu_threads"}},
 	"refuse_inactive_agent":         {owner: "chenu_login", callers: []string{"chenu_audit", "chenu_threads"}},
+	"hold_agent":                    {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_login"}},
+	"refuse_agent_credential":       {owner: "chenu_login", callers: []string{"chenu_human"}},
+	"require_compared_password":     {owner: "chenu_login"},
+	"lock_idempotency_key":          {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_human"}},
 	"require_recent_authentication": {owner: "chenu_login", callers: []string{"chenu_audit", "chenu_gate"}},
 	"record_export":                 {owner: "chenu_audit", callers: []string{"chenu_human"}},
 

@@ -60,6 +60,29 @@ $$;
 REVOKE EXECUTE ON FUNCTION app.ensure_partitions(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.ensure_partitions(integer) TO chenu_human;
 
+-- Locks an idempotency key of the caller until the transaction ends; false when another transaction
+-- holds it. The lock is named by the caller and the key, so no caller can lock what is not its own.
+-- Other functions lock one number of 64 bits; this one locks two of 32 bits, which are other locks
+-- (manual, pg_locks.objsubid). No serving role may lock numbers of its choice.
+CREATE FUNCTION app.lock_idempotency_key(route text, key text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    digest bit(64);
+BEGIN
+    IF coalesce(current_setting('app.identity_id', true), '') = '' THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+    digest := ('x' || left(encode(sha256(convert_to(concat_ws(chr(10), current_setting('app.identity_id', true), app.actor_kind(),
+        current_setting('app.actor_id', true), route, key), 'UTF8')), 'hex'), 16))::bit(64);
+    RETURN pg_try_advisory_xact_lock(substring(digest from 1 for 32)::integer, substring(digest from 33 for 32)::integer);
+END
+$$;
+ALTER FUNCTION app.lock_idempotency_key(text, text) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.lock_idempotency_key(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.lock_idempotency_key(text, text) TO chenu_human, chenu_agent;
+
 -- Forgets the outcomes of POST requests that are past their time, at most
 -- `most` of them, and returns how many. Its owner sees those rows only.
 CREATE FUNCTION app.expire_idempotency_keys(most integer DEFAULT 10000) RETURNS integer

@@ -141,13 +141,12 @@ func (c *call) digest() ([]byte, error) {
 // storedOutcomes keeps outcomes in the table app.idempotency_keys.
 type storedOutcomes struct{}
 
-// lockKeySQL takes an advisory lock, named by a hash of the actor, the operation and the key, until the transaction ends. Two names with the same hash only make a client
-// wait. A second INSERT of the same row would block on the unique index instead.
-const lockKeySQL = `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`
+// lockKeySQL takes an advisory lock, named by a hash of the transaction's actor, the operation and the key, until the transaction ends. Two
+// names with the same hash only make a client wait. A second INSERT of the same row would block on the unique index instead.
+const lockKeySQL = `SELECT app.lock_idempotency_key($1, $2)`
 
-func (storedOutcomes) Lock(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string) (free bool, err error) {
-	name := "idempotency_key\n" + who.ID.String() + "\n" + string(who.Kind) + "\n" + who.ActorID.String() + "\n" + route + "\n" + key
-	err = session.One(ctx, tx, lockKeySQL, []any{name}, &free)
+func (storedOutcomes) Lock(ctx context.Context, tx *ent.Tx, _ auth.Identity, route, key string) (free bool, err error) {
+	err = session.One(ctx, tx, lockKeySQL, []any{route, key}, &free)
 	return free, err
 }
 
