@@ -249,14 +249,56 @@ func TestCredentials(t *testing.T) {
 	t.Run("on record", func(t *testing.T) {
 		t.Parallel()
 		human.Do(http.MethodDelete, other+"/credentials/"+revoked.ID, nil).Want(http.StatusNoContent)
-		for body, reason := range map[string]string{revoked.Secret: "not_active", "x": "wrong_secret"} {
-			b.client.For(t).Post("/v1/auth/agent-token", revoked.ask("client_secret", body)).WantProblem(http.StatusUnauthorized, "invalid_client")
-			denied := human.Get("/v1/audit-logs?action=login&outcome=denied&actor_kind=agent&resource_id=" + revoked.ID).Want(http.StatusOK).Object()["items"].([]any)
-			if got := denied[0].(map[string]any); got["details"].(map[string]any)["reason"] != reason || "/v1/team/agents/"+got["actor_id"].(string) != other {
-				t.Errorf("recorded: %v", got)
-			}
+		b.client.For(t).Post("/v1/auth/agent-token", revoked.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
+		denied := human.Get("/v1/audit-logs?action=login&outcome=denied&actor_kind=system&resource_id=" + revoked.ID).Want(http.StatusOK).Object()["items"].([]any)
+		if details := denied[0].(map[string]any)["details"].(map[string]any); details["reason"] != "not_active" || "/v1/team/agents/"+details["agent_id"].(string) != other {
+			t.Errorf("recorded: %v", denied)
 		}
 	})
+}
+
+// Hardening item 28: failed logins of agents leave one row for each credential, network and hour, and
+// one with the number of the others. The rows do not name the agent as the actor, since anybody may
+// have sent them.
+func TestFailedAgentLoginsDoNotFillTheTrail(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human := b.person(t, "ada")
+	agent := hire(t, human, "business")
+	made := newCredential(t, human, agent)
+	const failures = 7
+	for range failures {
+		b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_secret", "x")).WantProblem(http.StatusUnauthorized, "invalid_client")
+	}
+	// A credential that does not exist leaves nothing.
+	b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+newID().String())).WantProblem(http.StatusUnauthorized, "invalid_client")
+	admin := b.db.Pool(t, b.db.AdminURL)
+	trail := func() []string {
+		t.Helper()
+		rows, err := admin.Query(t.Context(), `SELECT actor_kind || ' ' || coalesce(actor_id::text, 'nobody') || ' ' || (details ->> 'reason') || ' ' || coalesce(details ->> 'count', '1')
+			FROM audit_logs WHERE action = 'login' AND outcome = 'denied' AND resource_type = 'agent_credential' AND resource_id = $1 ORDER BY id`, made.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got := trail(); !slices.Equal(got, []string{"system nobody wrong_secret 1"}) {
+		t.Errorf("after %d failures: %q", failures, got)
+	}
+	if _, err := admin.Exec(t.Context(), "UPDATE app.login_attempts SET recorded_at = recorded_at - interval '1 hour' WHERE origin LIKE $1 || ' %'", made.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(t.Context(), "SELECT app.record_failures()"); err != nil {
+		t.Fatal(err)
+	}
+	if got := trail(); !slices.Equal(got, []string{"system nobody wrong_secret 1", "system nobody repeated 6"}) {
+		t.Errorf("after the maintenance: %q", got)
+	}
+	b.client.For(t).Post("/v1/auth/agent-token", made.ask()).Want(http.StatusOK)
 }
 
 // TestAssertions forges what an agent proves itself with by a key.

@@ -21,7 +21,7 @@ func (LoginAttempt) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("origin").Immutable().
 			Annotations(policies.Length(1, 64)).
-			Comment("Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session."),
+			Comment("Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session; the id of a credential and a network for logins of an agent."),
 		field.Int("failed").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
 			Comment("Failed attempts since the last successful one."),

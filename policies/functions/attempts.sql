@@ -8,6 +8,23 @@
 -- days. From the fiftieth failure on, attempts from unknown networks are refused for a
 -- second, then two, up to 15 minutes. Known networks and open sessions pass.
 
+-- The network of the transaction's request: a /24 of IPv4 or a /64 of IPv6.
+CREATE FUNCTION app.client_network() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    address inet;
+BEGIN
+    address := nullif(current_setting('app.ip', true), '')::inet;
+    RETURN coalesce(network(set_masklen(address, CASE family(address) WHEN 4 THEN 24 ELSE 64 END))::text, 'unknown');
+EXCEPTION WHEN invalid_text_representation THEN
+    RETURN 'unknown';
+END
+$$;
+REVOKE EXECUTE ON FUNCTION app.client_network() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.client_network() TO chenu_login;
+
 -- The origin of the transaction's request.
 CREATE FUNCTION app.login_origin() RETURNS text
     LANGUAGE plpgsql STABLE
@@ -16,16 +33,12 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     session uuid := nullif(current_setting('app.session_id', true), '')::uuid;
-    address inet;
 BEGIN
     IF session IS NOT NULL AND EXISTS (SELECT FROM app.sessions s WHERE s.created_by = caller AND s.id = session
             AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()) THEN
         RETURN 'session:' || session;
     END IF;
-    address := nullif(current_setting('app.ip', true), '')::inet;
-    RETURN coalesce(network(set_masklen(address, CASE family(address) WHEN 4 THEN 24 ELSE 64 END))::text, 'unknown');
-EXCEPTION WHEN invalid_text_representation THEN
-    RETURN 'unknown';
+    RETURN app.client_network();
 END
 $$;
 REVOKE EXECUTE ON FUNCTION app.login_origin() FROM PUBLIC;
@@ -151,17 +164,20 @@ ALTER FUNCTION app.refuse_attempt(text, boolean) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.refuse_attempt(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.refuse_attempt(text, boolean) TO chenu_human;
 
--- Records the failures of one origin in one hour, beyond the first one, as one row. For the
--- functions of this file alone.
+-- Records the failures of one origin in one hour, beyond the first one, as one row. The origin of
+-- an agent's logins begins with the id of the credential: see app.refuse_agent_credential(). For
+-- the functions that count failures alone.
 CREATE FUNCTION app.record_repeated_failures(identity uuid, origin text, hour timestamptz, failures bigint)
     RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT app.record_event('login', 'denied', 'identity', record_repeated_failures.identity,
+    SELECT app.record_event('login', 'denied', CASE WHEN credential THEN 'agent_credential' ELSE 'identity' END,
+        CASE WHEN credential THEN split_part(record_repeated_failures.origin, ' ', 1)::uuid ELSE record_repeated_failures.identity END,
         jsonb_build_object('reason', 'repeated', 'count', record_repeated_failures.failures,
-            'origin', record_repeated_failures.origin,
+            'origin', CASE WHEN credential THEN split_part(record_repeated_failures.origin, ' ', 2) ELSE record_repeated_failures.origin END,
             'hour', to_char(record_repeated_failures.hour AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
+      FROM (VALUES (record_repeated_failures.origin LIKE '% %')) AS o (credential)
 $$;
 REVOKE EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, bigint) TO chenu_login, chenu_maintain;

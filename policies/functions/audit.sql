@@ -78,9 +78,9 @@ BEGIN
                 THEN app.approval_of(approved[1]::uuid, TG_ARGV[0], TG_OP, (old_row ->> 'id')::uuid, (old_row ->> 'version')::bigint) END,
         nullif(current_setting('app.request_id', true), '')::uuid,
         nullif(current_setting('app.client_request_id', true), '')::uuid,
-        nullif(current_setting('app.traceparent', true), ''),
+        substring(left(current_setting('app.traceparent', true), 55) from '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
         nullif(current_setting('app.session_id', true), '')::uuid,
-        nullif(current_setting('app.ip', true), ''),
+        substring(left(current_setting('app.ip', true), 45) from '^[0-9A-Fa-f:.]+'),
         nullif(left(current_setting('app.user_agent', true), 400), ''),
         coalesce(nullif(current_setting('role', true), 'none'), session_user)
     );
@@ -93,7 +93,8 @@ REVOKE EXECUTE ON FUNCTION app.audit() FROM PUBLIC;
 -- Records what leaves no row behind, of the identity that the session runs as. For
 -- functions of ours alone; the service reaches it through the two below. A change
 -- that succeeded is recorded by the change itself. An agent that logs in is named: the
--- session does not run as it yet.
+-- session does not run as it yet. The row names no approval, whatever the settings say: these
+-- events use none.
 CREATE FUNCTION app.record_event(action text, outcome text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL, agent uuid DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -101,6 +102,8 @@ AS $$
 DECLARE
     identity uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     recorded uuid := app.uuid_v7();
+    -- Whoever fails to log in with a credential has not shown to be its agent.
+    unproven boolean := agent IS NULL AND action = 'login' AND outcome = 'denied' AND resource_type = 'agent_credential';
 BEGIN
     IF identity IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
@@ -119,19 +122,18 @@ BEGIN
     PERFORM app.refuse_erased();
     INSERT INTO public.audit_logs (
         id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id, sphere,
-        details, checkpoint_id, request_id, client_request_id, traceparent, session_id, ip, user_agent, db_role
+        details, request_id, client_request_id, traceparent, session_id, ip, user_agent, db_role
     ) VALUES (
         recorded,
         identity,
-        coalesce(agent, nullif(current_setting('app.actor_id', true), '')::uuid),
-        CASE WHEN agent IS NULL THEN app.actor_kind() ELSE 'agent' END,
+        CASE WHEN NOT unproven THEN coalesce(agent, nullif(current_setting('app.actor_id', true), '')::uuid) END,
+        CASE WHEN unproven THEN 'system' WHEN agent IS NULL THEN app.actor_kind() ELSE 'agent' END,
         action, outcome, resource_type, resource_id, sphere, coalesce(details, '{}'),
-        nullif(current_setting('app.checkpoint_id', true), '')::uuid,
         nullif(current_setting('app.request_id', true), '')::uuid,
         nullif(current_setting('app.client_request_id', true), '')::uuid,
-        nullif(current_setting('app.traceparent', true), ''),
+        substring(left(current_setting('app.traceparent', true), 55) from '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
         nullif(current_setting('app.session_id', true), '')::uuid,
-        nullif(current_setting('app.ip', true), ''),
+        substring(left(current_setting('app.ip', true), 45) from '^[0-9A-Fa-f:.]+'),
         nullif(left(current_setting('app.user_agent', true), 400), ''),
         coalesce(nullif(current_setting('role', true), 'none'), session_user)
     );

@@ -57,16 +57,17 @@ func (in *tokenInput) RateAccount() string { return in.Body.ClientID }
 
 type tokenOutput struct{ Body AgentToken }
 
-const recordDenialSQL = `SELECT app.record_denial('login', 'agent_credential', $1, jsonb_build_object('reason', $2::text))`
+const refuseCredentialSQL = `SELECT app.refuse_agent_credential($1, $2)`
 
 // refuse returns the one answer to whatever is wrong with a credential (RFC 6749, section
 // 5.2), and writes it into the trail of its owner, if there is one. That it can't be written
 // is logged and changes nothing in the answer: another one would tell that it exists.
 func (s *Service) refuse(ctx context.Context, client clientID, have found, reason string, cause error) error {
 	if have.agent != uuid.Nil {
-		who := auth.Identity{ID: client.owner, ActorID: have.agent, Kind: auth.Agent}
-		err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
-			_, err := tx.ExecContext(ctx, recordDenialSQL, client.credential, reason)
+		// Nobody has shown to be the agent, so the service records it for the owner.
+		owner := auth.Identity{ID: client.owner, ActorID: client.owner, Kind: auth.Human}
+		err := s.DB.Do(auth.With(ctx, owner), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+			_, err := tx.ExecContext(ctx, refuseCredentialSQL, client.credential, reason)
 			return err
 		})
 		if err != nil {
