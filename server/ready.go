@@ -15,10 +15,16 @@ import (
 )
 
 // readySQL calls a function of the schema, so that a broken language or a missing privilege
-// shows, and lists the functions that the role cannot execute. It is one statement.
+// shows, lists the functions that the role cannot execute, and the schemas that a role in whose
+// name functions run cannot use, which would fail these functions. It is one statement.
 const readySQL = `SELECT app.schema_version(),
   coalesce((SELECT string_agg(f, ', ') FROM unnest(string_to_array($1, ';')) AS f
-     WHERE has_function_privilege(to_regprocedure(f)::oid, 'EXECUTE') IS NOT TRUE), '')`
+     WHERE has_function_privilege(to_regprocedure(f)::oid, 'EXECUTE') IS NOT TRUE), ''),
+  coalesce((SELECT string_agg(DISTINCT r.rolname || ' on ' || n.nspname, ', ') FROM pg_catalog.pg_proc p
+     JOIN pg_catalog.pg_namespace a ON a.oid = p.pronamespace AND a.nspname = 'app'
+     JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+     JOIN pg_catalog.pg_namespace n ON n.nspname IN ('app', 'public')
+     WHERE p.prosecdef AND NOT has_schema_privilege(r.oid, n.oid, 'USAGE')), '')`
 
 // checks are the conditions of readiness: one for each kind of actor, whose role must be able
 // to call every function that the service calls in its name, in a database that has the
@@ -37,9 +43,9 @@ func (s *Server) readyFor(ctx context.Context, kind auth.Kind) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	var version, missing string
+	var version, missing, unusable string
 	for rows.Next() {
-		if err := rows.Scan(&version, &missing); err != nil {
+		if err := rows.Scan(&version, &missing, &unusable); err != nil {
 			return err
 		}
 	}
@@ -47,6 +53,8 @@ func (s *Server) readyFor(ctx context.Context, kind auth.Kind) (err error) {
 		return err
 	}
 	switch head := s.config.SchemaVersion; {
+	case unusable != "":
+		return fmt.Errorf("roles of functions have no USAGE on a schema: %s: restore it with GRANT USAGE ON SCHEMA", unusable)
 	case version < head:
 		return fmt.Errorf("the schema is at %s and needs %s: run chenu migrate apply", version, head)
 	case missing != "" && (version == head || head == ""):

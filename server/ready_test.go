@@ -26,6 +26,16 @@ func TestNotReadyWithoutTheFunctions(t *testing.T) {
 			"ALTER FUNCTION app.login_lookup_gone(text) RENAME TO login_lookup", "database_human",
 		},
 		{
+			"a role of functions lost the schema app",
+			"REVOKE USAGE ON SCHEMA app FROM chenu_login",
+			"GRANT USAGE ON SCHEMA app TO chenu_login", "database_agent",
+		},
+		{
+			"a role of functions lost the schema public",
+			"REVOKE USAGE ON SCHEMA public FROM PUBLIC, chenu_gate",
+			"GRANT USAGE ON SCHEMA public TO PUBLIC, chenu_gate", "database_human",
+		},
+		{
 			"every function",
 			"REVOKE USAGE ON SCHEMA app FROM chenu_human, chenu_agent",
 			"GRANT USAGE ON SCHEMA app TO chenu_human, chenu_agent", "database_agent",
