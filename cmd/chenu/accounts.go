@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // accountCommands are the operator's commands for one account. Each calls a function of
@@ -54,6 +55,9 @@ func lockAccount(ctx context.Context, args []string, env environment) error {
 		sessions int
 	)
 	if err := operate(ctx, env, "chenu accounts lock", lockAccountSQL, []any{email}, &id, &changed, &sessions); err != nil {
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "CH409" {
+			return fmt.Errorf("lock the account %s: %s. %s", email, pg.Message, pg.Hint)
+		}
 		return noAccount(email, err)
 	}
 	if !changed {

@@ -6,11 +6,13 @@
 -- Locks the account with the e-mail address: ends its sessions, deletes its mailed tokens
 -- and refuses its writes from the commit on. The service refuses its requests within two
 -- seconds. Returns no row when there is no such account; changed is false when the account
--- was locked before.
+-- was locked before. A transaction of the account that stays open for five seconds fails it with
+-- CH409, and nothing has changed.
 CREATE FUNCTION app.lock_account(email text)
     RETURNS TABLE (identity_id uuid, changed boolean, ended_sessions integer)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '5s'
 AS $$
 DECLARE
     account uuid;
@@ -39,6 +41,9 @@ BEGIN
         RETURN NEXT;
     END IF;
     PERFORM set_config('app.identity_id', '', true);
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION 'a transaction of the account has been open for five seconds: the account is not locked' USING ERRCODE = 'CH409',
+        HINT = 'Find the session with: SELECT pid, usename, state, xact_start, query FROM pg_stat_activity WHERE xact_start < now() - interval ''5 seconds''. End it with: SELECT pg_terminate_backend(PID). Then run the command again.';
 END
 $$;
 ALTER FUNCTION app.lock_account(text) OWNER TO chenu_login;

@@ -1,12 +1,16 @@
 package account
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Hardening item 40: an operator locks an account by the functions that `chenu accounts`
@@ -102,6 +106,37 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 		FROM audit_logs WHERE created_by = $1 AND resource_type = 'identity' AND after ? 'status' AND action = 'update'`, []any{ada.id}, &steps)
 	if want := []string{"active locked system chenu_owner", "locked active system chenu_owner"}; !slices.Equal(steps, want) {
 		t.Errorf("the trail has %q, want %q", steps, want)
+	}
+}
+
+// Hardening item 40: a transaction of the account that stays open fails the lock after five seconds,
+// with an error that says what to do, and nothing has changed.
+func TestOperatorDoesNotWaitForOpenTransactions(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	tx, err := b.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `SELECT FROM identities WHERE id = $1 FOR KEY SHARE`, ada.id); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.as(t, b.db.MigrateURL, "chenu_owner", "", `SELECT app.lock_account('ada@example.org')`)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "CH409" || !strings.Contains(pg.Hint, "pg_terminate_backend") {
+		t.Errorf("the lock answers %v", err)
+	}
+	var state string
+	b.scan(t, `SELECT status || ' ' || (SELECT count(*) FROM app.sessions s WHERE s.created_by = i.id AND s.revoked_at IS NULL) FROM identities i WHERE id = $1`, []any{ada.id}, &state)
+	if state != "active 1" {
+		t.Errorf("afterwards: %s", state)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", `SELECT app.lock_account('ada@example.org')`); err != nil {
+		t.Errorf("the lock, once the transaction has ended: %v", err)
 	}
 }
 
