@@ -100,6 +100,14 @@ BEGIN
 END
 $$;
 
+-- Reports whether a checkpoint with these columns is approved and can still be used.
+CREATE FUNCTION app.checkpoint_usable(status text, consumed_at timestamptz, use_before timestamptz) RETURNS boolean
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(status = 'approved' AND consumed_at IS NULL AND use_before > clock_timestamp(), false)
+$$;
+
 -- Accounts for one write of the transaction. In collecting mode it adds the write to the list.
 -- Otherwise it returns the checkpoint that app.checkpoint_id names if that checkpoint approves
 -- exactly this write next: usable, requested by the same actor, every write before this one
@@ -107,7 +115,9 @@ $$;
 -- refused only among the writes of an approval.
 --
 -- The first write of an approval locks its checkpoint, so that transactions which use the
--- same approval wait for each other; the second one then finds it used. The last write marks
+-- same approval wait for each other; the second one then finds it used. No other checkpoint is
+-- locked: a decision locks a pending checkpoint and then its thread, which an append has locked
+-- already. The last write marks
 -- it as used. If that write is an event, app.check_collected() does so: the use of an
 -- approval may become an event of the same thread.
 CREATE FUNCTION app.take_write(payload jsonb, row_id uuid, gated boolean) RETURNS uuid
@@ -143,14 +153,9 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    IF position = 1 THEN
-        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted FOR UPDATE;
-    ELSE
-        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted;
-    END IF;
+    SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted;
     mine := coalesce(named.requested_by = actor AND named.requested_by_kind = app.actor_kind(), false);
-    usable := mine AND (position > 1 OR coalesce(named.status = 'approved' AND named.consumed_at IS NULL
-        AND named.use_before > clock_timestamp(), false));
+    usable := mine AND (position > 1 OR app.checkpoint_usable(named.status, named.consumed_at, named.use_before));
     size := app.approved_count(named.payload);
     equal := coalesce(CASE
         WHEN position > size THEN false
@@ -159,6 +164,10 @@ BEGIN
         WHEN position < size THEN app.is_implied_event(payload, named.payload)
         ELSE app.payload_digest(payload) = named.digest
     END, false);
+    IF usable AND equal AND position = 1 THEN
+        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted FOR UPDATE;
+        usable := app.checkpoint_usable(named.status, named.consumed_at, named.use_before);
+    END IF;
     IF usable AND equal THEN
         INSERT INTO app.collected_writes (id, created_by, checkpoint_id, place, table_name, operation, row_id, audited)
         VALUES (app.uuid_v7(), caller, wanted, position, payload ->> 'table', operation, take_write.row_id, NOT gated);
