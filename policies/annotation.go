@@ -144,6 +144,9 @@ type Through struct {
 	Table     string `json:"table"`
 	Key       string `json:"key"`
 	Condition string `json:"condition"`
+	// Lock keeps the other row from changing until the transaction ends. It is needed
+	// where this row is among the Contents of the other row's gate.
+	Lock bool `json:"lock,omitempty"`
 	// Agents limits it to the writes of agents.
 	Agents bool `json:"agents,omitempty"`
 }

@@ -155,7 +155,7 @@ var definers = map[string][]definer{
 		{role: "chenu_derive", grants: []string{
 			"SELECT (id, created_by, member_count)", "UPDATE (member_count)",
 		}},
-		// The columns to update are for locks; app.gate_references() changes no row.
+		// The columns to update are for locks; app.gated_through() changes no row.
 		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
 			"SELECT (id, created_by, version, name, visibility)", "UPDATE (id)",
 		}},

@@ -139,6 +139,9 @@ type neighborhood struct {
 	prepare func(w *world)
 	// shared makes one world for all races, because a world costs a password hash.
 	shared bool
+	// scenes are races of requests that belong together, beside the pairs of operations. Each is
+	// run several times.
+	scenes map[string]func(w *world, n int) []request
 }
 
 var neighborhoods = []neighborhood{
@@ -166,12 +169,16 @@ var neighborhoods = []neighborhood{
 					object{"contact_id": w.id("/v1/business/contacts", n[1]), "status": "going"})
 			}
 		},
+		scenes: map[string]func(*world, int) []request{"the publication of a group with changes of its events": groupPublication},
 	},
 	{name: "social", prefixes: []string{"/v1/social/"}},
 	{name: "scholar", prefixes: []string{"/v1/scholar/"}},
 	{name: "government", prefixes: []string{"/v1/government/"}},
 	{name: "team", prefixes: []string{"/v1/team/"}, besides: []string{"create-agent-token", "create-checkpoint"}},
-	{name: "threads", prefixes: []string{"/v1/threads", "/v1/checkpoints"}, besides: []string{"dismiss-hired-agent"}},
+	{
+		name: "threads", prefixes: []string{"/v1/threads", "/v1/checkpoints"}, besides: []string{"dismiss-hired-agent"},
+		scenes: map[string]func(*world, int) []request{"the use of a pending checkpoint with its decision": undecidedAppend},
+	},
 	{name: "service", prefixes: []string{"/healthz", "/readyz", "/openapi.json", "/docs", "/v1/meta", "/v1/audit-logs"}, besides: []string{"create-note"}},
 }
 
@@ -270,35 +277,48 @@ func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
 				o := reads[(races*2+k)%len(reads)]
 				requests = append(requests, request{method: o.method, path: w.fill(o.path)})
 			}
-			started := time.Now()
-			var all sync.WaitGroup
-			start := make(chan struct{})
-			for _, r := range requests {
-				all.Go(func() {
-					<-start
-					client := w.client
-					if r.client != nil {
-						client = r.client
-					}
-					defer func() {
-						// A stream is cut off when the other request ends its session.
-						if cut := recover(); cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // A panic's value, as net/http compares it.
-							panic(cut)
-						}
-					}()
-					response := client.Do(r.method, r.path, r.body, r.header...)
-					if response.Status >= 500 && response.Status != http.StatusServiceUnavailable {
-						t.Errorf("%s with %s: %s %s: %d %s", a.id, b.id, r.method, r.path, response.Status, response.Body)
-					}
-				})
-			}
-			close(start)
-			all.Wait()
-			if time.Since(started) > deadlockTimeout {
+			if took := w.race(a.id+" with "+b.id, requests); took > deadlockTimeout {
 				slow = append(slow, a.id+" with "+b.id)
 			}
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(n.scenes)) {
+		w := newWorld(t, service, admin, box, n.name+"-scene")
+		for k := range 8 {
+			if took := w.race(name, n.scenes[name](w, k)); took > deadlockTimeout {
+				slow = append(slow, name)
+			}
+		}
+	}
+}
+
+// race sends the requests at the same time and returns how long they took together.
+func (w *world) race(name string, requests []request) time.Duration {
+	started := time.Now()
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	for _, r := range requests {
+		all.Go(func() {
+			<-start
+			client := w.client
+			if r.client != nil {
+				client = r.client
+			}
+			defer func() {
+				// A stream is cut off when the other request ends its session.
+				if cut := recover(); cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // A panic's value, as net/http compares it.
+					panic(cut)
+				}
+			}()
+			response := client.Do(r.method, r.path, r.body, r.header...)
+			if response.Status >= 500 && response.Status != http.StatusServiceUnavailable {
+				w.t.Errorf("%s: %s %s: %d %s", name, r.method, r.path, response.Status, response.Body)
+			}
+		})
+	}
+	close(start)
+	all.Wait()
+	return time.Since(started)
 }
 
 // deadlockTimeout is how long a transaction of these tests waits before Postgres looks for a
@@ -817,4 +837,53 @@ func (w *world) approve(refused *apitest.Response) string {
 		w.client.Post("/v1/checkpoints/"+c.ID.String()+"/approve", object{"digest": c.Digest}).Want(http.StatusOK)
 	}
 	return c.ID.String()
+}
+
+// undecidedAppend appends to a public thread under a pending checkpoint, while a human decides
+// on it: the commonest way to use one.
+func undecidedAppend(w *world, n int) []request {
+	thread := w.path("/v1/threads", 0)
+	public := []string{"If-Match", "*", "Content-Type", "application/merge-patch+json"}
+	if n == 0 {
+		refused := w.client.Do(http.MethodPatch, thread, object{"visibility": "public"}, public...)
+		w.client.Do(http.MethodPatch, thread, object{"visibility": "public"}, append(public, "Checkpoint", w.approve(refused))...).Want(http.StatusOK)
+	}
+	events := object{"events": []object{{"type": "note.added", "payload": object{"text": word(n)}}}}
+	c := w.client.Post(thread+"/events", events).WantProblem(http.StatusLocked, "checkpoint_required").Checkpoint
+	use := request{method: http.MethodPost, path: thread + "/events", body: events, header: []string{"Checkpoint", c.ID.String()}}
+	decide := request{method: http.MethodPost, path: "/v1/checkpoints/" + c.ID.String() + "/approve", body: object{"digest": c.Digest}}
+	if n%2 == 1 {
+		decide.path = "/v1/checkpoints/" + c.ID.String() + "/reject"
+		decide.body = object{"digest": c.Digest, "reason": "Not this month."}
+	}
+	return []request{use, use, decide, use, use, decide}
+}
+
+// groupPublication makes a group public under an approval, while events are moved into the
+// group, changed in it and deleted from it.
+func groupPublication(w *world, n int) []request {
+	const groups, events = "/v1/community/groups", "/v1/community/events"
+	create := func(path string, change object) string {
+		body := w.body(path, 0)
+		maps.Copy(body, change)
+		return path + "/" + w.client.Post(path, body).Want(http.StatusCreated).Object()["id"].(string)
+	}
+	group := create(groups, nil)
+	id := strings.TrimPrefix(group, groups+"/")
+	var requests []request
+	patch := func(path string, body object, header ...string) request {
+		return request{
+			method: http.MethodPatch, path: path, body: body,
+			header: append([]string{"If-Match", "*", "Content-Type", "application/merge-patch+json"}, header...),
+		}
+	}
+	for k := range 2 {
+		requests = append(requests, patch(create(events, object{"group_id": nil}), object{"group_id": id}),
+			patch(create(events, object{"group_id": id}), object{"title": word(k)}))
+	}
+	requests = append(requests, request{method: http.MethodDelete, path: create(events, object{"group_id": id}), header: []string{"If-Match", "*"}})
+	publish := patch(group, object{"visibility": "public"})
+	refused := w.client.Do(publish.method, publish.path, publish.body, publish.header...)
+	publish.header = append(publish.header, "Checkpoint", w.approve(refused))
+	return slices.Insert(requests, n%len(requests), publish)
 }

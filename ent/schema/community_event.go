@@ -59,7 +59,7 @@ func (CommunityEvent) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Gate{
 			Type: "sensitive", Why: "an event in a public group is as public as its group",
-			Through: &policies.Through{Column: "group_id", Table: "public.community_groups", Key: "id", Condition: "visibility = 'public'"},
+			Through: &policies.Through{Column: "group_id", Table: "public.community_groups", Key: "id", Condition: "visibility = 'public'", Lock: true},
 			References: []policies.GateReference{{
 				Column: "group_id", Table: "public.community_groups", Resource: "community_group",
 				Shows: []string{"name", "visibility"},

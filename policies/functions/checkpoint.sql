@@ -88,8 +88,10 @@ AS $$
     WHERE id IS NOT NULL
 $$;
 
--- Whether another row gates the write: one that meets the condition, and whose key is what
--- the written row's column is or was (see policies.Through). It reads with its caller's rights.
+-- Reports whether another row gates the write: a row that meets the condition, and whose key is
+-- what the written row's column is or was (see policies.Through). If the other row can enter the
+-- gated state together with this row, it is locked first: either its change sees this write, or
+-- this write sees its change. It reads with its caller's rights.
 CREATE FUNCTION app.gated_through(owner uuid, old_row jsonb, new_row jsonb, through jsonb) RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -97,6 +99,11 @@ AS $$
 DECLARE
     gated boolean;
 BEGIN
+    IF (through ->> 'lock')::boolean THEN
+        EXECUTE format('SELECT FROM %s t WHERE t.created_by = $1 AND t.%I IN ($2, $3) ORDER BY t.id FOR NO KEY UPDATE',
+                (through ->> 'table')::regclass, through ->> 'key')
+            USING owner, (old_row ->> (through ->> 'column'))::uuid, (new_row ->> (through ->> 'column'))::uuid;
+    END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %s t WHERE t.created_by = $1 AND t.%I IN ($2, $3) AND (%s))',
             (through ->> 'table')::regclass, through ->> 'key', through ->> 'condition')
         INTO gated USING owner, (old_row ->> (through ->> 'column'))::uuid, (new_row ->> (through ->> 'column'))::uuid;
@@ -108,8 +115,9 @@ $$;
 -- the other row, its id, its version and the columns that the human is shown; and by resource
 -- type the rows that belong to the gated one, of which it has the number, a digest of all ids
 -- and versions, and the newest 50. A row that is locked keeps its version until the end of
--- the transaction. It reads with its caller's rights.
-CREATE FUNCTION app.gate_references(owner uuid, present jsonb, own_table regclass, options jsonb) RETURNS jsonb
+-- the transaction. Rows that belong to the gated one keep theirs too: the write has locked the
+-- gated row, and app.gated_through() waits for that lock. It reads with its caller's rights.
+CREATE FUNCTION app.gate_references(owner uuid, present jsonb, options jsonb) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -129,13 +137,6 @@ BEGIN
             'resource_type', item -> 'resource_type', 'id', present -> (item ->> 'column')) || coalesce(found_row, '{"version": null}'));
     END LOOP;
     FOR item IN SELECT c FROM jsonb_array_elements(options -> 'contents') AS c LOOP
-        -- Waits for transactions that are adding a row which belongs to this one: they hold
-        -- the lock of the foreign key. A write that names no approval is refused anyway, and
-        -- takes no lock that others wait for.
-        IF nullif(current_setting('app.checkpoint_id', true), '') IS NOT NULL THEN
-            EXECUTE format('SELECT FROM %s t WHERE t.created_by = $1 AND t.id = $2 FOR UPDATE', own_table)
-                USING owner, (present ->> 'id')::uuid;
-        END IF;
         SELECT string_agg(format('%L, t.%I', c, c), ', ') INTO shown FROM jsonb_array_elements_text(item -> 'shows') AS c;
         EXECUTE format('SELECT jsonb_build_object(''count'', count(*),
                 ''digest'', encode(sha256(convert_to(coalesce(string_agg(t.id || '' '' || t.version, '','' ORDER BY t.id), ''''), ''UTF8'')), ''hex''),
@@ -251,7 +252,7 @@ BEGIN
         'id', old_row ->> 'id',
         'version', old_row -> 'version',
         'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c),
-        'references', app.gate_references(owner, present, TG_RELID, options));
+        'references', app.gate_references(owner, present, options));
     PERFORM app.refuse_reordered_text(payload);
     PERFORM app.take_write(payload, (present ->> 'id')::uuid, true);
     RETURN NULL;

@@ -1,8 +1,11 @@
 -- Lock order of this file. Every transaction locks a contact first, then events by id, then
 -- groups by id, and the rows of event_rsvps after the event that they answer. All of these
 -- locks are FOR NO KEY UPDATE or weaker, because the foreign keys hold KEY SHARE on the
--- same rows. Only a DELETE takes the stronger lock of the row that it deletes, and only the
--- approved publication of a group that of the group (app.gate_references()).
+-- same rows. Only a DELETE takes the stronger lock of the row that it deletes.
+--
+-- Whoever inserts, changes or deletes an event of a group locks the group FOR NO KEY UPDATE
+-- (app.gated_through()), and so does whoever changes the group, by its UPDATE alone. So the
+-- publication of a group never needs a stronger lock than it has, and never locks an event.
 
 -- Keeps the counts of an event's answers. The update takes the event's lock, so
 -- that answers at once are counted one after the other, and none can lead above

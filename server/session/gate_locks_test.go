@@ -116,3 +116,99 @@ func TestNoLockOnACheckpointThatIsNotUsed(t *testing.T) {
 		}
 	}
 }
+
+const publishGroup = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
+
+// eventChanges are the ways to change what a group publishes, each with the parameters event,
+// identity and group. The event is in the group or, for the last two, in none.
+var eventChanges = map[string]struct {
+	query string
+	in    bool // whether the event is in the group before
+}{
+	"changed":   {"UPDATE community_events SET title = 'evil' WHERE id = $1 AND created_by = $2 AND group_id = $3", true},
+	"deleted":   {"DELETE FROM community_events WHERE id = $1 AND created_by = $2 AND group_id = $3", true},
+	"moved out": {"UPDATE community_events SET group_id = NULL WHERE id = $1 AND created_by = $2 AND group_id = $3", true},
+	"moved in":  {"UPDATE community_events SET group_id = $3 WHERE id = $1 AND created_by = $2", false},
+	"inserted": {`INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
+		SELECT app.uuid_v7(), $2, $3, 'evil', e.starts_at, e.ends_at, 'UTC' FROM community_events e WHERE e.id = $1`, false},
+}
+
+// approvedGroup makes a group and an event, in the group or in none, and approves that the
+// agent makes the group public.
+func (g *gated) approvedGroup(t testing.TB, in bool) (group, event, approval uuid.UUID) {
+	t.Helper()
+	group, event = newID(), newID()
+	g.put(g.agent, t, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
+	g.put(g.agent, t, `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
+		VALUES ($1, $2, CASE WHEN $4 THEN $3::uuid END, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`, event, g.adaID, group, in)
+	return group, event, g.confirm(t, g.wantLocked(g.agent, t, publishGroup, group))
+}
+
+// Hardening item 11: an agent changed an event of a group while the approved publication of the
+// group was under way: the publication did not see the new text, and the gate of the event did
+// not see the publication. Whichever comes second waits now, and is refused.
+func TestNoEventChangesWhileItsGroupIsPublished(t *testing.T) {
+	t.Parallel()
+	for name, change := range eventChanges {
+		t.Run(name+" first", func(t *testing.T) {
+			t.Parallel()
+			g := setupGated(t)
+			group, event, approval := g.approvedGroup(t, change.in)
+			tx := g.opened(t)
+			g.become(t, tx, g.agent, uuid.Nil)
+			if _, err := tx.Exec(t.Context(), change.query, event, g.adaID, group); err != nil {
+				t.Fatal(err)
+			}
+			published := g.waits(t, func() error { return g.do(g.agent, approval, publishGroup, group) })
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_ = locked(t, <-published, "checkpoint_mismatch")
+		})
+		t.Run(name+" second", func(t *testing.T) {
+			t.Parallel()
+			g := setupGated(t)
+			group, event, approval := g.approvedGroup(t, change.in)
+			tx := g.opened(t)
+			g.become(t, tx, g.agent, approval)
+			if _, err := tx.Exec(t.Context(), publishGroup, group); err != nil {
+				t.Fatal(err)
+			}
+			changed := g.waits(t, func() error { return g.do(g.agent, uuid.Nil, change.query, event, g.adaID, group) })
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_ = locked(t, <-changed, "checkpoint_required")
+			if n := g.count(t, "SELECT count(*) FROM community_events WHERE title = 'evil' OR id = $1 AND (group_id IS NOT NULL) <> $2", event, change.in); n != 0 {
+				t.Error("the event changed in a public group")
+			}
+		})
+	}
+}
+
+// Hardening item 3: the publication of a group wanted a stronger lock of the group than it had,
+// which waited for events that were moved into the group, and those waited for the publication.
+func TestPublicationAndMovedEventsDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	group, event, approval := g.approvedGroup(t, false)
+	tx := g.opened(t)
+	g.become(t, tx, g.agent, uuid.Nil)
+	if _, err := tx.Exec(t.Context(), eventChanges["inserted"].query, event, g.adaID, group); err != nil {
+		t.Fatal(err)
+	}
+	published := g.waits(t, func() error { return g.do(g.agent, approval, publishGroup, group) })
+	// The transaction has the foreign key's lock of the group and takes that of its members.
+	if _, err := tx.Exec(t.Context(), eventChanges["moved in"].query, event, g.adaID, group); err != nil {
+		t.Errorf("move an event: %v", err)
+	}
+	if _, err := tx.Exec(t.Context(), "UPDATE community_events SET group_id = NULL WHERE group_id = $1", group); err != nil {
+		t.Errorf("move the events out: %v", err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Errorf("commit: %v", err)
+	}
+	if err := <-published; err != nil {
+		t.Errorf("publish: %v", err) // The group has what was approved again.
+	}
+}
