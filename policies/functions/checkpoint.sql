@@ -353,6 +353,36 @@ BEGIN
 END
 $$;
 
+-- Reports whether the payload without its identity, or the element of a list, can be a write:
+-- whether a gate of the table, or the audit of a write that needs no approval, makes one of this
+-- type, resource type and operation. The triggers of the table tell, with their arguments.
+CREATE FUNCTION app.is_write(write jsonb) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fields constant text[] := '{type,sphere,resource_type,table,operation,id,version,values}';
+    named constant jsonb := jsonb_build_array(write -> 'type', write -> 'resource_type', write -> 'table', write -> 'operation');
+BEGIN
+    IF (jsonb_typeof(write) = 'object' AND write ?& fields AND write - 'references' - fields = '{}' AND jsonb_typeof(write -> 'values') = 'object') IS NOT TRUE
+        OR write ? 'references' AND (write ->> 'type' IS NULL OR jsonb_typeof(write -> 'references') <> 'object') THEN
+        RETURN false;
+    END IF;
+    IF named IN ('["sensitive", "thread_event", "thread_events", "INSERT"]', '["identity", "identity", "identities", "ERASE"]') THEN
+        RETURN true; -- See app.gate_event() and app.erase_identity().
+    END IF;
+    RETURN write ->> 'operation' IN ('INSERT', 'UPDATE', 'DELETE') AND EXISTS (
+        SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc f ON f.oid = t.tgfoid,
+            string_to_array(encode(t.tgargs, 'escape'), '\000') AS given
+         WHERE c.relname = write ->> 'table' AND c.relnamespace IN ('public'::regnamespace, 'app'::regnamespace)
+           AND f.pronamespace = 'app'::regnamespace
+           AND CASE f.proname
+               WHEN 'gate' THEN given[1] = write ->> 'type' AND given[2] = write ->> 'resource_type'
+               WHEN 'audit' THEN write -> 'type' = 'null' AND given[1] = write ->> 'resource_type'
+           END);
+END
+$$;
+
 -- Asks for an approval. The payload is that of a refused write, a list of writes, or an
 -- action that clients define: then it has an action and its content instead of a table and
 -- values. All that
@@ -391,8 +421,14 @@ BEGIN
         RAISE EXCEPTION 'the payload is none of the caller''s' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
     END IF;
+    -- The action is made of what the payload says, so it says nothing but a write.
+    IF is_write AND (app.is_write(payload - 'identity') AND payload ->> 'type' IS NOT NULL) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the payload is no write that needs an approval' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
+    END IF;
     -- What a list says of itself follows from its writes.
-    IF is_list AND (jsonb_typeof(payload -> 'writes') = 'array' AND payload = app.list_payload(caller, payload -> 'writes')) IS NOT TRUE THEN
+    IF is_list AND (jsonb_typeof(payload -> 'writes') = 'array' AND payload = app.list_payload(caller, payload -> 'writes')
+        AND NOT EXISTS (SELECT FROM jsonb_array_elements(payload -> 'writes') AS w WHERE app.is_write(w) IS NOT TRUE)) IS NOT TRUE THEN
         RAISE EXCEPTION 'the payload is no list of writes' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
     END IF;

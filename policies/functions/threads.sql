@@ -391,7 +391,7 @@ GRANT EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) TO chenu_human,
 -- human's decision say, so that nothing else comes in with them. Every other event,
 -- a step of another checkpoint included, gives another version.
 --
--- A public thread does not repeat what a client calls its action: that text was not
+-- A public thread repeats nothing of the request but its digest and type: the request was not
 -- approved for publication.
 CREATE FUNCTION app.record_step() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -426,8 +426,9 @@ BEGIN
     END CASE;
     SELECT t.last_sequence, t.visibility INTO STRICT present FROM public.threads t
     WHERE t.created_by = NEW.created_by AND t.id = NEW.thread_id FOR NO KEY UPDATE;
-    IF present.visibility = 'public' AND said ? 'action' AND (NEW.payload ?| '{table,writes}') IS NOT TRUE THEN
-        said := said - 'resource_type' || '{"action": "an action that a client defined"}';
+    IF present.visibility = 'public' AND said ? 'action' THEN
+        said := said - '{resource_type,resource_id}'::text[] || jsonb_build_object('action',
+            CASE NEW.origin WHEN 'write' THEN 'a change of data' ELSE 'an action that a client defined' END);
     END IF;
     WITH recorded AS (
         INSERT INTO public.thread_events (id, created_by, thread_id, sequence, type, schema_version, payload,

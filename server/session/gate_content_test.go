@@ -2,8 +2,10 @@ package session_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -466,5 +468,80 @@ func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
 		}
 		g.wantField(who, t, "/events/0/payload/uri", "invalid_format",
 			"SELECT app.append_events($1, NULL, '[{\"type\": \"link.added\", \"schema_version\": 1, \"payload\": {}}]')", threadID)
+	}
+}
+
+// Hardening items 4 and 24: SQL of an agent asked for the approval of a write that no table
+// has, and its free text became an action of origin write, in a public thread too.
+func TestRequestsSayNothingButWrites(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	public := newID()
+	g.exec(t, thread.public, public, g.adaID, "Sunday")
+	element := func(kind any, resource, table, operation string) map[string]any {
+		return map[string]any{
+			"type": kind, "sphere": "social", "resource_type": resource, "table": table, "operation": operation, "id": nil, "version": nil,
+			"values": map[string]any{"thread_id": public, "body": "evil"},
+		}
+	}
+	ask := func(payload map[string]any) error {
+		text, err := json.Marshal(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.do(g.agent, uuid.Nil, "SELECT app.request_checkpoint($1)", string(text))
+	}
+	write := func(w map[string]any) map[string]any {
+		w["identity"], w["references"] = g.adaID, map[string]any{}
+		return w
+	}
+	list := func(elements ...map[string]any) map[string]any {
+		first := elements[0]
+		return map[string]any{
+			"identity": g.adaID, "type": first["type"], "sphere": "social", "resource_type": first["resource_type"], "id": nil, "version": nil,
+			"thread_id": public, "writes": elements,
+		}
+	}
+	genuine := element("sensitive", "social_post", "social_posts", "INSERT")
+	if err := ask(list(genuine, element(nil, "contact", "business_contacts", "INSERT"))); err != nil {
+		t.Errorf("a list of writes: %v", err)
+	}
+	if err := ask(write(maps.Clone(genuine))); err != nil {
+		t.Errorf("a write: %v", err)
+	}
+	extra := maps.Clone(genuine)
+	extra["note"] = "evil"
+	for name, forged := range map[string]map[string]any{
+		"another operation":                   element("sensitive", "social_post", "social_posts", "EVIL TEXT"),
+		"the operation in lower case":         element("sensitive", "social_post", "social_posts", "insert"),
+		"a table that is not there":           element("sensitive", "note", "evil", "INSERT"),
+		"a table without a gate":              element("sensitive", "contact", "business_contacts", "INSERT"),
+		"another resource type":               element("sensitive", "evil_text", "social_posts", "INSERT"),
+		"another table's resource type":       element("sensitive", "playlist", "social_posts", "INSERT"),
+		"another type":                        element("cost", "social_post", "social_posts", "INSERT"),
+		"the erasure of a table":              element("sensitive", "social_post", "social_posts", "ERASE"),
+		"the change of an event":              element("sensitive", "thread_event", "thread_events", "UPDATE"),
+		"a field beside":                      extra,
+		"no values":                           {"type": "sensitive", "sphere": "social", "resource_type": "social_post", "table": "social_posts", "operation": "INSERT", "id": nil, "version": nil, "values": "evil"},
+		"an ungated write of no known table":  element(nil, "contact", "evil", "INSERT"),
+		"an ungated write of another purpose": element(nil, "evil_text", "business_contacts", "INSERT"),
+	} {
+		payloads := []map[string]any{list(genuine, forged)}
+		if forged["type"] != nil {
+			payloads = append(payloads, write(maps.Clone(forged)))
+		}
+		for _, payload := range payloads {
+			if p := problem.From(orNothing(ask(payload))); p.Status != http.StatusUnprocessableEntity {
+				t.Errorf("%s: %v, want 422", name, p)
+			}
+		}
+	}
+	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'write'"); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+	// Nothing of what the two requests say is published with them.
+	if n := g.count(t, `SELECT count(*) FROM thread_events WHERE thread_id = $1 AND type = 'checkpoint.requested'
+		AND payload ->> 'action' = 'a change of data' AND NOT payload ?| '{resource_type,resource_id}'`, public); n != 2 {
+		t.Errorf("%d requests are recorded without their text, want 2", n)
 	}
 }
