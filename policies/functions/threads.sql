@@ -23,6 +23,15 @@ BEGIN
 END
 $$;
 
+-- Returns the version of the payloads that events have now. All types have the same one. The
+-- service has it too; an event of another version would say what nobody can read.
+CREATE FUNCTION app.event_schema_version() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 1
+$$;
+
 -- What an event makes of a thread: the fold of the projection, and the only
 -- place that has it. State and result have the columns of threads that events
 -- change; the status is NULL after a forbidden event. Erased content changes
@@ -110,6 +119,10 @@ BEGIN
     IF NOT content ?& fields THEN
         RAISE EXCEPTION 'a thread is begun with all of its fields' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "", "code": "required"}';
+    END IF;
+    IF create_thread.schema_version IS DISTINCT FROM app.event_schema_version() THEN
+        RAISE EXCEPTION 'events have the schema version %', app.event_schema_version() USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/schema_version", "code": "invalid_value"}';
     END IF;
     IF app.actor_kind() = 'agent' THEN
         PERFORM app.require_capabilities('threads', content ->> 'sphere');
@@ -219,6 +232,7 @@ DECLARE
     ids uuid[] := '{}';
     present record;
     before record;
+    becomes record;
     state jsonb;
     parent uuid;
     result jsonb;
@@ -238,6 +252,10 @@ BEGIN
                 DETAIL = jsonb_build_object('pointer', format('/events/%s/type', place), 'code', 'not_in_enum',
                     'detail', 'Only the service itself records events of this type.');
         END IF;
+        IF item -> 'schema_version' IS DISTINCT FROM to_jsonb(app.event_schema_version()) THEN
+            RAISE EXCEPTION 'events have the schema version %', app.event_schema_version() USING ERRCODE = 'CH422',
+                DETAIL = jsonb_build_object('pointer', format('/events/%s/schema_version', place), 'code', 'invalid_value');
+        END IF;
         IF item ? 'id' THEN
             event_id := item ->> 'id';
             IF event_id = ANY (ids) THEN
@@ -251,7 +269,7 @@ BEGIN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
 
-    SELECT t.status, t.visibility, t.sphere, t.last_sequence INTO present
+    SELECT t.status, t.visibility, t.sphere, t.last_sequence, t.type, t.title, t.parent_thread_id, t.tags INTO present
     FROM public.threads t WHERE t.created_by = caller AND t.id = thread
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -336,9 +354,18 @@ BEGIN
         state := result;
     END LOOP;
 
+    SELECT CASE WHEN state ? 'type' THEN state ->> 'type' ELSE present.type END AS type,
+        CASE WHEN state ? 'visibility' THEN state ->> 'visibility' ELSE present.visibility END AS visibility,
+        CASE WHEN state ? 'title' THEN state ->> 'title' ELSE present.title END AS title,
+        CASE WHEN state ? 'parent_thread_id' THEN (state ->> 'parent_thread_id')::uuid ELSE present.parent_thread_id END AS parent_thread_id,
+        CASE WHEN state ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) ELSE present.tags END AS tags
+    INTO becomes;
+
     -- What is appended to a public thread is published. One event thread.updated says nothing
-    -- but the change of the thread, which has a gate of its own.
+    -- but the change of the thread, which has a gate of its own: if it does change the thread.
     IF present.visibility = 'public' AND NOT (size = 1 AND kind = 'thread.updated'
+        AND ROW(becomes.type, becomes.visibility, becomes.title, becomes.parent_thread_id, becomes.tags)
+            IS DISTINCT FROM ROW(present.type, present.visibility, present.title, present.parent_thread_id, present.tags)
         AND item ->> 'causation_id' IS NULL AND item ->> 'correlation_id' IS NULL) THEN
         SELECT jsonb_agg(CASE WHEN g.event ? 'id' THEN g.event ELSE g.event || jsonb_build_object('id', app.uuid_v7()) END ORDER BY g.place)
         INTO given FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place);
@@ -366,11 +393,11 @@ BEGIN
         event_count = t.event_count + size,
         last_event_at = moment,
         status = state ->> 'status',
-        type = CASE WHEN state ? 'type' THEN state ->> 'type' ELSE t.type END,
-        visibility = CASE WHEN state ? 'visibility' THEN state ->> 'visibility' ELSE t.visibility END,
-        title = CASE WHEN state ? 'title' THEN state ->> 'title' ELSE t.title END,
-        parent_thread_id = CASE WHEN state ? 'parent_thread_id' THEN (state ->> 'parent_thread_id')::uuid ELSE t.parent_thread_id END,
-        tags = CASE WHEN state ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) ELSE t.tags END
+        type = becomes.type,
+        visibility = becomes.visibility,
+        title = becomes.title,
+        parent_thread_id = becomes.parent_thread_id,
+        tags = becomes.tags
     WHERE t.created_by = caller AND t.id = thread;
     RETURN jsonb_build_object('replayed', false, 'last_sequence', present.last_sequence + size, 'events', result);
 END

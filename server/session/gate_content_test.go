@@ -545,3 +545,47 @@ func TestRequestsSayNothingButWrites(t *testing.T) {
 		t.Errorf("%d requests are recorded without their text, want 2", n)
 	}
 }
+
+// Hardening item 4: an event that changes nothing was appended to a public thread without an
+// approval, and with any schema version.
+func TestAnAppendThatChangesNothingIsGated(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	id, parent := newID(), newID()
+	g.put(g.ada, t, thread.private, parent, g.adaID, "Week")
+	g.put(g.ada, t, thread.private, id, g.adaID, "Sunday")
+	g.put(g.ada, t, "SELECT app.append_events($1, NULL, $2)", id, "["+threadUpdate(`{"parent_thread_id": "`+parent.String()+`"}`)+"]")
+	if err := g.do(g.ada, g.confirm(t, g.wantLocked(g.ada, t, thread.goPublic, id)), thread.goPublic, id); err != nil {
+		t.Fatal(err)
+	}
+	for name, payload := range map[string]string{
+		"the same title":            `{"title": "Sunday"}`,
+		"the same tags and type":    `{"tags": [], "type": "personal"}`,
+		"the same visibility":       `{"visibility": "public"}`,
+		"the parent, in upper case": `{"parent_thread_id": "` + strings.ToUpper(parent.String()) + `"}`,
+	} {
+		for _, who := range []context.Context{g.agent, g.ada} {
+			same := g.append(id, threadUpdate(payload))
+			c := asked(t, g.unit(who, uuid.Nil, same))
+			if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND resource_type = 'thread_event'", c.ID); n != 1 {
+				t.Errorf("%s: the request is not about the event", name)
+			}
+			if err := g.decide(g.ada, c, "approved"); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.unit(who, c.ID, same); err != nil {
+				t.Errorf("%s: under its approval: %v", name, err)
+			}
+		}
+	}
+	c := asked(t, g.unit(g.agent, uuid.Nil, g.append(id, threadUpdate(`{"title": "Monday"}`))))
+	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND resource_type = 'thread'", c.ID); n != 1 {
+		t.Error("a change of the thread is not gated as one")
+	}
+	for _, version := range []string{"0", "2", "777", `"1"`, "null", "1.5"} {
+		g.wantField(g.agent, t, "/events/0/schema_version", "invalid_value", "SELECT app.append_events($1, NULL, $2)", parent,
+			`[{"type": "note.added", "payload": {"text": "x"}, "schema_version": `+version+`}]`)
+	}
+	g.wantField(g.agent, t, "/events/0/schema_version", "invalid_value", "SELECT app.append_events($1, NULL, $2)", parent, `[{"type": "note.added", "payload": {"text": "x"}}]`)
+	g.wantField(g.agent, t, "/schema_version", "invalid_value", strings.ReplaceAll(thread.private, "app.uuid_v7(), 1,", "app.uuid_v7(), 777,"), newID(), g.adaID, "x")
+}
