@@ -428,13 +428,18 @@ func (r *renderer) staysGated(g Gate) string {
 // gateOptions is what app.gate() is told beside the columns, as JSON.
 type gateOptions struct {
 	Keep       bool            `json:"keep,omitempty"`
+	State      string          `json:"state,omitempty"` // over a row r, where there is no Through
 	Through    *Through        `json:"through,omitempty"`
 	References []GateReference `json:"references,omitempty"`
 	Contents   []GateContent   `json:"contents,omitempty"`
 }
 
 func (r *renderer) gateFunction(g Gate, through *Through, columns []string) string {
-	options, err := json.Marshal(gateOptions{Keep: g.NoDelete, Through: through, References: g.References, Contents: g.Contents})
+	given := gateOptions{Keep: g.NoDelete, Through: through, References: g.References, Contents: g.Contents}
+	if through == nil {
+		given.State = r.inState("r", g)
+	}
+	options, err := json.Marshal(given)
 	if err != nil {
 		panic(fmt.Sprintf("policies: options of a gate: %v", err)) // of our own types
 	}

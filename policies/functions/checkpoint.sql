@@ -213,11 +213,56 @@ BEGIN
 END
 $$;
 
+-- Returns a requested payload with the text that must not have such characters. A deletion adds
+-- no text. The gate decides what a gated row may keep when it changes: it sees the row, and
+-- refuses the rest when the write is made, whatever was approved.
+CREATE FUNCTION app.requested_text(payload jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN payload ? 'writes' THEN jsonb_set(payload, '{writes}', (
+            SELECT jsonb_agg(app.requested_text(w.write) ORDER BY w.place)
+              FROM jsonb_array_elements(payload -> 'writes') WITH ORDINALITY AS w(write, place)))
+        WHEN payload ? 'table' AND (payload ->> 'operation' = 'DELETE' OR payload ->> 'operation' = 'UPDATE' AND payload ->> 'type' IS NOT NULL)
+            THEN payload - '{values,references}'::text[]
+        ELSE payload
+    END
+$$;
+
+-- Returns the payload of a write with the text that must not have such characters. A row that
+-- was gated before the write may have them from before the rule, in columns that nobody can
+-- change: of such a row only the changed columns, and the rows that they name, are new to the
+-- human. A row that enters the gated state is published as a whole.
+CREATE FUNCTION app.new_text(relation regclass, owner uuid, old_row jsonb, new_row jsonb, options jsonb, payload jsonb) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    gated boolean;
+BEGIN
+    IF options ? 'through' THEN
+        gated := app.gated_through(owner, old_row, old_row, options -> 'through');
+    ELSE
+        EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%s, $1) AS r', options ->> 'state', relation) INTO gated USING old_row;
+    END IF;
+    IF gated IS NOT TRUE THEN
+        RETURN payload;
+    END IF;
+    RETURN payload || jsonb_build_object(
+        'values', (SELECT jsonb_object_agg(v.key, v.value) FROM jsonb_each(payload -> 'values') AS v
+            WHERE old_row -> v.key IS DISTINCT FROM new_row -> v.key),
+        'references', (SELECT jsonb_object_agg(v.key, v.value) FROM jsonb_each(payload -> 'references') AS v
+            WHERE old_row -> v.key IS DISTINCT FROM new_row -> v.key));
+END
+$$;
+
 -- The gate: called by the triggers that a table's Gate annotation becomes, whose WHEN has
 -- seen that the write is a gated one. Arguments: checkpoint type, resource type, sphere or
 -- '', owner column, options, then the columns that clients set. The options are those of
--- policies.Gate that the function needs: keep where rows in the state are never deleted,
--- through where another row decides whether the write is gated, references and contents.
+-- policies.Gate that the function needs: keep where rows in the state are never deleted, state
+-- as a condition over a row r or, where another row decides whether the write is gated, through,
+-- references and contents.
 -- It runs before the trigger that audits (triggers fire in the order of their
 -- names), so that the audit row of the write names the checkpoint which approved it.
 CREATE FUNCTION app.gate() RETURNS trigger
@@ -253,7 +298,10 @@ BEGIN
         'version', old_row -> 'version',
         'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c),
         'references', app.gate_references(owner, present, options));
-    PERFORM app.refuse_reordered_text(payload);
+    IF TG_OP <> 'DELETE' AND app.reordered_text(payload) IS NOT NULL THEN
+        PERFORM app.refuse_reordered_text(CASE TG_OP
+            WHEN 'UPDATE' THEN app.new_text(TG_RELID, owner, old_row, present, options, payload) ELSE payload END);
+    END IF;
     PERFORM app.take_write(payload, (present ->> 'id')::uuid, true);
     RETURN NULL;
 END
@@ -447,7 +495,9 @@ BEGIN
             PERFORM app.require_capabilities('checkpoints', thread_sphere);
         END IF;
     END IF;
-    PERFORM app.refuse_reordered_text(payload);
+    IF app.reordered_text(payload) IS NOT NULL THEN
+        PERFORM app.refuse_reordered_text(app.requested_text(payload));
+    END IF;
     IF NOT is_write AND NOT is_list AND app.imitates_write(payload ->> 'action') THEN
         RAISE EXCEPTION 'an action of a client reads like a write' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/action", "code": "reserved_action", "detail": "An action must not begin with insert, update, delete, append or erase: the database names writes that way. Use another verb."}';

@@ -589,3 +589,48 @@ func TestAnAppendThatChangesNothingIsGated(t *testing.T) {
 	g.wantField(g.agent, t, "/events/0/schema_version", "invalid_value", "SELECT app.append_events($1, NULL, $2)", parent, `[{"type": "note.added", "payload": {"text": "x"}}]`)
 	g.wantField(g.agent, t, "/schema_version", "invalid_value", strings.ReplaceAll(thread.private, "app.uuid_v7(), 1,", "app.uuid_v7(), 777,"), newID(), g.adaID, "x")
 }
+
+// Hardening item 25: a public thread whose founding intent has a bidirectional control from
+// before the rule could never be changed. Only text that a write adds is refused, and all text
+// of a row that is published.
+func TestUnchangedTextIsNotRefused(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	const evil = "pay 1\u202e000"
+	do := func(who context.Context, query string, args ...any) {
+		t.Helper()
+		if c := g.wantLocked(who, t, query, args...); c != nil {
+			if err := g.do(who, g.confirm(t, c), query, args...); err != nil {
+				t.Errorf("%s: %v", query, err)
+			}
+		}
+	}
+	for _, who := range []context.Context{g.agent, g.ada} {
+		id := newID()
+		g.exec(t, strings.Replace(thread.public, "'founding_intent', 'x'", "'founding_intent', '"+evil+"'", 1), id, g.adaID, "Sunday")
+		do(who, thread.rename, id, "Monday")
+		g.wantField(who, t, "/title", "bidirectional_control", thread.rename, id, evil)
+		do(who, thread.hide, id)
+		// To publish the thread again is to publish its founding intent.
+		g.wantField(who, t, "/founding_intent", "bidirectional_control", thread.goPublic, id)
+
+		list, draft := newID(), newID()
+		g.exec(t, playlist.public, list, g.adaID, evil)
+		g.exec(t, playlist.private, draft, g.adaID, evil)
+		const items = `UPDATE entertainment_playlists SET items = jsonb_build_array(jsonb_build_object('content_id', 'c', 'title', $2::text, 'added_at', '2026-01-01T00:00:00Z')) WHERE id = $1`
+		do(who, items, list, "t")
+		g.wantField(who, t, "/items/0/title", "bidirectional_control", items, list, evil)
+		g.wantField(who, t, "/name", "bidirectional_control", playlist.goPublic, draft)
+		do(who, "DELETE FROM entertainment_playlists WHERE id = $1", list)
+
+		group, event := newID(), newID()
+		g.exec(t, "INSERT INTO community_groups (id, created_by, name, visibility) VALUES ($1, $2, 'n', 'public')", group, g.adaID)
+		g.exec(t, `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
+			VALUES ($1, $2, $3, $4, '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`, event, g.adaID, group, evil)
+		do(who, "UPDATE community_groups SET rules = 'r' WHERE id = $1", group)
+		do(who, "UPDATE community_events SET location = 'l' WHERE id = $1", event)
+		g.wantField(who, t, "/location", "bidirectional_control", "UPDATE community_events SET location = $2 WHERE id = $1", event, evil)
+		do(who, "UPDATE community_groups SET visibility = 'private' WHERE id = $1", group)
+		g.wantField(who, t, "/community_event", "bidirectional_control", "UPDATE community_groups SET visibility = 'public' WHERE id = $1", group)
+	}
+}
