@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/chenu/chenu/policies"
 )
 
 // visible writes each character that a display does not show, or shows as a space, as its
@@ -25,6 +27,5 @@ func visible(text string) string {
 // hidden reports whether a display shows nothing for the character, or a blank that is not
 // the ordinary space.
 func hidden(r rune) bool {
-	return r != ' ' && (unicode.In(r, unicode.C, unicode.Z) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) ||
-		unicode.Is(unicode.Variation_Selector, r) || r == '\u2800') // a Braille pattern without a dot
+	return r != ' ' && (unicode.In(r, unicode.C, unicode.Z) || policies.IsInvisible(r))
 }

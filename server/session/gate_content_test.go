@@ -409,6 +409,7 @@ func TestClientsActionsAreRecognizable(t *testing.T) {
 	for _, action := range []string{
 		"insert invoice", "Delete playlist", " update hired agent", "ERASE identity", "in\u200bsert invoice", "\uff49\uff4e\uff53\uff45\uff52\uff54 invoice",
 		"\u00a0delete\u00a0playlist", "update", "\u201cinsert\u201d invoice", "d\u00adelete it",
+		"in\U000e0020sert invoice", "in\U000e0fffsert invoice", "in\u2800sert invoice", "\u2800insert invoice", "ins\u3164ert invoice", "in\U0001d173sert invoice",
 	} {
 		for _, who := range []context.Context{g.agent, g.ada} {
 			g.wantField(who, t, "/action", "reserved_action", ownAction, g.adaID, action, "{}")
