@@ -129,6 +129,44 @@ func TestTextForApprovalIsWhatItLooksLike(t *testing.T) {
 	}
 }
 
+// Hardening item 25: differences and the fields of references were shown with characters that
+// a display does not show.
+func TestDifferencesAreWhatTheyLookLike(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human, agent := b.person(t, "ada"), b.agentOf(t, "ada")
+	draft := agent.Post("/v1/entertainment/playlists", object{"name": "Sun\u202eday"}).Want(http.StatusCreated)
+	id, _ := checkpointOf(t, agent.Patch("/v1/entertainment/playlists/"+draft.Object()["id"].(string), draft.ETag(),
+		object{"name": "Sun\u200bday", "visibility": "public"}))
+	fields := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()["difference"].(object)["fields"].([]any)
+	var shown, plain object
+	for _, f := range fields {
+		switch field := f.(object); field["field"] {
+		case "name":
+			shown = field
+		case "visibility":
+			plain = field
+		}
+	}
+	if shown["present"] != "Sun\u202eday" || shown["proposed"] != "Sun\u200bday" || shown["present_visible"] != `"Sun\u{202E}day"` || shown["proposed_visible"] != `"Sun\u{200B}day"` {
+		t.Errorf("the name is shown as %v", shown)
+	}
+	if _, ok := plain["present_visible"]; plain == nil || ok {
+		t.Errorf("the visibility is shown as %v", plain)
+	}
+
+	contact := agent.Post("/v1/business/contacts", object{"name": "Gr\u200bace"}).Want(http.StatusCreated).Object()["id"]
+	invoice := agent.Post("/v1/business/invoices", object{
+		"number": "1", "currency": "EUR", "contact_id": contact,
+		"line_items": []object{{"description": "Work", "quantity": "1", "unit_price": "2", "tax_rate": "0"}},
+	}).Want(http.StatusCreated)
+	id, _ = checkpointOf(t, agent.Patch("/v1/business/invoices/"+invoice.Object()["id"].(string), invoice.ETag(), object{"status": "sent"}))
+	reference := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()["difference"].(object)["references"].([]any)[0].(object)
+	if text, _ := reference["shows_visible"].(string); !strings.Contains(text, `"name": "Gr\u{200B}ace"`) {
+		t.Errorf("the contact is shown as %v", reference)
+	}
+}
+
 // Hardening item 24: an agent asked for 60 approvals that looked like writes.
 func TestAgentCannotFloodTheInbox(t *testing.T) {
 	t.Parallel()

@@ -59,6 +59,7 @@ type ReferenceDifference struct {
 	Version      *int64          `json:"version" jsonschema_description:"Version of the row that the request covers."`
 	Present      *int64          `json:"present" jsonschema_description:"Current version of the row. Null if the row does not exist."`
 	Shows        json.RawMessage `json:"shows" jsonschema_description:"Fields of the row as the request covers them."`
+	ShowsVisible *string         `json:"shows_visible,omitempty" jsonschema_description:"JSON text of shows in which each invisible or control character is replaced by its code point. Missing if there is none. Display this text for the approval."`
 }
 
 // FieldDifference is how one field would change.
@@ -66,6 +67,9 @@ type FieldDifference struct {
 	Field    string          `json:"field"    jsonschema_description:"Name of the field."`
 	Present  json.RawMessage `json:"present"  jsonschema_description:"Current value of the field. Also null if the row does not exist yet."`
 	Proposed json.RawMessage `json:"proposed" jsonschema_description:"Value of the field after the write. Also null if the write deletes the row."`
+	// The visible forms are separate, so that the values stay what the row has.
+	PresentVisible  *string `json:"present_visible,omitempty"  jsonschema_description:"JSON text of present in which each invisible or control character is replaced by its code point. Missing if there is none. Display this text for the approval."`
+	ProposedVisible *string `json:"proposed_visible,omitempty" jsonschema_description:"JSON text of proposed in which each invisible or control character is replaced by its code point. Missing if there is none. Display this text for the approval."`
 }
 
 type detailOutput struct {
@@ -173,7 +177,10 @@ func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) 
 			proposed = nil
 		}
 		if !same(present[field], proposed) {
-			d.Fields = append(d.Fields, FieldDifference{Field: field, Present: orNull(present[field]), Proposed: orNull(proposed)})
+			d.Fields = append(d.Fields, FieldDifference{
+				Field: field, Present: orNull(present[field]), Proposed: orNull(proposed),
+				PresentVisible: visibleJSON(present[field]), ProposedVisible: visibleJSON(proposed),
+			})
 		}
 	}
 	for _, g := range policies.Tables[i].Gates {
@@ -192,7 +199,7 @@ func references(ctx context.Context, tx *ent.Tx, g policies.Gate, w *write, d *D
 		if given, ok := w.References[named.Column]; !ok || json.Unmarshal(given, &r) != nil {
 			continue
 		}
-		out := ReferenceDifference{Field: named.Column, ResourceType: r.ResourceType, ID: r.ID, Version: r.Version, Shows: orNull(r.Shows)}
+		out := ReferenceDifference{Field: named.Column, ResourceType: r.ResourceType, ID: r.ID, Version: r.Version, Shows: orNull(r.Shows), ShowsVisible: visibleJSON(r.Shows)}
 		query := fmt.Sprintf("SELECT version FROM %s WHERE id = $1", named.Table)
 		if err := session.One(ctx, tx, query, []any{r.ID}, &out.Present); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("read what a write refers to: %w", err)

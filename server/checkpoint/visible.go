@@ -29,3 +29,13 @@ func visible(text string) string {
 func hidden(r rune) bool {
 	return r != ' ' && (unicode.In(r, unicode.C, unicode.Z) || policies.IsInvisible(r))
 }
+
+// visibleJSON returns the visible form of a JSON document, or nothing if a display shows the
+// document as it is.
+func visibleJSON(document []byte) *string {
+	text := string(document)
+	if shown := visible(text); shown != text {
+		return &shown
+	}
+	return nil
+}
