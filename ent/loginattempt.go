@@ -23,7 +23,7 @@ type LoginAttempt struct {
 	CreatedBy uuid.UUID `json:"created_by"`
 	// Time of creation.
 	CreatedAt time.Time `json:"created_at"`
-	// Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session.
+	// Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session; the id of a credential and a network for logins of an agent.
 	Origin string `json:"origin"`
 	// Failed attempts since the last successful one.
 	Failed int `json:"failed"`

@@ -12,10 +12,10 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// waits waits until a session of the database waits for a lock.
+// waits returns when a session of the database waits for a lock.
 func waits(t *testing.T, admin *pgx.Conn, done <-chan error) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
 		var waiting bool
 		if err := admin.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')").Scan(&waiting); err != nil {
 			t.Fatal(err)

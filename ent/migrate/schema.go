@@ -792,7 +792,7 @@ var (
 		{Name: "id", Type: field.TypeUUID, Comment: "Unique identifier, a UUIDv7. Ids sort in order of creation."},
 		{Name: "created_by", Type: field.TypeUUID, Comment: "Id of the identity that owns the resource."},
 		{Name: "created_at", Type: field.TypeTime, Nullable: true, Comment: "Time of creation."},
-		{Name: "origin", Type: field.TypeString, Comment: "Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session."},
+		{Name: "origin", Type: field.TypeString, Comment: "Network in CIDR notation, a /24 of IPv4 or a /64 of IPv6; session: and its id for a known session; the id of a credential and a network for logins of an agent."},
 		{Name: "failed", Type: field.TypeInt, Nullable: true, Comment: "Failed attempts since the last successful one."},
 		{Name: "locked_until", Type: field.TypeTime, Nullable: true, Comment: "Time until which attempts from the origin are refused."},
 		{Name: "succeeded_at", Type: field.TypeTime, Nullable: true, Comment: "Time of the last successful attempt."},

@@ -141,17 +141,18 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' A
 \connect chenu
 SELECT statement FROM (
 SELECT p.oid, p.proname,
-       CASE WHEN p.proname = 'pg_try_advisory_xact_lock' THEN 'chenu_owner, chenu_human, chenu_agent'
+       CASE WHEN p.proname = 'pg_try_advisory_xact_lock' THEN 'chenu_owner, chenu_gate'
             WHEN p.proname = 'pg_advisory_xact_lock' THEN 'chenu_owner, chenu_login, chenu_gate, chenu_threads'
             WHEN p.proname ~ 'advisory' THEN 'chenu_owner'
-            WHEN p.proname IN ('pg_stat_get_activity', 'pg_lock_status') THEN 'chenu_owner, chenu_auditor, pg_monitor'
+            WHEN p.proname ~ '^(pg_stat_get_activity|pg_lock_status|pg_stat_get_backend_.*)$' THEN 'chenu_owner, chenu_auditor, pg_monitor'
             WHEN p.proname ~ 'backend$' THEN 'chenu_owner, pg_signal_backend' END AS grantees
   FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
-   AND p.proname ~ '^(lo_.*|loread|lowrite|pg_(try_)?advisory_.*|pg_(cancel|terminate)_backend|pg_notify|pg_logical_emit_message|(query|cursor)_to_xml.*|ts_stat|ts_rewrite|pg_stat_get_activity|pg_lock_status)$'
-   AND EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0)) f, LATERAL (VALUES
+   AND p.proname ~ '^(lo_.*|loread|lowrite|pg_(try_)?advisory_.*|pg_(cancel|terminate)_backend|pg_notify|pg_logical_emit_message|(query|cursor)_to_xml.*|ts_stat|ts_rewrite|pg_stat_get_activity|pg_stat_get_backend_.*|pg_lock_status)$'
+   AND EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+       WHERE a.grantee = 0 OR a.grantee IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname IN ('chenu_human', 'chenu_agent')))) f, LATERAL (VALUES
     (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
-    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.oid::pg_catalog.regprocedure))) s (place, statement)
+    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, chenu_human, chenu_agent', f.oid::pg_catalog.regprocedure))) s (place, statement)
 WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
 ORDER BY place \gexec
 SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::pg_catalog.regprocedure, u.rolname)

@@ -23,7 +23,7 @@ BEGIN
         NEW.hire_checkpoint_id := nullif(current_setting('app.checkpoint_id', true), '')::uuid;
     END IF;
     -- Access tokens say when they were made in whole seconds, so no two suspensions share one:
-    -- see app.refuse_ended_agent().
+    -- see app.refuse_inactive_agent().
     IF TG_OP = 'UPDATE' AND NEW.status = 'suspended' AND OLD.status <> 'suspended' THEN
         NEW.suspended_at := greatest(clock_timestamp(), date_trunc('second', OLD.suspended_at) + interval '1 second');
     END IF;

@@ -41,13 +41,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON entertainment_playlists
 
 CREATE TRIGGER approve_insert AFTER INSERT ON entertainment_playlists
     FOR EACH ROW WHEN (((NEW.visibility = 'public')))
-    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{}', 'name', 'kind', 'visibility', 'items');
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{"state":"((r.visibility = ''public''))"}', 'name', 'kind', 'visibility', 'items');
 CREATE TRIGGER approve_update AFTER UPDATE ON entertainment_playlists
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.kind, OLD.visibility, OLD.items) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.visibility, NEW.items) AND (((OLD.visibility = 'public')) OR ((NEW.visibility = 'public'))))
-    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{}', 'name', 'kind', 'visibility', 'items');
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{"state":"((r.visibility = ''public''))"}', 'name', 'kind', 'visibility', 'items');
 CREATE TRIGGER approve_delete AFTER DELETE ON entertainment_playlists
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public')))
-    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{}', 'name', 'kind', 'visibility', 'items');
+    EXECUTE FUNCTION app.gate('sensitive', 'playlist', 'entertainment', 'created_by', '{"state":"((r.visibility = ''public''))"}', 'name', 'kind', 'visibility', 'items');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON entertainment_playlists
     FOR EACH ROW EXECUTE FUNCTION app.audit('playlist', 'created_by', 'entertainment');

@@ -44,13 +44,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON government_clinical_trials
 
 CREATE TRIGGER approve_insert AFTER INSERT ON government_clinical_trials
     FOR EACH ROW WHEN (((NEW.status <> 'planned')))
-    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{"state":"((r.status \u003c\u003e ''planned''))"}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
 CREATE TRIGGER approve_update AFTER UPDATE ON government_clinical_trials
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.registry_id, OLD.title, OLD.phase, OLD.status, OLD.sponsor, OLD.starts_on, OLD.ends_on, OLD.target_enrollment, OLD.ethics_reference, OLD.ethics_approved_on) IS DISTINCT FROM ROW(NEW.registry_id, NEW.title, NEW.phase, NEW.status, NEW.sponsor, NEW.starts_on, NEW.ends_on, NEW.target_enrollment, NEW.ethics_reference, NEW.ethics_approved_on) AND (((OLD.status <> 'planned')) OR ((NEW.status <> 'planned'))))
-    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{"state":"((r.status \u003c\u003e ''planned''))"}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
 CREATE TRIGGER approve_delete AFTER DELETE ON government_clinical_trials
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status <> 'planned')))
-    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
+    EXECUTE FUNCTION app.gate('sensitive', 'clinical_trial', 'government', 'created_by', '{"state":"((r.status \u003c\u003e ''planned''))"}', 'registry_id', 'title', 'phase', 'status', 'sponsor', 'starts_on', 'ends_on', 'target_enrollment', 'enrolled', 'ethics_reference', 'ethics_approved_on');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON government_clinical_trials
     FOR EACH ROW EXECUTE FUNCTION app.audit('clinical_trial', 'created_by', 'government');

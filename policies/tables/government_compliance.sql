@@ -41,13 +41,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON government_compliance
 
 CREATE TRIGGER approve_insert AFTER INSERT ON government_compliance
     FOR EACH ROW WHEN ((app.actor_kind() <> 'human' AND (NEW.status IN ('active', 'waived'))))
-    EXECUTE FUNCTION app.gate('governance', 'compliance_item', 'government', 'created_by', '{}', 'name', 'regulation', 'authority', 'identifier', 'status', 'effective_on', 'expires_on', 'evidence');
+    EXECUTE FUNCTION app.gate('governance', 'compliance_item', 'government', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''active'', ''waived'')))"}', 'name', 'regulation', 'authority', 'identifier', 'status', 'effective_on', 'expires_on', 'evidence');
 CREATE TRIGGER approve_update AFTER UPDATE ON government_compliance
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.regulation, OLD.authority, OLD.identifier, OLD.status, OLD.effective_on, OLD.expires_on, OLD.evidence) IS DISTINCT FROM ROW(NEW.name, NEW.regulation, NEW.authority, NEW.identifier, NEW.status, NEW.effective_on, NEW.expires_on, NEW.evidence) AND ((app.actor_kind() <> 'human' AND (OLD.status IN ('active', 'waived'))) OR (app.actor_kind() <> 'human' AND (NEW.status IN ('active', 'waived')))))
-    EXECUTE FUNCTION app.gate('governance', 'compliance_item', 'government', 'created_by', '{}', 'name', 'regulation', 'authority', 'identifier', 'status', 'effective_on', 'expires_on', 'evidence');
+    EXECUTE FUNCTION app.gate('governance', 'compliance_item', 'government', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''active'', ''waived'')))"}', 'name', 'regulation', 'authority', 'identifier', 'status', 'effective_on', 'expires_on', 'evidence');
 CREATE TRIGGER approve_delete AFTER DELETE ON government_compliance
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (app.actor_kind() <> 'human' AND (OLD.status IN ('active', 'waived'))))
-    EXECUTE FUNCTION app.gate('governance', 'compliance_item', 'government', 'created_by', '{}', 'name', 'regulation', 'authority', 'identifier', 'status', 'effective_on', 'expires_on', 'evidence');
+    EXECUTE FUNCTION app.gate('governance', 'compliance_item', 'government', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''active'', ''waived'')))"}', 'name', 'regulation', 'authority', 'identifier', 'status', 'effective_on', 'expires_on', 'evidence');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON government_compliance
     FOR EACH ROW EXECUTE FUNCTION app.audit('compliance_item', 'created_by', 'government');

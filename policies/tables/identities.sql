@@ -54,7 +54,7 @@ GRANT INSERT (id, email, name, hashed_password, settings) ON identities TO chenu
 GRANT UPDATE (name, settings) ON identities TO chenu_human;
 GRANT SELECT (id, updated_at, version, updated_by, updated_by_kind, email, email_key, name, settings, email_verified_at, status, failed_logins, locked_until, password_changed_at, created_at) ON identities TO chenu_agent;
 GRANT SELECT ON identities TO chenu_auditor;
-GRANT SELECT (id, email_key, hashed_password, status, locked_until, failed_logins, email_verified_at) ON identities TO chenu_login;
+GRANT SELECT (id, email_key, hashed_password, status, locked_until, failed_logins, email_verified_at, password_changed_at) ON identities TO chenu_login;
 GRANT UPDATE (hashed_password, status, failed_logins, locked_until, password_changed_at, email_verified_at) ON identities TO chenu_login;
 GRANT SELECT (id, email_verified_at) ON identities TO chenu_maintain;
 GRANT SELECT (id, email, email_key, name, hashed_password, settings, status) ON identities TO chenu_erase;

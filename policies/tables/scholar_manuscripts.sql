@@ -41,13 +41,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON scholar_manuscripts
 
 CREATE TRIGGER approve_insert AFTER INSERT ON scholar_manuscripts
     FOR EACH ROW WHEN (((NEW.status IN ('submitted', 'accepted', 'published'))))
-    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{"state":"((r.status IN (''submitted'', ''accepted'', ''published'')))"}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
 CREATE TRIGGER approve_update AFTER UPDATE ON scholar_manuscripts
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.title, OLD.abstract, OLD.sections, OLD.status, OLD.target_journal, OLD.submitted_at, OLD.co_authors) IS DISTINCT FROM ROW(NEW.title, NEW.abstract, NEW.sections, NEW.status, NEW.target_journal, NEW.submitted_at, NEW.co_authors) AND (((OLD.status IN ('submitted', 'accepted', 'published'))) OR ((NEW.status IN ('submitted', 'accepted', 'published')))))
-    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{"state":"((r.status IN (''submitted'', ''accepted'', ''published'')))"}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
 CREATE TRIGGER approve_delete AFTER DELETE ON scholar_manuscripts
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status IN ('submitted', 'accepted', 'published'))))
-    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
+    EXECUTE FUNCTION app.gate('governance', 'manuscript', 'scholar', 'created_by', '{"state":"((r.status IN (''submitted'', ''accepted'', ''published'')))"}', 'title', 'abstract', 'sections', 'status', 'target_journal', 'submitted_at', 'co_authors');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON scholar_manuscripts
     FOR EACH ROW EXECUTE FUNCTION app.audit('manuscript', 'created_by', 'scholar');

@@ -49,13 +49,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON team_agents
 
 CREATE TRIGGER approve_insert AFTER INSERT ON team_agents
     FOR EACH ROW WHEN (((NEW.status = 'active')))
-    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true,"state":"((r.status = ''active''))"}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
 CREATE TRIGGER approve_update AFTER UPDATE ON team_agents
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.kind, OLD.provider, OLD.model, OLD.capabilities, OLD.status) IS DISTINCT FROM ROW(NEW.name, NEW.kind, NEW.provider, NEW.model, NEW.capabilities, NEW.status) AND (((NEW.status = 'active')) AND (((OLD.status = 'active')) IS NOT TRUE OR (NOT app.implied_capabilities(NEW.capabilities) <@ app.implied_capabilities(OLD.capabilities)))))
-    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true,"state":"((r.status = ''active''))"}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
 CREATE TRIGGER approve_delete AFTER DELETE ON team_agents
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.status = 'active')))
-    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
+    EXECUTE FUNCTION app.gate('governance', 'hired_agent', 'my_team', 'created_by', '{"keep":true,"state":"((r.status = ''active''))"}', 'name', 'kind', 'provider', 'model', 'capabilities', 'status');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON team_agents
     FOR EACH ROW EXECUTE FUNCTION app.audit('hired_agent', 'created_by', 'my_team');

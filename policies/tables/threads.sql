@@ -45,13 +45,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON threads
 
 CREATE TRIGGER approve_insert AFTER INSERT ON threads
     FOR EACH ROW WHEN (((NEW.visibility = 'public')))
-    EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '{}', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');
+    EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '{"state":"((r.visibility = ''public''))"}', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');
 CREATE TRIGGER approve_update AFTER UPDATE ON threads
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.founding_intent, OLD.sphere, OLD.type, OLD.status, OLD.visibility, OLD.title, OLD.parent_thread_id, OLD.tags) IS DISTINCT FROM ROW(NEW.founding_intent, NEW.sphere, NEW.type, NEW.status, NEW.visibility, NEW.title, NEW.parent_thread_id, NEW.tags) AND (((OLD.visibility = 'public')) OR ((NEW.visibility = 'public'))))
-    EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '{}', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');
+    EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '{"state":"((r.visibility = ''public''))"}', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');
 CREATE TRIGGER approve_delete AFTER DELETE ON threads
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public')))
-    EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '{}', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');
+    EXECUTE FUNCTION app.gate('sensitive', 'thread', '', 'created_by', '{"state":"((r.visibility = ''public''))"}', 'founding_intent', 'sphere', 'type', 'status', 'visibility', 'title', 'parent_thread_id', 'tags');
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE ON threads
     FOR EACH ROW EXECUTE FUNCTION app.audit('thread', 'created_by', '', 'last_sequence', 'event_count', 'last_event_at', 'step_count');

@@ -116,7 +116,7 @@ func TestLoginInFlightEndsWithThePassword(t *testing.T) {
 // wait fails the test when it is answered.
 func (b *bundle) awaitWaiting(t testing.TB, answered <-chan int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
 		var waiting bool
 		b.scan(t, `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database())`, nil, &waiting)
 		if waiting {

@@ -57,7 +57,7 @@ func (in *tokenInput) RateAccount() string { return in.Body.ClientID }
 
 type tokenOutput struct{ Body AgentToken }
 
-const refuseCredentialSQL = `SELECT app.refuse_agent_credential($1, $2)`
+const refuseCredentialSQL = `SELECT app.refuse_agent_credential($1, $2)` //nolint:gosec // A statement, no credential.
 
 // refuse returns the one answer to whatever is wrong with a credential (RFC 6749, section
 // 5.2), and writes it into the trail of its owner, if there is one. That it can't be written

@@ -474,7 +474,7 @@ func TestGateUsedAtOnce(t *testing.T) {
 }
 
 // states are each gated entity's row, outside its state and inside, with what enters,
-// changes and leaves the state, and what is free although the row is in it.
+// changes and leaves the state, and what is free although the row is in it, if anything is.
 var states = map[string]struct{ columns, outside, inside, enter, change, leave, free string }{
 	"Invoice": {
 		`number, currency, line_items, status`, `'1', 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]', 'draft'`,
@@ -502,7 +502,7 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 		"status = 'active'", "capabilities = '{business,team}'", "", "name = 'm', capabilities = '{}'",
 	},
 	// It changes through its events only: these are what they set.
-	"Thread": {"title, visibility", "private", "public", `{"visibility": "public"}`, `{"title": "m"}`, `{"visibility": "private"}`, `{"title": "n"}`},
+	"Thread": {"title, visibility", "private", "public", `{"visibility": "public"}`, `{"title": "m"}`, `{"visibility": "private"}`, ""},
 }
 
 // TestGateOfEachEntity enters, changes and leaves every gated state of the graph.
@@ -567,7 +567,9 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 			if state.leave != "" {
 				refused(update(id, state.leave))
 			}
-			done(uuid.Nil, update(id, state.free))
+			if state.free != "" {
+				done(uuid.Nil, update(id, state.free))
+			}
 			if table.Access.Human.Has('D') {
 				err := g.do(writer, uuid.Nil, fmt.Sprintf("DELETE FROM %s WHERE id = '%s'", table.Name, id))
 				if want := map[bool]string{true: "never_deleted", false: "checkpoint_required"}[table.Gates[0].NoDelete]; problem.From(err).Code != want {
