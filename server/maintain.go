@@ -23,20 +23,20 @@ var maintenance = []struct {
 	done, sql string
 	every     int
 }{
-	{"partitions of the audit trail made", `SELECT app.ensure_partitions()`, 60},
-	{"expired idempotency keys forgotten", `SELECT app.expire_idempotency_keys()`, 60},
-	{"expired refresh tokens and mailed tokens forgotten", `SELECT app.expire_tokens()`, 60},
-	{"failed logins of past hours recorded", `SELECT app.record_failures()`, 1},
-	{"counters of login attempts deleted", `SELECT app.expire_attempts()`, 60},
-	{"ended sessions emptied or deleted", `SELECT app.expire_sessions()`, 60},
-	{"used assertions forgotten", `SELECT app.expire_used_assertions()`, 10},
-	{"rate buckets forgotten", `SELECT app.forget_rate_buckets()`, 10},
+	{"created partitions of the audit trail", `SELECT app.ensure_partitions()`, 60},
+	{"deleted expired idempotency keys", `SELECT app.expire_idempotency_keys()`, 60},
+	{"deleted expired refresh tokens and mailed tokens", `SELECT app.expire_tokens()`, 60},
+	{"recorded failed logins of past hours", `SELECT app.record_failures()`, 1},
+	{"deleted counters of login attempts", `SELECT app.expire_attempts()`, 60},
+	{"cleared or deleted ended sessions", `SELECT app.expire_sessions()`, 60},
+	{"deleted used assertions", `SELECT app.expire_used_assertions()`, 10},
+	{"deleted rate limit buckets", `SELECT app.forget_rate_buckets()`, 10},
 	{"deleted old notices", `SELECT app.expire_notices()`, 60},
-	{"checkpoints expired", `SELECT app.expire_checkpoints()`, 1},
+	{"expired checkpoints", `SELECT app.expire_checkpoints()`, 1},
 }
 
-// maintain tidies up now and at every interval until ctx ends. Instances may do
-// so at once.
+// maintain runs the maintenance tasks now and at every interval until ctx ends. Several
+// instances may run them at the same time.
 func (s *Server) maintain(ctx context.Context) {
 	s.warnOfUnverified(ctx)
 	ticker := time.NewTicker(maintenanceInterval)
@@ -52,7 +52,7 @@ func (s *Server) maintain(ctx context.Context) {
 			case ctx.Err() != nil:
 				return
 			case err != nil:
-				s.log.WarnContext(ctx, "maintenance failed", "of", m.done, "error", err)
+				s.log.WarnContext(ctx, "maintenance failed", "task", m.done, "error", err)
 			case n > 0:
 				s.log.InfoContext(ctx, m.done, slog.Int("count", n))
 			}
@@ -72,9 +72,9 @@ func (s *Server) advanceKeys(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		s.log.WarnContext(ctx, "maintenance failed", "of", "signing keys", "error", err)
+		s.log.WarnContext(ctx, "maintenance failed", "task", "rotate signing keys", "error", err)
 	case step.Changed():
-		s.log.InfoContext(ctx, "signing keys moved on", "published", step.Made, "promoted", step.Promoted, "removed", step.Removed)
+		s.log.InfoContext(ctx, "rotated signing keys", "published", step.Made, "promoted", step.Promoted, "removed", step.Removed)
 	}
 }
 
@@ -102,13 +102,13 @@ func (s *Server) warnOfUnverified(ctx context.Context) {
 	case ctx.Err() != nil || len(found) == 0 && err == nil:
 		return
 	case err != nil:
-		s.log.WarnContext(ctx, "agents of unverified identities could not be listed", "error", err)
+		s.log.WarnContext(ctx, "the agents of identities with an unverified address could not be listed", "error", err)
 		return
 	}
 	for _, a := range found[:min(len(found), maxUnverified)] {
 		s.log.WarnContext(ctx, "an active agent belongs to an identity whose e-mail address is not verified",
 			"identity_id", a.identity, "agent_id", a.id)
 	}
-	s.log.WarnContext(ctx, "the agents of unverified identities were hired before hiring needed a verified address and still work: "+
-		"chenu accounts unverified lists them all with their owners, and chenu accounts verify verifies an address", "more", len(found) > maxUnverified)
+	s.log.WarnContext(ctx, "agents of identities with an unverified e-mail address are active, because they were hired before hiring required a verified address: "+
+		"chenu accounts unverified lists all of them with their owners, and chenu accounts verify verifies an address", "more", len(found) > maxUnverified)
 }

@@ -56,7 +56,7 @@ func (s *Server) readyFor(ctx context.Context, kind auth.Kind) (err error) {
 	case unusable != "":
 		return fmt.Errorf("roles of functions have no USAGE on a schema: %s: restore it with GRANT USAGE ON SCHEMA", unusable)
 	case version < head:
-		return fmt.Errorf("the schema is at %s and needs %s: run chenu migrate apply", version, head)
+		return fmt.Errorf("the database is at version %s, but the service requires version %s: run chenu migrate apply", version, head)
 	case missing != "" && (version == head || head == ""):
 		// A newer schema may have dropped functions that this program does not call.
 		return fmt.Errorf("chenu_%s cannot execute %s: restore the functions and their privileges (chenu migrate drift shows what differs)", kind, missing)

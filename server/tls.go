@@ -39,7 +39,7 @@ func (t TLS) load(log *slog.Logger) (*certificate, error) {
 		return nil, nil //nolint:nilnil // Plain HTTP.
 	}
 	if t.CertFile == "" || t.KeyFile == "" {
-		return nil, errors.New("serve over TLS: a certificate and its key are needed, and only one of them is given")
+		return nil, errors.New("serve over TLS: only one of the certificate and its key is set: set both or neither")
 	}
 	c := &certificate{files: t, log: log}
 	if _, err := c.reload(); err != nil {
@@ -101,10 +101,10 @@ func (c *certificate) watch(ctx context.Context) {
 		switch {
 		case err != nil && err.Error() != logged:
 			logged = err.Error()
-			c.log.WarnContext(ctx, "the TLS certificate could not be read again; the earlier one stays in use", "error", err)
+			c.log.WarnContext(ctx, "the TLS certificate could not be reloaded; the earlier certificate stays in use", "error", err)
 		case err == nil && changed:
 			logged = ""
-			c.log.InfoContext(ctx, "the TLS certificate was replaced", "not_after", c.current.Load().Leaf.NotAfter)
+			c.log.InfoContext(ctx, "reloaded the TLS certificate", "not_after", c.current.Load().Leaf.NotAfter)
 		}
 	}
 }

@@ -32,13 +32,13 @@ ran it.
 It connects as CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner, or to
 the embedded database.
 
-Exit codes: 0 the account is now in this state, 1 there is no such account or the command
-failed.`
+Exit codes: 0 if the account is now in this state, 1 if the account does not exist or the
+command failed.`
 
 const lockAbout = `Locks an account. It ends the account's sessions, deletes its mailed tokens, and refuses
-logins, password resets and tokens for its agents. The database refuses its writes at
-once, and each running service refuses its requests, and those of its agents, within two
-seconds.
+logins, password resets and tokens for its agents. The database refuses its writes
+immediately. Each running service refuses its requests, and the requests of its agents,
+within two seconds.
 
 Nothing is deleted. The credentials of its agents work again when the account is unlocked.` + operatorAbout
 
@@ -68,8 +68,8 @@ func lockAccount(ctx context.Context, args []string, env environment) error {
 	return err
 }
 
-const unlockAbout = `Unlocks an account, so that its owner can log in again. Sessions that the lock ended stay
-ended.` + operatorAbout
+const unlockAbout = `Unlocks an account, so that its owner can log in again. It does not restore the sessions
+that the lock ended.` + operatorAbout
 
 const unlockAccountSQL = `SELECT identity_id, changed FROM app.unlock_account($1)`
 
@@ -94,8 +94,8 @@ func unlockAccount(ctx context.Context, args []string, env environment) error {
 }
 
 const verifyAccountAbout = `Verifies the e-mail address of an account, so that its owner can hire agents and create
-credentials for them. It is for a service that sends no mail. Make sure that the address
-belongs to the owner of the account: whoever registered it could have given any address.` + operatorAbout
+credentials for them. Use it if the service sends no mail. Check first that the address
+belongs to the owner of the account: anybody can register an account with any address.` + operatorAbout
 
 const verifyAccountSQL = `SELECT identity_id, changed FROM app.verify_account($1)`
 
@@ -119,10 +119,10 @@ func verifyAccount(ctx context.Context, args []string, env environment) error {
 	return err
 }
 
-const unverifiedAbout = `Lists the active agents of accounts whose e-mail address is not verified. They were hired
-before hiring needed a verified address, and still work. Whoever registered such an account
-need not be the owner of the address. Verify the address (chenu accounts verify) or lock the
-account (chenu accounts lock). A password reset by mail suspends the agents.
+const unverifiedAbout = `Lists the active agents of accounts whose e-mail address is not verified. The agents were
+hired before hiring required a verified address, and they still work. The person who
+registered the account may not own the address. Verify the address (chenu accounts verify)
+or lock the account (chenu accounts lock). A password reset by mail suspends the agents.
 
 It connects as CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner, or to
 the embedded database.`
@@ -170,7 +170,7 @@ func unverifiedAgents(ctx context.Context, args []string, env environment) error
 // e-mail address.
 func accountFlags(synopsis, about string, args []string, env environment) (email string, err error) {
 	flags := newFlags(env, synopsis, about)
-	flags.StringVar(&email, "email", "", "e-mail `address` of the account, in any case")
+	flags.StringVar(&email, "email", "", "e-mail `address` of the account, in upper or lower case")
 	if err := parse(flags, args); err != nil {
 		return "", err
 	}
@@ -178,7 +178,7 @@ func accountFlags(synopsis, about string, args []string, env environment) (email
 		return "", usagef("unexpected argument %q", flags.Arg(0))
 	}
 	if email == "" {
-		return "", usagef("--email is missing")
+		return "", usagef("--email is not set: set it to the e-mail address of the account")
 	}
 	return email, nil
 }

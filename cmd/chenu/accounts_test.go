@@ -43,9 +43,9 @@ func TestAccountsLock(t *testing.T) {
 		{[]string{"lock", "--email", "ada@example.org"}, exitOK, "The account ada@example.org (" + id + ") was already locked.\n"},
 		{[]string{"unlock", "--email", "ADA@example.org"}, exitOK, "Unlocked the account ADA@example.org (" + id + ").\n"},
 		{[]string{"lock", "--email", "nobody@example.org"}, exitFailed, "there is no account with the e-mail address nobody@example.org"},
-		{[]string{"lock"}, exitUsage, "--email is missing"},
+		{[]string{"lock"}, exitUsage, "--email is not set: set it to the e-mail address of the account"},
 		{[]string{"lock", "--email", "ada@example.org", "now"}, exitUsage, `unexpected argument "now"`},
-		{[]string{"delete"}, exitUsage, `no subcommand "delete"`},
+		{[]string{"delete"}, exitUsage, `unknown subcommand "delete"`},
 	} {
 		code, out, errs := accounts(operator, test.args...)
 		if code != test.code || test.code == exitOK && out != test.want || !strings.Contains(out+errs, test.want) {

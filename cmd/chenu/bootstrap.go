@@ -16,28 +16,29 @@ func runBootstrap(ctx context.Context, args []string, env environment) error {
 		printOnly bool
 		o         migrations.BootstrapOptions
 	)
-	set := newFlags(env, "chenu bootstrap [flags]", `Makes what the service needs of a PostgreSQL server before the first migration: the
-roles, four logins, and the database, which only the logins may connect to. Needs a
-superuser, or a role with CREATEROLE and CREATEDB. It may be run again: it changes
-only what is missing.
+	set := newFlags(env, "chenu bootstrap [flags]", `Prepares a PostgreSQL server for the first migration: it creates the roles, four
+logins, and the database, to which only the logins can connect. It requires a
+superuser, or a role with CREATEROLE and CREATEDB. It can be run again: it then
+creates only the missing objects.
 
-A login's password is taken from CHENU_BOOTSTRAP_SERVICE_PASSWORD, …_AGENT_PASSWORD,
-…_MIGRATE_PASSWORD or …_AUDIT_PASSWORD. Where that is not set, a new login gets a
-generated one, which is printed once, and one that is there already keeps its own.
+The passwords of the logins are read from CHENU_BOOTSTRAP_SERVICE_PASSWORD,
+CHENU_BOOTSTRAP_AGENT_PASSWORD, CHENU_BOOTSTRAP_MIGRATE_PASSWORD and
+CHENU_BOOTSTRAP_AUDIT_PASSWORD. If a variable is not set, a new login gets a generated
+password, which is printed once, and an existing login keeps its password.
 
-With --print nothing is connected to: the same is printed as a script for psql, for a
-DBA to read and run; see the comment at its beginning.
+With --print the command connects to no server. It prints a script for psql that does
+the same. A comment at the start of the script explains how to run it.
 
-Exits with 0 when everything is there, 1 when something failed, 64 when called wrongly.`)
-	set.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "administrator's `URL`, of any database on the server;\nby default "+adminURLVariable+", which does not show it in the process list")
-	set.Lookup("url").DefValue = "" // it may have a password
-	set.BoolVar(&printOnly, "print", false, "print the SQL for a DBA, and execute nothing")
+Exit codes: 0 if all objects exist, 1 if the command failed, 64 for a usage error.`)
+	set.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "`URL` of any database on the server, with the login of an administrator;\nby default "+adminURLVariable+", which keeps the password out of the process list")
+	set.Lookup("url").DefValue = "" // It may contain a password.
+	set.BoolVar(&printOnly, "print", false, "print the SQL script instead of running it")
 	set.StringVar(&o.Database, "database", migrations.DefaultDatabase, "`name` of the database")
 	set.StringVar(&o.Service.Name, "service-login", "", "`name` of the login that serves people (default chenu_service)")
 	set.StringVar(&o.Agent.Name, "agent-login", "", "`name` of the login that serves agents (default chenu_service_agent)")
-	set.BoolVar(&o.SharedLogin, "shared-login", false, "let the service login serve agents too: see CHENU_SHARED_LOGIN")
+	set.BoolVar(&o.SharedLogin, "shared-login", false, "use the service login for agents too: see CHENU_SHARED_LOGIN")
 	set.StringVar(&o.Migrate.Name, "migrate-login", "", "`name` of the login that applies migrations (default chenu_migrate)")
-	set.StringVar(&o.Audit.Name, "audit-login", "", "`name` of the login that verifies and backs up (default chenu_verify)")
+	set.StringVar(&o.Audit.Name, "audit-login", "", "`name` of the login for verification and backups (default chenu_verify)")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ Exits with 0 when everything is there, 1 when something failed, 64 when called w
 		return err
 	}
 	if adminURL == "" {
-		return usagef("no server is given: set %s or --url, or use --print", adminURLVariable)
+		return usagef("no server is set: set %s or --url, or use --print", adminURLVariable)
 	}
 	o.Service.Password = env.Getenv("CHENU_BOOTSTRAP_SERVICE_PASSWORD")
 	o.Agent.Password = env.Getenv("CHENU_BOOTSTRAP_AGENT_PASSWORD")
@@ -64,19 +65,19 @@ Exits with 0 when everything is there, 1 when something failed, 64 when called w
 		fmt.Fprintln(env.Stdout, change)
 	}
 	if len(report.Changes) == 0 {
-		fmt.Fprintln(env.Stdout, "nothing changed: everything was there already")
+		fmt.Fprintln(env.Stdout, "nothing changed: all objects exist")
 	}
 	for _, warning := range report.Warnings {
 		fmt.Fprintln(env.Stderr, "warning:", warning)
 	}
-	fmt.Fprint(env.Stdout, "\nThe logins, as the service and its commands want them:\n")
+	fmt.Fprint(env.Stdout, "\nSet these variables for the service and its commands:\n")
 	generated := false
 	for _, l := range report.Logins {
 		fmt.Fprintf(env.Stdout, "\n# %s\n%s=%s\n", l.Purpose, l.Variable, shownURL(l))
 		generated = generated || l.Password != ""
 	}
 	if generated {
-		fmt.Fprint(env.Stdout, "\nThe generated passwords are in these lines and nowhere else: keep them now.\n")
+		fmt.Fprint(env.Stdout, "\nThe generated passwords are not stored anywhere else: save these lines now.\n")
 	}
 	fmt.Fprint(env.Stdout, "\nNext: `chenu migrate apply`.\n")
 	return nil

@@ -60,55 +60,55 @@ type variable struct {
 }
 
 var variables = append([]variable{
-	{"CHENU_DATABASE_URL", "", "The login for people's requests: a member of chenu_human and nothing more. Without it the service runs a Postgres of its own.",
+	{"CHENU_DATABASE_URL", "", "URL of the login that serves people: a member of chenu_human and of no other role. If not set, the service runs an embedded Postgres.",
 		func(c *config, v string) error { return setURL(&c.DatabaseURL, v) }},
-	{"CHENU_AGENT_DATABASE_URL", "", "The login for agents' requests: a member of chenu_agent and nothing more. Needed with CHENU_DATABASE_URL.",
+	{"CHENU_AGENT_DATABASE_URL", "", "URL of the login that serves agents: a member of chenu_agent and of no other role. Required with CHENU_DATABASE_URL, unless CHENU_SHARED_LOGIN is true.",
 		func(c *config, v string) error { return setURL(&c.AgentDatabaseURL, v) }},
-	{"CHENU_SHARED_LOGIN", "false", "Serve agents with the login for people, a member of chenu_app. SQL in an agent's transaction could then become a human.",
+	{"CHENU_SHARED_LOGIN", "false", "true serves agents with the login of CHENU_DATABASE_URL too, which is then a member of chenu_app. SQL in a transaction of an agent could then switch to chenu_human.",
 		func(c *config, v string) error { return setBool(&c.SharedLogin, v) }},
-	{"CHENU_MIGRATE_DATABASE_URL", "", "The login that migrates: a member of chenu_owner. chenu migrate and serve --migrate use it.",
+	{"CHENU_MIGRATE_DATABASE_URL", "", "URL of the login that applies migrations: a member of chenu_owner. chenu migrate and chenu serve --migrate use it.",
 		func(c *config, v string) error { return setURL(&c.MigrateDatabaseURL, v) }},
-	{"CHENU_AUDIT_DATABASE_URL", "", "The login that verifies and backs up: a member of chenu_auditor. chenu verify uses it.",
+	{"CHENU_AUDIT_DATABASE_URL", "", "URL of the login for verification and backups: a member of chenu_auditor. chenu verify uses it.",
 		func(c *config, v string) error { return setURL(&c.AuditDatabaseURL, v) }},
-	{"CHENU_DATA_DIR", "~/.local/share/chenu; for root /var/lib/chenu", "Where the service's own Postgres keeps its data, and the secret key when none is given.",
+	{"CHENU_DATA_DIR", "~/.local/share/chenu; for root /var/lib/chenu", "Directory of the embedded Postgres. It also has the generated secret key, if CHENU_SECRET_KEY is not set.",
 		func(c *config, v string) (err error) { c.DataDir, err = filepath.Abs(v); return err }},
-	{"CHENU_LISTEN_ADDR", "127.0.0.1:8080", "Address and port of the API; port 0 is any free one.",
+	{"CHENU_LISTEN_ADDR", "127.0.0.1:8080", "Address and port on which the API listens. Port 0 selects any free port.",
 		func(c *config, v string) error { c.ListenAddr = v; return checkAddr(v) }},
-	{"CHENU_SECRET_KEY", "made and kept in CHENU_DATA_DIR with the service's own Postgres", "32 random bytes in base64 (openssl rand -base64 32). Signing keys are encrypted under it and page tokens authenticated; all instances share it.",
+	{"CHENU_SECRET_KEY", "generated in CHENU_DATA_DIR with the embedded Postgres", "Secret key: 32 random bytes in base64 (openssl rand -base64 32). It encrypts the signing keys and authenticates page tokens. All instances need the same secret key.",
 		func(c *config, v string) (err error) { c.Secret, err = auth.ParseSecret(v); return err }},
-	{"CHENU_SECRET_KEY_FILE", "", "A file that holds the secret key, instead of CHENU_SECRET_KEY. Only its owner should be able to read it.",
+	{"CHENU_SECRET_KEY_FILE", "", "File with the secret key, instead of CHENU_SECRET_KEY. Only its owner should be able to read it.",
 		func(c *config, v string) error { c.SecretFile = v; return nil }},
-	{"CHENU_PREVIOUS_SECRET_KEY", "", "The secret key before it was rotated: what was made under it stays valid. See chenu keys --help.",
+	{"CHENU_PREVIOUS_SECRET_KEY", "", "Previous secret key, during a rotation. Signing keys and page tokens under it stay valid. See chenu keys --help.",
 		func(c *config, v string) (err error) { c.PreviousSecret, err = auth.ParseSecret(v); return err }},
-	{"CHENU_PREVIOUS_SECRET_KEY_FILE", "", "A file that holds the previous secret key, instead of CHENU_PREVIOUS_SECRET_KEY.",
+	{"CHENU_PREVIOUS_SECRET_KEY_FILE", "", "File with the previous secret key, instead of CHENU_PREVIOUS_SECRET_KEY.",
 		func(c *config, v string) error { c.PreviousSecretFile = v; return nil }},
-	{"CHENU_TLS_CERT", "", "A file with the certificate of the API and its intermediates, in PEM form. Needs CHENU_TLS_KEY; without both the API is plain HTTP. A change of the files is noticed.",
+	{"CHENU_TLS_CERT", "", "File with the certificate of the API and its intermediate certificates, in PEM format. Requires CHENU_TLS_KEY. Without both variables the API uses plain HTTP. The service reloads the files when they change.",
 		func(c *config, v string) error { c.TLS.CertFile = v; return nil }},
-	{"CHENU_TLS_KEY", "", "A file with the private key of CHENU_TLS_CERT, in PEM form.",
+	{"CHENU_TLS_KEY", "", "File with the private key of CHENU_TLS_CERT, in PEM format.",
 		func(c *config, v string) error { c.TLS.KeyFile = v; return nil }},
-	{"CHENU_TOKEN_ISSUER", "chenu", "The iss of access tokens.",
+	{"CHENU_TOKEN_ISSUER", "chenu", "Issuer (iss claim) of access tokens.",
 		func(c *config, v string) error { c.Issuer = v; return nil }},
-	{"CHENU_TOKEN_AUDIENCE", "chenu", "The aud of access tokens.",
+	{"CHENU_TOKEN_AUDIENCE", "chenu", "Audience (aud claim) of access tokens.",
 		func(c *config, v string) error { c.Audience = v; return nil }},
-	{"CHENU_DATABASE_MAX_CONNS", "pool_max_conns of the URL, else the number of CPUs but at least 4", "Upper bound of each of the two connection pools, one for people and one for agents.",
+	{"CHENU_DATABASE_MAX_CONNS", "pool_max_conns of the URL, or the number of CPUs, at least 4", "Maximum number of connections in each of the two connection pools, one for people and one for agents.",
 		func(c *config, v string) error { return setInt(&c.MaxConns, v, 1, 10000) }},
-	{"CHENU_DATABASE_POOLER", "none", "none, or transaction behind a pooler in transaction mode such as PgBouncer.",
+	{"CHENU_DATABASE_POOLER", "none", "Pooler between the service and Postgres: none, or transaction for a pooler in transaction mode, such as PgBouncer.",
 		func(c *config, v string) error { return setChoice(&c.Pooler, v, "none", "transaction") }},
-	{"CHENU_STRICT_PATCH_LEVEL", "false", "Refuse a Postgres below 15.20, 16.16, 17.12 or 18.7 rather than warn.",
+	{"CHENU_STRICT_PATCH_LEVEL", "false", "true refuses a Postgres older than 15.20, 16.16, 17.12 or 18.7. false logs a warning.",
 		func(c *config, v string) error { return setBool(&c.StrictPatchLevel, v) }},
-	{"CHENU_TRUSTED_PROXIES", "none", "Addresses or networks, by commas, whose X-Forwarded-For is believed.",
+	{"CHENU_TRUSTED_PROXIES", "none", "Comma-separated addresses and networks of proxies. The service trusts the header X-Forwarded-For of their requests.",
 		func(c *config, v string) error { return setNetworks(&c.TrustedProxies, v) }},
-	{"CHENU_SMTP_URL", "with the service's own Postgres mail is printed, else none is sent", "The mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://host:25?tls=none without a password.",
+	{"CHENU_SMTP_URL", "with the embedded Postgres mail is printed, otherwise no mail is sent", "URL of the mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://host:25?tls=none without a password.",
 		func(c *config, v string) error { c.SMTPURL = v; return nil }},
-	{"CHENU_MAIL_FROM", "", "The sender of mail, such as CHE·NU <accounts@example.org>. CHENU_SMTP_URL needs it.",
+	{"CHENU_MAIL_FROM", "", "Sender of mail, such as CHE·NU <accounts@example.org>. Required with CHENU_SMTP_URL.",
 		func(c *config, v string) error { c.MailFrom = v; return nil }},
-	{"CHENU_REQUEST_TIMEOUT", "30s", "How long one request may take.",
+	{"CHENU_REQUEST_TIMEOUT", "30s", "Time limit of one request, as a duration such as 30s.",
 		func(c *config, v string) error { return setDuration(&c.RequestTimeout, v) }},
-	{"CHENU_SHUTDOWN_TIMEOUT", "15s", "How long running requests may take to end when the service stops.",
+	{"CHENU_SHUTDOWN_TIMEOUT", "15s", "Time that running requests have to end when the service stops, as a duration such as 15s.",
 		func(c *config, v string) error { return setDuration(&c.ShutdownTimeout, v) }},
-	{"CHENU_LOG_LEVEL", "info", "debug, info, warn or error.",
+	{"CHENU_LOG_LEVEL", "info", "Lowest level of messages that are logged: debug, info, warn or error.",
 		func(c *config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
-	{"CHENU_LOG_FORMAT", "text", "text or json.",
+	{"CHENU_LOG_FORMAT", "text", "Format of the log: text or json.",
 		func(c *config, v string) error { return setChoice(&c.LogJSON, v, "text", "json") }},
 }, limits()...)
 
@@ -139,8 +139,8 @@ func readElsewhere(name string) bool {
 	})
 }
 
-// loadConfig reads the environment. It refuses a malformed variable, and one of
-// our prefix that it does not know, since that is a setting gone unheard.
+// loadConfig reads the environment. A malformed variable is an error, and so is an unknown
+// variable with the prefix CHENU_, because it is probably misspelt.
 func loadConfig(env environment) (config, error) {
 	c := config{
 		ListenAddr: "127.0.0.1:8080", Issuer: auth.DefaultIssuer, Audience: auth.DefaultAudience,
@@ -154,11 +154,11 @@ func loadConfig(env environment) (config, error) {
 		}
 		i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
 		if i < 0 {
-			errs = append(errs, fmt.Errorf("%s is no setting of chenu; see chenu serve --help", name))
+			errs = append(errs, fmt.Errorf("unknown variable %s: see chenu serve --help", name))
 			continue
 		}
 		if value == "" {
-			continue // as good as unset, so that compose files can leave a blank
+			continue // Compose files set empty variables.
 		}
 		if err := variables[i].set(&c, value); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
@@ -168,7 +168,7 @@ func loadConfig(env environment) (config, error) {
 		errs = append(errs, err)
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		errs = append(errs, errors.New("CHENU_TLS_CERT and CHENU_TLS_KEY: set both, or neither"))
+		errs = append(errs, errors.New("only one of CHENU_TLS_CERT and CHENU_TLS_KEY is set: set both or neither"))
 	}
 	if c.SMTPURL != "" {
 		if err := c.checkMail(); err != nil {
@@ -214,12 +214,12 @@ func (c *config) readSecrets(w io.Writer) error {
 		*s.secret = secret
 	}
 	if c.PreviousSecret != (auth.Secret{}) && c.PreviousSecret == c.Secret {
-		errs = append(errs, errors.New("CHENU_PREVIOUS_SECRET_KEY is the same as CHENU_SECRET_KEY: give the secret key that was used before"))
+		errs = append(errs, errors.New("CHENU_PREVIOUS_SECRET_KEY is the same as CHENU_SECRET_KEY: set it to the secret key that was used before"))
 	}
 	return errors.Join(errs...)
 }
 
-// checkMail refuses what the mail server can't be reached by.
+// checkMail validates the settings of the mail server.
 func (c *config) checkMail() error {
 	if c.MailFrom == "" {
 		return errors.New("CHENU_MAIL_FROM is not set: CHENU_SMTP_URL needs a sender, such as accounts@example.org")
@@ -242,7 +242,7 @@ func defaultDataDir(env environment) (string, error) {
 	}
 	home := env.Getenv("HOME")
 	if home == "" {
-		return "", errors.New("HOME is not set, so CHENU_DATA_DIR must say where the data is to stay")
+		return "", errors.New("HOME is not set: set CHENU_DATA_DIR to the directory for the data")
 	}
 	return filepath.Join(home, ".local", "share", "chenu"), nil
 }
@@ -261,7 +261,7 @@ func printVariables(w io.Writer) {
 
 func setURL(into *string, value string) error {
 	if !strings.HasPrefix(value, "postgres://") && !strings.HasPrefix(value, "postgresql://") {
-		return errors.New("is not a database URL: expected postgres://user:password@host:5432/database?sslmode=verify-full")
+		return errors.New("invalid database URL: expected postgres://user:password@host:5432/database?sslmode=verify-full")
 	}
 	*into = value
 	return nil
@@ -270,10 +270,10 @@ func setURL(into *string, value string) error {
 func checkAddr(value string) error {
 	host, port, err := net.SplitHostPort(value)
 	if err != nil {
-		return fmt.Errorf("%q is no address and port such as 127.0.0.1:8080", value)
+		return fmt.Errorf("%q is not an address and a port: use a form such as 127.0.0.1:8080", value)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("%q has no port between 0 and 65535", value)
+		return fmt.Errorf("%q has no valid port: use a port between 0 and 65535", value)
 	}
 	_ = host // Listening says best whether the host can be had.
 	return nil
@@ -282,7 +282,7 @@ func checkAddr(value string) error {
 func setInt(into *int32, value string, least, most int64) error {
 	n, err := strconv.ParseInt(value, 10, 32)
 	if err != nil || n < least || n > most {
-		return fmt.Errorf("%q is no number between %d and %d", value, least, most)
+		return fmt.Errorf("%q is not a valid number: use a number between %d and %d", value, least, most)
 	}
 	*into = int32(n)
 	return nil
@@ -293,7 +293,7 @@ func setBool(into *bool, value string) error { return setChoice(into, value, "fa
 // setChoice sets false for the first and true for the second of two words.
 func setChoice(into *bool, value, no, yes string) error {
 	if value != no && value != yes {
-		return fmt.Errorf("%q is neither %s nor %s", value, no, yes)
+		return fmt.Errorf("%q is not a valid value: use %s or %s", value, no, yes)
 	}
 	*into = value == yes
 	return nil
@@ -302,7 +302,7 @@ func setChoice(into *bool, value, no, yes string) error {
 func setDuration(into *time.Duration, value string) error {
 	d, err := time.ParseDuration(value)
 	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is no length of time such as 30s", value)
+		return fmt.Errorf("%q is not a valid duration: use a positive number with a unit, such as 30s", value)
 	}
 	*into = d
 	return nil
@@ -313,7 +313,7 @@ func setNetworks(into *[]string, value string) error {
 		part = strings.TrimSpace(part)
 		if _, err := netip.ParsePrefix(part); err != nil {
 			if _, err := netip.ParseAddr(part); err != nil {
-				return fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", part)
+				return fmt.Errorf("%q is not an address or a network: use a form such as 192.0.2.1 or 10.0.0.0/8", part)
 			}
 		}
 		*into = append(*into, part)

@@ -37,20 +37,20 @@ func surroundings(t *testing.T, variables map[string]string) (environment, *byte
 func TestLoadConfigRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, value, want string }{
-		{"CHENU_DATABSE_URL", "postgres://x", "CHENU_DATABSE_URL is no setting of chenu"},
-		{"CHENU_DATABASE_URL", "mysql://x", "CHENU_DATABASE_URL: is not a database URL: expected postgres://"},
-		{"CHENU_LISTEN_ADDR", "8080", `CHENU_LISTEN_ADDR: "8080" is no address and port`},
-		{"CHENU_LISTEN_ADDR", "127.0.0.1:99999", "has no port between 0 and 65535"},
+		{"CHENU_DATABSE_URL", "postgres://x", "unknown variable CHENU_DATABSE_URL"},
+		{"CHENU_DATABASE_URL", "mysql://x", "CHENU_DATABASE_URL: invalid database URL: expected postgres://"},
+		{"CHENU_LISTEN_ADDR", "8080", `CHENU_LISTEN_ADDR: "8080" is not an address and a port`},
+		{"CHENU_LISTEN_ADDR", "127.0.0.1:99999", "has no valid port: use a port between 0 and 65535"},
 		{"CHENU_SECRET_KEY", "c2hvcnQ=", "CHENU_SECRET_KEY: the secret key has 5 bytes"},
-		{"CHENU_DATABASE_MAX_CONNS", "0", "is no number between 1 and 10000"},
-		{"CHENU_DATABASE_POOLER", "session", `"session" is neither none nor transaction`},
-		{"CHENU_STRICT_PATCH_LEVEL", "yes", `"yes" is neither false nor true`},
-		{"CHENU_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is neither an address nor a network`},
-		{"CHENU_REQUEST_TIMEOUT", "-1s", `"-1s" is no length of time`},
+		{"CHENU_DATABASE_MAX_CONNS", "0", "is not a valid number: use a number between 1 and 10000"},
+		{"CHENU_DATABASE_POOLER", "session", `"session" is not a valid value: use none or transaction`},
+		{"CHENU_STRICT_PATCH_LEVEL", "yes", `"yes" is not a valid value: use false or true`},
+		{"CHENU_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is not an address or a network`},
+		{"CHENU_REQUEST_TIMEOUT", "-1s", `"-1s" is not a valid duration: use a positive number with a unit, such as 30s`},
 		{"CHENU_LOG_LEVEL", "loud", "CHENU_LOG_LEVEL"},
-		{"CHENU_LIMIT_IDENTITY", "60", `CHENU_LIMIT_IDENTITY: "60" is no limit such as 30/10m`},
-		{"CHENU_LIMIT_LOGIN_ADDRESS", "0/1m", `"0/1m" is no limit`},
-		{"CHENU_LOG_FORMAT", "xml", `"xml" is neither text nor json`},
+		{"CHENU_LIMIT_IDENTITY", "60", `CHENU_LIMIT_IDENTITY: "60" is not a valid limit: use a form such as 30/10m`},
+		{"CHENU_LIMIT_LOGIN_ADDRESS", "0/1m", `"0/1m" is not a valid limit`},
+		{"CHENU_LOG_FORMAT", "xml", `"xml" is not a valid value: use text or json`},
 	}
 	for _, test := range tests {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
@@ -136,10 +136,10 @@ func TestRunRefuses(t *testing.T) {
 	}{
 		{nil, exitUsage, "usage: chenu COMMAND"},
 		{[]string{"--help"}, exitOK, "usage: chenu COMMAND"},
-		{[]string{"sevre"}, exitUsage, `there is no command "sevre"`},
+		{[]string{"sevre"}, exitUsage, `unknown command "sevre"`},
 		{[]string{"serve", "--nonsense"}, exitUsage, "flag provided but not defined: -nonsense"},
-		{[]string{"serve", "now"}, exitUsage, `was given "now"`},
-		{[]string{"token"}, exitUsage, "--email is missing"},
+		{[]string{"serve", "now"}, exitUsage, `unexpected argument "now"`},
+		{[]string{"token"}, exitUsage, "--email is not set: set it to the e-mail address of the identity"},
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
@@ -179,8 +179,8 @@ func TestSecretAndCertificateFiles(t *testing.T) {
 		"no secret in the file":  {map[string]string{"CHENU_SECRET_KEY_FILE": broken}, "CHENU_SECRET_KEY_FILE: ", ""},
 		"no file":                {map[string]string{"CHENU_SECRET_KEY_FILE": closed + "?"}, "CHENU_SECRET_KEY_FILE: ", ""},
 		"the same as before":     {map[string]string{"CHENU_SECRET_KEY_FILE": closed, "CHENU_PREVIOUS_SECRET_KEY": key}, "is the same as CHENU_SECRET_KEY", ""},
-		"a certificate alone":    {map[string]string{"CHENU_TLS_CERT": "cert.pem"}, "set both, or neither", ""},
-		"a certificate's key":    {map[string]string{"CHENU_TLS_KEY": "key.pem"}, "set both, or neither", ""},
+		"a certificate alone":    {map[string]string{"CHENU_TLS_CERT": "cert.pem"}, "set both or neither", ""},
+		"a certificate's key":    {map[string]string{"CHENU_TLS_KEY": "key.pem"}, "set both or neither", ""},
 		"a certificate with key": {map[string]string{"CHENU_TLS_CERT": "cert.pem", "CHENU_TLS_KEY": "key.pem"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,19 +18,19 @@ import (
 	"github.com/chenu/chenu/server/account"
 )
 
-// runDemo fills an identity of the embedded database with data to look at. It
-// does so over HTTP, so what it makes went through every rule.
+// runDemo creates sample data for an identity of the embedded database. It uses the
+// API, so that every rule is checked.
 func runDemo(ctx context.Context, args []string, env environment) error {
 	flags := newFlags(env, "chenu demo [--email ADDRESS]",
-		"Fills an identity with believable data of every sphere, and makes the identity if\n"+
-			"it is missing. It works on the embedded database only, whether its service runs or\n"+
-			"not, and refuses an identity that has data.")
+		"Creates sample data in every sphere for an identity, and the identity if it does not\n"+
+			"exist. It works only on the embedded database, whether or not the service is running.\n"+
+			"It fails if the identity already has data.")
 	email := flags.String("email", "ada@example.org", "`address` of the identity")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return usagef("there is no argument %q", flags.Arg(0))
+		return usagef("unexpected argument %q", flags.Arg(0))
 	}
 	s, closeServer, err := openEmbeddedServer(ctx, env)
 	if err != nil {
@@ -39,7 +39,7 @@ func runDemo(ctx context.Context, args []string, env environment) error {
 	defer closeServer()
 	token, _, err := s.Accounts().MakeDevelopmentToken(ctx, account.DevelopmentToken{Email: *email})
 	if err != nil {
-		return fmt.Errorf("make a token for %s: %w", *email, err)
+		return fmt.Errorf("create a token for %s: %w", *email, err)
 	}
 
 	ctx, stop := context.WithCancel(ctx)
@@ -64,7 +64,7 @@ func openEmbeddedServer(ctx context.Context, env environment) (*server.Server, f
 		return nil, nil, err
 	}
 	if c.DatabaseURL != "" {
-		return nil, nil, errors.New("CHENU_DATABASE_URL is set: the demonstration is for the embedded database only")
+		return nil, nil, errors.New("CHENU_DATABASE_URL is set: sample data can be created only in the embedded database; unset the variable")
 	}
 	c.ListenAddr = "127.0.0.1:0"
 	if env.Getenv("CHENU_LOG_LEVEL") == "" {
@@ -103,7 +103,7 @@ type demo struct {
 	made        map[string]string // ids by the names that steps give
 }
 
-// fill makes the data, and says for each collection how much it made.
+// fill creates the data and prints the number of rows of each collection.
 func (d demo) fill(ctx context.Context, email string, progress io.Writer) error {
 	steps := demoSteps(time.Now().UTC())
 	for _, s := range steps {
@@ -115,7 +115,7 @@ func (d demo) fill(ctx context.Context, email string, progress io.Writer) error 
 			return err
 		}
 		if answer.Count > 0 {
-			return fmt.Errorf("%s already has data (%d in %s); give another --email", email, answer.Count, s.path)
+			return fmt.Errorf("%s already has data (%d in %s): set --email to another address", email, answer.Count, s.path)
 		}
 	}
 	counts, waiting := map[string]int{}, 0
@@ -151,15 +151,15 @@ func (d demo) fill(ctx context.Context, email string, progress io.Writer) error 
 		}
 	}
 	if waiting > 0 {
-		fmt.Fprintf(progress, "%d more wait for a human's approval: GET /v1/checkpoints\n", waiting)
+		fmt.Fprintf(progress, "%d more require the approval of a human: GET /v1/checkpoints\n", waiting)
 	}
-	_, err := fmt.Fprintf(progress, "\n%[1]s has data in every sphere now. Look at it, while chenu serve runs:\n\n"+
+	_, err := fmt.Fprintf(progress, "\n%[1]s now has sample data in every sphere. To list the habits while chenu serve is running:\n\n"+
 		"  TOKEN=$(chenu token --email %[1]s)\n"+
 		"  curl -s http://127.0.0.1:8080/v1/personal/habits -H \"Authorization: Bearer $TOKEN\"\n", email)
 	return err
 }
 
-// refusal is an answer that is no success.
+// refusal is a response with an error status.
 type refusal struct {
 	request string
 	status  int

@@ -75,7 +75,7 @@ func TestDemoNeedsTheEmbeddedDatabase(t *testing.T) {
 	env := environment{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }, Environ: func() []string {
 		return []string{"CHENU_DATABASE_URL=postgres://nobody@127.0.0.1:1/x", "HOME=/nonexistent"}
 	}}
-	if code := run(context.Background(), []string{"demo"}, env); code != exitFailed || !strings.Contains(out.String(), "embedded database only") {
+	if code := run(context.Background(), []string{"demo"}, env); code != exitFailed || !strings.Contains(out.String(), "only in the embedded database") {
 		t.Errorf("exit code %d: %s", code, &out)
 	}
 	for _, args := range [][]string{{"demo", "x"}, {"demo", "--sudo"}} {

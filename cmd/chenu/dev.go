@@ -10,16 +10,16 @@ import (
 	"github.com/chenu/chenu/migrations/localpg"
 )
 
-// development is the server on which a command replays migrations and tries
-// statements out.
+// development is the server on which a command replays migrations and runs statements
+// for review.
 type development struct{ url string }
 
 func (d *development) register(set *flag.FlagSet) {
-	set.StringVar(&d.url, "dev-url", "", "`URL` of a development server, whose login may create databases and roles;\nby default one that is started for the purpose")
+	set.StringVar(&d.url, "dev-url", "", "`URL` of a development server, with a login that can create databases and roles;\nby default a temporary server that the command starts")
 }
 
-// start gives the server's URL: that of the one which was named, or of one with
-// the major version, 0 for the newest, which runs until stop is called.
+// start returns the URL of the server: the configured server, or a temporary one with the
+// major version, which runs until stop is called. 0 selects the newest version.
 func (d *development) start(ctx context.Context, env environment, major int) (url string, stop func() error, err error) {
 	if d.url != "" {
 		return d.url, func() error { return nil }, nil
@@ -31,7 +31,8 @@ func (d *development) start(ctx context.Context, env environment, major int) (ur
 	return server.URL("postgres"), func() error { return server.Stop(context.WithoutCancel(ctx)) }, nil
 }
 
-// replayed is what the target's directory makes of an empty database.
+// replayed returns the state of an empty database after the migrations of the target's
+// directory.
 func replayed(ctx context.Context, t *target, dev *development, env environment) (_ *devdb.Inspection, err error) {
 	dir, err := t.open()
 	if err != nil {

@@ -13,14 +13,17 @@ import (
 	"github.com/chenu/chenu/migrations/diagram"
 )
 
-const diagramAbout = `Draws the tables that the migrations make, with columns, keys and foreign keys with
-their cardinalities, grouped by sphere. The migrations are replayed on a development
-server; no other database is looked at.
+const diagramAbout = `Prints a diagram of the tables that the migrations create, grouped by sphere, with
+columns, keys, foreign keys and their cardinalities. The command replays the
+migrations on a development server and connects to no other database.
 
-Formats: mermaid, which code hosts and editors render; dot, for graphviz; svg, where
-graphviz' program dot is at hand; markdown, a page with all of it (docs/schema.md).
+Formats:
+  mermaid   for code hosts and editors
+  dot       for Graphviz
+  svg       requires the program dot of Graphviz
+  markdown  page with all diagrams, as in docs/schema.md
 
-Exits with 0 when it is drawn, 1 when not, 64 when called wrongly.`
+Exit codes: 0 if the diagram was printed, 1 if the command failed, 64 for a usage error.`
 
 var diagramFormats = []string{"mermaid", "dot", "svg", "markdown"}
 
@@ -34,23 +37,23 @@ func runMigrateDiagram(ctx context.Context, args []string, env environment) (err
 	set := newFlags(env, "chenu migrate diagram [flags]", diagramAbout)
 	t.registerDir(set)
 	dev.register(set)
-	set.StringVar(&format, "format", "mermaid", "`one` of "+strings.Join(diagramFormats, ", "))
-	set.Func("table", "`name` of a table to draw, as schema.name unless it is public; may be repeated;\nby default all", func(name string) error {
+	set.StringVar(&format, "format", "mermaid", "output `format`: "+strings.Join(diagramFormats, ", "))
+	set.Func("table", "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables", func(name string) error {
 		o.Tables = append(o.Tables, name)
 		return nil
 	})
-	set.BoolVar(&o.NoColumns, "no-columns", false, "leave the columns out")
-	set.BoolVar(&o.NoOwners, "no-owners", false, "leave out the foreign keys by which every table belongs to an identity")
+	set.BoolVar(&o.NoColumns, "no-columns", false, "omit the columns")
+	set.BoolVar(&o.NoOwners, "no-owners", false, "omit the foreign keys to the identity that owns a row")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
 	if !slices.Contains(diagramFormats, format) {
-		return usagef("there is no format %q: choose one of %s", format, strings.Join(diagramFormats, ", "))
+		return usagef("unknown format %q: use one of %s", format, strings.Join(diagramFormats, ", "))
 	}
 	dot := ""
 	if format == "svg" {
 		if dot, err = exec.LookPath("dot"); err != nil {
-			return errors.New("graphviz' program dot is not at hand: install graphviz (apt-get install graphviz, brew install graphviz), or use --format dot or mermaid")
+			return errors.New("the program dot of Graphviz is not installed: install Graphviz (apt-get install graphviz, brew install graphviz), or use --format dot or mermaid")
 		}
 	}
 	made, err := replayed(ctx, &t, &dev, env)
@@ -83,7 +86,7 @@ func drawSVG(ctx context.Context, dot, text string, to io.Writer) error {
 	cmd := exec.CommandContext(ctx, dot, "-Tsvg")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), to, &complaint
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("draw with dot: %w: %s", err, firstLine(complaint.String(), 200))
+		return fmt.Errorf("run dot: %w: %s", err, firstLine(complaint.String(), 200))
 	}
 	return nil
 }

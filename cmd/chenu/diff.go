@@ -21,28 +21,31 @@ func runMigrateDiff(ctx context.Context, args []string, env environment) (err er
 		in    planner.Input
 		check bool
 	)
-	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans the migration from the last one to what ent/schema and policies say, proves
-it on a development server, and writes it with atlas.sum. Writes nothing when
-nothing changed. NAME says what it is for, as in add_task_due_date.
+	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans the next migration, from the existing migration files to the state that
+ent/schema and policies declare. It tests the migration on a development server and
+writes it together with atlas.sum. If nothing changed, it writes nothing. NAME states
+the purpose of the migration, such as add_task_due_date.
 
-A plan has two files, so that nobody waits for what takes long. NAME.sql, one
-transaction, needs its locks for a moment: constraints of tables that stand hold for
-new rows. NAME_online.sql, outside a transaction, fills existing rows in batches,
-builds indexes concurrently and checks the constraints; what that makes possible, such
-as NOT NULL, follows for a moment each. NAME_drop.sql, one transaction, drops what the
-rows were filled from. Each is written only if needed. What has no online form is
-in the first, and says there what it costs. docs/expand-and-contract.md tells how to
-change names while the service runs.
+A plan has up to three files, so that long operations do not block reads and writes:
+  NAME.sql         One transaction that holds its locks only briefly. New constraints of
+                   existing tables are not validated yet: they apply to new rows only.
+  NAME_online.sql  Runs outside a transaction. It fills existing rows in batches, builds
+                   indexes concurrently and validates the constraints. Changes that
+                   require these steps, such as NOT NULL, follow with brief locks.
+  NAME_drop.sql    One transaction that drops the columns from which rows were filled.
+A file is written only if it is needed. A change without an online form is in NAME.sql,
+with a comment about its cost. docs/expand-and-contract.md explains how to rename
+columns and tables while the service is running.
 
-Exits with 0 when it was written or nothing changed, 1 when it was refused or
-failed, 64 when called wrongly; with --check with 2 when something changed.`)
-	set.StringVar(&dir, "dir", migrationsDir, "migration `directory`")
+Exit codes: 0 if the migration was written or nothing changed, 1 if the plan was refused
+or the command failed, 64 for a usage error. With --check: 2 if something changed.`)
+	set.StringVar(&dir, "dir", migrationsDir, "`directory` of the migration files")
 	dev.register(set)
-	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "permit dropping columns and tables with what is in them")
+	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "allow the migration to drop columns and tables together with their data")
 	in.Backfills, in.Conversions = planner.Expressions{}, planner.Expressions{}
-	set.Var(in.Backfills, "backfill", "`table.column=expression` that fills a column of existing rows when it becomes\nNOT NULL; may be repeated")
+	set.Var(in.Backfills, "backfill", "`table.column=expression` that computes the values of existing rows for a column that\nbecomes NOT NULL; may be repeated")
 	set.Var(in.Conversions, "convert", "`table.column=expression` that converts the values of a column whose type changes;\nmay be repeated")
-	set.BoolVar(&check, "check", false, "write nothing; fail when there would be something to write")
+	set.BoolVar(&check, "check", false, "write nothing, and fail if a migration is needed")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -52,7 +55,7 @@ failed, 64 when called wrongly; with --check with 2 when something changed.`)
 	case set.NArg() == 1:
 		in.Name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(set.Arg(0)))
 	default:
-		return usagef("give the migration one name, such as add_task_due_date")
+		return usagef("expected one argument: the name of the migration, such as add_task_due_date")
 	}
 	if in.Dir, err = openDir(dir); err != nil {
 		return err
@@ -75,13 +78,13 @@ failed, 64 when called wrongly; with --check with 2 when something changed.`)
 		fmt.Fprintln(env.Stdout, line)
 	}
 	if check {
-		return foundf("the migrations do not lead to what ent/schema and policies say: run make migration name=…")
+		return foundf("the migrations differ from ent/schema and policies: run make migration name=…")
 	}
 	if err := planner.Write(dir, plan); err != nil {
 		return err
 	}
 	for _, file := range plan.Files {
-		fmt.Fprintf(env.Stdout, "written: %s/%s\n", dir, file.Name)
+		fmt.Fprintf(env.Stdout, "wrote %s/%s\n", dir, file.Name)
 	}
 	return nil
 }

@@ -15,30 +15,39 @@ import (
 	"github.com/chenu/chenu/migrations/planner"
 )
 
-const driftAbout = `Says how the database differs from what its migrations make, and prints the SQL
-that would repair it. Reads only, in one read-only transaction. Compared are: tables,
-columns, indexes (also those whose build did not finish), constraints (also those not
-validated), functions, triggers (also disabled), policies and row security, owners,
-privileges and default privileges; views and whatever else somebody added; the roles
-of chenu and their logins, with attributes and memberships in both directions; the
-database's owner and who may connect; and settings that ALTER DATABASE or ALTER ROLE
-left, of those that change whose rows a session reaches. Partitions made at run time
-are no difference as long as they are protected as the default partition is.
+const driftAbout = `Compares a database with its migrations, and prints the differences and the SQL that
+repairs them. The command only reads from the database, in one read-only transaction.
+It compares:
+  - tables, columns, indexes (including invalid indexes), constraints (including
+    constraints that are not validated), functions and triggers (including disabled
+    triggers)
+  - policies, row-level security, owners, privileges and default privileges
+  - views and other objects that no migration creates
+  - the roles of chenu and their logins, with their attributes and memberships in both
+    directions
+  - the owner of the database, and the CONNECT privilege
+  - settings of ALTER DATABASE and ALTER ROLE that change which rows a session can access
+Partitions that were created at run time are not reported if they have the same
+protection as the default partition.
 
-A database that is behind is compared with the version that it is at.
+A database with pending migrations is compared with its current version.
 
-Logins other than those which chenu bootstrap makes by default are named by --login;
-the login of --url need not be.
+If you use other logins than the default logins of chenu bootstrap, name them with
+--login. The login of --url is known.
 
---json prints one object: database; version, which it was compared with; state
-(current or behind); differences, each with kind, object, what (a sentence), live and
-expected (the definitions) and security (whether it may decide who sees or changes
-what); and repair, in order, each with sql, as (admin: a superuser or who made the
-roles; owner: a login that may become chenu_owner), note, and withheld: why it should
-be decided before it runs, as the statement would lose data or only hands can do it.
+--json prints one object:
+  database     name of the database
+  version      the version with which the database was compared
+  state        current or behind
+  differences  list of objects with: kind; object; what, a sentence; live and expected,
+               the definitions; and security, true if the difference can affect access
+  repair       list of statements, in order, with: sql; as, the role that runs it (admin:
+               a superuser or the creator of the roles; owner: a login that is a member of
+               chenu_owner); note; and withheld, the reason to review the statement first:
+               it would delete data, or it must be completed manually
 
-Exits with 0 when nothing differs, 2 when something does, 1 when it could not tell,
-64 when called wrongly.`
+Exit codes: 0 if nothing differs, 2 if something differs, 1 if the command failed, 64 for
+a usage error.`
 
 func runMigrateDrift(ctx context.Context, args []string, env environment) (err error) {
 	var (
@@ -50,25 +59,25 @@ func runMigrateDrift(ctx context.Context, args []string, env environment) (err e
 	set := newFlags(env, "chenu migrate drift [flags]", driftAbout)
 	t.register(set, env)
 	dev.register(set)
-	set.Func("login", "`name=role` of a login that is meant to be a member of one of the roles, such as\nshop_service=chenu_app; may be repeated", func(text string) error {
+	set.Func("login", "`name=role` of a login and the role of which it should be a member, such as\nshop_service=chenu_app; may be repeated", func(text string) error {
 		login, role, ok := strings.Cut(text, "=")
 		if !ok || login == "" || !strings.HasPrefix(role, "chenu_") {
-			return errors.New("write login=role, such as shop_service=chenu_app")
+			return errors.New("use the form login=role, such as shop_service=chenu_app")
 		}
 		in.Logins[login] = role
 		return nil
 	})
-	set.Func("accept", "`object`, as --json names it, that may be as it is, such as 'extension pg_stat_statements';\nfor what no migration speaks of; may be repeated", func(object string) error {
+	set.Func("accept", "`object` to ignore, as named by --json, such as 'extension pg_stat_statements';\nonly for objects that no migration manages; may be repeated", func(object string) error {
 		in.Accept = append(in.Accept, object)
 		return nil
 	})
-	set.BoolVar(&onlySQL, "sql", false, "print the repair alone, as a script for psql")
-	set.BoolVar(&asJSON, "json", false, "print JSON")
+	set.BoolVar(&onlySQL, "sql", false, "print only the SQL of the repair, as a script for psql")
+	set.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
 	if onlySQL && asJSON {
-		return usagef("choose one of --sql and --json")
+		return usagef("--sql and --json exclude each other: use one of them")
 	}
 	if err := t.needURL(); err != nil {
 		return err
@@ -120,19 +129,19 @@ func writeJSON(w io.Writer, v any) error {
 func printDrift(w io.Writer, d *planner.Drift) error {
 	behind := ""
 	if d.State == migrations.Behind {
-		behind = ", which it is at; newer files are pending"
+		behind = ", its current version (newer migrations are pending)"
 	}
 	if len(d.Differences) == 0 {
-		_, err := fmt.Fprintf(w, "the database is what its migrations make: %s%s\n", at(d.Version), behind)
+		_, err := fmt.Fprintf(w, "the database matches its migrations: version %s%s\n", at(d.Version), behind)
 		return err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, compared with version %s%s: %s\n", d.Database, at(d.Version), behind, plural(len(d.Differences), "difference"))
 	title := ""
 	for _, f := range d.Differences {
-		heading := "what it holds"
+		heading := "structure"
 		if f.Security {
-			heading = "who may do what"
+			heading = "access"
 		}
 		if heading != title {
 			title = heading
@@ -140,7 +149,7 @@ func printDrift(w io.Writer, d *planner.Drift) error {
 		}
 		fmt.Fprintf(&b, "  %s\n", f.What)
 		if (f.Live == "" || f.Expected == "") && !slices.Contains(shortKinds, f.Kind) {
-			continue // the sentence says it
+			continue // The sentence is enough.
 		}
 		for _, side := range []struct{ word, text string }{{"is       ", f.Live}, {"should be", f.Expected}} {
 			if side.text != "" {
@@ -155,8 +164,8 @@ func printDrift(w io.Writer, d *planner.Drift) error {
 	return d.WriteRepair(w)
 }
 
-// shortKinds are the kinds of objects of which the definition is worth its
-// lines where there is but one.
+// shortKinds are the kinds of objects whose definition is printed even if only one of the
+// two databases has the object.
 var shortKinds = []string{"column", "constraint", "index", "policy", "rule", "trigger", "view"}
 
 // indented puts the further lines of a definition below its first one.
@@ -164,7 +173,7 @@ func indented(text string) string {
 	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n                ")
 }
 
-// slowSteps says what is being done, of what takes more than a second.
+// slowSteps prints the names of steps that take more than a second.
 type slowSteps struct {
 	w     io.Writer
 	mu    sync.Mutex

@@ -97,7 +97,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 		return nil, err
 	}
 	if err := os.WriteFile(e.note, data, 0o600); err != nil {
-		return nil, fmt.Errorf("note where the database is: %w", err)
+		return nil, fmt.Errorf("write the URLs of the embedded database: %w", err)
 	}
 	return e, nil
 }
@@ -162,7 +162,7 @@ func openEmbeddedAccounts(ctx context.Context, env environment) (_ *account.Serv
 		return nil, nil, err
 	}
 	if c.DatabaseURL != "" {
-		return nil, nil, errors.New("CHENU_DATABASE_URL is set: development tokens are for the embedded database only")
+		return nil, nil, errors.New("CHENU_DATABASE_URL is set: development tokens work only with the embedded database; unset the variable")
 	}
 	log := c.logger(env.Stderr)
 	if db, ok := openRunning(ctx, &c, log); ok {

@@ -12,31 +12,31 @@ import (
 	"github.com/chenu/chenu/migrations/explain"
 )
 
-const explainAbout = `Says whether an identity may see or write one row of a live database, and which
-clause of which policy decides. It is tried out, as the service would do it, in a
-transaction that is always rolled back, and read-only for select: nothing remains,
-and no lock is taken but that of the statement itself, on the row, for which it waits
-two seconds at most.
+const explainAbout = `Explains whether an identity can read or write one row of a live database, and which
+clause of which policy decides. The command runs the statement as the service would, in
+a transaction that is always rolled back, and that is read-only for select. Nothing is
+changed. The statement locks at most the row, and waits at most two seconds for it.
 
-Two logins are needed, because none sees all. --url is one that may become the
-role, as the service's login for people or for agents: it tries the statement, and
-evaluates the clauses, with that role's rights. --audit-url is one that may become
-chenu_auditor: it reads the row past the policies, so that a row that is hidden can
-be told from one that does not exist, and clauses have values for it. Without it
-those are unknown. A superuser's --url does for both.
+The command uses two logins:
+  --url        a member of the role, such as the login of the service for people or for
+               agents. It runs the statement and evaluates the clauses with the
+               privileges of the role.
+  --audit-url  a member of chenu_auditor. It reads the row without the policies, to
+               distinguish a hidden row from a missing row, and to evaluate the clauses
+               for a hidden row. Without this login these results are unknown.
+The login of a superuser in --url is enough for both.
 
-For insert and update, --set column=value says what is written; an empty value after
-= is an empty text, and column alone is NULL. A new row's id and created_by are filled
-in if they are not set.
+For insert and update, --set column=value sets a column. "column=" sets it to the empty
+text, and "column" sets it to NULL. For a new row, id and created_by have default values.
 
 --json prints one object: verdict (allowed or refused), reason (policy, privilege,
 no row, not seen, gate, constraint), because (a sentence), exists, privileges (granted,
-columns, lacking), row_security, stages (each a question that policies answer: passed,
-and policies with name, permissive, sql, value, connective and clauses), answer (rows,
-sqlstate, message, constraint) and notes.
+columns, lacking), row_security, stages (the questions that policies answer, each with
+passed, and policies with name, permissive, sql, value, connective and clauses), answer
+(rows, sqlstate, message, constraint) and notes.
 
-Exits with 0 when it could tell, 1 when not, 64 when called wrongly; with --expect
-with 2 when the verdict is the other one.`
+Exit codes: 0 if there is a verdict, 1 if the command failed, 64 for a usage error. With
+--expect: 2 if the verdict is not the expected one.`
 
 func runPoliciesExplain(ctx context.Context, args []string, env environment) error {
 	var (
@@ -49,19 +49,19 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		agentVar         = "CHENU_AGENT_DATABASE_URL"
 	)
 	set := newFlags(env, "chenu policies explain [flags]", explainAbout)
-	set.StringVar(&in.URL, "url", "", "`URL` of the database, with a login that may become the role;\nby default "+urlVar+", or "+agentVar+" for chenu_agent")
-	set.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that may become chenu_auditor;\nby default "+auditVar)
-	set.Lookup("audit-url").DefValue = "" // it may have a password
-	set.StringVar(&identity, "identity", "", "`UUID` of the identity that asks")
-	set.StringVar(&agent, "agent", "", "`UUID` of the agent that asks for the identity, in the role chenu_agent")
-	set.StringVar(&in.Role, "role", "chenu_human", "`role` that the service takes: chenu_human or chenu_agent")
-	set.StringVar(&in.Table, "table", "", "`name` of the table, as schema.name unless it is public")
-	set.StringVar(&in.Command, "command", "select", "`one` of select, insert, update, delete")
+	set.StringVar(&in.URL, "url", "", "`URL` of the database, with a login that is a member of the role;\nby default "+urlVar+", or "+agentVar+" for chenu_agent")
+	set.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that is a member of chenu_auditor;\nby default "+auditVar)
+	set.Lookup("audit-url").DefValue = "" // It may contain a password.
+	set.StringVar(&identity, "identity", "", "`UUID` of the identity that sends the statement")
+	set.StringVar(&agent, "agent", "", "`UUID` of the agent that acts for the identity, in the role chenu_agent")
+	set.StringVar(&in.Role, "role", "chenu_human", "`role` that the service uses: chenu_human or chenu_agent")
+	set.StringVar(&in.Table, "table", "", "`name` of the table, as schema.name unless the schema is public")
+	set.StringVar(&in.Command, "command", "select", "SQL `command`: select, insert, update or delete")
 	set.StringVar(&id, "id", "", "`UUID` of the row")
-	set.Func("set", "`column=value` to write; may be repeated", func(text string) error {
+	set.Func("set", "`column=value` to set; may be repeated", func(text string) error {
 		column, value, ok := strings.Cut(text, "=")
 		if column == "" {
-			return errors.New("write column=value")
+			return errors.New("use the form column=value")
 		}
 		a := explain.Assignment{Column: column}
 		if ok {
@@ -70,8 +70,8 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		in.Set = append(in.Set, a)
 		return nil
 	})
-	set.StringVar(&expect, "expect", "", "`verdict` to check for: allowed or refused")
-	set.BoolVar(&asJSON, "json", false, "print JSON")
+	set.StringVar(&expect, "expect", "", "expected `verdict`: allowed or refused")
+	set.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		}
 		var err error
 		if *u.into, err = uuid.Parse(u.text); err != nil {
-			return usagef("%s %q is no UUID", u.flag, u.text)
+			return usagef("%s: %q is not a valid UUID", u.flag, u.text)
 		}
 	}
 	if agent != "" {
@@ -98,9 +98,9 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 	}
 	switch {
 	case in.URL == "":
-		return usagef("no database is given: set %s or --url", urlVar)
+		return usagef("no database is set: set %s or --url", urlVar)
 	case expect != "" && expect != string(explain.Allowed) && expect != string(explain.Refused):
-		return usagef("--expect is allowed or refused, not %q", expect)
+		return usagef("--expect: unknown verdict %q: use allowed or refused", expect)
 	}
 	e, err := explain.Explain(ctx, in)
 	if explain.IsUsage(err) {
@@ -118,7 +118,7 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		return fmt.Errorf("write the explanation: %w", err)
 	}
 	if expect != "" && expect != string(e.Verdict) {
-		return foundf("expected to be %s, but it is %s", expect, e.Verdict)
+		return foundf("the verdict is %s: expected %s", e.Verdict, expect)
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func printExplanation(w io.Writer, e *explain.Explanation) error {
 	if e.ID != nil {
 		what = "row " + e.ID.String() + " of " + e.Table
 	}
-	fmt.Fprintf(&b, "asked:       %s %s, as %s for identity %s\n", strings.ToUpper(e.Command), what, e.Role, e.Identity)
+	fmt.Fprintf(&b, "statement:   %s %s, as %s for identity %s\n", strings.ToUpper(e.Command), what, e.Role, e.Identity)
 	if e.Exists != nil {
 		fmt.Fprintf(&b, "exists:      %s\n", yesNo(e.Exists))
 	}
@@ -143,20 +143,20 @@ func printExplanation(w io.Writer, e *explain.Explanation) error {
 	}
 	fmt.Fprintf(&b, "privileges:  %s\n", privileges)
 	if len(e.Privileges.Lacking) > 0 {
-		fmt.Fprintf(&b, "             not on %s\n", strings.Join(e.Privileges.Lacking, ", "))
+		fmt.Fprintf(&b, "             missing on %s\n", strings.Join(e.Privileges.Lacking, ", "))
 	}
 	answer := plural(int(e.Answer.Rows), "row")
 	if e.Answer.SQLState != "" {
 		answer = e.Answer.Message + " (SQLSTATE " + e.Answer.SQLState + ")"
 	}
-	fmt.Fprintf(&b, "tried:       %s; rolled back\n", answer)
+	fmt.Fprintf(&b, "result:      %s; rolled back\n", answer)
 	for _, note := range e.Notes {
 		fmt.Fprintf(&b, "note:        %s\n", note)
 	}
 	for _, s := range e.Stages {
 		fmt.Fprintf(&b, "\n%s: %s\n", s.Question, yesNo(s.Passed))
 		if len(s.Policies) == 0 {
-			b.WriteString("  no policy says so\n")
+			b.WriteString("  no policy applies\n")
 		}
 		for _, p := range s.Policies {
 			kind := "policy"
@@ -176,7 +176,7 @@ func printCondition(b *strings.Builder, c explain.Condition, indent string) {
 		fmt.Fprintf(b, "%s%-7s  %s\n", indent, c.Value, c.SQL)
 		return
 	}
-	fmt.Fprintf(b, "%s%-7s  %s of\n", indent, c.Value, map[string]string{"AND": "all", "OR": "one"}[c.Connective])
+	fmt.Fprintf(b, "%s%-7s  %s of\n", indent, c.Value, map[string]string{"AND": "all", "OR": "any"}[c.Connective])
 	for _, part := range c.Clauses {
 		printCondition(b, part, indent+"  ")
 	}

@@ -14,7 +14,7 @@ import (
 const healthTimeout = 5 * time.Second
 
 func runHealth(ctx context.Context, args []string, env environment) (err error) {
-	flags := newFlags(env, "chenu health", "Asks the service at CHENU_LISTEN_ADDR whether it is ready. Exits with 0 when it is and with 1 otherwise, as container engines want it.")
+	flags := newFlags(env, "chenu health", "Checks whether the service at CHENU_LISTEN_ADDR is ready, for the health checks of container\nengines.\n\nExit codes: 0 if the service is ready, 1 if it is not.")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func runHealth(ctx context.Context, args []string, env environment) (err error) 
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("no service answers at %s: %w", url, err)
+		return fmt.Errorf("no service responds at %s: %w", url, err)
 	}
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<16))

@@ -17,31 +17,31 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-const keysAbout = `chenu keys rotate lets another key sign access tokens, before the present one is a month old. The new
-key is published at once, as others have to know it before it signs, and signs ten
-minutes later. The present one then verifies what it signed for another hour. No
-token becomes invalid. The service, wherever it runs, takes each step in its time.
+const keysAbout = `chenu keys rotate replaces the key that signs access tokens, before the current key is a month
+old. The new key is published immediately, so that verifiers can fetch it first, and signs tokens
+ten minutes later. After that, the previous key still verifies its tokens for one hour. No token
+becomes invalid. The running service does these steps.
 
 chenu keys rotate-secret replaces the secret key of the service: it encrypts the signing
-keys under CHENU_SECRET_KEY, in one transaction, which were encrypted under
-CHENU_PREVIOUS_SECRET_KEY. To replace the secret key without downtime:
+keys, which were encrypted under CHENU_PREVIOUS_SECRET_KEY, under CHENU_SECRET_KEY, in one
+transaction. To replace the secret key without downtime:
 
- 1. Set CHENU_PREVIOUS_SECRET_KEY to the present secret key and CHENU_SECRET_KEY to a new one
+ 1. Set CHENU_PREVIOUS_SECRET_KEY to the current secret key and CHENU_SECRET_KEY to a new one
     (openssl rand -base64 32) for every instance, and restart the instances one by one.
  2. Run chenu keys rotate-secret with the same two variables and CHENU_MIGRATE_DATABASE_URL,
     the login of a member of chenu_owner: the service's own login cannot replace signing keys.
- 3. Remove CHENU_PREVIOUS_SECRET_KEY and restart the instances again. Page tokens that were
-    made under the previous secret key end, and rate limits start anew.
+ 3. Remove CHENU_PREVIOUS_SECRET_KEY and restart the instances again. Page tokens
+    under the previous secret key become invalid, and rate limits restart.
 
-No session and no access token becomes invalid. Each variable can name a file instead:
-CHENU_SECRET_KEY_FILE, CHENU_PREVIOUS_SECRET_KEY_FILE.
+No session and no access token becomes invalid. The keys can be read from files instead: see
+CHENU_SECRET_KEY_FILE and CHENU_PREVIOUS_SECRET_KEY_FILE.
 
-Both work on the database at CHENU_DATABASE_URL with CHENU_SECRET_KEY, or on the service's own
-Postgres without these variables. To replace the secret key of the service's own Postgres, stop
-the service and run chenu keys rotate-secret: it makes a new secret key, encrypts the signing
-keys under it, changes the passwords of the database's logins, which are derived from it, and
-replaces the file "secret" in CHENU_DATA_DIR. It keeps no copy of the previous one. If it is
-interrupted, the service still starts; run it again.`
+Both commands use the database at CHENU_DATABASE_URL with CHENU_SECRET_KEY, or the embedded
+Postgres if these variables are not set. To replace the secret key of the embedded Postgres, stop
+the service and run chenu keys rotate-secret. The command generates a new secret key, encrypts the
+signing keys under it, changes the passwords of the database's logins, which are derived from it,
+and replaces the file "secret" in CHENU_DATA_DIR. It keeps no copy of the previous secret key. If
+it is interrupted, the service still starts: run the command again.`
 
 func runKeys(ctx context.Context, args []string, env environment) error {
 	flags := newFlags(env, "chenu keys rotate|rotate-secret", keysAbout)
@@ -52,7 +52,7 @@ func runKeys(ctx context.Context, args []string, env environment) error {
 		return rotateSecret(ctx, env)
 	}
 	if flags.NArg() != 1 || flags.Arg(0) != "rotate" {
-		return usagef("say what to do with the keys: chenu keys rotate, or chenu keys rotate-secret")
+		return usagef("missing or unknown subcommand: use chenu keys rotate or chenu keys rotate-secret")
 	}
 	accounts, closeAccounts, err := openAccounts(ctx, env)
 	if err != nil {
@@ -64,13 +64,13 @@ func runKeys(ctx context.Context, args []string, env environment) error {
 		return err
 	}
 	if step.NextID == uuid.Nil {
-		return errors.New("no key was made, though one is due: does the service's login belong to this database?")
+		return errors.New("no signing key was created: check that CHENU_DATABASE_URL is the login of the service for this database")
 	}
-	state := "was published already"
+	state := "was already published"
 	if step.Made {
 		state = "is published"
 	}
-	_, err = fmt.Fprintf(env.Stdout, "The key %s %s. It signs from %s on.\n", step.NextID, state, step.NextSignsAt.UTC().Format(time.RFC3339))
+	_, err = fmt.Fprintf(env.Stdout, "The key %s %s. It signs tokens from %s.\n", step.NextID, state, step.NextSignsAt.UTC().Format(time.RFC3339))
 	return err
 }
 
@@ -88,15 +88,15 @@ func rotateSecret(ctx context.Context, env environment) error {
 	case c.DatabaseURL != "" && c.MigrateDatabaseURL == "":
 		return errors.New("CHENU_MIGRATE_DATABASE_URL is not set: set it to a login that is a member of chenu_owner")
 	case c.Secret == (auth.Secret{}):
-		return errors.New("CHENU_SECRET_KEY is not set: give it the new secret key")
+		return errors.New("CHENU_SECRET_KEY is not set: set it to the new secret key")
 	case c.PreviousSecret == (auth.Secret{}):
-		return errors.New("CHENU_PREVIOUS_SECRET_KEY is not set: give it the secret key that the signing keys are encrypted under")
+		return errors.New("CHENU_PREVIOUS_SECRET_KEY is not set: set it to the secret key under which the signing keys are encrypted")
 	}
 	n, err := reseal(ctx, env)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "Signing keys that are encrypted under CHENU_SECRET_KEY: %d. Remove CHENU_PREVIOUS_SECRET_KEY and restart the instances.\n", n)
+	_, err = fmt.Fprintf(env.Stdout, "Number of signing keys encrypted under CHENU_SECRET_KEY: %d. Remove CHENU_PREVIOUS_SECRET_KEY and restart the instances.\n", n)
 	return err
 }
 
@@ -106,12 +106,12 @@ func rotateSecret(ctx context.Context, env environment) error {
 func rotateDataDirSecret(ctx context.Context, c config, env environment) error {
 	present, next := filepath.Join(c.DataDir, secretFile), filepath.Join(c.DataDir, nextSecretFile)
 	if _, err := os.Stat(present); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no secret key in %s, and CHENU_DATABASE_URL is not set: nothing to rotate", c.DataDir)
+		return fmt.Errorf("no secret key to rotate: there is none in %s, and CHENU_DATABASE_URL is not set", c.DataDir)
 	}
 	running := c
 	if db, ok := openRunning(ctx, &running, c.logger(env.Stderr)); ok {
 		db.Close()
-		return fmt.Errorf("the service runs on %s: stop it and run chenu keys rotate-secret again", c.DataDir)
+		return fmt.Errorf("the service is running with the data directory %s: stop it and run chenu keys rotate-secret again", c.DataDir)
 	}
 	if _, err := auth.SecretFile(next); err != nil { // That of a rotation that was interrupted is used.
 		return err
@@ -127,7 +127,7 @@ func rotateDataDirSecret(ctx context.Context, c config, env environment) error {
 	if err := os.Rename(next, present); err != nil {
 		return fmt.Errorf("replace the secret key: %w", err)
 	}
-	_, err = fmt.Fprintf(env.Stdout, "%s has a new secret key. Signing keys that are encrypted under it: %d. Start the service.\n", present, n)
+	_, err = fmt.Fprintf(env.Stdout, "Wrote a new secret key to %s. Number of signing keys encrypted under it: %d. Start the service.\n", present, n)
 	return err
 }
 
@@ -184,7 +184,7 @@ func openAccounts(ctx context.Context, env environment) (*account.Service, func(
 		return openEmbeddedAccounts(ctx, env)
 	}
 	if c.Secret == (auth.Secret{}) {
-		return nil, nil, errors.New("CHENU_SECRET_KEY is not set: give it the value that the service has")
+		return nil, nil, errors.New("CHENU_SECRET_KEY is not set: set it to the secret key of the service")
 	}
 	db, err := session.Open(ctx, c.server("", c.logger(env.Stderr)).Session)
 	if err != nil {

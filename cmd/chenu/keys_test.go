@@ -47,11 +47,11 @@ func TestKeysRotate(t *testing.T) {
 	}
 	text := base64.StdEncoding.EncodeToString(secret)
 	code, first, errs := keys(text, "rotate")
-	if code != exitOK || !strings.Contains(first, " is published. It signs from ") {
+	if code != exitOK || !strings.Contains(first, " is published. It signs tokens from ") {
 		t.Fatalf("code %d: %s%s", code, first, errs)
 	}
 	code, second, errs := keys(text, "rotate")
-	if want := strings.Replace(first, "is published", "was published already", 1); code != exitOK || second != want {
+	if want := strings.Replace(first, "is published", "was already published", 1); code != exitOK || second != want {
 		t.Errorf("code %d: %s%s, want %s", code, second, errs, want)
 	}
 	for _, args := range [][]string{nil, {"rotate", "now"}, {"delete"}} {
@@ -244,7 +244,7 @@ func TestKeysRotateSecretOfTheDataDirectory(t *testing.T) {
 		defer s.Close()
 		fn(c, s, client)
 	}
-	if code, out := rotate(); code != exitFailed || !strings.Contains(out, "nothing to rotate") {
+	if code, out := rotate(); code != exitFailed || !strings.Contains(out, "no secret key to rotate") {
 		t.Errorf("without a secret key: code %d, %s", code, out)
 	}
 	var token, oldURL string
@@ -260,7 +260,7 @@ func TestKeysRotateSecretOfTheDataDirectory(t *testing.T) {
 	})
 	first := kept()
 
-	if code, out := rotate(); code != exitOK || !strings.Contains(out, "has a new secret key. Signing keys that are encrypted under it: 1.") || strings.Contains(out, kept()) {
+	if code, out := rotate(); code != exitOK || !strings.Contains(out, "Number of signing keys encrypted under it: 1.") || strings.Contains(out, kept()) {
 		t.Fatalf("code %d, %s", code, out)
 	}
 	second := kept()

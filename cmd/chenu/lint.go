@@ -18,21 +18,22 @@ import (
 	"github.com/chenu/chenu/migrations/replay"
 )
 
-const lintAbout = `Replays migration files on a development server and says what a DBA would object
-to: what keeps readers and writers waiting, what loses or refuses data, and who
-gets to see or do more than meant. Each finding has a code, and where there is one
-the SQL to write instead; --explain CODE says why, with examples.
+const lintAbout = `Replays migration files on a development server and reports statements that block
+reads or writes, lose data, can fail on existing data, or grant more access than
+intended. Each finding has a code and, if there is a safer form, the SQL to use
+instead. --explain CODE prints the reasons and examples.
 
-` + selectionHelp + ` With a database, its
-history and what PUBLIC may do to it are looked at, too; nothing is written there.
+` + selectionHelp + `
+With a database, the command also checks the database's history and the privileges of
+PUBLIC on the database. It writes nothing to the database.
 
-A finding that is as it should be is accepted in the file, above the statement or
-at the top with an empty line below, for the Atlas CLI and this at once:
+To accept a finding, add a comment to the file: above the statement, or at the top of
+the file followed by an empty line. The Atlas CLI reads the same comment:
 
   -- atlas:nolint CN113 DS103 -- the table has ten rows
 
-Exits with 0 when nothing was found or all is accepted, 2 when something was found,
-1 when it could not tell, 64 when called wrongly.`
+Exit codes: 0 if there are no findings or all are accepted, 2 if there are findings, 1 if
+the command failed, 64 for a usage error.`
 
 func runMigrateLint(ctx context.Context, args []string, env environment) error {
 	var (
@@ -45,9 +46,9 @@ func runMigrateLint(ctx context.Context, args []string, env environment) error {
 	t.register(set, env)
 	s.register(set)
 	dev.register(set)
-	set.StringVar(&format, "format", "text", "text, markdown or json")
-	set.StringVar(&failOn, "fail-on", "warning", "what to exit with 2 for: warning, for all findings, or error")
-	set.StringVar(&explain, "explain", "", "print the page about a `code`, and do nothing else")
+	set.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
+	set.StringVar(&failOn, "fail-on", "warning", "lowest `severity` that leads to exit code 2: warning or error")
+	set.StringVar(&explain, "explain", "", "print the page about the finding with this `code`, and exit")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -58,10 +59,10 @@ func runMigrateLint(ctx context.Context, args []string, env environment) error {
 		"text": writeLintText, "markdown": writeLintMarkdown, "json": writeLintJSON,
 	}[format]
 	if !ok {
-		return usagef("--format is text, markdown or json")
+		return usagef("--format: unknown format %q: use text, markdown or json", format)
 	}
 	if failOn != "warning" && failOn != "error" {
-		return usagef("--fail-on is warning or error")
+		return usagef("--fail-on: unknown severity %q: use warning or error", failOn)
 	}
 	report, err := lintFiles(ctx, &t, &s, &dev, env)
 	if err != nil {
@@ -84,13 +85,13 @@ func explainRule(w io.Writer, code string) error {
 		for _, r := range lint.Rules() {
 			codes = append(codes, r.Code)
 		}
-		return usagef("there is no code %s; there are %s", code, strings.Join(codes, " "))
+		return usagef("unknown code %s: use one of %s", code, strings.Join(codes, " "))
 	}
 	fmt.Fprint(w, page)
 	return nil
 }
 
-// lintReport is what there is to print.
+// lintReport is the report that the command prints.
 type lintReport struct {
 	Looked   []string       `json:"files"`
 	Findings []lint.Finding `json:"findings"`
@@ -109,7 +110,7 @@ func lintFiles(ctx context.Context, t *target, s *selection, dev *development, e
 			report.Looked = append(report.Looked, f.Name)
 		}
 	}
-	fmt.Fprintf(env.Stderr, "looking at %s: %s\n", chosen.what, plural(len(report.Looked), "file"))
+	fmt.Fprintf(env.Stderr, "checking %s: %s\n", chosen.what, plural(len(report.Looked), "file"))
 	options := lint.Options{History: history(chosen)}
 	major := 0
 	if t.url != "" {
@@ -195,7 +196,7 @@ func (r *lintReport) count() (found, warnings int) {
 	return found, warnings
 }
 
-// sum is a line that says how many there are.
+// sum returns a line with the number of findings.
 func (r *lintReport) sum() string {
 	found, warnings := r.count()
 	var parts []string
@@ -208,7 +209,7 @@ func (r *lintReport) sum() string {
 		}
 	}
 	if len(parts) == 0 {
-		parts = append(parts, "nothing to object to")
+		parts = append(parts, "no findings")
 	}
 	text := strings.Join(parts, " and ") + " in " + plural(len(r.Looked), "file")
 	if n := len(r.Findings) - found - warnings; n > 0 {
@@ -217,7 +218,7 @@ func (r *lintReport) sum() string {
 	return text
 }
 
-// place is where a finding stands, as an editor or a terminal follows it.
+// place returns the location of a finding, in the form that editors and terminals link.
 func (r *lintReport) place(f lint.Finding) string {
 	switch {
 	case f.File == "":
@@ -251,7 +252,7 @@ func writeLintText(w io.Writer, r *lintReport) error {
 	if found, warnings := r.count(); found+warnings == 0 {
 		fmt.Fprintln(&b, r.sum())
 	} else {
-		fmt.Fprintln(&b, "\nchenu migrate lint --explain CODE says more.")
+		fmt.Fprintln(&b, "\nUse \"chenu migrate lint --explain CODE\" for more about a finding.")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

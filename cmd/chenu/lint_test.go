@@ -104,7 +104,7 @@ func TestLint_Color(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "the database: \x1b[1mCN404\x1b[0m \x1b[31merror\x1b[0m: PUBLIC has CONNECT on the database.\n    \x1b[2mTake it.\x1b[0m\n" +
-		"1_a.sql: \x1b[1mCN004\x1b[0m \x1b[33mwarning\x1b[0m: It is another.\n\nchenu migrate lint --explain CODE says more.\n"
+		"1_a.sql: \x1b[1mCN004\x1b[0m \x1b[33mwarning\x1b[0m: It is another.\n\nUse \"chenu migrate lint --explain CODE\" for more about a finding.\n"
 	if out.String() != want {
 		t.Errorf("%q", out.String())
 	}

@@ -16,12 +16,12 @@ import (
 )
 
 // Exit codes of the program. A pipeline must be able to tell what was found
-// from a command that it got wrong, so that 2 means the former alone.
+// from a usage error, so that 2 always means that a check found something.
 const (
 	exitOK     = 0
-	exitFailed = 1  // it was tried and did not work
-	exitFound  = 2  // it was checked, and something was found
-	exitUsage  = 64 // it was asked for in a way that cannot be tried: EX_USAGE of sysexits.h
+	exitFailed = 1  // the command failed
+	exitFound  = 2  // a check found something
+	exitUsage  = 64 // usage error: EX_USAGE of sysexits.h
 )
 
 func main() {
@@ -33,8 +33,8 @@ func main() {
 	os.Exit(code)
 }
 
-// environment is what a command has of its surroundings, so that tests can run
-// it in others.
+// environment is the part of the process that a command uses. Tests run commands in
+// environments of their own.
 type environment struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -49,25 +49,25 @@ type command struct {
 }
 
 var commands = []command{
-	{"serve", "run the service; without a database URL with a Postgres of its own", runServe},
-	{"migrate", "diff, apply, status, lint, drift, validate, hash: the database's history", runMigrate},
-	{"policies", "show who may do what with which rows", runPolicies},
-	{"bootstrap", "make the roles, logins and the database, or print the SQL for it", runBootstrap},
-	{"verify", "check threads against their events, and content against its digests", runVerify},
-	{"accounts", "lock or unlock an account", runAccounts},
+	{"serve", "run the service, with an embedded Postgres if no database URL is set", runServe},
+	{"migrate", "plan, review and apply migrations, and detect drift", runMigrate},
+	{"policies", "show and explain which roles can access which rows", runPolicies},
+	{"bootstrap", "create the roles, the logins and the database, or print the SQL script", runBootstrap},
+	{"verify", "compare threads with their events, and content with its digests", runVerify},
+	{"accounts", "lock, unlock or verify an account", runAccounts},
 	{"keys", "rotate the key that signs access tokens, or the secret key", runKeys},
-	{"token", "make a development token on the embedded database", runToken},
-	{"demo", "fill an identity of the embedded database with data to look at", runDemo},
+	{"token", "create an access token for development on the embedded database", runToken},
+	{"demo", "create sample data in the embedded database", runDemo},
 	{"openapi", "print the OpenAPI document", runOpenAPI},
-	{"health", "ask a running service whether it is ready", runHealth},
+	{"health", "check whether a running service is ready", runHealth},
 }
 
-// usageError is a mistake in how the program was called.
+// usageError reports that the program was called with invalid arguments.
 type usageError struct{ message string }
 
 func (e usageError) Error() string { return e.message }
 
-// foundError says in a line what a check found, after the command has printed it.
+// foundError summarizes in one line what a check found, after the command has printed the details.
 type foundError struct{ message string }
 
 func (e foundError) Error() string { return e.message }
@@ -105,7 +105,7 @@ func run(ctx context.Context, args []string, env environment) int {
 			return exitFailed
 		}
 	}
-	fmt.Fprintf(env.Stderr, "chenu: there is no command %q. See chenu --help.\n", args[0])
+	fmt.Fprintf(env.Stderr, "chenu: unknown command %q. See chenu --help.\n", args[0])
 	return exitUsage
 }
 
@@ -116,7 +116,7 @@ func runSubcommand(ctx context.Context, name string, all []command, args []strin
 		for i, c := range all {
 			names[i] = c.name
 		}
-		return usagef("no subcommand is given: choose one of %s", strings.Join(names, ", "))
+		return usagef("missing subcommand: use one of %s", strings.Join(names, ", "))
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		fmt.Fprintf(env.Stdout, "usage: chenu %s SUBCOMMAND [flags]\n\n", name)
@@ -125,7 +125,7 @@ func runSubcommand(ctx context.Context, name string, all []command, args []strin
 			fmt.Fprintf(tw, "  %s\t%s\n", c.name, c.summary)
 		}
 		_ = tw.Flush()
-		fmt.Fprintf(env.Stdout, "\nchenu %s SUBCOMMAND --help says more.\n", name)
+		fmt.Fprintf(env.Stdout, "\nUse \"chenu %s SUBCOMMAND --help\" for more about a subcommand.\n", name)
 		return nil
 	}
 	for _, c := range all {
@@ -133,11 +133,11 @@ func runSubcommand(ctx context.Context, name string, all []command, args []strin
 			return c.run(ctx, args[1:], env)
 		}
 	}
-	return usagef("there is no subcommand %q", args[0])
+	return usagef("unknown subcommand %q", args[0])
 }
 
 func usage(w io.Writer) {
-	fmt.Fprintln(w, "chenu: threads, tasks, contacts, invoices and more, for people and their agents; Postgres enforces the rules.")
+	fmt.Fprintln(w, "chenu stores threads, tasks, contacts, invoices and more, for people and their agents. Postgres enforces the access rules.")
 	fmt.Fprintln(w, "\nusage: chenu COMMAND [flags]")
 	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -145,11 +145,11 @@ func usage(w io.Writer) {
 		fmt.Fprintf(tw, "  %s\t%s\n", c.name, c.summary)
 	}
 	_ = tw.Flush()
-	fmt.Fprintln(w, "\nchenu COMMAND --help says more.")
+	fmt.Fprintln(w, "\nUse \"chenu COMMAND --help\" for more about a command.")
 }
 
-// newFlags makes the flag set of a command; its help begins with the synopsis
-// and what the command does.
+// newFlags returns the flag set of a command. Its help starts with the synopsis and
+// the description of the command.
 func newFlags(env environment, synopsis, about string) *flag.FlagSet {
 	name, _, _ := strings.Cut(strings.TrimPrefix(synopsis, "chenu "), " [")
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -166,8 +166,8 @@ func newFlags(env environment, synopsis, about string) *flag.FlagSet {
 	return flags
 }
 
-// parse parses a command's flags. The flag package prints the whole help for a
-// mistake; the error alone says more.
+// parse parses a command's flags. Unlike the flag package, it does not print the whole
+// help for a usage error: the message would be hard to find.
 func parse(flags *flag.FlagSet, args []string) error {
 	help := flags.Usage
 	flags.Usage = func() {}

@@ -20,15 +20,15 @@ import (
 const migrateURLVariable = "CHENU_MIGRATE_DATABASE_URL"
 
 var migrateCommands = []command{
-	{"diff", "plan the next migration from what ent/schema and policies say", runMigrateDiff},
-	{"plan", "say what migrations lock, read, write and risk, and who gains access to what", runMigratePlan},
+	{"diff", "plan the next migration from ent/schema and policies", runMigrateDiff},
+	{"plan", "show the locks, scans, rewrites, risks and access changes of migrations", runMigratePlan},
 	{"apply", "apply the pending migrations", runMigrateApply},
-	{"status", "say what is applied and what is pending", runMigrateStatus},
-	{"lint", "say what a DBA would object to in migration files", runMigrateLint},
-	{"drift", "say how the database differs from what its migrations make", runMigrateDrift},
-	{"diagram", "draw the tables that the migrations make", runMigrateDiagram},
-	{"validate", "check the migration directory, without a database", runMigrateValidate},
-	{"hash", "write atlas.sum anew after files were edited on purpose", runMigrateHash},
+	{"status", "show the applied and the pending migrations", runMigrateStatus},
+	{"lint", "check migration files for unsafe statements", runMigrateLint},
+	{"drift", "compare a database with its migrations", runMigrateDrift},
+	{"diagram", "print a diagram of the tables", runMigrateDiagram},
+	{"validate", "check the migration directory without a database", runMigrateValidate},
+	{"hash", "rewrite atlas.sum after a deliberate edit", runMigrateHash},
 }
 
 func runMigrate(ctx context.Context, args []string, env environment) error {
@@ -41,19 +41,19 @@ type target struct {
 }
 
 func (t *target) register(set *flag.FlagSet, env environment) {
-	set.StringVar(&t.url, "url", env.Getenv(migrateURLVariable), "`URL` of the database, with a login that is a member of chenu_owner;\nby default "+migrateURLVariable+", which does not show it in the process list")
+	set.StringVar(&t.url, "url", env.Getenv(migrateURLVariable), "`URL` of the database, with a login that is a member of chenu_owner;\nby default "+migrateURLVariable+", which keeps the password out of the process list")
 	t.registerDir(set)
 	// The default would show a password in the help.
 	set.Lookup("url").DefValue = ""
 }
 
 func (t *target) registerDir(set *flag.FlagSet) {
-	set.StringVar(&t.dir, "dir", "", "migration `directory`; by default the one this program was built with")
+	set.StringVar(&t.dir, "dir", "", "`directory` of the migration files; by default the migrations in this program")
 }
 
 func (t *target) needURL() error {
 	if t.url == "" {
-		return usagef("no database is given: set %s or --url", migrateURLVariable)
+		return usagef("no database is set: set %s or --url", migrateURLVariable)
 	}
 	return nil
 }
@@ -69,9 +69,9 @@ func openDir(path string) (migrate.Dir, error) {
 	dir, err := migrate.NewLocalDir(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("there is no migration directory %s", path)
+			return nil, fmt.Errorf("the migration directory %s does not exist", path)
 		}
-		return nil, fmt.Errorf("%s is not a directory that can be read", path)
+		return nil, fmt.Errorf("cannot read the migration directory %s", path)
 	}
 	return dir, nil
 }
@@ -82,35 +82,39 @@ func runMigrateApply(ctx context.Context, args []string, env environment) error 
 		o       migrations.Options
 		verbose bool
 	)
-	set := newFlags(env, "chenu migrate apply [flags]", `Applies the pending migrations, each file in one transaction together with the
-record that it was applied; a file that says "-- atlas:txmode none" goes statement
-by statement, and after a failure the next apply goes on with the statement that
-failed. Only one apply runs at a time, the Atlas CLI included: others wait.
+	set := newFlags(env, "chenu migrate apply [flags]", `Applies the pending migrations. Each file runs in one transaction, together with the
+record that it was applied. A file with the comment "-- atlas:txmode none" runs statement
+by statement outside a transaction. If a statement of such a file fails, the next apply
+continues with this statement. Only one apply runs at a time, including the Atlas CLI.
+Others wait.
 
-A statement that waits for an exclusive lock keeps every later query on the table
-waiting, so it gives up after --lock-timeout, and so does one that ends in a deadlock.
-A file that is one transaction is then rolled back, so that it holds no lock, and tried
-again after a pause that grows; of another file the statement is tried again.
-Building, rebuilding or dropping an index CONCURRENTLY keeps neither reads nor writes
-waiting, and has worked in vain if it gives up: it has no lock timeout unless one is
-given. What a file that is one transaction has locked stays locked until its end, so its
-statements have a time limit; those of other files have none unless one is given. A SET
-in the file goes before both flags.
+Lock timeout: a statement that waits for an exclusive lock blocks every later query on
+the table. It is therefore cancelled after --lock-timeout and retried after a pause,
+which becomes longer each time. A statement that ends in a deadlock is retried too. If
+the file is one transaction, the transaction is rolled back first, so that it holds no
+locks, and the whole file is retried. Building, rebuilding or dropping an index
+CONCURRENTLY blocks neither reads nor writes, and would lose its work when cancelled, so
+it has no lock timeout by default.
 
-A concurrent build that ends before its time leaves an invalid index, which is dropped
-when its statement is tried again. Those that are left at the end are named, with the
-statement that removes each.
+Statement timeout: a transaction holds its locks until its end, so the statements of a
+file that is one transaction have a time limit. Other statements have none by default.
 
-Exits with 0 when the database is at the last version, 1 when something failed or
-was refused (what was applied before it stays), 64 when called wrongly.`)
+A SET in the file takes precedence over both flags.
+
+A concurrent build that is interrupted creates an invalid index, which is dropped before
+the statement is retried. The command lists the invalid indexes that remain at the end,
+with the statement that drops each.
+
+Exit codes: 0 if the database is at the last version, 1 if a migration failed or was
+refused (earlier migrations stay applied), 64 for a usage error.`)
 	t.register(set, env)
-	set.StringVar(&o.To, "to", "", "`version` to stop after; by default the last")
-	set.BoolVar(&o.DryRun, "dry-run", false, "print what would be run; writes nothing to the database, not even the record table")
-	set.DurationVar(&o.LockTimeout, "lock-timeout", 0, "how long a statement waits for a lock on a table; negative is for ever; by default 5s,\nand for ever while an index is built, rebuilt or dropped CONCURRENTLY")
-	set.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "how long a statement runs; negative is for ever; by default 10m in a file that is one\ntransaction, and for ever in others")
-	set.IntVar(&o.LockRetries, "lock-retries", migrations.DefaultLockRetries, "how often to try again after a lock timeout or a deadlock")
-	set.DurationVar(&o.Wait, "wait", migrations.DefaultWait, "how long to wait for another migration to end")
-	set.BoolVar(&verbose, "v", false, "print each statement with its duration")
+	set.StringVar(&o.To, "to", "", "last `version` to apply; by default the last version in the directory")
+	set.BoolVar(&o.DryRun, "dry-run", false, "print the statements without running them; writes nothing to the database, not even\nthe table of applied migrations")
+	set.DurationVar(&o.LockTimeout, "lock-timeout", 0, "maximum `duration` of a wait for a lock on a table; a negative value means no limit;\nby default 5s, and no limit for building, rebuilding or dropping an index CONCURRENTLY")
+	set.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "maximum `duration` of a statement; a negative value means no limit; by default 10m in a\nfile that is one transaction, and no limit in other files")
+	set.IntVar(&o.LockRetries, "lock-retries", migrations.DefaultLockRetries, "maximum `number` of retries after a lock timeout or a deadlock")
+	set.DurationVar(&o.Wait, "wait", migrations.DefaultWait, "maximum `duration` of the wait for another migration to end")
+	set.BoolVar(&verbose, "v", false, "print each statement and its duration")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -134,13 +138,13 @@ was refused (what was applied before it stays), 64 when called wrongly.`)
 	p.clear()
 	if err != nil {
 		if n := len(report.Files); n > 0 {
-			fmt.Fprintf(env.Stdout, "%s applied before that; the database is at %s\n", plural(n, "file"), at(report.To))
+			fmt.Fprintf(env.Stdout, "%s applied before the failure; the database is at %s\n", plural(n, "file"), at(report.To))
 		}
 		return err
 	}
 	switch {
 	case len(report.Files) == 0 && len(report.Unknown) > 0:
-		fmt.Fprintf(env.Stdout, "nothing to apply: the database is ahead of this directory, which does not have %s\n", strings.Join(report.Unknown, ", "))
+		fmt.Fprintf(env.Stdout, "nothing to apply: the database has versions that are not in this directory: %s\n", strings.Join(report.Unknown, ", "))
 	case len(report.Files) == 0:
 		fmt.Fprintf(env.Stdout, "nothing to apply: the database is at %s\n", at(report.To))
 	case o.DryRun:
@@ -159,7 +163,7 @@ func printDryRun(w io.Writer, report migrations.Report) {
 		}
 		fmt.Fprintf(w, "-- %s: %s, %s", f.Name, plural(len(f.Statements), "statement"), mode)
 		if f.Resumed > 0 {
-			fmt.Fprintf(w, ", after %d that are applied", f.Resumed)
+			fmt.Fprintf(w, ", resuming after %d applied statements", f.Resumed)
 		}
 		fmt.Fprintln(w)
 		for _, s := range f.Statements {
@@ -167,11 +171,11 @@ func printDryRun(w io.Writer, report migrations.Report) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "-- dry run: nothing was applied; the database is at %s, and %s would bring it to %s\n", at(report.From), plural(len(report.Files), "file"), report.To)
+	fmt.Fprintf(w, "-- dry run: nothing was applied. The database is at %s. %s would be applied, up to %s.\n", at(report.From), plural(len(report.Files), "file"), report.To)
 }
 
-// progress prints what Apply does: in a terminal with the running statement on a line that is overwritten, elsewhere a
-// line per file, and now and then one about a statement that takes long.
+// progress prints the progress of Apply. In a terminal the running statement is on a line that is overwritten. Elsewhere
+// progress prints a line for each file, and every sayEvery a line about a statement that is still running.
 type progress struct {
 	w                         io.Writer
 	terminal, verbose, dryRun bool
@@ -179,10 +183,10 @@ type progress struct {
 	said                      time.Duration // how long the statement had run when that was last said
 }
 
-// liveWidth is what fits on a line of most terminals: one that wraps is not wholly overwritten.
+// liveWidth is the width of most terminals. A longer line would wrap and could not be overwritten completely.
 const liveWidth = 79
 
-// sayEvery is how often a statement that takes long is told of where lines are not overwritten.
+// sayEvery is the interval between lines about a long statement if lines cannot be overwritten.
 const sayEvery = 10 * time.Second
 
 func (p *progress) clear() {
@@ -196,10 +200,10 @@ func (p *progress) event(e migrations.Event) {
 	p.clear()
 	switch e.Kind {
 	case migrations.Waiting:
-		fmt.Fprintf(p.w, "waiting: another migration is running (%s)\n", e.Message)
+		fmt.Fprintf(p.w, "waiting for another migration to end: %s\n", e.Message)
 	case migrations.Started:
 		if e.Statements > 0 && !p.dryRun {
-			fmt.Fprintf(p.w, "the database is at %s, %s to apply\n", at(e.Message), plural(e.Statements, "file"))
+			fmt.Fprintf(p.w, "the database is at %s: %s to apply\n", at(e.Message), plural(e.Statements, "file"))
 		}
 	case migrations.FileStarted:
 		if e.Statement > 0 {
@@ -236,7 +240,7 @@ func (p *progress) event(e migrations.Event) {
 	}
 }
 
-// running says how far a statement is.
+// running describes the progress of a statement.
 func running(e migrations.Event) string {
 	s := "running for " + e.Took.Round(time.Second).String()
 	if e.Phase != "" {
@@ -246,25 +250,25 @@ func running(e migrations.Event) string {
 		}
 	}
 	if e.Message != "" {
-		s += ", waits for " + e.Message
+		s += ", waiting for " + e.Message
 	}
 	return s
 }
 
 func retried(e migrations.Event) string {
-	s := fmt.Sprintf("%s:%d: attempt %d of %d did not get a lock", e.File, e.Line, e.Attempt, e.Attempts)
+	s := fmt.Sprintf("%s:%d: attempt %d of %d did not obtain a lock", e.File, e.Line, e.Attempt, e.Attempts)
 	if e.Message != "" {
-		s += ", which " + e.Message + " has"
+		s += " held by " + e.Message
 	}
-	return s + ": again in " + short(e.Pause)
+	return s + ": retrying in " + short(e.Pause)
 }
 
 func cleared(e migrations.Event) string {
-	return fmt.Sprintf("%s:%d: an earlier attempt left index %s invalid: it is dropped", e.File, e.Line, e.Message)
+	return fmt.Sprintf("%s:%d: dropping the invalid index %s of an earlier attempt", e.File, e.Line, e.Message)
 }
 
 func left(e migrations.Event) string {
-	return fmt.Sprintf("invalid: index %s was not finished: no query uses it, each write pays for it; %s;", e.Message, e.SQL)
+	return fmt.Sprintf("invalid: index %s: its build did not finish. Queries do not use the index, but writes update it. To remove it: %s;", e.Message, e.SQL)
 }
 
 func runMigrateStatus(ctx context.Context, args []string, env environment) error {
@@ -272,14 +276,14 @@ func runMigrateStatus(ctx context.Context, args []string, env environment) error
 		t             target
 		asJSON, check bool
 	)
-	set := newFlags(env, "chenu migrate status [flags]", `Says which migrations the database has and which are pending. Writes nothing, and
-does not wait for a migration that is running.
+	set := newFlags(env, "chenu migrate status [flags]", `Shows which migrations are applied and which are pending. It writes nothing and does not
+wait for a running migration.
 
-Exits with 0 when it could tell, 1 when not, 64 when called wrongly; with --check
-with 2 when the database is anything but current.`)
+Exit codes: 0 if the state is known, 1 if the command failed, 64 for a usage error. With
+--check: 2 if the state is not current.`)
 	t.register(set, env)
-	set.BoolVar(&asJSON, "json", false, "print JSON")
-	set.BoolVar(&check, "check", false, "fail unless the database is at the last version")
+	set.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	set.BoolVar(&check, "check", false, "fail if the database is not at the last version")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -304,25 +308,25 @@ with 2 when the database is anything but current.`)
 		printStatus(env.Stdout, standing)
 	}
 	if check && standing.State != migrations.Current {
-		return foundf("the state is %s", standing.State)
+		return foundf("the state is %s: expected current", standing.State)
 	}
 	return nil
 }
 
 func printStatus(w io.Writer, s *migrations.Standing) {
 	sentence := map[migrations.State]string{
-		migrations.Current:  "nothing is pending",
+		migrations.Current:  "no migration is pending",
 		migrations.Behind:   fmt.Sprintf("%s pending, to %s", plural(len(s.Pending), "file"), s.Head),
-		migrations.Ahead:    "the database has versions that this directory does not: " + strings.Join(s.Unknown, ", "),
-		migrations.Partial:  "a file stopped half-way; apply resumes it",
-		migrations.Conflict: "apply would refuse",
+		migrations.Ahead:    "the database has versions that are not in this directory: " + strings.Join(s.Unknown, ", "),
+		migrations.Partial:  "a file is partly applied; apply resumes it",
+		migrations.Conflict: "apply would be refused",
 	}[s.State]
 	fmt.Fprintf(w, "state:    %s (%s)\n", s.State, sentence)
 	fmt.Fprintf(w, "version:  %s\n", at(s.Version))
 	fmt.Fprintf(w, "applied:  %s\n", plural(len(s.Applied), "file"))
 	if n := len(s.Applied); n > 0 {
 		last := s.Applied[n-1]
-		fmt.Fprintf(w, "          last %s_%s, at %s by %s\n", last.Version, last.Name, last.AppliedAt.UTC().Format(time.RFC3339), last.By)
+		fmt.Fprintf(w, "          last: %s_%s, at %s by %s\n", last.Version, last.Name, last.AppliedAt.UTC().Format(time.RFC3339), last.By)
 	}
 	for _, name := range s.Pending {
 		fmt.Fprintf(w, "pending:  %s\n", name)
@@ -339,15 +343,17 @@ func printStatus(w io.Writer, s *migrations.Standing) {
 		fmt.Fprintf(w, "problem:  %s\n", s.Problem)
 	}
 	for _, i := range s.Invalid {
-		fmt.Fprintf(w, "invalid:  index %s on %s was not finished: no query uses it, each write pays for it\n", i.Name, i.Table)
+		fmt.Fprintf(w, "invalid:  index %s on %s: its build did not finish. Queries do not use the index, but writes update it. To remove it:\n", i.Name, i.Table)
 		fmt.Fprintf(w, "          %s;\n", i.Remove)
 	}
 }
 
 func runMigrateValidate(_ context.Context, args []string, env environment) error {
 	var t target
-	set := newFlags(env, "chenu migrate validate [flags]", `Checks that atlas.sum is of exactly the files in the directory, and that each file
-is well-formed. Needs no database. Exits with 0 if so, 1 if not.`)
+	set := newFlags(env, "chenu migrate validate [flags]", `Checks that atlas.sum matches the files in the directory, and that each file is
+well-formed. It requires no database.
+
+Exit codes: 0 if the directory is valid, 1 if it is not, 64 for a usage error.`)
 	t.registerDir(set)
 	if err := parseAll(set, args); err != nil {
 		return err
@@ -367,16 +373,16 @@ is well-formed. Needs no database. Exits with 0 if so, 1 if not.`)
 	if err != nil {
 		return fmt.Errorf("read migration directory: %w", err)
 	}
-	fmt.Fprintf(env.Stdout, "the directory is valid: %s, the last version is %s\n", plural(len(files), "file"), at(head))
+	fmt.Fprintf(env.Stdout, "the directory is valid: %s, last version %s\n", plural(len(files), "file"), at(head))
 	return nil
 }
 
 func runMigrateHash(_ context.Context, args []string, env environment) error {
 	var path string
-	set := newFlags(env, "chenu migrate hash [flags]", `Writes atlas.sum anew for the files as they are now. To be used after a file that
-was applied nowhere was edited or renamed on purpose. Databases that have applied a
-file that was edited still refuse it.`)
-	set.StringVar(&path, "dir", "migrations", "migration `directory`")
+	set := newFlags(env, "chenu migrate hash [flags]", `Rewrites atlas.sum for the current files. Use it after you deliberately edited or renamed
+a file that is not applied to any database. A database to which the file was applied
+still refuses the edited file.`)
+	set.StringVar(&path, "dir", "migrations", "`directory` of the migration files")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -404,7 +410,7 @@ func parseAll(set *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// legibleError is an error with its text laid out for a person.
+// legibleError is an error with a text of several lines.
 type legibleError struct {
 	error
 	text string
@@ -413,7 +419,7 @@ type legibleError struct {
 func (e legibleError) Error() string { return e.text }
 func (e legibleError) Unwrap() error { return e.error }
 
-// legible puts what to do about an error, and the statement it is about, on lines of their own.
+// legible puts the advice of an error, and the statement that failed, on separate lines.
 func legible(err error) error {
 	var (
 		statement *migrations.StatementError
@@ -459,7 +465,7 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// short rounds a duration to what a person reads.
+// short formats a duration, rounded for people.
 func short(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:

@@ -32,9 +32,9 @@ func TestProgressOfLongStatement(t *testing.T) {
 	}{
 		{"elsewhere", false, "1_a.sql:3: 1/2 running for 10s, building index: scanning table 45 % (100 of 220)\n" +
 			"1_a.sql:3: 1/2 running for 20s, building index: scanning table 90 % (200 of 220)\n" +
-			"1_a.sql:3: 1/2 running for 1m0s, waiting for old snapshots 0 % (0 of 1), waits for one, process 7\n"},
+			"1_a.sql:3: 1/2 running for 1m0s, waiting for old snapshots 0 % (0 of 1), waiting for one, process 7\n"},
 		{"in a terminal", true, "\r\x1b[K1/2 running for 22s, building index: scanning table 100 % (220 of 220): CREATE…\r\x1b[K" +
-			"1/2 running for 1m0s, waiting for old snapshots 0 % (0 of 1), waits for one, p…\r\x1b[K"},
+			"1/2 running for 1m0s, waiting for old snapshots 0 % (0 of 1), waiting for one,…\r\x1b[K"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

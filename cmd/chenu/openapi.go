@@ -7,7 +7,7 @@ import (
 )
 
 func runOpenAPI(_ context.Context, args []string, env environment) error {
-	flags := newFlags(env, "chenu openapi", "Prints the OpenAPI 3.1 document of the API, as server/openapi.json holds it.")
+	flags := newFlags(env, "chenu openapi", "Prints the OpenAPI 3.1 document of the API, which is also in server/openapi.json.")
 	if err := parse(flags, args); err != nil {
 		return err
 	}

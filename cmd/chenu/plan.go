@@ -18,38 +18,38 @@ func runMigratePlan(ctx context.Context, args []string, env environment) (err er
 		format     string
 		all, check bool
 	)
-	set := newFlags(env, "chenu migrate plan [flags]", `Says of migration files what a DBA decides by: what each statement locks and whom
-that keeps waiting, what it reads from end to end or writes anew, whether it can
-fail on rows that are there, its timeouts, and a safer form where there is one; and
-who gains or loses access to which rows. The files are run on a development server
-and watched; nothing is written anywhere else. With a database it adds how large its
-tables are, and only reads it.
+	set := newFlags(env, "chenu migrate plan [flags]", `Reviews migration files. For each statement the report has the locks it takes and what
+they block, table scans and rewrites, possible failures on existing rows, its timeouts,
+and a safer form if there is one. The report also has the access that the files grant or
+remove. The command runs the files on a development server and observes them. With a
+database, the report includes the sizes of its tables. The command only reads from the
+database.
 
 `+selectionHelp+`
 
-Exits with 0 when it could tell, 1 when not, 64 when called wrongly; with --check
-with 2 when a statement fails, or a finding is not accepted.`)
+Exit codes: 0 if the report was printed, 1 if the command failed, 64 for a usage error.
+With --check: 2 if a statement fails or a finding is not accepted.`)
 	t.register(set, env)
 	choice.register(set)
 	dev.register(set)
-	set.StringVar(&format, "format", "text", "`text`, markdown or json")
-	set.BoolVar(&all, "v", false, "list the statements that keep nobody waiting too")
-	set.BoolVar(&check, "check", false, "fail when a statement does, or a finding is not accepted")
+	set.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
+	set.BoolVar(&all, "v", false, "list the statements that block nothing too")
+	set.BoolVar(&check, "check", false, "fail if a statement fails or a finding is not accepted")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
 	if format != "text" && format != "markdown" && format != "json" {
-		return usagef("--format is text, markdown or json, not %q", format)
+		return usagef("--format: unknown format %q: use text, markdown or json", format)
 	}
 	chosen, err := choice.files(ctx, &t)
 	if err != nil {
 		return err
 	}
 	if len(chosen.wanted) == 0 && (chosen.standing == nil || chosen.standing.Problem == "") {
-		fmt.Fprintf(env.Stderr, "nothing to plan in %s\n", chosen.what)
+		fmt.Fprintf(env.Stderr, "nothing to review: %s\n", chosen.what)
 		return nil
 	}
-	fmt.Fprintf(env.Stderr, "planning %s\n", chosen.what)
+	fmt.Fprintf(env.Stderr, "reviewing %s\n", chosen.what)
 	options := lint.Options{History: history(chosen)}
 	major := 0
 	if t.url != "" {
@@ -64,7 +64,7 @@ with 2 when a statement fails, or a finding is not accepted.`)
 	defer func() { err = errors.Join(err, stop()) }()
 	record, err := replayOn(ctx, url, replay.Input{
 		Files: chosen.files, Want: chosen.want, Tables: true,
-		Progress: func(name string) { fmt.Fprintf(env.Stderr, "trying %s\n", name) },
+		Progress: func(name string) { fmt.Fprintf(env.Stderr, "running %s\n", name) },
 	})
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ with 2 when a statement fails, or a finding is not accepted.`)
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("write the plan: %w", err)
+		return fmt.Errorf("write the report: %w", err)
 	case check && r.Totals.Failed > 0:
 		return foundf("a statement fails")
 	case check && r.Totals.Findings > 0:

@@ -3,8 +3,8 @@ package main
 import "context"
 
 var policiesCommands = []command{
-	{"show", "show who may do what with which rows", runPoliciesShow},
-	{"explain", "say whether an identity may see or write a row, and which clause decides", runPoliciesExplain},
+	{"show", "show which roles can access which rows", runPoliciesShow},
+	{"explain", "explain whether an identity can read or write a row", runPoliciesExplain},
 }
 
 func runPolicies(ctx context.Context, args []string, env environment) error {

@@ -13,15 +13,15 @@ import (
 	"github.com/chenu/chenu/migrations/catalog"
 )
 
-const policiesShowAbout = `Shows who may do what with which rows: for each table, role and command the rows in
-words and as the predicate that Postgres applies, and the columns that may be named.
-Privileges, row-level security, the policies of all roles that count and USAGE of the
-schema are taken together. What is not listed is refused.
+const policiesShowAbout = `Shows which roles can access which rows. For each table, role and command it shows the
+rows, in words and as the predicate that Postgres applies, and the columns. The result
+combines privileges, row-level security, all applicable policies, and USAGE of the
+schema. Access that is not listed is refused.
 
-By default it shows what the migrations make, replayed on a development server; with
---url what a database has, which is only read.
+By default the command replays the migrations on a development server and shows the
+result. With --url it shows the state of a database, from which it only reads.
 
-Exits with 0 when it is shown, 1 when not, 64 when called wrongly.`
+Exit codes: 0 if the access was printed, 1 if the command failed, 64 for a usage error.`
 
 func runPoliciesShow(ctx context.Context, args []string, env environment) error {
 	var (
@@ -33,18 +33,18 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 	)
 	set := newFlags(env, "chenu policies show [flags]", policiesShowAbout)
 	t.registerDir(set)
-	set.StringVar(&t.url, "url", "", "`URL` of a database to show instead, with a login that is a member of chenu_owner")
+	set.StringVar(&t.url, "url", "", "`URL` of a database to show instead of the migrations, with a login that is a member\nof chenu_owner")
 	dev.register(set)
-	set.StringVar(&format, "format", "text", "`text`, markdown or html")
-	set.BoolVar(&predicates, "v", false, "with text: the predicates and columns too")
-	set.Func("table", "`name` of a table to show, as schema.name unless it is public; may be repeated;\nby default all", func(name string) error {
+	set.StringVar(&format, "format", "text", "output `format`: text, markdown or html")
+	set.BoolVar(&predicates, "v", false, "include the predicates and columns in the text format")
+	set.Func("table", "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables", func(name string) error {
 		if !strings.Contains(name, ".") {
 			name = "public." + name
 		}
 		tables = append(tables, name)
 		return nil
 	})
-	set.Func("role", "`name` of a role to show; may be repeated; by default all", func(name string) error {
+	set.Func("role", "`name` of a role to include; may be repeated; by default all roles", func(name string) error {
 		roles = append(roles, name)
 		return nil
 	})
@@ -52,7 +52,7 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 		return err
 	}
 	if !slices.Contains([]string{"text", "markdown", "html"}, format) {
-		return usagef("--format is text, markdown or html, not %q", format)
+		return usagef("--format: unknown format %q: use text, markdown or html", format)
 	}
 	state, err := replayedState(ctx, &t, &dev, env)
 	if err != nil {
@@ -64,7 +64,7 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 	}
 	for _, table := range tables {
 		if !slices.ContainsFunc(matrix, func(a access.Access) bool { return a.Table == table }) {
-			return fmt.Errorf("nobody may do anything with a table %s, or there is none", table)
+			return fmt.Errorf("the table %s does not exist, or no role can access it", table)
 		}
 	}
 	matrix = slices.DeleteFunc(matrix, func(a access.Access) bool {
@@ -75,7 +75,7 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 	case "markdown":
 		err = access.Document(&out, matrix)
 	case "html":
-		err = access.HTML(&out, "Who may do what with which rows", matrix)
+		err = access.HTML(&out, "Access to rows by role", matrix)
 	default:
 		err = access.Text(&out, matrix, predicates)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 )
 
-// selection says which files of the directory a command looks at.
+// selection selects files of the migration directory.
 type selection struct {
 	latest   int
 	from, to string
@@ -22,18 +22,19 @@ type selection struct {
 }
 
 func (s *selection) register(set *flag.FlagSet) {
-	set.IntVar(&s.latest, "latest", 0, "look at the last `N` files")
-	set.StringVar(&s.from, "from", "", "look at the files from this `version` on")
-	set.StringVar(&s.to, "to", "", "look at the files up to this `version`")
-	set.StringVar(&s.gitBase, "git-base", "", "look at the files that are new, or not the same, since the working tree's\nbranch left this `commit` or branch, such as origin/main")
-	set.BoolVar(&s.all, "all", false, "look at every file")
+	set.IntVar(&s.latest, "latest", 0, "select the last `N` files")
+	set.StringVar(&s.from, "from", "", "select the files from this `version`")
+	set.StringVar(&s.to, "to", "", "select the files up to this `version`")
+	set.StringVar(&s.gitBase, "git-base", "", "select the files that were added or changed since the current branch diverged\nfrom this `commit` or branch, such as origin/main")
+	set.BoolVar(&s.all, "all", false, "select all files")
 }
 
-// selectionHelp is what a command's help says of the flags together.
-const selectionHelp = `Without a flag that says which files, those are looked at that are pending at the
-database, or, when no database is given, the last one.`
+// selectionHelp is the part of a command's help about the flags of a selection.
+const selectionHelp = `Select files with --latest, --from and --to, --git-base, or --all. By default the
+command selects the files that are pending in the database, or the last file if no
+database is set.`
 
-// selected is what a selection came to.
+// selected is the result of a selection.
 type selected struct {
 	files    []migrations.File    // the whole directory
 	wanted   map[string]bool      // the files to look at, by name
@@ -83,9 +84,9 @@ func (s *selection) check() error {
 	}
 	switch {
 	case ways > 1:
-		return usagef("give only one of --latest, --from and --to, --git-base, and --all")
+		return usagef("--latest, --from and --to, --git-base and --all exclude each other: use one of them")
 	case s.latest < 0:
-		return usagef("--latest takes how many files")
+		return usagef("--latest: %d is not a valid number of files: use a positive number", s.latest)
 	}
 	return nil
 }
@@ -96,18 +97,18 @@ func (s *selection) choose(c *selected) error {
 	case s.all:
 		c.what, in = "all files", func(int, migrations.File) bool { return true }
 	case s.gitBase != "":
-		c.what = "what is new since " + s.gitBase
+		c.what = "the changes since " + s.gitBase
 		in = func(_ int, f migrations.File) bool { return !slices.Contains(c.base.same, f.Name) }
 	case s.from != "" || s.to != "":
 		for _, version := range []string{s.from, s.to} {
 			if version != "" && !slices.ContainsFunc(c.files, func(f migrations.File) bool { return f.Version == version }) {
-				return fmt.Errorf("the directory has no version %s", version)
+				return fmt.Errorf("unknown version %s: the migration directory has no such version", version)
 			}
 		}
 		c.what = strings.TrimSpace("the versions" + prefixed(" from ", s.from) + prefixed(" to ", s.to))
 		in = func(_ int, f migrations.File) bool { return f.Version >= s.from && (s.to == "" || f.Version <= s.to) }
 	case s.latest == 0 && c.standing != nil:
-		c.what, in = "what is pending at the database", c.pending
+		c.what, in = "the pending files", c.pending
 	default:
 		n := max(s.latest, 1)
 		c.what = "the last " + plural(n, "file")
@@ -156,7 +157,7 @@ func readGitBase(ctx context.Context, dir, ref string, files []migrations.File) 
 	}
 	fork, err := git(ctx, dir, "merge-base", strings.TrimSpace(commit), "HEAD")
 	if err != nil {
-		return nil, fmt.Errorf("find where the branch left %s (does the clone go back that far?): %w", ref, err)
+		return nil, fmt.Errorf("find the common ancestor with %s (a shallow clone may not contain it): %w", ref, err)
 	}
 	parted, err := gitFiles(ctx, dir, strings.TrimSpace(fork))
 	if err != nil {

@@ -99,7 +99,7 @@ func TestSelection_Pending(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if looksAt(got) != "3" || got.what != "what is pending at the database" {
+	if looksAt(got) != "3" || got.what != "the pending files" {
 		t.Errorf("%s: %s", got.what, looksAt(got))
 	}
 	if _, err := migrations.Apply(t.Context(), at.url, migrations.Options{Dir: open}); err != nil {
@@ -151,7 +151,7 @@ func TestSelection_GitBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if looksAt(got) != "2 5 7" || got.what != "what is new since main" {
+	if looksAt(got) != "2 5 7" || got.what != "the changes since main" {
 		t.Errorf("%s: %s", got.what, looksAt(got))
 	}
 	for _, tt := range []struct{ got, want []string }{

@@ -19,13 +19,12 @@ import (
 
 const serveAbout = `Runs the service until it is interrupted.
 
-With CHENU_DATABASE_URL it serves from that database, which must have been
-bootstrapped and migrated (chenu bootstrap, chenu migrate apply, or --migrate).
-Without, it runs a Postgres of its own, whose data stays in CHENU_DATA_DIR, and
-migrates it.
+With CHENU_DATABASE_URL the service uses that database. Prepare the database first, with
+chenu bootstrap and with chenu migrate apply or --migrate. Without CHENU_DATABASE_URL the
+service runs an embedded Postgres with its data in CHENU_DATA_DIR, and applies the
+migrations to it.
 
-The environment configures it:
-`
+Environment variables configure the service. They are listed below.`
 
 func runServe(ctx context.Context, args []string, env environment) (err error) {
 	flags := newFlags(env, "chenu serve [--migrate]", serveAbout)
@@ -35,12 +34,12 @@ func runServe(ctx context.Context, args []string, env environment) (err error) {
 		fmt.Fprintln(env.Stdout, "\nvariables:")
 		printVariables(env.Stdout)
 	}
-	migrate := flags.Bool("migrate", false, "bring the database to the newest schema first, as CHENU_MIGRATE_DATABASE_URL")
+	migrate := flags.Bool("migrate", false, "apply the pending migrations first, with the login of CHENU_MIGRATE_DATABASE_URL")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return usagef("it takes no arguments, but was given %q", flags.Arg(0))
+		return usagef("unexpected argument %q", flags.Arg(0))
 	}
 	c, err := loadConfig(env)
 	if err != nil {
@@ -71,7 +70,7 @@ func runServe(ctx context.Context, args []string, env environment) (err error) {
 		return err
 	}
 	if settings.Mail == nil {
-		log.WarnContext(ctx, "CHENU_SMTP_URL is not set: no mail is sent, so nobody can reset a password, and addresses are verified by chenu accounts verify")
+		log.WarnContext(ctx, "CHENU_SMTP_URL is not set: the service sends no mail, passwords cannot be reset by mail, and only chenu accounts verify can verify an address")
 	}
 	s, err := server.New(ctx, settings)
 	if err != nil {
@@ -141,26 +140,26 @@ func (c config) logger(w io.Writer) *slog.Logger {
 // migrates it when told to.
 func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
 	if c.Secret == (auth.Secret{}) {
-		return errors.New("CHENU_SECRET_KEY is not set, and CHENU_SECRET_KEY_FILE neither: with a database of your own, give the service 32 random bytes in base64 (openssl rand -base64 32)")
+		return errors.New("neither CHENU_SECRET_KEY nor CHENU_SECRET_KEY_FILE is set: with CHENU_DATABASE_URL, set one of them to 32 random bytes in base64 (openssl rand -base64 32) or to a file with them")
 	}
 	if !migrate {
 		return nil
 	}
 	if c.MigrateDatabaseURL == "" {
-		return errors.New("--migrate needs CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner")
+		return errors.New("CHENU_MIGRATE_DATABASE_URL is not set: --migrate requires a login that is a member of chenu_owner")
 	}
 	_, err := migrations.Apply(ctx, c.MigrateDatabaseURL, migrations.Options{Progress: applyProgress(w)})
 	return err
 }
 
-// applyProgress says of each file that it was applied, and what a DBA must know.
+// applyProgress prints the applied files, retries and invalid indexes.
 func applyProgress(w io.Writer) func(migrations.Event) {
 	return func(e migrations.Event) {
 		switch e.Kind {
 		case migrations.Waiting:
-			fmt.Fprintln(w, "waiting:", e.Message)
+			fmt.Fprintln(w, "waiting for another migration to end:", e.Message)
 		case migrations.FileDone:
-			fmt.Fprintf(w, "migrated: %s (%s)\n", e.File, e.Took.Round(time.Millisecond))
+			fmt.Fprintf(w, "applied: %s (%s)\n", e.File, e.Took.Round(time.Millisecond))
 		case migrations.Retried:
 			fmt.Fprintln(w, "migrating:", retried(e))
 		case migrations.Cleared:
@@ -171,16 +170,16 @@ func applyProgress(w io.Writer) func(migrations.Event) {
 	}
 }
 
-// greet prints where the service is and requests to paste.
+// greet prints the URLs of the service and example requests.
 func greet(w io.Writer, addr net.Addr, secure bool) {
 	base := localURL(addr.String(), secure)
 	fmt.Fprintf(w, `
-CHE·NU listens on %[1]s
+CHE·NU is listening on %[1]s
   documentation   %[1]s/docs
   OpenAPI         %[1]s/openapi.json
   readiness       %[1]s/readyz
 
-Try it: register, then make a contact.
+Example: register, then create a contact.
 
   TOKEN=$(curl -s %[1]s/v1/auth/register -H 'Content-Type: application/json' \
     -d '{"email":"ada@example.org","name":"Ada Lovelace","password":"correct horse battery staple"}' \
@@ -192,10 +191,10 @@ Stop it with Ctrl-C.
 `, base)
 }
 
-// dataFile opens or makes the data directory.
+// makeDataDir creates the data directory if it does not exist.
 func makeDataDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Root's server runs as another user, who must be able to enter.
-		return fmt.Errorf("make the data directory: %w; CHENU_DATA_DIR names another", err)
+		return fmt.Errorf("create the data directory: %w; set CHENU_DATA_DIR to use another directory", err)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func token(ctx context.Context, args []string, env environment, open accountsOpe
 	defer closeAccounts()
 	text, end, err := accounts.MakeDevelopmentToken(ctx, wanted)
 	if err != nil {
-		return fmt.Errorf("make a token for %s: %w", wanted.Email, err)
+		return fmt.Errorf("create a token for %s: %w", wanted.Email, err)
 	}
 	if _, err := fmt.Fprintln(env.Stdout, text); err != nil {
 		return fmt.Errorf("print the token: %w", err)
@@ -42,21 +42,21 @@ func token(ctx context.Context, args []string, env environment, open accountsOpe
 	if wanted.Agent != uuid.Nil {
 		who = "agent " + wanted.Agent.String() + " for " + who
 	}
-	_, err = fmt.Fprintf(env.Stderr, "A token of %s, valid until %s.\n", who, end.Local().Format(time.TimeOnly))
+	_, err = fmt.Fprintf(env.Stderr, "Token for %s, valid until %s.\n", who, end.Local().Format(time.TimeOnly))
 	return err
 }
 
 func tokenFlags(args []string, env environment) (account.DevelopmentToken, error) {
 	var wanted account.DevelopmentToken
 	flags := newFlags(env, "chenu token --email ADDRESS [--agent UUID|new] [--auth-time TIME]",
-		"Prints an access token for development, valid for ten minutes, and creates the\n"+
-			"identity if it is missing. It works on the embedded database only.\n\n"+
+		"Prints an access token for development, which is valid for ten minutes. It creates the\n"+
+			"identity if it does not exist. It works only with the embedded database.\n\n"+
 			"With --agent the token belongs to an agent of the identity and has the agent's\n"+
-			"capabilities. \"new\" hires an agent with every capability and approves the\n"+
-			"hiring, if the identity's address is verified: see chenu accounts verify. So does\n"+
-			"the id of an agent that does not exist, if it is a UUIDv7 of this hour.")
+			"capabilities. \"new\" hires an agent with every capability and approves the hiring.\n"+
+			"This requires a verified address of the identity: see chenu accounts verify. The id of\n"+
+			"an agent that does not exist hires an agent too, if it is a UUIDv7 of this hour.")
 	flags.StringVar(&wanted.Email, "email", "", "`address` of the identity")
-	flags.Func("agent", "`UUID` of the agent that acts for the identity, or new to hire one", func(s string) (err error) {
+	flags.Func("agent", "`UUID` of the agent that acts for the identity, or new to hire an agent", func(s string) (err error) {
 		if s == "new" {
 			wanted.Agent, err = uuid.NewV7()
 			return err
@@ -64,9 +64,9 @@ func tokenFlags(args []string, env environment) (account.DevelopmentToken, error
 		wanted.Agent, err = uuid.Parse(s)
 		return err
 	})
-	flags.Func("auth-time", "`time` (RFC 3339) at which the person shall have authenticated (default now)", func(s string) (err error) {
+	flags.Func("auth-time", "`time` of the person's authentication in RFC 3339 format (default now)", func(s string) (err error) {
 		if wanted.AuthTime, err = time.Parse(time.RFC3339, s); err == nil && wanted.AuthTime.After(time.Now()) {
-			err = errors.New("it is in the future")
+			err = errors.New("the time is in the future")
 		}
 		return err
 	})
@@ -74,10 +74,10 @@ func tokenFlags(args []string, env environment) (account.DevelopmentToken, error
 		return wanted, err
 	}
 	if flags.NArg() > 0 {
-		return wanted, usagef("there is no argument %q", flags.Arg(0))
+		return wanted, usagef("unexpected argument %q", flags.Arg(0))
 	}
 	if wanted.Email == "" {
-		return wanted, usagef("--email is missing")
+		return wanted, usagef("--email is not set: set it to the e-mail address of the identity")
 	}
 	return wanted, nil
 }

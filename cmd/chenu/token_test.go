@@ -25,13 +25,13 @@ func TestTokenFlags(t *testing.T) {
 	}{
 		"e-mail":               {[]string{"--email", "ada@example.org"}, account.DevelopmentToken{Email: "ada@example.org"}, ""},
 		"all":                  {[]string{"-email=a@b.c", "--agent", agent.String(), "--auth-time", at.Format(time.RFC3339)}, account.DevelopmentToken{Email: "a@b.c", Agent: agent, AuthTime: at}, ""},
-		"nothing":              {nil, account.DevelopmentToken{}, "--email is missing"},
+		"nothing":              {nil, account.DevelopmentToken{}, "--email is not set: set it to the e-mail address of the identity"},
 		"agent no UUID":        {[]string{"--email", "a@b.c", "--agent", "x"}, account.DevelopmentToken{}, "agent"},
 		"time no time":         {[]string{"--email", "a@b.c", "--auth-time", "yesterday"}, account.DevelopmentToken{}, "auth-time"},
 		"time in the future":   {[]string{"--email", "a@b.c", "--auth-time", "2999-01-01T00:00:00Z"}, account.DevelopmentToken{}, "in the future"},
-		"an argument":          {[]string{"--email", "a@b.c", "eve@example.org"}, account.DevelopmentToken{}, `no argument "eve@example.org"`},
+		"an argument":          {[]string{"--email", "a@b.c", "eve@example.org"}, account.DevelopmentToken{}, `unexpected argument "eve@example.org"`},
 		"a flag that is not":   {[]string{"--sudo"}, account.DevelopmentToken{}, "sudo"},
-		"an e-mail without it": {[]string{"ada@example.org"}, account.DevelopmentToken{}, "no argument"},
+		"an e-mail without it": {[]string{"ada@example.org"}, account.DevelopmentToken{}, "unexpected argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,32 +19,32 @@ import (
 
 const verifyAbout = `Rebuilds every thread from its events and compares the result with the thread's
 row, and checks the digests of all thread events and audit rows. Prints one line
-for each row that does not match, with its id. The service may keep running.
+for each row that does not match, with its id. The service can run at the same time.
 
-Warns about functions of pg_catalog that PUBLIC may execute although the service
-does not need them, such as those of large objects: "chenu bootstrap" as a superuser
-revokes the privilege. The exit code does not depend on them.
+Warns if PUBLIC can execute functions of pg_catalog that the service does not need,
+such as the functions of large objects. Run "chenu bootstrap" as a superuser to revoke
+the privilege. The exit code does not depend on these warnings.
 
 ` + verifyLimits + `
 
-Reads as CHENU_AUDIT_DATABASE_URL, or from the embedded database.
+It connects as CHENU_AUDIT_DATABASE_URL, or to the embedded database.
 
-Exit codes: 0 all rows match, 1 the check could not run, 2 at least one row does
-not match.`
+Exit codes: 0 if all rows match, 1 if the check could not run, 2 if at least one row
+does not match.`
 
 // verifyLimits tells what a clean run does not prove. TestUndetected in
 // server/verify shows each of these limits.
 const verifyLimits = `A clean run does not prove that the record is complete. A digest is stored in
-the row that it covers and does not depend on other rows, so somebody who can
-switch triggers off (the owner of the tables or a superuser) can do each of the
+the row that it covers and does not depend on other rows. A role that can disable
+triggers (the owner of the tables or a superuser) can therefore do each of the
 following without being detected:
   - delete audit rows
   - delete a whole thread, or its last events together with the thread's counters
   - change content and store a new digest of it
   - change columns that no digest covers, such as actor, action, time, details
     and approval of an audit row
-Compare with a backup, or with a copy of the audit trail that was exported
-earlier, to detect these.`
+To detect these changes, compare the database with a backup, or with an earlier
+export of the audit trail.`
 
 // runVerify checks what the database holds.
 func runVerify(ctx context.Context, args []string, env environment) (err error) {
@@ -53,7 +53,7 @@ func runVerify(ctx context.Context, args []string, env environment) (err error) 
 		return err
 	}
 	if flags.NArg() > 0 {
-		return usagef("it takes no arguments, but was given %q", flags.Arg(0))
+		return usagef("unexpected argument %q", flags.Arg(0))
 	}
 	c, err := loadConfig(env)
 	if err != nil {
@@ -72,7 +72,7 @@ func runVerify(ctx context.Context, args []string, env environment) (err error) 
 		fmt.Fprintf(env.Stderr, "%s: %d rows checked\n", table, report.Rows[table])
 	}
 	if n := len(report.OpenFunctions); n > 0 {
-		fmt.Fprintf(env.Stderr, "warning: PUBLIC may execute functions of pg_catalog that the service does not need (%d); "+
+		fmt.Fprintf(env.Stderr, "warning: PUBLIC can execute functions of pg_catalog that the service does not need (%d); "+
 			"run \"chenu bootstrap\" as a superuser to revoke the privilege:\n  %s\n", n, strings.Join(report.OpenFunctions, "\n  "))
 	}
 	if report.Findings > 0 {
@@ -111,7 +111,7 @@ func openAs(ctx context.Context, c *config, env environment, login, whose string
 // openAuditor connects as a member of chenu_auditor.
 func openAuditor(ctx context.Context, c *config, env environment) (*pgx.Conn, func() error, error) {
 	if c.AuditDatabaseURL == "" && c.DatabaseURL != "" {
-		return nil, nil, errors.New("CHENU_AUDIT_DATABASE_URL is not set: give the login that is a member of chenu_auditor")
+		return nil, nil, errors.New("CHENU_AUDIT_DATABASE_URL is not set: set it to a login that is a member of chenu_auditor")
 	}
 	return openAs(ctx, c, env, auditLogin, "the auditor", func(c *config) string { return c.AuditDatabaseURL })
 }

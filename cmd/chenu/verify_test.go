@@ -64,7 +64,7 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := verify(dir, audit)
-	if !strings.Contains(errs, "warning: PUBLIC may execute functions of pg_catalog that the service does not need (1)") || !strings.Contains(errs, "  lo_create(oid)\n") {
+	if !strings.Contains(errs, "warning: PUBLIC can execute functions of pg_catalog that the service does not need (1)") || !strings.Contains(errs, "  lo_create(oid)\n") {
 		t.Errorf("a function of PUBLIC is not reported: %q", errs)
 	}
 	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitFound || out != want || !strings.Contains(errs, "1 row does not match") {

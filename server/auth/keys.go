@@ -151,7 +151,7 @@ func (k *Keys) Refresh(ctx context.Context) error {
 		case err != nil && s.Status == KeyActive:
 			return err
 		case err != nil:
-			slog.WarnContext(ctx, "a signing key is ignored", "kid", s.ID, "error", err)
+			slog.WarnContext(ctx, "ignored a signing key", "kid", s.ID, "error", err)
 			continue
 		}
 		set.public[s.ID.String()] = private.Public().(ed25519.PublicKey)
@@ -182,7 +182,7 @@ func (k *Keys) Run(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := k.Refresh(ctx); err != nil && ctx.Err() == nil {
-			slog.ErrorContext(ctx, "the signing keys could not be read again", "error", err)
+			slog.ErrorContext(ctx, "the signing keys could not be reloaded; the earlier keys stay in use", "error", err)
 		}
 	}
 }

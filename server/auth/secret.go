@@ -29,14 +29,14 @@ func ParseSecret(s string) (Secret, error) {
 	s = strings.TrimRight(strings.TrimSpace(s), "=")
 	raw, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(s))
 	if err != nil {
-		return Secret{}, errors.New("the secret key is not base64: give it " + advice)
+		return Secret{}, errors.New("the secret key is not valid base64: use " + advice)
 	}
 	if len(raw) != secretBytes {
-		return Secret{}, fmt.Errorf("the secret key has %d bytes: give it %s", len(raw), advice)
+		return Secret{}, fmt.Errorf("the secret key has %d bytes: use %s", len(raw), advice)
 	}
 	secret := Secret{key: [secretBytes]byte(raw)}
 	if secret == (Secret{}) {
-		return Secret{}, errors.New("the secret key is all zeros: give it " + advice)
+		return Secret{}, errors.New("the secret key has only zero bytes: use " + advice)
 	}
 	return secret, nil
 }
@@ -59,17 +59,17 @@ func SecretFile(path string) (Secret, error) {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
 	if err != nil {
-		return Secret{}, fmt.Errorf("make the secret file: %w", err)
+		return Secret{}, fmt.Errorf("create the secret file: %w", err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
 	_, err = tmp.WriteString(NewSecret().encode() + "\n")
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err != nil {
-		return Secret{}, fmt.Errorf("make the secret file: %w", err)
+		return Secret{}, fmt.Errorf("create the secret file: %w", err)
 	}
 	// A link, unlike a rename, does not replace the file of a process that was faster.
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Secret{}, fmt.Errorf("make the secret file: %w", err)
+		return Secret{}, fmt.Errorf("create the secret file: %w", err)
 	}
 	return readSecretFile(path)
 }
@@ -97,7 +97,7 @@ func readSecretFile(path string) (Secret, error) {
 		return Secret{}, fmt.Errorf("read the secret file: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return Secret{}, fmt.Errorf("the secret file %s is open to other users: run `chmod 600` on it", path)
+		return Secret{}, fmt.Errorf("other users can read the secret file %s: run `chmod 600` on the file", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -21,9 +21,9 @@ import (
 // Message is one mail.
 type Message struct{ To, Subject, Text string }
 
-// Transport takes messages to their receivers. Safe for concurrent use.
+// Transport delivers messages to their recipients. Safe for concurrent use.
 type Transport interface {
-	// Send returns once the next host on the way has taken the message.
+	// Send returns when the next host has accepted the message.
 	Send(ctx context.Context, m Message) error
 }
 
@@ -36,7 +36,7 @@ const (
 // dialTimeout bounds each step of the conversation with a mail server.
 const dialTimeout = 15 * time.Second
 
-// SMTP hands messages to a mail server.
+// SMTP sends messages through a mail server.
 type SMTP struct {
 	host, from string
 	options    []mail.Option
@@ -52,13 +52,13 @@ type SMTP struct {
 func NewSMTP(address, from string) (*SMTP, error) { return newSMTP(address, from, nil) }
 
 func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {
-	const form = "give it the form smtp://user:password@host:587 or smtps://user:password@host:465"
+	const form = "use the form smtp://user:password@host:587 or smtps://user:password@host:465" //nolint:gosec // A form, not a credential.
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || (u.Path != "" && u.Path != "/") || u.Fragment != "" {
-		return nil, errors.New("the mail server's URL can't be read: " + form)
+		return nil, errors.New("invalid URL of the mail server: " + form)
 	}
 	if _, err := netmail.ParseAddress(from); err != nil {
-		return nil, fmt.Errorf("the sender's address %q is none", from)
+		return nil, fmt.Errorf("%q is not a valid sender: use an address such as accounts@example.org", from)
 	}
 	password, _ := u.User.Password()
 	s := &SMTP{host: u.Hostname(), from: from, options: []mail.Option{mail.WithTimeout(dialTimeout)}}
@@ -71,15 +71,15 @@ func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {
 		s.options = append(s.options, mail.WithTLSPolicy(mail.TLSMandatory))
 	case u.Scheme == "smtp" && query == "tls=none":
 		if u.User != nil {
-			return nil, errors.New("the mail server's URL has a password and no TLS: it would be sent in clear")
+			return nil, errors.New("the URL of the mail server has a password but no TLS: the password would be sent in plain text")
 		}
 		s.options = append(s.options, mail.WithTLSPolicy(mail.NoTLS))
 	default:
-		return nil, errors.New("the mail server's URL is neither smtp nor smtps, or has parameters: " + form)
+		return nil, errors.New("the URL of the mail server has an unknown scheme or unknown parameters: " + form)
 	}
 	if text := u.Port(); text != "" {
 		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-			return nil, errors.New("the mail server's port is none")
+			return nil, errors.New("the URL of the mail server has an invalid port: use a port between 1 and 65535")
 		}
 	}
 	if config == nil {
@@ -93,7 +93,7 @@ func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {
 			mail.WithUsername(u.User.Username()), mail.WithPassword(password))
 	}
 	if _, err := mail.NewClient(s.host, s.options...); err != nil {
-		return nil, errors.New("the mail server's URL can't be used: " + form)
+		return nil, errors.New("invalid URL of the mail server: " + form)
 	}
 	return s, nil
 }
@@ -102,7 +102,7 @@ func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {
 func (s *SMTP) Send(ctx context.Context, m Message) error {
 	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := errors.Join(message.From(s.from), message.To(m.To)); err != nil {
-		return fmt.Errorf("address a mail: %w", err)
+		return fmt.Errorf("set the addresses of a mail: %w", err)
 	}
 	message.Subject(m.Subject)
 	message.SetDate()
@@ -112,7 +112,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
 	client, err := mail.NewClient(s.host, s.options...)
 	if err != nil {
-		return fmt.Errorf("make a mail client: %w", err)
+		return fmt.Errorf("create a mail client: %w", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, message); err != nil {
 		return fmt.Errorf("send a mail through %s: %w", s.host, err)

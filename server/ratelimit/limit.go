@@ -37,7 +37,7 @@ func Parse(text string) (Limit, error) {
 	n, err := strconv.Atoi(requests)
 	d, windowErr := time.ParseDuration(window)
 	if err = errors.Join(err, windowErr); err != nil || n < 1 || n > maxRequests || d < minWindow || d > maxWindow || d%time.Second != 0 {
-		return Limit{}, fmt.Errorf("%q is no limit such as 30/10m, 30 requests in ten minutes, or off", text)
+		return Limit{}, fmt.Errorf("%q is not a valid limit: use a form such as 30/10m (30 requests in ten minutes), or off", text)
 	}
 	return Limit{Requests: n, Window: d}, nil
 }
@@ -61,7 +61,7 @@ func (l Limit) String() string {
 type Rule struct {
 	Group string
 	By    api.By
-	// Default is the limit where the configuration is silent, About what it is for.
+	// Default is the limit without configuration. About describes the requests that are limited.
 	Default Limit
 	About   string
 }
@@ -76,16 +76,16 @@ func (r Rule) Name() string {
 
 // Rules are all limits that there are.
 var Rules = []Rule{
-	{"", api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity's person."},
+	{"", api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity, without its agents."},
 	{"", api.ByAgent, Limit{1200, time.Minute}, "Requests of one agent."},
-	{"login", api.ByAddress, Limit{60, time.Minute}, "Logins from one address, and what else takes a password or a mailed token."},
+	{"login", api.ByAddress, Limit{60, time.Minute}, "Requests from one address with a password or a mailed token, such as logins."},
 	{"login", api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account from one network, and password checks in one session."},
 	{"register", api.ByAddress, Limit{30, 10 * time.Minute}, "Registrations from one address."},
-	{"refresh", api.ByAddress, Limit{600, time.Minute}, "Renewals of sessions from one address."},
+	{"refresh", api.ByAddress, Limit{600, time.Minute}, "Session refreshes from one address."},
 	{"mail", api.ByAddress, Limit{30, 10 * time.Minute}, "Requests from one address that send a mail."},
 	{"mail", api.ByAccount, Limit{6, time.Hour}, "Requests from one network for mails to one account."},
-	{"agent-token", api.ByAddress, Limit{300, time.Minute}, "Tokens for agents from one address."},
-	{"agent-token", api.ByAccount, Limit{60, 10 * time.Minute}, "Tokens made with one credential of an agent from one network."},
+	{"agent-token", api.ByAddress, Limit{300, time.Minute}, "Requests for tokens of agents from one address."},
+	{"agent-token", api.ByAccount, Limit{60, 10 * time.Minute}, "Requests for tokens from one network with one credential of an agent."},
 }
 
 // Limits are limits by the names of their rules. A rule that it does not have has its

@@ -125,10 +125,10 @@ func (l *Limiter) Count(ctx context.Context, group string, by api.By, key string
 	if (t.left == 0 && !t.empty) || !now.Before(t.until) {
 		if err := l.take(ctx, b, id, t); err != nil {
 			if b.closed {
-				return api.Quota{}, problem.New(http.StatusServiceUnavailable, "unavailable", "The service can't count requests now. Try again later.").
+				return api.Quota{}, problem.New(http.StatusServiceUnavailable, "unavailable", "The service cannot check the rate limit at present. Repeat the request after Retry-After.").
 					WithRetryAfter(5 * time.Second).WithCause(err)
 			}
-			l.log.ErrorContext(ctx, "a request could not be counted and is let through", "limit", b.name, "error", err)
+			l.log.ErrorContext(ctx, "the rate limit could not be checked; the request is allowed", "limit", b.name, "error", err)
 			return api.Quota{}, nil
 		}
 		now = l.now()
