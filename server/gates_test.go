@@ -236,7 +236,7 @@ func TestURIsThatRunProgramsAreRefused(t *testing.T) {
 			" javascript:alert(1)", "\tjavascript:alert(1)", "\x01javascript:alert(1)", "java\nscript:alert(1)", "//example.org", "/cover.png", "https:", "https://example.org/a b",
 		} {
 			p := agent.Post(field.path, field.body(uri)).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
-			if len(p.Errors) != 1 || *p.Errors[0].Pointer != field.pointer || p.Errors[0].Code != "invalid_format" || !strings.Contains(p.Errors[0].Detail, "begins with one of https:, http:") {
+			if len(p.Errors) != 1 || *p.Errors[0].Pointer != field.pointer || p.Errors[0].Code != "invalid_format" || !strings.Contains(p.Errors[0].Detail, "starts with one of https:, http:") {
 				t.Errorf("%q at %s: %+v", uri, field.path, p.Errors)
 			}
 		}

@@ -142,11 +142,11 @@ func (a *API) newEngine() (*gin.Engine, error) {
 	}
 	e.Use(a.observe, recovered)
 	e.NoRoute(func(c *gin.Context) {
-		problem.Write(c, problem.New(http.StatusNotFound, "not_found", "There is no such path."))
+		problem.Write(c, problem.New(http.StatusNotFound, "not_found", "There is no such path. See /docs for the paths of the API."))
 	})
 	e.NoMethod(func(c *gin.Context) {
 		problem.Write(c, problem.New(http.StatusMethodNotAllowed, "method_not_allowed",
-			"This path does not take the method; the header Allow has those that it takes."))
+			"This path does not support the method. The header Allow lists the supported methods."))
 	})
 	return e, nil
 }

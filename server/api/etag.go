@@ -144,12 +144,12 @@ func (m IfMatch) CheckSteps(version, steps int64) error {
 	if m.Matches(version) {
 		return nil
 	}
-	return problem.New(http.StatusPreconditionFailed, "stale_version", "The resource was changed since you read it. Read it again.").
+	return problem.New(http.StatusPreconditionFailed, "stale_version", "The resource has changed since you read it. Get it again, and repeat the change with the new ETag.").
 		WithHeader("ETag", string(StepTag(version, steps)))
 }
 
 func ifMatchRequired() *problem.Problem {
-	return problem.New(http.StatusPreconditionRequired, "if_match_required", "Send If-Match with the ETag of the resource as you last read it.").
+	return problem.New(http.StatusPreconditionRequired, "if_match_required", "This operation requires the header If-Match. Set it to the ETag of the resource.").
 		WithErrors(problem.In("If-Match", "required", "This header is required."))
 }
 

@@ -112,7 +112,7 @@ func ready(ctx context.Context, log *slog.Logger, checks []Check) *healthOutput 
 	for i, check := range checks {
 		out.Body.Checks[check.Name] = "ok"
 		if errs[i] != nil {
-			log.WarnContext(ctx, "not ready", "check", check.Name, "error", errs[i])
+			log.WarnContext(ctx, "the service is not ready", "check", check.Name, "error", errs[i])
 			out.Body.Checks[check.Name] = "failed"
 			out.Status, out.Body.Status = http.StatusServiceUnavailable, "failed"
 		}

@@ -51,15 +51,15 @@ func idempotencyKeyOf(h http.Header) (string, error) {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1:
-		return "", problem.Malformed(problem.In(idempotencyHeader, "repeated_parameter", "Give this header once."))
+		return "", problem.Malformed(problem.In(idempotencyHeader, "repeated_parameter", "Send this header once."))
 	case values[0] == "":
-		return "", problem.Invalid(problem.In(idempotencyHeader, "too_short", "This must have at least 1 character."))
+		return "", problem.Invalid(problem.In(idempotencyHeader, "too_short", "This value must have at least 1 character."))
 	case len(values[0]) > maxIdempotencyKey:
-		return "", problem.Invalid(problem.In(idempotencyHeader, "too_long", fmt.Sprintf("This must have at most %s.", count(maxIdempotencyKey, "character"))))
+		return "", problem.Invalid(problem.In(idempotencyHeader, "too_long", fmt.Sprintf("This value must have at most %s.", count(maxIdempotencyKey, "character"))))
 	}
 	for _, b := range []byte(values[0]) {
 		if b < ' ' || b > '~' {
-			return "", problem.Invalid(problem.In(idempotencyHeader, "invalid_character", "This may have printable ASCII characters only."))
+			return "", problem.Invalid(problem.In(idempotencyHeader, "invalid_character", "This value must have only printable ASCII characters."))
 		}
 	}
 	return values[0], nil
@@ -74,7 +74,7 @@ func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 		return nil, fmt.Errorf("lock the idempotency key: %w", err)
 	}
 	if !free {
-		return nil, problem.New(http.StatusConflict, "request_in_progress", "A request with this Idempotency-Key is still running.").
+		return nil, problem.New(http.StatusConflict, "request_in_progress", "A request with this Idempotency-Key is still running. Repeat the request after Retry-After.").
 			WithRetryAfter(time.Second)
 	}
 	digest, err := c.digest()
@@ -116,8 +116,8 @@ func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 
 func replay(known *Outcome, digest []byte) (*response, error) {
 	if string(known.Digest) != string(digest) {
-		return nil, problem.New(http.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used with another request.").
-			WithErrors(problem.In(idempotencyHeader, "idempotency_key_reused", "Make a new key for a new request."))
+		return nil, problem.New(http.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was already used with another request.").
+			WithErrors(problem.In(idempotencyHeader, "idempotency_key_reused", "Use a new key for a new request."))
 	}
 	r := &response{status: known.Status, header: http.Header{}, body: known.Body, replayed: true}
 	for name, value := range known.Header {

@@ -204,16 +204,16 @@ var integerText = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,19})$`)
 func (in *input) bindParameters(c *gin.Context, v reflect.Value) (url.Values, error) {
 	query, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return nil, problem.Malformed(problem.In("", "invalid_syntax", "The query string is malformed.")).
+		return nil, problem.Malformed(problem.In("", "invalid_syntax", "The query string is malformed. Encode it as name=value pairs.")).
 			WithCause(err)
 	}
 	var malformed, invalid []problem.FieldError
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case in.query[name] == nil:
-			malformed = append(malformed, problem.In(printable(name), "unknown_parameter", "There is no such parameter."))
+			malformed = append(malformed, problem.In(printable(name), "unknown_parameter", "This parameter does not exist. Omit it."))
 		case len(query[name]) > 1:
-			malformed = append(malformed, problem.In(name, "repeated_parameter", "Give this parameter once."))
+			malformed = append(malformed, problem.In(name, "repeated_parameter", "Send this parameter once."))
 		}
 	}
 	for _, p := range in.parameters {
@@ -221,7 +221,7 @@ func (in *input) bindParameters(c *gin.Context, v reflect.Value) (url.Values, er
 		switch {
 		case repeated:
 			if p.in == inHeader { // of the query's it is known already
-				malformed = append(malformed, problem.In(p.name, "repeated_parameter", "Give this header once."))
+				malformed = append(malformed, problem.In(p.name, "repeated_parameter", "Send this header once."))
 			}
 			continue
 		case !given && p.fallback != "":
@@ -282,19 +282,19 @@ func (p *parameter) bind(text string, field reflect.Value) (problem.FieldError, 
 	switch p.kind {
 	case "string":
 		if !utf8.ValidString(text) {
-			return wrong("invalid_encoding", "This is not valid UTF-8.")
+			return wrong("invalid_encoding", "This value is not valid UTF-8.")
 		}
 		if strings.IndexByte(text, 0) >= 0 {
-			return wrong("invalid_character", "Text can't contain the character U+0000.")
+			return wrong("invalid_character", "Text must not contain the character U+0000.")
 		}
 	case "integer":
 		if !integerText.MatchString(text) {
-			return wrong("wrong_type", "This must be an integer.")
+			return wrong("wrong_type", "This value must be an integer.")
 		}
 		value = stdjson.Number(text)
 	case "boolean":
 		if text != "true" && text != "false" {
-			return wrong("wrong_type", "This must be true or false.")
+			return wrong("wrong_type", "This value must be true or false.")
 		}
 		value = text == "true"
 	}
@@ -309,9 +309,9 @@ func (p *parameter) bind(text string, field reflect.Value) (problem.FieldError, 
 		err := field.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
 		switch {
 		case err != nil && p.typ == ifMatchType:
-			return wrong("invalid_format", "This "+errTag.Error()+".")
+			return wrong("invalid_format", "This value "+errTag.Error()+".")
 		case err != nil:
-			return wrong("invalid_format", "This value is not of the right form.")
+			return wrong("invalid_format", "This value does not have the required form.")
 		}
 		return problem.FieldError{}, true
 	}
@@ -349,7 +349,7 @@ func (in *input) readBody(c *gin.Context, v reflect.Value, limit int64) (any, er
 	}
 	if in.bodyIndex == nil {
 		if len(data) > 0 {
-			return nil, problem.New(http.StatusBadRequest, "unexpected_body", "This operation takes no body.")
+			return nil, problem.New(http.StatusBadRequest, "unexpected_body", "This operation accepts no body. Send the request without a body.")
 		}
 		return nil, nil // No body.
 	}
@@ -403,11 +403,11 @@ func readAll(c *gin.Context, limit int64) ([]byte, error) {
 	if r.Context().Err() != nil {
 		return nil, r.Context().Err()
 	}
-	return nil, problem.New(http.StatusBadRequest, "incomplete_body", "The body ended before it was complete.").WithCause(err)
+	return nil, problem.New(http.StatusBadRequest, "incomplete_body", "The body ended before it was complete. Send the request again.").WithCause(err)
 }
 
 func tooLarge(limit int64) *problem.Problem {
-	return problem.New(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("The body may have at most %d bytes.", limit))
+	return problem.New(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("The body is too large: it must have at most %d bytes.", limit))
 }
 
 func (in *input) checkMediaType(h http.Header) error {
@@ -425,14 +425,14 @@ func (in *input) checkMediaType(h http.Header) error {
 	}
 	declared := h.Values("Content-Type")
 	if len(declared) != 1 {
-		return unsupported("Declare the body's Content-Type: " + accepted[0] + ".")
+		return unsupported("The Content-Type of the body is missing: set it to " + accepted[0] + ".")
 	}
 	media, parameters, err := mime.ParseMediaType(declared[0])
 	if err != nil || !slices.Contains(accepted, media) {
-		return unsupported("The body's Content-Type must be " + strings.Join(accepted, " or ") + ".")
+		return unsupported("The Content-Type of the body must be " + strings.Join(accepted, " or ") + ".")
 	}
 	if charset, ok := parameters["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return unsupported("The body must be in UTF-8.")
+		return unsupported("The body must be encoded as UTF-8.")
 	}
 	return nil
 }

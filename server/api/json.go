@@ -75,7 +75,7 @@ func parseStored(data []byte) (value any, p *problem.Problem) {
 
 func parseWith(r reader, data []byte) (value any, errs []problem.FieldError, p *problem.Problem) {
 	if !utf8.Valid(data) {
-		return nil, nil, malformedJSON("", "invalid_encoding", "The body is not valid UTF-8.")
+		return nil, nil, malformedJSON("", "invalid_encoding", "The body is not valid UTF-8. Encode it as UTF-8.")
 	}
 	value, err := r.value()
 	if err == nil {
@@ -83,9 +83,9 @@ func parseWith(r reader, data []byte) (value any, errs []problem.FieldError, p *
 		case errors.Is(err, io.EOF):
 			return value, r.errs, nil
 		case err == nil:
-			return nil, nil, malformedJSON("", "trailing_data", "There is more after the JSON value.")
+			return nil, nil, malformedJSON("", "trailing_data", "The body has more data after the JSON value. Send one JSON value.")
 		}
-		return nil, nil, malformedJSON("", "trailing_data", fmt.Sprintf("There is more after the JSON value, at byte %d.", r.dec.InputOffset()))
+		return nil, nil, malformedJSON("", "trailing_data", fmt.Sprintf("The body has more data after the JSON value, at byte %d. Send one JSON value.", r.dec.InputOffset()))
 	}
 	if errors.Is(err, io.EOF) {
 		return nil, nil, bodyRequired()
@@ -94,11 +94,11 @@ func parseWith(r reader, data []byte) (value any, errs []problem.FieldError, p *
 }
 
 func bodyRequired() *problem.Problem {
-	return malformedJSON("", "body_required", "The request needs a JSON body.")
+	return malformedJSON("", "body_required", "The request requires a JSON body.")
 }
 
 func malformedJSON(pointer, code, detail string) *problem.Problem {
-	return problem.New(http.StatusBadRequest, "invalid_json", "The body is not acceptable JSON.").
+	return problem.New(http.StatusBadRequest, "invalid_json", "The body is not valid JSON. The errors have the location.").
 		WithErrors(problem.At(pointer, code, detail))
 }
 
@@ -106,18 +106,18 @@ var errTooDeep = errors.New("nested too deep")
 
 func syntaxProblem(err error) *problem.Problem {
 	if errors.Is(err, errTooDeep) {
-		return malformedJSON("", "too_deep", fmt.Sprintf("Values may be nested at most %d deep.", maxDepth))
+		return malformedJSON("", "too_deep", fmt.Sprintf("The JSON has too many levels of nesting: at most %d are allowed.", maxDepth))
 	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
-		return malformedJSON("", "invalid_syntax", "The body ends too early or can't be read.")
+		return malformedJSON("", "invalid_syntax", "The body is incomplete or cannot be parsed as JSON.")
 	}
 	pointer := string(syntax.JSONPointer)
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return malformedJSON(pointer, "duplicate_field", "This name stands more than once in its object.")
+		return malformedJSON(pointer, "duplicate_field", "The object has this field more than once. Send it once.")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return malformedJSON(pointer, "invalid_syntax", "The body ends before the JSON value does.")
+		return malformedJSON(pointer, "invalid_syntax", "The body ends before the end of the JSON value.")
 	}
 	return malformedJSON(pointer, "invalid_syntax", fmt.Sprintf("The JSON is malformed at or after byte %d.", syntax.ByteOffset))
 }
@@ -186,14 +186,14 @@ func (r *reader) array() (any, error) {
 func (r *reader) text(token jsontext.Token) string {
 	s := token.String()
 	if strings.IndexByte(s, 0) >= 0 {
-		r.refuse("invalid_character", "Text can't contain the character U+0000.")
+		r.refuse("invalid_character", "Text must not contain the character U+0000.")
 	}
 	return s
 }
 
 func (r *reader) number(s string) stdjson.Number {
 	if !r.stored && !bounded(s) {
-		r.refuse("out_of_range", fmt.Sprintf("A number may have at most %d digits and an exponent from -%d to %d, and an integer must be between -(2^53-1) and 2^53-1.",
+		r.refuse("out_of_range", fmt.Sprintf("A number must have at most %d digits and an exponent from -%d to %d, and an integer must be between -(2^53-1) and 2^53-1.",
 			maxDigits, maxExponent, maxExponent))
 		return "0"
 	}
@@ -236,14 +236,14 @@ func decode(data []byte, into any) []problem.FieldError {
 	}
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
-		return []problem.FieldError{problem.At("", "invalid_value", "The body can't be read.")}
+		return []problem.FieldError{problem.At("", "invalid_value", "The body cannot be parsed.")}
 	}
 	pointer := string(semantic.JSONPointer)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return []problem.FieldError{problem.At(pointer, "out_of_range", "This number is too large or too small.")}
 	case semantic.JSONKind == jsontext.KindNumber:
-		return []problem.FieldError{problem.At(pointer, "wrong_type", "Write this number without fraction and exponent.")}
+		return []problem.FieldError{problem.At(pointer, "wrong_type", "This number must be an integer without a fraction and an exponent.")}
 	}
-	return []problem.FieldError{problem.At(pointer, "invalid_format", "This value is not of the right form.")}
+	return []problem.FieldError{problem.At(pointer, "invalid_format", "This value does not have the required form.")}
 }

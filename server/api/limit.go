@@ -137,9 +137,9 @@ func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Ident
 	var refusal *problem.Problem
 	switch {
 	case o.HumansOnly:
-		refusal = problem.Forbidden("Only a human may do this.")
+		refusal = problem.Forbidden("Only a human can do this.")
 	case !id.Allows(o.scope()):
-		refusal = problem.New(http.StatusForbidden, "insufficient_scope", "The agent's capabilities do not cover this operation.").
+		refusal = problem.New(http.StatusForbidden, "insufficient_scope", "The capabilities of the access token do not include this operation.").
 			WithHeader("WWW-Authenticate", problem.Challenge+`, error="insufficient_scope", scope="`+o.scope()+`"`) // RFC 6750 section 3.1.
 	default:
 		return nil

@@ -417,7 +417,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	if o.public || o.detached {
 		result, err := o.run(ctx, nil, call.in)
 		if errors.Is(err, session.ErrCommitUnknown) {
-			return nil, outcomeUnknown("Repeat it, or look before you do.", err)
+			return nil, outcomeUnknown("Check the state of the resource, or repeat the request.", err)
 		}
 		if err != nil {
 			return nil, err
@@ -484,14 +484,14 @@ func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
 	}
 	err := attempt()
 	if problem.Retryable(err) && ctx.Err() == nil {
-		c.api.log.InfoContext(ctx, "transaction is tried again", "operation", c.ID, "error", err)
+		c.api.log.InfoContext(ctx, "retrying a transaction", "operation", c.ID, "error", err)
 		err = attempt()
 	}
 	switch {
 	case err == nil:
 		return r, nil
 	case errors.Is(err, session.ErrCommitUnknown):
-		return nil, outcomeUnknown("Look before you repeat it, or repeat it with the same Idempotency-Key.", err)
+		return nil, outcomeUnknown("Check the state of the resource before you repeat the request, or repeat the request with the same Idempotency-Key.", err)
 	case c.Method == http.MethodDelete:
 		return nil, problem.OnDelete(err)
 	}
@@ -500,7 +500,7 @@ func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
 
 func outcomeUnknown(advice string, err error) error {
 	return problem.New(http.StatusServiceUnavailable, "outcome_unknown",
-		"The database went away while the change was being made; it may have been made or not. "+advice).
+		"The connection to the database was lost while the change was committed. The change may have taken effect. "+advice).
 		WithRetryAfter(time.Second).WithCause(err)
 }
 
@@ -559,10 +559,10 @@ func authProblem(err error) error {
 		return problem.Unauthorized("").WithCause(err)
 	case errors.Is(err, auth.ErrMalformedCredentials):
 		// RFC 6750 section 3.1: invalid_request is 400.
-		return problem.Malformed(problem.In("Authorization", "invalid_format", "Send one header Authorization: Bearer <token>.")).
+		return problem.Malformed(problem.In("Authorization", "invalid_format", "Send exactly one header Authorization: Bearer <token>.")).
 			WithHeader("WWW-Authenticate", problem.Challenge+`, error="invalid_request"`).WithCause(err)
 	case errors.Is(err, auth.ErrInvalidToken):
-		return problem.Unauthorized("The access token is invalid or has expired, or its session has ended.").WithCause(err)
+		return problem.Unauthorized("The access token is invalid or has expired, or its session has ended. Log in again or refresh the session.").WithCause(err)
 	}
 	return err
 }
@@ -574,11 +574,11 @@ func checkpointOf(h http.Header) (uuid.UUID, error) {
 		return uuid.Nil, nil
 	}
 	if len(values) > 1 {
-		return uuid.Nil, problem.Malformed(problem.In(checkpointHeader, "repeated_parameter", "Give this header once."))
+		return uuid.Nil, problem.Malformed(problem.In(checkpointHeader, "repeated_parameter", "Send this header once."))
 	}
 	id, ok := canonicalUUID(values[0])
 	if !ok {
-		return uuid.Nil, problem.Invalid(problem.In(checkpointHeader, "invalid_format", "This must be "+formatWords("uuid")+"."))
+		return uuid.Nil, problem.Invalid(problem.In(checkpointHeader, "invalid_format", "This value must be "+formatWords("uuid")+"."))
 	}
 	return id, nil
 }

@@ -113,8 +113,8 @@ func (t *PageToken) mac(key, content []byte) []byte {
 
 func invalidToken() *problem.Problem {
 	return problem.New(http.StatusBadRequest, "invalid_page_token",
-		"The page_token was not made for this list with these filters. Start again without it.").
-		WithErrors(problem.In("page_token", "invalid_page_token", "Give the next_page_token as it was, with the same filters."))
+		"The page_token is not valid for this list with these filters. Request the first page without it.").
+		WithErrors(problem.In("page_token", "invalid_page_token", "Send the next_page_token unchanged, with the same filters."))
 }
 
 // InvalidKeyset is the error for a keyset that the operation can't read: one from an

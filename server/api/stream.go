@@ -62,7 +62,7 @@ func (o *operation) writeStream(c *gin.Context, r *response) {
 	ctx, cancel := context.WithTimeout(r.ctx, cmp.Or(o.api.config.StreamTimeout, DefaultStreamTimeout))
 	defer cancel()
 	if err := r.stream(ctx, validTransactor{o.api.transactor, o.api.config.StillValid}, w); err != nil {
-		slog.WarnContext(r.ctx, "a stream ended early", "operation", o.ID, "error", err)
+		slog.WarnContext(r.ctx, "a stream ended with an error", "operation", o.ID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -43,7 +43,7 @@ func (t turns) Do(ctx context.Context, o session.Options, fn func(ctx context.Co
 	leave, err := t.queue.Enter(ctx, string(id.Kind)+string(id.ID[:]))
 	if errors.Is(err, queue.ErrBusy) {
 		return problem.New(http.StatusTooManyRequests, "too_many_concurrent_requests",
-			"Too many requests of this identity run at the same time. Wait for some of them to end.").
+			"Too many requests of this identity are running at the same time. Repeat the request after Retry-After.").
 			WithRetryAfter(time.Second).WithCause(err)
 	}
 	if err != nil {

@@ -105,58 +105,58 @@ func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 			flatten(meant, errs)
 			return
 		}
-		at("invalid_value", "This value fits none of what is allowed here.")
+		at("invalid_value", "This value does not match any of the allowed forms.")
 	case *kind.Required:
 		under(k.Missing, "required", "This field is required.")
 	case *kind.DependentRequired:
-		under(k.Missing, "required", fmt.Sprintf("This field is required together with %s.", k.Prop))
+		under(k.Missing, "required", fmt.Sprintf("This field is required if the field %s is set.", k.Prop))
 	case *kind.AdditionalProperties:
-		under(k.Properties, "unknown_field", "There is no such field, or it can't be set.")
+		under(k.Properties, "unknown_field", "This field does not exist, or it cannot be set. Omit it.")
 	case *kind.Type:
 		if k.Got == "null" {
-			at("null_not_allowed", "This can't be null.")
+			at("null_not_allowed", "This value must not be null.")
 			return
 		}
-		at("wrong_type", "This must be %s.", typeWords(k.Want))
+		at("wrong_type", "This value must be %s.", typeWords(k.Want))
 	case *kind.Enum:
-		at("not_in_enum", "This must be one of %s.", words(k.Want))
+		at("not_in_enum", "This value must be one of %s.", words(k.Want))
 	case *kind.Const:
-		at("not_in_enum", "This must be %s.", words([]any{k.Want}))
+		at("not_in_enum", "This value must be %s.", words([]any{k.Want}))
 	case *kind.Format:
-		at("invalid_format", "This must be %s.", formatWords(k.Want))
+		at("invalid_format", "This value must be %s.", formatWords(k.Want))
 	case *kind.Pattern:
 		if k.Want == uriPattern {
-			at("invalid_format", "This must be %s.", formatWords("uri"))
+			at("invalid_format", "This value must be %s.", formatWords("uri"))
 			return
 		}
-		at("invalid_format", "This must match the pattern %s.", k.Want)
+		at("invalid_format", "This value must match the pattern %s.", k.Want)
 	case *kind.MinLength:
-		at("too_short", "This must have at least %s.", count(k.Want, "character"))
+		at("too_short", "This value must have at least %s.", count(k.Want, "character"))
 	case *kind.MaxLength:
-		at("too_long", "This must have at most %s.", count(k.Want, "character"))
+		at("too_long", "This value must have at most %s.", count(k.Want, "character"))
 	case *kind.MinItems:
-		at("too_short", "This must have at least %s.", count(k.Want, "item"))
+		at("too_short", "This value must have at least %s.", count(k.Want, "item"))
 	case *kind.MaxItems:
-		at("too_long", "This must have at most %s.", count(k.Want, "item"))
+		at("too_long", "This value must have at most %s.", count(k.Want, "item"))
 	case *kind.MinProperties:
-		at("too_short", "This must have at least %s.", count(k.Want, "field"))
+		at("too_short", "This value must have at least %s.", count(k.Want, "field"))
 	case *kind.MaxProperties:
-		at("too_long", "This must have at most %s.", count(k.Want, "field"))
+		at("too_long", "This value must have at most %s.", count(k.Want, "field"))
 	case *kind.UniqueItems:
-		at("not_unique", "Items %d and %d are equal.", k.Duplicates[0], k.Duplicates[1])
+		at("not_unique", "The items %d and %d are equal. Remove or change one of them.", k.Duplicates[0], k.Duplicates[1])
 	case *kind.Minimum:
-		at("out_of_range", "This must be at least %s.", number(k.Want))
+		at("out_of_range", "This value must be at least %s.", number(k.Want))
 	case *kind.Maximum:
-		at("out_of_range", "This must be at most %s.", number(k.Want))
+		at("out_of_range", "This value must be at most %s.", number(k.Want))
 	case *kind.ExclusiveMinimum:
-		at("out_of_range", "This must be greater than %s.", number(k.Want))
+		at("out_of_range", "This value must be greater than %s.", number(k.Want))
 	case *kind.ExclusiveMaximum:
-		at("out_of_range", "This must be less than %s.", number(k.Want))
+		at("out_of_range", "This value must be less than %s.", number(k.Want))
 	case *kind.MultipleOf:
-		at("out_of_range", "This must be a multiple of %s.", number(k.Want))
+		at("out_of_range", "This value must be a multiple of %s.", number(k.Want))
 	default:
 		if len(e.Causes) == 0 {
-			at("invalid_value", "This value is not acceptable.")
+			at("invalid_value", "This value is not valid.")
 			return
 		}
 		for _, cause := range e.Causes {
@@ -224,15 +224,15 @@ var uriPattern = policies.ECMAPattern(policies.URIPattern)
 func formatWords(format string) string {
 	switch format {
 	case "uuid":
-		return "a UUID such as 019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
+		return "a UUID, such as 019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
 	case "date-time":
-		return "a time of RFC 3339 such as 2026-01-31T09:30:00Z"
+		return "a time in RFC 3339 format, such as 2026-01-31T09:30:00Z"
 	case "date":
-		return "a date such as 2026-01-31"
+		return "a date, such as 2026-01-31"
 	case "email":
 		return "an e-mail address"
 	case "uri":
-		return "a URI without spaces that begins with one of " + strings.Join(policies.URISchemes, ":, ") + ":"
+		return "a URI without spaces that starts with one of " + strings.Join(policies.URISchemes, ":, ") + ":"
 	}
-	return "of the form " + format
+	return "in the format " + format
 }

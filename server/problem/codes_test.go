@@ -20,7 +20,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-var update = flag.Bool("update", false, "write docs/problems.md anew")
+var update = flag.Bool("update", false, "write docs/problems.md")
 
 // TestPage compares docs/problems.md with the definitions. With -update it writes the page.
 func TestPage(t *testing.T) {
@@ -29,10 +29,10 @@ func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`# Problems
 
-An error of the API is a problem document (RFC 9457). Programs branch on ` + "`code`" + `; codes do not change. ` + "`type`" + ` is
+An error of the API is a problem document (RFC 9457). Programs can branch on ` + "`code`" + `: codes do not change. ` + "`type`" + ` is
 ` + "`urn:chenu:problem:`" + ` followed by the code. ` + "`detail`" + ` is a sentence for people, and ` + "`request_id`" + ` finds the request in the logs and in
-the audit trail. ` + "`errors`" + ` lists what is wrong with which part of the request: each has a JSON pointer into the body or the name of a
-parameter, and a [code of its own](#codes-of-fields).
+the audit trail. ` + "`errors`" + ` lists the errors of single parts of the request. Each has a JSON Pointer into the body or the name of a
+parameter, and a [field code](#codes-of-fields).
 
 More about some of them: [approvals](agents.md#what-needs-an-approval), [recent authentication](security.md#recent-authentication),
 [failed logins](accounts.md#failed-logins), [mail](accounts.md#mail), [versions](api.md#versions), [repeated requests](api.md#repeated-requests)

@@ -76,7 +76,7 @@ func fromGraph(err error) *Problem {
 		return NotFound()
 	}
 	if v, ok := errors.AsType[*ent.ValidationError](err); ok {
-		return Invalid(At(Pointer(v.Name), "invalid_value", "This value is not acceptable."))
+		return Invalid(At(Pointer(v.Name), "invalid_value", "This value is not valid."))
 	}
 	return nil
 }
@@ -88,32 +88,32 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	case "CH401":
 		return Unauthorized("")
 	case "CH403":
-		return ruled(e, http.StatusForbidden, "forbidden", "This is not allowed.")
+		return ruled(e, http.StatusForbidden, "forbidden", "You are not allowed to do this.")
 	case "CH404":
 		return NotFound()
 	case "CH409":
-		return ruled(e, http.StatusConflict, "conflict", "This does not fit the resource's present state.")
+		return ruled(e, http.StatusConflict, "conflict", "The current state of the resource does not allow this. Get the resource again.")
 	case "CH412":
-		return ruled(e, http.StatusPreconditionFailed, "stale_version", "The resource was changed since you read it. Read it again.")
+		return ruled(e, http.StatusPreconditionFailed, "stale_version", "The resource has changed since you read it. Get it again, and repeat the change with the new ETag.")
 	case "CH422":
-		return ruled(e, http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values.")
+		return ruled(e, http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values. The field errors describe each of them.")
 	case "CH423":
 		return locked(e)
 	case "23505": // unique_violation
-		return New(http.StatusConflict, "already_exists", "A resource with the same value exists already.").
-			WithErrors(guarded(e, "already_exists", "Another resource has this value already.")...)
+		return New(http.StatusConflict, "already_exists", "Another resource already has the same value. Use a different value.").
+			WithErrors(guarded(e, "already_exists", "Another resource already has this value. Use a different value.")...)
 	case "23503": // foreign_key_violation
 		if deleting {
-			p := New(http.StatusConflict, "in_use", "Other resources name this one. Delete or detach them first.")
+			p := New(http.StatusConflict, "in_use", "Other resources refer to this resource. Delete them or remove their references first.")
 			if guard, ok := policies.Constraint(e.TableName, e.ConstraintName); ok {
 				p.Kinds = []string{guard.Resource}
 			}
 			return p
 		}
 		return New(http.StatusUnprocessableEntity, referenceNotFound, referenceNotFoundDetail).
-			WithErrors(guarded(e, referenceNotFound, "There is no such resource.")...)
+			WithErrors(guarded(e, referenceNotFound, "There is no such resource. Use the id of an existing resource.")...)
 	case "23514": // check_violation
-		return Invalid(guarded(e, "invalid_value", "This value is not acceptable, or not with the others.")...)
+		return Invalid(guarded(e, "invalid_value", "This value is not valid, or not valid together with other fields.")...)
 	case "23502": // not_null_violation: here the server names the column itself
 		p := Invalid()
 		if e.ColumnName != "" {
@@ -121,21 +121,21 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 		}
 		return p
 	case "23P01": // exclusion_violation
-		return New(http.StatusConflict, "conflict", "This collides with another resource.")
+		return New(http.StatusConflict, "conflict", "The request conflicts with another resource. Use different values.")
 	case "22001", "22003", "22007", "22008", "22021", "22P02", "22P05":
 		// Values of a form or size that no column takes: string_data_right_truncation,
 		// numeric_value_out_of_range, invalid_datetime_format, datetime_field_overflow,
 		// character_not_in_repertoire, invalid_text_representation, untranslatable_character.
-		return New(http.StatusUnprocessableEntity, "invalid_value", "The request has a value that can't be stored.")
+		return New(http.StatusUnprocessableEntity, "invalid_value", "The request has a value that cannot be stored. Correct the value.")
 	case "42501": // insufficient_privilege, also a row that a policy refuses
-		return Forbidden("This is not allowed.")
+		return Forbidden("You are not allowed to do this.")
 	case "40001", "40P01": // serialization_failure, deadlock_detected
-		return New(http.StatusConflict, "write_conflict", "Another request changed the same data at the same time. Nothing was changed; try again.").
+		return New(http.StatusConflict, "write_conflict", "Another request changed the same data at the same time. Nothing was changed. Repeat the request.").
 			WithRetryAfter(time.Second)
 	case "57014": // query_canceled, by statement_timeout
 		return timeout()
 	case "55P03": // lock_not_available
-		return New(http.StatusServiceUnavailable, "busy", "The resource is busy. Nothing was changed; try again.").
+		return New(http.StatusServiceUnavailable, "busy", "Another request is using the resource. Nothing was changed. Repeat the request after Retry-After.").
 			WithRetryAfter(time.Second)
 	case "57P01", "57P02", "57P03", "57P05": // shutdown, crash, starting up, idle time-out
 		return unavailable()
@@ -197,17 +197,17 @@ func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 // A request that names a row which is not there, or another identity's.
 const (
 	referenceNotFound       = "reference_not_found"
-	referenceNotFoundDetail = "The request names a resource that does not exist."
+	referenceNotFoundDetail = "The request refers to a resource that does not exist. Use the id of an existing resource."
 )
 
 // lockedDetails are the codes of 423, with what each says to clients.
 var lockedDetails = map[string]string{
-	CheckpointRequired:    "A human must approve exactly this before it can happen. Repeat the request with the header Checkpoint once that is done.",
-	"checkpoint_mismatch": "The checkpoint approves something else, or somebody else's request.",
-	"checkpoint_pending":  "The checkpoint is not decided yet.",
-	"checkpoint_rejected": "The checkpoint was rejected.",
-	"checkpoint_expired":  "The checkpoint's time is over. Repeat the request without it to ask again.",
-	"checkpoint_used":     "The checkpoint was used already. Repeat the request without it to ask again.",
+	CheckpointRequired:    "This write requires the approval of a human. When the checkpoint is approved, repeat the same request with its id in the header Checkpoint.",
+	"checkpoint_mismatch": "The checkpoint does not approve this request. Repeat the approved request without changes, or send this request without the header Checkpoint to request another approval.",
+	"checkpoint_pending":  "The checkpoint is not decided yet. Repeat the request when it is approved.",
+	"checkpoint_rejected": "The checkpoint was rejected. Get the checkpoint to read the reason.",
+	"checkpoint_expired":  "The checkpoint has expired. Repeat the request without the header Checkpoint to request another approval.",
+	"checkpoint_used":     "The checkpoint was already used. Repeat the request without the header Checkpoint to request another approval.",
 }
 
 // locked is a problem of a gate. Its DETAIL says which, and describes the checkpoint that
@@ -237,11 +237,11 @@ func internal() *Problem {
 }
 
 func timeout() *Problem {
-	return New(http.StatusGatewayTimeout, "timeout", "The request took too long and was given up.")
+	return New(http.StatusGatewayTimeout, "timeout", "The request took too long and was cancelled. Check whether it had an effect before you repeat it.")
 }
 
 func unavailable() *Problem {
-	return New(http.StatusServiceUnavailable, "unavailable", "The service can't reach its database. Try again later.").
+	return New(http.StatusServiceUnavailable, "unavailable", "The service cannot connect to its database. Repeat the request after Retry-After.").
 		WithRetryAfter(5 * time.Second)
 }
 

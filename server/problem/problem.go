@@ -142,17 +142,17 @@ func Forbidden(detail string) *Problem {
 
 // Invalid is 422: the request is well formed, and something in it is not acceptable.
 func Invalid(errs ...FieldError) *Problem {
-	return New(http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values.").WithErrors(errs...)
+	return New(http.StatusUnprocessableEntity, "validation_failed", "The request has invalid values. The field errors describe each of them.").WithErrors(errs...)
 }
 
 // Malformed is 400: the request can't be read, or has parts that do not exist.
 func Malformed(errs ...FieldError) *Problem {
-	return New(http.StatusBadRequest, "invalid_request", "The request is malformed.").WithErrors(errs...)
+	return New(http.StatusBadRequest, "invalid_request", "The request is malformed. The errors describe each invalid part.").WithErrors(errs...)
 }
 
 // RateLimited is 429. after is rounded up to whole seconds.
 func RateLimited(after time.Duration) *Problem {
-	return New(http.StatusTooManyRequests, "rate_limited", "There were too many requests. Try again later.").WithRetryAfter(after)
+	return New(http.StatusTooManyRequests, "rate_limited", "Too many requests. Repeat the request after Retry-After.").WithRetryAfter(after)
 }
 
 // maxPointer bounds a pointer in bytes: names in it may be the client's, of any length.
@@ -279,7 +279,7 @@ func logCause(c *gin.Context, p *Problem, id string, err error) {
 	}
 	switch {
 	case p.Code == codeClientGone:
-		log.DebugContext(ctx, "client went away", "request_id", id)
+		log.DebugContext(ctx, "the client closed the connection", "request_id", id)
 	case p.Status >= http.StatusInternalServerError:
 		log.ErrorContext(ctx, "request failed", "request_id", id, "status", p.Status, "code", p.Code, "error", err)
 	case isDatabaseError(err):

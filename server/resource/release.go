@@ -43,7 +43,7 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 		}
 	}
 	if len(kinds) > 0 {
-		inUse := problem.New(http.StatusConflict, "in_use", "Other resources name this one. Delete or detach them first.")
+		inUse := problem.New(http.StatusConflict, "in_use", "Other resources refer to this resource. Delete them or remove their references first.")
 		inUse.Kinds = kinds
 		return inUse
 	}
