@@ -1,3 +1,6 @@
+-- atlas:nolint CN111 — no statement scans a table, so the locks end within moments; apply retries after a deadlock
+-- atlas:nolint CN304 — chenu_login also reads when the password was changed, to refuse logins from before; it updates the same columns and rows as before
+
 -- close gaps of a review
 --
 -- Runs in one transaction: no other session sees a state in between.
@@ -17,6 +20,8 @@
 --       does something else, with the rights of chenu_threads
 --   review: function app.gate()
 --       does something else when public.business_invoices, public.community_events, public.community_groups or one of 8 other tables changes, with the rights of chenu_gate
+--   review: function app.hire()
+--       does something else when public.team_agents changes, with the rights of whoever causes it
 --   review: function app.lock_account(text)
 --       does something else, with the rights of chenu_login
 --   review: function app.record_event(text, text, text, uuid, jsonb, text, uuid)
@@ -923,6 +928,46 @@ BEGIN
     PERFORM app.record_event('credential_change', 'success', 'identity', caller,
         jsonb_build_object('credential', 'password', 'ended_sessions', cardinality(closed)));
     RETURN closed;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.hire() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF app.actor_kind() = 'agent' THEN
+        RAISE EXCEPTION 'only a human hires, changes or dismisses agents' USING ERRCODE = 'CH403';
+    END IF;
+    IF app.gates_hold() AND (TG_OP = 'INSERT' OR NEW.status = 'active' AND OLD.status <> 'active') THEN
+        PERFORM app.require_verified_email();
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        NEW.hired_by := NEW.created_by;
+        NEW.hired_at := clock_timestamp();
+        NEW.hire_checkpoint_id := NULL;
+    END IF;
+    -- The gate refuses the write unless it uses up exactly this checkpoint.
+    IF NEW.status = 'active' AND (TG_OP = 'INSERT' OR OLD.status <> 'active') THEN
+        NEW.hire_checkpoint_id := nullif(current_setting('app.checkpoint_id', true), '')::uuid;
+    END IF;
+    -- Access tokens say when they were made in whole seconds, so no two suspensions share one:
+    -- see app.refuse_inactive_agent().
+    IF TG_OP = 'UPDATE' AND NEW.status = 'suspended' AND OLD.status <> 'suspended' THEN
+        NEW.suspended_at := greatest(clock_timestamp(), date_trunc('second', OLD.suspended_at) + interval '1 second');
+    END IF;
+    IF NEW.status <> 'suspended' THEN
+        NEW.suspend_reason := NULL;
+    END IF;
+    IF NEW.status <> 'dismissed' THEN
+        NEW.dismissed_by := NULL;
+        NEW.dismissed_at := NULL;
+        NEW.dismiss_reason := NULL;
+    ELSIF TG_OP = 'INSERT' OR OLD.status <> 'dismissed' THEN
+        NEW.dismissed_by := NEW.created_by;
+        NEW.dismissed_at := clock_timestamp();
+    END IF;
+    RETURN NEW;
 END
 $$;
 
