@@ -63,6 +63,7 @@ var Definitions = []Definition{
 	{"not_the_assignee", on(http.StatusForbidden), "An agent may change only tasks that are assigned to it.", "Ask the human to assign the task to the agent."},
 	{"not_the_requester", on(http.StatusForbidden), "Only the actor who requested a checkpoint can withdraw it.", "The owner can reject it."},
 	{"outcome_unknown", on(http.StatusServiceUnavailable), "The connection to the database was lost while the change was committed. The change may have taken effect.", "Get the resource, or repeat the request with the same `Idempotency-Key`."},
+	{"password_changed", on(http.StatusConflict), "The password of the account was changed while the request compared the earlier one.", "Repeat the request with the current password."},
 	{"rate_limited", on(http.StatusTooManyRequests), "There were more requests than a limit allows.", "Wait for `Retry-After`."},
 	{"recent_authentication_required", on(http.StatusForbidden), "The operation requires an authentication within the last five minutes.", "Send the password to `POST /v1/auth/step-up`, and repeat the request with the new access token."},
 	{"reference_not_found", on(http.StatusUnprocessableEntity), "The request refers to a resource that does not exist or belongs to another identity. `errors` names the field.", "Correct the id."},
