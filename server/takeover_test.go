@@ -552,28 +552,10 @@ func TestUpgradeLimitsCredentials(t *testing.T) {
 	}
 }
 
-// lines is what a service logs.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // Hardening item 5: a start lists the active agents of identities whose address is not verified.
 func TestStartListsAgentsOfUnverifiedIdentities(t *testing.T) {
 	t.Parallel()
-	var log lines
+	var log apitest.Log
 	b := newService(t, func(c *server.Config) {
 		c.Log, c.ListenAddr = slog.New(slog.NewTextHandler(&log, nil)), "127.0.0.1:0"
 	})

@@ -7,23 +7,13 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
-	"sync"
 	"testing"
+
+	"github.com/chenu/chenu/server/api/apitest"
 )
 
 // everything is all that the service logged while the tests ran, debug included.
-var everything transcript
-
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *transcript) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
+var everything apitest.Log
 
 // secrets are what no log has: passwords of these tests, their hashes, tokens of every kind.
 var secrets = regexp.MustCompile(`horse|\$argon2id|eyJ[A-Za-z0-9_-]{8,}|[A-Za-z0-9_-]{60,}`)
@@ -36,7 +26,7 @@ func TestMain(m *testing.M) {
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(&everything, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	code := m.Run()
-	log := everything.text.Bytes()
+	log := []byte(everything.String())
 	if found := secrets.Find(log); found != nil {
 		at := bytes.Index(log, found)
 		fmt.Printf("FAIL: the log has a secret: %s\n", log[max(0, at-200):min(len(log), at+200)])

@@ -166,27 +166,10 @@ type bundle struct {
 	*apitest.Client
 	store  *store
 	api    *api.API
-	log    *syncBuffer
+	log    *apitest.Log
 	called int
 	// handler serves the API, for tests that no client of theirs can do.
 	handler http.Handler
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 var (
@@ -217,7 +200,7 @@ func authenticate(r *http.Request) (auth.Identity, error) {
 
 func setup(t testing.TB, more ...func(*api.Config, *bundle) func(*api.API)) *bundle {
 	t.Helper()
-	b := &bundle{store: &store{things: map[uuid.UUID]Thing{}, kept: map[string]api.Outcome{}, locked: map[string]bool{}}, log: &syncBuffer{}}
+	b := &bundle{store: &store{things: map[uuid.UUID]Thing{}, kept: map[string]api.Outcome{}, locked: map[string]bool{}}, log: &apitest.Log{}}
 	config := api.Config{
 		Transactor: b.store, Outcomes: b.store, Authenticate: authenticate, PageKey: bytes.Repeat([]byte{7}, 32),
 		Log: slog.New(slog.NewJSONHandler(b.log, nil)),

@@ -431,3 +431,23 @@ func problemMistake(request *http.Request, r *Response) string {
 
 // internals are words that only the database and its driver say.
 var internals = []string{"SQLSTATE", "pgx", "pq:", "ent: ", "_fkey", "_pkey", `_key\"`, "SELECT ", "INSERT ", "row-level security", "relation ", "goroutine "}
+
+// Log keeps what is written to it. It is safe for concurrent use.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns what was written so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
