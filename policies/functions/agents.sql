@@ -80,6 +80,7 @@ BEGIN
     PERFORM FROM public.identities i WHERE i.id = caller FOR SHARE;
     PERFORM app.require_recent_authentication();
     PERFORM app.require_verified_email();
+    PERFORM app.require_read_committed();
     PERFORM app.lock_agent_credentials(add_agent_credential.agent_id);
     SELECT a.status INTO agent_status FROM public.team_agents a
      WHERE a.created_by = caller AND a.id = add_agent_credential.agent_id;
@@ -217,9 +218,8 @@ ALTER FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) OWNER TO
 REVOKE EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.use_agent_credential(uuid, text, bytea, timestamptz) TO chenu_human;
 
--- Notes a refused login with a credential of the caller's. The first one of an hour from a network
--- is recorded at once; the others are counted and recorded as one row, as those of passwords are:
--- see app.refuse_attempt(). A credential that does not exist leaves nothing.
+-- Records a refused login with a credential of the caller's: see app.record_failure(). A credential
+-- that does not exist leaves nothing.
 CREATE FUNCTION app.refuse_agent_credential(credential_id uuid, reason text) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -227,9 +227,7 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     asking text := refuse_agent_credential.credential_id || ' ' || app.client_network();
-    hour timestamptz;
     agent uuid;
-    a record;
 BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
@@ -241,20 +239,7 @@ BEGIN
     END IF;
     INSERT INTO app.login_attempts (id, created_by, origin) VALUES (app.uuid_v7(), caller, asking)
     ON CONFLICT (created_by, origin) DO NOTHING;
-    SELECT x.recorded_at, x.unrecorded INTO a FROM app.login_attempts x
-     WHERE x.created_by = caller AND x.origin = asking FOR NO KEY UPDATE;
-    hour := date_trunc('hour', clock_timestamp(), 'UTC');
-    IF a.recorded_at IS NOT DISTINCT FROM hour THEN
-        UPDATE app.login_attempts x SET unrecorded = x.unrecorded + 1, used_at = clock_timestamp()
-         WHERE x.created_by = caller AND x.origin = asking;
-        RETURN;
-    END IF;
-    IF a.unrecorded > 0 THEN
-        PERFORM app.record_repeated_failures(caller, asking, a.recorded_at, a.unrecorded);
-    END IF;
-    UPDATE app.login_attempts x SET recorded_at = hour, unrecorded = 0, used_at = clock_timestamp()
-     WHERE x.created_by = caller AND x.origin = asking;
-    PERFORM app.record_event('login', 'denied', 'agent_credential', refuse_agent_credential.credential_id,
+    PERFORM app.record_failure(asking, 'agent_credential', refuse_agent_credential.credential_id,
         jsonb_build_object('reason', left(refuse_agent_credential.reason, 100), 'agent_id', agent));
 END
 $$;

@@ -107,12 +107,42 @@ ALTER FUNCTION app.begin_attempt() OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.begin_attempt() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.begin_attempt() TO chenu_human;
 
--- Notes an attempt that was refused. One that was counted closes its origin from the fifth
--- failure in a row on: for a second, then two, up to 15 minutes; and it closes the account
--- for unknown networks once these have failed fifty times.
---
--- The first failure of an hour is recorded in the audit trail at once. The others are
--- counted, and app.record_failures() records them as one row when the hour is over.
+-- Records a failed login from the origin, whose row of app.login_attempts exists. The first failure
+-- of an hour is recorded in the audit trail at once. The others are counted, and
+-- app.record_failures() records them as one row when the hour is over. For the functions that count
+-- failures alone.
+CREATE FUNCTION app.record_failure(asking text, resource_type text, resource_id uuid, details jsonb)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    moment timestamptz := clock_timestamp();
+    hour timestamptz := date_trunc('hour', moment, 'UTC');
+    a record;
+BEGIN
+    SELECT x.recorded_at, x.unrecorded INTO a FROM app.login_attempts x
+     WHERE x.created_by = caller AND x.origin = asking FOR NO KEY UPDATE;
+    IF a.recorded_at IS NOT DISTINCT FROM hour THEN
+        UPDATE app.login_attempts x SET unrecorded = x.unrecorded + 1, used_at = moment
+         WHERE x.created_by = caller AND x.origin = asking;
+        RETURN;
+    END IF;
+    IF a.unrecorded > 0 THEN
+        PERFORM app.record_repeated_failures(caller, asking, a.recorded_at, a.unrecorded);
+    END IF;
+    UPDATE app.login_attempts x SET recorded_at = hour, unrecorded = 0, used_at = moment
+     WHERE x.created_by = caller AND x.origin = asking;
+    PERFORM app.record_event('login', 'denied', record_failure.resource_type, record_failure.resource_id, record_failure.details);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION app.record_failure(text, text, uuid, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.record_failure(text, text, uuid, jsonb) TO chenu_login;
+
+-- Records an attempt that was refused: see app.record_failure(). One that was counted closes its
+-- origin from the fifth failure in a row on: for a second, then two, up to 15 minutes; and it closes
+-- the account for unknown networks once these have failed fifty times.
 CREATE FUNCTION app.refuse_attempt(reason text, counted boolean)
     RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -122,13 +152,12 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     asking text := app.login_origin();
     moment timestamptz;
-    hour timestamptz;
     a record;
 BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
-    SELECT x.failed, x.succeeded_at, x.recorded_at, x.unrecorded INTO a FROM app.login_attempts x
+    SELECT x.succeeded_at INTO a FROM app.login_attempts x
      WHERE x.created_by = caller AND x.origin = asking FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'an attempt is refused that was not begun' USING ERRCODE = 'CH403';
@@ -146,18 +175,7 @@ BEGIN
              WHERE i.id = caller AND i.failed_logins >= 50;
         END IF;
     END IF;
-    hour := date_trunc('hour', moment, 'UTC');
-    IF a.recorded_at IS NOT DISTINCT FROM hour THEN
-        UPDATE app.login_attempts x SET unrecorded = x.unrecorded + 1, used_at = moment
-         WHERE x.created_by = caller AND x.origin = asking;
-        RETURN;
-    END IF;
-    IF a.unrecorded > 0 THEN
-        PERFORM app.record_repeated_failures(caller, asking, a.recorded_at, a.unrecorded);
-    END IF;
-    UPDATE app.login_attempts x SET recorded_at = hour, unrecorded = 0, used_at = moment
-     WHERE x.created_by = caller AND x.origin = asking;
-    PERFORM app.record_event('login', 'denied', 'identity', caller, jsonb_build_object('reason', refuse_attempt.reason));
+    PERFORM app.record_failure(asking, 'identity', caller, jsonb_build_object('reason', refuse_attempt.reason));
 END
 $$;
 ALTER FUNCTION app.refuse_attempt(text, boolean) OWNER TO chenu_login;

@@ -111,6 +111,20 @@ BEGIN
 END
 $$;
 
+-- Refuses a transaction of another isolation level than READ COMMITTED. For rules that take a lock
+-- and then read what others committed before it: at another level the statements read an older
+-- snapshot.
+CREATE FUNCTION app.require_read_committed() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'this write needs the isolation level READ COMMITTED' USING ERRCODE = 'feature_not_supported';
+    END IF;
+END
+$$;
+
 -- The rows that a gated row vouches for, as the payload has them: by the column that names
 -- the other row, its id, its version and the columns that the human is shown; and by resource
 -- type the rows that belong to the gated one, of which it has the number, a digest of all ids
@@ -137,6 +151,7 @@ BEGIN
             'resource_type', item -> 'resource_type', 'id', present -> (item ->> 'column')) || coalesce(found_row, '{"version": null}'));
     END LOOP;
     FOR item IN SELECT c FROM jsonb_array_elements(options -> 'contents') AS c LOOP
+        PERFORM app.require_read_committed();
         SELECT string_agg(format('%L, t.%I', c, c), ', ') INTO shown FROM jsonb_array_elements_text(item -> 'shows') AS c;
         EXECUTE format('SELECT jsonb_build_object(''count'', count(*),
                 ''digest'', encode(sha256(convert_to(coalesce(string_agg(t.id || '' '' || t.version, '','' ORDER BY t.id), ''''), ''UTF8'')), ''hex''),
@@ -390,6 +405,7 @@ DECLARE
     alike integer;
     again integer;
 BEGIN
+    PERFORM app.require_read_committed();
     PERFORM pg_advisory_xact_lock(hashtextextended('chenu checkpoint requests ' || caller, 0));
     SELECT count(*) FILTER (WHERE c.requested_by = actor), count(*), count(*) FILTER (WHERE c.requested_by = actor AND c.digest = fingerprint)
         INTO own, alike, again FROM public.checkpoints c

@@ -3,6 +3,27 @@
 -- so that the policies of chenu_login show it that identity's rows and no other's. The
 -- triggers record the changes in the audit trail with the actor kind "system".
 
+-- Returns the id of the account with the e-mail address, and runs the rest of the calling function
+-- as its identity. NULL: there is no such account. For the functions below alone.
+CREATE FUNCTION app.operate_on(email text) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    account uuid;
+BEGIN
+    IF app.actor_kind() <> 'system' THEN
+        RAISE EXCEPTION 'only an operator changes an account by its address' USING ERRCODE = 'CH403';
+    END IF;
+    SELECT i.id INTO account FROM public.identities i
+     WHERE i.email_key = lower(operate_on.email) AND i.status <> 'erased';
+    PERFORM set_config('app.identity_id', account::text, true) WHERE account IS NOT NULL;
+    RETURN account;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION app.operate_on(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.operate_on(text) TO chenu_login;
+
 -- Locks the account with the e-mail address: ends its sessions, deletes its mailed tokens
 -- and refuses its writes from the commit on. The service refuses its requests within two
 -- seconds. Returns no row when there is no such account; changed is false when the account
@@ -15,17 +36,12 @@ CREATE FUNCTION app.lock_account(email text)
     SET lock_timeout = '5s'
 AS $$
 DECLARE
-    account uuid;
+    account uuid := app.operate_on(lock_account.email);
     present_status text;
 BEGIN
-    IF app.actor_kind() <> 'system' THEN
-        RAISE EXCEPTION 'only an operator locks an account' USING ERRCODE = 'CH403';
-    END IF;
-    SELECT i.id INTO account FROM public.identities i WHERE i.email_key = lower(lock_account.email);
-    IF NOT FOUND THEN
+    IF account IS NULL THEN
         RETURN;
     END IF;
-    PERFORM set_config('app.identity_id', account::text, true);
     -- Waits for transactions that write for the identity, which hold a key share lock of its
     -- row (see app.refuse_inactive()). Transactions that come later see the new status.
     SELECT i.status INTO present_status FROM public.identities i WHERE i.id = account FOR UPDATE;
@@ -59,17 +75,11 @@ CREATE FUNCTION app.unlock_account(email text)
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    account uuid;
+    account uuid := app.operate_on(unlock_account.email);
 BEGIN
-    IF app.actor_kind() <> 'system' THEN
-        RAISE EXCEPTION 'only an operator unlocks an account' USING ERRCODE = 'CH403';
-    END IF;
-    SELECT i.id INTO account FROM public.identities i
-     WHERE i.email_key = lower(unlock_account.email) AND i.status <> 'erased';
-    IF NOT FOUND THEN
+    IF account IS NULL THEN
         RETURN;
     END IF;
-    PERFORM set_config('app.identity_id', account::text, true);
     UPDATE public.identities i SET status = 'active', failed_logins = 0, locked_until = NULL
      WHERE i.id = account AND i.status = 'locked';
     identity_id := account;
@@ -90,17 +100,11 @@ CREATE FUNCTION app.verify_account(email text)
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    account uuid;
+    account uuid := app.operate_on(verify_account.email);
 BEGIN
-    IF app.actor_kind() <> 'system' THEN
-        RAISE EXCEPTION 'only an operator verifies an account' USING ERRCODE = 'CH403';
-    END IF;
-    SELECT i.id INTO account FROM public.identities i
-     WHERE i.email_key = lower(verify_account.email) AND i.status <> 'erased';
-    IF NOT FOUND THEN
+    IF account IS NULL THEN
         RETURN;
     END IF;
-    PERFORM set_config('app.identity_id', account::text, true);
     UPDATE public.identities i SET email_verified_at = clock_timestamp()
      WHERE i.id = account AND i.email_verified_at IS NULL;
     identity_id := account;

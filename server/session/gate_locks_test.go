@@ -186,6 +186,48 @@ func TestNoEventChangesWhileItsGroupIsPublished(t *testing.T) {
 	}
 }
 
+// Hardening item 11: a publication that reads a snapshot from before its own lock of the group
+// misses the events that changed meanwhile.
+func TestPublicationDoesNotReadAnOlderSnapshot(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		t.Run(level, func(t *testing.T) {
+			t.Parallel()
+			g := setupGated(t)
+			group, event, approval := g.approvedGroup(t, true)
+			tx := g.opened(t)
+			if _, err := tx.Exec(t.Context(), "SET TRANSACTION ISOLATION LEVEL "+level); err != nil {
+				t.Fatal(err)
+			}
+			g.become(t, tx, g.agent, approval)
+			g.put(g.agent, t, eventChanges["changed"].query, event, g.adaID, group)
+			_, err := tx.Exec(t.Context(), publishGroup, group)
+			if code := sqlstate(err); code != "0A000" {
+				t.Errorf("the publication: %v, want 0A000", err)
+			}
+		})
+	}
+}
+
+// Hardening item 24: the number of pending requests is that of the present, not of an older snapshot.
+func TestRequestsAreNotCountedInAnOlderSnapshot(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	for level, want := range map[string]string{"READ COMMITTED": "<nil>", "REPEATABLE READ": "0A000", "SERIALIZABLE": "0A000"} {
+		tx := g.opened(t)
+		if _, err := tx.Exec(t.Context(), "SET TRANSACTION ISOLATION LEVEL "+level); err != nil {
+			t.Fatal(err)
+		}
+		g.become(t, tx, g.agent, uuid.Nil)
+		_, err := tx.Exec(t.Context(), `SELECT app.request_checkpoint(jsonb_build_object('identity', $1::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
+			'action', 'send', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', NULL, 'content', '{}'::jsonb))`, g.adaID.String())
+		if code := sqlstate(err); code != want {
+			t.Errorf("%s: %v, want %q", level, err, want)
+		}
+		_ = tx.Rollback(t.Context())
+	}
+}
+
 // Hardening item 3: the publication of a group wanted a stronger lock of the group than it had,
 // which waited for events that were moved into the group, and those waited for the publication.
 func TestPublicationAndMovedEventsDoNotDeadlock(t *testing.T) {
