@@ -14,7 +14,7 @@ go_test = $(GO) test -timeout 45m $(testflags) $(packages)
 golangci_lint = $(GO) tool -modfile=tools/go.mod golangci-lint
 govulncheck = $(GO) tool -modfile=tools/go.mod govulncheck
 cyclonedx_gomod = $(GO) tool -modfile=tools/go.mod cyclonedx-gomod
-with_postgres = $(GO) run ./migrations/dbtest/with-postgres --
+with_postgres = $(GO) run ./postgres/pgtest/with-postgres --
 
 .DEFAULT_GOAL := help
 .PHONY: help run test migration generate lint fix check ci-full test-race test-container test-majors test-atlas compare verify-format verify-generated verify-migrations verify-readme vulncheck sbom clean

@@ -10,20 +10,21 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/postgres"
 )
 
-// Validate reports whether dir can be applied: atlas.sum is of exactly these files, and each is well-formed. The error
-// is a *Refusal of kind ErrDirectory. It needs no database.
+// Validate reports whether dir can be applied: atlas.sum matches exactly these files, and each file is well-formed. The
+// error is a *Refusal of kind ErrDirectory. Validate needs no database.
 func Validate(dir migrate.Dir) error {
-	_, err := load(dir)
+	_, err := Read(dir)
 	return err
 }
 
-// Hash writes atlas.sum anew for the files that stand in the directory at path. It does not look into them, and says
-// nothing about databases that have applied some already: Apply refuses those that were edited all the same.
+// Hash writes atlas.sum for the files in the directory at path. It neither reads the files' statements nor knows which
+// databases have applied them: applying refuses a file that was edited after it was applied, whatever atlas.sum says.
 func Hash(path string) error {
 	dir, err := migrate.NewLocalDir(path)
 	if err != nil {
@@ -39,32 +40,51 @@ func Hash(path string) error {
 	return nil
 }
 
-// file is one migration file, read and understood.
-type file struct {
-	migrate.File
-	hash       string // as atlas.sum has it: of this file and all before it
-	statements []*migrate.Stmt
-	sums       []string // sums[i] is the hash of statements 0..i, as the revision table keeps it for resuming
-	alone      bool     // each statement commits by itself: -- atlas:txmode none
-	offset     int      // where the statements' positions count from
+// File is a migration file that was read and validated.
+type File struct {
+	Name, Version string
+	Description   string // the part of the name after the version
+	Hash          string // of this file and all files before it, as atlas.sum has it
+	Transaction   bool   // false for -- atlas:txmode none
+	Text          string
+	Statements    []Statement
+
+	offset int // of Text, from which Atlas counts the positions of the statements
 }
 
-// line returns the line of the file, from 1, at which byte n of statement i stands.
-func (f *file) line(i, n int) int {
-	n = min(max(n, 0), len(f.statements[i].Text))
-	at := min(f.offset+f.statements[i].Pos+n, len(f.Bytes()))
-	return 1 + strings.Count(string(f.Bytes()[:at]), "\n")
+// Statement is a statement of a file.
+type Statement struct {
+	Line int // of the file, from 1
+	SQL  string
+	// Sum is the hash of the file's statements up to this one. The revision table stores it, so that a file which stopped
+	// is resumed only if the statements that were applied did not change.
+	Sum string
+	// NoLockTimeout reports whether the statement waits for locks without limit, unless the caller sets a lock timeout:
+	// reads and writes do not queue behind the locks that it waits for.
+	NoLockTimeout bool
+
+	position int
 }
 
-// sets reports whether a statement of the file is a SET of that setting.
-func (f *file) sets(setting string) bool {
-	return slices.ContainsFunc(f.statements, func(s *migrate.Stmt) bool {
-		return reSetting.MatchString(s.Text) && strings.Contains(strings.ToLower(s.Text), setting)
+// LineAt returns the line of the file, from 1, of byte n of statement i.
+func (f *File) LineAt(i, n int) int {
+	n = min(max(n, 0), len(f.Statements[i].SQL))
+	at := min(f.offset+f.Statements[i].position+n, len(f.Text))
+	return 1 + strings.Count(f.Text[:at], "\n")
+}
+
+// Sets reports whether a statement of the file is a SET of the setting.
+func (f *File) Sets(setting string) bool {
+	return slices.ContainsFunc(f.Statements, func(s Statement) bool {
+		return s.ChangesSession() && strings.Contains(strings.ToLower(s.SQL), setting)
 	})
 }
 
-// load reads and validates a directory.
-func load(dir migrate.Dir) ([]*file, error) {
+// ChangesSession reports whether the statement is a SET or RESET, which changes the session and nothing else.
+func (s Statement) ChangesSession() bool { return reSetting.MatchString(s.SQL) }
+
+// Read reads a directory and validates it as Validate does. Files are in the order in which they apply.
+func Read(dir migrate.Dir) ([]File, error) {
 	if err := checkSum(dir); err != nil {
 		return nil, err
 	}
@@ -76,22 +96,22 @@ func load(dir migrate.Dir) ([]*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read migration directory: %w", err)
 	}
-	files := make([]*file, 0, len(all))
+	files := make([]File, 0, len(all))
 	for i, f := range all {
 		hash, err := sum.SumByName(f.Name())
 		if err != nil { // -- atlas:sum ignore
-			return nil, invalid(f.Name(), "is left out of atlas.sum", "remove its atlas:sum directive and run `chenu migrate hash`")
+			return nil, invalid(f.Name(), "is excluded from atlas.sum", "remove its atlas:sum directive and run `chenu migrate hash`")
 		}
 		read, err := parse(f, hash)
 		if err != nil {
 			return nil, err
 		}
-		// Versions are what the revision table is keyed by, and compare as text: that must be the files' order too.
+		// The revision table's key is the version, compared as text: the files must be in the same order.
 		if i > 0 && cmp.Compare(all[i-1].Version(), f.Version()) >= 0 {
-			return nil, invalid(f.Name(), fmt.Sprintf("has version %s, which does not come after %s of %s", f.Version(), all[i-1].Version(), all[i-1].Name()),
+			return nil, invalid(f.Name(), fmt.Sprintf("has version %s, which does not come after version %s of %s", f.Version(), all[i-1].Version(), all[i-1].Name()),
 				"rename it so that its timestamp is later, and run `chenu migrate hash`")
 		}
-		files = append(files, read)
+		files = append(files, *read)
 	}
 	return files, nil
 }
@@ -123,72 +143,82 @@ func invalid(file, problem, advice string) error {
 var (
 	reName      = regexp.MustCompile(`^[0-9]+_[^/]+\.sql$`)
 	reDirective = regexp.MustCompile(`(?m)^-- *atlas:(\w+)[ \t]*([^\r\n]*?)[ \t\r]*$`)
+	reSetting   = regexp.MustCompile(`(?i)^(SET|RESET)\s`)
 
-	// A statement of ours would end in the middle of the file's transaction, or run as someone else than the owner.
+	// reConcurrently matches the statements that wait for other sessions while reads and writes of the table go on.
+	reConcurrently = regexp.MustCompile(`(?i)^(CREATE\s+(UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(\([^)]*\)\s*)?(INDEX|TABLE|SCHEMA|DATABASE))\s+CONCURRENTLY\b`)
+
+	// reForbidden matches the statements that would end the file's transaction, or run what follows as another role.
 	reForbidden = regexp.MustCompile(`(?i)^(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION|` +
 		`SET\s+(SESSION\s+|LOCAL\s+)?(ROLE|SESSION\s+AUTHORIZATION)|RESET\s+(ROLE|SESSION\s+AUTHORIZATION|ALL)|DISCARD)\b`)
 )
 
-func parse(f migrate.File, hash string) (*file, error) {
+func parse(f migrate.File, hash string) (*File, error) {
 	name, text := f.Name(), string(f.Bytes())
 	if !reName.MatchString(name) {
 		return nil, invalid(name, "is not named <timestamp>_<name>.sql", "rename it and run `chenu migrate hash`")
 	}
-	if !slices.Equal([]byte(strings.ToValidUTF8(text, "")), f.Bytes()) {
+	if !utf8.ValidString(text) {
 		return nil, invalid(name, "is not UTF-8", "save it as UTF-8 and run `chenu migrate hash`")
 	}
-	// The scanner of the driver, which the CLI uses too: resuming depends on both cutting a file in the same places.
+	// This is the driver's scanner, which the Atlas CLI uses too: resuming requires that both split a file alike.
 	statements, err := new(postgres.Driver).ScanStmts(text)
 	if err != nil {
 		return nil, &Refusal{Kind: ErrDirectory, Reason: name + " cannot be split into statements", Err: err}
 	}
-	read := &file{File: f, hash: hash, statements: statements}
-	if err := read.directives(text); err != nil {
+	read := &File{Name: name, Version: f.Version(), Description: f.Desc(), Hash: hash, Transaction: true, Text: text}
+	if err := read.directives(f); err != nil {
 		return nil, err
 	}
 	h := sha256.New()
 	for i, s := range statements {
-		if m := reForbidden.FindString(s.Text); m != "" {
-			return nil, invalid(fmt.Sprintf("%s:%d", name, read.line(i, 0)), fmt.Sprintf("says %s", strings.Join(strings.Fields(strings.ToUpper(m)), " ")),
-				"leave it out: a file is one transaction of the owner already (or none, with `-- atlas:txmode none`)")
-		}
 		h.Write([]byte(s.Text)) // never fails
-		read.sums = append(read.sums, base64.StdEncoding.EncodeToString(h.Sum(nil)))
+		read.Statements = append(read.Statements, Statement{SQL: s.Text, Sum: base64.StdEncoding.EncodeToString(h.Sum(nil)), position: s.Pos})
+		read.Statements[i].Line = read.LineAt(i, 0)
+		if m := reForbidden.FindString(s.Text); m != "" {
+			return nil, invalid(fmt.Sprintf("%s:%d", name, read.Statements[i].Line), fmt.Sprintf("contains %s", strings.Join(strings.Fields(strings.ToUpper(m)), " ")),
+				"remove it: the file is applied as one transaction of the owner (or, with `-- atlas:txmode none`, without a transaction)")
+		}
+	}
+	if !read.Transaction && !read.Sets("lock_timeout") {
+		for i := range read.Statements {
+			read.Statements[i].NoLockTimeout = reConcurrently.MatchString(read.Statements[i].SQL)
+		}
 	}
 	return read, nil
 }
 
-// directives acts on the file's `-- atlas:` lines and refuses those that mean something that this package does not do,
-// rather than apply a file as it was not meant.
-func (f *file) directives(text string) error {
+// directives evaluates the file's `-- atlas:` lines. It refuses the directives that this package does not support, so
+// that no file is applied in another way than its author intended.
+func (f *File) directives(file migrate.File) error {
 	var modes []string
-	if l, ok := f.File.(interface{ Directive(string) []string }); ok {
+	if l, ok := file.(interface{ Directive(string) []string }); ok {
 		modes = l.Directive("txmode")
 	}
-	for _, m := range reDirective.FindAllStringSubmatch(text, -1) {
+	for _, m := range reDirective.FindAllStringSubmatch(f.Text, -1) {
 		switch name, value := m[1], m[2]; name {
 		case "nolint":
 		case "delimiter":
-			if !strings.HasPrefix(text, m[0]) {
-				return invalid(f.Name(), "has an atlas:delimiter below its first line", "move it to the first line and run `chenu migrate hash`")
+			if !strings.HasPrefix(f.Text, m[0]) {
+				return invalid(f.Name, "has an atlas:delimiter below its first line", "move it to the first line and run `chenu migrate hash`")
 			}
-			f.offset = len(text) - len(strings.SplitN(text, "\n", 2)[1])
+			f.offset = len(f.Text) - len(strings.SplitN(f.Text, "\n", 2)[1])
 		case "txmode":
-			// Atlas takes a directive that touches a statement for that statement's comment, and ignores it here.
+			// Atlas reads a directive that touches a statement as a comment of that statement, and ignores it.
 			if len(modes) == 0 {
-				return invalid(f.Name(), "has an atlas:txmode that is not followed by an empty line",
+				return invalid(f.Name, "has an atlas:txmode that is not followed by an empty line",
 					"put it at the top of the file with an empty line below it, and run `chenu migrate hash`")
 			}
 			switch {
 			case len(modes) > 1:
-				return invalid(f.Name(), "has more than one atlas:txmode", "leave one of them")
+				return invalid(f.Name, "has more than one atlas:txmode", "keep one of them")
 			case value == "none":
-				f.alone = true
+				f.Transaction = false
 			case value != "file":
-				return invalid(f.Name(), fmt.Sprintf("has atlas:txmode %q", value), "say `none`, or leave it out for one transaction")
+				return invalid(f.Name, fmt.Sprintf("has atlas:txmode %q", value), "use `none`, or remove it for one transaction")
 			}
 		default:
-			return invalid(f.Name(), "has the directive atlas:"+name+", which is not supported here", "leave it out")
+			return invalid(f.Name, "has the directive atlas:"+name+", which is not supported", "remove it")
 		}
 	}
 	return nil

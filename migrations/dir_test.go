@@ -4,12 +4,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"ariga.io/atlas/sql/migrate"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/dbtest"
 )
 
 func TestEmbedded(t *testing.T) {
@@ -61,17 +63,17 @@ func TestValidate(t *testing.T) {
 		{name: "sum is rubbish", files: map[string]string{"1_a.sql": "SELECT 1;"}, then: map[string]string{"atlas.sum": "<<<<<<< ours\n"}, says: "atlas.sum was edited or merged by hand"},
 
 		{name: "a name without a version", files: map[string]string{"a.sql": "SELECT 1;"}, says: "a.sql is not named <timestamp>_<name>.sql"},
-		{name: "the same version twice", files: map[string]string{"1_a.sql": "SELECT 1;", "1_b.sql": "SELECT 2;"}, says: "1_b.sql has version 1, which does not come after 1 of 1_a.sql"},
-		{name: "versions of another length", files: map[string]string{"10_a.sql": "SELECT 1;", "1_b.sql": "SELECT 2;"}, says: "1_b.sql has version 1, which does not come after 10 of 10_a.sql"},
+		{name: "the same version twice", files: map[string]string{"1_a.sql": "SELECT 1;", "1_b.sql": "SELECT 2;"}, says: "1_b.sql has version 1, which does not come after version 1 of 1_a.sql"},
+		{name: "versions of another length", files: map[string]string{"10_a.sql": "SELECT 1;", "1_b.sql": "SELECT 2;"}, says: "1_b.sql has version 1, which does not come after version 10 of 10_a.sql"},
 		{name: "not UTF-8", files: map[string]string{"1_a.sql": "SELECT '\xff';"}, says: "1_a.sql is not UTF-8"},
 		{name: "an open quote", files: map[string]string{"1_a.sql": "SELECT 1;\nSELECT 'oops;"}, says: "1_a.sql cannot be split into statements: 2:"},
 		{name: "a directive that Atlas would overlook", files: map[string]string{"1_a.sql": "-- atlas:txmode none\nSELECT 1;"}, says: "not followed by an empty line"},
 		{name: "an unknown mode", files: map[string]string{"1_a.sql": "-- atlas:txmode all\n\nSELECT 1;"}, says: `atlas:txmode "all"`},
 		{name: "two modes", files: map[string]string{"1_a.sql": "-- atlas:txmode none\n-- atlas:txmode file\n\nSELECT 1;"}, says: "more than one atlas:txmode"},
 		{name: "a checkpoint", files: map[string]string{"1_a.sql": "-- atlas:checkpoint\n\nSELECT 1;"}, says: "atlas:checkpoint, which is not supported"},
-		{name: "left out of the sum", files: map[string]string{"1_a.sql": "-- atlas:sum ignore\n\nSELECT 1;"}, says: "1_a.sql is left out of atlas.sum"},
+		{name: "left out of the sum", files: map[string]string{"1_a.sql": "-- atlas:sum ignore\n\nSELECT 1;"}, says: "1_a.sql is excluded from atlas.sum"},
 		{name: "a delimiter too late", files: map[string]string{"1_a.sql": "SELECT 1;\n-- atlas:delimiter x\n"}, says: "below its first line"},
-		{name: "COMMIT", files: map[string]string{"1_a.sql": "SELECT 1;\n\ncommit;\n"}, says: "1_a.sql:3 says COMMIT"},
+		{name: "COMMIT", files: map[string]string{"1_a.sql": "SELECT 1;\n\ncommit;\n"}, says: "1_a.sql:3 contains COMMIT"},
 		{name: "BEGIN", files: map[string]string{"1_a.sql": "BEGIN;"}, says: "says BEGIN"},
 		{name: "ROLLBACK", files: map[string]string{"1_a.sql": "ROLLBACK TO SAVEPOINT x;"}, says: "says ROLLBACK"},
 		{name: "SET ROLE", files: map[string]string{"1_a.sql": "SET  local\nrole chenu_audit;"}, says: "says SET LOCAL ROLE"},
@@ -79,16 +81,16 @@ func TestValidate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			path := writeDir(t, test.files)
+			path := dbtest.WriteDir(t, test.files)
 			for name, text := range test.then {
 				if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 					t.Fatal(err)
 				}
 				if text != "" {
-					writeFile(t, path, name, text)
+					dbtest.WriteFile(t, path, name, text)
 				}
 			}
-			err := migrations.Validate(openDir(t, path))
+			err := migrations.Validate(dbtest.OpenDir(t, path))
 			if test.says == "" {
 				if err != nil {
 					t.Fatalf("refused: %v", err)
@@ -104,15 +106,15 @@ func TestValidate(t *testing.T) {
 
 func TestHash(t *testing.T) {
 	t.Parallel()
-	path := writeDir(t, map[string]string{"1_a.sql": "SELECT 1;"})
-	writeFile(t, path, "2_b.sql", "SELECT 2;")
-	if err := migrations.Validate(openDir(t, path)); err == nil {
+	path := dbtest.WriteDir(t, map[string]string{"1_a.sql": "SELECT 1;"})
+	dbtest.WriteFile(t, path, "2_b.sql", "SELECT 2;")
+	if err := migrations.Validate(dbtest.OpenDir(t, path)); err == nil {
 		t.Fatal("an unhashed file is valid")
 	}
 	if err := migrations.Hash(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := migrations.Validate(openDir(t, path)); err != nil {
+	if err := migrations.Validate(dbtest.OpenDir(t, path)); err != nil {
 		t.Fatal(err)
 	}
 	if err := migrations.Hash(filepath.Join(path, "nowhere")); err == nil {
@@ -120,31 +122,31 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// writeDir makes a hashed migration directory.
-func writeDir(t *testing.T, files map[string]string) string {
-	t.Helper()
-	path := t.TempDir()
-	for name, text := range files {
-		writeFile(t, path, name, text)
+func TestFileLine(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, text string
+		lines      []int
+	}{
+		{"from the first line", "SELECT 1;\nSELECT 2;\n", []int{1, 2}},
+		{"comments and empty lines", "-- one\n\n-- two\nSELECT 1;\n\n/* three\n*/ SELECT\n2;\n", []int{4, 7}},
+		{"a directive", "-- atlas:txmode none\n\nSELECT 1;", []int{3}},
+		{"another delimiter", "-- atlas:delimiter \\n\\n\\n\n\nSELECT 1;\nSELECT 1;\n\n\nSELECT 2;\n", []int{3, 7}},
+		{"a body with semicolons", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n  SELECT 1;\n  SELECT 2;\n$$;\nSELECT 3;", []int{1, 5}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			files, err := migrations.Read(dbtest.OpenDir(t, dbtest.WriteDir(t, map[string]string{"1_x.sql": test.text})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lines []int
+			for _, s := range files[0].Statements {
+				lines = append(lines, s.Line)
+			}
+			if !slices.Equal(lines, test.lines) {
+				t.Errorf("lines %v, want %v", lines, test.lines)
+			}
+		})
 	}
-	if err := migrations.Hash(path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func writeFile(t *testing.T, path, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(path, name), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func openDir(t *testing.T, path string) migrate.Dir {
-	t.Helper()
-	dir, err := migrate.NewLocalDir(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }

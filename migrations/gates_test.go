@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
@@ -43,7 +43,7 @@ func TestRequestsFromBeforeGatesCoveredContentExpire(t *testing.T) {
 			VALUES (app.uuid_v7(), '%s', 'sensitive', %s, %s, 'x', %s, sha256('%s'), '%s', 'agent', now() + interval '1 hour', '%s'%s)`,
 			c.decided, ada, status, action, payload, c.name, ada, thread, c.values))
 	}
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	query := func(sql string) string {
@@ -105,7 +105,7 @@ func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	notices := func() (got string) {
@@ -159,9 +159,9 @@ func TestUpgradeNamesTrialsWithFutureApprovals(t *testing.T) {
 			trial(i), c.owner, fmt.Sprint("T-", i), c.status, c.day)
 	}
 	var said string
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{Progress: func(e migrations.Event) {
-		if e.Kind == migrations.Noticed && strings.Contains(e.Message, "ethics") {
-			said += e.Message
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Progress: func(e apply.Event) {
+		if notice, ok := e.(apply.Notice); ok && strings.Contains(notice.Message, "ethics") {
+			said += notice.Message
 		}
 	}}); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
@@ -30,7 +31,7 @@ func before(t *testing.T, db *dbtest.DB, suffix string) *pgx.Conn {
 	if at < 1 {
 		t.Fatalf("no migration ends with %s", suffix)
 	}
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{To: files[at-1].Version()}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{To: files[at-1].Version()}); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := pgx.Connect(t.Context(), db.AdminURL)
@@ -64,7 +65,7 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 	exec(`INSERT INTO government_compliance (id, created_by, name, regulation, authority, evidence)
 		VALUES ($1, $2, 'n', 'r', 'a', jsonb_build_array(jsonb_build_object('uri', 'cover.png', 'sha256', repeat('0', 64))))`, id(6), ada)
 
-	_, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{})
+	_, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{})
 	if err == nil {
 		t.Fatal("the migration accepted the rows")
 	}
@@ -106,7 +107,7 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var valid bool

@@ -18,7 +18,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
-	"github.com/chenu/chenu/server/verify"
+	"github.com/chenu/chenu/policies/verify"
 )
 
 // asPerson runs statements as the service does for a person who has just logged in.

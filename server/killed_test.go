@@ -13,9 +13,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/postgres/local"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/auth"
@@ -40,7 +40,7 @@ func TestKilledInLogins(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := auth.NewSecret()
-	end := func(postgres *localpg.Server) {
+	end := func(postgres *local.Server) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := postgres.Stop(ctx); err != nil {
@@ -48,15 +48,15 @@ func TestKilledInLogins(t *testing.T) {
 		}
 	}
 	// start runs a Postgres on the same data, and a service on it.
-	start := func() (*localpg.Server, *apitest.Client, string) {
-		postgres, err := localpg.Start(t.Context(), localpg.Config{DataDir: dir})
+	start := func() (*local.Server, *apitest.Client, string) {
+		postgres, err := local.Start(t.Context(), local.Config{DataDir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { end(postgres) })
-		report, err := migrations.Bootstrap(t.Context(), postgres.URL("postgres"), migrations.BootstrapOptions{
-			Service: migrations.Login{Name: "service", Password: "service"}, Agent: migrations.Login{Name: "agent", Password: "agent"},
-			Migrate: migrations.Login{Name: "migrate", Password: "migrate"},
+		report, err := apply.Bootstrap(t.Context(), postgres.URL("postgres"), apply.BootstrapOptions{
+			Service: apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
+			Migrate: apply.Login{Name: "migrate", Password: "migrate"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestKilledInLogins(t *testing.T) {
 		for _, login := range report.Logins {
 			urls[login.Variable] = login.URL
 		}
-		if _, err := migrations.Apply(t.Context(), urls["CHENU_MIGRATE_DATABASE_URL"], migrations.Options{}); err != nil {
+		if _, err := apply.Apply(t.Context(), urls["CHENU_MIGRATE_DATABASE_URL"], apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		service := urls["CHENU_DATABASE_URL"]
@@ -125,7 +125,7 @@ func TestKilledInLogins(t *testing.T) {
 			t.Fatal("nobody is let in")
 		}
 	}
-	dbtest.Kill(t, dir)
+	pgtest.Kill(t, dir)
 	<-postgres.Done()
 	logins.Wait()
 	end(postgres)

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/chenu/chenu/server/verify"
+	"github.com/chenu/chenu/policies/verify"
 )
 
 // sqlstate is the error's SQLSTATE; empty when there is no error.

@@ -9,16 +9,16 @@ import (
 	"github.com/chenu/chenu/server/bibliography"
 	"github.com/chenu/chenu/server/checkpoint"
 	"github.com/chenu/chenu/server/citation"
-	"github.com/chenu/chenu/server/event"
 	"github.com/chenu/chenu/server/habit"
-	"github.com/chenu/chenu/server/personal"
+	"github.com/chenu/chenu/server/privacy"
 	"github.com/chenu/chenu/server/resource"
-	"github.com/chenu/chenu/server/team"
+	"github.com/chenu/chenu/server/rsvp"
+
 	"github.com/chenu/chenu/server/thread"
 )
 
 // routes is the API's table of contents.
-func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *personal.Service, ready ...api.Check) {
+func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *privacy.Service, ready ...api.Check) {
 	accounts.Mount(a)
 	mine.Mount(a)
 	thread.Mount(a)
@@ -42,7 +42,7 @@ func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *
 
 	resource.Mount(a, "/v1/community/groups", (*ent.Tx).CommunityGroupStore)
 	resource.Mount(a, "/v1/community/events", (*ent.Tx).CommunityEventStore)
-	event.Mount(a)
+	rsvp.Mount(a)
 
 	resource.Mount(a, "/v1/social/posts", (*ent.Tx).SocialPostStore)
 	resource.Mount(a, "/v1/social/schedules", (*ent.Tx).SocialScheduleStore)
@@ -59,7 +59,7 @@ func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *
 	resource.Mount(a, "/v1/team/agents", (*ent.Tx).HiredAgentStore)
 	resource.Mount(a, "/v1/team/tasks", (*ent.Tx).TeamTaskStore)
 
-	team.Mount(a)
+	agent.Mount(a)
 	agents.Mount(a)
 
 	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore, audit.Discloses)

@@ -17,7 +17,7 @@ import (
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
-	"github.com/chenu/chenu/server/personal"
+	"github.com/chenu/chenu/server/privacy"
 	"github.com/chenu/chenu/server/ratelimit"
 	"github.com/chenu/chenu/server/session"
 )
@@ -108,7 +108,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	routes(a, s.accounts, &agent.Service{DB: s.db, Issuer: issuer, Tokens: c.Tokens},
-		&personal.Service{Authenticator: authenticator}, s.checks()...)
+		&privacy.Service{Authenticator: authenticator}, s.checks()...)
 	if s.handler, err = a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
@@ -183,7 +183,7 @@ func described() (*api.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	routes(a, &account.Service{}, &agent.Service{}, &personal.Service{})
+	routes(a, &account.Service{}, &agent.Service{}, &privacy.Service{})
 	if _, err := a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}

@@ -17,9 +17,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/policies/verify"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
-	"github.com/chenu/chenu/server/verify"
 )
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

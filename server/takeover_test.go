@@ -21,7 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/account"
@@ -517,7 +517,7 @@ func TestUpgradeLimitsCredentials(t *testing.T) {
 	db := dbtest.Empty(t)
 	apply := func(to string) {
 		t.Helper()
-		if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{To: to}); err != nil {
+		if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{To: to}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 )
 
 const adminURLVariable = "CHENU_ADMIN_DATABASE_URL"
@@ -14,7 +14,7 @@ func runBootstrap(ctx context.Context, args []string, env environment) error {
 	var (
 		adminURL  string
 		printOnly bool
-		o         migrations.BootstrapOptions
+		o         apply.BootstrapOptions
 	)
 	set := newFlags(env, "chenu bootstrap [flags]", `Prepares a PostgreSQL server for the first migration: it creates the roles, four
 logins, and the database, to which only the logins can connect. It requires a
@@ -33,7 +33,7 @@ Exit codes: 0 if all objects exist, 1 if the command failed, 64 for a usage erro
 	set.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "`URL` of any database on the server, with the login of an administrator;\nby default "+adminURLVariable+", which keeps the password out of the process list")
 	set.Lookup("url").DefValue = "" // It may contain a password.
 	set.BoolVar(&printOnly, "print", false, "print the SQL script instead of running it")
-	set.StringVar(&o.Database, "database", migrations.DefaultDatabase, "`name` of the database")
+	set.StringVar(&o.Database, "database", apply.DefaultDatabase, "`name` of the database")
 	set.StringVar(&o.Service.Name, "service-login", "", "`name` of the login that serves people (default chenu_service)")
 	set.StringVar(&o.Agent.Name, "agent-login", "", "`name` of the login that serves agents (default chenu_service_agent)")
 	set.BoolVar(&o.SharedLogin, "shared-login", false, "use the service login for agents too: see CHENU_SHARED_LOGIN")
@@ -43,7 +43,7 @@ Exit codes: 0 if all objects exist, 1 if the command failed, 64 for a usage erro
 		return err
 	}
 	if printOnly {
-		script, err := migrations.BootstrapSQL(o)
+		script, err := apply.BootstrapSQL(o)
 		if err != nil {
 			return usagef("%v", err)
 		}
@@ -57,7 +57,7 @@ Exit codes: 0 if all objects exist, 1 if the command failed, 64 for a usage erro
 	o.Agent.Password = env.Getenv("CHENU_BOOTSTRAP_AGENT_PASSWORD")
 	o.Migrate.Password = env.Getenv("CHENU_BOOTSTRAP_MIGRATE_PASSWORD")
 	o.Audit.Password = env.Getenv("CHENU_BOOTSTRAP_AUDIT_PASSWORD")
-	report, err := migrations.Bootstrap(ctx, adminURL, o)
+	report, err := apply.Bootstrap(ctx, adminURL, o)
 	if err != nil {
 		return legible(err)
 	}
@@ -85,7 +85,7 @@ Exit codes: 0 if all objects exist, 1 if the command failed, 64 for a usage erro
 
 // shownURL is the login's URL with the password only if it was generated just now.
 // Whoever gave one has it, and output is often kept, as container engines do.
-func shownURL(l migrations.BootstrapLogin) string {
+func shownURL(l apply.BootstrapLogin) string {
 	u, err := url.Parse(l.URL)
 	if err != nil || l.Password != "" || u.User == nil {
 		return l.URL

@@ -6,8 +6,9 @@ import (
 	"flag"
 
 	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/devdb"
-	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/dev"
+	"github.com/chenu/chenu/postgres/local"
 )
 
 // development is the server on which a command replays migrations and runs statements
@@ -24,7 +25,7 @@ func (d *development) start(ctx context.Context, env environment, major int) (ur
 	if d.url != "" {
 		return d.url, func() error { return nil }, nil
 	}
-	server, err := localpg.Start(ctx, localpg.Config{Ephemeral: true, Progress: env.Stderr, Version: major})
+	server, err := local.Start(ctx, local.Config{Ephemeral: true, Progress: env.Stderr, Version: major})
 	if err != nil {
 		return "", nil, err
 	}
@@ -33,7 +34,7 @@ func (d *development) start(ctx context.Context, env environment, major int) (ur
 
 // replayed returns the state of an empty database after the migrations of the target's
 // directory.
-func replayed(ctx context.Context, t *target, dev *development, env environment) (_ *devdb.Inspection, err error) {
+func replayed(ctx context.Context, t *target, d *development, env environment) (_ *dev.Inspection, err error) {
 	dir, err := t.open()
 	if err != nil {
 		return nil, err
@@ -41,12 +42,12 @@ func replayed(ctx context.Context, t *target, dev *development, env environment)
 	if err := migrations.Validate(dir); err != nil {
 		return nil, err
 	}
-	url, stop, err := dev.start(ctx, env, 0)
+	url, stop, err := d.start(ctx, env, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	server, err := devdb.Open(ctx, url)
+	server, err := dev.Open(ctx, url, &policies.Conventions)
 	if err != nil {
 		return nil, err
 	}

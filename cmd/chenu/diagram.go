@@ -30,13 +30,13 @@ var diagramFormats = []string{"mermaid", "dot", "svg", "markdown"}
 func runMigrateDiagram(ctx context.Context, args []string, env environment) (err error) {
 	var (
 		t      target
-		dev    development
+		server development
 		o      diagram.Options
 		format string
 	)
 	set := newFlags(env, "chenu migrate diagram [flags]", diagramAbout)
 	t.registerDir(set)
-	dev.register(set)
+	server.register(set)
 	set.StringVar(&format, "format", "mermaid", "output `format`: "+strings.Join(diagramFormats, ", "))
 	set.Func("table", "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables", func(name string) error {
 		o.Tables = append(o.Tables, name)
@@ -56,7 +56,7 @@ func runMigrateDiagram(ctx context.Context, args []string, env environment) (err
 			return errors.New("the program dot of Graphviz is not installed: install Graphviz (apt-get install graphviz, brew install graphviz), or use --format dot or mermaid")
 		}
 	}
-	made, err := replayed(ctx, &t, &dev, env)
+	made, err := replayed(ctx, &t, &server, env)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/chenu/chenu/ent/migrate"
-	"github.com/chenu/chenu/migrations/planner"
+	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
 )
 
@@ -16,10 +16,10 @@ const migrationsDir = "migrations"
 
 func runMigrateDiff(ctx context.Context, args []string, env environment) (err error) {
 	var (
-		dir   string
-		dev   development
-		in    planner.Input
-		check bool
+		dir    string
+		server development
+		in     = plan.Input{Conventions: &policies.Conventions}
+		check  bool
 	)
 	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans the next migration, from the existing migration files to the state that
 ent/schema and policies declare. It tests the migration on a development server and
@@ -40,9 +40,9 @@ columns and tables while the service is running.
 Exit codes: 0 if the migration was written or nothing changed, 1 if the plan was refused
 or the command failed, 64 for a usage error. With --check: 2 if something changed.`)
 	set.StringVar(&dir, "dir", migrationsDir, "`directory` of the migration files")
-	dev.register(set)
+	server.register(set)
 	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "allow the migration to drop columns and tables together with their data")
-	in.Backfills, in.Conversions = planner.Expressions{}, planner.Expressions{}
+	in.Backfills, in.Conversions = plan.Expressions{}, plan.Expressions{}
 	set.Var(in.Backfills, "backfill", "`table.column=expression` that computes the values of existing rows for a column that\nbecomes NOT NULL; may be repeated")
 	set.Var(in.Conversions, "convert", "`table.column=expression` that converts the values of a column whose type changes;\nmay be repeated")
 	set.BoolVar(&check, "check", false, "write nothing, and fail if a migration is needed")
@@ -61,29 +61,29 @@ or the command failed, 64 for a usage error. With --check: 2 if something change
 		return err
 	}
 	var stop func() error
-	if in.DevURL, stop, err = dev.start(ctx, env, 0); err != nil {
+	if in.DevURL, stop, err = server.start(ctx, env, 0); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	in.Desired = planner.Graph(migrate.Tables, policies.Tables, policies.SQL())
-	plan, err := planner.Diff(ctx, in)
+	in.Desired = plan.Graph(migrate.Tables, policies.Tables, policies.SQL())
+	planned, err := plan.Diff(ctx, in)
 	if err != nil {
 		return err
 	}
-	if plan == nil {
+	if planned == nil {
 		fmt.Fprintln(env.Stdout, "no changes")
 		return nil
 	}
-	for _, line := range plan.Summary {
+	for _, line := range planned.Summary {
 		fmt.Fprintln(env.Stdout, line)
 	}
 	if check {
 		return foundf("the migrations differ from ent/schema and policies: run make migration name=…")
 	}
-	if err := planner.Write(dir, plan); err != nil {
+	if err := plan.Write(dir, planned); err != nil {
 		return err
 	}
-	for _, file := range plan.Files {
+	for _, file := range planned.Files {
 		fmt.Fprintf(env.Stdout, "wrote %s/%s\n", dir, file.Name)
 	}
 	return nil

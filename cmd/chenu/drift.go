@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/planner"
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/migrations/plan"
+	"github.com/chenu/chenu/policies"
 )
 
 const driftAbout = `Compares a database with its migrations, and prints the differences and the SQL that
@@ -52,13 +53,13 @@ a usage error.`
 func runMigrateDrift(ctx context.Context, args []string, env environment) (err error) {
 	var (
 		t               target
-		dev             development
-		in              = planner.DriftInput{Logins: map[string]string{}}
+		server          development
+		in              = plan.DriftInput{Conventions: &policies.Conventions, Logins: map[string]string{}}
 		onlySQL, asJSON bool
 	)
 	set := newFlags(env, "chenu migrate drift [flags]", driftAbout)
 	t.register(set, env)
-	dev.register(set)
+	server.register(set)
 	set.Func("login", "`name=role` of a login and the role of which it should be a member, such as\nshop_service=chenu_app; may be repeated", func(text string) error {
 		login, role, ok := strings.Cut(text, "=")
 		if !ok || login == "" || !strings.HasPrefix(role, "chenu_") {
@@ -89,7 +90,7 @@ func runMigrateDrift(ctx context.Context, args []string, env environment) (err e
 	stop := func() error { return nil }
 	defer func() { err = errors.Join(err, stop()) }()
 	in.DevServer = func(ctx context.Context, major int) (url string, err error) {
-		url, stopServer, err := dev.start(ctx, env, major)
+		url, stopServer, err := server.start(ctx, env, major)
 		if err == nil {
 			stop = stopServer
 		}
@@ -97,7 +98,7 @@ func runMigrateDrift(ctx context.Context, args []string, env environment) (err e
 	}
 	steps := &slowSteps{w: env.Stderr}
 	in.Progress = steps.next
-	drift, err := planner.ReadDrift(ctx, in)
+	drift, err := plan.ReadDrift(ctx, in)
 	steps.next("")
 	if err != nil {
 		return err
@@ -126,9 +127,9 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func printDrift(w io.Writer, d *planner.Drift) error {
+func printDrift(w io.Writer, d *plan.Drift) error {
 	behind := ""
-	if d.State == migrations.Behind {
+	if d.State == apply.Behind {
 		behind = ", its current version (newer migrations are pending)"
 	}
 	if len(d.Differences) == 0 {

@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
@@ -22,7 +22,7 @@ import (
 
 // embedded is the Postgres that this process runs for itself.
 type embedded struct {
-	postgres *localpg.Server
+	postgres *local.Server
 	note     string // path of the note for other commands
 }
 
@@ -58,7 +58,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 	if err := dataDirSecret(c); err != nil {
 		return nil, err
 	}
-	postgres, err := localpg.Start(ctx, localpg.Config{DataDir: c.DataDir, Progress: progress})
+	postgres, err := local.Start(ctx, local.Config{DataDir: c.DataDir, Progress: progress})
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +68,11 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 			err = errors.Join(err, e.stop(ctx))
 		}
 	}()
-	logins := migrations.BootstrapOptions{
+	logins := apply.BootstrapOptions{
 		Service: embeddedLogin(c.Secret, "chenu_service"), Agent: embeddedLogin(c.Secret, "chenu_service_agent"),
 		Migrate: embeddedLogin(c.Secret, migrateLogin), Audit: embeddedLogin(c.Secret, auditLogin),
 	}
-	report, err := migrations.Bootstrap(ctx, postgres.URL("postgres"), logins)
+	report, err := apply.Bootstrap(ctx, postgres.URL("postgres"), logins)
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
 	}
@@ -89,7 +89,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 			c.AuditDatabaseURL = login.URL
 		}
 	}
-	if _, err := migrations.Apply(ctx, c.MigrateDatabaseURL, migrations.Options{Progress: applyProgress(progress)}); err != nil {
+	if _, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: applyProgress(progress)}); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(embeddedNote{DatabaseURL: c.DatabaseURL, AgentDatabaseURL: c.AgentDatabaseURL})
@@ -127,8 +127,8 @@ func dataDirSecret(c *config) error {
 
 // embeddedLogin derives a login's password from the secret, so that there is
 // only one secret to keep.
-func embeddedLogin(secret auth.Secret, name string) migrations.Login {
-	return migrations.Login{Name: name, Password: hex.EncodeToString(secret.Derive("login " + name))}
+func embeddedLogin(secret auth.Secret, name string) apply.Login {
+	return apply.Login{Name: name, Password: hex.EncodeToString(secret.Derive("login " + name))}
 }
 
 // watch ends the service when its Postgres ends by itself.

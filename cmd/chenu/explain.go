@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/chenu/chenu/migrations/explain"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/policies/explain"
 )
 
 const explainAbout = `Explains whether an identity can read or write one row of a live database, and which
@@ -40,7 +41,7 @@ Exit codes: 0 if there is a verdict, 1 if the command failed, 64 for a usage err
 
 func runPoliciesExplain(ctx context.Context, args []string, env environment) error {
 	var (
-		in               explain.Input
+		in               = explain.Input{Conventions: &policies.Conventions}
 		identity, id     string
 		agent            string
 		expect           string

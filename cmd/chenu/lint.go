@@ -13,9 +13,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	pages "github.com/chenu/chenu/docs/lint"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/dev"
 )
 
 const lintAbout = `Replays migration files on a development server and reports statements that block
@@ -39,13 +40,13 @@ func runMigrateLint(ctx context.Context, args []string, env environment) error {
 	var (
 		t                       target
 		s                       selection
-		dev                     development
+		server                  development
 		format, failOn, explain string
 	)
 	set := newFlags(env, "chenu migrate lint [flags]", lintAbout)
 	t.register(set, env)
 	s.register(set)
-	dev.register(set)
+	server.register(set)
 	set.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
 	set.StringVar(&failOn, "fail-on", "warning", "lowest `severity` that leads to exit code 2: warning or error")
 	set.StringVar(&explain, "explain", "", "print the page about the finding with this `code`, and exit")
@@ -64,7 +65,7 @@ func runMigrateLint(ctx context.Context, args []string, env environment) error {
 	if failOn != "warning" && failOn != "error" {
 		return usagef("--fail-on: unknown severity %q: use warning or error", failOn)
 	}
-	report, err := lintFiles(ctx, &t, &s, &dev, env)
+	report, err := lintFiles(ctx, &t, &s, &server, env)
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ type lintReport struct {
 	color    bool
 }
 
-func lintFiles(ctx context.Context, t *target, s *selection, dev *development, env environment) (_ *lintReport, err error) {
+func lintFiles(ctx context.Context, t *target, s *selection, server *development, env environment) (_ *lintReport, err error) {
 	chosen, err := s.files(ctx, t)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func lintFiles(ctx context.Context, t *target, s *selection, dev *development, e
 		}
 	}
 	fmt.Fprintf(env.Stderr, "checking %s: %s\n", chosen.what, plural(len(report.Looked), "file"))
-	options := lint.Options{History: history(chosen)}
+	options := lint.Options{Conventions: &policies.Conventions, History: history(chosen)}
 	major := 0
 	if t.url != "" {
 		if major, options.History.PublicMay, err = askDatabase(ctx, t.url); err != nil {
@@ -120,7 +121,7 @@ func lintFiles(ctx context.Context, t *target, s *selection, dev *development, e
 	}
 	record := new(replay.Record)
 	if len(report.Looked) > 0 {
-		url, stop, err := dev.start(ctx, env, major)
+		url, stop, err := server.start(ctx, env, major)
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +140,7 @@ func lintFiles(ctx context.Context, t *target, s *selection, dev *development, e
 
 // replayOn replays on the development server at url.
 func replayOn(ctx context.Context, url string, in replay.Input) (_ *replay.Record, err error) {
-	server, err := devdb.Open(ctx, url)
+	server, err := dev.Open(ctx, url, &policies.Conventions)
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +151,8 @@ func replayOn(ctx context.Context, url string, in replay.Input) (_ *replay.Recor
 // history is what the selection has learned of other branches and the database.
 func history(c *selected) lint.History {
 	var h lint.History
-	if c.standing != nil {
-		h.Refusal = c.standing.Err()
+	if c.status != nil {
+		h.Refusal = c.status.Err()
 	}
 	if c.base != nil {
 		h.Base, h.Edited, h.Removed, h.Merged = c.base.ref, c.base.edited, c.base.removed, c.base.merged

@@ -10,6 +10,7 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies"
 )
 
 // lintDir runs the command on files, without a database.
@@ -80,7 +81,7 @@ func TestLint_History(t *testing.T) {
 		files: []migrations.File{{Name: "1_a.sql"}, {Name: "2_b.sql"}, {Name: "4_d.sql"}},
 		base:  &gitBase{ref: "main", same: []string{"1_a.sql"}, edited: []string{"2_b.sql"}, removed: []string{"3_c.sql"}, merged: []string{"5_e.sql"}},
 	})
-	found, err := lint.Run(t.Context(), new(replay.Record), lint.Options{History: h})
+	found, err := lint.Run(t.Context(), new(replay.Record), lint.Options{Conventions: &policies.Conventions, History: h})
 	if err != nil {
 		t.Fatal(err)
 	}

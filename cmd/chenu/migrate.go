@@ -15,6 +15,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 )
 
 const migrateURLVariable = "CHENU_MIGRATE_DATABASE_URL"
@@ -79,7 +80,7 @@ func openDir(path string) (migrate.Dir, error) {
 func runMigrateApply(ctx context.Context, args []string, env environment) error {
 	var (
 		t       target
-		o       migrations.Options
+		o       apply.Options
 		verbose bool
 	)
 	set := newFlags(env, "chenu migrate apply [flags]", `Applies the pending migrations. Each file runs in one transaction, together with the
@@ -112,8 +113,8 @@ refused (earlier migrations stay applied), 64 for a usage error.`)
 	set.BoolVar(&o.DryRun, "dry-run", false, "print the statements without running them; writes nothing to the database, not even\nthe table of applied migrations")
 	set.DurationVar(&o.LockTimeout, "lock-timeout", 0, "maximum `duration` of a wait for a lock on a table; a negative value means no limit;\nby default 5s, and no limit for building, rebuilding or dropping an index CONCURRENTLY")
 	set.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "maximum `duration` of a statement; a negative value means no limit; by default 10m in a\nfile that is one transaction, and no limit in other files")
-	set.IntVar(&o.LockRetries, "lock-retries", migrations.DefaultLockRetries, "maximum `number` of retries after a lock timeout or a deadlock")
-	set.DurationVar(&o.Wait, "wait", migrations.DefaultWait, "maximum `duration` of the wait for another migration to end")
+	set.IntVar(&o.LockRetries, "lock-retries", apply.DefaultLockRetries, "maximum `number` of retries after a lock timeout or a deadlock")
+	set.DurationVar(&o.Wait, "wait", apply.DefaultWait, "maximum `duration` of the wait for another migration to end")
 	set.BoolVar(&verbose, "v", false, "print each statement and its duration")
 	if err := parseAll(set, args); err != nil {
 		return err
@@ -134,7 +135,7 @@ refused (earlier migrations stay applied), 64 for a usage error.`)
 		o.LockRetries = -1
 	}
 	began := time.Now()
-	report, err := migrations.Apply(ctx, t.url, o)
+	report, err := apply.Apply(ctx, t.url, o)
 	p.clear()
 	if err != nil {
 		if n := len(report.Files); n > 0 {
@@ -155,7 +156,7 @@ refused (earlier migrations stay applied), 64 for a usage error.`)
 	return nil
 }
 
-func printDryRun(w io.Writer, report migrations.Report) {
+func printDryRun(w io.Writer, report apply.Report) {
 	for _, f := range report.Files {
 		mode := "one transaction"
 		if !f.Transaction {
@@ -196,26 +197,26 @@ func (p *progress) clear() {
 	}
 }
 
-func (p *progress) event(e migrations.Event) {
+func (p *progress) event(e apply.Event) {
 	p.clear()
-	switch e.Kind {
-	case migrations.Waiting:
-		fmt.Fprintf(p.w, "waiting for another migration to end: %s\n", e.Message)
-	case migrations.Started:
-		if e.Statements > 0 && !p.dryRun {
-			fmt.Fprintf(p.w, "the database is at %s: %s to apply\n", at(e.Message), plural(e.Statements, "file"))
+	switch e := e.(type) {
+	case apply.Waiting:
+		fmt.Fprintf(p.w, "waiting for another migration to end: %s\n", e.Holder)
+	case apply.Started:
+		if e.Files > 0 && !p.dryRun {
+			fmt.Fprintf(p.w, "the database is at %s: %s to apply\n", at(e.From), plural(e.Files, "file"))
 		}
-	case migrations.FileStarted:
-		if e.Statement > 0 {
-			fmt.Fprintf(p.w, "%s: resuming after statement %d of %d\n", e.File, e.Statement, e.Statements)
+	case apply.FileStarted:
+		if e.Applied > 0 {
+			fmt.Fprintf(p.w, "%s: resuming after statement %d of %d\n", e.File, e.Applied, e.Statements)
 		}
-	case migrations.StatementStarted:
+	case apply.StatementStarted:
 		p.said = 0
 		if p.terminal {
 			fmt.Fprintf(p.w, "%s: %d/%d %s", e.File, e.Statement, e.Statements, firstLine(e.SQL, 50))
 			p.live = true
 		}
-	case migrations.Running:
+	case apply.StatementRunning:
 		if p.terminal {
 			fmt.Fprint(p.w, firstLine(fmt.Sprintf("%d/%d %s: %s", e.Statement, e.Statements, running(e), e.SQL), liveWidth))
 			p.live = true
@@ -223,25 +224,25 @@ func (p *progress) event(e migrations.Event) {
 			p.said = e.Took
 			fmt.Fprintf(p.w, "%s:%d: %d/%d %s\n", e.File, e.Line, e.Statement, e.Statements, running(e))
 		}
-	case migrations.Retried:
-		fmt.Fprintln(p.w, retried(e))
-	case migrations.Cleared:
-		fmt.Fprintln(p.w, cleared(e))
-	case migrations.Left:
-		fmt.Fprintln(p.w, left(e))
-	case migrations.StatementDone:
+	case apply.Retrying:
+		fmt.Fprintln(p.w, retrying(e))
+	case apply.InvalidIndexDropped:
+		fmt.Fprintln(p.w, dropped(e))
+	case apply.InvalidIndexRemains:
+		fmt.Fprintln(p.w, remains(e))
+	case apply.StatementDone:
 		if p.verbose {
 			fmt.Fprintf(p.w, "%s:%d: %d/%d %s (%s)\n", e.File, e.Line, e.Statement, e.Statements, firstLine(e.SQL, 50), short(e.Took))
 		}
-	case migrations.FileDone:
+	case apply.FileDone:
 		fmt.Fprintf(p.w, "%s: %s in %s\n", e.File, plural(e.Statements, "statement"), short(e.Took))
-	case migrations.Noticed:
+	case apply.Notice:
 		fmt.Fprintf(p.w, "notice: %s\n", e.Message)
 	}
 }
 
 // running describes the progress of a statement.
-func running(e migrations.Event) string {
+func running(e apply.StatementRunning) string {
 	s := "running for " + e.Took.Round(time.Second).String()
 	if e.Phase != "" {
 		s += ", " + e.Phase
@@ -249,26 +250,27 @@ func running(e migrations.Event) string {
 			s += fmt.Sprintf(" %d %% (%d of %d)", 100*e.Done/e.Total, e.Done, e.Total)
 		}
 	}
-	if e.Message != "" {
-		s += ", waiting for " + e.Message
+	if e.Blockers != "" {
+		s += ", waiting for " + e.Blockers
 	}
 	return s
 }
 
-func retried(e migrations.Event) string {
+func retrying(e apply.Retrying) string {
 	s := fmt.Sprintf("%s:%d: attempt %d of %d did not obtain a lock", e.File, e.Line, e.Attempt, e.Attempts)
-	if e.Message != "" {
-		s += " held by " + e.Message
+	if e.Blockers != "" {
+		s += " held by " + e.Blockers
 	}
 	return s + ": retrying in " + short(e.Pause)
 }
 
-func cleared(e migrations.Event) string {
-	return fmt.Sprintf("%s:%d: dropping the invalid index %s of an earlier attempt", e.File, e.Line, e.Message)
+func dropped(e apply.InvalidIndexDropped) string {
+	return fmt.Sprintf("%s:%d: dropping the invalid index %s on %s of an earlier attempt", e.File, e.Line, e.Index.Name, e.Index.Table)
 }
 
-func left(e migrations.Event) string {
-	return fmt.Sprintf("invalid: index %s: its build did not finish. Queries do not use the index, but writes update it. To remove it: %s;", e.Message, e.SQL)
+func remains(e apply.InvalidIndexRemains) string {
+	return fmt.Sprintf("invalid: index %s on %s: its build did not finish. Queries do not use the index, but writes update it. To remove it: %s;",
+		e.Index.Name, e.Index.Table, e.Index.Remove)
 }
 
 func runMigrateStatus(ctx context.Context, args []string, env environment) error {
@@ -294,32 +296,32 @@ Exit codes: 0 if the state is known, 1 if the command failed, 64 for a usage err
 	if err != nil {
 		return err
 	}
-	standing, err := migrations.Status(ctx, t.url, dir)
+	status, err := apply.ReadStatus(ctx, t.url, dir)
 	if err != nil {
 		return err
 	}
 	if asJSON {
 		e := json.NewEncoder(env.Stdout)
 		e.SetIndent("", "  ")
-		if err := e.Encode(standing); err != nil {
+		if err := e.Encode(status); err != nil {
 			return fmt.Errorf("write status: %w", err)
 		}
 	} else {
-		printStatus(env.Stdout, standing)
+		printStatus(env.Stdout, status)
 	}
-	if check && standing.State != migrations.Current {
-		return foundf("the state is %s: expected current", standing.State)
+	if check && status.State != apply.Current {
+		return foundf("the state is %s: expected current", status.State)
 	}
 	return nil
 }
 
-func printStatus(w io.Writer, s *migrations.Standing) {
-	sentence := map[migrations.State]string{
-		migrations.Current:  "no migration is pending",
-		migrations.Behind:   fmt.Sprintf("%s pending, to %s", plural(len(s.Pending), "file"), s.Head),
-		migrations.Ahead:    "the database has versions that are not in this directory: " + strings.Join(s.Unknown, ", "),
-		migrations.Partial:  "a file is partly applied; apply resumes it",
-		migrations.Conflict: "apply would be refused",
+func printStatus(w io.Writer, s *apply.Status) {
+	sentence := map[apply.State]string{
+		apply.Current:  "no migration is pending",
+		apply.Behind:   fmt.Sprintf("%s pending, to %s", plural(len(s.Pending), "file"), s.Head),
+		apply.Ahead:    "the database has versions that are not in this directory: " + strings.Join(s.Unknown, ", "),
+		apply.Partial:  "a file is partly applied; apply resumes it",
+		apply.Conflict: "apply would be refused",
 	}[s.State]
 	fmt.Fprintf(w, "state:    %s (%s)\n", s.State, sentence)
 	fmt.Fprintf(w, "version:  %s\n", at(s.Version))
@@ -422,7 +424,7 @@ func (e legibleError) Unwrap() error { return e.error }
 // legible puts the advice of an error, and the statement that failed, on separate lines.
 func legible(err error) error {
 	var (
-		statement *migrations.StatementError
+		statement *apply.StatementError
 		refusal   *migrations.Refusal
 	)
 	switch {

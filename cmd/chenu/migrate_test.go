@@ -5,23 +5,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 )
 
 // A statement that takes long is told of on a line that is overwritten, or on one every ten seconds.
 func TestProgressOfLongStatement(t *testing.T) {
 	t.Parallel()
-	e := migrations.Event{File: "1_a.sql", Line: 3, Statement: 1, Statements: 2, SQL: "CREATE INDEX CONCURRENTLY a_id ON a (id);"}
+	position := apply.Position{File: "1_a.sql", Line: 3, Statement: 1, Statements: 2, SQL: "CREATE INDEX CONCURRENTLY a_id ON a (id);"}
 	events := func(p *progress) {
-		e := e
-		e.Kind = migrations.StatementStarted
-		p.event(e)
-		e.Kind, e.Phase, e.Total = migrations.Running, "building index: scanning table", 220
+		p.event(apply.StatementStarted{Position: position})
+		e := apply.StatementRunning{Position: position, Phase: "building index: scanning table", Total: 220}
 		for seconds := 1; seconds <= 22; seconds++ {
 			e.Took, e.Done = time.Duration(seconds)*time.Second, int64(10*seconds)
 			p.event(e)
 		}
-		e.Phase, e.Done, e.Total, e.Took, e.Message = "waiting for old snapshots", 0, 1, time.Minute, "one, process 7"
+		e.Phase, e.Done, e.Total, e.Took, e.Blockers = "waiting for old snapshots", 0, 1, time.Minute, "one, process 7"
 		p.event(e)
 		p.clear()
 	}

@@ -7,14 +7,15 @@ import (
 
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
-	"github.com/chenu/chenu/migrations/report"
+	"github.com/chenu/chenu/migrations/review"
+	"github.com/chenu/chenu/policies"
 )
 
 func runMigratePlan(ctx context.Context, args []string, env environment) (err error) {
 	var (
 		t          target
 		choice     selection
-		dev        development
+		server     development
 		format     string
 		all, check bool
 	)
@@ -31,7 +32,7 @@ Exit codes: 0 if the report was printed, 1 if the command failed, 64 for a usage
 With --check: 2 if a statement fails or a finding is not accepted.`)
 	t.register(set, env)
 	choice.register(set)
-	dev.register(set)
+	server.register(set)
 	set.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
 	set.BoolVar(&all, "v", false, "list the statements that block nothing too")
 	set.BoolVar(&check, "check", false, "fail if a statement fails or a finding is not accepted")
@@ -45,19 +46,19 @@ With --check: 2 if a statement fails or a finding is not accepted.`)
 	if err != nil {
 		return err
 	}
-	if len(chosen.wanted) == 0 && (chosen.standing == nil || chosen.standing.Problem == "") {
+	if len(chosen.wanted) == 0 && (chosen.status == nil || chosen.status.Problem == "") {
 		fmt.Fprintf(env.Stderr, "nothing to review: %s\n", chosen.what)
 		return nil
 	}
 	fmt.Fprintf(env.Stderr, "reviewing %s\n", chosen.what)
-	options := lint.Options{History: history(chosen)}
+	options := lint.Options{Conventions: &policies.Conventions, History: history(chosen)}
 	major := 0
 	if t.url != "" {
 		if major, options.History.PublicMay, err = askDatabase(ctx, t.url); err != nil {
 			return err
 		}
 	}
-	url, stop, err := dev.start(ctx, env, major)
+	url, stop, err := server.start(ctx, env, major)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ With --check: 2 if a statement fails or a finding is not accepted.`)
 	if err != nil {
 		return err
 	}
-	r, err := report.New(ctx, record, options)
+	r, err := review.New(ctx, record, options)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/chenu/chenu/migrations/access"
-	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/policies/access"
+	"github.com/chenu/chenu/postgres/catalog"
 )
 
 const policiesShowAbout = `Shows which roles can access which rows. For each table, role and command it shows the
@@ -26,7 +27,7 @@ Exit codes: 0 if the access was printed, 1 if the command failed, 64 for a usage
 func runPoliciesShow(ctx context.Context, args []string, env environment) error {
 	var (
 		t             target
-		dev           development
+		server        development
 		format        string
 		predicates    bool
 		tables, roles []string
@@ -34,7 +35,7 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 	set := newFlags(env, "chenu policies show [flags]", policiesShowAbout)
 	t.registerDir(set)
 	set.StringVar(&t.url, "url", "", "`URL` of a database to show instead of the migrations, with a login that is a member\nof chenu_owner")
-	dev.register(set)
+	server.register(set)
 	set.StringVar(&format, "format", "text", "output `format`: text, markdown or html")
 	set.BoolVar(&predicates, "v", false, "include the predicates and columns in the text format")
 	set.Func("table", "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables", func(name string) error {
@@ -54,7 +55,7 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 	if !slices.Contains([]string{"text", "markdown", "html"}, format) {
 		return usagef("--format: unknown format %q: use text, markdown or html", format)
 	}
-	state, err := replayedState(ctx, &t, &dev, env)
+	state, err := replayedState(ctx, &t, &server, env)
 	if err != nil {
 		return err
 	}
@@ -90,16 +91,16 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 
 // replayedState is the state of the database at the target's URL, or else of
 // what the directory makes.
-func replayedState(ctx context.Context, t *target, dev *development, env environment) (_ *catalog.State, err error) {
+func replayedState(ctx context.Context, t *target, server *development, env environment) (_ *catalog.State, err error) {
 	if t.url != "" {
 		conn, err := pgx.Connect(ctx, t.url)
 		if err != nil {
 			return nil, fmt.Errorf("connect to the database: %w", err)
 		}
 		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-		return catalog.Read(ctx, conn)
+		return catalog.Read(ctx, conn, policies.Conventions.RolePrefix())
 	}
-	made, err := replayed(ctx, t, dev, env)
+	made, err := replayed(ctx, t, server, env)
 	if err != nil {
 		return nil, err
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/postgres/local"
 )
 
 var update = flag.Bool("update", false, "write what the scripts' cmp commands compare with anew")
@@ -150,12 +150,12 @@ func startServer(t *testing.T, ts *testscript.TestScript) error {
 	if err := conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
 		return err
 	}
-	server, err := localpg.Start(t.Context(), localpg.Config{Ephemeral: true, Version: major})
+	server, err := local.Start(t.Context(), local.Config{Ephemeral: true, Version: major})
 	if err != nil {
 		return err
 	}
 	ts.Defer(func() { ts.Check(server.Stop(context.Background())) })
-	report, err := migrations.Bootstrap(t.Context(), server.URL("postgres"), migrations.BootstrapOptions{})
+	report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{})
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func startServer(t *testing.T, ts *testscript.TestScript) error {
 		ts.Setenv(l.Variable, l.URL)
 	}
 	ts.Setenv("SERVICE_URL", ts.Getenv("CHENU_DATABASE_URL"))
-	ts.Setenv("DATABASE_ADMIN_URL", server.URL(migrations.DefaultDatabase))
+	ts.Setenv("DATABASE_ADMIN_URL", server.URL(apply.DefaultDatabase))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 )
 
 // selection selects files of the migration directory.
@@ -36,11 +37,11 @@ database is set.`
 
 // selected is the result of a selection.
 type selected struct {
-	files    []migrations.File    // the whole directory
-	wanted   map[string]bool      // the files to look at, by name
-	what     string               // says for a person which they are
-	standing *migrations.Standing // of the database; nil without one
-	base     *gitBase             // nil without --git-base
+	files  []migrations.File // the whole directory
+	wanted map[string]bool   // the files to look at, by name
+	what   string            // says for a person which they are
+	status *apply.Status     // of the database; nil without one
+	base   *gitBase          // nil without --git-base
 }
 
 // want says of a file whether it is to be looked at.
@@ -63,7 +64,7 @@ func (s *selection) files(ctx context.Context, t *target) (*selected, error) {
 		return nil, err
 	}
 	if t.url != "" {
-		if chosen.standing, err = migrations.Status(ctx, t.url, dir); err != nil {
+		if chosen.status, err = apply.ReadStatus(ctx, t.url, dir); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +108,7 @@ func (s *selection) choose(c *selected) error {
 		}
 		c.what = strings.TrimSpace("the versions" + prefixed(" from ", s.from) + prefixed(" to ", s.to))
 		in = func(_ int, f migrations.File) bool { return f.Version >= s.from && (s.to == "" || f.Version <= s.to) }
-	case s.latest == 0 && c.standing != nil:
+	case s.latest == 0 && c.status != nil:
 		c.what, in = "the pending files", c.pending
 	default:
 		n := max(s.latest, 1)
@@ -128,10 +129,10 @@ func (s *selection) choose(c *selected) error {
 // pending says of a file whether applying would run it, or would refuse because
 // of it.
 func (s *selected) pending(_ int, f migrations.File) bool {
-	if s.standing.State != migrations.Conflict {
-		return slices.Contains(s.standing.Pending, f.Name)
+	if s.status.State != apply.Conflict {
+		return slices.Contains(s.status.Pending, f.Name)
 	}
-	return !slices.ContainsFunc(s.standing.Applied, func(a migrations.Applied) bool { return a.Version == f.Version })
+	return !slices.ContainsFunc(s.status.Applied, func(a apply.Applied) bool { return a.Version == f.Version })
 }
 
 func prefixed(prefix, s string) string {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
@@ -92,7 +93,7 @@ func TestSelection_Pending(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrations.Apply(t.Context(), at.url, migrations.Options{Dir: open, To: "1"}); err != nil {
+	if _, err := apply.Apply(t.Context(), at.url, apply.Options{Dir: open, To: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := new(selection).files(t.Context(), at)
@@ -102,7 +103,7 @@ func TestSelection_Pending(t *testing.T) {
 	if looksAt(got) != "3" || got.what != "the pending files" {
 		t.Errorf("%s: %s", got.what, looksAt(got))
 	}
-	if _, err := migrations.Apply(t.Context(), at.url, migrations.Options{Dir: open}); err != nil {
+	if _, err := apply.Apply(t.Context(), at.url, apply.Options{Dir: open}); err != nil {
 		t.Fatal(err)
 	}
 	// What came too late is refused by apply, and is what one wants to look at.
@@ -110,8 +111,8 @@ func TestSelection_Pending(t *testing.T) {
 	if got, err = new(selection).files(t.Context(), at); err != nil {
 		t.Fatal(err)
 	}
-	if looksAt(got) != "2" || got.standing.State != migrations.Conflict {
-		t.Errorf("%s: %s", got.standing.State, looksAt(got))
+	if looksAt(got) != "2" || got.status.State != apply.Conflict {
+		t.Errorf("%s: %s", got.status.State, looksAt(got))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
@@ -148,24 +149,24 @@ func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
 	if c.MigrateDatabaseURL == "" {
 		return errors.New("CHENU_MIGRATE_DATABASE_URL is not set: --migrate requires a login that is a member of chenu_owner")
 	}
-	_, err := migrations.Apply(ctx, c.MigrateDatabaseURL, migrations.Options{Progress: applyProgress(w)})
+	_, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: applyProgress(w)})
 	return err
 }
 
 // applyProgress prints the applied files, retries and invalid indexes.
-func applyProgress(w io.Writer) func(migrations.Event) {
-	return func(e migrations.Event) {
-		switch e.Kind {
-		case migrations.Waiting:
-			fmt.Fprintln(w, "waiting for another migration to end:", e.Message)
-		case migrations.FileDone:
+func applyProgress(w io.Writer) func(apply.Event) {
+	return func(e apply.Event) {
+		switch e := e.(type) {
+		case apply.Waiting:
+			fmt.Fprintln(w, "waiting for another migration to end:", e.Holder)
+		case apply.FileDone:
 			fmt.Fprintf(w, "applied: %s (%s)\n", e.File, e.Took.Round(time.Millisecond))
-		case migrations.Retried:
-			fmt.Fprintln(w, "migrating:", retried(e))
-		case migrations.Cleared:
-			fmt.Fprintln(w, "migrating:", cleared(e))
-		case migrations.Left:
-			fmt.Fprintln(w, "migrating:", left(e))
+		case apply.Retrying:
+			fmt.Fprintln(w, "migrating:", retrying(e))
+		case apply.InvalidIndexDropped:
+			fmt.Fprintln(w, "migrating:", dropped(e))
+		case apply.InvalidIndexRemains:
+			fmt.Fprintln(w, "migrating:", remains(e))
 		}
 	}
 }

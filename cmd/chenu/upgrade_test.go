@@ -16,19 +16,19 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
 
 // bootstrapOneLogin leaves a server as the previous version used it: the service login is a
 // member of chenu_app, and there is no login for agents.
-func bootstrapOneLogin(t *testing.T, adminURL, databaseURL string, o migrations.BootstrapOptions) {
+func bootstrapOneLogin(t *testing.T, adminURL, databaseURL string, o apply.BootstrapOptions) {
 	t.Helper()
 	o.SharedLogin = true
-	if _, err := migrations.Bootstrap(t.Context(), adminURL, o); err != nil {
+	if _, err := apply.Bootstrap(t.Context(), adminURL, o); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := pgx.Connect(t.Context(), databaseURL)
@@ -73,11 +73,11 @@ func TestUpgradeOfEmbeddedWithOneLogin(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	secret := auth.NewSecret()
-	before, err := localpg.Start(ctx, localpg.Config{DataDir: dir})
+	before, err := local.Start(ctx, local.Config{DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	bootstrapOneLogin(t, before.URL("postgres"), before.URL(migrations.DefaultDatabase), migrations.BootstrapOptions{
+	bootstrapOneLogin(t, before.URL("postgres"), before.URL(apply.DefaultDatabase), apply.BootstrapOptions{
 		Service: embeddedLogin(secret, "chenu_service"), Agent: embeddedLogin(secret, "chenu_service_agent"),
 		Migrate: embeddedLogin(secret, migrateLogin), Audit: embeddedLogin(secret, auditLogin),
 	})
@@ -126,9 +126,9 @@ func TestUpgradeOfServerWithOneLogin(t *testing.T) {
 	prefix := "chenu_test_" + strings.ToLower(rand.Text()[:10])
 	t.Cleanup(func() { dropBootstrapped(t, prefix) })
 	admin := dbtest.ServerURL(t)
-	o := migrations.BootstrapOptions{
-		Database: prefix, Service: migrations.Login{Name: prefix + "_service", Password: "service"}, Agent: migrations.Login{Name: prefix + "_agent"},
-		Migrate: migrations.Login{Name: prefix + "_migrate"}, Audit: migrations.Login{Name: prefix + "_audit"},
+	o := apply.BootstrapOptions{
+		Database: prefix, Service: apply.Login{Name: prefix + "_service", Password: "service"}, Agent: apply.Login{Name: prefix + "_agent"},
+		Migrate: apply.Login{Name: prefix + "_migrate"}, Audit: apply.Login{Name: prefix + "_audit"},
 	}
 	database, err := url.Parse(admin)
 	if err != nil {
@@ -136,7 +136,7 @@ func TestUpgradeOfServerWithOneLogin(t *testing.T) {
 	}
 	database.Path = "/" + prefix
 	bootstrapOneLogin(t, admin, database.String(), o)
-	report, err := migrations.Bootstrap(t.Context(), admin, o)
+	report, err := apply.Bootstrap(t.Context(), admin, o)
 	if err != nil {
 		t.Fatal(err)
 	}

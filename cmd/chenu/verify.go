@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/chenu/chenu/server/verify"
+	"github.com/chenu/chenu/policies/verify"
 )
 
 const verifyAbout = `Rebuilds every thread from its events and compares the result with the thread's
@@ -33,7 +33,7 @@ Exit codes: 0 if all rows match, 1 if the check could not run, 2 if at least one
 does not match.`
 
 // verifyLimits tells what a clean run does not prove. TestUndetected in
-// server/verify shows each of these limits.
+// policies/verify shows each of these limits.
 const verifyLimits = `A clean run does not prove that the record is complete. A digest is stored in
 the row that it covers and does not depend on other rows. A role that can disable
 triggers (the owner of the tables or a superuser) can therefore do each of the

@@ -2,6 +2,8 @@ package dbtest
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -31,4 +33,34 @@ func Hash(t testing.TB, dir migrate.Dir) {
 	if err := migrate.WriteSumFile(dir, sum); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// WriteDir writes a migration directory with the files and their atlas.sum, and returns its path. The directory is
+// removed when the test ends.
+func WriteDir(t testing.TB, files map[string]string) string {
+	t.Helper()
+	path := t.TempDir()
+	for name, text := range files {
+		WriteFile(t, path, name, text)
+	}
+	Hash(t, OpenDir(t, path))
+	return path
+}
+
+// WriteFile writes a file of the directory at path, and leaves atlas.sum as it is.
+func WriteFile(t testing.TB, path, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(path, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// OpenDir opens the migration directory at path.
+func OpenDir(t testing.TB, path string) migrate.Dir {
+	t.Helper()
+	dir, err := migrate.NewLocalDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

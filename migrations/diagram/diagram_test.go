@@ -8,8 +8,9 @@ import (
 	"ariga.io/atlas/sql/schema"
 
 	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/diagram"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/dev"
 )
 
 var update = flag.Bool("update", false, "write the golden files and docs/schema.md anew")
@@ -33,7 +34,7 @@ func golden(t *testing.T, path, got string) {
 
 func realm(t *testing.T, db *dbtest.DB) *schema.Realm {
 	t.Helper()
-	s, err := devdb.Connect(t.Context(), db.MigrateURL)
+	s, err := dev.Connect(t.Context(), db.MigrateURL, &policies.Conventions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,9 @@ import (
 	"ariga.io/atlas/sql/sqlcheck"
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"github.com/chenu/chenu/migrations/access"
-	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies/access"
+	"github.com/chenu/chenu/postgres/catalog"
 )
 
 // atlasRules are those of Atlas' open analyzers, under its codes.

@@ -7,8 +7,8 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/postgres/catalog"
 )
 
 var columnRules = []rule{
@@ -111,7 +111,7 @@ func noPrimaryKey(p *pass) {
 		})
 		if was == nil && !has && !p.isPartition(table) {
 			p.report(p.whereTable(s.Table, table), fmt.Sprintf("%s has no primary key: a row of it cannot be named, and logical replication cannot change one.", table),
-				"PRIMARY KEY ("+DefaultOwnerColumn+", id)")
+				"PRIMARY KEY ("+p.options.Conventions.OwnerColumn+", id)")
 		}
 	})
 }

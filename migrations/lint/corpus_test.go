@@ -12,6 +12,7 @@ import (
 
 	pages "github.com/chenu/chenu/docs/lint"
 	"github.com/chenu/chenu/migrations/lint"
+	"github.com/chenu/chenu/policies"
 )
 
 // The corpus: each archive has migration files, on the tables of docs/lint and
@@ -54,7 +55,7 @@ func TestCorpus(t *testing.T) {
 				}
 			}
 			want = slices.DeleteFunc(want, func(s string) bool { return s == "" })
-			found := run(t, skip, directory(t, texts...), lint.Options{})
+			found := run(t, skip, directory(t, texts...), lint.Options{Conventions: &policies.Conventions})
 			missing := slices.Clone(want)
 			var more []lint.Finding
 			for _, f := range found {

@@ -7,8 +7,8 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/postgres/catalog"
 )
 
 var dataRules = []rule{

@@ -15,6 +15,7 @@ import (
 	"slices"
 
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/postgres/project"
 )
 
 // Severity says how bad a finding is.
@@ -50,26 +51,14 @@ type Finding struct {
 // Options say what a project expects of its tables and roles, and what is known
 // of its history. The zero value is right for ours.
 type Options struct {
-	// OwnerColumns are the columns that say whose a row is, by table
-	// (schema.name), for tables whose column is not DefaultOwnerColumn. Nil
-	// means those of this project.
-	OwnerColumns map[string]string
-	// Serving is the role that the serving login is a member of; a policy for a
-	// role that it cannot become need not name the owner. "" means chenu_app.
-	Serving string
-	History History
+	// Conventions are the project's names. They are required.
+	Conventions *project.Conventions
+	History     History
 }
-
-// DefaultOwnerColumn is the column that says whose a row is.
-const DefaultOwnerColumn = "created_by"
 
 // Run gives the findings of the recorded files, in the order of the files and
 // their statements.
 func Run(ctx context.Context, record *replay.Record, options Options) ([]Finding, error) {
-	if options.OwnerColumns == nil {
-		options.OwnerColumns = map[string]string{"public.identities": "id"}
-	}
-	options.Serving = cmp.Or(options.Serving, "chenu_app")
 	all := options.History.findings()
 	keys := keyReader{}
 	for _, file := range record.Files {

@@ -15,9 +15,10 @@ import (
 	pages "github.com/chenu/chenu/docs/lint"
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/dev"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -47,12 +48,12 @@ func read(t *testing.T, dir *migrate.MemDir) []migrations.File {
 // run lints what comes after the first files.
 func run(t *testing.T, skip int, files []migrations.File, options lint.Options) []lint.Finding {
 	t.Helper()
-	dev, err := devdb.Open(t.Context(), dbtest.ServerURL(t))
+	server, err := dev.Open(t.Context(), dbtest.ServerURL(t), &policies.Conventions)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := dev.Close(t.Context()); err != nil {
+		if err := server.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -60,7 +61,7 @@ func run(t *testing.T, skip int, files []migrations.File, options lint.Options) 
 	for _, f := range files[skip:] {
 		wanted[f.Name] = true
 	}
-	record, err := replay.Run(t.Context(), dev, replay.Input{
+	record, err := replay.Run(t.Context(), server, replay.Input{
 		Files: files, Tables: true, Want: func(f migrations.File) bool { return wanted[f.Name] },
 	})
 	if err != nil {
@@ -141,14 +142,14 @@ func TestPages(t *testing.T) {
 				t.Fatal("the page has no examples")
 			}
 			given := append([]string{pages.Base()}, e.given...)
-			bad := lint.Open(run(t, len(given), directory(t, slices.Concat(given, e.bad)...), lint.Options{}))
+			bad := lint.Open(run(t, len(given), directory(t, slices.Concat(given, e.bad)...), lint.Options{Conventions: &policies.Conventions}))
 			if !slices.Equal(codes(bad), []string{rule.Code}) {
 				t.Errorf("the bad example gives\n%s", show(bad))
 			}
 			if len(bad) == 1 {
 				checkAdvice(t, rule, bad[0], given, e.bad)
 			}
-			good := lint.Open(run(t, len(given), directory(t, slices.Concat(given, e.good)...), lint.Options{}))
+			good := lint.Open(run(t, len(given), directory(t, slices.Concat(given, e.good)...), lint.Options{Conventions: &policies.Conventions}))
 			if len(good) > 0 {
 				t.Errorf("the good example gives\n%s", show(good))
 			}
@@ -189,7 +190,7 @@ func checkAdvice(t *testing.T, rule lint.Rule, f lint.Finding, given, bad []stri
 	default:
 		return
 	}
-	after := run(t, len(given), directory(t, slices.Concat(given, files)...), lint.Options{})
+	after := run(t, len(given), directory(t, slices.Concat(given, files)...), lint.Options{Conventions: &policies.Conventions})
 	for _, c := range codes(after) {
 		if c == rule.Code || c == "CN001" {
 			t.Errorf("who follows the advice of %s gets\n%s\nfrom\n%s", rule.Code, show(after), strings.Join(files, "\n----\n"))

@@ -9,9 +9,9 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/chenu/chenu/migrations/catalog"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
 )
 
 var lockRules = []rule{
@@ -373,7 +373,7 @@ func keyBuildsIndex(p *pass) {
 
 // blocks is the lock that who uses the table has to wait for, be it that of an
 // index or partition.
-func blocks(e devdb.Effect) devdb.LockMode { return max(e.Lock, e.Through) }
+func blocks(e dev.Effect) dev.LockMode { return max(e.Lock, e.Through) }
 
 func noLockTimeout(p *pass) {
 	for i, s := range p.Statements {
@@ -381,7 +381,7 @@ func noLockTimeout(p *pass) {
 			continue
 		}
 		for _, e := range p.effects(i) {
-			if blocks(e) < devdb.Share {
+			if blocks(e) < dev.Share {
 				continue
 			}
 			p.report(i, fmt.Sprintf("The lock on %s (%s) is waited for without end, and all who come after wait behind it.", e.Table, blocks(e)),
@@ -403,7 +403,7 @@ func severalTables(p *pass) {
 			if parent := p.parents[table]; parent != "" {
 				table = parent
 			}
-			if blocks(e) >= devdb.Share && !slices.Contains(held, table) && !slices.Contains(more, table) {
+			if blocks(e) >= dev.Share && !slices.Contains(held, table) && !slices.Contains(more, table) {
 				more = append(more, table)
 			}
 		}
@@ -537,7 +537,7 @@ func rewrites(p *pass) {
 			continue
 		}
 		for _, e := range p.effects(i) {
-			full := n.GetVacuumStmt() != nil && e.Lock == devdb.AccessExclusive
+			full := n.GetVacuumStmt() != nil && e.Lock == dev.AccessExclusive
 			if !e.Rewritten && !full {
 				continue
 			}
@@ -629,7 +629,7 @@ func scansUnderLock(p *pass) {
 			continue
 		}
 		for _, e := range p.effects(i) {
-			if !e.Scanned || e.Rewritten || p.lockAt(i, e.Table) < devdb.Share {
+			if !e.Scanned || e.Rewritten || p.lockAt(i, e.Table) < dev.Share {
 				continue
 			}
 			advice := "Make sure beforehand, by a validated CHECK, of what the rows are read for."
@@ -642,8 +642,8 @@ func scansUnderLock(p *pass) {
 	}
 }
 
-func waiters(m devdb.LockMode) string {
-	if m == devdb.AccessExclusive {
+func waiters(m dev.LockMode) string {
+	if m == dev.AccessExclusive {
 		return "Reads and writes"
 	}
 	return "Writes"
@@ -651,8 +651,8 @@ func waiters(m devdb.LockMode) string {
 
 // lockAt is the strongest lock on a table that the transaction holds when
 // statement i has run.
-func (p *pass) lockAt(i int, table string) devdb.LockMode {
-	var mode devdb.LockMode
+func (p *pass) lockAt(i int, table string) dev.LockMode {
+	var mode dev.LockMode
 	from := 0
 	if !p.Transaction {
 		from = i
@@ -682,7 +682,7 @@ func workUnderLock(p *pass) {
 				lines("-- give this a file of its own, after the one with the lock:", p.text(i)))
 		}
 		for _, e := range p.effects(i) {
-			if blocks(e) == devdb.AccessExclusive {
+			if blocks(e) == dev.AccessExclusive {
 				held[e.Table] = true
 			}
 		}
@@ -701,7 +701,7 @@ func (p *pass) work(i int) (string, []string) {
 	}
 	for _, e := range p.effects(i) {
 		var own []string
-		if p.effect(i, e.Table).Lock >= devdb.Share || p.judged(i) {
+		if p.effect(i, e.Table).Lock >= dev.Share || p.judged(i) {
 			own = append(own, e.Table)
 		}
 		switch {

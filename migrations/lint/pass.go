@@ -12,10 +12,10 @@ import (
 
 	"ariga.io/atlas/sql/sqlcheck"
 
-	"github.com/chenu/chenu/migrations/access"
-	"github.com/chenu/chenu/migrations/catalog"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies/access"
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
 )
 
 // pass is the rules' way through one file.
@@ -144,8 +144,8 @@ func (p *pass) text(i int) string {
 }
 
 // effects are those of statement i on tables that may have rows.
-func (p *pass) effects(i int) []devdb.Effect {
-	var all []devdb.Effect
+func (p *pass) effects(i int) []dev.Effect {
+	var all []dev.Effect
 	for _, e := range p.Statements[i].Effects {
 		if p.old[i][e.Table] {
 			all = append(all, e)
@@ -155,13 +155,13 @@ func (p *pass) effects(i int) []devdb.Effect {
 }
 
 // effect is that of statement i on the table; zero if it has none.
-func (p *pass) effect(i int, table string) devdb.Effect {
+func (p *pass) effect(i int, table string) dev.Effect {
 	for _, e := range p.effects(i) {
 		if e.Table == table {
 			return e
 		}
 	}
-	return devdb.Effect{}
+	return dev.Effect{}
 }
 
 // report adds a finding of the running rule about statement i, or with i < 0
@@ -307,4 +307,4 @@ var comments = regexp.MustCompile(`--[^\n]*|(?s:/\*.*?\*/)`)
 // uncommented is SQL without its comments.
 func uncommented(sql string) string { return comments.ReplaceAllString(sql, " ") }
 
-func scanned(e devdb.Effect) bool { return e.Scanned || e.Rewritten }
+func scanned(e dev.Effect) bool { return e.Scanned || e.Rewritten }

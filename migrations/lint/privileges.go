@@ -8,12 +8,9 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"github.com/chenu/chenu/migrations/catalog"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/postgres/catalog"
 )
-
-const ownerRole = devdb.Owner
 
 var privilegeRules = []rule{
 	{Rule: Rule{"CN401", "needless-privilege", "A privilege that nobody needs", themePrivileges, Error}, check: needlessPrivilege},
@@ -236,14 +233,14 @@ func roles(p *pass) {
 		})
 		if becomes {
 			p.report(i, "The migration becomes another role: what follows is not the owner's, and the record that it was applied fails.",
-				"Leave it out: every session that applies is "+ownerRole+" already.")
+				"Leave it out: every session that applies is "+p.options.Conventions.Owner+" already.")
 		}
 	}
 }
 
 func foreignOwner(p *pass) {
 	changedObjects(p, func(s *catalog.State) []*catalog.Privileges { return s.Privileges }, func(was, is *catalog.Privileges) {
-		if is.Owner == "" || is.Owner == ownerRole || was != nil && was.Owner == is.Owner || is.Of.Kind == catalog.KindFunction && p.ours(is.Owner) {
+		if is.Owner == "" || is.Owner == p.options.Conventions.Owner || was != nil && was.Owner == is.Owner || is.Of.Kind == catalog.KindFunction && p.ours(is.Owner) {
 			return
 		}
 		// Schema public is the cluster's until someone takes it.
@@ -255,6 +252,6 @@ func foreignOwner(p *pass) {
 				objectName(n.GetAlterOwnerStmt().GetObject()) == is.Of.Name
 		}, is.Of.Name)
 		p.report(at, fmt.Sprintf("%s owns %s: an owner drops policies, grants at will and alters it.", is.Owner, onSQL(is.Of)),
-			fmt.Sprintf("ALTER %s OWNER TO %s;", strings.ToUpper(string(is.Of.Kind))+" "+strings.TrimPrefix(onSQL(is.Of), strings.ToUpper(string(is.Of.Kind))+" "), ownerRole))
+			fmt.Sprintf("ALTER %s OWNER TO %s;", strings.ToUpper(string(is.Of.Kind))+" "+strings.TrimPrefix(onSQL(is.Of), strings.ToUpper(string(is.Of.Kind))+" "), p.options.Conventions.Owner))
 	})
 }

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/catalog"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
 
 	"ariga.io/atlas/sql/schema"
 )
@@ -35,7 +36,7 @@ func TestProject(t *testing.T) {
 			break
 		}
 	}
-	golden(t, "testdata/project.golden", show(run(t, 0, files, lint.Options{})))
+	golden(t, "testdata/project.golden", show(run(t, 0, files, lint.Options{Conventions: &policies.Conventions})))
 }
 
 // The list of the documents is made from the list of the rules.
@@ -77,7 +78,7 @@ func TestRules(t *testing.T) {
 
 // recorded is a record that no server made.
 func recorded(name, text string, statements ...*replay.Statement) *replay.Record {
-	empty := func() *devdb.Inspection { return &devdb.Inspection{Realm: &schema.Realm{}, State: &catalog.State{}} }
+	empty := func() *dev.Inspection { return &dev.Inspection{Realm: &schema.Realm{}, State: &catalog.State{}} }
 	f := &replay.File{File: migrations.File{Name: name, Text: text, Transaction: true}, Before: empty(), After: empty(), Statements: statements}
 	for _, s := range statements {
 		f.File.Statements = append(f.File.Statements, s.Statement)
@@ -89,7 +90,7 @@ func TestRun_NotUnderstood(t *testing.T) {
 	t.Parallel()
 	const text = "FROB notes;\n"
 	record := recorded("1_a.sql", text, &replay.Statement{Statement: migrations.Statement{Line: 1, SQL: "FROB notes"}})
-	found, err := lint.Run(t.Context(), record, lint.Options{})
+	found, err := lint.Run(t.Context(), record, lint.Options{Conventions: &policies.Conventions})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func TestRun_History(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			found, err := lint.Run(t.Context(), new(replay.Record), lint.Options{History: tt.history})
+			found, err := lint.Run(t.Context(), new(replay.Record), lint.Options{Conventions: &policies.Conventions, History: tt.history})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +148,7 @@ func TestRun_HistoryAccepted(t *testing.T) {
 	const text = "-- atlas:nolint CN004 -- a comment was mended\n\nSELECT 1;\n"
 	record := recorded("1_a.sql", text, &replay.Statement{Statement: migrations.Statement{Line: 3, SQL: "SELECT 1"}, Node: replay.Parse("SELECT 1")})
 	for _, history := range []lint.History{{Base: "main", Edited: []string{"1_a.sql"}}, {}} {
-		found, err := lint.Run(t.Context(), record, lint.Options{History: history})
+		found, err := lint.Run(t.Context(), record, lint.Options{Conventions: &policies.Conventions, History: history})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +197,7 @@ func TestRun_Acceptances(t *testing.T) {
 			}
 			record := recorded("1_a.sql", tt.text, statements...)
 			record.Files[0].Existed = map[string]bool{"public.a": true}
-			found, err := lint.Run(t.Context(), record, lint.Options{})
+			found, err := lint.Run(t.Context(), record, lint.Options{Conventions: &policies.Conventions})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,9 +9,9 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"github.com/chenu/chenu/migrations/access"
-	"github.com/chenu/chenu/migrations/catalog"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies/access"
+	"github.com/chenu/chenu/postgres/catalog"
 )
 
 var securityRules = []rule{
@@ -36,12 +36,9 @@ var securityRules = []rule{
 	{Rule: Rule{"CN319", "definer-is-owner", "A SECURITY DEFINER function runs as the owner of all", themeSecurity, Error}, check: definerIsOwner},
 }
 
-// owner is the column of a table that says whose a row is; "" if it has none.
+// owner returns the column that names the identity to which a row of the table belongs, "" if it has none.
 func (p *pass) owner(state *catalog.State, table string) string {
-	column := p.options.OwnerColumns[table]
-	if column == "" {
-		column = DefaultOwnerColumn
-	}
+	column := p.options.Conventions.OwnerColumnOf(table)
 	if slices.Contains(columnsOf(state, table), column) {
 		return column
 	}
@@ -212,7 +209,7 @@ var reColumns = regexp.MustCompile(`^columns \([^)]*\),? ?`)
 // CN301 and CN302.
 func policyWidened(p *pass) {
 	for _, c := range p.access {
-		if c.New || c.Role == ownerRole || c.Before == "nothing" || !slices.Contains(access.Commands, c.Command) ||
+		if c.New || c.Role == p.options.Conventions.Owner || c.Before == "nothing" || !slices.Contains(access.Commands, c.Command) ||
 			c.Effect != access.Widening && c.Effect != access.Review || p.unprotected(c.Object) {
 			continue
 		}
@@ -306,7 +303,7 @@ func (p *pass) served() []string {
 			members[r.Name] = append(members[r.Name], name)
 		}
 	}
-	all := []string{p.options.Serving}
+	all := []string{p.options.Conventions.Shared}
 	for i := 0; i < len(all); i++ {
 		for _, r := range members[all[i]] {
 			if !slices.Contains(all, r) {
@@ -360,7 +357,7 @@ func policyWithoutOwner(p *pass) {
 		}
 		advice := "The table has no owner column: keep it from roles that serve requests, or accept this and say why its rows are everyone's."
 		if owner != "" {
-			is := fmt.Sprintf("%s = nullif(current_setting('app.identity_id', true), '')::uuid", catalog.Ident(owner))
+			is := fmt.Sprintf("%s = nullif(current_setting('%s', true), '')::uuid", catalog.Ident(owner), p.options.Conventions.IdentitySetting)
 			switch policy.Command {
 			case "INSERT":
 				advice = fmt.Sprintf("ALTER POLICY %s WITH CHECK (%s);", policyName(policy), is)
@@ -521,7 +518,7 @@ func publicDefiner(p *pass) {
 
 func definerIsOwner(p *pass) {
 	changedObjects(p, functions, func(_, f *catalog.Function) {
-		if f.Definer && f.Owner == ownerRole {
+		if f.Definer && f.Owner == p.options.Conventions.Owner {
 			p.report(p.whereFunction(f), fmt.Sprintf("%s runs as %s, who owns every table: under FORCE it sees no rows, and without it all.", signature(f), f.Owner),
 				"Let a role own it that may do what it needs and nothing else: ALTER "+signature(f)+" OWNER TO …;")
 		}

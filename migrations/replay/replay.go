@@ -21,8 +21,9 @@ import (
 	pgquery "github.com/wasilibs/go-pgquery"
 
 	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/catalog"
-	"github.com/chenu/chenu/migrations/devdb"
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
 )
 
 // Input is what Run replays.
@@ -51,7 +52,7 @@ type File struct {
 	Statements []*Statement
 	// Before and After are the whole states. After is nil if a statement
 	// failed.
-	Before, After *devdb.Inspection
+	Before, After *dev.Inspection
 	// Existed has the tables and views that were there before the file, as
 	// schema.name, quoted where SQL needs it.
 	Existed map[string]bool
@@ -67,7 +68,7 @@ type Statement struct {
 	// parser, which is of PostgreSQL 17, does not know it.
 	Node *pg.Node
 	// Effects are on tables that existed before the file.
-	Effects []devdb.Effect
+	Effects []dev.Effect
 	// Alone says that it cannot run in a transaction: its locks are known from
 	// the manual, not seen.
 	Alone bool
@@ -87,7 +88,7 @@ type Statement struct {
 
 // Run replays on a new database of the server. A statement that fails is no
 // error: it is recorded. One in a file that is not recorded is.
-func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
+func Run(ctx context.Context, server *dev.Server, in Input) (*Record, error) {
 	first, last := -1, -1
 	for i, f := range in.Files {
 		if in.Want(f) {
@@ -100,7 +101,7 @@ func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
 	if first < 0 {
 		return &Record{}, nil
 	}
-	session, err := dev.Create(ctx)
+	session, err := server.Create(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
 		}
 		if r.file.Failed != nil {
 			if !in.Want(f) {
-				return nil, fmt.Errorf("replay %s, line %d: %w", f.Name, r.file.Failed.Line, devdb.Describe(r.file.Failed.Err))
+				return nil, fmt.Errorf("replay %s, line %d: %w", f.Name, r.file.Failed.Line, dev.Describe(r.file.Failed.Err))
 			}
 			return record, nil
 		}
@@ -147,11 +148,11 @@ func Run(ctx context.Context, dev *devdb.Server, in Input) (*Record, error) {
 // run is the replay of one file.
 type run struct {
 	Input
-	session *devdb.Session
+	session *dev.Session
 	file    *File
-	there   devdb.Observation // what existed before the file
-	seen    devdb.Observation // the same as it is now
-	own     map[string]bool   // tables that the file has made
+	there   dev.Observation // what existed before the file
+	seen    dev.Observation // the same as it is now
+	own     map[string]bool // tables that the file has made
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -186,10 +187,10 @@ func (r *run) run(ctx context.Context) error {
 func (r *run) settings(ctx context.Context) error {
 	statement := time.Duration(0)
 	if r.file.Transaction {
-		statement = migrations.DefaultStatementTimeout
+		statement = apply.DefaultStatementTimeout
 	}
 	return r.session.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %d",
-		migrations.DefaultLockTimeout.Milliseconds(), statement.Milliseconds()))
+		apply.DefaultLockTimeout.Milliseconds(), statement.Milliseconds()))
 }
 
 var errRefused = errors.New("refused")
@@ -295,7 +296,7 @@ func (r *run) timeouts(ctx context.Context, s *Statement) error {
 		return err
 	}
 	s.LockTimeout, s.StatementTimeout = time.Duration(ms[0])*time.Millisecond, time.Duration(ms[1])*time.Millisecond
-	if s.Patient {
+	if s.NoLockTimeout {
 		s.LockTimeout = 0
 	}
 	return nil
@@ -334,36 +335,36 @@ func (r *run) changesTables(n *pg.Node) bool {
 
 // known are the locks of statements that cannot run in a transaction, by the
 // manual of each. locks_test.go holds them to a server.
-func (r *run) known(n *pg.Node) []devdb.Effect {
-	named := func(name string, mode devdb.LockMode, scanned bool) []devdb.Effect {
+func (r *run) known(n *pg.Node) []dev.Effect {
+	named := func(name string, mode dev.LockMode, scanned bool) []dev.Effect {
 		if of := r.there.TableOf(name); of != "" {
 			name = of
 		}
 		if !r.file.Existed[name] {
 			return nil
 		}
-		return []devdb.Effect{{Table: name, Lock: mode, Scanned: scanned}}
+		return []dev.Effect{{Table: name, Lock: mode, Scanned: scanned}}
 	}
-	effect := func(table *pg.RangeVar, mode devdb.LockMode, scanned bool) []devdb.Effect {
+	effect := func(table *pg.RangeVar, mode dev.LockMode, scanned bool) []dev.Effect {
 		return named(Name(table), mode, scanned)
 	}
 	switch {
 	case n.GetIndexStmt() != nil: // CONCURRENTLY
-		return effect(n.GetIndexStmt().GetRelation(), devdb.ShareUpdateExclusive, true)
+		return effect(n.GetIndexStmt().GetRelation(), dev.ShareUpdateExclusive, true)
 	case n.GetReindexStmt() != nil:
-		return effect(n.GetReindexStmt().GetRelation(), devdb.ShareUpdateExclusive, true)
+		return effect(n.GetReindexStmt().GetRelation(), dev.ShareUpdateExclusive, true)
 	case n.GetDropStmt() != nil: // DROP INDEX CONCURRENTLY takes one name
 		for _, o := range n.GetDropStmt().GetObjects() {
-			return named(objectName(o), devdb.ShareUpdateExclusive, false)
+			return named(objectName(o), dev.ShareUpdateExclusive, false)
 		}
 	case n.GetVacuumStmt() != nil:
-		mode := devdb.ShareUpdateExclusive
+		mode := dev.ShareUpdateExclusive
 		for _, o := range n.GetVacuumStmt().GetOptions() {
 			if o.GetDefElem().GetDefname() == "full" {
-				mode = devdb.AccessExclusive
+				mode = dev.AccessExclusive
 			}
 		}
-		var all []devdb.Effect
+		var all []dev.Effect
 		for _, rel := range n.GetVacuumStmt().GetRels() {
 			all = append(all, effect(rel.GetVacuumRelation().GetRelation(), mode, true)...)
 		}

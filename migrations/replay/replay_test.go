@@ -12,10 +12,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/catalog"
+	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/devdb"
 	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
 )
 
 const first = "CREATE TABLE notes (id int PRIMARY KEY, title text); CREATE TABLE tags (id int PRIMARY KEY);"
@@ -33,16 +35,16 @@ func recordWith(t *testing.T, sql string, meanwhile func()) *replay.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev, err := devdb.Open(t.Context(), dbtest.ServerURL(t))
+	server, err := dev.Open(t.Context(), dbtest.ServerURL(t), &policies.Conventions)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := dev.Close(t.Context()); err != nil {
+		if err := server.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
-	r, err := replay.Run(t.Context(), dev, replay.Input{
+	r, err := replay.Run(t.Context(), server, replay.Input{
 		Files: files, Want: func(f migrations.File) bool { return f.Version == "2" }, Progress: func(string) { meanwhile() },
 	})
 	if err != nil {
@@ -155,7 +157,7 @@ func TestRun_Roles(t *testing.T) {
 func TestRun_Timeouts(t *testing.T) {
 	t.Parallel()
 	f := record(t, "SELECT 1; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '2min'; SELECT 2;")
-	if a, b := f.Statements[0], f.Statements[3]; a.LockTimeout != migrations.DefaultLockTimeout || b.LockTimeout.Seconds() != 1 || b.StatementTimeout.Minutes() != 2 {
+	if a, b := f.Statements[0], f.Statements[3]; a.LockTimeout != apply.DefaultLockTimeout || b.LockTimeout.Seconds() != 1 || b.StatementTimeout.Minutes() != 2 {
 		t.Errorf("%s, then %s and %s", a.LockTimeout, b.LockTimeout, b.StatementTimeout)
 	}
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/ent"
-	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/migrations/localpg"
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/policies/verify"
+	"github.com/chenu/chenu/postgres/local"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
-	"github.com/chenu/chenu/server/verify"
 )
 
 const appendSQL = `SELECT app.append_events($1, $2, $3)`
@@ -211,14 +211,14 @@ func TestKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	start := func() *localpg.Server {
-		server, err := localpg.Start(t.Context(), localpg.Config{DataDir: dir})
+	start := func() *local.Server {
+		server, err := local.Start(t.Context(), local.Config{DataDir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return server
 	}
-	stop := func(server *localpg.Server) {
+	stop := func(server *local.Server) {
 		ctx, cancel := context.WithTimeout(context.Background(), within)
 		defer cancel()
 		if err := server.Stop(ctx); err != nil {
@@ -229,9 +229,9 @@ func TestKilled(t *testing.T) {
 	defer func() { stop(server) }()
 	var serviceURL, agentURL, migrateURL, database string
 	bootstrap := func() {
-		report, err := migrations.Bootstrap(t.Context(), server.URL("postgres"), migrations.BootstrapOptions{
-			Service: migrations.Login{Name: "service", Password: "service"}, Agent: migrations.Login{Name: "agent", Password: "agent"},
-			Migrate: migrations.Login{Name: "migrate", Password: "migrate"},
+		report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{
+			Service: apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
+			Migrate: apply.Login{Name: "migrate", Password: "migrate"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -253,7 +253,7 @@ func TestKilled(t *testing.T) {
 		database = config.Database
 	}
 	bootstrap()
-	if _, err := migrations.Apply(t.Context(), migrateURL, migrations.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), migrateURL, apply.Options{}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -315,7 +315,7 @@ func TestKilled(t *testing.T) {
 		case <-ctx.Done():
 			t.Fatal("the writers got nowhere")
 		}
-		dbtest.Kill(t, dir)
+		pgtest.Kill(t, dir)
 		<-server.Done()
 		wg.Wait()
 		cancel()

@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/chenu/chenu/policies/verify"
 	"github.com/chenu/chenu/server/api/apitest"
-	"github.com/chenu/chenu/server/verify"
 )
 
 // TestMain lets the model take fewer walks than rapid's hundred, since each step

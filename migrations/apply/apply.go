@@ -1,0 +1,508 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+const (
+	// DefaultLockTimeout is how long a statement waits for a lock on a table. A statement that waits for an exclusive lock
+	// makes every later query on the table wait behind it, so it had better give up and be tried again.
+	DefaultLockTimeout = 5 * time.Second
+	// DefaultStatementTimeout is how long a statement of a file that is one transaction may run. Such a file keeps its locks
+	// until it commits, so that a statement that runs for long keeps others waiting for as long: it belongs into a file
+	// with `-- atlas:txmode none`, which has no such limit, since an index build may take hours and keeps nobody waiting.
+	DefaultStatementTimeout = 10 * time.Minute
+	// DefaultLockRetries is how often what did not get a lock is tried again: with the pauses between, for some minutes.
+	DefaultLockRetries = 10
+	// DefaultWait is how long Apply waits for another migration of the same database, as when several replicas of a
+	// service start at once.
+	DefaultWait = time.Minute
+)
+
+// Options of Apply. The zero value applies everything that this program was built with.
+type Options struct {
+	Dir    migrate.Dir // nil means Embedded
+	To     string      // version, or file name, to stop after; "" means the last
+	DryRun bool        // say what would be applied, in a read-only session without the lock, and write nothing
+	// LockTimeout is the lock_timeout of the session, and of all statements of a file that is one transaction together: what
+	// the first have locked waits for the others' locks, too. 0 means DefaultLockTimeout, and none while an index is built, rebuilt
+	// or dropped CONCURRENTLY: reads and writes do not queue behind the locks that those wait for, and one that gives up
+	// has built in vain. Negative means to wait for ever. What a file sets by itself holds within it.
+	LockTimeout time.Duration
+	// StatementTimeout is the statement_timeout of the session. 0 means DefaultStatementTimeout for files that are one
+	// transaction, and none for the others; negative means none. What a file sets by itself holds within it.
+	StatementTimeout time.Duration
+	// LockRetries is how often a file that is one transaction, or a statement of another, is tried again after a lock
+	// timeout or a deadlock. 0 means DefaultLockRetries, negative means never.
+	LockRetries int
+	Wait        time.Duration // for another migration to end; 0 means DefaultWait, negative means not at all
+	Progress    func(Event)   // called as things happen, one call at a time; may be nil
+}
+
+// Report of Apply. With an error it holds what was applied before that.
+type Report struct {
+	From    string        // version before; "" if none
+	To      string        // version after, or that a dry run would reach
+	Files   []AppliedFile // applied, or that would be
+	Unknown []string      // versions that the database has and this directory is too old to know
+	Invalid []InvalidIndex
+}
+
+// AppliedFile is a file that Apply applied, or would apply.
+type AppliedFile struct {
+	Name        string
+	Version     string
+	Transaction bool // false for -- atlas:txmode none
+	Resumed     int  // statements that an earlier attempt applied; Statements does not contain them
+	Statements  []migrations.Statement
+	Took        time.Duration
+}
+
+// Apply brings the database at url to the end of the directory, or to Options.To. The login must be a member of
+// chenu_owner, or a superuser; the connection must be a direct one, because the lock and the role belong to the session.
+//
+// Each file is one transaction together with its row in the revision table: it is applied and recorded, or neither. A file
+// with `-- atlas:txmode none` is recorded before and after each statement; when it fails, the next Apply goes on with the
+// statement that failed. What contradicts the history is refused before anything runs: a *migrations.Refusal. A statement that fails
+// is a *StatementError. Files before the one that failed stay applied.
+//
+// A concurrent index build that ends before its time leaves an invalid index. When its statement is tried again, by this
+// Apply or the next, that index is dropped first: an invalid one of exactly that name on exactly that table, and no other.
+// Those that are in the database at the end are in the Report.
+//
+// When ctx ends, the statement that is running is ended on the server too.
+func Apply(ctx context.Context, url string, o Options) (report Report, err error) {
+	a := &applier{noLockTimeout: o.LockTimeout == 0, unlimited: o.StatementTimeout == 0}
+	if err := o.setDefaults(); err != nil {
+		return report, err
+	}
+	a.Options = o
+	files, err := migrations.Read(o.Dir)
+	if err != nil {
+		return report, err
+	}
+	to, err := versionOf(files, o.To)
+	if err != nil {
+		return report, err
+	}
+	a.session, err = connect(ctx, url, settings{lockTimeout: o.LockTimeout, readOnly: o.DryRun}, func(m string) { a.event(Notice{Message: m}) })
+	if err != nil {
+		return report, err
+	}
+	defer a.session.close()
+	a.watcher = newWatcher(url, a.session.PgConn().PID(), o.LockTimeout, a.event)
+	defer a.watcher.close()
+	defer func() { report.Invalid = a.remaining(ctx, url) }()
+	if !o.DryRun {
+		err := a.session.lock(ctx, migrateLock, o.Wait, func(holder string) { a.event(Waiting{Holder: holder}) })
+		if err != nil {
+			return report, err
+		}
+	}
+	a.revisions = NewRevisions(a.session)
+	revisions, err := a.revisions.ReadRevisions(ctx)
+	if err != nil {
+		return report, err
+	}
+	next, err := plan(files, revisions)
+	if err != nil {
+		return report, err
+	}
+	for _, r := range revisions {
+		if done(r) {
+			report.From = r.Version
+		}
+	}
+	report.To, report.Unknown = report.From, next.unknown
+	if to != "" {
+		next.pending = slices.DeleteFunc(next.pending, func(f *migrations.File) bool { return f.Version > to })
+	}
+	a.event(Started{From: report.From, Files: len(next.pending)})
+	if len(next.pending) > 0 && !o.DryRun {
+		if err := a.revisions.create(ctx); err != nil {
+			return report, err
+		}
+	}
+	for _, f := range next.pending {
+		partial := next.partial
+		if partial != nil && partial.Version != f.Version {
+			partial = nil
+		}
+		d := describe(f, partial)
+		if !o.DryRun {
+			began := time.Now()
+			if err := a.file(ctx, f, partial); err != nil {
+				return report, err
+			}
+			d.Took = time.Since(began)
+		}
+		report.Files = append(report.Files, d)
+		report.To = f.Version
+	}
+	return report, nil
+}
+
+func (o *Options) setDefaults() error {
+	if o.Dir == nil {
+		dir, err := migrations.Embedded()
+		if err != nil {
+			return err
+		}
+		o.Dir = dir
+	}
+	switch {
+	case o.LockTimeout == 0:
+		o.LockTimeout = DefaultLockTimeout
+	case o.LockTimeout < 0:
+		o.LockTimeout = 0 // which Postgres takes for no limit
+	}
+	switch {
+	case o.StatementTimeout == 0:
+		o.StatementTimeout = DefaultStatementTimeout
+	case o.StatementTimeout < 0:
+		o.StatementTimeout = 0
+	}
+	switch {
+	case o.LockRetries == 0:
+		o.LockRetries = DefaultLockRetries
+	case o.LockRetries < 0:
+		o.LockRetries = 0
+	}
+	switch {
+	case o.Wait == 0:
+		o.Wait = DefaultWait
+	case o.Wait < 0:
+		o.Wait = 0
+	}
+	return nil
+}
+
+// versionOf finds the version that to names; "" is "".
+func versionOf(files []migrations.File, to string) (string, error) {
+	if to == "" {
+		return "", nil
+	}
+	versions := make([]string, 0, len(files))
+	for _, f := range files {
+		if to == f.Version || to == f.Name {
+			return f.Version, nil
+		}
+		versions = append(versions, f.Version)
+	}
+	if len(versions) == 0 {
+		versions = []string{"none: the directory is empty"}
+	}
+	return "", &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("there is no migration %q", to),
+		Advice: "choose one of " + strings.Join(versions, ", ")}
+}
+
+func describe(f *migrations.File, partial *migrate.Revision) AppliedFile {
+	d := AppliedFile{Name: f.Name, Version: f.Version, Transaction: f.Transaction}
+	if partial != nil {
+		d.Resumed = partial.Applied
+	}
+	d.Statements = f.Statements[min(d.Resumed, len(f.Statements)):]
+	return d
+}
+
+type applier struct {
+	Options
+	noLockTimeout bool // concurrent index builds wait for locks without limit
+	unlimited     bool // files that are not one transaction have no statement timeout
+	session       *session
+	revisions     *Revisions
+	watcher       *watcher
+
+	telling sync.Mutex // one event at a time
+}
+
+func (a *applier) event(e Event) {
+	if a.Progress != nil {
+		a.telling.Lock()
+		defer a.telling.Unlock()
+		a.Progress(e)
+	}
+}
+
+// file applies one file, from where partial says it stopped.
+func (a *applier) file(ctx context.Context, f *migrations.File, partial *migrate.Revision) error {
+	began := time.Now()
+	if a.session.statementTimeout = a.StatementTimeout; !f.Transaction && a.unlimited {
+		a.session.statementTimeout = 0
+	}
+	if err := a.session.reset(ctx); err != nil {
+		return err
+	}
+	r := partial
+	if r == nil {
+		r = &migrate.Revision{Version: f.Version, Description: f.Description, Type: migrate.RevisionTypeExecute}
+	}
+	// The rest of a file that stopped may have been edited since.
+	r.Hash, r.Total, r.ExecutedAt, r.OperatorVersion = f.Hash, len(f.Statements), began.UTC(), operator()
+	a.event(FileStarted{File: f.Name, Applied: r.Applied, Statements: r.Total})
+	var err error
+	if f.Transaction {
+		err = a.transaction(ctx, f, r)
+	} else {
+		err = a.statements(ctx, f, r)
+	}
+	if err != nil {
+		return err
+	}
+	a.event(FileDone{File: f.Name, Statements: r.Total, Took: time.Since(began)})
+	return nil
+}
+
+// transaction applies a file and writes its revision as one.
+func (a *applier) transaction(ctx context.Context, f *migrations.File, r *migrate.Revision) error {
+	return a.retry(ctx, func() error {
+		attempt := *r
+		if err := a.attempt(ctx, f, &attempt); err != nil {
+			return err
+		}
+		*r = attempt
+		return nil
+	})
+}
+
+func (a *applier) attempt(ctx context.Context, f *migrations.File, r *migrate.Revision) (err error) {
+	tx, err := a.session.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: begin: %w", f.Name, err)
+	}
+	defer func() {
+		if err != nil {
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			_ = tx.Rollback(late) // fails only with the connection, and then the server rolls back by itself
+		}
+	}()
+	budget := newBudget(a.LockTimeout)
+	for i := r.Applied; i < len(f.Statements); i++ {
+		if i > r.Applied && !f.Sets("lock_timeout") {
+			if err := budget.share(ctx, tx); err != nil {
+				return fmt.Errorf("%s: %w", f.Name, err)
+			}
+		}
+		if err := a.statement(ctx, f, i, ""); err != nil {
+			kept := "nothing of the file was kept"
+			if r.Applied > 0 {
+				kept = fmt.Sprintf("the first %d statements stay applied from an earlier attempt, nothing after them", r.Applied)
+			}
+			return a.failed(ctx, f, i, r.Applied, kept, err)
+		}
+	}
+	finish(r)
+	if err := NewRevisions(tx).WriteRevision(ctx, r); err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		e := &StatementError{File: f.Name, Version: f.Version, Statements: len(f.Statements), Err: err, kept: "nothing of the file was kept"}
+		e.Advice = e.kept + ": mend it, run `chenu migrate hash`, and apply again"
+		if state(err) == "" {
+			e.Advice = "the connection was lost, and whether the file is applied is not known: see `chenu migrate status`"
+		}
+		return e
+	}
+	return nil
+}
+
+// interrupted is what the revision of a file that is not a transaction says of a statement that is running. It stays if
+// this process or the connection ends before the outcome is known.
+const interrupted = "interrupted: it is not known whether this statement was finished"
+
+// statements applies a file statement by statement. The revision is written between any two, so that it is exact to the
+// statement however this ends.
+func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate.Revision) error {
+	// The settings of the statements that are already applied ended with their session.
+	for i := range r.Applied {
+		if s := f.Statements[i]; s.ChangesSession() {
+			if _, err := a.session.Exec(ctx, s.SQL); err != nil {
+				return a.failed(ctx, f, i, r.Applied, "nothing more was applied", err)
+			}
+		}
+	}
+	again, begun := r.Error == interrupted, r.ErrorStmt
+	for i := r.Applied; i < len(f.Statements); i++ {
+		r.Error, r.ErrorStmt, r.ExecutionTime = interrupted, f.Statements[i].SQL, time.Since(r.ExecutedAt)
+		if err := a.revisions.WriteRevision(ctx, r); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		err := a.retry(ctx, func() error {
+			err := a.statement(ctx, f, i, begun)
+			begun = f.Statements[i].SQL
+			if err == nil {
+				return nil
+			}
+			kept := fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", i)
+			if i == 0 {
+				kept = "no statement before it was applied"
+			}
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			return a.failed(late, f, i, i, kept, err)
+		})
+		if failed, ok := errors.AsType[*StatementError](err); ok {
+			r.Error, r.ExecutionTime = failed.Err.Error(), time.Since(r.ExecutedAt)
+			if again && alreadyThere(failed.Err) {
+				r.Error = interrupted // what is there may be what that attempt made: it is still not known
+				failed.Advice = failed.kept + ": an earlier attempt was interrupted in this statement, and may have finished it: " +
+					"drop what it made, or say IF NOT EXISTS and run `chenu migrate hash`, and apply again"
+			}
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			if err := a.revisions.WriteRevision(late, r); err != nil && !a.session.IsClosed() {
+				failed.Err = errors.Join(failed.Err, err)
+			}
+			return failed
+		}
+		again, begun = false, ""
+		r.Applied, r.PartialHashes = i+1, append(r.PartialHashes[:i:i], "h1:"+f.Statements[i].Sum)
+		if ctx.Err() != nil && r.Applied < r.Total {
+			return a.stopped(ctx, f, r)
+		}
+	}
+	finish(r)
+	// All is done: that is recorded even when the caller has just given up.
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	if err := a.revisions.WriteRevision(late, r); err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return nil
+}
+
+// stopped records what is done when the caller has given up between two statements.
+func (a *applier) stopped(ctx context.Context, f *migrations.File, r *migrate.Revision) error {
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	r.Error, r.ErrorStmt, r.ExecutionTime = ctx.Err().Error(), "", time.Since(r.ExecutedAt)
+	if err := a.revisions.WriteRevision(late, r); err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return a.failed(late, f, r.Applied, r.Applied, fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", r.Applied), ctx.Err())
+}
+
+func finish(r *migrate.Revision) {
+	r.Applied, r.PartialHashes, r.Error, r.ErrorStmt = r.Total, nil, "", ""
+	r.ExecutionTime = time.Since(r.ExecutedAt)
+}
+
+// statement runs one statement; begun is the one at its place that an earlier attempt began, "" if none did.
+func (a *applier) statement(ctx context.Context, f *migrations.File, i int, begun string) error {
+	s := f.Statements[i]
+	at := Position{File: f.Name, Line: s.Line, Statement: i + 1, Statements: len(f.Statements), SQL: s.SQL}
+	a.event(StatementStarted{at})
+	began := time.Now()
+	stop := a.watcher.watch(ctx, at)
+	err := a.run(ctx, at, s.NoLockTimeout, begun)
+	stop()
+	if err != nil {
+		return err
+	}
+	a.event(StatementDone{at, time.Since(began)})
+	return nil
+}
+
+func (a *applier) run(ctx context.Context, at Position, noLockTimeout bool, begun string) error {
+	if a.noLockTimeout && noLockTimeout {
+		restore, err := a.session.waitForLocks(ctx)
+		if err != nil {
+			return err
+		}
+		defer restore()
+	}
+	if err := a.dropInvalid(ctx, at, begun); err != nil {
+		return err
+	}
+	// Without arguments pgx uses the simple protocol, which takes whatever psql takes.
+	_, err := a.session.Exec(ctx, at.SQL)
+	return err
+}
+
+// failed makes the error of a statement, and says what to do about it.
+func (a *applier) failed(ctx context.Context, f *migrations.File, i, kept int, keptText string, err error) *StatementError {
+	e := &StatementError{File: f.Name, Version: f.Version, Statement: i + 1, Statements: len(f.Statements), Line: f.Statements[i].Line,
+		SQL: f.Statements[i].SQL, Kept: kept, Attempts: 1, Err: err, kept: keptText}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Position > 0 {
+		e.Line = f.LineAt(i, byteOffset(e.SQL, int(refused.Position)-1))
+	}
+	e.Advice = keptText + ": " + a.advice(ctx, e, refused)
+	return e
+}
+
+func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn.PgError) string {
+	if refused == nil || strings.HasPrefix(refused.Code, "57P") {
+		if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
+			return "it was stopped; apply again"
+		}
+		return "the connection was lost; see `chenu migrate status`, and apply again"
+	}
+	switch {
+	case refused.Code == stateQueryCanceled && strings.Contains(refused.Message, "statement timeout"):
+		return fmt.Sprintf("it ran for longer than the statement timeout of %s, which bounds how long others wait for its locks: "+
+			"do less in one statement, or put it into a file that begins with `-- atlas:txmode none`, or apply with a longer --statement-timeout", a.session.statementTimeout)
+	case refused.Code == stateQueryCanceled:
+		return "it was stopped; apply again"
+	}
+	switch left, err := leftover(ctx, a.session, e.SQL); {
+	case err != nil || left == nil: // this only makes the advice better
+	case refused.Code == stateUniqueViolation:
+		return fmt.Sprintf("rows are alike that must not be: mend them, and apply again, which first drops what is left of the index (%s)", left.Name)
+	default:
+		return fmt.Sprintf("apply again, which first drops what is left of the index (%s)", left.Name)
+	}
+	switch {
+	case refused.Code == stateActiveTransaction:
+		return "put the statement into a file of its own that begins with `-- atlas:txmode none` and an empty line, and run `chenu migrate hash`"
+	case refused.Code == stateInsufficientPrivilege && strings.Contains(refused.Message, "row-level security"):
+		return "row-level security would hide rows from it, so it would silently do less than it says: " +
+			"ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE ROW LEVEL SECURITY after it in the same file (if the table that is named is one that a trigger writes, " +
+			"also SET row_security = on before it and off after it), and run `chenu migrate hash`"
+	case refused.Code == stateInsufficientPrivilege:
+		return owner + " lacks this right: `chenu bootstrap` gives what the migrations need"
+	case alreadyThere(e.Err):
+		return "the database has it already, though no migration that was applied here made it: see whether this is the right database, and what made it"
+	}
+	return "mend the file, run `chenu migrate hash`, and apply again"
+}
+
+func alreadyThere(err error) bool {
+	switch state(err) {
+	case stateDuplicateTable, stateDuplicateObject, stateDuplicateSchema:
+		return true
+	}
+	return false
+}
+
+// byteOffset turns the server's count of characters into one of bytes.
+func byteOffset(s string, characters int) int {
+	for i := range s {
+		if characters == 0 {
+			return i
+		}
+		characters--
+	}
+	return len(s)
+}
+
+// operator is what the revision table says applied a file.
+func operator() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return "chenu " + info.Main.Version
+	}
+	return "chenu"
+}

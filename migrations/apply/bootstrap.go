@@ -1,0 +1,599 @@
+package apply
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/policies"
+)
+
+const (
+	// DefaultDatabase is the database that bootstrap makes unless told otherwise.
+	DefaultDatabase = "chenu"
+
+	// minServerVersion is the oldest PostgreSQL that has all that the schema uses (SECURITY INVOKER views, and a public
+	// schema that not everybody may create in).
+	minServerVersion = 150000
+
+	bootstrapLock = "chenu_bootstrap"
+	bootstrapWait = time.Minute
+	// bootstrapAttempts is how often the roles are made, when others who do not take the lock, as the planner on a development
+	// server, make them at the same time: Postgres then finds a row of its catalog changed under its hands.
+	bootstrapAttempts = 5
+)
+
+// BootstrapOptions say what Bootstrap makes. The zero value is right for a new server.
+type BootstrapOptions struct {
+	Database string // "" means DefaultDatabase
+
+	Service Login // serves people's requests; by default chenu_service
+	Agent   Login // serves agents' requests; by default chenu_service_agent
+	Migrate Login // applies migrations; by default chenu_migrate
+	Audit   Login // verifies and backs up; by default chenu_verify
+
+	// SharedLogin lets the service login become chenu_agent too, for an installation that
+	// serves people and agents with one login.
+	SharedLogin bool
+}
+
+// Login is a role that may log in.
+type Login struct {
+	Name     string // "" means the default
+	Password string // "" means one that is generated if the login is made, and left alone if it is there
+}
+
+// BootstrapReport says what Bootstrap did.
+type BootstrapReport struct {
+	Database string
+	Changes  []string // in order; none if everything was there already
+	Warnings []string // what could not be done
+	Logins   []BootstrapLogin
+}
+
+// BootstrapLogin is one of the logins.
+type BootstrapLogin struct {
+	Name     string
+	Purpose  string
+	Variable string // the environment variable that takes its URL
+	URL      string // with the password if that is known, that is given or just generated
+	// Password is set only if it was generated just now: it is not kept anywhere, and not shown again.
+	Password string
+}
+
+// login is one of the logins, with what is true of it by design.
+type login struct {
+	Login
+	key      string // of its psql variable
+	role     string // what it is a member of
+	not      string // what it was a member of before, or is in the other arrangement
+	inherit  bool   // whether it has the role's rights without SET ROLE
+	purpose  string
+	variable string
+}
+
+func (o BootstrapOptions) database() string {
+	if o.Database == "" {
+		return DefaultDatabase
+	}
+	return o.Database
+}
+
+// logins lists the logins. Only the auditor inherits: pg_dump does not SET ROLE unless told, while the others become
+// what they are by SET ROLE, and have no right they did not ask for.
+func (o BootstrapOptions) logins() []login {
+	service := login{Login: o.Service, key: "service", role: "chenu_human", not: "chenu_app", purpose: "serves people's requests, as chenu_human", variable: "CHENU_DATABASE_URL"}
+	if o.SharedLogin {
+		service.role, service.not, service.purpose = "chenu_app", "chenu_human", "serves all requests: becomes chenu_human or chenu_agent for each transaction"
+	}
+	all := []login{
+		service,
+		{Login: o.Agent, key: "agent", role: "chenu_agent", purpose: "serves agents' requests, as chenu_agent", variable: "CHENU_AGENT_DATABASE_URL"},
+		{Login: o.Migrate, key: "migrate", role: owner, purpose: "applies migrations, as " + owner, variable: "CHENU_MIGRATE_DATABASE_URL"},
+		{Login: o.Audit, key: "audit", role: "chenu_auditor", inherit: true, purpose: "reads everything: verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
+	}
+	for i, name := range []string{"chenu_service", "chenu_service_agent", "chenu_migrate", "chenu_verify"} {
+		if all[i].Name == "" {
+			all[i].Name = name
+		}
+	}
+	return all
+}
+
+// Memberships says which login is a member of which role, as Bootstrap makes them. Only members of chenu_auditor inherit.
+func (o BootstrapOptions) Memberships() map[string]string {
+	all := map[string]string{}
+	for _, l := range o.logins() {
+		all[l.Name] = l.role
+	}
+	return all
+}
+
+// reRoleName is narrower than Postgres: a name that needs no quotes needs none anywhere, URLs and pg_hba.conf included.
+var reRoleName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+func (o BootstrapOptions) validate() error {
+	if !reRoleName.MatchString(o.database()) {
+		return fmt.Errorf("database name %q: use at most 63 lower-case letters, digits and underscores, the first not a digit", o.Database)
+	}
+	seen := map[string]bool{}
+	for _, l := range o.logins() {
+		if !reRoleName.MatchString(l.Name) || strings.HasPrefix(l.Name, "pg_") {
+			return fmt.Errorf("login name %q: use at most 63 lower-case letters, digits and underscores, the first not a digit, and not pg_", l.Name)
+		}
+		if seen[l.Name] {
+			return fmt.Errorf("login name %q is given twice: each login has another right", l.Name)
+		}
+		seen[l.Name] = true
+	}
+	return nil
+}
+
+// step is a query that returns the statements that are still needed, as psql's \gexec wants it: Bootstrap and the printed
+// script do the same because they are the same. It returns none on a server where everything is there.
+type step struct {
+	verb   string // what it does, as "make"
+	object string // to what, as "login chenu_service"
+	query  string
+}
+
+// past is how the report says a step's verb.
+var past = map[string]string{"make": "made", "change": "changed", "take": "took", "let": "let", "set": "set"}
+
+// loginSteps make one login. password is an SQL expression.
+func loginSteps(l login, password string) []step {
+	attributes := "NOINHERIT"
+	if l.inherit {
+		attributes = "INHERIT"
+	}
+	name := literal(l.Name)
+	steps := []step{
+		{"make", "login " + l.Name, fmt.Sprintf(`SELECT format('CREATE ROLE %%I LOGIN %s NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %%L', %s, %s)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %[2]s)`, attributes, name, password)},
+		{"change", "login " + l.Name + " to " + attributes, fmt.Sprintf(`SELECT format('ALTER ROLE %%I %s', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = %s AND rolinherit <> %t`, attributes, name, l.inherit)},
+		{"take", "administrative attributes from login " + l.Name, fmt.Sprintf(`SELECT format('ALTER ROLE %%I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
+FROM pg_catalog.pg_roles WHERE rolname = %s AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)`, name)},
+		// From PostgreSQL 16 on, inheriting is said at each grant; before, pg_auth_members has no such column, which is why
+		// it is read through jsonb.
+		{"make", l.Name + " a member of " + l.role, fmt.Sprintf(`SELECT format('GRANT %%I TO %%I%%s', %s, %s,
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT %s, SET TRUE' ELSE '' END)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+    JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    WHERE r.rolname = %[1]s AND u.rolname = %[2]s
+      AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, %[4]t) = %[4]t AND coalesce((to_jsonb(m)->>'set_option')::boolean, true))`,
+			literal(l.role), name, strings.ToUpper(fmt.Sprint(l.inherit)), l.inherit)},
+	}
+	if l.not != "" {
+		// An earlier version made the service login a member of chenu_app, which can become either kind of actor. From
+		// PostgreSQL 16 on, REVOKE removes only what one role granted.
+		steps = append(steps, step{"take", "membership in " + l.not + " from login " + l.Name, fmt.Sprintf(`SELECT format('REVOKE %%I FROM %%I%%s', r.rolname, u.rolname,
+    CASE WHEN current_setting('server_version_num')::int >= 160000 THEN format(' GRANTED BY %%I', g.rolname) ELSE '' END)
+FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+    LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
+WHERE r.rolname = %s AND u.rolname = %s`, literal(l.not), name)})
+	}
+	return steps
+}
+
+// databaseSteps make the database and say who may connect to it.
+func (o BootstrapOptions) databaseSteps() []step {
+	name := literal(o.database())
+	steps := []step{
+		// Only who can become a role may make a database that belongs to it. A superuser can.
+		{"make", "the administrator a member of " + owner, fmt.Sprintf(`SELECT format('GRANT %s TO %%I', current_user)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = %s)
+  AND NOT pg_has_role(current_user, '%[1]s', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)`, owner, name)},
+		{"make", "database " + o.database(), fmt.Sprintf(`SELECT format('CREATE DATABASE %%I OWNER %s TEMPLATE template0 ENCODING ''UTF8''', %s)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = %[2]s)`, owner, name)},
+		{"take", "database " + o.database() + " from PUBLIC", fmt.Sprintf(`SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %%I FROM PUBLIC', datname)
+FROM pg_catalog.pg_database d WHERE datname = %s
+  AND EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE a.grantee = 0)`, name)},
+	}
+	for _, l := range o.logins() {
+		steps = append(steps, step{"let", l.Name + " connect to database " + o.database(), fmt.Sprintf(`SELECT format('GRANT CONNECT ON DATABASE %%I TO %%I', d.datname, u.rolname)
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = %s AND u.rolname = %s
+  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT')`, name, literal(l.Name))})
+	}
+	return steps
+}
+
+// catalogSteps take from PUBLIC what nobody needs of pg_catalog, in the database itself. Only a superuser can: without
+// one the steps change nothing, and the report warns. The login that migrates keeps the two functions behind
+// pg_stat_activity and pg_locks, since a second connection of its own, which is not chenu_owner, watches its migration.
+func (o BootstrapOptions) catalogSteps() []step {
+	migrate := o.logins()[2].Name
+	return []step{{"take", "functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + policies.OpenFunctions + `) f, LATERAL (VALUES
+    (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
+    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, chenu_human, chenu_agent', f.oid::pg_catalog.regprocedure))) s (place, statement)
+WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+ORDER BY place`}, {"let", migrate + " watch its migrations", fmt.Sprintf(`SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', p.oid::pg_catalog.regprocedure, u.rolname)
+FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+  AND p.proname IN ('pg_stat_get_activity', 'pg_lock_status') AND u.rolname = %s AND NOT pg_catalog.has_function_privilege(u.oid, p.oid, 'EXECUTE')
+  AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)`, literal(migrate))}}
+}
+
+// roleCheck refuses to let anyone log in as a role that is not a login, as the roles of policies.Roles are not.
+func (o BootstrapOptions) roleCheck() string {
+	var names []string
+	for _, l := range o.logins() {
+		names = append(names, literal(l.Name))
+	}
+	return fmt.Sprintf(`DO $$
+DECLARE
+    other text := (SELECT string_agg(rolname, ', ') FROM pg_catalog.pg_roles WHERE rolname IN (%s) AND NOT rolcanlogin);
+BEGIN
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = 'there is a role already that nobody may log in as: ' || other,
+            HINT = 'choose another name for the login';
+    END IF;
+END
+$$`, strings.Join(names, ", "))
+}
+
+// ownerCheck refuses a database that is someone else's.
+func (o BootstrapOptions) ownerCheck() string {
+	return fmt.Sprintf(`DO $$
+DECLARE
+    other text := (SELECT pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = %s);
+BEGIN
+    IF other <> '%s' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = 'there is a database %s already, and it belongs to ' || other,
+            HINT = 'choose another name, or if this one is meant: ALTER DATABASE %[3]s OWNER TO %[2]s';
+    END IF;
+END
+$$`, literal(o.database()), owner, o.database())
+}
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// BootstrapSQL returns the script for psql that does what Bootstrap does, for a DBA to read and run. It contains no
+// password: psql takes them from the environment, and a login without one cannot log in by password until it gets it.
+func BootstrapSQL(o BootstrapOptions) (string, error) {
+	if err := o.validate(); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `-- Makes the roles, logins and database of chenu. For psql 14 or later, on a server of version 15 or later, as a
+-- superuser or as a role with CREATEROLE and CREATEDB, connected to any database:
+--
+--     psql -X -d postgres -f bootstrap.sql
+--
+-- It may be run again at any time, and then changes only what is missing. Four logins come of it:
+--
+`)
+	for _, l := range o.logins() {
+		fmt.Fprintf(&b, "--   %-20s  %s (%s)\n", l.Name, l.purpose, l.variable)
+	}
+	b.WriteString(`--
+-- Their passwords are taken from these environment variables. A login that is made without one has no password: it
+-- cannot log in with one until it is set. psql's \password is the better way: it keeps the password out of the server's log.
+
+\set ON_ERROR_STOP on
+`)
+	for _, l := range o.logins() {
+		fmt.Fprintf(&b, "\\getenv %[1]s_password CHENU_BOOTSTRAP_%[2]s_PASSWORD\n\\if :{?%[1]s_password} \\else \\set %[1]s_password '' \\endif\n", l.key, strings.ToUpper(l.key))
+	}
+	b.WriteString("\nSET client_min_messages = warning;\nBEGIN;\n\n")
+	fmt.Fprintf(&b, "%s\n\n%s;\n\n%s;\n", strings.TrimSpace(policies.Roles()), o.roleCheck(), o.ownerCheck())
+	for _, l := range o.logins() {
+		fmt.Fprintf(&b, "\n-- %s: %s.\n", l.Name, l.purpose)
+		for _, s := range loginSteps(l, fmt.Sprintf("nullif(:'%s_password', '')", l.key)) {
+			fmt.Fprintf(&b, "%s \\gexec\n", s.query)
+		}
+	}
+	b.WriteString("\nCOMMIT;\n\n-- The database, for the logins only: by default everybody may connect to a new one.\n")
+	for _, s := range o.databaseSteps() {
+		fmt.Fprintf(&b, "%s \\gexec\n", s.query)
+	}
+	fmt.Fprintf(&b, "\n-- In the database: what PUBLIC need not execute of pg_catalog. Only a superuser can revoke it; for others this changes nothing.\n\\connect %s\n", o.database())
+	for _, s := range o.catalogSteps() {
+		fmt.Fprintf(&b, "%s \\gexec\n", s.query)
+	}
+	return b.String(), nil
+}
+
+// Bootstrap makes what belongs to the cluster and not to one database's history: the roles, the logins, and the database
+// itself, for an administrator's adminURL (a superuser, or a role with CREATEROLE and CREATEDB). It changes only what is
+// missing, so that it can be run again: the report then lists no changes. A database of that name which belongs to someone
+// else is refused. It does not migrate.
+func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (BootstrapReport, error) {
+	report := BootstrapReport{Database: o.database()}
+	if err := o.validate(); err != nil {
+		return report, err
+	}
+	config, err := parseURL(adminURL)
+	if err != nil {
+		return report, err
+	}
+	config.RuntimeParams["application_name"] = "chenu bootstrap"
+	conn, err := dial(ctx, config)
+	if err != nil {
+		return report, err
+	}
+	s := &session{Conn: conn}
+	defer s.close()
+	if err := s.isDirect(ctx); err != nil {
+		return report, err
+	}
+	if err := s.mayBootstrap(ctx, o); err != nil {
+		return report, err
+	}
+	// Two at once would stumble over each other's roles.
+	if err := s.lock(ctx, bootstrapLock, bootstrapWait, nil); err != nil {
+		return report, err
+	}
+	b := bootstrapper{session: s, options: o, report: &report}
+	for attempt := 1; ; attempt++ {
+		err := b.roles(ctx)
+		if err == nil {
+			break
+		}
+		if attempt == bootstrapAttempts || !slices.Contains([]string{stateInternalError, stateUniqueViolation, stateDuplicateObject}, state(err)) {
+			return report, b.explain(err)
+		}
+		report, b.known = BootstrapReport{Database: o.database()}, nil
+	}
+	for _, step := range o.databaseSteps() {
+		if err := b.run(ctx, s, step); err != nil {
+			return report, b.explain(err)
+		}
+	}
+	if err := b.catalog(ctx, config); err != nil {
+		return report, b.explain(err)
+	}
+	for i := range report.Logins {
+		report.Logins[i].URL = b.url(adminURL, report.Logins[i].Name, b.known[i])
+	}
+	return report, nil
+}
+
+// catalog runs the steps that belong into the database itself.
+func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) error {
+	config = config.Copy()
+	config.Database = b.options.database()
+	conn, err := dial(ctx, config)
+	if err != nil {
+		// An administrator who is not a superuser may have no right to connect to the database.
+		b.report.Warnings = append(b.report.Warnings, "PUBLIC may execute functions of pg_catalog that the service does not need: a superuser can revoke that with `chenu bootstrap`")
+		return nil // A warning says what could not be done.
+	}
+	s := &session{Conn: conn}
+	defer s.close()
+	for _, step := range b.options.catalogSteps() {
+		before := len(b.report.Changes)
+		if err := b.run(ctx, s, step); err != nil {
+			return err
+		}
+		if len(b.report.Changes) > before { // one line for all functions
+			b.report.Changes = b.report.Changes[:before+1]
+		}
+	}
+	var open int
+	if err := s.QueryRow(ctx, "SELECT count(*) FROM ("+policies.OpenFunctions+") f").Scan(&open); err != nil {
+		return fmt.Errorf("look at the functions of pg_catalog: %w", err)
+	}
+	if open > 0 {
+		b.report.Warnings = append(b.report.Warnings, fmt.Sprintf("PUBLIC may execute %d functions of pg_catalog that the service does not need, such as those of large objects: "+
+			"only a superuser can revoke that, and a managed server may not allow it", open))
+	}
+	return nil
+}
+
+// mayBootstrap says what right is missing before anything is begun.
+func (s *session) mayBootstrap(ctx context.Context, o BootstrapOptions) error {
+	var (
+		version                                       int
+		versionName                                   string
+		user                                          string
+		super, createRole, createDB, readOnly, exists bool
+	)
+	err := s.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'), rolname, rolsuper, rolcreaterole, rolcreatedb,
+	pg_is_in_recovery(), EXISTS (SELECT FROM pg_database WHERE datname = $1)
+FROM pg_roles WHERE rolname = current_user`, o.database()).Scan(&version, &versionName, &user, &super, &createRole, &createDB, &readOnly, &exists)
+	if err != nil {
+		return fmt.Errorf("look at the server: %w", err)
+	}
+	switch {
+	case version < minServerVersion:
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the server is PostgreSQL " + versionName, Advice: "use version 15 or later"}
+	case readOnly:
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the server is a replica", Advice: "use the URL of the primary"}
+	case super:
+		return nil
+	}
+	var missing []string
+	if !createRole {
+		missing = append(missing, "CREATEROLE (to make the roles and logins)")
+	}
+	if !createDB && !exists {
+		missing = append(missing, "CREATEDB (to make the database)")
+	}
+	if len(missing) > 0 {
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the role %s lacks %s", user, strings.Join(missing, " and ")),
+			Advice: "use an administrator's URL, or give a DBA the output of `chenu bootstrap --print`"}
+	}
+	return nil
+}
+
+type bootstrapper struct {
+	session *session
+	options BootstrapOptions
+	report  *BootstrapReport
+	known   []string // the logins' passwords, as far as they are known
+}
+
+// roles makes the roles and logins, all or none.
+func (b *bootstrapper) roles(ctx context.Context) error {
+	tx, err := b.session.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = tx.Rollback(late) // does nothing after the commit
+	}()
+	before, err := roleFacts(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, policies.Roles()); err != nil {
+		return fmt.Errorf("make the roles: %w", err)
+	}
+	for _, check := range []string{b.options.roleCheck(), b.options.ownerCheck()} {
+		if _, err := tx.Exec(ctx, check); err != nil {
+			return err
+		}
+	}
+	after, err := roleFacts(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, fact := range after {
+		if !slices.Contains(before, fact) {
+			b.report.Changes = append(b.report.Changes, fact)
+		}
+	}
+	for _, l := range b.options.logins() {
+		if err := b.login(ctx, tx, l); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit the roles: %w", err)
+	}
+	return nil
+}
+
+// roleFacts lists what policies.Roles may change, as sentences of the report.
+func roleFacts(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT fact FROM (
+	SELECT 1 AS kind, 'made role ' || rolname AS fact FROM pg_roles WHERE rolname LIKE 'chenu\_%'
+	UNION ALL SELECT 2, 'made role ' || rolname || ' not inherit' FROM pg_roles WHERE rolname LIKE 'chenu\_%' AND NOT rolinherit
+	UNION ALL SELECT DISTINCT 3, 'made ' || u.rolname || ' a member of ' || r.rolname FROM pg_auth_members m
+		JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
+		WHERE r.rolname LIKE 'chenu\_%' AND u.rolname LIKE 'chenu\_%'
+) facts ORDER BY kind, fact`)
+	if err != nil {
+		return nil, fmt.Errorf("read the roles: %w", err)
+	}
+	facts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read the roles: %w", err)
+	}
+	return facts, nil
+}
+
+func (b *bootstrapper) login(ctx context.Context, tx pgx.Tx, l login) error {
+	var exists bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", l.Name).Scan(&exists); err != nil {
+		return fmt.Errorf("look for login %s: %w", l.Name, err)
+	}
+	made := BootstrapLogin{Name: l.Name, Purpose: l.purpose, Variable: l.variable}
+	password := l.Password
+	if password == "" && !exists {
+		password = rand.Text()
+		made.Password = password
+	}
+	verifier := ""
+	if password != "" {
+		var err error
+		if verifier, err = scramVerifier(password); err != nil {
+			return fmt.Errorf("password of login %s: %w", l.Name, err)
+		}
+	}
+	for _, step := range loginSteps(l, literal(verifier)) {
+		if err := b.run(ctx, tx, step); err != nil {
+			return err
+		}
+	}
+	if exists && password != "" && !passwordIs(ctx, tx, l.Name, password) {
+		set := step{"set", "the password of login " + l.Name, fmt.Sprintf("SELECT format('ALTER ROLE %%I PASSWORD %%L', %s, %s)", literal(l.Name), literal(verifier))}
+		if err := b.run(ctx, tx, set); err != nil {
+			return err
+		}
+	}
+	b.report.Logins = append(b.report.Logins, made)
+	b.known = append(b.known, password)
+	return nil
+}
+
+// passwordIs reports whether the login has this password, as far as the administrator may see: if not, no.
+func passwordIs(ctx context.Context, tx pgx.Tx, name, password string) bool {
+	var mayRead bool
+	if err := tx.QueryRow(ctx, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')").Scan(&mayRead); err != nil || !mayRead {
+		return false
+	}
+	var verifier *string
+	err := tx.QueryRow(ctx, "SELECT rolpassword FROM pg_authid WHERE rolname = $1", name).Scan(&verifier)
+	return err == nil && verifier != nil && scramMatches(*verifier, password)
+}
+
+// run executes what the step's query returns.
+func (b *bootstrapper) run(ctx context.Context, db Querier, s step) error {
+	rows, err := db.Query(ctx, s.query)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", s.verb, s.object, err)
+	}
+	statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", s.verb, s.object, err)
+	}
+	for _, statement := range statements {
+		if _, err := db.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s %s: %w", s.verb, s.object, err)
+		}
+		b.report.Changes = append(b.report.Changes, past[s.verb]+" "+s.object)
+	}
+	return nil
+}
+
+// explain adds to an error of the server what to do about it.
+func (b *bootstrapper) explain(err error) error {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Code {
+	case stateInsufficientPrivilege:
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the role %s lacks a right", b.session.Config().User), Err: err,
+			Advice: "from PostgreSQL 16 on, a role with CREATEROLE may change only roles that it made or has ADMIN OPTION on: use the administrator that made them, or a superuser"}
+	case stateObjectInUse:
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: refused.Message, Advice: refused.Hint}
+	}
+	return err
+}
+
+// url is the administrator's URL for another login and the database.
+func (b *bootstrapper) url(adminURL, name, password string) string {
+	u, err := url.Parse(adminURL)
+	if err != nil || u.Scheme == "" { // key=value form
+		config := b.session.Config()
+		u = &url.URL{Scheme: "postgres", Host: fmt.Sprintf("%s:%d", config.Host, config.Port)}
+		if strings.HasPrefix(config.Host, "/") {
+			u.Host, u.RawQuery = "", url.Values{"host": {config.Host}, "port": {fmt.Sprint(config.Port)}}.Encode()
+		}
+	}
+	query := u.Query()
+	for _, key := range []string{"user", "password", "dbname", "database"} {
+		query.Del(key)
+	}
+	out := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/" + b.options.database(), RawQuery: query.Encode(), User: url.User(name)}
+	if password != "" {
+		out.User = url.UserPassword(name, password)
+	}
+	return out.String()
+}

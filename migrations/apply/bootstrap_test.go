@@ -1,0 +1,378 @@
+package apply_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
+)
+
+// bootstrapBundle is a name for a database and logins of the test's own on the shared server.
+type bootstrapBundle struct {
+	t       *testing.T
+	admin   *pgx.Conn
+	options apply.BootstrapOptions
+}
+
+func setupBootstrap(t *testing.T) *bootstrapBundle {
+	t.Helper()
+	prefix := "chenu_test_" + strings.ToLower(rand.Text()[:10]) + "_"
+	b := &bootstrapBundle{t: t, options: apply.BootstrapOptions{Database: prefix + "db",
+		Service: apply.Login{Name: prefix + "s"}, Agent: apply.Login{Name: prefix + "g"},
+		Migrate: apply.Login{Name: prefix + "m"}, Audit: apply.Login{Name: prefix + "v"}}}
+	var err error
+	if b.admin, err = pgx.Connect(t.Context(), dbtest.ServerURL(t)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, sql := range []string{
+			"DROP DATABASE IF EXISTS " + b.options.Database + " WITH (FORCE)",
+			fmt.Sprintf("DROP ROLE IF EXISTS %s, %s, %s, %s, %s", b.options.Service.Name, b.options.Agent.Name, b.options.Migrate.Name, b.options.Audit.Name, prefix+"admin"),
+		} {
+			if _, err := b.admin.Exec(context.Background(), sql); err != nil {
+				t.Error(err)
+			}
+		}
+		_ = b.admin.Close(context.Background())
+	})
+	return b
+}
+
+func (b *bootstrapBundle) run() apply.BootstrapReport {
+	b.t.Helper()
+	report, err := apply.Bootstrap(b.t.Context(), dbtest.ServerURL(b.t), b.options)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return report
+}
+
+func (b *bootstrapBundle) exec(sql string) {
+	b.t.Helper()
+	if _, err := b.admin.Exec(b.t.Context(), sql); err != nil {
+		b.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (b *bootstrapBundle) ask(query string, args ...any) string {
+	b.t.Helper()
+	var answer string
+	if err := b.admin.QueryRow(b.t.Context(), query, args...).Scan(&answer); err != nil {
+		b.t.Fatalf("%s: %v", query, err)
+	}
+	return answer
+}
+
+func TestBootstrap(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	o := b.options
+	report := b.run()
+	for _, change := range []string{
+		"made login " + o.Service.Name, "made " + o.Service.Name + " a member of chenu_human",
+		"made " + o.Agent.Name + " a member of chenu_agent", "made " + o.Migrate.Name + " a member of chenu_owner", "made " + o.Audit.Name + " a member of chenu_auditor",
+		"made database " + o.Database, "took database " + o.Database + " from PUBLIC", "let " + o.Audit.Name + " connect to database " + o.Database,
+	} {
+		if !slices.Contains(report.Changes, change) {
+			t.Errorf("the report does not say %q: %q", change, report.Changes)
+		}
+	}
+	if again := b.run(); len(again.Changes) != 0 {
+		t.Errorf("the second run changed something: %q", again.Changes)
+	}
+
+	// What only this server can say: the logins get in, and nobody else does.
+	for _, l := range report.Logins {
+		if len(l.Password) < 26 {
+			t.Errorf("%s: no generated password is reported", l.Name)
+		}
+		conn, err := pgx.Connect(t.Context(), l.URL)
+		if err != nil {
+			t.Errorf("%s: %v", l.Name, err)
+			continue
+		}
+		var user, database string
+		if err := conn.QueryRow(t.Context(), "SELECT session_user, current_database()").Scan(&user, &database); err != nil || user != l.Name || database != o.Database {
+			t.Errorf("%s: is %s in %s, %v", l.Name, user, database, err)
+		}
+		_ = conn.Close(t.Context())
+	}
+	if got := b.ask("SELECT string_agg(grantee::regrole::text || ' ' || privilege_type, ', ' ORDER BY 1) FROM pg_database, aclexplode(datacl) WHERE datname = $1 AND grantee <> datdba", o.Database); strings.Contains(got, "-") || strings.Contains(got, "TEMP") {
+		t.Errorf("privileges on the database: %s", got)
+	}
+	if got := b.ask("SELECT pg_get_userbyid(datdba) || ' ' || pg_encoding_to_char(encoding) FROM pg_database WHERE datname = $1", o.Database); got != "chenu_owner UTF8" {
+		t.Errorf("database: %s", got)
+	}
+	// Only the auditor has its role's rights without asking; none is or can do more.
+	for name, want := range map[string]string{o.Service.Name: "f chenu_human", o.Agent.Name: "f chenu_agent", o.Migrate.Name: "f chenu_owner", o.Audit.Name: "t chenu_auditor"} {
+		got := b.ask(`SELECT CASE WHEN pg_has_role(u.oid, m.roleid, 'USAGE') THEN 't ' ELSE 'f ' END || string_agg(m.roleid::regrole::text, ' ') FROM pg_roles u JOIN pg_auth_members m ON m.member = u.oid
+WHERE u.rolname = $1 AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) GROUP BY u.oid, m.roleid`, name)
+		if got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if _, err := apply.Apply(t.Context(), report.Logins[2].URL, apply.Options{Dir: dbtest.OpenDir(t, dbtest.WriteDir(t, map[string]string{"1_a.sql": "CREATE TABLE a ();"}))}); err != nil {
+		t.Errorf("the migration login cannot migrate: %v", err)
+	}
+}
+
+// Hardening item 12: the service login of an earlier version could become either kind of
+// actor. Running bootstrap again takes that away, and a shared login has to be asked for.
+func TestServiceLoginLosesSharedMembership(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	roles := func() string {
+		return b.ask("SELECT string_agg(m.roleid::regrole::text, ' ' ORDER BY 1) FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member WHERE u.rolname = $1", b.options.Service.Name)
+	}
+	b.options.SharedLogin = true
+	b.run()
+	if got := roles(); got != "chenu_app" {
+		t.Errorf("a shared login is a member of %s", got)
+	}
+	b.options.SharedLogin = false
+	report := b.run()
+	if got := roles(); got != "chenu_human" {
+		t.Errorf("the login for people is a member of %s", got)
+	}
+	if change := "took membership in chenu_app from login " + b.options.Service.Name; !slices.Contains(report.Changes, change) {
+		t.Errorf("the report does not say %q: %q", change, report.Changes)
+	}
+	if again := b.run(); len(again.Changes) != 0 {
+		t.Errorf("the next run changed something: %q", again.Changes)
+	}
+}
+
+func TestBootstrap_Passwords(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	name := b.options.Service.Name
+	verifier := func() string { return b.ask("SELECT rolpassword FROM pg_authid WHERE rolname = $1", name) }
+	b.options.Service.Password = "first: ü/@"
+	report := b.run()
+	if report.Logins[0].Password != "" {
+		t.Error("a given password is reported as generated")
+	}
+	u, err := url.Parse(report.Logins[0].URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if password, _ := u.User.Password(); password != "first: ü/@" {
+		t.Errorf("the URL has another password: %s", u)
+	}
+	first := verifier()
+	if !strings.HasPrefix(first, "SCRAM-SHA-256$4096:") {
+		t.Errorf("stored as %s", first)
+	}
+	if again := b.run(); len(again.Changes) != 0 || verifier() != first {
+		t.Errorf("the same password changed something: %q", again.Changes)
+	}
+	b.options.Service.Password = "second"
+	if changed := b.run(); !slices.Equal(changed.Changes, []string{"set the password of login " + name}) || verifier() == first {
+		t.Errorf("another password: %q", changed.Changes)
+	}
+	second := verifier()
+	b.options.Service.Password = ""
+	if left := b.run(); len(left.Changes) != 0 || verifier() != second || strings.Contains(left.Logins[0].URL, ":@") {
+		t.Errorf("no password: %q, %s", left.Changes, left.Logins[0].URL)
+	}
+}
+
+// What somebody changed by hand is put right.
+func TestBootstrap_Repairs(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	b.run()
+	o := b.options
+	b.exec("ALTER ROLE " + o.Service.Name + " INHERIT BYPASSRLS")
+	b.exec("REVOKE chenu_owner FROM " + o.Migrate.Name)
+	b.exec("GRANT TEMPORARY ON DATABASE " + o.Database + " TO PUBLIC")
+	b.exec("REVOKE CONNECT ON DATABASE " + o.Database + " FROM " + o.Agent.Name)
+	want := []string{
+		"changed login " + o.Service.Name + " to NOINHERIT",
+		"took administrative attributes from login " + o.Service.Name,
+		"made " + o.Migrate.Name + " a member of chenu_owner",
+		"took database " + o.Database + " from PUBLIC",
+		"let " + o.Agent.Name + " connect to database " + o.Database,
+	}
+	if got := b.run().Changes; !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if got := b.run().Changes; len(got) != 0 {
+		t.Errorf("again: %q", got)
+	}
+}
+
+func TestBootstrap_Refuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(b *bootstrapBundle) (adminURL string)
+		says   []string
+	}{
+		{"a role without rights", func(b *bootstrapBundle) string {
+			name := strings.TrimSuffix(b.options.Database, "db") + "admin"
+			b.exec("CREATE ROLE " + name + " LOGIN PASSWORD 'x'")
+			u, err := url.Parse(dbtest.ServerURL(b.t))
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			u.User = url.UserPassword(name, "x")
+			return u.String()
+		}, []string{"lacks CREATEROLE (to make the roles and logins) and CREATEDB (to make the database)", "chenu bootstrap --print"}},
+		{"another's database", func(b *bootstrapBundle) string {
+			b.exec("CREATE DATABASE " + b.options.Database)
+			return ""
+		}, []string{"there is a database", "already, and it belongs to", "OWNER TO chenu_owner"}},
+		{"a login that is a group", func(b *bootstrapBundle) string {
+			b.exec("CREATE ROLE " + b.options.Agent.Name + " NOLOGIN")
+			return ""
+		}, []string{"there is a role already that nobody may log in as: chenu_test_", "choose another name"}},
+		{"one login for two", func(b *bootstrapBundle) string {
+			b.options.Agent.Name = b.options.Service.Name
+			return ""
+		}, []string{"is given twice"}},
+		{"a name that needs quotes", func(b *bootstrapBundle) string {
+			b.options.Agent.Name = `x"; DROP ROLE postgres; --`
+			return ""
+		}, []string{"lower-case letters, digits and underscores"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := setupBootstrap(t)
+			o := b.options
+			at := test.change(b)
+			if at == "" {
+				at = dbtest.ServerURL(t)
+			}
+			_, err := apply.Bootstrap(t.Context(), at, b.options)
+			b.options = o // for the clean-up
+			if err == nil {
+				t.Fatal("it was not refused")
+			}
+			for _, part := range test.says {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q does not say %q", err, part)
+				}
+			}
+			if got := b.ask("SELECT count(*)::text FROM pg_roles WHERE rolname = $1", o.Service.Name); got != "0" {
+				t.Error("a login was made nevertheless")
+			}
+		})
+	}
+}
+
+// An administrator of a managed server is no superuser.
+func TestBootstrap_CreateRoleAdministrator(t *testing.T) {
+	t.Parallel()
+	setupBootstrap(t).run() // so that the roles are there, and somebody else's
+	b := setupBootstrap(t)
+	name := strings.TrimSuffix(b.options.Database, "db") + "admin"
+	b.exec("CREATE ROLE " + name + " LOGIN CREATEROLE CREATEDB PASSWORD 'x'")
+	u, err := url.Parse(dbtest.ServerURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(name, "x")
+	report, err := apply.Bootstrap(t.Context(), u.String(), b.options)
+	if b.ask("SELECT (current_setting('server_version_num')::int >= 160000)::text") == "true" {
+		// The roles are there already, made by someone else, and this administrator has no ADMIN OPTION on them.
+		if !errors.Is(err, migrations.ErrNoRights) || !strings.Contains(err.Error(), "ADMIN OPTION") {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(report.Changes, "made the administrator a member of chenu_owner") || !slices.Contains(report.Changes, "made database "+b.options.Database) {
+		t.Errorf("changes: %q", report.Changes)
+	}
+	if report, err = apply.Bootstrap(t.Context(), u.String(), b.options); err != nil || len(report.Changes) != 0 {
+		t.Errorf("the second run: %q, %v", report.Changes, err)
+	}
+}
+
+func TestBootstrapSQL(t *testing.T) {
+	t.Parallel()
+	script, err := apply.BootstrapSQL(apply.BootstrapOptions{Service: apply.Login{Password: "sesam"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(script, "sesam") {
+		t.Error("the script has a password in it")
+	}
+	roles := strings.TrimSpace(policies.Roles())
+	if !strings.Contains(script, roles) {
+		t.Error("the roles are not in the script")
+	}
+	golden(t, "testdata/bootstrap.sql", strings.Replace(script, roles, "-- (policies/roles.sql)", 1))
+	if _, err := apply.BootstrapSQL(apply.BootstrapOptions{Database: "x y"}); err == nil {
+		t.Error("a name with a space is accepted")
+	}
+}
+
+// golden compares with a file, or writes it when the tests are run with -update.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is not what it was; run the test with -update and review the change. Got:\n%s", path, got)
+	}
+}
+
+// Others may make the roles at the same time without the lock, as the planner does on a development server.
+func TestBootstrap_WhileOthersMakeRoles(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	b.run()
+	tx, err := b.admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "ALTER ROLE chenu_app NOINHERIT"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := apply.Bootstrap(t.Context(), dbtest.ServerURL(t), b.options)
+		done <- err
+	}()
+	// It waits for the row of chenu_app, and finds it changed.
+	deadline := time.Now().Add(patience)
+	for waiting := false; !waiting; {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits for the role")
+		}
+		if err := tx.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = (SELECT backend_xid FROM pg_stat_activity WHERE pid = pg_backend_pid()))").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t, "bootstrap", done); err != nil {
+		t.Error(err)
+	}
+}

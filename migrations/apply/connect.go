@@ -1,0 +1,272 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+const (
+	// owner is the role that owns every object, and the revision table. Every session here is it.
+	owner = "chenu_owner"
+
+	// lockName is the Atlas CLI's: the two exclude each other.
+	migrateLock = "atlas_migrate_execute"
+
+	applicationName = "chenu migrate"
+
+	// closeTimeout is how long saying goodbye to the server, or recording an error, may take after the caller gave up.
+	closeTimeout = 5 * time.Second
+)
+
+// SQLSTATEs, from the appendix "PostgreSQL Error Codes" of the manual.
+const (
+	stateActiveTransaction     = "25001"
+	stateReadOnly              = "25006"
+	stateInsufficientPrivilege = "42501"
+	stateDuplicateTable        = "42P07"
+	stateDuplicateObject       = "42710"
+	stateDuplicateSchema       = "42P06"
+	stateInvalidParameter      = "22023"
+	stateUniqueViolation       = "23505"
+	stateDeadlockDetected      = "40P01"
+	stateLockNotAvailable      = "55P03"
+	stateObjectInUse           = "55006"
+	stateQueryCanceled         = "57014"
+	stateInvalidCatalogName    = "3D000"
+	stateInternalError         = "XX000" // such as "tuple concurrently updated"
+)
+
+// sessionSQL makes the session the owner's, whoever logged in, and independent of what the login, the database or an
+// earlier file set. row_security is off so that a statement that a policy would hide rows from fails, instead of quietly
+// touching none of them. A login's own time limits must not end a long index build: ours stand in their place.
+const sessionSQL = `SELECT
+	set_config('role', $1, false),
+	set_config('row_security', 'off', false),
+	set_config('search_path', 'public', false),
+	set_config('lock_timeout', $2, false),
+	set_config('statement_timeout', $5, false),
+	set_config('idle_in_transaction_session_timeout', '0', false),
+	set_config('default_transaction_read_only', $3, false),
+	set_config('TimeZone', 'UTC', false),
+	set_config('application_name', $4, false)`
+
+type session struct {
+	*pgx.Conn
+	settings
+}
+
+// settings of a session that are not always the same; a timeout of 0 is none.
+type settings struct {
+	lockTimeout, statementTimeout time.Duration
+	readOnly                      bool
+}
+
+// connect opens a session that is the owner's. notice gets the server's notices; it may be nil.
+func connect(ctx context.Context, url string, with settings, notice func(string)) (*session, error) {
+	config, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	if notice != nil {
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notice(n.Message) }
+	}
+	conn, err := dial(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{Conn: conn, settings: with}
+	if err := s.isDirect(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.reset(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// isDirect refuses a connection through a pooler, behind which the lock and the role of one transaction may not be there
+// in the next, and may be there for someone else. A pooler gives a process id of its own making at the start. One that
+// pools whole sessions would do, but looks the same.
+func (s *session) isDirect(ctx context.Context) error {
+	var pid uint32
+	if err := s.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
+		return fmt.Errorf("look at the session: %w", err)
+	}
+	if pid != s.PgConn().PID() {
+		return &migrations.Refusal{Kind: migrations.ErrPooled, Reason: "the database URL leads through a connection pooler, which does not keep the migration's lock and role together",
+			Advice: "use the URL of the server itself"}
+	}
+	return nil
+}
+
+func parseURL(url string) (*pgx.ConnConfig, error) {
+	if url == "" {
+		return nil, errors.New("no database URL is given")
+	}
+	config, err := pgx.ParseConfig(url) // its errors leave the password out
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	// When the caller gives up, end the statement on the server as well: a plain deadline would leave it running there,
+	// with its locks. The connection survives, so that what happened can still be recorded.
+	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: closeTimeout}
+	}
+	return config, nil
+}
+
+func dial(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		if state(err) == stateInvalidCatalogName {
+			return nil, &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("there is no database %q", config.Database), Advice: "make it with `chenu bootstrap`"}
+		}
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return conn, nil
+}
+
+// reset puts the session's settings back to what they were at its start: a file must not see those of the one before.
+func (s *session) reset(ctx context.Context) error {
+	if _, err := s.Exec(ctx, "RESET ALL"); err != nil {
+		return fmt.Errorf("reset the session: %w", err)
+	}
+	readOnly := "off"
+	if s.readOnly {
+		readOnly = "on"
+	}
+	_, err := s.Exec(ctx, sessionSQL, owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName, fmt.Sprint(s.statementTimeout.Milliseconds()))
+	switch state(err) {
+	case stateInvalidParameter:
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "there is no role " + owner + " on this server", Advice: "make the roles with `chenu bootstrap`"}
+	case stateInsufficientPrivilege:
+		user := s.Config().User
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the login %s may not become %s", user, owner),
+			Advice: fmt.Sprintf("migrate with the login that `chenu bootstrap` makes for it, or let an administrator run: GRANT %s TO %s", owner, pgx.Identifier{user}.Sanitize())}
+	}
+	if err != nil {
+		return fmt.Errorf("become %s: %w", owner, err)
+	}
+	return nil
+}
+
+// waitForLocks ends the lock timeout until restore.
+func (s *session) waitForLocks(ctx context.Context) (restore func(), err error) {
+	const setSQL = "SELECT set_config('lock_timeout', $1, false)"
+	if _, err := s.Exec(ctx, setSQL, "0"); err != nil {
+		return nil, fmt.Errorf("end the lock timeout: %w", err)
+	}
+	return func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_, _ = s.Exec(late, setSQL, fmt.Sprint(s.lockTimeout.Milliseconds())) // fails only with the connection
+	}, nil
+}
+
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = s.Close(ctx) // nothing is left to lose: all work is committed or rolled back by now
+}
+
+// lockKey is how Atlas turns a lock's name into Postgres's number (ariga.io/atlas/sql/postgres, Driver.Lock).
+func lockKey(name string) int64 {
+	h := fnv.New32()
+	h.Write([]byte(name)) // never fails
+	return int64(h.Sum32())
+}
+
+// lock takes the session-level advisory lock of that name, waiting for it as long as wait. It polls rather than blocks: a
+// session that waits inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY of the one that has the lock would
+// wait for it in turn. waiting is called once, with who has it, if it must wait. The lock ends with the session.
+func (s *session) lock(ctx context.Context, name string, wait time.Duration, waiting func(holder string)) error {
+	const first, longest = 25 * time.Millisecond, time.Second
+	deadline := time.Now().Add(wait)
+	for pause := first; ; pause = min(2*pause, longest) {
+		var taken bool
+		if err := s.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lockKey(name)).Scan(&taken); err != nil {
+			return fmt.Errorf("take the lock: %w", err)
+		}
+		if taken {
+			return nil
+		}
+		if pause == first {
+			holder, err := s.lockHolder(ctx, name)
+			if err != nil {
+				return err
+			}
+			if waiting != nil && holder != "" {
+				waiting(holder)
+			}
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			holder, err := s.lockHolder(ctx, name)
+			if err != nil {
+				return err
+			}
+			if holder == "" {
+				holder = "one session after another"
+			}
+			return &migrations.Refusal{Kind: migrations.ErrLocked, Reason: fmt.Sprintf("another run is at work on this database: %s has the lock %s, and did not give it back within %s", holder, name, wait),
+				Advice: "wait for it, or end it with pg_terminate_backend if nobody knows of it, and try again"}
+		}
+		timer := time.NewTimer(min(left, pause+rand.N(pause))) //nolint:gosec // only spreads the attempts
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("wait for the lock: %w", ctx.Err())
+		case <-timer.C:
+		}
+	}
+}
+
+// lockHolder says who has the lock: "" if nobody does. Others' names and times are hidden from an ordinary role, which
+// then sees the process id only.
+func (s *session) lockHolder(ctx context.Context, name string) (string, error) {
+	const holderSQL = `SELECT l.pid, coalesce(a.application_name, ''), a.backend_start
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.classid = ($1::bigint >> 32)::int::oid AND l.objid = ($1::bigint & 4294967295)::oid`
+	var (
+		pid     int32
+		program string
+		since   *time.Time
+	)
+	err := s.QueryRow(ctx, holderSQL, lockKey(name)).Scan(&pid, &program, &since)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find who has the lock: %w", err)
+	}
+	holder := fmt.Sprintf("process %d of the server", pid)
+	if program != "" {
+		holder += fmt.Sprintf(", %q", program)
+	}
+	if since != nil {
+		holder += ", connected since " + since.UTC().Format(time.RFC3339)
+	}
+	return holder, nil
+}
+
+// state returns the SQLSTATE of err, or "".
+func state(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Code
+	}
+	return ""
+}

@@ -1,0 +1,177 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+// The Atlas CLI's names.
+const (
+	revisionSchema = "atlas_schema_revisions"
+	revisionTable  = "atlas_schema_revisions"
+)
+
+// createRevisionsSQL is what the CLI creates, so that its own migration of the table (it keeps one) finds nothing to do.
+const createRevisionsSQL = `CREATE SCHEMA IF NOT EXISTS atlas_schema_revisions;
+CREATE TABLE IF NOT EXISTS atlas_schema_revisions.atlas_schema_revisions (
+	version character varying NOT NULL,
+	description character varying NOT NULL,
+	type bigint NOT NULL DEFAULT 2,
+	applied bigint NOT NULL DEFAULT 0,
+	total bigint NOT NULL DEFAULT 0,
+	executed_at timestamptz NOT NULL,
+	execution_time bigint NOT NULL,
+	error text NULL,
+	error_stmt text NULL,
+	hash character varying NOT NULL,
+	partial_hashes jsonb NULL,
+	operator_version character varying NOT NULL,
+	PRIMARY KEY (version)
+);`
+
+// A row whose version begins with a dot is not a revision: the CLI keeps an identifier of the table in one.
+const selectRevisionSQL = `SELECT version, description, type, applied, total, executed_at, execution_time,
+	coalesce(error, ''), coalesce(error_stmt, ''), hash, partial_hashes, operator_version
+FROM atlas_schema_revisions.atlas_schema_revisions WHERE left(version, 1) <> '.'`
+
+const writeRevisionSQL = `INSERT INTO atlas_schema_revisions.atlas_schema_revisions
+	(version, description, type, applied, total, executed_at, execution_time, error, error_stmt, hash, partial_hashes, operator_version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (version) DO UPDATE SET
+	description = excluded.description, type = excluded.type, applied = excluded.applied, total = excluded.total,
+	executed_at = excluded.executed_at, execution_time = excluded.execution_time,
+	error = excluded.error, error_stmt = excluded.error_stmt,
+	hash = excluded.hash, partial_hashes = excluded.partial_hashes, operator_version = excluded.operator_version`
+
+// Querier is what Revisions needs of a connection, a pool or a transaction of pgx.
+type Querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Revisions reads and writes the Atlas CLI's revision table. In a transaction it writes as part of it. It does not make
+// the table: where there is none, it reads no revisions and refuses to write.
+type Revisions struct{ db Querier }
+
+var _ migrate.RevisionReadWriter = (*Revisions)(nil)
+
+// NewRevisions returns the revisions of the database that db is connected to, as chenu_owner or who else may read them.
+func NewRevisions(db Querier) *Revisions { return &Revisions{db: db} }
+
+// Ident implements migrate.RevisionReadWriter.
+func (r *Revisions) Ident() *migrate.TableIdent {
+	return &migrate.TableIdent{Schema: revisionSchema, Name: revisionTable}
+}
+
+// exists reports whether there is a revision table.
+func (r *Revisions) exists(ctx context.Context) (bool, error) {
+	var exists bool
+	err := r.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2)`, revisionSchema, revisionTable).Scan(&exists)
+	if err != nil {
+		return false, fmt.Errorf("look for the revision table: %w", err)
+	}
+	return exists, nil
+}
+
+// create makes the revision table if it is not there.
+func (r *Revisions) create(ctx context.Context) error {
+	if exists, err := r.exists(ctx); err != nil || exists {
+		return err
+	}
+	if _, err := r.db.Exec(ctx, createRevisionsSQL); err != nil {
+		if state(err) == stateInsufficientPrivilege {
+			return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: owner + " may not create a schema in this database", Err: err,
+				Advice: "let an administrator run `chenu bootstrap`, or: ALTER DATABASE … OWNER TO " + owner}
+		}
+		return fmt.Errorf("create the revision table: %w", err)
+	}
+	return nil
+}
+
+// ReadRevisions implements migrate.RevisionReadWriter: all of them, in the order of their versions.
+func (r *Revisions) ReadRevisions(ctx context.Context) ([]*migrate.Revision, error) {
+	if exists, err := r.exists(ctx); err != nil || !exists {
+		return nil, err
+	}
+	// "C" compares as Go does, and so as the files are sorted; the database's own collation may not.
+	rows, err := r.db.Query(ctx, selectRevisionSQL+` ORDER BY version COLLATE "C"`)
+	if err != nil {
+		return nil, readError(err)
+	}
+	revisions, err := pgx.CollectRows(rows, scanRevision)
+	if err != nil {
+		return nil, readError(err)
+	}
+	return revisions, nil
+}
+
+// ReadRevision implements migrate.RevisionReadWriter.
+func (r *Revisions) ReadRevision(ctx context.Context, version string) (*migrate.Revision, error) {
+	if exists, err := r.exists(ctx); err != nil {
+		return nil, err
+	} else if !exists {
+		return nil, migrate.ErrRevisionNotExist
+	}
+	rows, err := r.db.Query(ctx, selectRevisionSQL+" AND version = $1", version)
+	if err != nil {
+		return nil, readError(err)
+	}
+	revision, err := pgx.CollectExactlyOneRow(rows, scanRevision)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, migrate.ErrRevisionNotExist
+	}
+	if err != nil {
+		return nil, readError(err)
+	}
+	return revision, nil
+}
+
+func readError(err error) error {
+	if state(err) == stateInsufficientPrivilege {
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the revision table cannot be read", Err: err,
+			Advice: "if the Atlas CLI made it as another role, let that role run: ALTER SCHEMA atlas_schema_revisions OWNER TO " + owner +
+				"; ALTER TABLE atlas_schema_revisions.atlas_schema_revisions OWNER TO " + owner}
+	}
+	return fmt.Errorf("read the revision table: %w", err)
+}
+
+func scanRevision(row pgx.CollectableRow) (*migrate.Revision, error) {
+	var (
+		r    migrate.Revision
+		kind int64
+		took int64
+	)
+	err := row.Scan(&r.Version, &r.Description, &kind, &r.Applied, &r.Total, &r.ExecutedAt, &took,
+		&r.Error, &r.ErrorStmt, &r.Hash, &r.PartialHashes, &r.OperatorVersion)
+	r.Type, r.ExecutionTime = migrate.RevisionType(kind), time.Duration(took)
+	r.ExecutedAt = r.ExecutedAt.UTC()
+	return &r, err
+}
+
+// WriteRevision implements migrate.RevisionReadWriter: it inserts the revision, or replaces that of the same version.
+func (r *Revisions) WriteRevision(ctx context.Context, v *migrate.Revision) error {
+	_, err := r.db.Exec(ctx, writeRevisionSQL, v.Version, v.Description, int64(v.Type), v.Applied, v.Total, v.ExecutedAt,
+		int64(v.ExecutionTime), v.Error, v.ErrorStmt, v.Hash, v.PartialHashes, v.OperatorVersion)
+	if err != nil {
+		return fmt.Errorf("write revision %s: %w", v.Version, err)
+	}
+	return nil
+}
+
+// DeleteRevision implements migrate.RevisionReadWriter.
+func (r *Revisions) DeleteRevision(ctx context.Context, version string) error {
+	if _, err := r.db.Exec(ctx, "DELETE FROM atlas_schema_revisions.atlas_schema_revisions WHERE version = $1", version); err != nil {
+		return fmt.Errorf("delete revision %s: %w", version, err)
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+
+	"github.com/chenu/chenu/migrations"
+)
+
+// State is where a database stands in relation to a migration directory.
+type State string
+
+const (
+	// Current: every file is applied, and nothing else.
+	Current State = "current"
+	// Behind: files are pending.
+	Behind State = "behind"
+	// Ahead: every file is applied, and the database has newer ones that this directory does not know.
+	Ahead State = "ahead"
+	// Partial: a file that is not one transaction was begun and not finished; Apply resumes it.
+	Partial State = "partial"
+	// Conflict: history and directory contradict each other, and Apply refuses.
+	Conflict State = "conflict"
+)
+
+// Status is the migration state of a database: the files that were applied, and those that Apply would apply.
+type Status struct {
+	State   State  `json:"state"`
+	Version string `json:"version"` // of the last file that is wholly applied; "" if none
+	Head    string `json:"head"`    // of the directory's last file; "" if it is empty
+
+	Applied []Applied `json:"applied"`           // what the database knows, oldest first
+	Pending []string  `json:"pending"`           // files that Apply would run, in order; the partial one is the first
+	Unknown []string  `json:"unknown,omitempty"` // applied versions newer than the directory
+	Stopped *Stopped  `json:"stopped,omitempty"` // in state Partial, and in Conflict if there is such a file
+
+	// Problem is the refusal that Apply would give, in state Conflict.
+	Problem string `json:"problem,omitempty"`
+	// Running says who is migrating this database at this moment; "" if nobody is.
+	Running string `json:"running,omitempty"`
+	// Invalid are the indexes that concurrent builds left unfinished, those of this moment not counted. Only Status looks
+	// for them.
+	Invalid []InvalidIndex `json:"invalid_indexes,omitempty"`
+
+	err error
+}
+
+// Err returns the error that Apply would refuse with, or nil.
+func (s *Status) Err() error { return s.err }
+
+// Applied is one row of the revision table.
+type Applied struct {
+	Version    string        `json:"version"`
+	Name       string        `json:"name"`
+	AppliedAt  time.Time     `json:"applied_at"`
+	Took       time.Duration `json:"took_ns"`
+	Statements int           `json:"statements"`
+	By         string        `json:"by"` // the program that applied it
+}
+
+// Stopped describes a file that was begun and not finished.
+type Stopped struct {
+	Version    string `json:"version"`
+	Applied    int    `json:"applied"`    // statements that are done and stay so
+	Statements int    `json:"statements"` // of how many
+	Statement  string `json:"statement"`  // the one that failed or was interrupted
+	Error      string `json:"error"`
+}
+
+// ReadStatus compares the database at url with dir. It writes nothing, and sees to it with a read-only session; it does
+// not wait for a migration that is running. A directory that is not valid, and a database that cannot be read, are errors;
+// what Apply would refuse is not: it is the state Conflict.
+func ReadStatus(ctx context.Context, url string, dir migrate.Dir) (*Status, error) {
+	files, err := migrations.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := connect(ctx, url, settings{lockTimeout: DefaultLockTimeout, statementTimeout: DefaultStatementTimeout, readOnly: true}, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	revisions, err := NewRevisions(s).ReadRevisions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	status := newStatus(files, revisions)
+	if status.Running, err = s.lockHolder(ctx, migrateLock); err != nil {
+		return nil, err
+	}
+	if status.Invalid, err = invalidIndexes(ctx, s); err != nil {
+		return nil, err
+	}
+	return status, nil
+}
+
+func newStatus(files []migrations.File, revisions []*migrate.Revision) *Status {
+	status := &Status{State: Current, Applied: []Applied{}, Pending: []string{}}
+	if len(files) > 0 {
+		status.Head = files[len(files)-1].Version
+	}
+	for _, r := range revisions {
+		if !done(r) {
+			status.Stopped = &Stopped{Version: r.Version, Applied: r.Applied, Statements: r.Total, Statement: r.ErrorStmt, Error: r.Error}
+			continue
+		}
+		status.Version = r.Version
+		status.Applied = append(status.Applied, Applied{Version: r.Version, Name: r.Description, AppliedAt: r.ExecutedAt,
+			Took: r.ExecutionTime, Statements: r.Applied, By: r.OperatorVersion})
+	}
+	next, err := plan(files, revisions)
+	if err != nil {
+		status.State, status.Problem, status.err = Conflict, err.Error(), err
+		return status
+	}
+	for _, f := range next.pending {
+		status.Pending = append(status.Pending, f.Name)
+	}
+	status.Unknown = next.unknown
+	switch {
+	case next.partial != nil:
+		status.State = Partial
+	case len(next.pending) > 0:
+		status.State = Behind
+	case len(next.unknown) > 0:
+		status.State = Ahead
+	}
+	return status
+}
+
+// planned is what is to be done.
+type planned struct {
+	pending []*migrations.File
+	partial *migrate.Revision // of pending[0], if that was begun before
+	unknown []string          // applied versions after the last file, when nothing is pending
+}
+
+// done reports whether the revision needs nothing more. Atlas's `migrate set` marks a half-applied file as finished by
+// hand without counting its statements.
+func done(r *migrate.Revision) bool {
+	return r.Applied >= r.Total || r.Type.Has(migrate.RevisionTypeResolved) || r.Type == migrate.RevisionTypeBaseline
+}
+
+// plan decides what is pending, or why nothing may be applied. It is stricter than Atlas's executor, which notices neither
+// an edited applied file, nor a removed one, nor one added before the first.
+func plan(files []migrations.File, revisions []*migrate.Revision) (planned, error) {
+	var next planned
+	byVersion := make(map[string]*migrations.File, len(files))
+	for i := range files {
+		byVersion[files[i].Version] = &files[i]
+	}
+	applied := make(map[string]*migrate.Revision, len(revisions))
+	for _, r := range revisions {
+		applied[r.Version] = r
+	}
+	// Only the last revision can be unfinished: whoever applies stops there.
+	for i, r := range revisions {
+		if done(r) {
+			continue
+		}
+		if i != len(revisions)-1 {
+			return next, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s was begun and not finished (%d of %d statements), but %s was applied after it", r.Version, r.Applied, r.Total, revisions[i+1].Version),
+				Advice: "finish it by hand and mark it as done with `atlas migrate set`"}
+		}
+		next.partial = r
+	}
+
+	// A file without a revision, before the last version that has one, was added too late. Baselined files were not to
+	// be applied at all.
+	var last, first string
+	if len(revisions) > 0 {
+		last = revisions[len(revisions)-1].Version
+		if revisions[0].Type == migrate.RevisionTypeBaseline {
+			first = revisions[0].Version
+		}
+	}
+	var late []string
+	for i := range files {
+		f := &files[i]
+		if _, ok := applied[f.Version]; ok || f.Version < first {
+			continue
+		}
+		if f.Version < last {
+			late = append(late, f.Name)
+			continue
+		}
+		next.pending = append(next.pending, f)
+	}
+	if len(late) > 0 {
+		// What the database has that we have not explains it better than the order.
+		if gone := unknownAfter(revisions, byVersion, ""); len(gone) > 0 {
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("the database has applied %s, which this directory does not have, and not %s, which it has", strings.Join(gone, ", "), strings.Join(late, ", ")),
+				Advice: "bring the histories together: take over the missing files, and give the others a timestamp after them"}
+		}
+		return planned{}, &migrations.Refusal{Kind: migrations.ErrOutOfOrder, Reason: fmt.Sprintf("%s: not applied, but comes before version %s, which is", strings.Join(late, ", "), last),
+			Advice: "give it a timestamp after that (rename it) and run `chenu migrate hash`"}
+	}
+
+	// Each hash covers all files before it, so the first that differs is the one that was touched.
+	for _, r := range revisions {
+		f, ok := byVersion[r.Version]
+		switch {
+		case !ok && len(files) > 0 && r.Version < files[len(files)-1].Version:
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s (%s) was applied to this database, but its file is gone", r.Version, r.Description),
+				Advice: "restore it: applied migrations stay"}
+		case !ok && r == next.partial:
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s (%s) was begun on this database and not finished, and this directory does not have its file", r.Version, r.Description),
+				Advice: "apply with the directory, or the release, that has it"}
+		case !ok, r == next.partial, r.Hash == "" || r.Type.Has(migrate.RevisionTypeResolved) && r.Applied < r.Total:
+			// Newer than the directory; compared statement by statement below; never hashed, or finished by hand.
+		case r.Hash != f.Hash:
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrChanged, Reason: fmt.Sprintf("%s is not what was applied to this database at %s", f.Name, r.ExecutedAt.UTC().Format(time.RFC3339)),
+				Advice: "restore it as it was (hashing the directory again does not help), and put what is to change into a new file"}
+		}
+	}
+
+	switch {
+	case next.partial != nil:
+		f := byVersion[next.partial.Version]
+		if err := resumable(f, next.partial); err != nil {
+			return planned{}, err
+		}
+		next.pending = append([]*migrations.File{f}, next.pending...)
+	case len(next.pending) == 0 && len(files) > 0:
+		next.unknown = unknownAfter(revisions, byVersion, files[len(files)-1].Version)
+	case len(next.pending) == 0:
+		next.unknown = unknownAfter(revisions, byVersion, "")
+	}
+	return next, nil
+}
+
+func unknownAfter(revisions []*migrate.Revision, known map[string]*migrations.File, version string) []string {
+	var unknown []string
+	for _, r := range revisions {
+		if _, ok := known[r.Version]; !ok && r.Version > version {
+			unknown = append(unknown, r.Version)
+		}
+	}
+	return unknown
+}
+
+// resumable checks that the statements that are done already still stand in the file as they ran: what failed may be
+// mended, what was applied may not.
+func resumable(f *migrations.File, r *migrate.Revision) error {
+	for i := range r.Applied {
+		if i < len(f.Statements) && i < len(r.PartialHashes) && strings.TrimPrefix(r.PartialHashes[i], "h1:") == f.Statements[i].Sum {
+			continue
+		}
+		return &migrations.Refusal{Kind: migrations.ErrChanged, Reason: fmt.Sprintf("%s stopped after statement %d of %d, and statement %d was changed since", f.Name, r.Applied, r.Total, i+1),
+			Advice: fmt.Sprintf("restore the first %d statements as they were; only what comes after them may be mended", r.Applied)}
+	}
+	return nil
+}
+
+// ReadStatusOn is ReadStatus on an existing connection, whose role must be able to read the revision table.
+func ReadStatusOn(ctx context.Context, db Querier, dir migrate.Dir) (*Status, error) {
+	files, err := migrations.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	revisions, err := NewRevisions(db).ReadRevisions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newStatus(files, revisions), nil
+}

@@ -1,0 +1,485 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/schema"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
+	"github.com/chenu/chenu/postgres/project"
+)
+
+// DriftInput is what Drift compares.
+type DriftInput struct {
+	// Conventions are the project's names. They are required.
+	Conventions *project.Conventions
+	// URL is the live database, with a login that is a member of Owner. It is
+	// only read, in one read-only transaction.
+	URL string
+	// Dir is the migration directory that the database should have applied.
+	Dir migrate.Dir
+	// DevServer gives a login on a development server of that major version
+	// of PostgreSQL, which may create databases and roles.
+	DevServer func(ctx context.Context, major int) (url string, err error)
+	// Logins are the logins that are meant to be members of our roles, and of
+	// which, beside those that Bootstrap makes by default.
+	Logins map[string]string
+	// Accept are objects, as Difference.Object names them, that may be as they
+	// are. Only what no migration speaks of can be accepted.
+	Accept []string
+	// Progress is told of each step; may be nil.
+	Progress func(step string)
+}
+
+// Drift is how a live database differs from what its migrations make.
+type Drift struct {
+	Database string `json:"database"`
+	// Version is the migration that the database is at and was compared with,
+	// empty before the first. State says whether newer files are pending.
+	Version string      `json:"version"`
+	State   apply.State `json:"state"`
+	// Differences come in the order of importance: first those that decide
+	// who may do what. None means that all is as it should be.
+	Differences []Difference `json:"differences"`
+	// Repair is what would undo them, in order.
+	Repair []Repair `json:"repair"`
+
+	owner string // the role that the repair runs as
+}
+
+// Difference is one thing that is not as its migrations make it.
+type Difference struct {
+	Kind   string `json:"kind"`   // what it is: table, policy, privileges, membership, …
+	Object string `json:"object"` // which one, such as policy human_select on public.notes
+	What   string `json:"what"`   // what about it, as a sentence
+	// Live and Expected are the two definitions, empty where there is none.
+	Live     string `json:"live,omitempty"`
+	Expected string `json:"expected,omitempty"`
+	// Security says that it may decide who sees or changes what.
+	Security bool `json:"security"`
+	// beside says that no migration speaks of the object.
+	beside bool
+}
+
+// ReadDrift compares a live database with what its migrations make: objects
+// that were changed by hand, privileges that were given, roles that gained
+// power, and whatever somebody added. Partitions made at run time are none of
+// that, as long as they are protected as the DEFAULT one is.
+func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
+	if in.Progress == nil {
+		in.Progress = func(string) {}
+	}
+	in.Progress("reading the database")
+	live, err := dev.Connect(ctx, in.URL, in.Conventions)
+	if err != nil {
+		return nil, explainConnect(err, in.Conventions.Owner)
+	}
+	defer func() { err = errors.Join(err, live.Close()) }()
+	known := expectedLogins(in.Logins)
+	var (
+		status *apply.Status
+		around *catalog.Surroundings
+	)
+	is, err := live.Inspect(ctx, func(tx pgx.Tx) (err error) {
+		if status, err = apply.ReadStatusOn(ctx, tx, in.Dir); err != nil {
+			return err
+		}
+		around, err = catalog.ReadSurroundings(ctx, tx, in.Conventions.RolePrefix(), known.names())
+		return err
+	})
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" { // lock_not_available
+		return nil, errors.New("another session, such as a migration, holds a lock that reading the definitions needs: ask again when it is done")
+	}
+	if err != nil {
+		return nil, err
+	}
+	known.add(around.User)
+	applied, err := appliedFiles(in.Dir, status)
+	if err != nil {
+		return nil, err
+	}
+
+	in.Progress("starting a development server")
+	devURL, err := in.DevServer(ctx, is.State.Version/10000)
+	if err != nil {
+		return nil, err
+	}
+	if err := elsewhere(ctx, devURL, in.Conventions.RolePrefix(), around); err != nil {
+		return nil, err
+	}
+	server, err := dev.Open(ctx, devURL, in.Conventions)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, server.Close(ctx)) }()
+	replayed, err := server.Create(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.Progress("replaying the applied migrations")
+	if err := replayed.Replay(ctx, applied); err != nil {
+		return nil, err
+	}
+	var aroundDev *catalog.Surroundings
+	should, err := replayed.Inspect(ctx, func(tx pgx.Tx) (err error) {
+		aroundDev, err = catalog.ReadSurroundings(ctx, tx, in.Conventions.RolePrefix(), nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Postgres writes definitions in the words of its version.
+	if a, b := is.State.Version/10000, should.State.Version/10000; a != b {
+		return nil, fmt.Errorf("the database is PostgreSQL %d and the development server %d: compare on a development server of the same version", a, b)
+	}
+
+	in.Progress("comparing")
+	d := &Drift{Database: around.Database, Version: status.Version, State: status.State, Differences: []Difference{}, Repair: []Repair{}, owner: in.Conventions.Owner}
+	c := &comparison{conventions: in.Conventions, version: is.State.Version, is: is, should: should, around: around, expected: aroundDev, known: known}
+	if d.Differences, err = c.objects(replayed.Driver()); err != nil {
+		return nil, err
+	}
+	d.Differences = append(d.Differences, c.surroundings()...)
+	if d.Differences, err = c.accepting(in.Accept, d.Differences); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(d.Differences, func(a, b Difference) int {
+		if a.Security != b.Security {
+			if a.Security {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Object, b.Object))
+	})
+	if len(d.Differences) > 0 {
+		d.Repair = c.repair(ctx, replayed.Driver())
+	}
+	return d, nil
+}
+
+// elsewhere refuses a development server that the live database is on: making
+// the roles there would change what is to be compared.
+func elsewhere(ctx context.Context, devURL, rolePrefix string, live *catalog.Surroundings) error {
+	conn, err := pgx.Connect(ctx, devURL)
+	if err != nil {
+		return fmt.Errorf("connect to the development server: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the development server: %w", err)
+	}
+	around, err := catalog.ReadSurroundings(ctx, tx, rolePrefix, nil)
+	if err != nil {
+		return err
+	}
+	if around.Server == live.Server {
+		return errors.New("the development server is the one that the database is on, and replaying there would change its roles: use another")
+	}
+	return nil
+}
+
+// accepting leaves out what was accepted, with what would repair it.
+func (c *comparison) accepting(objects []string, all []Difference) ([]Difference, error) {
+	for _, d := range all {
+		if slices.Contains(objects, d.Object) && !d.beside {
+			return nil, fmt.Errorf("%s cannot be accepted: the migrations say what it is; if it is meant, write a migration", d.Object)
+		}
+	}
+	c.accepted = objects
+	c.admin = slices.DeleteFunc(c.admin, func(r Repair) bool { return slices.Contains(objects, r.object) })
+	return slices.DeleteFunc(all, func(d Difference) bool { return slices.Contains(objects, d.Object) }), nil
+}
+
+// explainConnect says what to do about a login that cannot become the owner role.
+func explainConnect(err error, owner string) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pg.Code != "42501" && pg.Code != "22023" {
+		return err
+	}
+	return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the login cannot become " + owner, Err: err,
+		Advice: "use the login that `chenu bootstrap` makes for migrations, or let an administrator grant " + owner + " to it"}
+}
+
+// appliedFiles is the part of the directory that the database has.
+func appliedFiles(dir migrate.Dir, status *apply.Status) (migrate.Dir, error) {
+	switch status.State {
+	case apply.Current, apply.Behind:
+	case apply.Conflict:
+		return nil, status.Err()
+	case apply.Partial:
+		return nil, fmt.Errorf("version %s stopped half-way, so that no file says what the database should be: finish it with chenu migrate apply first", status.Stopped.Version)
+	default:
+		return nil, fmt.Errorf("the database has versions that this directory does not, %s: use the directory, or the release, that has them", strings.Join(status.Unknown, ", "))
+	}
+	files, err := migrations.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	applied := &migrate.MemDir{}
+	for _, f := range files {
+		if slices.Contains(status.Pending, f.Name) {
+			continue
+		}
+		if err := applied.WriteFile(f.Name, []byte(f.Text)); err != nil {
+			return nil, fmt.Errorf("read the migration directory: %w", err)
+		}
+	}
+	return applied, nil
+}
+
+// comparison is the work of one ReadDrift.
+type comparison struct {
+	conventions      *project.Conventions
+	version          int // server_version_num
+	is, should       *dev.Inspection
+	around, expected *catalog.Surroundings
+	known            logins
+	// admin are statements that repair what is no object; found by the way.
+	admin    []Repair
+	accepted []string
+}
+
+// guards are the kinds of objects that decide who sees or changes what.
+var guards = []catalog.Kind{
+	catalog.KindPolicy, catalog.KindSecurity, catalog.KindPrivileges, catalog.KindDefaults, catalog.KindFunction, catalog.KindTrigger,
+	catalog.KindSchema, "view", "materialized view", "rule", "event trigger", "extension", "foreign table", "publication",
+}
+
+// objects compares what is in the databases.
+func (c *comparison) objects(driver migrate.Driver) ([]Difference, error) {
+	var all []Difference
+	found := catalog.Compare(c.is.State, c.should.State)
+	oneSided := map[catalog.Key]bool{}
+	for _, d := range found {
+		if d.From == nil || d.To == nil {
+			oneSided[d.Key] = true
+		}
+	}
+	constraints := map[[3]string]bool{}
+	for _, d := range found {
+		if d.Key.Kind == catalog.KindConstraint {
+			constraints[[3]string{d.Key.Schema, d.Key.Name, d.Key.Sub}] = true
+		}
+	}
+	for _, d := range found {
+		table := tableOf(d)
+		if d.Key.Kind != catalog.KindTable && d.Key.Kind != catalog.KindPartition && oneSided[catalog.Key{Kind: catalog.KindTable, Schema: table[0], Name: table[1]}] {
+			continue // said by its table
+		}
+		if d.Key.Kind == catalog.KindIndex && constraints[[3]string{table[0], table[1], d.Key.Name}] {
+			continue // said by its constraint
+		}
+		if _, ok := either(d).(*catalog.Privileges); ok {
+			all = append(all, c.privileges(d, oneSided)...)
+			continue
+		}
+		if f, ok := d.From.(*catalog.Function); ok && d.To != nil && onlyOwner(f, d.To.(*catalog.Function)) {
+			continue // said by its privileges
+		}
+		all = append(all, Difference{
+			Kind: string(d.Key.Kind), Object: d.Key.String(), What: sentence(d), Live: definition(d.From), Expected: definition(d.To),
+			Security: slices.Contains(guards, d.Key.Kind), beside: d.To == nil && isOther(d.From) && !partOfTable(d.Key),
+		})
+	}
+	known := len(all) > 0
+	// Comments, and what else only Atlas knows.
+	changes, err := driver.RealmDiff(c.is.Realm, c.should.Realm, schema.DiffNormalized())
+	if err != nil {
+		if known {
+			return all, nil // which say what Atlas cannot change
+		}
+		return nil, err
+	}
+	for _, change := range changes {
+		switch change.(type) {
+		case *schema.AddSchema, *schema.DropSchema:
+			continue // said by its privileges
+		}
+		for _, what := range atlasDifference(change, known) {
+			all = append(all, Difference{Kind: "comment", Object: what, What: what})
+		}
+	}
+	return all, nil
+}
+
+func either(d catalog.Difference) catalog.Object {
+	if d.From != nil {
+		return d.From
+	}
+	return d.To
+}
+
+func onlyOwner(a, b *catalog.Function) bool {
+	as := *a
+	as.Owner = b.Owner
+	return as == *b
+}
+
+// sentence is the difference without the definitions, which stand beside it.
+func sentence(d catalog.Difference) string {
+	if live, ok := d.From.(*catalog.Detail); ok && d.To != nil {
+		expected := d.To.(*catalog.Detail)
+		switch live.Definition {
+		case expected.Definition + " INVALID":
+			return d.Key.String() + " is invalid: its build did not finish, and no query uses it"
+		case expected.Definition + " NOT VALID":
+			return d.Key.String() + " is not validated: rows that stood before it may break it"
+		}
+		return d.Key.String() + " differs"
+	}
+	if live, ok := d.From.(*catalog.Trigger); ok && d.To != nil && live.Enabled == "D" {
+		return d.Key.String() + " is disabled"
+	}
+	if d.Key.Kind == "disabled key" {
+		return "foreign key " + d.Key.Name + " is not enforced: its triggers are disabled"
+	}
+	return d.String()
+}
+
+// definition is the object in SQL, or as near to it as it comes.
+func definition(o catalog.Object) string {
+	switch o := o.(type) {
+	case *catalog.Function:
+		return o.Definition
+	case *catalog.Trigger:
+		if o.Enabled != "O" {
+			return o.Definition + " (" + map[string]string{"D": "disabled", "R": "enabled for replicas", "A": "enabled always"}[o.Enabled] + ")"
+		}
+		return o.Definition
+	case *catalog.Policy:
+		return policyText(o)
+	case *catalog.Security:
+		return securityWords(o)
+	case *catalog.Partition:
+		return "PARTITION OF " + catalog.Qualify(o.ParentSchema, o.ParentTable) + " DEFAULT"
+	case *catalog.Defaults:
+		return grantWords(o.Grants)
+	case *catalog.Other:
+		return o.Definition
+	case *catalog.Detail:
+		return o.Definition
+	default:
+		return ""
+	}
+}
+
+// privileges says of an object's owner and privileges what differs.
+func (c *comparison) privileges(d catalog.Difference, oneSided map[catalog.Key]bool) []Difference {
+	of := either(d).(*catalog.Privileges).Of
+	is, should := &catalog.Privileges{}, &catalog.Privileges{}
+	if d.From != nil {
+		is = d.From.(*catalog.Privileges)
+	}
+	if d.To != nil {
+		should = d.To.(*catalog.Privileges)
+	}
+	if d.From == nil || d.To == nil {
+		switch {
+		case of.Kind == catalog.KindSchema:
+			what := of.String() + " is not expected"
+			if d.From == nil {
+				what = of.String() + " is missing"
+			}
+			return []Difference{{Kind: string(of.Kind), Object: of.String(), What: what, Security: true}}
+		case of.Kind != catalog.KindColumn || oneSided[of]:
+			return nil // said by the object
+		}
+	}
+	var all []Difference
+	if is.Owner != should.Owner {
+		if !linked(c.is.State, of) {
+			all = append(all, Difference{
+				Kind: "owner", Object: "owner of " + of.String(), What: of.String() + " belongs to " + is.Owner + " and should belong to " + should.Owner,
+				Live: is.Owner, Expected: should.Owner, Security: true,
+			})
+		}
+		is = handedOver(is, should.Owner) // what follows from it is no difference of its own
+	}
+	more, fewer := without(is.Grants, should.Grants), without(should.Grants, is.Grants)
+	if len(more)+len(fewer) > 0 {
+		all = append(all, Difference{
+			Kind: "privileges", Object: d.Key.String(), What: privilegeSentence(of, more, fewer),
+			Live: grantWords(others(is)), Expected: grantWords(others(should)), Security: true,
+		})
+	}
+	return all
+}
+
+// others leaves out what an owner has by itself.
+func others(p *catalog.Privileges) []catalog.Grant {
+	return slices.DeleteFunc(slices.Clone(p.Grants), func(g catalog.Grant) bool {
+		return g.Grantee == p.Owner && slices.Contains(p.Initial, g)
+	})
+}
+
+// linked says of a sequence that it goes wherever its table goes.
+func linked(s *catalog.State, of catalog.Key) bool {
+	return of.Kind == catalog.KindSequence && !slices.ContainsFunc(s.Others, func(o *catalog.Other) bool {
+		return o.Type == string(catalog.KindSequence) && o.Identity == of.Schema+"."+of.Name
+	})
+}
+
+func without(a, b []catalog.Grant) []catalog.Grant {
+	return slices.DeleteFunc(slices.Clone(a), func(g catalog.Grant) bool { return slices.Contains(b, g) })
+}
+
+func privilegeSentence(of catalog.Key, more, fewer []catalog.Grant) string {
+	var parts []string
+	if len(more) > 0 {
+		parts = append(parts, grantWords(more)+", which is not expected")
+	}
+	if len(fewer) > 0 {
+		parts = append(parts, grantWords(fewer)+" is missing")
+	}
+	return of.String() + ": " + strings.Join(parts, "; ")
+}
+
+// grantWords lists grants by role: chenu_human SELECT, UPDATE; PUBLIC SELECT.
+func grantWords(all []catalog.Grant) string {
+	byRole := map[string][]string{}
+	for _, g := range all {
+		word := g.Privilege
+		if g.Grantable {
+			word += " with grant option"
+		}
+		byRole[g.Grantee] = append(byRole[g.Grantee], word)
+	}
+	var roles []string
+	for role, words := range byRole {
+		slices.SortFunc(words, func(a, b string) int {
+			place := func(word string) int {
+				first, _, _ := strings.Cut(word, " ")
+				return slices.Index(privilegeOrder, first)
+			}
+			return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
+		})
+		roles = append(roles, grantee(role)+" "+strings.Join(words, ", "))
+	}
+	slices.Sort(roles)
+	return strings.Join(roles, "; ")
+}
+
+// securityWords says whether a table's policies apply.
+func securityWords(s *catalog.Security) string {
+	switch {
+	case !s.Enabled:
+		return "off"
+	case !s.Forced:
+		return "on, but not for the owner"
+	default:
+		return "on, for the owner too"
+	}
+}

@@ -1,0 +1,339 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
+)
+
+// Statements that take as long as a table is large must not hold a lock that
+// keeps others from it. So a plan has two files. The first is one transaction
+// of what needs its locks for a moment only: new rules hold for new rows alone.
+// The second is no transaction: it fills existing rows, builds indexes and
+// checks the rules, while reads and writes go on, and then does what that made
+// possible, with a lock on one table at a time and for a moment. What was needed
+// to fill the rows and is to go does so in a third.
+
+// part is a file of the plan.
+type part int
+
+const (
+	partMain part = iota
+	partOnline
+	partDrop
+)
+
+// of says which file the statements of a phase are in.
+func (at phase) part() part {
+	switch {
+	case at >= phaseLateTableDrops:
+		return partDrop
+	case at >= phaseFill:
+		return partOnline
+	default:
+		return partMain
+	}
+}
+
+func partitioned(t *schema.Table) bool {
+	return slices.ContainsFunc(t.Attrs, func(a schema.Attr) bool {
+		_, ok := a.(*postgres.Partition)
+		return ok
+	})
+}
+
+// constraint is what makes an index a constraint's, nil if nothing does. Atlas
+// also gives the foreign keys that refer to it.
+func constraint(i *schema.Index) *postgres.Constraint {
+	for _, a := range i.Attrs {
+		if c, ok := a.(*postgres.Constraint); ok && (c.IsUnique() || c.IsExclude()) {
+			return c
+		}
+	}
+	return nil
+}
+
+// buildsConcurrently says whether an index of an existing table can be built
+// outside a transaction: that of an exclusion constraint cannot, nor one of a
+// partitioned table, nor a unique one that a new table refers to, or without
+// which rows would be alike for a while.
+func (p *planning) buildsConcurrently(t *schema.Table, i *schema.Index, all []schema.Change) bool {
+	if c := constraint(i); p.atOnce || partitioned(t) || c != nil && !c.IsUnique() || p.unbuilt[catalog.Qualify(t.Schema.Name, i.Name)] {
+		return false
+	}
+	return !i.Unique || !slices.ContainsFunc(all, func(change schema.Change) bool {
+		add, ok := change.(*schema.AddTable)
+		return ok && refers(add.T.ForeignKeys, t)
+	})
+}
+
+func refers(keys []*schema.ForeignKey, to *schema.Table) bool {
+	return slices.ContainsFunc(keys, func(fk *schema.ForeignKey) bool { return sameTable(fk.RefTable, to) })
+}
+
+func sameTable(a, b *schema.Table) bool {
+	return a.Name == b.Name && (a.Schema == nil || b.Schema == nil || a.Schema.Name == b.Schema.Name)
+}
+
+// build adds the concurrent build of an index, under a name of its own if
+// another has that name until then.
+func (p *planning) build(ctx context.Context, t *schema.Table, i *schema.Index, name string) error {
+	as := *p.declaredIndex(t, i)
+	as.Attrs = slices.DeleteFunc(slices.Clone(as.Attrs), func(a schema.Attr) bool {
+		_, ok := a.(*postgres.Constraint)
+		return ok
+	})
+	if i.Unique {
+		p.lateKeys[tableName(t)] = true
+	}
+	var comments []string
+	as.Name = name
+	change := &schema.ModifyTable{T: t, Changes: []schema.Change{&schema.AddIndex{I: &as, Extra: []schema.Clause{&postgres.Concurrently{}}}}}
+	planned, err := p.driver.PlanChanges(ctx, "plan", []schema.Change{change})
+	if err != nil {
+		return fmt.Errorf("plan tables: %w", err)
+	}
+	for _, c := range planned.Changes {
+		if strings.HasPrefix(c.Cmd, "COMMENT ON ") {
+			comments = append(comments, c.Cmd)
+			continue
+		}
+		p.steps = append(p.steps, step{phase: phaseBuild, sql: c.Cmd, alone: &dev.Effect{Table: tableName(t), Lock: dev.ShareUpdateExclusive, Scanned: true}})
+	}
+	for _, sql := range comments {
+		at := phaseBuilt
+		if name != i.Name {
+			at, sql = phaseSettled, strings.Replace(sql, `"`+name+`"`, `"`+i.Name+`"`, 1)
+		}
+		p.add(at, sql, "")
+	}
+	return nil
+}
+
+// addIndex builds an index that is new: that of a constraint becomes one when
+// it is there.
+func (p *planning) addIndex(ctx context.Context, t *schema.Table, i *schema.Index) error {
+	if err := p.build(ctx, t, i, i.Name); err != nil {
+		return err
+	}
+	if c := constraint(i); c != nil {
+		name := c.N
+		if name == "" {
+			name = i.Name
+		}
+		p.add(phaseSettle, "ALTER TABLE "+tableName(t)+" ADD CONSTRAINT "+catalog.Ident(name)+" UNIQUE USING INDEX "+catalog.Ident(i.Name), "")
+	}
+	return nil
+}
+
+// replaceIndex builds an index beside the one of its name, so that there is
+// always one, and changes them in a moment.
+func (p *planning) replaceIndex(ctx context.Context, t *schema.Table, i *schema.Index) error {
+	name := shorten(i.Name, "_new")
+	if err := p.build(ctx, t, i, name); err != nil {
+		return err
+	}
+	p.dropConcurrently(phaseSettle, t, i, "The new one takes its place.")
+	p.add(phaseSettle, "ALTER INDEX IF EXISTS "+catalog.Qualify(t.Schema.Name, name)+" RENAME TO "+catalog.Ident(i.Name), "")
+	return nil
+}
+
+// dropIndex drops an index after those that may replace it are built.
+func (p *planning) dropIndex(ctx context.Context, t *schema.Table, c *schema.DropIndex) error {
+	if constraint(c.I) != nil {
+		return p.alter(ctx, phaseSettle, "", t, c)
+	}
+	p.dropConcurrently(phaseUnbuildLate, t, c.I, "")
+	return nil
+}
+
+func (p *planning) dropConcurrently(at phase, t *schema.Table, i *schema.Index, note string) {
+	p.steps = append(p.steps, step{
+		phase: at, sql: "DROP INDEX CONCURRENTLY IF EXISTS " + catalog.Qualify(t.Schema.Name, i.Name), note: note,
+		alone: &dev.Effect{Table: tableName(t), Lock: dev.ShareUpdateExclusive},
+	})
+}
+
+// primaryKey makes the primary key of an index that is built before; old is
+// the one that it replaces, nil if there is none. It says no if that cannot
+// be: other tables refer to the old one, or a column may still be NULL.
+func (p *planning) primaryKey(ctx context.Context, t *schema.Table, old, key *schema.Index, all []schema.Change) (bool, error) {
+	if p.atOnce || partitioned(t) {
+		return false, nil
+	}
+	for _, change := range all {
+		if add, ok := change.(*schema.AddTable); ok && refers(add.T.ForeignKeys, t) {
+			return false, nil
+		}
+	}
+	for _, space := range p.current.Realm.Schemas {
+		for _, other := range space.Tables {
+			if old != nil && refers(other.ForeignKeys, t) {
+				return false, nil
+			}
+		}
+	}
+	now, ok := p.current.Table(t.Schema.Name, t.Name)
+	if !ok {
+		return false, nil
+	}
+	for _, part := range key.Parts {
+		if part.C == nil {
+			return false, nil
+		}
+		if c, ok := now.Column(part.C.Name); !ok || c.Type.Null {
+			return false, nil
+		}
+	}
+	name := key.Name
+	if name == "" {
+		name = shorten(t.Name, "_pkey")
+	}
+	index := schema.NewUniqueIndex(shorten(name, "_new")).AddParts(key.Parts...)
+	index.Table, index.Attrs = t, key.Attrs
+	if err := p.build(ctx, t, index, index.Name); err != nil {
+		return false, err
+	}
+	instead, note := "", ""
+	if old != nil {
+		oldName := old.Name
+		if oldName == "" {
+			oldName = shorten(t.Name, "_pkey")
+		}
+		instead, note = " DROP CONSTRAINT "+catalog.Ident(oldName)+",", "The new one takes its place."
+	}
+	p.add(phaseSettle, "ALTER TABLE "+tableName(t)+instead+" ADD CONSTRAINT "+catalog.Ident(name)+" PRIMARY KEY USING INDEX "+catalog.Ident(index.Name), note)
+	return true, nil
+}
+
+// shorten appends a suffix to a name, within the length that Postgres gives
+// names.
+func shorten(name, suffix string) string {
+	const longest = 63 // NAMEDATALEN - 1
+	return name[:min(len(name), longest-len(suffix))] + suffix
+}
+
+// addCheck adds a check that holds for new rows from its phase on, and is
+// checked for the others later.
+func (p *planning) addCheck(ctx context.Context, at phase, t *schema.Table, c *schema.Check) error {
+	change := &schema.AddCheck{C: p.declaredCheck(t, c)}
+	if p.atOnce {
+		return p.alter(ctx, phaseKeys, "", t, change)
+	}
+	return p.notValid(ctx, at, t, c.Name, change)
+}
+
+// notValid adds a constraint of a table that stands, as NOT VALID, and its
+// validation.
+func (p *planning) notValid(ctx context.Context, at phase, t *schema.Table, name string, change schema.Change) error {
+	planned, err := p.driver.PlanChanges(ctx, "plan", []schema.Change{&schema.ModifyTable{T: t, Changes: []schema.Change{change}}})
+	if err != nil {
+		return fmt.Errorf("plan tables: %w", err)
+	}
+	for _, c := range planned.Changes {
+		p.add(at, c.Cmd+" NOT VALID", "Holds for rows that are written from now on; the others are checked later.")
+	}
+	validate := phaseValidate
+	if _, ok := change.(*schema.AddForeignKey); ok {
+		validate = phaseValidateLinks
+	}
+	p.add(validate, "ALTER TABLE "+tableName(t)+" VALIDATE CONSTRAINT "+catalog.Ident(name), "")
+	return nil
+}
+
+// link is a foreign key that comes.
+type link struct {
+	table *schema.Table
+	add   *schema.AddForeignKey
+}
+
+// link adds a foreign key. Postgres checks existing rows with a query that the
+// owner's own policies would filter, so FORCE must be off meanwhile.
+func (p *planning) link(ctx context.Context, l link) error {
+	// Postgres knows no NOT VALID foreign keys of partitioned tables before 18.
+	if p.atOnce || partitioned(l.table) {
+		return p.linkAtOnce(ctx, l.table, l.add)
+	}
+	at := phaseLinks
+	if to := l.add.F.RefTable; to.Schema != nil && p.lateKeys[tableName(to)] {
+		at = phaseHold
+	}
+	p.unforceLate(l.table)
+	p.unforceLate(l.add.F.RefTable)
+	return p.notValid(ctx, at, l.table, l.add.F.Symbol, l.add)
+}
+
+func (p *planning) linkAtOnce(ctx context.Context, t *schema.Table, c *schema.AddForeignKey) error {
+	const note = "Existing rows are checked with a query, which the owner's policies would filter: FORCE is off for it."
+	restores := []func(){p.unforce(phaseLinks, note, t.Schema.Name, t.Name)}
+	for _, key := range sortedKeys(p.work) {
+		if d, ok := p.work[key].(*catalog.Partition); ok && d.ParentSchema == t.Schema.Name && d.ParentTable == t.Name {
+			restores = append(restores, p.unforce(phaseLinks, note, d.Schema, d.Name))
+		}
+	}
+	if to := c.F.RefTable; to.Schema != nil && !sameTable(to, t) {
+		restores = append(restores, p.unforce(phaseLinks, note, to.Schema.Name, to.Name))
+	}
+	err := p.alter(ctx, phaseLinks, "", t, c)
+	for _, restore := range slices.Backward(restores) {
+		restore()
+	}
+	return err
+}
+
+// forced says whether the owner's policies hold for itself, in a state.
+func forced(state map[catalog.Key]catalog.Object, schemaName, name string) bool {
+	s, ok := state[catalog.Key{Kind: catalog.KindSecurity, Schema: schemaName, Name: name}].(*catalog.Security)
+	return ok && s.Enabled && s.Forced
+}
+
+// unforce lets the owner past the policies of a table that exists, and gives
+// what ends that.
+func (p *planning) unforce(at phase, note, schemaName, name string) (restore func()) {
+	state := p.work
+	if at.part() != partMain {
+		state = p.want // which holds by then
+	}
+	if !forced(state, schemaName, name) {
+		return func() {}
+	}
+	table := catalog.Qualify(schemaName, name)
+	p.add(at, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY", note)
+	return func() { p.add(at, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY", "") }
+}
+
+// unforceLate is unforce for what fills and checks the rest: once for each
+// table, however many statements that are.
+func (p *planning) unforceLate(t *schema.Table) {
+	if t.Schema == nil || p.unforced[tableName(t)] || !forced(p.want, t.Schema.Name, t.Name) {
+		return
+	}
+	p.unforced[tableName(t)] = true
+	p.add(phaseUnforce, "ALTER TABLE "+tableName(t)+" NO FORCE ROW LEVEL SECURITY", "The owner's policies would hide rows from what follows.")
+	p.add(phaseReforce, "ALTER TABLE "+tableName(t)+" FORCE ROW LEVEL SECURITY", "")
+}
+
+// dropLate puts what destroys behind what may read it when existing rows
+// are filled.
+func (p *planning) dropLate() {
+	if !slices.ContainsFunc(p.steps, func(s step) bool { return s.phase == phaseFill }) {
+		return
+	}
+	for i, s := range p.steps {
+		switch s.phase {
+		case phaseTableDrops:
+			p.steps[i].phase = phaseLateTableDrops
+		case phaseFunctionDrops:
+			p.steps[i].phase = phaseLateFunctionDrops
+		case phaseSchemaDrops:
+			p.steps[i].phase = phaseLateSchemaDrops
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package plan_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/plan"
+	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/local"
+)
+
+// TestInterruptedEverywhere stops the apply of a plan before each of its
+// statements and after each, and goes on.
+func TestInterruptedEverywhere(t *testing.T) {
+	t.Parallel()
+	devURL := otherServer(t)
+	for _, name := range []string{"column_check_of_filled", "foreign_key_to_new_key", "index_changed", "primary_key_replaced"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			base, err := os.ReadFile("testdata/base.sql")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := readScript(t, "testdata/"+name+".txtar")
+			s.base = plan.File{Name: "base.sql", SQL: string(base)}
+			dir, day := &migrate.MemDir{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			add(t, dir, s.first(t, day))
+			database := dbtest.Empty(t)
+			applyAll(t, database.MigrateURL, dir)
+			exec(t, database.AdminURL, "INSERT INTO identities (id, email) VALUES ('00000000-0000-7000-8000-00000000000a', 'ada@example.org'), ('00000000-0000-7000-8000-00000000000b', 'bob@example.org')")
+			exec(t, database.AdminURL, s.file("rows.sql"))
+			in := s.input
+			in.Name, in.Dir, in.Desired, in.Now, in.DevURL = "change", dir, s.desired("after.sql"), day.AddDate(0, 0, 1), dbtest.ServerURL(t)
+			planned, err := plan.Diff(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(t, dir, planned)
+
+			stopped := map[string]bool{}
+			for attempts := 0; ; attempts++ {
+				ctx, cancel := context.WithCancel(t.Context())
+				_, err := apply.Apply(ctx, database.MigrateURL, apply.Options{Dir: dir, Progress: func(e apply.Event) {
+					var at apply.Position
+					switch e := e.(type) {
+					case apply.StatementStarted:
+						at = e.Position
+					case apply.StatementDone:
+						at = e.Position
+					default:
+						return
+					}
+					if step := fmt.Sprintf("%T %s:%d", e, at.File, at.Statement); !stopped[step] {
+						stopped[step] = true
+						cancel()
+					}
+				}})
+				cancel()
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, context.Canceled) || attempts > 100 {
+					t.Fatalf("attempt %d: %v", attempts, err)
+				}
+			}
+			s.check(t, database.AdminURL)
+			if found := drifted(t, database.MigrateURL, devURL, dir); len(found) > 0 {
+				t.Errorf("drift: %v", found)
+			}
+		})
+	}
+}
+
+// otherServer is a server beside the one that tests share: what is compared
+// with a live database must not be replayed on its server.
+func otherServer(t *testing.T) string {
+	t.Helper()
+	var major int
+	if err := connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
+		t.Fatal(err)
+	}
+	server, err := local.Start(t.Context(), local.Config{Ephemeral: true, Version: major})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL("postgres")
+}
+
+// drifted is what of a database is not as its migrations make it. What belongs
+// to the server, which other tests share, is left out.
+func drifted(t *testing.T, url, devURL string, dir migrate.Dir) (found []string) {
+	t.Helper()
+	login := func(name string) apply.Login { return apply.Login{Name: "chenu_test_" + name} }
+	drift, err := plan.ReadDrift(t.Context(), plan.DriftInput{
+		Conventions: &policies.Conventions,
+		Logins:      apply.BootstrapOptions{Service: login("service"), Agent: login("agent"), Migrate: login("migrate"), Audit: login("audit")}.Memberships(),
+		URL:         url, Dir: dir, DevServer: func(context.Context, int) (string, error) { return devURL, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range drift.Differences {
+		switch d.Kind {
+		case "role", "membership", "setting":
+		default:
+			found = append(found, d.What)
+		}
+	}
+	return found
+}
+
+// TestKnownLocks holds what plans say of statements that cannot be watched to
+// a server: another session keeps each waiting until its locks are seen.
+func TestKnownLocks(t *testing.T) {
+	t.Parallel()
+	database := dbtest.Empty(t)
+	exec(t, database.AdminURL, "CREATE TABLE notes (id int); CREATE INDEX old ON notes (id)")
+	for _, statement := range []string{
+		"CREATE INDEX CONCURRENTLY fresh ON notes (id)",
+		"CREATE UNIQUE INDEX CONCURRENTLY fresh_key ON notes (id)",
+		"DROP INDEX CONCURRENTLY IF EXISTS old",
+	} {
+		writer := connect(t, database.AdminURL)
+		for _, sql := range []string{"BEGIN", "INSERT INTO notes SELECT WHERE false", "SELECT FROM notes"} {
+			if _, err := writer.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn := connect(t, database.AdminURL)
+		done := make(chan error, 1)
+		go func() {
+			_, err := conn.Exec(t.Context(), statement)
+			done <- err
+		}()
+		observer := connect(t, database.AdminURL)
+		locks := waiting(t, observer, conn.PgConn().PID())
+		if locks != "ShareUpdateExclusiveLock" {
+			t.Errorf("%s: locks %s", statement, locks)
+		}
+		for mode, free := range map[string]bool{"ACCESS SHARE": true, "ROW EXCLUSIVE": true, "SHARE UPDATE EXCLUSIVE": false, "SHARE": false} {
+			_, err := observer.Exec(t.Context(), "BEGIN; LOCK TABLE notes IN "+mode+" MODE NOWAIT")
+			if (err == nil) != free {
+				t.Errorf("%s: beside it, %s: %v", statement, mode, err)
+			}
+			if _, err := observer.Exec(t.Context(), "ROLLBACK"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := writer.Exec(t.Context(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+// waiting gives the locks on the table notes of a session, once it waits for
+// another's transaction.
+func waiting(t *testing.T, conn *pgx.Conn, pid uint32) string {
+	t.Helper()
+	const query = `SELECT coalesce(string_agg(DISTINCT mode, ', ') FILTER (WHERE locktype = 'relation' AND relation = 'notes'::regclass AND granted), ''),
+coalesce(bool_or(locktype = 'virtualxid' AND NOT granted), false) FROM pg_locks WHERE pid = $1`
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		var (
+			locks string
+			waits bool
+		)
+		if err := conn.QueryRow(t.Context(), query, pid).Scan(&locks, &waits); err != nil {
+			t.Fatal(err)
+		}
+		if waits {
+			return locks
+		}
+	}
+	t.Fatal("it does not wait")
+	return ""
+}
+
+// TestFillKeepsNobodyWaiting fills rows of which another session has locked
+// some: it passes those by, and fills them when it comes again.
+func TestFillKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	dir, database := &migrate.MemDir{}, dbtest.Empty(t)
+	const table = "CREATE TABLE notes (id int PRIMARY KEY, title text NOT NULL"
+	in := plan.Input{Conventions: &policies.Conventions, Name: "first", Dir: dir, Desired: base(t, table+");"), DevURL: dbtest.ServerURL(t), Backfills: plan.Expressions{"notes.size": "char_length(title)"}}
+	first, err := plan.Diff(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, dir, first)
+	applyAll(t, database.MigrateURL, dir)
+	exec(t, database.AdminURL, "INSERT INTO notes SELECT n, 'note ' || n FROM generate_series(1, 1000) n")
+	in.Name, in.Desired = "size", base(t, table+", size int NOT NULL);")
+	planned, err := plan.Diff(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, dir, planned)
+
+	if _, err := apply.Apply(t.Context(), database.MigrateURL, apply.Options{Dir: dir, To: planned.Files[0].Name}); err != nil {
+		t.Fatal(err)
+	}
+	// The row is locked until the first statement, which fills, is done: were it
+	// waited for, that would never be.
+	holder := connect(t, database.AdminURL)
+	if _, err := holder.Exec(t.Context(), "BEGIN; SELECT FROM notes WHERE id = 500 FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	var missing int
+	_, err = apply.Apply(t.Context(), database.MigrateURL, apply.Options{Dir: dir, Progress: func(e apply.Event) {
+		if e, ok := e.(apply.StatementDone); !ok || e.Statement != 1 || missing > 0 {
+			return
+		}
+		if err := holder.QueryRow(t.Context(), "SELECT count(*) FROM notes WHERE size IS NULL").Scan(&missing); err != nil {
+			t.Error(err)
+		}
+		if _, err := holder.Exec(t.Context(), "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if missing != 1 {
+		t.Errorf("%d rows were passed by; want the one that was locked", missing)
+	}
+	var wrong int
+	if err := connect(t, database.AdminURL).QueryRow(t.Context(), "SELECT count(*) FROM notes WHERE size <> char_length(title)").Scan(&wrong); err != nil || wrong > 0 {
+		t.Errorf("%d rows are wrong: %v", wrong, err)
+	}
+}

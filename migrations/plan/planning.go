@@ -1,0 +1,266 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
+)
+
+// phase orders the statements of a plan. What must go goes first, so that
+// nothing holds on to what changes after it; what comes follows in the order
+// in which one thing needs another: functions before the tables whose
+// generated columns and checks call them, tables before policies and triggers,
+// those before the privileges that let anyone reach a row.
+type phase int
+
+const (
+	phaseSchemas        phase = iota
+	phaseUnguard              // policies and triggers that go, or stand on what changes
+	phaseRevokes              // privileges that go
+	phaseUnlink               // foreign keys that go
+	phaseUnbuild              // indexes, constraints, defaults and generated columns that go or are made anew
+	phaseOldFunctions         // functions whose signature changes
+	phaseBodies               // SET LOCAL check_function_bodies
+	phaseFunctions            // functions, before the tables
+	phaseColumns              // columns that come or change
+	phaseBackfills            // values for rows that stand
+	phaseTableDrops           // tables and columns that go: after the backfills, which may read them
+	phasePartitionDrops       // DEFAULT partitions that go
+	phaseKeys                 // primary keys, unique constraints, indexes, checks
+	phaseTables               // new tables
+	phaseLinks                // foreign keys that come
+	phaseLateFunctions        // functions that need the new tables
+	phaseOwners               // owners of functions
+	phasePartitions           // DEFAULT partitions
+	phaseSecurity             // row security
+	phasePolicies
+	phaseTriggers
+	phaseGrants
+	phaseComments
+	phaseFunctionDrops // functions that nothing uses any more
+	phaseSchemaDrops
+
+	phaseFill          // values for rows that stand, in batches
+	phaseBuild         // indexes
+	phaseBuilt         // what is said of them
+	phaseUnbuildLate   // indexes that others replace
+	phaseHold          // constraints that the rows so far, or the keys, had to be ready for
+	phaseUnforce       // the owner gets past policies
+	phaseRefill        // values for rows that came meanwhile
+	phaseValidateLinks // foreign keys
+	phaseReforce
+	phaseValidate // checks
+	phaseRequire  // NOT NULL
+	phaseSettle   // constraints of indexes, indexes that take another's place
+	phaseSettled  // what is said of them
+
+	phaseLateTableDrops // what goes after what read it
+	phaseLateFunctionDrops
+	phaseLateSchemaDrops
+)
+
+// step is one statement of the plan.
+type step struct {
+	phase phase
+	sql   string
+	note  string // what it does, for the reviewer; may be empty
+	// destroys names the data that is lost; empty for most.
+	destroys string
+	// successor is what comes in this plan and looks as if it were what is
+	// destroyed, by another name; and what a plan is asked for to fill it.
+	successor, filling string
+	// trust is a query that fails if policies would hide rows from the
+	// statement, for which row_security may be on; empty for most.
+	trust string
+	// alone is what a statement does that cannot run in a transaction, and so
+	// cannot be watched; nil for others. TestKnownLocks holds it to a server.
+	alone *dev.Effect
+}
+
+// planning is a plan in the making.
+type planning struct {
+	in          Input
+	driver      migrate.Driver
+	current     *dev.Inspection
+	desired     *dev.Inspection
+	declaration *Declaration
+
+	// work is what will stand of the current objects, after the steps
+	// planned so far.
+	work map[catalog.Key]catalog.Object
+	want map[catalog.Key]catalog.Object
+
+	steps    []step
+	refusals []string
+
+	// atOnce says that all must be one transaction, whatever waits for it.
+	atOnce bool
+	// unforced are the tables that the owner gets past the policies of, to
+	// fill and check what stands.
+	unforced map[string]bool
+	// links are the foreign keys that come to tables that stand.
+	links []link
+	// lateKeys are the tables of which a unique index is built online.
+	lateKeys map[string]bool
+	// unbuilt are the unique indexes, by schema and name, that had to go before
+	// the tables could change: they come back in the same transaction.
+	unbuilt map[string]bool
+
+	// oldFunctions are the functions that must be dropped before they come
+	// back, by their current key.
+	oldFunctions map[catalog.Key]bool
+	// rebuilt are the generated columns that are dropped and added again.
+	rebuilt map[catalog.Key]bool
+}
+
+func newPlanning(in Input, driver migrate.Driver, current, desired *dev.Inspection, declaration *Declaration) *planning {
+	return &planning{
+		in: in, driver: driver, current: current, desired: desired, declaration: declaration,
+		work: current.State.Objects(), want: desired.State.Objects(),
+		oldFunctions: map[catalog.Key]bool{}, rebuilt: map[catalog.Key]bool{}, unforced: map[string]bool{}, lateKeys: map[string]bool{}, unbuilt: map[string]bool{},
+	}
+}
+
+func (p *planning) add(at phase, sql, note string) {
+	p.steps = append(p.steps, step{phase: at, sql: sql, note: note})
+}
+
+func (p *planning) refuse(format string, args ...any) {
+	p.refusals = append(p.refusals, fmt.Sprintf(format, args...))
+}
+
+// plan fills steps. Current's realm is changed on the way; desired stays.
+func (p *planning) plan(ctx context.Context) error {
+	p.checkOverloads()
+	p.checkOthers()
+	if err := p.refused(); err != nil {
+		return err
+	}
+	changes, err := p.stage()
+	if err != nil {
+		return err
+	}
+	if err := p.tables(ctx, changes); err != nil {
+		return err
+	}
+	p.objects()
+	p.dropLate()
+	if !p.in.AllowDestructive {
+		for _, s := range p.steps {
+			if s.destroys != "" {
+				p.refuse("%s would be dropped with all that is in it: if that is meant, plan again with --allow-destructive%s", s.destroys, s.renaming())
+			}
+		}
+	}
+	return p.refused()
+}
+
+// renaming is how to rename what the step destroys while the service goes on:
+// a name that changes in one moment is wrong for all that runs before or after
+// it.
+func (s step) renaming() string {
+	if s.successor == "" {
+		return "; if it is to be renamed, see docs/expand-and-contract.md"
+	}
+	return fmt.Sprintf("; if %s is its new name, let both stand for a while (docs/expand-and-contract.md):\n"+
+		"\t1. add %[1]s so that it may be empty, and keep the old one\n"+
+		"\t2. let the service write both\n"+
+		"\t3. fill what stands: %[2]s\n"+
+		"\t4. let the service read %[1]s, and write it alone\n"+
+		"\t5. drop the old one in a later plan, with --allow-destructive", s.successor, s.filling)
+}
+
+func (p *planning) refused() error {
+	if len(p.refusals) == 0 {
+		return nil
+	}
+	return &Refusal{Reasons: p.refusals}
+}
+
+// ordered gives the steps as they run.
+func (p *planning) ordered() []step {
+	slices.SortStableFunc(p.steps, func(a, b step) int { return cmp.Compare(a.phase, b.phase) })
+	return p.steps
+}
+
+// checkOverloads refuses two functions of one name: a declaration could not
+// be told from the other, and calls would depend on argument types.
+func (p *planning) checkOverloads() {
+	for _, state := range []*catalog.State{p.current.State, p.desired.State} {
+		for i, f := range state.Functions {
+			if i > 0 && state.Functions[i-1].Schema == f.Schema && state.Functions[i-1].Name == f.Name {
+				p.refuse("function %s exists twice, with different arguments: give each its own name", catalog.Qualify(f.Schema, f.Name))
+			}
+		}
+	}
+}
+
+// partOfTable says of an Other's key that it is a property of something that
+// is planned, rather than a thing of its own.
+func partOfTable(key catalog.Key) bool {
+	return key.Kind == "inheritance"
+}
+
+// checkOthers refuses what cannot be planned. What the migrations made by
+// hand and the desired state does not speak of is left alone.
+func (p *planning) checkOthers() {
+	for _, d := range catalog.Compare(p.current.State, p.desired.State) {
+		switch {
+		case d.Key.Kind == catalog.KindDefaults:
+			p.refuse("%s: write that migration by hand, with ALTER DEFAULT PRIVILEGES", d)
+		case isOther(d.From) || isOther(d.To):
+			if d.To != nil || partOfTable(d.Key) {
+				p.refuse("%s: a %s cannot be planned; write that migration by hand", d, d.Key.Kind)
+			}
+		}
+	}
+}
+
+// madeByHand says of an object that is not desired whether it is left alone:
+// only migrations that somebody wrote can have made it.
+func madeByHand(o catalog.Object) bool {
+	switch o := o.(type) {
+	case *catalog.Other:
+		return !partOfTable(o.Key())
+	case *catalog.Privileges:
+		return o.Of.Kind == catalog.KindView || o.Of.Kind == catalog.KindSequence
+	default:
+		return false
+	}
+}
+
+func isOther(o catalog.Object) bool {
+	_, ok := o.(*catalog.Other)
+	return ok
+}
+
+// lookup finds what was declared for a column, by table.column or
+// schema.table.column; the caller's word goes before the declaration's.
+func lookup(t *schema.Table, column string, all ...Expressions) (string, bool) {
+	for _, m := range all {
+		for _, name := range []string{t.Schema.Name + "." + t.Name + "." + column, t.Name + "." + column} {
+			if expression, ok := m[name]; ok && strings.TrimSpace(expression) != "" {
+				return expression, true
+			}
+		}
+	}
+	return "", false
+}
+
+func tableName(t *schema.Table) string { return catalog.Qualify(t.Schema.Name, t.Name) }
+
+func columnKey(t *schema.Table, column string) catalog.Key {
+	return catalog.Key{Kind: catalog.KindColumn, Schema: t.Schema.Name, Name: t.Name, Sub: column}
+}
+
+func tableKey(t *schema.Table) catalog.Key {
+	return catalog.Key{Kind: catalog.KindTable, Schema: t.Schema.Name, Name: t.Name}
+}

@@ -1,0 +1,544 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/syntax"
+)
+
+// Who must run a repair.
+const (
+	// Admin is an administrator: a superuser, or who made the roles.
+	Admin = "admin"
+	// AsOwner is any login that may become Owner.
+	AsOwner = "owner"
+)
+
+// Repair is a statement that undoes a difference.
+type Repair struct {
+	// SQL is the statement without a semicolon, empty where there is none and
+	// Withheld says what to do by hand.
+	SQL string `json:"sql,omitempty"`
+	As  string `json:"as"` // admin or owner
+	// Note says what the statement does or needs.
+	Note string `json:"note,omitempty"`
+	// Withheld says why it should be looked at before it runs. It is empty
+	// for what may run as it stands.
+	Withheld string `json:"withheld,omitempty"`
+	object   string // of the difference that it undoes, where that is one alone
+}
+
+// repair plans the way back from the live state to the expected one. It uses
+// up the inspections.
+func (c *comparison) repair(ctx context.Context, driver migrate.Driver) []Repair {
+	r := &repairing{
+		planning: newPlanning(Input{Conventions: c.conventions, AllowDestructive: true}, driver, c.is, c.should, &Declaration{}),
+		byAdmin:  slices.DeleteFunc(slices.Clone(c.admin), func(r Repair) bool { return r.As != Admin }),
+		last:     slices.DeleteFunc(slices.Clone(c.admin), func(r Repair) bool { return r.As != AsOwner }),
+	}
+	r.atOnce = true // it is read and run by hand, as one script
+	r.owners()
+	r.hidden()
+	r.others(c.accepted)
+	r.views()
+	r.attach()
+	r.details()
+	r.changes(ctx)
+	r.objects()
+	r.defaults()
+	return r.assemble()
+}
+
+// repairing is the plan of a repair. The planning does most of it; what a
+// migration would never contain, or what Atlas does not see, comes beside it.
+type repairing struct {
+	*planning
+	byAdmin, first, last []Repair
+}
+
+func (r *repairing) hand(format string, args ...any) {
+	r.last = append(r.last, Repair{As: AsOwner, Withheld: fmt.Sprintf(format, args...)})
+}
+
+// owners gives objects back to their owners, which only an administrator can
+// who may become both. What the former owner had by itself goes along.
+func (r *repairing) owners() {
+	for _, key := range sortedKeys(r.want) {
+		want, ok := r.want[key].(*catalog.Privileges)
+		if !ok {
+			continue
+		}
+		have, ok := r.work[key].(*catalog.Privileges)
+		if !ok || have.Owner == want.Owner || want.Of.Kind == catalog.KindColumn {
+			continue
+		}
+		f := of[*catalog.Function](r.work[want.Of])
+		if f != nil && r.in.Conventions.Creates(have.Owner) && have.Owner != r.in.Conventions.Owner {
+			continue // planned, as Owner
+		}
+		if !linked(r.current.State, want.Of) {
+			on := "TABLE " + want.Of.Qualified()
+			if want.Of.Kind != catalog.KindTable {
+				on = r.onObject(want.Of)
+			}
+			r.byAdmin = append(r.byAdmin, Repair{SQL: "ALTER " + on + " OWNER TO " + catalog.Ident(want.Owner), As: Admin})
+		}
+		r.work[key] = handedOver(have, want.Owner)
+		if f != nil {
+			as := *f
+			as.Owner = want.Owner
+			r.work[want.Of] = &as
+		}
+	}
+}
+
+// hidden looks after the tables and schemas that Atlas cannot read, as Owner
+// has no right there: it must not make them again.
+func (r *repairing) hidden() {
+	for _, key := range sortedKeys(r.work, r.want) {
+		switch {
+		case key.Kind == catalog.KindTable && r.work[key] != nil:
+			if _, read := r.current.Table(key.Schema, key.Name); read || r.isPartition(key) {
+				continue
+			}
+			expected, ok := r.desired.Table(key.Schema, key.Name)
+			if !ok {
+				r.byAdmin = append(r.byAdmin, Repair{SQL: "DROP TABLE " + key.Qualified(), As: Admin, Withheld: destroying(key.String())})
+				continue
+			}
+			if space, ok := r.current.Realm.Schema(key.Schema); ok {
+				as := *expected
+				as.Schema = space
+				space.Tables = append(space.Tables, &as)
+				r.hand("%s was not readable: see what else differs once its owner is put right", key)
+			}
+		case key.Kind == catalog.KindPrivileges && r.work[key] != nil && r.want[key] == nil:
+			privileges := r.work[key].(*catalog.Privileges)
+			if privileges.Of.Kind == catalog.KindSchema && !r.in.Conventions.Creates(privileges.Owner) {
+				r.byAdmin = append(r.byAdmin, Repair{SQL: "DROP SCHEMA " + privileges.Of.Qualified() + " CASCADE", As: Admin, Withheld: destroying(privileges.Of.String())})
+				r.forgetSchema(privileges.Of.Name)
+			}
+		}
+	}
+}
+
+// forgetSchema takes what goes with a schema out of the plan.
+func (r *repairing) forgetSchema(name string) {
+	for key, object := range r.work {
+		privileges, ok := object.(*catalog.Privileges)
+		if key.Schema == name || ok && (privileges.Of.Schema == name || privileges.Of.Kind == catalog.KindSchema && privileges.Of.Name == name) {
+			delete(r.work, key)
+		}
+	}
+	s := r.current.State
+	s.Functions = slices.DeleteFunc(s.Functions, func(f *catalog.Function) bool { return f.Schema == name })
+	s.Others = slices.DeleteFunc(s.Others, func(o *catalog.Other) bool { return strings.HasPrefix(o.Identity, name+".") })
+	s.Details = slices.DeleteFunc(s.Details, func(d *catalog.Detail) bool { return d.Of.Schema == name })
+	r.current.Realm.Schemas = slices.DeleteFunc(r.current.Realm.Schemas, func(s *schema.Schema) bool { return s.Name == name })
+}
+
+func (r *repairing) isPartition(key catalog.Key) bool {
+	return r.work[catalog.Key{Kind: catalog.KindPartition, Schema: key.Schema, Name: key.Name}] != nil
+}
+
+func destroying(what string) string { return "it would drop " + what + " with all that is in it" }
+
+// keep are the things that may be somebody's, or hold what cannot be made
+// again, with what to think of before dropping one.
+var keep = map[catalog.Kind]string{
+	"sequence":      "it would forget how far the sequence has counted",
+	"extension":     "somebody may need it, and what it brought goes with it",
+	"publication":   "a replica may read from it",
+	"foreign table": "somebody may need it",
+}
+
+// others drops what somebody added, and asks for hands where something of the
+// kind is expected.
+func (r *repairing) others(accepted []string) {
+	for _, d := range catalog.Compare(r.current.State, r.desired.State) {
+		have, _ := d.From.(*catalog.Other)
+		switch {
+		case !isOther(either(d)), slices.Contains(accepted, d.Key.String()):
+			continue
+		case d.To != nil || have.Drop == "":
+			r.hand("%s: a %s is not planned; bring it back by hand, by the migration that made it", sentence(d), d.Key.Kind)
+			continue
+		}
+		repair := Repair{SQL: have.Drop, As: AsOwner, Withheld: keep[d.Key.Kind]}
+		switch d.Key.Kind {
+		case "event trigger", "extension", "disabled key":
+			repair.As, repair.Note = Admin, "Needs a superuser."
+			r.byAdmin = append(r.byAdmin, repair)
+			continue
+		case "view", "materialized view":
+			// It goes first: nothing that changes below may have it stand on it.
+			r.current.State.Dependencies = slices.DeleteFunc(r.current.State.Dependencies, func(dep catalog.Dependency) bool {
+				return dep.Of.Kind == catalog.KindView && dep.Of.Schema+"."+dep.Of.Name == have.Identity
+			})
+		}
+		r.first = append(r.first, repair)
+	}
+}
+
+// views brings back the privileges of views that migrations made by hand,
+// which the planner leaves alone.
+func (r *repairing) views() {
+	for _, key := range sortedKeys(r.want) {
+		want, ok := r.want[key].(*catalog.Privileges)
+		have, had := r.work[key].(*catalog.Privileges)
+		if !ok || !had || want.Of.Kind != catalog.KindView {
+			continue
+		}
+		for _, g := range without(have.Grants, want.Grants) {
+			r.last = append(r.last, Repair{SQL: "REVOKE " + g.Privilege + " ON " + want.Of.Qualified() + " FROM " + grantee(g.Grantee) + " CASCADE", As: AsOwner})
+		}
+		for _, g := range without(want.Grants, have.Grants) {
+			option := ""
+			if g.Grantable {
+				option = " WITH GRANT OPTION"
+			}
+			r.last = append(r.last, Repair{SQL: "GRANT " + g.Privilege + " ON " + want.Of.Qualified() + " TO " + grantee(g.Grantee) + option, As: AsOwner})
+		}
+	}
+}
+
+// attach brings back a DEFAULT partition that was detached, rather than make
+// another.
+func (r *repairing) attach() {
+	for _, key := range sortedKeys(r.want) {
+		want, ok := r.want[key].(*catalog.Partition)
+		if !ok || r.work[key] != nil {
+			continue
+		}
+		space, ok := r.current.Realm.Schema(want.Schema)
+		if !ok {
+			continue
+		}
+		if _, detached := space.Table(want.Name); !detached {
+			continue
+		}
+		r.add(phasePartitions, "ALTER TABLE "+catalog.Qualify(want.ParentSchema, want.ParentTable)+" ATTACH PARTITION "+key.Qualified()+" DEFAULT", "It was detached.")
+		r.work[key] = want
+		space.Tables = slices.DeleteFunc(space.Tables, func(t *schema.Table) bool { return t.Name == want.Name })
+	}
+}
+
+// details repairs constraints and indexes in Postgres' own words, which say
+// more than Atlas reads, and takes them out of Atlas' hands.
+func (r *repairing) details() {
+	both := map[catalog.Key]bool{}
+	for _, space := range r.current.Realm.Schemas {
+		for _, t := range space.Tables {
+			if to, ok := r.desired.Table(space.Name, t.Name); ok {
+				both[tableKey(t)] = true
+				same(t, to)
+			}
+		}
+	}
+	found := slices.DeleteFunc(catalog.Compare(r.current.State, r.desired.State), func(d catalog.Difference) bool {
+		table := tableOf(d)
+		return !both[catalog.Key{Kind: catalog.KindTable, Schema: table[0], Name: table[1]}]
+	})
+	constraints := map[[3]string]bool{}
+	for _, d := range found {
+		if d.Key.Kind == catalog.KindConstraint {
+			constraints[[3]string{d.Key.Schema, d.Key.Name, d.Key.Sub}] = true
+		}
+	}
+	relinked := map[catalog.Key]bool{}
+	for _, d := range found {
+		switch {
+		case d.Key.Kind == catalog.KindConstraint:
+			r.constraint(d, relinked)
+		case d.Key.Kind == catalog.KindIndex && !constraints[[3]string{tableOf(d)[0], tableOf(d)[1], d.Key.Name}]:
+			r.index(d, relinked)
+		case d.Key.Kind == catalog.KindTable:
+			r.hand("%s: a table's kind is not planned; make it anew by hand", sentence(d))
+		}
+	}
+}
+
+// same gives a table the keys, checks and indexes of another.
+func same(t, to *schema.Table) {
+	t.Indexes, t.ForeignKeys, t.PrimaryKey = slices.Clone(to.Indexes), slices.Clone(to.ForeignKeys), to.PrimaryKey
+	isCheck := func(a schema.Attr) bool {
+		_, ok := a.(*schema.Check)
+		return ok
+	}
+	t.Attrs = slices.DeleteFunc(t.Attrs, isCheck)
+	for _, a := range to.Attrs {
+		if isCheck(a) {
+			t.Attrs = append(t.Attrs, a)
+		}
+	}
+}
+
+func detail(o catalog.Object) string {
+	if d, ok := o.(*catalog.Detail); ok {
+		return d.Definition
+	}
+	return ""
+}
+
+func (r *repairing) constraint(d catalog.Difference, relinked map[catalog.Key]bool) {
+	live, expected := detail(d.From), detail(d.To)
+	table, name := d.Key.Qualified(), catalog.Ident(d.Key.Sub)
+	link := strings.HasPrefix(live+expected, "FOREIGN KEY")
+	if live != "" && live == expected+" NOT VALID" {
+		at, restore := phaseKeys, func() {}
+		if link {
+			at, restore = phaseLinks, r.unforceReferring(d)
+		}
+		r.add(at, "ALTER TABLE "+table+" VALIDATE CONSTRAINT "+name, "Reads the whole table. Fails if rows break it: mend those first.")
+		restore()
+		return
+	}
+	if live != "" {
+		at := phaseUnbuild
+		if link {
+			at = phaseUnlink
+		}
+		r.relink(catalog.Key{Kind: catalog.KindIndex, Schema: d.Key.Schema, Name: d.Key.Sub}, relinked)
+		r.add(at, "ALTER TABLE "+table+" DROP CONSTRAINT "+name, "")
+	}
+	if expected == "" {
+		return
+	}
+	sql := "ALTER TABLE " + table + " ADD CONSTRAINT " + name + " " + expected
+	if !link {
+		r.add(phaseKeys, sql, "")
+		return
+	}
+	restore := r.unforceReferring(d)
+	r.add(phaseLinks, sql, "")
+	restore()
+}
+
+// unforceReferring lets the owner past the policies of both tables of a
+// foreign key, for the query by which existing rows are checked.
+func (r *repairing) unforceReferring(d catalog.Difference) (restore func()) {
+	const note = "Existing rows are checked with a query, which the owner's policies would filter: FORCE is off for it."
+	text := detail(d.To)
+	p := &parser{source: text, tokens: syntax.Lex(text)}
+	for !p.end() && !p.words("references") {
+		p.next()
+	}
+	schemaName, name := p.qualified()
+	restoreThis := r.unforce(phaseLinks, note, d.Key.Schema, d.Key.Name)
+	restoreThat := func() {}
+	if schemaName != d.Key.Schema || name != d.Key.Name {
+		restoreThat = r.unforce(phaseLinks, note, schemaName, name)
+	}
+	return func() {
+		restoreThat()
+		restoreThis()
+	}
+}
+
+func (r *repairing) index(d catalog.Difference, relinked map[catalog.Key]bool) {
+	live, expected := detail(d.From), detail(d.To)
+	switch {
+	case live != "" && live == expected+" INVALID":
+		r.add(phaseKeys, "REINDEX INDEX "+d.Key.Qualified(), "Holds off writes while it builds; outside a transaction REINDEX INDEX CONCURRENTLY does not.")
+		return
+	case live != "":
+		r.relink(d.Key, relinked)
+		r.add(phaseUnbuild, "DROP INDEX "+d.Key.Qualified(), "")
+	}
+	if expected != "" {
+		r.add(phaseKeys, expected, "Holds off writes while it builds; outside a transaction CREATE INDEX CONCURRENTLY does not.")
+	}
+}
+
+// relink drops the foreign keys that stand on an index which goes, and makes
+// them again behind it.
+func (r *repairing) relink(index catalog.Key, done map[catalog.Key]bool) {
+	expected := r.desired.State.Objects()
+	for _, key := range r.current.State.Dependents(index) {
+		want := expected[key]
+		if key.Kind != catalog.KindConstraint || done[key] || !strings.HasPrefix(detail(want), "FOREIGN KEY") || detail(want) != detail(r.work[key]) {
+			continue
+		}
+		done[key] = true
+		r.add(phaseUnlink, "ALTER TABLE "+key.Qualified()+" DROP CONSTRAINT "+catalog.Ident(key.Sub), "It stands on "+index.String()+", which changes: made again below.")
+		restore := r.unforceReferring(catalog.Difference{Key: key, To: want})
+		r.add(phaseLinks, "ALTER TABLE "+key.Qualified()+" ADD CONSTRAINT "+catalog.Ident(key.Sub)+" "+detail(want), "")
+		restore()
+	}
+}
+
+// changes plans tables and columns. What is refused stays to be done by hand.
+func (r *repairing) changes(ctx context.Context) {
+	changes, err := r.stage()
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		for _, reason := range refusal.Reasons {
+			r.hand("%s", reason)
+		}
+		r.refusals = nil
+		return
+	}
+	if err != nil {
+		r.hand("the tables cannot be compared: %v", err)
+		return
+	}
+	r.planTables(ctx, changes)
+	seen := map[catalog.Key]bool{}
+	for _, change := range changes {
+		if m, ok := change.(*schema.ModifyTable); ok {
+			for _, part := range m.Changes {
+				if c, ok := part.(*schema.ModifyColumn); ok {
+					seen[columnKey(m.T, c.To.Name)] = true
+				}
+			}
+		}
+	}
+	for _, d := range catalog.Compare(r.current.State, r.desired.State) {
+		if d.Key.Kind == catalog.KindColumn && d.From != nil && d.To != nil && !seen[d.Key] && !r.rebuilt[d.Key] && !isPrivileges(d.From) {
+			r.hand("%s: it is %s and should be %s; this is not planned", d.Key, detail(d.From), detail(d.To))
+		}
+	}
+}
+
+// planTables has each table planned by itself if they cannot be together, so
+// that one which cannot be planned does not stand in the way of the others.
+func (r *repairing) planTables(ctx context.Context, changes []schema.Change) {
+	steps := slices.Clone(r.steps)
+	if r.tables(ctx, changes) == nil {
+		return
+	}
+	r.steps = steps
+	var added []schema.Change
+	for _, change := range changes {
+		if _, ok := change.(*schema.AddTable); ok {
+			added = append(added, change)
+			continue
+		}
+		steps := slices.Clone(r.steps)
+		if err := r.tables(ctx, []schema.Change{change}); err != nil {
+			r.steps = steps
+			r.hand("%s: this change of it is not planned", changed(change))
+		}
+	}
+	if err := r.tables(ctx, added); err != nil {
+		r.hand("the missing tables are not planned: %v", err)
+	}
+}
+
+func changed(change schema.Change) string {
+	if m, ok := change.(*schema.ModifyTable); ok {
+		return "table " + tableName(m.T)
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", change), "*schema.")
+}
+
+func isPrivileges(o catalog.Object) bool {
+	_, ok := o.(*catalog.Privileges)
+	return ok
+}
+
+// defaults brings default privileges back. Only their role, or a member of
+// it, can.
+func (r *repairing) defaults() {
+	for _, d := range catalog.Compare(r.current.State, r.desired.State) {
+		at, ok := either(d).(*catalog.Defaults)
+		if !ok {
+			continue
+		}
+		have, want := at.Initial, at.Initial
+		if d.From != nil {
+			have = d.From.(*catalog.Defaults).Grants
+		}
+		if d.To != nil {
+			want = d.To.(*catalog.Defaults).Grants
+		}
+		head := "ALTER DEFAULT PRIVILEGES FOR ROLE " + catalog.Ident(at.Role)
+		if at.Schema != "" {
+			head += " IN SCHEMA " + catalog.Ident(at.Schema)
+		}
+		repair := func(sql string) {
+			if at.Role == r.in.Conventions.Owner {
+				r.last = append(r.last, Repair{SQL: head + " " + sql, As: AsOwner})
+			} else {
+				r.byAdmin = append(r.byAdmin, Repair{SQL: head + " " + sql, As: Admin})
+			}
+		}
+		for _, g := range without(have, want) {
+			repair("REVOKE " + g.Privilege + " ON " + at.Objects + " FROM " + grantee(g.Grantee))
+		}
+		for _, g := range without(want, have) {
+			option := ""
+			if g.Grantable {
+				option = " WITH GRANT OPTION"
+			}
+			repair("GRANT " + g.Privilege + " ON " + at.Objects + " TO " + grantee(g.Grantee) + option)
+		}
+	}
+}
+
+// assemble puts all in order: the administrator's statements, then what goes
+// first, the plan, and the rest.
+func (r *repairing) assemble() []Repair {
+	all := slices.Concat(r.byAdmin, r.first)
+	for _, s := range r.ordered() {
+		repair := Repair{SQL: s.sql, As: AsOwner, Note: s.note}
+		if s.destroys != "" {
+			repair.Withheld = destroying(s.destroys)
+		}
+		all = append(all, repair)
+	}
+	for _, refusal := range r.refusals {
+		all = append(all, Repair{As: AsOwner, Withheld: refusal})
+	}
+	return append(all, r.last...)
+}
+
+// WriteRepair writes the repair as a script for psql: what an administrator
+// must run in one transaction, and what Owner must in another.
+func (d *Drift) WriteRepair(w io.Writer) error {
+	var b strings.Builder
+	version := "version " + d.Version
+	if d.Version == "" {
+		version = "an empty database"
+	}
+	fmt.Fprintf(&b, "-- Brings %s back to %s. Read it before it runs: what changed by hand may be meant,\n", catalog.Ident(d.Database), version)
+	b.WriteString("-- and then it belongs into a migration. What is withheld, behind two dashes, needs a decision first.\n")
+	if len(d.Repair) > 0 {
+		b.WriteString("\\set ON_ERROR_STOP on\n")
+	}
+	for _, part := range []struct{ as, title, begin string }{
+		{Admin, "As an administrator.", "BEGIN;\n"},
+		{AsOwner, "As " + d.owner + ", or any login that may become it.",
+			"BEGIN;\nSET LOCAL ROLE " + d.owner + ";\nSET LOCAL row_security = off;\nSET LOCAL search_path = public;\nSET LOCAL lock_timeout = '5s';\n"},
+	} {
+		some := slices.DeleteFunc(slices.Clone(d.Repair), func(r Repair) bool { return r.As != part.as })
+		if len(some) == 0 {
+			continue
+		}
+		b.WriteString("\n-- " + part.title + "\n" + part.begin)
+		for _, r := range some {
+			comment(&b, r.Note)
+			if r.Withheld != "" {
+				comment(&b, "Withheld: "+r.Withheld+".")
+			}
+			switch {
+			case r.SQL == "":
+			case r.Withheld != "":
+				b.WriteString("-- " + strings.ReplaceAll(r.SQL, "\n", "\n-- ") + ";\n")
+			default:
+				b.WriteString(r.SQL + ";\n")
+			}
+		}
+		b.WriteString("COMMIT;\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

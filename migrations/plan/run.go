@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/postgres/dev"
+)
+
+// seen is what a statement was seen to do to a table.
+type seen struct {
+	dev.Effect
+	under dev.LockMode // the strongest lock that its transaction had then
+}
+
+// effects are what a plan was seen to do to the tables that stood before it.
+type effects struct {
+	steps [][]seen                   // by step
+	held  [3]map[string]dev.LockMode // by part: the strongest lock of each table
+}
+
+// trial is a plan that is tried on a development database.
+type trial struct {
+	*effects
+	session *dev.Session
+	stood   dev.Observation // the tables before the plan; nil if there were none, and then nothing is watched
+	now     dev.Observation // the same, in the running transaction
+}
+
+// run runs the plan as applying it does, and watches what each statement
+// locks, scans and rewrites of the tables that stood before.
+func run(ctx context.Context, s *dev.Session, steps []step, current *dev.Inspection) (*effects, error) {
+	t := &trial{effects: &effects{steps: make([][]seen, len(steps))}, session: s}
+	for at := range t.held {
+		t.held[at] = map[string]dev.LockMode{}
+	}
+	if len(current.State.Security) > 0 { // one for every table
+		var err error
+		if t.stood, err = s.Observe(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for i := 0; i < len(steps); {
+		at, n := steps[i].phase.part(), 1
+		if at != partOnline {
+			for i+n < len(steps) && steps[i+n].phase.part() == at {
+				n++
+			}
+		}
+		if err := t.file(ctx, steps[i:i+n], i, at); err != nil {
+			return nil, err
+		}
+		i += n
+	}
+	return t.effects, nil
+}
+
+// file runs steps, the first of which is number first, as one transaction if
+// they can be one.
+func (t *trial) file(ctx context.Context, steps []step, first int, at part) error {
+	if s := steps[0]; s.alone != nil {
+		if err := t.session.Exec(ctx, s.sql); err != nil {
+			return planFailed(s, err)
+		}
+		t.add(first, at, []dev.Effect{*s.alone})
+		return nil
+	}
+	if err := t.transaction(ctx, steps, first, at); !errors.Is(err, errCommits) {
+		return err
+	}
+	// It commits by itself, which was left out so that it could be watched.
+	if err := t.session.Exec(ctx, steps[0].sql); err != nil {
+		return planFailed(steps[0], err)
+	}
+	return nil
+}
+
+// errCommits undoes a statement that has to run outside a transaction.
+var errCommits = errors.New("it commits")
+
+const commits = "COMMIT;"
+
+func (t *trial) transaction(ctx context.Context, steps []step, first int, at part) error {
+	return t.session.Transaction(ctx, func() error {
+		if t.stood != nil {
+			all, err := t.session.Observe(ctx)
+			if err != nil {
+				return err
+			}
+			t.now = all.Only(t.stood)
+		}
+		for i, s := range steps {
+			sql := s.sql
+			if s.phase == phaseFill || s.phase == phaseRefill {
+				sql = strings.ReplaceAll(sql, commits, "NULL;")
+			}
+			if err := t.trust(ctx, s); err != nil {
+				return err
+			}
+			if err := t.session.Exec(ctx, sql); err != nil {
+				return planFailed(s, err)
+			}
+			if t.stood != nil {
+				after, err := t.session.Observe(ctx)
+				if err != nil {
+					return err
+				}
+				t.add(first+i, at, t.now.Effects(after))
+				t.now = after.Only(t.now)
+			}
+			if sql != s.sql {
+				return errCommits
+			}
+		}
+		return nil
+	})
+}
+
+// trust refuses a backfill that reads a table whose policies would hide rows
+// from it: it would fill in too little, and nobody would know.
+func (t *trial) trust(ctx context.Context, s step) error {
+	if s.trust == "" {
+		return nil
+	}
+	var was string
+	if err := t.session.Conn().QueryRow(ctx, "SELECT current_setting('row_security')").Scan(&was); err != nil {
+		return err
+	}
+	if err := t.session.Exec(ctx, "SET LOCAL row_security = off"); err != nil {
+		return err
+	}
+	err := t.session.Exec(ctx, s.trust)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
+		return &Refusal{Reasons: []string{"the backfill reads what policies would hide from it: " + pg.Message +
+			"; write that migration by hand, with ALTER TABLE … NO FORCE ROW LEVEL SECURITY for that table meanwhile"}}
+	}
+	if err != nil {
+		return planFailed(s, err)
+	}
+	return t.session.Exec(ctx, "SET LOCAL row_security = "+was)
+}
+
+// add keeps what a reviewer wants to know: of locks those that keep others
+// from changing the table, or from more.
+func (e *effects) add(i int, at part, all []dev.Effect) {
+	for _, f := range all {
+		f.Through = 0 // of what is the table's own, its lock tells
+		if f.Lock < dev.ShareUpdateExclusive {
+			f.Lock = 0
+		}
+		under := f.Lock
+		if held := e.held[at][f.Table]; at != partOnline && held > under {
+			under = held
+		}
+		if f.Lock > e.held[at][f.Table] {
+			e.held[at][f.Table] = f.Lock
+		}
+		if f.Lock > 0 || f.Rewritten || f.Scanned {
+			e.steps[i] = append(e.steps[i], seen{f, under})
+		}
+	}
+}
+
+// planFailed explains a statement of the plan that Postgres refused.
+func planFailed(s step, err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && s.phase == phaseColumns && (pg.Code == "42804" || pg.Code == "42846") {
+		return &Refusal{Reasons: []string{fmt.Sprintf(
+			"%s: Postgres does not convert the values by itself; say how with --convert 'table.column=<SQL expression>'", pg.Message)}}
+	}
+	return fmt.Errorf("the planned statement fails: %w\n\t%s", dev.Describe(err), firstLine(s.sql))
+}
+
+func firstLine(s string) string {
+	line, _, more := strings.Cut(s, "\n")
+	if more {
+		line += " …"
+	}
+	return line
+}

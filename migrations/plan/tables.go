@@ -1,0 +1,484 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/postgres"
+	"ariga.io/atlas/sql/schema"
+
+	"github.com/chenu/chenu/postgres/catalog"
+)
+
+// tables turns Atlas' changes into steps. Atlas would alter a table in one
+// statement; here each statement has one intent and its place among the
+// others, so that a reviewer sees what each one locks, and so that keys fit
+// together across tables.
+func (p *planning) tables(ctx context.Context, changes []schema.Change) error {
+	var added []schema.Change
+	for _, change := range changes {
+		var err error
+		switch c := change.(type) {
+		case *schema.AddSchema:
+			err = p.atlas(ctx, phaseSchemas, "", c)
+		case *schema.ModifySchema:
+			err = p.atlas(ctx, phaseComments, "", c)
+		case *schema.DropSchema:
+			p.dropSchema(c.S)
+		case *schema.AddTable:
+			added = append(added, &schema.AddTable{T: p.declaredTable(c.T)})
+		case *schema.DropTable:
+			p.dropTable(c.T, changes)
+		case *schema.ModifyTable:
+			err = p.modifyTable(ctx, c, changes)
+		default:
+			p.refuse("%T: write that migration by hand", c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, l := range p.links { // now that it is known which keys come late
+		if err := p.link(ctx, l); err != nil {
+			return err
+		}
+	}
+	if len(added) > 0 {
+		return p.atlas(ctx, phaseTables, "", added...)
+	}
+	return nil
+}
+
+// atlas has Atlas write the statements of changes.
+func (p *planning) atlas(ctx context.Context, at phase, note string, changes ...schema.Change) error {
+	planned, err := p.driver.PlanChanges(ctx, "plan", changes, func(o *migrate.PlanOptions) {
+		if at == phaseTables {
+			o.Indent = "    "
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("plan tables: %w", err)
+	}
+	for _, c := range planned.Changes {
+		if strings.HasPrefix(c.Cmd, "COMMENT ON ") {
+			p.add(phaseComments, c.Cmd, "")
+		} else {
+			p.add(at, c.Cmd, note)
+		}
+	}
+	return nil
+}
+
+// alter is atlas for parts of one table's change.
+func (p *planning) alter(ctx context.Context, at phase, note string, t *schema.Table, parts ...schema.Change) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	return p.atlas(ctx, at, note, &schema.ModifyTable{T: t, Changes: parts})
+}
+
+// dropSchema drops a schema with its tables. It leaves CASCADE out: whatever
+// else is found in it has been planned, or makes the plan fail.
+func (p *planning) dropSchema(s *schema.Schema) {
+	for _, t := range s.Tables {
+		p.dropTable(t, nil)
+	}
+	p.steps = append(p.steps, step{phase: phaseSchemaDrops, sql: "DROP SCHEMA " + catalog.Ident(s.Name), destroys: "schema " + s.Name})
+	delete(p.work, catalog.PrivilegesOf(catalog.Key{Kind: catalog.KindSchema, Name: s.Name}))
+}
+
+func (p *planning) dropTable(t *schema.Table, changes []schema.Change) {
+	for _, fk := range t.ForeignKeys {
+		if fk.RefTable != t && changesKeys(changes, fk.RefTable) {
+			p.add(phaseUnlink, "ALTER TABLE "+tableName(t)+" DROP CONSTRAINT "+catalog.Ident(fk.Symbol), "")
+		}
+	}
+	drop := step{phase: phaseTableDrops, sql: "DROP TABLE " + tableName(t), destroys: "table " + tableName(t)}
+	for _, change := range changes {
+		if add, ok := change.(*schema.AddTable); ok && alike(t, add.T) {
+			drop.successor = "table " + tableName(add.T)
+			drop.filling = "INSERT INTO " + tableName(add.T) + " … SELECT … FROM " + tableName(t) + " … ON CONFLICT DO NOTHING, in a migration written by hand"
+		}
+	}
+	p.steps = append(p.steps, drop)
+	p.forgetTable(t.Schema.Name, t.Name)
+}
+
+// alike says whether two tables have the same columns.
+func alike(a, b *schema.Table) bool {
+	return len(a.Columns) == len(b.Columns) && !slices.ContainsFunc(a.Columns, func(c *schema.Column) bool {
+		same, ok := b.Column(c.Name)
+		return !ok || typeOf(same) != typeOf(c)
+	})
+}
+
+// changesKeys says whether a table's keys change, so that references to it
+// must go before.
+func changesKeys(changes []schema.Change, t *schema.Table) bool {
+	for _, change := range changes {
+		m, ok := change.(*schema.ModifyTable)
+		if !ok || m.T.Name != t.Name {
+			continue
+		}
+		for _, part := range m.Changes {
+			switch part.(type) {
+			case *schema.DropPrimaryKey, *schema.ModifyPrimaryKey, *schema.DropIndex, *schema.ModifyIndex:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// forgetTable takes what goes with a table out of the current objects, and so
+// for its partitions.
+func (p *planning) forgetTable(schemaName, name string) {
+	for key, object := range p.work {
+		switch o := object.(type) {
+		case *catalog.Trigger, *catalog.Policy, *catalog.Security:
+			if key.Schema == schemaName && key.Name == name {
+				delete(p.work, key)
+			}
+		case *catalog.Privileges:
+			if o.Of.Kind != catalog.KindFunction && o.Of.Schema == schemaName && o.Of.Name == name {
+				delete(p.work, key)
+			}
+		case *catalog.Partition:
+			if o.ParentSchema == schemaName && o.ParentTable == name {
+				delete(p.work, key)
+				p.forgetTable(o.Schema, o.Name)
+			}
+		}
+	}
+	// Sequences of identity columns have privileges of their own.
+	for _, d := range p.current.State.Dependencies {
+		if d.Of.Kind == catalog.KindSequence && d.On.Schema == schemaName && d.On.Name == name {
+			delete(p.work, catalog.PrivilegesOf(d.Of))
+		}
+	}
+}
+
+// modifyTable splits one table's change into its parts.
+func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all []schema.Change) error {
+	var (
+		t                                 = m.T
+		unlink, unbuild, columns, notNull []schema.Change
+		keys, comments                    []schema.Change
+		backfilled                        []backfill
+		errs                              []error
+		do                                = func(err error) { errs = append(errs, err) }
+		checks                            []*schema.Check
+		commentOnly                       = func(k schema.ChangeKind) bool { return k == schema.ChangeComment }
+		concurrently                      = func(i *schema.Index) bool { return p.buildsConcurrently(t, i, all) }
+		builds                            = slices.ContainsFunc(m.Changes, func(c schema.Change) bool {
+			add, ok := c.(*schema.AddIndex)
+			return ok && concurrently(add.I)
+		})
+	)
+	for _, change := range m.Changes {
+		switch c := change.(type) {
+		case *schema.AddAttr, *schema.ModifyAttr:
+			comments = append(comments, c)
+		case *schema.DropForeignKey:
+			unlink = append(unlink, c)
+		case *schema.AddForeignKey:
+			p.links = append(p.links, link{t, &schema.AddForeignKey{F: brief(c.F)}})
+		case *schema.ModifyForeignKey:
+			unlink = append(unlink, &schema.DropForeignKey{F: c.From})
+			p.links = append(p.links, link{t, &schema.AddForeignKey{F: brief(c.To)}})
+		case *schema.DropPrimaryKey:
+			unbuild = append(unbuild, c)
+		case *schema.AddPrimaryKey:
+			if online, err := p.primaryKey(ctx, t, nil, c.P, all); err != nil {
+				return err
+			} else if !online {
+				keys = append(keys, c)
+			}
+		case *schema.ModifyPrimaryKey:
+			if commentOnly(c.Change) {
+				p.refuse("the comment of the primary key of %s differs: write that migration by hand", tableName(t))
+				continue
+			}
+			if online, err := p.primaryKey(ctx, t, c.From, c.To, all); err != nil {
+				return err
+			} else if online {
+				continue
+			}
+			unbuild = append(unbuild, &schema.DropPrimaryKey{P: c.From})
+			keys = append(keys, &schema.AddPrimaryKey{P: c.To})
+		case *schema.DropCheck:
+			unbuild = append(unbuild, c)
+		case *schema.AddCheck:
+			checks = append(checks, c.C)
+		case *schema.ModifyCheck:
+			unbuild = append(unbuild, &schema.DropCheck{C: c.From})
+			checks = append(checks, c.To)
+		case *schema.DropIndex:
+			if builds && !partitioned(t) {
+				do(p.dropIndex(ctx, t, c))
+			} else {
+				unbuild = append(unbuild, c)
+			}
+		case *schema.AddIndex:
+			if concurrently(c.I) {
+				do(p.addIndex(ctx, t, c.I))
+			} else {
+				keys = append(keys, &schema.AddIndex{I: p.declaredIndex(t, c.I)})
+			}
+		case *schema.ModifyIndex:
+			switch {
+			case commentOnly(c.Change):
+				comments = append(comments, c)
+			case concurrently(c.To) && constraint(c.From) == nil && constraint(c.To) == nil:
+				do(p.replaceIndex(ctx, t, c.To))
+			default:
+				unbuild = append(unbuild, &schema.DropIndex{I: c.From})
+				keys = append(keys, &schema.AddIndex{I: p.declaredIndex(t, c.To)})
+			}
+		case *schema.AddColumn:
+			switch b, err := p.newColumn(ctx, t, c.C); {
+			case err != nil:
+				return err
+			case b == nil:
+				columns = append(columns, &schema.AddColumn{C: p.declaredColumn(t, c.C)})
+			case b.expression != "":
+				backfilled = append(backfilled, *b)
+			}
+		case *schema.ModifyColumn:
+			column := p.declaredColumn(t, c.To)
+			kind := c.Change
+			if kind.Is(schema.ChangeNull) && !column.Type.Null && generated(column) == "" {
+				if expression, ok := p.backfill(t, column.Name); ok {
+					backfilled = append(backfilled, backfill{column: column, expression: expression})
+				}
+				notNull = append(notNull, &schema.ModifyColumn{From: c.From, To: column, Change: schema.ChangeNull})
+				kind &^= schema.ChangeNull
+			}
+			if kind.Is(schema.ChangeComment) {
+				comments = append(comments, &schema.ModifyColumn{From: c.From, To: column, Change: schema.ChangeComment})
+				kind &^= schema.ChangeComment
+			}
+			if kind.Is(schema.NoChange) {
+				continue
+			}
+			modify := &schema.ModifyColumn{From: c.From, To: column, Change: kind}
+			if kind.Is(schema.ChangeType) {
+				do(p.convert(ctx, t, modify))
+			}
+			columns = append(columns, modify)
+		case *schema.DropColumn:
+			p.dropColumn(t, c.C, m.Changes)
+		default:
+			p.refuse("table %s: %T: write that migration by hand", tableName(t), c)
+		}
+	}
+	do(p.alter(ctx, phaseUnlink, "", t, unlink...))
+	do(p.alter(ctx, phaseUnbuild, "", t, unbuild...))
+	do(p.alter(ctx, phaseColumns, "", t, columns...))
+	filled, err := p.backfills(ctx, t, backfilled, notNull)
+	do(err)
+	do(p.alter(ctx, phaseKeys, "", t, keys...))
+	do(p.alter(ctx, phaseComments, "", t, comments...))
+	for _, c := range checks {
+		at := phaseKeys
+		if slices.ContainsFunc(checkColumns(c), func(name string) bool { return filled[name] }) {
+			at = phaseHold // rows that are not filled yet may break it
+		}
+		do(p.addCheck(ctx, at, t, c))
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newColumn says how a new column gets its values: nil if Postgres sees to it,
+// without an expression if none was declared.
+func (p *planning) newColumn(ctx context.Context, t *schema.Table, c *schema.Column) (*backfill, error) {
+	b := &backfill{column: p.declaredColumn(t, c), added: true}
+	required := needsValue(b.column)
+	var known bool
+	if required {
+		b.expression, known = p.backfill(t, c.Name)
+	} else {
+		b.expression, known = defaultOf(b.column)
+	}
+	if known {
+		if err := p.examine(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	if !required && (!b.rewrites || p.appendOnly(t)) {
+		return nil, nil //nolint:nilnil // as it says
+	}
+	return b, nil
+}
+
+func (p *planning) dropColumn(t *schema.Table, c *schema.Column, changes []schema.Change) {
+	drop := step{
+		phase: phaseTableDrops, destroys: columnKey(t, c.Name).String(),
+		sql: "ALTER TABLE " + tableName(t) + " DROP COLUMN " + catalog.Ident(c.Name),
+	}
+	for _, change := range changes {
+		if add, ok := change.(*schema.AddColumn); ok && typeOf(add.C) == typeOf(c) && generated(add.C) == "" {
+			drop.successor = columnKey(t, add.C.Name).String()
+			drop.filling = fmt.Sprintf("--backfill '%s.%s=%s' when it becomes NOT NULL", t.Name, add.C.Name, catalog.Ident(c.Name))
+			break
+		}
+	}
+	p.steps = append(p.steps, drop)
+	delete(p.work, catalog.PrivilegesOf(columnKey(t, c.Name)))
+}
+
+// convert completes a change of type by what was declared for it.
+func (p *planning) convert(ctx context.Context, t *schema.Table, c *schema.ModifyColumn) error {
+	using, ok := lookup(t, c.To.Name, p.in.Conversions, p.declaration.Conversions)
+	if !ok {
+		return nil
+	}
+	c.Extra = append(c.Extra, &postgres.ConvertUsing{X: using})
+	if c.From.Default == nil {
+		return nil
+	}
+	// The expression converts values, not the default.
+	if c.To.Default != nil {
+		c.Change |= schema.ChangeDefault
+	} else {
+		c.Change &^= schema.ChangeDefault
+	}
+	bare := *c.From
+	bare.Default = nil
+	return p.alter(ctx, phaseUnbuild, "", t, &schema.ModifyColumn{From: c.From, To: &bare, Change: schema.ChangeDefault})
+}
+
+// The declared forms. What is not found among the declared tables stays as
+// Postgres wrote it.
+
+func (p *planning) declared(t *schema.Table) *schema.Table {
+	if p.declaration.Tables == nil {
+		return nil
+	}
+	s, ok := p.declaration.Tables.Schema(t.Schema.Name)
+	if !ok {
+		return nil
+	}
+	d, _ := s.Table(t.Name)
+	return d
+}
+
+func (p *planning) declaredTable(t *schema.Table) *schema.Table {
+	as := *t
+	as.Columns, as.Indexes, as.Attrs, as.ForeignKeys = nil, nil, nil, nil
+	for _, fk := range t.ForeignKeys {
+		fk = brief(fk)
+		fk.Table = &as
+		if fk.RefTable == t {
+			fk.RefTable = &as // Atlas knows a self-reference by the pointer
+		}
+		as.ForeignKeys = append(as.ForeignKeys, fk)
+	}
+	for _, c := range t.Columns {
+		as.Columns = append(as.Columns, p.declaredColumn(t, c))
+	}
+	for _, i := range t.Indexes {
+		as.Indexes = append(as.Indexes, p.declaredIndex(t, i))
+	}
+	for _, a := range t.Attrs {
+		if c, ok := a.(*schema.Check); ok {
+			a = p.declaredCheck(t, c)
+		}
+		as.Attrs = append(as.Attrs, a)
+	}
+	return &as
+}
+
+// brief leaves out what a foreign key does anyway.
+func brief(fk *schema.ForeignKey) *schema.ForeignKey {
+	as := *fk
+	if as.OnUpdate == schema.NoAction {
+		as.OnUpdate = ""
+	}
+	if as.OnDelete == schema.NoAction {
+		as.OnDelete = ""
+	}
+	return &as
+}
+
+func (p *planning) declaredColumn(t *schema.Table, c *schema.Column) *schema.Column {
+	d := p.declared(t)
+	if d == nil {
+		return c
+	}
+	from, ok := d.Column(c.Name)
+	if !ok {
+		return c
+	}
+	as := *c
+	if c.Default != nil && from.Default != nil {
+		as.Default = from.Default
+	}
+	if expression := generated(from); expression != "" {
+		as.Attrs = slices.Clone(c.Attrs)
+		for i, a := range as.Attrs {
+			if _, ok := a.(*schema.GeneratedExpr); ok {
+				as.Attrs[i] = &schema.GeneratedExpr{Expr: expression}
+			}
+		}
+	}
+	return &as
+}
+
+func (p *planning) declaredCheck(t *schema.Table, c *schema.Check) *schema.Check {
+	d := p.declared(t)
+	if d == nil {
+		return c
+	}
+	for _, a := range d.Attrs {
+		if from, ok := a.(*schema.Check); ok && from.Name == c.Name {
+			as := *c
+			as.Expr = from.Expr
+			return &as
+		}
+	}
+	return c
+}
+
+func (p *planning) declaredIndex(t *schema.Table, i *schema.Index) *schema.Index {
+	d := p.declared(t)
+	if d == nil {
+		return i
+	}
+	from, ok := d.Index(i.Name)
+	if !ok {
+		return i
+	}
+	as := *i
+	as.Attrs = slices.Clone(i.Attrs)
+	for n, a := range as.Attrs {
+		if _, ok := a.(*postgres.IndexPredicate); !ok {
+			continue
+		}
+		for _, b := range from.Attrs {
+			if predicate, ok := b.(*postgres.IndexPredicate); ok {
+				as.Attrs[n] = predicate
+			}
+		}
+	}
+	if len(from.Parts) == len(i.Parts) {
+		as.Parts = nil
+		for n, part := range i.Parts {
+			if part.X != nil && from.Parts[n].X != nil {
+				expression := *part
+				expression.X = from.Parts[n].X
+				part = &expression
+			}
+			as.Parts = append(as.Parts, part)
+		}
+	}
+	return &as
+}

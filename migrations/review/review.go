@@ -1,0 +1,289 @@
+// Package report says of migration files what a DBA decides by: what each
+// statement locks and whom that keeps waiting, what it reads from end to end
+// or writes anew, whether it can fail on data that is there, under which
+// timeouts it runs, and what would be safer; and who gains or loses access to
+// what. It states what package replay saw Postgres do.
+package review
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chenu/chenu/migrations/lint"
+	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/policies/access"
+	"github.com/chenu/chenu/postgres/dev"
+)
+
+// Report is what is said of some files, in the order in which they apply.
+type Report struct {
+	// ServerVersion is of the server that the files were tried on, as 150018.
+	ServerVersion int    `json:"server_version"`
+	Files         []File `json:"files"`
+	// Access is what changes from before the first file to after the last; nil
+	// if a statement fails.
+	Access []access.Change `json:"access"`
+	Totals Totals          `json:"totals"`
+	// Findings are about no file, such as a history that is not linear.
+	Findings []lint.Finding `json:"findings,omitempty"`
+	// Sizes are of the live database, if one was asked, by table.
+	Sizes map[string]Size `json:"sizes,omitempty"`
+}
+
+// File is what is said of one file.
+type File struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Transaction is false for a file of which each statement commits by
+	// itself. In a transaction each lock is held until the end of the file.
+	Transaction bool            `json:"transaction"`
+	Statements  []Statement     `json:"statements"`
+	Locks       []Lock          `json:"locks"`  // the strongest on each table
+	Access      []access.Change `json:"access"` // what the file changes; nil if it fails
+	// Findings are about the file as a whole.
+	Findings []lint.Finding `json:"findings,omitempty"`
+}
+
+// Statement is what is said of one statement. Tables are those that stand
+// before the file.
+type Statement struct {
+	Line   int     `json:"line"`
+	SQL    string  `json:"sql"`
+	Tables []Table `json:"tables"`
+	// Fires are the triggers that run for what it writes.
+	Fires []string `json:"fires,omitempty"`
+	// MayFail are the ways in which it can fail on rows that are there.
+	MayFail []string `json:"may_fail,omitempty"`
+	// Commits says that it is a block that commits by itself: it holds its
+	// locks no longer than to its next commit.
+	Commits bool `json:"commits,omitempty"`
+	// FromManual says that it cannot run in a transaction, so that its locks
+	// are known from Postgres' manual and not from having watched it.
+	FromManual bool `json:"from_manual,omitempty"`
+	// LockTimeout and StatementTimeout are in nanoseconds; 0 is none.
+	LockTimeout      time.Duration  `json:"lock_timeout_ns"`
+	StatementTimeout time.Duration  `json:"statement_timeout_ns"`
+	Findings         []lint.Finding `json:"findings,omitempty"`
+	// Error is why Postgres refused it when it was tried; nothing after it was.
+	Error string `json:"error,omitempty"`
+	// newTimeouts: they are not those of the statement before.
+	newTimeouts bool
+}
+
+// Table is what a statement does to a table.
+type Table struct {
+	Name string `json:"name"`
+	// Lock is the lock that it takes, if that is stronger than the one that
+	// the file has taken before it.
+	Lock string `json:"lock,omitempty"`
+	// Through is the lock that it takes on an index or a partition of the
+	// table, if that keeps more waiting: queries on the table open those too.
+	Through string `json:"through,omitempty"`
+	// Waits says who has to wait for these locks: "reads and writes wait",
+	// "writes wait", or "reads and writes go on".
+	Waits string `json:"waits,omitempty"`
+	// Scanned: it reads the table from end to end. Rewritten: it writes the
+	// table and its indexes anew, and needs as much free space.
+	Scanned   bool `json:"scanned,omitempty"`
+	Rewritten bool `json:"rewritten,omitempty"`
+	// Writes: it changes rows, and each stays locked until the next commit.
+	Writes bool `json:"writes,omitempty"`
+	mode   dev.LockMode
+}
+
+// Lock is the strongest lock on a table in a file.
+type Lock struct {
+	Table string `json:"table"`
+	// Mode is that of the table, Through that of an index or partition if that
+	// keeps more waiting.
+	Mode    string `json:"lock,omitempty"`
+	Through string `json:"through,omitempty"`
+	Waits   string `json:"waits"`
+	// Line is where it is taken. In a transaction it is held from there to the
+	// end of the file.
+	Line int `json:"line"`
+	mode dev.LockMode
+}
+
+// Totals count over all files.
+type Totals struct {
+	Files      int `json:"files"`
+	Statements int `json:"statements"`
+	// Of the statements, those that keep reads waiting, or writes alone, that
+	// write a table anew, or read one from end to end, that can fail on rows
+	// that are there, and that failed when they were tried.
+	ReadsWait  int `json:"reads_wait"`
+	WritesWait int `json:"writes_wait"`
+	Rewrites   int `json:"rewrites"`
+	Scans      int `json:"scans"`
+	MayFail    int `json:"may_fail"`
+	Failed     int `json:"failed"`
+	// Of the changes of access, not counting what only comes with new objects.
+	Widening  int `json:"widening"`
+	Review    int `json:"review"`
+	Narrowing int `json:"narrowing"`
+	// Of the findings, those that are not accepted.
+	Findings int `json:"findings"`
+}
+
+// New makes the report of what was recorded.
+func New(ctx context.Context, record *replay.Record, options lint.Options) (*Report, error) {
+	found, err := lint.Run(ctx, record, options)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{ServerVersion: record.ServerVersion}
+	known := map[string]bool{}
+	for _, f := range record.Files {
+		known[f.Name] = true
+		file, err := newFile(f, found)
+		if err != nil {
+			return nil, err
+		}
+		r.Files = append(r.Files, file)
+	}
+	r.Findings = where(found, func(f lint.Finding) bool { return !known[f.File] })
+	if n := len(record.Files); n > 0 && record.Files[n-1].After != nil {
+		changes, err := access.Compare(record.Files[0].Before.State, record.Files[n-1].After.State)
+		if err != nil {
+			return nil, fmt.Errorf("compare access: %w", err)
+		}
+		r.Access = []access.Change{}
+		for _, f := range record.Files {
+			hands, err := rowsThatChangeHands(f)
+			if err != nil {
+				return nil, err
+			}
+			for _, h := range hands {
+				h.What = f.Name + ", " + h.What
+				r.Access = append(r.Access, h)
+			}
+		}
+		r.Access = append(r.Access, changes...)
+		access.Sort(r.Access)
+	}
+	r.count()
+	r.Totals.Findings = len(lint.Open(found))
+	return r, nil
+}
+
+func where(all []lint.Finding, is func(lint.Finding) bool) []lint.Finding {
+	var some []lint.Finding
+	for _, f := range all {
+		if is(f) {
+			some = append(some, f)
+		}
+	}
+	return some
+}
+
+func newFile(f *replay.File, found []lint.Finding) (File, error) {
+	file := File{Name: f.Name, Version: f.Version, Transaction: f.Transaction, Statements: []Statement{}, Locks: []Lock{}}
+	file.Findings = where(found, func(o lint.Finding) bool { return o.File == f.Name && o.Statement == 0 })
+	for i, s := range f.Statements {
+		statement := Statement{
+			Line: s.Line, SQL: s.SQL, Tables: []Table{}, Commits: s.Commits, FromManual: s.Alone && len(s.Effects) > 0,
+			LockTimeout: s.LockTimeout, StatementTimeout: s.StatementTimeout,
+			Fires:    fires(f, s.Node),
+			MayFail:  mayFail(f, s),
+			Findings: where(found, func(o lint.Finding) bool { return o.File == f.Name && o.Statement == i+1 }),
+		}
+		statement.newTimeouts = i > 0 && timeouts(&statement) != timeouts(&file.Statements[i-1])
+		if s.Err != nil {
+			statement.Error = dev.Describe(s.Err).Error()
+		}
+		for _, e := range s.Effects {
+			t := Table{Name: e.Table, Lock: e.Lock.String(), Waits: e.Waits(), Scanned: e.Scanned && !e.Rewritten, Rewritten: e.Rewritten, mode: max(e.Lock, e.Through)}
+			if e.Through >= dev.Share && e.Waits() != e.Lock.Waits() {
+				t.Through = e.Through.String()
+			}
+			t.Writes = slices.Contains(writes(s.Node), e.Table)
+			if e.Lock < dev.RowExclusive { // what every query takes
+				t.Lock = ""
+			}
+			if t.Lock == "" && t.Through == "" {
+				t.Waits, t.mode = "", 0
+			}
+			if t.Lock == "" && t.Through == "" && !t.Scanned && !t.Rewritten && !t.Writes {
+				continue
+			}
+			statement.Tables = append(statement.Tables, t)
+			file.lock(t, s.Line)
+		}
+		file.Statements = append(file.Statements, statement)
+	}
+	if f.After != nil {
+		changes, err := access.Compare(f.Before.State, f.After.State)
+		if err != nil {
+			return File{}, fmt.Errorf("compare access around %s: %w", f.Name, err)
+		}
+		hands, err := rowsThatChangeHands(f)
+		if err != nil {
+			return File{}, err
+		}
+		file.Access = slices.Concat(hands, changes)
+		access.Sort(file.Access)
+		if file.Access == nil {
+			file.Access = []access.Change{}
+		}
+	}
+	return file, nil
+}
+
+// lock keeps the strongest lock on each table.
+func (f *File) lock(t Table, line int) {
+	if t.mode < dev.RowExclusive {
+		return
+	}
+	l := Lock{Table: t.Name, Mode: t.Lock, Through: t.Through, Waits: t.Waits, Line: line, mode: t.mode}
+	i := slices.IndexFunc(f.Locks, func(o Lock) bool { return o.Table == t.Name })
+	switch {
+	case i < 0:
+		f.Locks = append(f.Locks, l)
+	case f.Locks[i].mode < t.mode:
+		f.Locks[i] = l
+	}
+	slices.SortFunc(f.Locks, func(a, b Lock) int { return strings.Compare(a.Table, b.Table) })
+}
+
+func (r *Report) count() {
+	t := &r.Totals
+	t.Files = len(r.Files)
+	for _, f := range r.Files {
+		for _, s := range f.Statements {
+			t.Statements++
+			var reads, writes, rewrites, scans bool
+			for _, table := range s.Tables {
+				reads = reads || table.mode >= dev.AccessExclusive
+				writes = writes || table.mode >= dev.Share && table.mode < dev.AccessExclusive
+				rewrites = rewrites || table.Rewritten
+				scans = scans || table.Scanned
+			}
+			for _, c := range []struct {
+				is bool
+				n  *int
+			}{{reads, &t.ReadsWait}, {writes && !reads, &t.WritesWait}, {rewrites, &t.Rewrites}, {scans && !rewrites, &t.Scans}, {len(s.MayFail) > 0, &t.MayFail}, {s.Error != "", &t.Failed}} {
+				if c.is {
+					*c.n++
+				}
+			}
+		}
+	}
+	for _, c := range r.Access {
+		if c.New && c.Effect != access.Review {
+			continue
+		}
+		switch c.Effect {
+		case access.Widening:
+			t.Widening++
+		case access.Review:
+			t.Review++
+		case access.Narrowing:
+			t.Narrowing++
+		case access.Unchanged:
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package review
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/chenu/chenu/migrations/replay"
+	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/dev"
+)
+
+// mayFail says how a statement can fail on rows that are there: on tables that
+// stand before the file, as new ones are empty.
+func mayFail(file *replay.File, s *replay.Statement) []string {
+	n := s.Node
+	f := failures{file: file, effects: s.Effects}
+	switch {
+	case n.GetAlterTableStmt() != nil:
+		f.alterTable(n.GetAlterTableStmt())
+	case n.GetIndexStmt() != nil:
+		f.index(n.GetIndexStmt())
+	case n.GetUpdateStmt() != nil:
+		f.write(n.GetUpdateStmt().GetRelation(), "if a new value breaks a constraint of %s, or a trigger refuses it")
+	case n.GetInsertStmt() != nil:
+		f.write(n.GetInsertStmt().GetRelation(), "if a new row breaks a constraint of %s, is there already, or a trigger refuses it")
+	case n.GetDeleteStmt() != nil:
+		f.write(n.GetDeleteStmt().GetRelation(), "if a row is referred to from elsewhere, or a trigger of %s refuses it")
+	case n.GetTruncateStmt() != nil:
+		for _, r := range n.GetTruncateStmt().GetRelations() {
+			f.write(r.GetRangeVar(), "if a trigger of %s refuses it")
+		}
+	case n.GetRefreshMatViewStmt() != nil:
+		f.write(n.GetRefreshMatViewStmt().GetRelation(), "if the query of %s fails on a row")
+	case n.GetDoStmt() != nil, n.GetCallStmt() != nil:
+		f.all = append(f.all, "as its code decides by what it finds")
+	case n.GetAlterDomainStmt() != nil:
+		f.all = append(f.all, "if a value of the domain breaks the new constraint")
+	case n.GetCreateStmt() != nil && n.GetCreateStmt().GetPartbound() != nil:
+		for _, parent := range n.GetCreateStmt().GetInhRelations() {
+			f.write(parent.GetRangeVar(), "if the default partition of %s has rows that belong into the new one")
+		}
+	}
+	return f.all
+}
+
+type failures struct {
+	file    *replay.File
+	effects []dev.Effect
+	all     []string
+}
+
+// write adds a way for a table that was there; %s is its name.
+func (f *failures) write(table *pg.RangeVar, how string) {
+	if name := replay.Name(table); f.file.Existed[name] {
+		f.all = append(f.all, strings.ReplaceAll(how, "%s", name))
+	}
+}
+
+func (f *failures) index(s *pg.IndexStmt) {
+	if s.GetUnique() {
+		f.write(s.GetRelation(), "if rows of %s have the same key")
+	}
+	for _, p := range s.GetIndexParams() {
+		if p.GetIndexElem().GetExpr() != nil {
+			f.write(s.GetRelation(), "if the expression fails on a row of %s")
+			return
+		}
+	}
+}
+
+func (f *failures) alterTable(s *pg.AlterTableStmt) {
+	table := s.GetRelation()
+	for _, node := range s.GetCmds() {
+		c := node.GetAlterTableCmd()
+		switch c.GetSubtype() {
+		case pg.AlterTableType_AT_AddColumn:
+			f.column(table, c.GetDef().GetColumnDef())
+		case pg.AlterTableType_AT_SetNotNull:
+			// With a validated check that says so, Postgres need not look.
+			if slices.ContainsFunc(f.effects, func(e dev.Effect) bool { return e.Scanned }) {
+				f.write(table, "if a row of %s has no "+c.GetName())
+			}
+		case pg.AlterTableType_AT_AlterColumnType:
+			f.conversion(table, c.GetName(), c.GetDef().GetColumnDef())
+		case pg.AlterTableType_AT_SetExpression:
+			f.write(table, "if the expression of "+c.GetName()+" fails on a row of %s")
+		case pg.AlterTableType_AT_AddConstraint:
+			f.constraint(table, c.GetDef().GetConstraint(), "")
+		case pg.AlterTableType_AT_ValidateConstraint:
+			f.write(table, "if a row of %s breaks "+c.GetName())
+		case pg.AlterTableType_AT_AttachPartition:
+			f.write(c.GetDef().GetPartitionCmd().GetName(), "if a row of %s is outside the bounds")
+		default:
+		}
+	}
+}
+
+// column is about a column that is added.
+func (f *failures) column(table *pg.RangeVar, c *pg.ColumnDef) {
+	var notNull, filled bool
+	for _, node := range c.GetConstraints() {
+		constraint := node.GetConstraint()
+		switch constraint.GetContype() {
+		case pg.ConstrType_CONSTR_NOTNULL:
+			notNull = true
+		case pg.ConstrType_CONSTR_DEFAULT:
+			filled = true
+		case pg.ConstrType_CONSTR_IDENTITY:
+			filled = true
+		case pg.ConstrType_CONSTR_GENERATED:
+			filled = true
+			f.write(table, "if the expression of "+c.GetColname()+" fails on a row of %s")
+		case pg.ConstrType_CONSTR_CHECK, pg.ConstrType_CONSTR_FOREIGN, pg.ConstrType_CONSTR_UNIQUE, pg.ConstrType_CONSTR_PRIMARY:
+			f.constraint(table, constraint, c.GetColname())
+		default:
+		}
+	}
+	for _, name := range c.GetTypeName().GetNames() {
+		filled = filled || strings.HasSuffix(name.GetString_().GetSval(), "serial")
+	}
+	if notNull && !filled {
+		f.write(table, "if %s has a row: nothing fills the column")
+	}
+}
+
+// conversion is about a column that gets another type. Where no value is looked
+// at, or each value of the old type is one of the new, none can fail.
+func (f *failures) conversion(table *pg.RangeVar, name string, c *pg.ColumnDef) {
+	looked := slices.ContainsFunc(f.effects, func(e dev.Effect) bool { return e.Table == replay.Name(table) && (e.Rewritten || e.Scanned) })
+	if !looked || c.GetRawDefault() == nil && slices.Contains(wider[f.columnType(table, name)], typeName(c)) {
+		return
+	}
+	f.write(table, "if a value of "+name+" in %s cannot be converted")
+}
+
+// wider are types that have every value of another, by the names that
+// format_type and the parser give them.
+var wider = map[string][]string{
+	"smallint": {"int4", "int8", "numeric", "float4", "float8"},
+	"integer":  {"int8", "numeric", "float8"},
+	"bigint":   {"numeric"},
+	"real":     {"float8"},
+}
+
+// columnType is a column's type before the file, without what limits it.
+func (f *failures) columnType(table *pg.RangeVar, name string) string {
+	for _, d := range f.file.Before.State.Details {
+		if d.Of.Kind == catalog.KindColumn && d.Of.Qualified() == replay.Name(table) && d.Of.Sub == name {
+			word, _, _ := strings.Cut(d.Definition, " ")
+			return word
+		}
+	}
+	return ""
+}
+
+// typeName is the last part of a column's type, if nothing limits it.
+func typeName(c *pg.ColumnDef) string {
+	names := c.GetTypeName().GetNames()
+	if len(names) == 0 || len(c.GetTypeName().GetTypmods()) > 0 || len(c.GetTypeName().GetArrayBounds()) > 0 {
+		return ""
+	}
+	return names[len(names)-1].GetString_().GetSval()
+}
+
+func (f *failures) constraint(table *pg.RangeVar, c *pg.Constraint, column string) {
+	name := c.GetConname()
+	if name == "" {
+		name = "the constraint"
+	}
+	switch c.GetContype() {
+	case pg.ConstrType_CONSTR_CHECK:
+		switch {
+		case c.GetSkipValidation():
+		case column != "":
+			f.write(table, "if %s has a row and its value in "+column+" breaks "+name)
+		default:
+			f.write(table, "if a row of %s breaks "+name)
+		}
+	case pg.ConstrType_CONSTR_FOREIGN:
+		// A new column without a default is null, and refers to nothing.
+		if !c.GetSkipValidation() && column == "" {
+			f.write(table, "if a row of %s refers to one that "+replay.Name(c.GetPktable())+" does not have")
+		}
+	case pg.ConstrType_CONSTR_UNIQUE:
+		if c.GetIndexname() == "" && column == "" {
+			f.write(table, "if rows of %s have the same key")
+		}
+	case pg.ConstrType_CONSTR_PRIMARY:
+		if c.GetIndexname() == "" {
+			f.write(table, "if rows of %s have the same key, or one has none")
+		} else {
+			f.write(table, "if a row of %s has no value in a column of the key")
+		}
+	case pg.ConstrType_CONSTR_EXCLUSION:
+		f.write(table, "if rows of %s exclude each other")
+	case pg.ConstrType_CONSTR_NOTNULL: // PostgreSQL 18
+		if !c.GetSkipValidation() {
+			f.write(table, "if a row of %s has no value there")
+		}
+	default:
+	}
+}
+
+// writes are the tables of which a statement changes rows, as far as it says
+// so: what its triggers and functions do is seen by their locks.
+func writes(n *pg.Node) []string {
+	switch {
+	case n.GetUpdateStmt() != nil:
+		return []string{replay.Name(n.GetUpdateStmt().GetRelation())}
+	case n.GetInsertStmt() != nil:
+		return []string{replay.Name(n.GetInsertStmt().GetRelation())}
+	case n.GetDeleteStmt() != nil:
+		return []string{replay.Name(n.GetDeleteStmt().GetRelation())}
+	case n.GetMergeStmt() != nil:
+		return []string{replay.Name(n.GetMergeStmt().GetRelation())}
+	case n.GetTruncateStmt() != nil:
+		var all []string
+		for _, r := range n.GetTruncateStmt().GetRelations() {
+			all = append(all, replay.Name(r.GetRangeVar()))
+		}
+		return all
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package review_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/migrations/review"
+)
+
+var update = flag.Bool("update", false, "write the golden reports in testdata anew")
+
+// TestReports compares reports with the golden ones in testdata. A script has
+// first.sql, which is not reported on; then 2.sql and further files, which are;
+// and text, markdown or json, which are the golden ones.
+func TestReports(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, path := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var files []string
+			golden := map[string]*[]byte{}
+			for i, f := range archive.Files {
+				if strings.HasSuffix(f.Name, ".sql") {
+					files = append(files, string(f.Data))
+				} else {
+					golden[f.Name] = &archive.Files[i].Data
+				}
+			}
+			r := plan(t, files[0], files[1:]...)
+			r.ServerVersion = 0 // the machine's own
+			for name, want := range golden {
+				var b bytes.Buffer
+				switch name {
+				case "text":
+					err = r.Text(&b, false, false)
+				case "markdown":
+					err = r.Markdown(&b)
+				case "json":
+					e := json.NewEncoder(&b)
+					e.SetIndent("", "  ")
+					e.SetEscapeHTML(false)
+					err = e.Encode(r)
+				default:
+					t.Fatalf("unknown format %s", name)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if *update {
+					*want = b.Bytes()
+				} else if got := b.String(); got != string(*want) {
+					t.Errorf("%s: got\n%s\nwant\n%s", name, got, *want)
+				}
+			}
+			if *update {
+				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// With a live database the report says how large its tables are, and the
+// database is as it was.
+func TestMeasure(t *testing.T) {
+	t.Parallel()
+	const first = "CREATE TABLE notes (id int PRIMARY KEY, at date NOT NULL); CREATE TABLE logs (at date) PARTITION BY RANGE (at); CREATE TABLE logs_1 PARTITION OF logs DEFAULT;"
+	r := plan(t, first, "ALTER TABLE notes ADD CHECK (id > 0); ALTER TABLE logs ADD CHECK (at > '2000-01-01');")
+	db := dbtest.Empty(t)
+	c := &claims{t: t, db: db}
+	c.conn = c.connect()
+	c.exec(first + "INSERT INTO notes SELECT n, now() FROM generate_series(1, 20000) n; INSERT INTO logs SELECT now() FROM generate_series(1, 1000); ANALYZE")
+	state := func() (text string) {
+		t.Helper()
+		if err := c.conn.QueryRow(t.Context(), "SELECT string_agg(c::text || c.xmin, ',' ORDER BY c.oid) FROM pg_class c").Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := state()
+	if err := r.Measure(t.Context(), db.AdminURL); err != nil {
+		t.Fatal(err)
+	}
+	if after := state(); before != after {
+		t.Error("the catalog is not as it was")
+	}
+	if notes := r.Sizes["public.notes"]; notes.Rows != 20000 || notes.Bytes < 500_000 || notes.IndexBytes < 200_000 {
+		t.Errorf("notes: %+v", notes)
+	}
+	if logs := r.Sizes["public.logs"]; logs.Rows != 1000 || logs.Bytes == 0 {
+		t.Errorf("logs: %+v", logs)
+	}
+	var b bytes.Buffer
+	if err := r.Text(&b, false, false); err != nil || !strings.Contains(b.String(), "public.notes from end to end (about 20 000 rows, 7") {
+		t.Errorf("%v:\n%s", err, &b)
+	}
+}
+
+// Totals do not depend on how the report is printed.
+func TestTotals(t *testing.T) {
+	t.Parallel()
+	r := plan(t, "CREATE TABLE notes (id int, title text); GRANT SELECT ON notes TO chenu_human;",
+		"ALTER TABLE notes ADD COLUMN a uuid DEFAULT gen_random_uuid(); CREATE INDEX ON notes (title);",
+		"GRANT DELETE ON notes TO chenu_human; REVOKE SELECT ON notes FROM chenu_human;",
+		"ALTER TABLE notes ADD COLUMN a int; SELECT 1;")
+	want := review.Totals{Files: 3, Statements: 5, ReadsWait: 1, Rewrites: 1, Scans: 1, Failed: 1, WritesWait: 0, Findings: r.Totals.Findings}
+	if r.Totals != want {
+		t.Errorf("got  %+v\nwant %+v", r.Totals, want)
+	}
+	if r.Access != nil || r.Files[2].Access != nil || len(r.Files[1].Access) != 2 {
+		t.Errorf("access: %v", r.Access)
+	}
+}

@@ -1,0 +1,611 @@
+package access
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/chenu/chenu/policies/predicate"
+	"github.com/chenu/chenu/postgres/catalog"
+)
+
+// Effect says what a change does to access.
+type Effect string
+
+// The effects. Widening, Narrowing and Unchanged are proven; what cannot be
+// decided soundly is Review.
+const (
+	// Widening: all that was allowed still is, and perhaps more.
+	Widening Effect = "widening"
+	// Review: somebody must look at it. It may take and give at once.
+	Review Effect = "review"
+	// Narrowing: nothing is allowed that was not, and perhaps less.
+	Narrowing Effect = "narrowing"
+	// Unchanged: written in another way, the same is allowed.
+	Unchanged Effect = "unchanged"
+)
+
+var effects = []Effect{Widening, Review, Narrowing, Unchanged}
+
+// Change is one thing about access that differs between two states.
+type Change struct {
+	Effect Effect `json:"effect"`
+	// Object is what it is about: a table's name, or such as "function app.f(uuid)".
+	Object string `json:"object"`
+	// Command and Role are set for the rows of a table and for privileges.
+	Command string `json:"command,omitempty"`
+	Role    string `json:"role,omitempty"`
+	// New says that the object was not there before: what is allowed with it
+	// reaches nothing that stood.
+	New bool `json:"new,omitempty"`
+	// What says it in a sentence, for a change that is no Before and After.
+	What string `json:"what,omitempty"`
+	// Before and After are the rows and columns that the command reaches, in
+	// SQL, or an object's definitions; "nothing" when it is refused.
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// Compare says how access changes from one state of a database to a later
+// state of the same database; the object identifiers of both must be of one.
+// What is new comes last; else the order is by effect, object, role and command.
+func Compare(before, after *catalog.State) ([]Change, error) {
+	changed := changedRoles(before, after)
+	c := &comparison{before: newReader(before, changed), after: newReader(after, changed)}
+	c.tables()
+	c.policies()
+	c.privileges()
+	c.functions()
+	c.triggers()
+	c.views()
+	c.owners()
+	c.roles()
+	Sort(c.changes)
+	return c.changes, errors.Join(append(c.before.errs, c.after.errs...)...)
+}
+
+// Sort brings changes into the order in which Compare gives them.
+func Sort(changes []Change) {
+	slices.SortStableFunc(changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(index(a.New), index(b.New)), cmp.Compare(slices.Index(effects, a.Effect), slices.Index(effects, b.Effect)),
+			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Role, b.Role),
+			cmp.Compare(slices.Index(Commands, a.Command), slices.Index(Commands, b.Command)), cmp.Compare(a.What, b.What))
+	})
+}
+
+type comparison struct {
+	before, after *reader
+	changes       []Change
+	touched       map[catalog.Key]bool // tables of which some access differs
+	said          map[entryKey]bool    // which access
+}
+
+func (c *comparison) add(change Change) { c.changes = append(c.changes, change) }
+
+// tables compares the matrices, table by table; one that has another name now
+// is still the same table.
+func (c *comparison) tables() {
+	c.touched, c.said = map[catalog.Key]bool{}, map[entryKey]bool{}
+	all := map[uint32]bool{}
+	for _, r := range []*reader{c.before, c.after} {
+		for _, oid := range r.tables() {
+			all[oid] = true
+		}
+	}
+	roles := slices.Clone(c.before.roles)
+	for _, role := range c.after.roles {
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	for _, oid := range slices.Sorted(maps.Keys(all)) {
+		relation, stands := c.after.state.Relations[oid]
+		if !stands {
+			relation = c.before.state.Relations[oid]
+		}
+		if was, ok := c.before.state.Relations[oid]; ok && stands && was.Key != relation.Key {
+			c.add(Change{Effect: Unchanged, Object: relation.Key.Qualified(), What: "was named " + was.Key.Qualified()})
+		}
+		for _, role := range roles {
+			for _, command := range Commands {
+				effect, differs := c.entry(oid, role, command)
+				if !differs {
+					continue
+				}
+				c.touched[relation.Key], c.said[entryKey{oid, role, command}] = true, true
+				change := Change{
+					Effect: effect, Object: relation.Key.Qualified(), Command: command, Role: role,
+					Before: c.before.entry(oid, role, command).words(command), After: c.after.entry(oid, role, command).words(command),
+				}
+				stood, was := c.before.state.Relations[oid]
+				change.New = !was
+				if more := c.newColumns(stood, oid, role, command); was && len(more.columns) > 0 {
+					change.New, change.Before, change.After = true, "nothing", more.words(command)
+				}
+				if change.Before == change.After {
+					change.What = "the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another"
+				}
+				c.add(change)
+			}
+		}
+	}
+}
+
+// words says what an entry allows: "columns (a, b) of rows where …".
+func (e *entry) words(command string) string {
+	if e.none() {
+		return "nothing"
+	}
+	var parts []string
+	if !e.all && command != "DELETE" {
+		parts = append(parts, "columns ("+strings.Join(e.columnNames(), ", ")+")")
+	}
+	if command != "INSERT" {
+		parts = append(parts, "rows "+where(e.using.text))
+	}
+	if command == "INSERT" || command == "UPDATE" && e.check.text != e.using.text {
+		parts = append(parts, "new rows "+where(e.check.text))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func where(text string) string {
+	if text == "true" {
+		return "without a condition"
+	}
+	return "where " + text
+}
+
+// entry compares one entry, and says whether anything about it differs.
+func (c *comparison) entry(table uint32, role, command string) (effect Effect, differs bool) {
+	a, b := c.before.entry(table, role, command), c.after.entry(table, role, command)
+	switch {
+	case a.none() && b.none():
+		return "", false
+	case a.none():
+		return Widening, true
+	case b.none():
+		return Narrowing, true
+	}
+	relation := both(columns(a, b), c.rows(table, role, command, a, b))
+	same := a.using.text == b.using.text && a.check.text == b.check.text && a.all == b.all && maps.Equal(a.columns, b.columns)
+	if relation == predicate.Same && same {
+		return "", false
+	}
+	return effectOf(relation), true
+}
+
+// newColumns is what an entry has more, if that is nothing but columns that the
+// table did not have before.
+func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, command string) *entry {
+	a, b := c.before.entry(table, role, command), c.after.entry(table, role, command)
+	more := &entry{using: b.using, check: b.check}
+	if a.none() || b.none() || b.all || c.rows(table, role, command, a, b) != predicate.Same || columns(a, b) != predicate.Wider {
+		return more
+	}
+	for number, name := range b.columns {
+		if _, had := a.columns[number]; had {
+			continue
+		}
+		if _, there := stood.Columns[number]; there {
+			return &entry{}
+		}
+		if more.columns == nil {
+			more.columns = map[int]string{}
+		}
+		more.columns[number] = name
+	}
+	return more
+}
+
+// readable compares the columns that a role may read, and so use to choose rows
+// by; columns that the table did not have before do not count.
+func (c *comparison) readable(table uint32, role string) predicate.Relation {
+	a, b := c.before.entry(table, role, "SELECT"), c.after.entry(table, role, "SELECT")
+	if a.none() || b.none() {
+		return predicate.Same // there are no rows to choose from, which the rows tell
+	}
+	stood := c.before.state.Relations[table]
+	old := &entry{all: b.all, columns: maps.Clone(b.columns)}
+	maps.DeleteFunc(old.columns, func(number int, _ string) bool {
+		_, there := stood.Columns[number]
+		return !there
+	})
+	return columns(a, old)
+}
+
+func effectOf(r predicate.Relation) Effect {
+	return map[predicate.Relation]Effect{
+		predicate.Unknown: Review, predicate.Same: Unchanged, predicate.Wider: Widening, predicate.Narrower: Narrowing,
+	}[r]
+}
+
+// both is the relation of two things that must both be allowed.
+func both(a, b predicate.Relation) predicate.Relation {
+	switch {
+	case a == predicate.Same:
+		return b
+	case b == predicate.Same, a == b:
+		return a
+	}
+	return predicate.Unknown
+}
+
+func columns(a, b *entry) predicate.Relation {
+	within := func(a, b *entry) bool {
+		if b.all {
+			return true
+		}
+		for number := range a.columns {
+			if _, ok := b.columns[number]; !ok {
+				return false
+			}
+		}
+		return !a.all
+	}
+	switch wider, narrower := within(a, b), within(b, a); {
+	case wider && narrower:
+		return predicate.Same
+	case wider:
+		return predicate.Wider
+	case narrower:
+		return predicate.Narrower
+	}
+	return predicate.Unknown
+}
+
+// rows compares the rows. A command that reads columns reaches only rows that
+// SELECT reaches too, and so do new rows that RETURNING gives; one that reads
+// none does not ask for it. The relation must hold either way.
+func (c *comparison) rows(table uint32, role, command string, a, b *entry) predicate.Relation {
+	// Rows that stand, and new ones; an INSERT has none of the former.
+	var pairs [][2]predicate.Formula
+	if command != "INSERT" {
+		pairs = append(pairs, [2]predicate.Formula{a.using.formula, b.using.formula})
+	}
+	if command == "INSERT" || command == "UPDATE" {
+		pairs = append(pairs, [2]predicate.Formula{a.check.formula, b.check.formula})
+	}
+	relation := predicate.Same
+	for _, pair := range pairs {
+		relation = both(relation, predicate.Compare(pair[0], pair[1]))
+	}
+	if command == "SELECT" {
+		return relation
+	}
+	seen := func(r *reader) predicate.Formula {
+		e := r.entry(table, role, "SELECT")
+		if e.none() {
+			return predicate.Never
+		}
+		return e.using.formula
+	}
+	was, is := seen(c.before), seen(c.after)
+	relation = both(relation, c.readable(table, role))
+	for _, pair := range pairs {
+		relation = both(relation, predicate.Compare(predicate.And(pair[0], was), predicate.And(pair[1], is)))
+	}
+	return relation
+}
+
+// policies names the policies that differ on tables where that changes nothing
+// for anybody.
+func (c *comparison) policies() {
+	for _, d := range catalog.Compare(c.before.state, c.after.state) {
+		table := catalog.Key{Kind: catalog.KindTable, Schema: d.Key.Schema, Name: d.Key.Name}
+		_, stood := c.before.oids[table]
+		_, stands := c.after.oids[table]
+		if c.touched[table] || !stood || !stands {
+			continue
+		}
+		switch d.Key.Kind {
+		case catalog.KindPolicy:
+			from, _ := d.From.(*catalog.Policy)
+			to, _ := d.To.(*catalog.Policy)
+			what := "is another, and nobody gains or loses rows by it"
+			switch {
+			case from == nil:
+				what = "is new, and nobody gains or loses rows by it"
+			case to == nil:
+				what = "is gone, and nobody gains or loses rows by it"
+			case uncommented(from) == uncommented(to):
+				continue
+			}
+			c.add(Change{Effect: Unchanged, Object: d.Key.String(), What: what})
+		case catalog.KindSecurity:
+			c.add(Change{Effect: Unchanged, Object: d.Key.String(), What: "is " + securityWords(d.To) + ", was " + securityWords(d.From) + "; nobody gains or loses rows by it"})
+		}
+	}
+}
+
+// uncommented is all of a policy that counts.
+func uncommented(p *catalog.Policy) string {
+	as := *p
+	as.Comment = ""
+	return fmt.Sprintf("%+v", as)
+}
+
+func securityWords(o catalog.Object) string {
+	switch s, _ := o.(*catalog.Security); {
+	case s == nil || !s.Enabled:
+		return "off"
+	case !s.Forced:
+		return "on, but not for the owner"
+	default:
+		return "on, for the owner too"
+	}
+}
+
+// privileges compares what the matrix does not hold: privileges on other
+// objects, and those on tables that no policy bounds. What an owner has of its
+// own, and what everybody may do to a new schema's types, goes without saying.
+func (c *comparison) privileges() {
+	type holder struct {
+		of   catalog.Key
+		role string
+	}
+	read := func(r *reader) map[holder][]string {
+		all := map[holder][]string{}
+		for _, p := range r.state.Privileges {
+			for _, g := range p.Grants {
+				command := slices.Contains(Commands, g.Privilege) && (p.Of.Kind == catalog.KindTable || p.Of.Kind == catalog.KindColumn)
+				owner := p.Owner
+				if table, ok := r.objects[catalog.PrivilegesOf(of(p.Of))].(*catalog.Privileges); ok {
+					owner = table.Owner
+				}
+				if g.Grantee == owner || c.triggerFunction(p.Of) || command && !g.Grantable && c.matters(p.Of, g) {
+					continue
+				}
+				privilege := g.Privilege
+				if g.Grantable {
+					privilege += " WITH GRANT OPTION"
+				}
+				h := holder{p.Of, g.Grantee}
+				all[h] = append(all[h], privilege)
+			}
+		}
+		return all
+	}
+	was, is := read(c.before), read(c.after)
+	every := maps.Clone(was)
+	maps.Copy(every, is)
+	for h := range every {
+		lost, gained := less(was[h], is[h]), less(is[h], was[h])
+		effect := Widening
+		switch {
+		case len(lost) > 0 && len(gained) > 0:
+			effect = Review
+		case len(lost) > 0:
+			effect = Narrowing
+		case len(gained) == 0:
+			continue
+		}
+		object := h.of.String()
+		if h.of.Kind == catalog.KindTable {
+			object = h.of.Qualified()
+		}
+		change := Change{Effect: effect, Object: object, Role: h.role, Command: strings.Join(append(lost, gained...), ", "), Before: listed(was[h]), After: listed(is[h])}
+		_, stood := c.before.objects[catalog.PrivilegesOf(of(h.of))]
+		change.New = !stood
+		if len(less(append(slices.Clone(lost), gained...), Commands)) == 0 && of(h.of).Kind == catalog.KindTable {
+			change.Effect, change.What = Unchanged, "no row can be reached by it"
+		}
+		if f, ok := c.after.objects[h.of].(*catalog.Function); ok && effect == Widening {
+			if f.Definer {
+				change.What = "it runs with the rights of " + f.Owner
+			} else {
+				change.Effect, change.What = Unchanged, "it runs with the rights of its caller"
+			}
+		}
+		c.add(change)
+	}
+}
+
+// matters says of a privilege on a table's rows that they tell about it: it has,
+// or had, an effect, or it comes or goes with its table.
+func (c *comparison) matters(key catalog.Key, g catalog.Grant) bool {
+	table := of(key)
+	before, stood := c.before.oids[table]
+	after, stands := c.after.oids[table]
+	if !stood || !stands || before != after {
+		return true
+	}
+	return c.said[entryKey{after, g.Grantee, g.Privilege}] || !c.after.entry(after, g.Grantee, g.Privilege).none()
+}
+
+// of is the object that a privilege is of; a column's is its table.
+func of(key catalog.Key) catalog.Key {
+	if key.Kind == catalog.KindColumn {
+		return catalog.Key{Kind: catalog.KindTable, Schema: key.Schema, Name: key.Name}
+	}
+	return key
+}
+
+// triggerFunction says of a function that only triggers can call it.
+func (c *comparison) triggerFunction(of catalog.Key) bool {
+	for _, r := range []*reader{c.before, c.after} {
+		if f, ok := r.objects[of].(*catalog.Function); ok && (f.Result == "trigger" || f.Result == "event_trigger") {
+			return true
+		}
+	}
+	return false
+}
+
+func less(from, what []string) []string {
+	return slices.DeleteFunc(slices.Clone(from), func(s string) bool { return slices.Contains(what, s) })
+}
+
+func listed(all []string) string {
+	if len(all) == 0 {
+		return "nothing"
+	}
+	return strings.Join(all, ", ")
+}
+
+// functions looks at what runs with other rights than its caller's, or by
+// itself.
+func (c *comparison) functions() {
+	calls := map[string][]string{} // tables by the trigger function that they call
+	for _, t := range c.after.state.Triggers {
+		calls[t.Function] = append(calls[t.Function], catalog.Qualify(t.Schema, t.Table))
+	}
+	for _, d := range catalog.Compare(c.before.state, c.after.state) {
+		if d.Key.Kind != catalog.KindFunction || d.From == nil || d.To == nil {
+			continue // grants and triggers tell of new ones and of those that go
+		}
+		from, _ := d.From.(*catalog.Function)
+		to, _ := d.To.(*catalog.Function)
+		change := Change{Effect: Review, Object: d.Key.String()}
+		tables := calls[to.Schema+"."+to.Name]
+		switch {
+		case from.Definer && to.Definer && from.Owner != to.Owner:
+			change.What = "runs with the rights of " + to.Owner + ", before of " + from.Owner
+		case from.Definer != to.Definer:
+			change.What = "runs with the rights of " + rights(to) + ", before of " + rights(from)
+		case from.Definition == to.Definition:
+			continue // its comment, or its owner, which does not count for it
+		case len(tables) > 0:
+			slices.Sort(tables)
+			change.What = "does something else when " + some(slices.Compact(tables)) + " changes, with the rights of " + rights(to)
+		case to.Definer:
+			change.What = "does something else, with the rights of " + to.Owner
+		default:
+			continue // with its caller's rights; where a policy calls it, the rows tell
+		}
+		if from.Definition != to.Definition {
+			change.Before, change.After = from.Definition, to.Definition
+		}
+		c.add(change)
+	}
+}
+
+// some names the first of many.
+func some(all []string) string {
+	const few = 3
+	switch n := len(all); {
+	case n > few+1:
+		return fmt.Sprintf("%s or one of %d other tables", strings.Join(all[:few], ", "), n-few)
+	case n > 1:
+		return strings.Join(all[:n-1], ", ") + " or " + all[n-1]
+	default:
+		return all[0]
+	}
+}
+
+func rights(f *catalog.Function) string {
+	if f.Definer {
+		return f.Owner
+	}
+	return "whoever causes it"
+}
+
+func (c *comparison) triggers() {
+	for _, d := range catalog.Compare(c.before.state, c.after.state) {
+		if d.Key.Kind != catalog.KindTrigger {
+			continue
+		}
+		table := catalog.Key{Kind: catalog.KindTable, Schema: d.Key.Schema, Name: d.Key.Name}
+		_, stood := c.before.oids[table]
+		_, stands := c.after.oids[table]
+		if !stood || !stands {
+			continue // comes or goes with its table
+		}
+		change := Change{Effect: Review, Object: d.Key.String()}
+		from, _ := d.From.(*catalog.Trigger)
+		to, _ := d.To.(*catalog.Trigger)
+		switch {
+		case from == nil:
+			change.What = "is new: it may refuse or change what is written, and write elsewhere: " + to.Definition
+		case to == nil:
+			change.What = "is gone: what it refused is allowed, what it wrote is not: " + from.Definition
+		case from.Enabled != to.Enabled:
+			change.What = "fires " + firing[to.Enabled] + ", before " + firing[from.Enabled]
+		case from.Definition != to.Definition:
+			change.Before, change.After = from.Definition, to.Definition
+		default:
+			continue
+		}
+		c.add(change)
+	}
+}
+
+var firing = map[string]string{"O": "in ordinary sessions", "A": "always", "R": "in replicas only", "D": "never"}
+
+// views are read with the rights of their owner unless they say otherwise.
+func (c *comparison) views() {
+	for _, d := range catalog.Compare(c.before.state, c.after.state) {
+		if !strings.Contains(string(d.Key.Kind), "view") && d.Key.Kind != "rule" {
+			continue
+		}
+		what := "is another"
+		if d.From == nil {
+			what = "is new"
+		} else if d.To == nil {
+			what = "is gone"
+		}
+		c.add(Change{Effect: Review, Object: d.Key.String(), What: what + ": which rows it shows to whom is not decided here"})
+	}
+}
+
+// owners may do anything to what they own.
+func (c *comparison) owners() {
+	for _, d := range catalog.Compare(c.before.state, c.after.state) {
+		from, ok := d.From.(*catalog.Privileges)
+		to, ok2 := d.To.(*catalog.Privileges)
+		if ok && ok2 && from.Owner != to.Owner && from.Of.Kind != catalog.KindFunction {
+			c.add(Change{Effect: Review, Object: from.Of.String(), What: fmt.Sprintf("belongs to %s, before to %s: an owner can change what protects it", to.Owner, from.Owner)})
+		}
+		if d.Key.Kind == catalog.KindDefaults {
+			c.add(Change{Effect: Review, Object: d.Key.String(), What: "what is created later is granted to others than before"})
+		}
+	}
+}
+
+// changedRoles are the roles that have other attributes or memberships in the two states.
+// They count, whatever else names them.
+func changedRoles(before, after *catalog.State) []string {
+	was := map[string]*catalog.Role{}
+	for _, r := range before.Roles {
+		was[r.Name] = r
+	}
+	var changed []string
+	for _, is := range after.Roles {
+		if r := was[is.Name]; r == nil || !slices.Equal(r.Attributes, is.Attributes) || !slices.Equal(r.MemberOf, is.MemberOf) {
+			changed = append(changed, is.Name)
+		}
+	}
+	return changed
+}
+
+func (c *comparison) roles() {
+	was := map[string]*catalog.Role{}
+	for _, r := range c.before.state.Roles {
+		was[r.Name] = r
+	}
+	for _, is := range c.after.state.Roles {
+		r := was[is.Name]
+		if r == nil {
+			r = &catalog.Role{Name: is.Name}
+		}
+		gained := append(less(powers(is), powers(r)), less(is.MemberOf, r.MemberOf)...)
+		lost := append(less(powers(r), powers(is)), less(r.MemberOf, is.MemberOf)...)
+		effect := Widening
+		switch {
+		case len(gained) > 0 && len(lost) > 0:
+			effect = Review
+		case len(lost) > 0:
+			effect = Narrowing
+		case len(gained) == 0:
+			continue
+		}
+		c.add(Change{Effect: effect, Object: "role " + catalog.Ident(is.Name), Before: listed(append(powers(r), r.MemberOf...)), After: listed(append(powers(is), is.MemberOf...))})
+	}
+}
+
+// powers are the attributes that let a role do more.
+func powers(r *catalog.Role) []string {
+	return slices.DeleteFunc(slices.Clone(r.Attributes), func(a string) bool { return strings.HasPrefix(a, "NO") })
+}

@@ -1,0 +1,282 @@
+package explain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/postgres/syntax"
+)
+
+// The values of a condition.
+const (
+	True    Truth = "true"
+	False   Truth = "false"
+	Null    Truth = "null"    // which a policy takes for no
+	Unknown Truth = "unknown" // the row could not be read, or the evaluation failed
+)
+
+// newRow is the row as it would be: what stands, or the defaults, with what is
+// set. Triggers that change it are not foreseen.
+func (w *work) newRow(ctx context.Context) error {
+	var (
+		values []string
+		args   []any
+		sets   = map[string]bool{}
+	)
+	for _, a := range w.Set {
+		sets[a.Column] = true
+		args = append(args, a.Value)
+		values = append(values, fmt.Sprintf("(%s, to_jsonb($%d::text::%s))", literal(a.Column), len(args), w.table.typeOf(a.Column)))
+	}
+	if w.Command == "insert" {
+		for _, c := range w.table.columns {
+			if c.Default != "" && !sets[c.Name] {
+				values = append(values, fmt.Sprintf("(%s, to_jsonb((%s)::%s))", literal(c.Name), c.Default, c.Type))
+			}
+		}
+	} else if w.old == nil {
+		return nil
+	}
+	base := w.old
+	if base == nil {
+		base = json.RawMessage("{}")
+	}
+	if len(values) == 0 {
+		w.row = base
+		return nil
+	}
+	args = append(args, string(base))
+	sql := fmt.Sprintf("SELECT $%d::text::jsonb || (SELECT jsonb_object_agg(k, coalesce(v, 'null')) FROM (VALUES %s) AS x (k, v))", len(args), strings.Join(values, ", "))
+	err := w.savepoint(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, sql, args...).Scan(&w.row) })
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		return nil // its conditions stay unknown
+	}
+	return err
+}
+
+// question is one that the policies of a command answer about a row.
+type question struct {
+	words   string
+	command string // polcmd
+	check   bool   // of the new row
+	row     json.RawMessage
+}
+
+// questions are those that Postgres asks. A statement that names columns to
+// find its rows by, or returns some, must also see them.
+// https://www.postgresql.org/docs/current/sql-createpolicy.html
+func (w *work) questions() []question {
+	see := question{"may see the row", "r", false, w.old}
+	switch w.Command {
+	case "select":
+		return []question{see}
+	case "delete":
+		return []question{see, {"may delete the row", "d", false, w.old}}
+	case "update":
+		return []question{
+			see, {"may change the row", "w", false, w.old}, {"may leave the row as it would be", "w", true, w.row},
+			{"may see the row as it would be", "r", false, w.row},
+		}
+	default:
+		return []question{{"may add the row", "a", true, w.row}, {"may see the row that it adds", "r", false, w.row}}
+	}
+}
+
+func (w *work) stages(ctx context.Context) ([]Stage, error) {
+	stages := []Stage{}
+	if !w.table.security {
+		return stages, nil
+	}
+	for _, q := range w.questions() {
+		stage := Stage{Question: q.words, Policies: []Policy{}}
+		for _, p := range w.table.policies {
+			if p.Command != "*" && p.Command != q.command {
+				continue
+			}
+			expression := p.Using
+			if q.check && p.Check != "" {
+				expression = p.Check
+			}
+			if expression == "" {
+				expression = "true"
+			}
+			condition, err := w.condition(ctx, expression, q.row)
+			if err != nil {
+				return nil, err
+			}
+			stage.Policies = append(stage.Policies, Policy{p.Name, p.Permissive, condition})
+		}
+		stage.Passed = passed(stage.Policies)
+		stages = append(stages, stage)
+	}
+	return stages, nil
+}
+
+// passed joins the policies: one of the permissive ones must hold, and each of
+// the restrictive ones.
+func passed(policies []Policy) *bool {
+	some, unknown, all := false, false, true
+	for _, p := range policies {
+		switch {
+		case p.Permissive:
+			some = some || p.Value == True
+			unknown = unknown || p.Value == Unknown
+		case p.Value == Unknown:
+			unknown = true
+		default:
+			all = all && p.Value == True
+		}
+	}
+	yes := some && all
+	if unknown && all {
+		return nil
+	}
+	return &yes
+}
+
+// condition evaluates an expression for a row, and so its clauses.
+func (w *work) condition(ctx context.Context, expression string, row json.RawMessage) (Condition, error) {
+	c := Condition{SQL: expression, Value: Unknown}
+	connective, clauses := syntax.Clauses(expression)
+	if connective == "" {
+		c.SQL = clauses[0]
+	} else {
+		c.Connective = connective
+		for _, clause := range clauses {
+			part, err := w.condition(ctx, clause, row)
+			if err != nil {
+				return c, err
+			}
+			c.Clauses = append(c.Clauses, part)
+		}
+	}
+	if row == nil {
+		return c, nil
+	}
+	var value *bool
+	err := w.savepoint(ctx, func(tx pgx.Tx) error {
+		sql := "SELECT (" + expression + ")::boolean FROM jsonb_populate_record(NULL::" + w.table.name + ", $1::text::jsonb) AS " + w.table.alias
+		return tx.QueryRow(ctx, sql, string(row)).Scan(&value)
+	})
+	_, refused := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case refused:
+	case err != nil:
+		return c, fmt.Errorf("evaluate %s: %w", expression, err)
+	case value == nil:
+		c.Value = Null
+	case *value:
+		c.Value = True
+	default:
+		c.Value = False
+	}
+	return c, nil
+}
+
+// decide sums up: what Postgres answered is the verdict, and what was read of
+// the catalog and the row says why.
+func (w *work) decide(e *Explanation) {
+	a := e.Answer
+	verb := strings.ToUpper(w.Command)
+	is := func(v Verdict, r Reason, format string, args ...any) {
+		e.Verdict, e.Reason, e.Because = v, r, fmt.Sprintf(format, args...)
+	}
+	policyRefusal := a.SQLState == "42501" && strings.Contains(a.Message, "row-level security")
+	switch {
+	case !e.Privileges.Granted:
+		is(Refused, ByPrivilege, "%s has no privilege to %s on %s", w.Role, verb, e.Table)
+	case len(e.Privileges.Lacking) > 0:
+		is(Refused, ByPrivilege, "%s may not %s %s of %s", w.Role, verb, strings.Join(e.Privileges.Lacking, ", "), e.Table)
+	case a.SQLState == "42501" && !policyRefusal:
+		is(Refused, ByPrivilege, "%s", a.Message)
+	case policyRefusal:
+		is(Refused, ByPolicy, "%s", w.refusal(e))
+	case a.SQLState == "CH423":
+		is(Refused, ByGate, "the policies allow it, but a human must approve exactly this first: the service answers 423 and makes a checkpoint")
+	case a.SQLState != "" && w.Command == "select":
+		is(Refused, ByPolicy, "a policy's condition fails: %s (SQLSTATE %s)", a.Message, a.SQLState)
+	case a.SQLState != "":
+		is(Refused, ByConstraint, "the policies allow it, but %s (SQLSTATE %s)", a.Message, a.SQLState)
+	case a.Rows > 0:
+		is(Allowed, ByPolicy, "%s", w.permission(e))
+	case e.Exists == nil:
+		is(Refused, ByUnseen, "%s does not see such a row; whether there is one is not known", w.Role)
+	case !*e.Exists:
+		is(Refused, ByAbsence, "there is no such row")
+	default:
+		is(Refused, ByPolicy, "%s", w.refusal(e))
+	}
+}
+
+// permission names the policies that allowed it.
+func (w *work) permission(e *Explanation) string {
+	if !e.RowSecurity {
+		return "row security does not hold for " + w.Role + " on " + e.Table + ": its privileges alone decide"
+	}
+	var parts []string
+	for _, s := range e.Stages {
+		for _, p := range s.Policies {
+			if p.Permissive && p.Value == True {
+				parts = append(parts, s.Question+" by policy "+p.Name)
+				break
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return "Postgres allowed it"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// refusal names the clauses because of which the first question was denied.
+func (w *work) refusal(e *Explanation) string {
+	for _, s := range e.Stages {
+		if s.Passed == nil || *s.Passed {
+			continue
+		}
+		var permissive, all []string
+		allowed := false
+		for _, p := range s.Policies {
+			switch {
+			case p.Permissive && p.Value == True:
+				allowed = true
+			case p.Permissive:
+				permissive = append(permissive, "policy "+p.Name+": "+deciding(p.Condition))
+			case p.Value != True:
+				all = append(all, "restrictive policy "+p.Name+": "+deciding(p.Condition))
+			}
+		}
+		switch {
+		case allowed:
+		case len(permissive) == 0:
+			all = append([]string{"no policy of " + e.Table + " lets " + w.Role + " do that"}, all...)
+		default:
+			all = append(permissive, all...)
+		}
+		return strings.Replace(s.Question, "may ", "may not ", 1) + ": " + strings.Join(all, "; ")
+	}
+	if e.Answer.Message != "" {
+		return e.Answer.Message + "; a trigger may have changed the row"
+	}
+	return "the policies hide it"
+}
+
+// deciding are the clauses that made a condition anything but true.
+func deciding(c Condition) string {
+	var parts []string
+	for _, clause := range c.Clauses {
+		if clause.Value != True {
+			parts = append(parts, deciding(clause))
+		}
+	}
+	if len(parts) == 0 {
+		return c.SQL + " is " + string(c.Value)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,196 @@
+package dev
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// LockMode is a lock on a table; a stronger one is greater. The zero value is
+// none. https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
+type LockMode int
+
+// The lock modes.
+const (
+	AccessShare LockMode = iota + 1
+	RowShare
+	RowExclusive
+	ShareUpdateExclusive
+	Share
+	ShareRowExclusive
+	Exclusive
+	AccessExclusive
+)
+
+// lockModes are the names of pg_locks.mode.
+var lockModes = []string{
+	"", "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock",
+	"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
+}
+
+// ParseLockMode reads a mode as pg_locks has it; 0 for another text.
+func ParseLockMode(mode string) LockMode { return LockMode(max(0, slices.Index(lockModes, mode))) }
+
+// String names the lock as the manual does.
+func (m LockMode) String() string {
+	return []string{
+		"", "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
+		"SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE",
+	}[m]
+}
+
+// Waits says whom the lock keeps waiting, of those who read and write rows.
+func (m LockMode) Waits() string {
+	switch {
+	case m == 0:
+		return ""
+	case m < Share:
+		return "reads and writes go on"
+	case m < AccessExclusive:
+		return "writes wait"
+	default:
+		return "reads and writes wait"
+	}
+}
+
+// Effect is what happened to one table, as Postgres itself reports it.
+type Effect struct {
+	Table string // schema.name, quoted where SQL needs it
+	// Lock is the one it has now, if that is stronger than the one it had.
+	Lock LockMode
+	// Through is the same of its indexes and partitions, whichever is locked
+	// most: a query on the table opens them too, and waits for them.
+	Through   LockMode
+	Rewritten bool // it has another file
+	Scanned   bool // it was read from end to end
+}
+
+// Waits says who waits for the table, for its own sake or for that of its
+// indexes and partitions.
+func (e Effect) Waits() string { return max(e.Lock, e.Through).Waits() }
+
+// Observation is the state of every table and view within the running
+// transaction.
+type Observation map[uint32]observed
+
+type observed struct {
+	OID      uint32
+	Name     string
+	Of       uint32 // an index's table, or a partition's partitioned table; else 0
+	Index    bool
+	Filenode uint32
+	Scans    int64
+	Lock     string
+}
+
+const observeQuery = `
+	SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+		coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid),
+			(SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition), 0),
+		c.relkind IN ('i', 'I'),
+		CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_relation_filenode(c.oid), 0) ELSE 0 END,
+		CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_stat_get_xact_numscans(c.oid) ELSE 0 END,
+		coalesce((
+			SELECT l.mode FROM pg_catalog.pg_locks l
+			WHERE l.relation = c.oid AND l.locktype = 'relation' AND l.granted AND l.pid = pg_catalog.pg_backend_pid()
+			AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+			ORDER BY pg_catalog.array_position($1::text[], l.mode) DESC LIMIT 1
+		), '')
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+	ORDER BY 2`
+
+// Observe reads what the running transaction has locked, read and written anew
+// so far.
+func (s *Session) Observe(ctx context.Context) (Observation, error) {
+	rows, err := s.conn.Query(ctx, observeQuery, lockModes)
+	if err != nil {
+		return nil, fmt.Errorf("observe: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[observed])
+	if err != nil {
+		return nil, fmt.Errorf("observe: %w", err)
+	}
+	o := make(Observation, len(all))
+	for _, one := range all {
+		o[one.OID] = one
+	}
+	return o, nil
+}
+
+// Effects are what happened between two observations of one transaction, to
+// the tables that are in the first, by name.
+func (o Observation) Effects(after Observation) []Effect {
+	effects := map[uint32]*Effect{}
+	of := func(oid uint32) *Effect {
+		if effects[oid] == nil {
+			effects[oid] = &Effect{Table: o[oid].Name}
+		}
+		return effects[oid]
+	}
+	for oid, was := range o {
+		now, ok := after[oid]
+		if !ok { // dropped
+			now = was
+			now.Lock = lockModes[AccessExclusive]
+		}
+		mode := ParseLockMode(now.Lock)
+		if mode <= ParseLockMode(was.Lock) {
+			mode = 0
+		}
+		for parent := was.Of; mode > 0 && parent != 0; parent = o[parent].Of {
+			if _, ok := o[parent]; ok {
+				of(parent).Through = max(of(parent).Through, mode)
+			}
+		}
+		if was.Index {
+			continue
+		}
+		e := of(oid)
+		e.Lock, e.Rewritten, e.Scanned = mode, was.Filenode != now.Filenode, now.Scans > was.Scans
+	}
+	var all []Effect
+	for _, e := range effects {
+		if *e != (Effect{Table: e.Table}) {
+			all = append(all, *e)
+		}
+	}
+	slices.SortFunc(all, func(a, b Effect) int { return cmp.Compare(a.Table, b.Table) })
+	return all
+}
+
+// Names are the names of the tables and views.
+func (o Observation) Names() map[string]bool {
+	names := map[string]bool{}
+	for _, one := range o {
+		if !one.Index {
+			names[one.Name] = true
+		}
+	}
+	return names
+}
+
+// TableOf is the table of an index; "" if there is no such index. Both are
+// named as schema.name, quoted where SQL needs it.
+func (o Observation) TableOf(index string) string {
+	for _, one := range o {
+		if one.Index && one.Name == index {
+			return o[one.Of].Name
+		}
+	}
+	return ""
+}
+
+// Only keeps of an observation what another has too.
+func (o Observation) Only(others Observation) Observation {
+	kept := Observation{}
+	for oid, one := range o {
+		if _, ok := others[oid]; ok {
+			kept[oid] = one
+		}
+	}
+	return kept
+}

@@ -1,0 +1,351 @@
+package local
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	lockName     = "lock"
+	passwordName = "superuser.password" // in PGDATA
+	// partialPrefix marks a database that is being made. Only a finished one gets its real name.
+	partialPrefix = ".initdb-"
+	// ephemeralPrefix marks the directories that an ephemeral server lives in.
+	ephemeralPrefix = "chenu-postgres-"
+	// abandonedAfter is how old an ephemeral directory that nobody has locked must be before it counts as left behind by
+	// a process that was killed. A living process locks its directory right after making it.
+	abandonedAfter = time.Minute
+	// unfinishedTimeout is how long the programs of an initdb that was ended early may go on writing. Measured: under a
+	// second on a busy machine.
+	unfinishedTimeout = 30 * time.Second
+)
+
+func dataName(major int) string { return "postgres-" + strconv.Itoa(major) }
+
+// openHome makes and locks the directory that holds everything of this server.
+func (s *Server) openHome(cfg Config) (string, error) {
+	home := cfg.DataDir
+	switch {
+	case cfg.Ephemeral:
+		parent := home
+		if parent == "" {
+			parent = os.TempDir()
+		}
+		if err := os.MkdirAll(parent, 0o755); err != nil {
+			return "", fmt.Errorf("make the data directory: %w", err)
+		}
+		removeAbandoned(parent)
+		dir, err := os.MkdirTemp(parent, ephemeralPrefix)
+		if err != nil {
+			return "", fmt.Errorf("make the data directory: %w", err)
+		}
+		s.cleanup = append(s.cleanup, func() { _ = os.RemoveAll(dir) })
+		home = dir
+	case home == "":
+		return "", errors.New("no data directory was named for PostgreSQL")
+	}
+	// Absolute and without symbolic links: the server changes its working directory, and an orphan is recognised by it.
+	home, err := filepath.Abs(home)
+	if err != nil {
+		return "", fmt.Errorf("find the data directory: %w", err)
+	}
+	_, err = os.Stat(home)
+	isNew := errors.Is(err, os.ErrNotExist)
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", fmt.Errorf("make the data directory: %w", err)
+	}
+	if isNew || cfg.Ephemeral {
+		// Whatever the umask, the server's user must be able to pass through; what is inside is closed by itself.
+		if err := os.Chmod(home, 0o755); err != nil {
+			return "", fmt.Errorf("make the data directory: %w", err)
+		}
+	}
+	if home, err = filepath.EvalSymlinks(home); err != nil {
+		return "", fmt.Errorf("find the data directory: %w", err)
+	}
+	return home, s.lock(home)
+}
+
+// lock makes this process the only one that uses home, until it ends. The kernel drops the lock of a killed process.
+func (s *Server) lock(home string) error {
+	name := filepath.Join(home, lockName)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return fmt.Errorf("lock the data directory: %w", err)
+	}
+	held, err := tryLock(f)
+	if err != nil {
+		_ = f.Close()
+		return fmt.Errorf("lock %s: %w", name, err)
+	}
+	if !held {
+		holder, _ := io.ReadAll(io.LimitReader(f, 20))
+		_ = f.Close()
+		return fmt.Errorf("the data directory %s is in use by process %s: stop that process, or name another data directory",
+			home, cmp.Or(string(bytes.TrimSpace(holder)), "(unknown)"))
+	}
+	s.cleanup = append(s.cleanup, func() { _ = f.Close() })
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("lock the data directory: %w", err)
+	}
+	if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return fmt.Errorf("lock the data directory: %w", err)
+	}
+	return nil
+}
+
+// removeAbandoned removes ephemeral directories whose process was killed before it could.
+func removeAbandoned(parent string) {
+	dirs, err := filepath.Glob(filepath.Join(parent, ephemeralPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil || time.Since(info.ModTime()) < abandonedAfter {
+			continue
+		}
+		f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
+		if err != nil {
+			continue // another user's, or none of ours
+		}
+		if held, err := tryLock(f); err == nil && held {
+			_ = os.RemoveAll(dir)
+		}
+		_ = f.Close()
+	}
+}
+
+// dataMajors lists the major versions that home holds data of, ascending.
+func dataMajors(home string) ([]int, error) {
+	if _, err := os.Stat(filepath.Join(home, "PG_VERSION")); err == nil {
+		return nil, fmt.Errorf("%s is itself the data of a PostgreSQL server: name a directory of its own for chenu, or set a database URL to use that server", home)
+	}
+	dirs, err := filepath.Glob(filepath.Join(home, "postgres-*"))
+	if err != nil {
+		return nil, fmt.Errorf("look for existing data: %w", err)
+	}
+	var majors []int
+	for _, dir := range dirs {
+		named, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), "postgres-"))
+		if err != nil {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "PG_VERSION"))
+		if errors.Is(err, os.ErrNotExist) {
+			entries, err := os.ReadDir(dir)
+			if err != nil {
+				return nil, fmt.Errorf("look for existing data: %w", err)
+			}
+			if len(entries) > 0 {
+				return nil, fmt.Errorf("%s is not empty, but is no PostgreSQL data either (it has no PG_VERSION): move it away, or name another data directory", dir)
+			}
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the version of existing data: %w; run as the user whose data it is, or name another data directory", err)
+		}
+		if actual := strings.TrimSpace(string(text)); actual != strconv.Itoa(named) {
+			return nil, fmt.Errorf("%s holds data of PostgreSQL %s, not %d as its name says: rename it to %s if that is what it is, or name another data directory",
+				dir, actual, named, "postgres-"+actual)
+		}
+		majors = append(majors, named)
+	}
+	slices.Sort(majors)
+	return majors, nil
+}
+
+// prepare makes the database if there is none yet, and reads its superuser's password.
+func (s *Server) prepare(ctx context.Context, cfg Config, home string, bin binaries, who account) error {
+	if _, err := os.Stat(filepath.Join(s.dataDir, "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
+		if !cfg.Ephemeral {
+			fmt.Fprintf(cfg.Progress, "postgres: making a database of PostgreSQL %s in %s\n", bin.version, s.dataDir)
+		}
+		if err := initialise(ctx, home, s.dataDir, cfg.Ephemeral, bin, who); err != nil {
+			return fmt.Errorf("make a database in %s: %w", s.dataDir, err)
+		}
+	} else if err := who.ownAll(s.dataDir); err != nil {
+		return err
+	}
+	name := filepath.Join(s.dataDir, passwordName)
+	password, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("read the superuser's password: %w; it was made together with the database, so restore it from the same backup", err)
+	}
+	s.password = strings.TrimSpace(string(password))
+	return nil
+}
+
+// initialise runs initdb under a temporary name and renames the finished database to its own, so that an interrupted
+// one is never taken for a database.
+func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin binaries, who account) error {
+	// The lock is held, so whatever is here was left by a process that is gone.
+	left, err := filepath.Glob(filepath.Join(home, partialPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range left {
+		if err := removeUnfinished(ctx, dir); err != nil {
+			return err
+		}
+	}
+	work, err := os.MkdirTemp(home, partialPrefix)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = removeUnfinished(context.WithoutCancel(ctx), work) }()
+
+	password := rand.Text()
+	passwordFile := filepath.Join(work, passwordName)
+	if err := os.WriteFile(passwordFile, []byte(password+"\n"), 0o600); err != nil {
+		return err
+	}
+	if err := who.ownAll(work); err != nil {
+		return err
+	}
+	pgdata := filepath.Join(work, "data")
+	args := []string{
+		"-D", pgdata, "--username=" + superuser, "--pwfile=" + passwordFile, "--auth=scram-sha-256", "--encoding=UTF8",
+	}
+	if ephemeral {
+		args = append(args, "--no-sync")
+	} else {
+		args = append(args, "--data-checksums")
+	}
+	// A locale that knows Unicode and depends on no library of the system: the built-in one where there is one (from 17).
+	// Before, C.UTF-8 where the system has it, else C, which compares by bytes and changes the case of ASCII letters only.
+	locales := [][]string{{"--locale=C.UTF-8"}, {"--locale=C"}}
+	if bin.major >= 17 {
+		locales = [][]string{{"--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"}}
+	}
+	for i, locale := range locales {
+		cmd := exec.Command(filepath.Join(bin.dir, "initdb"), append(slices.Clone(args), locale...)...) //nolint:noctx // runChild minds ctx
+		cmd.Dir = work
+		out, err := runChild(ctx, cmd, who)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if i == len(locales)-1 || !bytes.Contains(out, []byte("invalid locale")) {
+			return fmt.Errorf("initdb: %w\n%s", err, bytes.TrimSpace(out))
+		}
+	}
+	if err := os.Rename(passwordFile, filepath.Join(pgdata, passwordName)); err != nil {
+		return err
+	}
+	if err := os.Rename(pgdata, dataDir); err != nil {
+		return err
+	}
+	if ephemeral {
+		return nil
+	}
+	return syncDir(home)
+}
+
+// removeUnfinished removes a directory of an initdb that was ended early. The server that initdb had started outlives it by
+// moments and still makes files, so that a directory may no longer be empty when its turn comes.
+func removeUnfinished(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, unfinishedTimeout)
+	defer cancel()
+	for {
+		err := os.RemoveAll(dir)
+		if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// runChild runs a short-lived program of PostgreSQL as the server's user and returns what it printed. The program does not
+// outlive this process.
+func runChild(ctx context.Context, cmd *exec.Cmd, who account) ([]byte, error) {
+	var out bytes.Buffer
+	cmd.Env = serverEnv()
+	cmd.Stdout, cmd.Stderr = &out, &out
+	who.apply(cmd)
+	var result error
+	ended := make(chan struct{})
+	if err := startChild(cmd, func(err error) { result = err; close(ended) }); err != nil {
+		return nil, err
+	}
+	select {
+	case <-ended:
+		return out.Bytes(), result
+	case <-ctx.Done():
+		_ = cmd.Process.Kill()
+		<-ended
+		return out.Bytes(), ctx.Err()
+	}
+}
+
+// processKind is what a process number stands for.
+type processKind int
+
+const (
+	processGone    processKind = iota
+	processServer              // the server on the data directory in question
+	processOther               // certainly something else
+	processUnknown             // cannot be told
+)
+
+// stopOrphans stops a server that still runs on dataDir although the process that started it is gone. The lock is held,
+// so no living process can be using it.
+func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error {
+	name := filepath.Join(dataDir, "postmaster.pid")
+	text, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for a server that still runs: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil || pid <= 0 {
+		return nil //nolint:nilerr // PostgreSQL says itself what is wrong with the file
+	}
+	switch serverOf(pid, dataDir) {
+	case processGone:
+		return nil // PostgreSQL recognises the stale file, and backends that outlived their server
+	case processOther:
+		// The number was given to another process, which PostgreSQL would take for a running server.
+		if err := os.Remove(name); err != nil {
+			return fmt.Errorf("remove the stale %s: %w", name, err)
+		}
+		return nil
+	case processServer:
+		fmt.Fprintf(progress, "postgres: stopping the server that an earlier process left running (process %d)\n", pid)
+		return endProcess(ctx, pid, func() bool { return serverOf(pid, dataDir) == processServer })
+	default:
+		return fmt.Errorf("process %d, named by %s, may be a PostgreSQL server that still runs on this data: stop it first", pid, name)
+	}
+}
+
+// syncDir makes the names in dir durable.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

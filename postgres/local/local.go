@@ -1,0 +1,387 @@
+// Package local runs a PostgreSQL server on this machine as a child of this process.
+//
+// It is what `chenu serve` stands on when no database is configured, and what the planner and the tests use when they
+// need a server of their own. The programs are found on the machine or fetched once; the data outlives the process, is
+// never wiped, and belongs to one process at a time. As root the server runs as an unprivileged user, because PostgreSQL
+// refuses to run as root.
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	superuser = "postgres"
+
+	// maxSocketPath is the longest path that every Unix accepts for a socket: sun_path has 104 bytes on the BSDs and
+	// macOS, 108 on Linux, one of them the final NUL.
+	maxSocketPath = 103
+	// socketFile is the longest name that PostgreSQL gives its socket.
+	socketFile = "/.s.PGSQL.65535"
+
+	// stopGrace is how long a fast shutdown may take before an immediate one follows. A fast shutdown ends with a
+	// checkpoint, which writes at most what shared_buffers holds.
+	stopGrace = 30 * time.Second
+	// killGrace is how long an immediate shutdown may take. PostgreSQL itself kills its children after 5 seconds.
+	killGrace = 8 * time.Second
+
+	pollInterval     = 20 * time.Millisecond
+	retryInterval    = 500 * time.Millisecond
+	progressInterval = 2 * time.Second
+)
+
+// Config says what server to run. The zero value with a DataDir is right for a service.
+type Config struct {
+	// DataDir holds the data in DataDir/postgres-<major>, the server's log beside it, and a lock. It is made if it
+	// does not exist. With Ephemeral it may be empty, which means the system's directory for temporary files.
+	DataDir string
+	// Progress gets a line whenever something takes long: fetching PostgreSQL, creating a database, recovering one.
+	// Nil discards them.
+	Progress io.Writer
+	// Ephemeral makes a fresh server in a new directory under DataDir, without any durability, which Stop removes: for
+	// tests and development databases.
+	Ephemeral bool
+	// Version is the major version to run. 0 means the one that the existing data needs, else the newest found.
+	Version int
+	// CacheDir is where a fetched PostgreSQL is kept. Empty means the user's cache directory, or /var/cache/chenu for
+	// root, whose own cache directory the server's user could not enter.
+	CacheDir string
+
+	repository string   // base URL of the Maven repository to fetch from; "" is Maven Central
+	places     []string // patterns of directories to look for programs in; nil is the usual ones
+}
+
+// Server is a running PostgreSQL server. Its methods are safe for concurrent use.
+type Server struct {
+	major    int
+	port     int
+	password string
+	dataDir  string // PGDATA
+	log      *serverLog
+	cmd      *exec.Cmd
+	done     chan struct{}
+	cleanup  []func()
+
+	mu       sync.Mutex
+	stopping bool
+	exit     error
+
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Start runs a server and returns when it accepts connections. When ctx ends before, it stops what it has begun. From then
+// on ctx does not matter: what still runs when a service's context ends needs the database to end well. The server's life
+// ends with Stop or with this process, even one that is killed; it does not end with a Ctrl-C in the terminal, which is for
+// this process to act on.
+//
+// A data directory that another process uses, whose data is of another major version than any PostgreSQL to be had, or
+// that the server's user cannot enter, gives an error that says what to do. Start never removes or overwrites data.
+func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+	if cfg.Progress == nil {
+		cfg.Progress = io.Discard
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start PostgreSQL: %w", context.Cause(ctx))
+	}
+	s := &Server{done: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+
+	home, err := s.openHome(cfg)
+	if err != nil {
+		return nil, err
+	}
+	found, err := dataMajors(home)
+	if err != nil {
+		return nil, err
+	}
+	bin, err := obtain(ctx, cfg, home, found)
+	if err != nil {
+		return nil, err
+	}
+	s.major = bin.major
+	s.dataDir = filepath.Join(home, dataName(bin.major))
+
+	who, err := runAs(s.dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := who.reach(home, "name another data directory"); err != nil {
+		return nil, err
+	}
+	if err := who.reach(bin.dir, "install PostgreSQL where every user can run it"); err != nil {
+		return nil, err
+	}
+	if err := stopOrphans(ctx, cfg.Progress, s.dataDir); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, cfg, home, bin, who); err != nil {
+		return nil, err
+	}
+	if s.log, err = openLog(filepath.Join(home, dataName(bin.major)+".log")); err != nil {
+		return nil, err
+	}
+	if err := s.run(ctx, cfg, bin, who); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// URL is the address of the named database as the bootstrap superuser, over TCP on the loopback interface.
+func (s *Server) URL(database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(superuser, s.password),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+		Path:     "/" + database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// Major is the server's major version.
+func (s *Server) Major() int { return s.major }
+
+// Done is closed when the server has ended, for whatever reason.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err says why the server ended by itself, with the last lines of its log. It is nil while the server runs and after
+// it was stopped.
+func (s *Server) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.exit
+}
+
+// Stop disconnects all clients, shuts the server down and waits for it; a second call waits for the first. When ctx ends
+// before a clean shutdown does, the server is stopped without one, and recovers at its next start.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		s.mu.Lock()
+		s.stopping = true
+		s.mu.Unlock()
+		s.stopErr = s.shutDown(ctx)
+		s.release()
+	})
+	return s.stopErr
+}
+
+func (s *Server) shutDown(ctx context.Context) error {
+	// Signals of the postmaster, https://www.postgresql.org/docs/current/server-shutdown.html: SIGINT is a fast
+	// shutdown, SIGQUIT an immediate one.
+	for _, step := range []struct {
+		signal syscall.Signal
+		grace  time.Duration
+	}{{syscall.SIGINT, stopGrace}, {syscall.SIGQUIT, killGrace}, {syscall.SIGKILL, killGrace}} {
+		if err := s.cmd.Process.Signal(step.signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return fmt.Errorf("stop PostgreSQL: %w", err)
+		}
+		timer := time.NewTimer(step.grace)
+		defer timer.Stop()
+		var hurry <-chan struct{}
+		if step.signal == syscall.SIGINT {
+			hurry = ctx.Done()
+		}
+		select {
+		case <-s.done:
+			return nil
+		case <-timer.C:
+		case <-hurry:
+		}
+	}
+	return fmt.Errorf("stop PostgreSQL: process %d does not end", s.cmd.Process.Pid)
+}
+
+// release undoes what Start did besides running the server, newest first.
+func (s *Server) release() {
+	for _, undo := range slices.Backward(s.cleanup) {
+		undo()
+	}
+	s.cleanup = nil
+}
+
+// run starts the server and waits until it answers. It tries again after the two things that pass by themselves: another
+// process took the free port first, and processes of a server that was killed have not noticed yet.
+func (s *Server) run(ctx context.Context, cfg Config, bin binaries, who account) error {
+	sockets, err := s.socketDir(who)
+	if err != nil {
+		return err
+	}
+	for begun := time.Now(); ; {
+		if s.port, err = freePort(ctx); err != nil {
+			return err
+		}
+		if err := s.launch(cfg, bin, who, sockets); err != nil {
+			return err
+		}
+		err := s.ready(ctx, cfg.Progress)
+		if err == nil {
+			return nil
+		}
+		s.mu.Lock()
+		s.stopping = true
+		s.mu.Unlock()
+		if stopErr := s.shutDown(ctx); stopErr != nil {
+			return errors.Join(err, stopErr)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("start PostgreSQL: %w", context.Cause(ctx))
+		}
+		said := s.log.sinceStart()
+		taken, inUse := bytes.Contains(said, []byte("could not bind")), bytes.Contains(said, []byte("is still in use"))
+		if !taken && !inUse || time.Since(begun) > stopGrace {
+			return fmt.Errorf("start PostgreSQL %d in %s: %w%s", s.major, s.dataDir, err, s.log.tail())
+		}
+		if inUse {
+			fmt.Fprintln(cfg.Progress, "postgres: waiting for the processes of a server that was killed")
+		}
+		select {
+		case <-time.After(retryInterval):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// EphemeralSettings are the settings of a server that holds nothing worth keeping, as name=value.
+func EphemeralSettings() []string {
+	return []string{
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
+		"checkpoint_timeout=1d", "max_wal_size=4GB", "shared_buffers=256MB", "max_connections=200",
+		// Its workers hold databases that a test wants to drop, and nothing lives long enough to need it.
+		"autovacuum=off",
+	}
+}
+
+func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) error {
+	settings := []string{
+		"listen_addresses=127.0.0.1",
+		"port=" + strconv.Itoa(s.port),
+		"unix_socket_directories=" + `"` + strings.ReplaceAll(sockets, `"`, `""`) + `"`,
+		"cluster_name=chenu",
+		"lc_messages=C", // run recognises messages of the log
+		"logging_collector=off",
+		"log_destination=stderr",
+	}
+	if cfg.Ephemeral {
+		settings = append(settings, EphemeralSettings()...)
+	}
+	args := []string{"-D", s.dataDir}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...) //nolint:noctx // Stop ends it, and cleanly
+	cmd.Env = serverEnv()
+	cmd.Dir = s.dataDir
+	cmd.Stdout, cmd.Stderr = s.log.file, s.log.file
+	who.apply(cmd)
+
+	s.log.mark()
+	s.mu.Lock()
+	s.stopping, s.exit = false, nil
+	s.mu.Unlock()
+	s.cmd, s.done = cmd, make(chan struct{})
+	done := s.done
+	return startChild(cmd, func(err error) {
+		s.mu.Lock()
+		if !s.stopping {
+			s.exit = fmt.Errorf("PostgreSQL %d in %s ended by itself: %s%s", s.major, s.dataDir, exitReason(err), s.log.tail())
+		}
+		s.mu.Unlock()
+		close(done)
+	})
+}
+
+// ready waits until the server answers a query. It sets no limit of its own: recovery after a crash takes as long as
+// it takes, and a server that cannot start ends.
+func (s *Server) ready(ctx context.Context, progress io.Writer) error {
+	start, next := time.Now(), progressInterval
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		// Class 28 is a refused log-in. Whoever refuses it, waiting does not help.
+		if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && strings.HasPrefix(pgErr.Code, "28") {
+			return fmt.Errorf("log in as %s with the password in %s: %s", superuser, filepath.Join(s.dataDir, passwordName), pgErr.Message)
+		}
+		select {
+		case <-s.done:
+			return errors.New("it ended before it was ready")
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		if since := time.Since(start); since > next {
+			next += progressInterval
+			fmt.Fprintf(progress, "postgres: waiting for the server to start, %.0fs (after a crash it first recovers)\n", since.Seconds())
+		}
+	}
+}
+
+// socketDir is the data directory itself, so that nothing is left behind elsewhere, unless its path is too long for a
+// socket.
+func (s *Server) socketDir(who account) (string, error) {
+	if len(s.dataDir)+len(socketFile) <= maxSocketPath {
+		return s.dataDir, nil
+	}
+	for _, parent := range []string{os.TempDir(), "/tmp"} {
+		dir, err := os.MkdirTemp(parent, "chenu-socket-")
+		if err != nil {
+			return "", fmt.Errorf("make a directory for PostgreSQL's socket: %w", err)
+		}
+		if len(dir)+len(socketFile) > maxSocketPath || who.reach(parent, "") != nil {
+			_ = os.Remove(dir)
+			continue
+		}
+		s.cleanup = append(s.cleanup, func() { _ = os.RemoveAll(dir) })
+		return dir, who.own(dir)
+	}
+	return "", fmt.Errorf("the paths of %s and of the directory for temporary files are both too long for a socket or closed to the server's user; set TMPDIR to a shorter, open one", s.dataDir)
+}
+
+// freePort asks the system for a port that nothing listens on.
+func freePort(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// serverEnv leaves out everything that could lead the server astray, PG* variables among them. Without LC_ALL,
+// PostgreSQL on macOS refuses to start.
+func serverEnv() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+}
+
+func exitReason(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
+}

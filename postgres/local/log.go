@@ -1,0 +1,66 @@
+package local
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+const (
+	// maxLogBytes is the size at which the next start moves the log aside, keeping one older file.
+	maxLogBytes = 10 << 20
+	tailLines   = 12
+	tailBytes   = 8 << 10
+)
+
+// serverLog is the file that gets what the server prints.
+type serverLog struct {
+	file  *os.File
+	start int64 // where the present run's lines begin
+}
+
+// openLog appends to the file at path. Statements in it can hold what people wrote, so only its owner may read it.
+func openLog(path string) (*serverLog, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLogBytes {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("move the server's log aside: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the server's log: %w", err)
+	}
+	return &serverLog{file: f}, nil
+}
+
+func (l *serverLog) mark() {
+	if info, err := l.file.Stat(); err == nil {
+		l.start = info.Size()
+	}
+}
+
+// sinceStart is the end of what the present run has printed.
+func (l *serverLog) sinceStart() []byte {
+	info, err := l.file.Stat()
+	if err != nil {
+		return nil
+	}
+	from := max(l.start, info.Size()-tailBytes)
+	text, err := io.ReadAll(io.NewSectionReader(l.file, from, info.Size()-from))
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// tail is the last lines of the present run, ready to stand at the end of an error message.
+func (l *serverLog) tail() string {
+	lines := strings.Split(string(bytes.TrimSpace(l.sinceStart())), "\n")
+	if len(lines) == 1 && lines[0] == "" {
+		return fmt.Sprintf(" (its log %s says nothing)", l.file.Name())
+	}
+	lines = lines[max(0, len(lines)-tailLines):]
+	return fmt.Sprintf("\nthe last lines of its log %s:\n\t%s", l.file.Name(), strings.Join(lines, "\n\t"))
+}

@@ -1,0 +1,195 @@
+//go:build unix
+
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// account is the user that the server runs as. The zero value is this process's own.
+type account struct {
+	uid, gid int
+	name     string
+	other    bool // not this process's own: it is root
+}
+
+// runAs chooses the account for the server on dataDir, which may not exist yet.
+func runAs(dataDir string) (account, error) {
+	owner, exists := -1, false
+	if info, err := os.Stat(dataDir); err == nil {
+		owner, exists = int(info.Sys().(*syscall.Stat_t).Uid), true
+	}
+	if me := os.Geteuid(); me != 0 {
+		if exists && owner != me {
+			return account{}, fmt.Errorf("%s belongs to %s, and this process runs as %s: run as its owner, or name another data directory",
+				dataDir, userName(owner), userName(me))
+		}
+		return account{uid: me, gid: os.Getegid(), name: userName(me)}, nil
+	}
+	if exists && owner != 0 {
+		if u, err := user.LookupId(strconv.Itoa(owner)); err == nil {
+			return accountOf(u)
+		}
+		return account{uid: owner, gid: owner, name: strconv.Itoa(owner), other: true}, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		if u, err := user.Lookup(name); err == nil {
+			return accountOf(u)
+		}
+	}
+	return account{}, errors.New("PostgreSQL does not run as root, and this machine has neither a user postgres nor a user nobody: run as an ordinary user")
+}
+
+func accountOf(u *user.User) (account, error) {
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return account{}, fmt.Errorf("user %s: %w", u.Username, err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return account{}, fmt.Errorf("user %s: %w", u.Username, err)
+	}
+	return account{uid: uid, gid: gid, name: u.Username, other: true}, nil
+}
+
+// anyone stands for whatever account root may run the server as.
+func anyone() account { return account{uid: -1, gid: -1, name: "anyone", other: os.Geteuid() == 0} }
+
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return "user " + u.Username
+	}
+	return "user " + strconv.Itoa(uid)
+}
+
+// reach checks that the account can pass through dir and all directories above it. or says what else one could do.
+func (a account) reach(dir, or string) error {
+	if !a.other {
+		return nil
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err != nil {
+			return fmt.Errorf("check %s: %w", at, err)
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		bit := fs.FileMode(0o001)
+		switch {
+		case int(st.Uid) == a.uid:
+			bit = 0o100
+		case int(st.Gid) == a.gid:
+			bit = 0o010
+		}
+		if info.Mode().Perm()&bit == 0 {
+			return fmt.Errorf("PostgreSQL does not run as root but as user %s, who cannot pass through %s on the way to %s: run `chmod o+x %s`, or %s",
+				a.name, at, dir, at, or)
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+	}
+}
+
+func (a account) own(path string) error {
+	if !a.other {
+		return nil
+	}
+	if err := os.Lchown(path, a.uid, a.gid); err != nil {
+		return fmt.Errorf("give %s to user %s: %w", path, a.name, err)
+	}
+	return nil
+}
+
+// ownAll gives everything from dir on to the account.
+func (a account) ownAll(dir string) error {
+	if !a.other {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if st := info.Sys().(*syscall.Stat_t); int(st.Uid) == a.uid {
+			return nil
+		}
+		return a.own(path)
+	})
+}
+
+// apply makes cmd run as the account, in a process group of its own: what a terminal sends to this process is not for it.
+func (a account) apply(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if a.other {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
+	}
+	dieWithParent(cmd.SysProcAttr)
+}
+
+// startChild starts cmd and calls ended with the result when it ends. The kernel sends the parent-death signal when the
+// *thread* that forked ends, so that thread is kept for as long as the child lives.
+func startChild(cmd *exec.Cmd, ended func(error)) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended(cmd.Wait())
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	return nil
+}
+
+// tryLock takes the lock of f, which ends when f is closed, and reports whether it could.
+func tryLock(f *os.File) (bool, error) {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// endProcess stops a server that is not a child: fast, then immediately, then by force.
+func endProcess(ctx context.Context, pid int, alive func() bool) error {
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for _, step := range []struct {
+		signal syscall.Signal
+		grace  time.Duration
+	}{{syscall.SIGINT, stopGrace}, {syscall.SIGQUIT, killGrace}, {syscall.SIGKILL, killGrace}} {
+		if err := syscall.Kill(pid, step.signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("stop process %d: %w", pid, err)
+		}
+		for deadline := time.Now().Add(step.grace); time.Now().Before(deadline); {
+			if !alive() {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("stop process %d: %w", pid, context.Cause(ctx))
+			case <-tick.C:
+			}
+		}
+	}
+	return fmt.Errorf("stop process %d: it does not end", pid)
+}

@@ -1,0 +1,35 @@
+package pgtest
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Kill ends the server that postgres/local runs on a data directory as a crash would, with SIGKILL.
+// It is for a server of the test's own, never for the one that tests share.
+func Kill(t testing.TB, dataDir string) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dataDir, "postgres-*", "postmaster.pid"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("postmaster.pid: %v, %v", found, err)
+	}
+	data, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil || pid <= 1 {
+		t.Fatalf("postmaster.pid says %q", line)
+	}
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+}

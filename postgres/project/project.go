@@ -1,0 +1,56 @@
+// Package project names what a project has on a PostgreSQL server: its roles, settings and columns. The packages that
+// know PostgreSQL, and those that plan and review migrations, know no project: they are given Conventions.
+package project
+
+import (
+	"slices"
+	"strings"
+)
+
+// Conventions are the names that a project gives to its roles, settings and columns. A value is not changed once it is in
+// use, and is then safe for concurrent use.
+type Conventions struct {
+	// Project is the name of the project. The names of its roles, and of the databases that are created on development
+	// servers, start with it and an underscore.
+	Project string
+	// Roles is SQL that creates the project's roles, and repairs their attributes and memberships. It can run any number of
+	// times, and needs CREATEROLE.
+	Roles string
+	// Owner is the role that owns every object. Migrations run as it.
+	Owner string
+	// Human and Agent are the roles that requests run as: for a person, and for an agent that acts for a person.
+	Human, Agent string
+	// Shared is the role that can become Human or Agent.
+	Shared string
+	// Auditor is the role that reads every row. It is the only role whose members inherit its privileges.
+	Auditor string
+	// IdentitySetting is the setting that names the identity for which a session acts, and ActorSetting the setting that
+	// names the person or agent that acts.
+	IdentitySetting, ActorSetting string
+	// RequestSettings are the other settings that a request sets.
+	RequestSettings []string
+	// OwnerColumn is the column that names the identity to which a row belongs. OwnerColumns has, by schema.table, the
+	// columns of tables where it is another one.
+	OwnerColumn  string
+	OwnerColumns map[string]string
+}
+
+// RolePrefix is how the names of the project's roles start.
+func (c *Conventions) RolePrefix() string { return c.Project + "_" }
+
+// Serving returns the roles that requests run as.
+func (c *Conventions) Serving() []string { return []string{c.Human, c.Agent} }
+
+// Serves reports whether requests run as the role.
+func (c *Conventions) Serves(role string) bool { return slices.Contains(c.Serving(), role) }
+
+// Creates reports whether Roles creates the role.
+func (c *Conventions) Creates(role string) bool { return strings.Contains(c.Roles, "'"+role+"'") }
+
+// OwnerColumnOf returns the column that names the identity to which a row of the table, schema.name, belongs.
+func (c *Conventions) OwnerColumnOf(table string) string {
+	if column := c.OwnerColumns[table]; column != "" {
+		return column
+	}
+	return c.OwnerColumn
+}

@@ -1,0 +1,106 @@
+// Package event takes the answers to the invitations to community events. The
+// database counts them, and refuses one that would lead above the capacity.
+package rsvp
+
+import (
+	"context"
+	"net/http"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/ent/communityevent"
+	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/ent/eventrsvp"
+	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/problem"
+)
+
+const path = "/v1/community/events/{id}/rsvps"
+
+// Mount registers the operations.
+func Mount(a *api.API) {
+	api.Handle(a, api.Op{
+		ID: "answer-event", Method: http.MethodPost, Path: path, Tag: "community",
+		Summary: "Answer an event invitation",
+		Description: "Records a contact's answer to the invitation. Each contact has one answer: another request for the same contact replaces it. " +
+			"If the event is full, the response to `going` is 409 `event_full`.",
+		Responses: map[int]string{http.StatusOK: "The recorded answer."},
+		Problems:  []int{http.StatusNotFound, http.StatusConflict},
+	}, answer)
+	api.Handle(a, api.Op{
+		ID: "list-event-answers", Method: http.MethodGet, Path: path, Tag: "community",
+		Summary: "List event answers", Problems: []int{http.StatusNotFound},
+		Description: "Returns the answers to the invitation to the event, newest first.",
+		Responses:   map[int]string{http.StatusOK: "A page of answers."},
+	}, list)
+}
+
+// EventAnswer is a contact's answer to an invitation.
+type EventAnswer struct {
+	ContactID uuid.UUID           `json:"contact_id" jsonschema_description:"Id of the contact who answers."`
+	Status    datatype.RSVPStatus `json:"status"     jsonschema_description:"Answer of the contact."`
+}
+
+type answerInput struct {
+	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the event."`
+	Body EventAnswer
+}
+
+type answerOutput struct {
+	Body *ent.EventRSVP
+}
+
+func answer(ctx context.Context, tx *ent.Tx, in *answerInput) (*answerOutput, error) {
+	if err := exists(ctx, tx, in.ID); err != nil {
+		return nil, err
+	}
+	err := tx.EventRSVP.Create().SetEventID(in.ID).SetContactID(in.Body.ContactID).SetStatus(in.Body.Status).
+		OnConflictColumns(eventrsvp.FieldCreatedBy, eventrsvp.FieldEventID, eventrsvp.FieldContactID).
+		Update(func(u *ent.EventRSVPUpsert) { u.UpdateStatus() }).Exec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row, err := tx.EventRSVP.Query().Where(eventrsvp.EventID(in.ID), eventrsvp.ContactID(in.Body.ContactID)).Only(ctx)
+	return &answerOutput{Body: row}, err
+}
+
+type listInput struct {
+	ID     uuid.UUID            `path:"id" jsonschema_description:"Id of the event."`
+	Status *datatype.RSVPStatus `query:"status" jsonschema_description:"Only answers with this status."`
+	Page   api.Page
+}
+
+type listOutput struct {
+	Body api.List[*ent.EventRSVP]
+}
+
+func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
+	if err := exists(ctx, tx, in.ID); err != nil {
+		return nil, err
+	}
+	query := tx.EventRSVP.Query().Where(eventrsvp.EventID(in.ID))
+	if in.Status != nil {
+		query.Where(eventrsvp.StatusEQ(*in.Status))
+	}
+	list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*ent.EventRSVP, error) {
+		if behind != nil {
+			query.Where(eventrsvp.IDLT(behind.ID))
+		}
+		return query.Order(eventrsvp.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
+	})
+	return &listOutput{Body: list}, err
+}
+
+func key(row *ent.EventRSVP) api.Key { return api.Key{ID: row.ID} }
+
+// exists answers 404 for an event that is not the caller's, rather than 422 for
+// a reference to it.
+func exists(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
+	found, err := tx.CommunityEvent.Query().Where(communityevent.ID(id)).Exist(ctx)
+	if err == nil && !found {
+		err = problem.NotFound()
+	}
+	return err
+}
