@@ -613,7 +613,7 @@ func TestDevelopmentAgent(t *testing.T) {
 	human.Post(agent+"/dismiss", map[string]any{"reason": "Done."}).Want(http.StatusOK)
 	wantEnd(t, worker)
 
-	b.client.For(t).Post("/v1/auth/register", map[string]any{"email": "grace@example.org", "name": "Grace", "password": "correct horse battery staple"}).Want(http.StatusCreated)
+	b.client.For(t).Post("/v1/auth/register", map[string]any{"email": "grace@example.org", "name": "Grace", "password": "copper meadow distant violin"}).Want(http.StatusCreated)
 	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET email_verified_at = now() WHERE email = 'grace@example.org'"); err != nil {
 		t.Fatal(err)
 	}

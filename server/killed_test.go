@@ -28,7 +28,7 @@ import (
 func TestKilledInLogins(t *testing.T) {
 	t.Parallel()
 	const people, enough = 3, 12
-	const password = "correct horse battery staple"
+	const password = "copper meadow distant violin"
 	dir := t.TempDir()
 	for _, d := range []string{dir, filepath.Dir(dir)} { // Postgres may run as another user.
 		if err := os.Chmod(d, 0o755); err != nil {

@@ -96,7 +96,7 @@ func TestErasure(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
 	anyone := b.client.For(t)
-	registration := map[string]any{"email": "ada@example.org", "name": "Ada", "password": "correct horse battery staple"}
+	registration := map[string]any{"email": "ada@example.org", "name": "Ada", "password": "copper meadow distant violin"}
 	human := anyone.As(anyone.Post("/v1/auth/register", registration).Want(http.StatusCreated).Object()["access_token"].(string))
 	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET email_verified_at = now()"); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestErasure(t *testing.T) {
 	human.Get("/v1/me").WantProblem(http.StatusUnauthorized, "invalid_token")
 	wantEnd(t, worker)
 	wantEnd(t, long)
-	anyone.Post("/v1/auth/login", map[string]any{"email": "ada@example.org", "password": "correct horse battery staple"}).WantProblem(http.StatusUnauthorized, "invalid_credentials")
+	anyone.Post("/v1/auth/login", map[string]any{"email": "ada@example.org", "password": "copper meadow distant violin"}).WantProblem(http.StatusUnauthorized, "invalid_credentials")
 	admin := b.db.Pool(t, b.db.AdminURL)
 	var left string
 	if err := admin.QueryRow(t.Context(), `SELECT concat((SELECT jsonb_agg(x) FROM audit_logs x WHERE created_by = $1), (SELECT jsonb_agg(x) FROM identities x WHERE id = $1),

@@ -411,7 +411,7 @@ func (w *world) register() {
 	w.client = w.service.as(w.t, account.DevelopmentToken{Email: w.email})
 }
 
-const racePassword = "correct horse battery staple"
+const racePassword = "copper meadow distant violin"
 
 // newSession opens a session of the identity, without its password.
 func (w *world) newSession() (*apitest.Client, string) {

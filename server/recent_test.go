@@ -19,7 +19,7 @@ import (
 func TestStolenTokenIsNoPermanentAccess(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
-	const password = "correct horse battery staple"
+	const password = "copper meadow distant violin"
 	anyone := b.client.For(t)
 	registered := anyone.Post("/v1/auth/register", map[string]any{"email": "ada@example.org", "name": "Ada", "password": password}).Want(http.StatusCreated).Object()
 	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET email_verified_at = now()"); err != nil {

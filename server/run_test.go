@@ -46,7 +46,7 @@ func TestRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := apitest.New(t, s.Handler(), document)
-	client.Post("/v1/auth/register", object{"email": "ada@example.org", "name": "Ada", "password": "correct horse battery staple"}).Want(201)
+	client.Post("/v1/auth/register", object{"email": "ada@example.org", "name": "Ada", "password": "copper meadow distant violin"}).Want(201)
 
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -153,7 +153,7 @@ func (s schema) example(all map[string]schema, depth int) any {
 	case kind == "string" && s.Format == "date-time":
 		return time.Now().UTC().Format(time.RFC3339)
 	case kind == "string":
-		return "correct horse battery staple"
+		return "copper meadow distant violin"
 	}
 	object := map[string]any{}
 	for _, name := range s.Required {

@@ -29,7 +29,7 @@ import (
 	"github.com/chenu/chenu/server/mailer"
 )
 
-const ownersPassword = "correct horse battery staple"
+const ownersPassword = "copper meadow distant violin"
 
 // mailed runs the service's mail and returns a function that waits for the mail to ada@example.org
 // with the subject and returns its text. Mails with other subjects may come in any order.

@@ -141,7 +141,7 @@ func TestKeysRotateSecret(t *testing.T) {
 		AccessToken  string `json:"access_token"`
 		RefreshToken string `json:"refresh_token"`
 	}
-	client.Post("/v1/auth/register", map[string]any{"email": "ada@example.org", "name": "Ada", "password": "correct horse battery staple"}).Want(http.StatusCreated).JSON(&tokens)
+	client.Post("/v1/auth/register", map[string]any{"email": "ada@example.org", "name": "Ada", "password": "copper meadow distant violin"}).Want(http.StatusCreated).JSON(&tokens)
 	if code, out := func() (int, string) {
 		env, out := surroundings(t, with(map[string]string{"CHENU_SECRET_KEY": before}))
 		return run(t.Context(), []string{"keys", "rotate"}, env), out.String()

@@ -183,7 +183,7 @@ CHE·NU is listening on %[1]s
 Example: register, then create a contact.
 
   TOKEN=$(curl -s %[1]s/v1/auth/register -H 'Content-Type: application/json' \
-    -d '{"email":"ada@example.org","name":"Ada Lovelace","password":"correct horse battery staple"}' \
+    -d '{"email":"ada@example.org","name":"Ada Lovelace","password":"violet lantern quiet harbor"}' \
     | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
   curl -s %[1]s/v1/business/contacts -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d '{"name":"Grace Hopper","email":"grace@example.org"}'

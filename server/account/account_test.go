@@ -22,7 +22,7 @@ import (
 // quick are parameters with which a test does not wait for each hash.
 var quick = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-const password = "correct horse battery staple"
+const password = "copper meadow distant violin"
 
 // bundle is an instance of the service with its accounts, on a database of its own.
 type bundle struct {

@@ -171,7 +171,7 @@ func TestLoginRefused(t *testing.T) {
 	}
 	var first string
 	for _, test := range []struct{ name, email, password string }{
-		{"wrong password", ada.email, "incorrect horse battery staple"},
+		{"wrong password", ada.email, "coral meadow distant violin"},
 		{"empty password", ada.email, ""},
 		{"password of another", eve.email, "the password of somebody"},
 		{"password in capitals", ada.email, strings.ToUpper(password)},

@@ -27,7 +27,7 @@ const refusalStep = 250 * time.Millisecond
 // Credentials are what a login is tried with.
 type Credentials struct {
 	Email    string `json:"email"    jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"E-mail address of the account, in upper or lower case."`
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"Password of the account."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password of the account."`
 }
 
 type loginIn struct{ Body Credentials }

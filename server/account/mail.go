@@ -274,7 +274,7 @@ func (s *Service) requestReset(ctx context.Context, in *requestResetIn) (*struct
 // PasswordReset is a mailed token and the password to be set.
 type PasswordReset struct {
 	Token    string `json:"token"    jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Token from the mail."`
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=sleepy granite under maple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
 }
 
 type resetPasswordIn struct{ Body PasswordReset }

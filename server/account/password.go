@@ -22,6 +22,7 @@ import (
 
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/commonpassword"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/queue"
 )
@@ -69,8 +70,10 @@ func (e *errWeakPassword) Error() string { return e.detail }
 // keyboards (NFC, as RFC 8265 section 4.2.2 has it). Nothing else is changed.
 func normalizePassword(password string) string { return norm.NFC.String(password) }
 
-// checkPassword refuses a new password that is too easy to guess, or too long. The
-// password is normalised; known are words that an attacker tries first for this person.
+// checkPassword refuses a new password that is too easy to guess, or too long. A password is too easy to
+// guess if [commonpassword.Contains] knows it, in any case and with other separators, accents and final
+// digits, or if zxcvbn estimates less than minGuesses. The password is normalised; known are words that
+// an attacker tries first for this person.
 func checkPassword(password string, known ...string) error {
 	switch n := utf8.RuneCountInString(password); {
 	case n < MinPasswordLength:
@@ -91,7 +94,7 @@ func checkPassword(password string, known ...string) error {
 	for _, word := range known {
 		easy = easy || strings.EqualFold(password, word)
 	}
-	if easy || guesses(password, known) < minGuesses {
+	if easy || commonpassword.Contains(password) || guesses(password, known) < minGuesses {
 		return &errWeakPassword{"password_too_common", "this password is among the first that would be guessed"}
 	}
 	return nil

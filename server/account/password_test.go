@@ -143,7 +143,8 @@ func TestHashesAtOnce(t *testing.T) {
 func TestCheckPassword(t *testing.T) {
 	t.Parallel()
 	for candidate, want := range map[string]string{
-		"correct horse battery staple":         "",
+		"copper meadow distant violin":         "",
+		"correct horse battery staple":         "password_too_common",
 		"fifteen charact":                      "",
 		"fourteen chara":                       "password_too_short",
 		"пароль из слов ":                      "",
@@ -178,6 +179,8 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 		"abcdefghijklmnop1", "aaaaaaaaaaaaaaab", "chenuchenuchenu1", "ada@example.org12", "Ada Lovelace 1815", "lovelace.ada1815",
 		"Lovelace-Ada-1815", "1815 lovelace, ada", "lovelace_ada_ada_lovelace", "Ada@Example.Org!2024",
 		strings.Repeat("abcde", 51), strings.Repeat("password", 32),
+		"correct horse battery staple", "Correct-Horse-Battery-Staple1!", "correcthorsebatterystaple", "CORRECT HORSE BATTERY STAPLE 99",
+		"thequickbrownfox", "The Quick Brown Fox!", "iloveyouforever123", "I love you forever",
 	} {
 		weak, _ := errors.AsType[*errWeakPassword](checkPassword(normalizePassword(candidate), "ada@example.org", "Ada Lovelace"))
 		if weak == nil || weak.code != "password_too_common" {
@@ -185,7 +188,7 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 		}
 	}
 	for _, candidate := range []string{
-		"a longer horse and a staple", "fünfzehn Zeichen", "jk4 pq8 zz1 lmw x0", "Ein Pferd, das zählt", "Ada rides 4 green horses", "lovelace.ada.qz7 wk3", "tr0ub4dor&3 went home", "密码密碼パスワード暗号合言葉秘密鍵",
+		"violet lantern quiet harbor", "sleepy granite under maple", "copper meadow distant violin", "a longer horse and a staple", "fünfzehn Zeichen", "jk4 pq8 zz1 lmw x0", "Ein Pferd, das zählt", "Ada rides 4 green horses", "lovelace.ada.qz7 wk3", "tr0ub4dor&3 went home", "密码密碼パスワード暗号合言葉秘密鍵",
 	} {
 		if err := checkPassword(normalizePassword(candidate), "ada@example.org", "Ada Lovelace"); err != nil {
 			t.Errorf("%q: %v", candidate, err)
@@ -196,7 +199,7 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 	box.token(t, ada.email, verifySubject)
 	b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"ada@example.org"}`).want(http.StatusAccepted)
 	token := box.token(t, ada.email, resetSubject)
-	const common = "iloveyouiloveyou"
+	const common = "Correct-Horse-Battery-Staple1!"
 	for at, a := range map[string]answer{
 		"/password":       b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", common, "Eve")),
 		"/new_password":   b.send(t, http.MethodPost, "/v1/me/password", change(password, common), "Authorization", ada.bearer),
@@ -206,6 +209,27 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 			t.Errorf("%s: pointer %q, %s", at, got, a.Body)
 		}
 	}
+}
+
+// Hardening item 36: only new passwords are checked. Whoever has a common password from before logs in
+// and proves it again, and can change it to another one only.
+func TestExistingCommonPasswordsStillLogIn(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.register(t, "ada@example.org")
+	const old = "correct horse battery staple"
+	hash, err := argon2id.CreateHash(old, &quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.admin.Exec(t.Context(), `UPDATE identities SET hashed_password = $2 WHERE id = $1`, ada.id, hash); err != nil {
+		t.Fatal(err)
+	}
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).problem(http.StatusUnauthorized, "invalid_credentials")
+	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, old)).want(http.StatusOK)
+	b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+old+`"}`, "Authorization", ada.bearer).want(http.StatusOK)
+	b.send(t, http.MethodPost, "/v1/me/password", change(old, "correct.horse.battery.staple"), "Authorization", ada.bearer).problem(http.StatusUnprocessableEntity, "validation_failed")
+	b.send(t, http.MethodPost, "/v1/me/password", change(old, password), "Authorization", ada.bearer).want(http.StatusNoContent)
 }
 
 func TestNormalizeEmail(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 // Registration is what an account is made of.
 type Registration struct {
 	Email    string `json:"email"    jsonschema:"minLength=3,maxLength=320,example=ada@example.org" jsonschema_description:"E-mail address of the account. Unique, ignoring case."`
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"Password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
 	Name     string `json:"name"     jsonschema:"minLength=1,maxLength=200,example=Ada Lovelace" jsonschema_description:"Display name of the identity."`
 }
 

@@ -103,7 +103,7 @@ func forgive(ctx context.Context, tx *ent.Tx) error {
 
 // Password is the present password.
 type Password struct {
-	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"Password of the account."`
+	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password of the account."`
 }
 
 type stepUpIn struct{ Body Password }
@@ -185,8 +185,8 @@ func (s *Service) accessToken(who auth.Identity, amr []string) (*AccessToken, er
 
 // PasswordChange is the present password and the one to take its place.
 type PasswordChange struct {
-	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=correct horse battery staple" jsonschema_description:"Current password of the account."`
-	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=a longer horse and a staple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
+	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Current password of the account."`
+	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=sleepy granite under maple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
 	RevokeAgents    bool   `json:"revoke_agents,omitempty" jsonschema_description:"Whether to revoke all credentials of the identity's agents, too. The default is false."`
 }
 

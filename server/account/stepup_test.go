@@ -18,7 +18,7 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-const wrong = "incorrect horse battery staple"
+const wrong = "coral meadow distant violin"
 
 // agentToken is a token of an agent that acts for a person, in the person's session.
 func (b *bundle) agentToken(t testing.TB, p person) string {

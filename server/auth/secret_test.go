@@ -28,7 +28,7 @@ func TestParseSecret(t *testing.T) {
 		"long":      base64.StdEncoding.EncodeToString(append(raw, 1)),
 		"zeros":     base64.StdEncoding.EncodeToString(make([]byte, secretBytes)),
 		"hex":       strings.Repeat("ab", secretBytes),
-		"no base64": "correct horse battery staple !!!",
+		"no base64": "copper meadow distant violin !!!",
 	} {
 		_, err := ParseSecret(text)
 		if err == nil {

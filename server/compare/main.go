@@ -281,7 +281,7 @@ func (s *service) stop() {
 func (s *service) register(ctx context.Context, client int) error {
 	const notes, threads = 200, 16
 	account, err := s.do(ctx, "", request{http.MethodPost, "/v1/auth/register", map[string]any{
-		"email": fmt.Sprintf("ada%d@example.org", client), "name": "Ada", "password": "correct horse battery staple",
+		"email": fmt.Sprintf("ada%d@example.org", client), "name": "Ada", "password": "violet lantern quiet harbor",
 	}})
 	if err != nil {
 		return err
