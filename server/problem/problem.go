@@ -108,9 +108,12 @@ func New(status int, code, detail string) *Problem {
 	}
 }
 
-// words is a code as words: Not found.
+// spelling is how titles spell the parts of codes that are not written in lower case.
+var spelling = strings.NewReplacer(" id ", " ID ", " if match ", " If-Match ", " json ", " JSON ")
+
+// words returns the code as a title, for example "Not found" for not_found.
 func words(code string) string {
-	text := strings.ReplaceAll(code, "_", " ")
+	text := strings.Trim(spelling.Replace(" "+strings.ReplaceAll(code, "_", " ")+" "), " ")
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -297,5 +298,27 @@ func TestIs(t *testing.T) {
 	err := fmt.Errorf("x: %w", problem.NotFound())
 	if !problem.Is(err, "not_found") || problem.Is(err, "forbidden") || problem.Is(io.EOF, "not_found") || problem.Is(nil, "not_found") {
 		t.Error("Is is wrong")
+	}
+}
+
+// TestTitlesSpellAbbreviations lists the titles of codes that have an abbreviation or the name of a header.
+func TestTitlesSpellAbbreviations(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"invalid_json": "Invalid JSON", "event_id_reused": "Event ID reused", "if_match_required": "If-Match required",
+	}
+	abbreviations := regexp.MustCompile(`(?i)\b(?:api|etag|http|id|if|ip|json|jwt|sql|uri|url|utf|uuid)\b`)
+	for _, d := range problem.Definitions {
+		title := problem.New(d.Statuses[0], d.Code, "").Title
+		switch spelled := want[d.Code]; {
+		case spelled != "" && title != spelled:
+			t.Errorf("the title of %s is %q, want %q", d.Code, title, spelled)
+		case spelled == "" && abbreviations.MatchString(title):
+			t.Errorf("the title of %s, %q, has an abbreviation: add its spelling", d.Code, title)
+		}
+		delete(want, d.Code)
+	}
+	if len(want) > 0 {
+		t.Errorf("there are no codes %v", want)
 	}
 }
