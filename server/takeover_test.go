@@ -481,7 +481,7 @@ func TestOwnerIsToldOfAgents(t *testing.T) {
 	agent := hire(t, human, "business")
 	c := newCredential(t, human, agent)
 	id := strings.TrimPrefix(agent, "/v1/team/agents/")
-	hired, created := mail("An agent was hired"), mail("A credential was created for one of your agents")
+	hired, created := mail("An agent was hired"), mail("A credential was created for your agent")
 	if !strings.Contains(hired, id) || !strings.Contains(created, id) || !strings.Contains(created, c.ID) {
 		t.Errorf("the owner is told: %s\n%s", hired, created)
 	}

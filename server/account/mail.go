@@ -195,7 +195,7 @@ func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) 
 		if err != nil {
 			return err
 		}
-		subject, text := s.letterText(l.kind, token.text())
+		subject, text := s.letterText(l.kind, token.text(), time.Now())
 		m = &mailer.Message{To: me.Email, Subject: subject, Text: text}
 		return nil
 	})
@@ -205,20 +205,24 @@ func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) 
 	return m, nil
 }
 
-// letterText has nothing in it that somebody chose when registering: else the service could
-// be made to mail any text to any address.
-func (s *Service) letterText(kind, token string) (subject, text string) {
+// mailTime returns the time as mails show it.
+func mailTime(at time.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// letterText returns the mail with a token of the kind, which was requested at a time. It has no text that a
+// client chose when registering: else anybody could let the service mail any text to any address.
+func (s *Service) letterText(kind, token string, at time.Time) (subject, text string) {
 	if kind == verifyEmail {
-		text := "Somebody, hopefully you, made an account with this e-mail address. " +
-			"To verify the address, enter this token where you registered, within three days:\n\n" + token + "\n\n"
+		text := "On " + mailTime(at) + ", a verification mail was requested for the account with this e-mail address.\n\n" +
+			"If it was you, verify the address with POST /v1/auth/verify-email and this token. The token is valid once and for three days:\n\n" + token + "\n\n"
 		if s.BaseURL != "" {
-			text += "Or paste this request:\n\ncurl -s " + s.BaseURL + "/v1/auth/verify-email -H 'Content-Type: application/json' -d '{\"token\":\"" + token + "\"}'\n\n"
+			text += "This command sends the request:\n\ncurl -s " + s.BaseURL + "/v1/auth/verify-email -H 'Content-Type: application/json' -d '{\"token\":\"" + token + "\"}'\n\n"
 		}
-		return "Verify your e-mail address", text + "If it was not you, there is nothing to do.\n"
+		return "Verify your e-mail address", text + "If it was not you, do not use the token: without it, the address stays unverified. " +
+			"To take control of the account, reset its password: POST /v1/auth/request-password-reset.\n"
 	}
-	return "Reset your password", "Somebody, hopefully you, wants to replace the password of the account with this e-mail address. " +
-		"To do so, enter this token where you were asked for it, within an hour:\n\n" + token +
-		"\n\nIf it was not you, there is nothing to do: the password stays as it is.\n"
+	return "Reset your password", "On " + mailTime(at) + ", a password reset was requested for the account with this e-mail address.\n\n" +
+		"If it was you, set a new password with POST /v1/auth/reset-password and this token. The token is valid once and for one hour:\n\n" + token +
+		"\n\nIf it was not you, ignore this mail: the password does not change. Do not give the token to anybody.\n"
 }
 
 // MailedToken is a token from a mail.
@@ -247,7 +251,7 @@ func (s *Service) verifyEmail(ctx context.Context, in *verifyEmailIn) (*struct{}
 }
 
 func refusedMailed() error {
-	return problem.Invalid(problem.At("/token", "invalid_token", "The token is not good, or not any more. Ask for another mail."))
+	return problem.Invalid(problem.At("/token", "invalid_token", "The token is invalid, has expired or was already used. Request another mail."))
 }
 
 func (s *Service) requestVerification(ctx context.Context, _ *ent.Tx, _ *struct{}) (*struct{}, error) {

@@ -42,37 +42,45 @@ type noticeFacts struct {
 // noticeText returns the mail of a notice; false when the kind is unknown. It has ids, counts and
 // times, and no text that a client chose.
 func noticeText(kind string, f noticeFacts, at time.Time) (subject, text string, ok bool) {
-	when := at.UTC().Format("2 January 2006, 15:04 UTC")
-	const stop = "POST /v1/team/agents/suspend-all suspends all your agents at once. POST /v1/me/password with " +
-		"\"revoke_agents\": true changes your password and revokes all credentials of agents.\n"
+	when, expires := mailTime(at), mailTime(f.ExpiresAt)
+	const stop = "To suspend all agents of the account at once, use POST /v1/team/agents/suspend-all. To change the password and revoke all " +
+		"credentials of agents, use POST /v1/me/password with \"revoke_agents\": true.\n"
 	switch kind {
 	case "password_reset":
-		return "Your password was reset", fmt.Sprintf("On %s the password of your account was replaced by means of a mail to this address. "+
-			"All sessions were ended, pending requests for approval expired, %d credentials of agents were revoked and %d agents were suspended.\n\n"+
-			"If it was not you, somebody else reads your mail: secure your mailbox first, then reset the password again.\n",
-			when, f.RevokedCredentials, f.SuspendedAgents), true
+		return "Your password was reset", fmt.Sprintf("On %s, the password of your account was reset with a token from a mail to this address. "+
+			"All sessions ended, and pending requests for approval expired. The reset revoked %s of agents and suspended %s.\n\n"+
+			"If it was not you, somebody else can read your mail. Secure your mailbox first, then reset the password again: POST /v1/auth/request-password-reset.\n",
+			when, counted(f.RevokedCredentials, "credential"), counted(f.SuspendedAgents, "agent")), true
 	case "credential_created":
-		return "A credential was created for one of your agents", fmt.Sprintf("On %s the credential %s was created for your agent %s. It is valid until %s.\n\n"+
-			"If it was not you, revoke it: DELETE /v1/team/agents/%s/credentials/%s. ",
-			when, f.CredentialID, f.AgentID, f.ExpiresAt.UTC().Format("2 January 2006"), f.AgentID, f.CredentialID) + stop, true
+		return "A credential was created for your agent", fmt.Sprintf("On %s, the credential %s was created for your agent %s. It is valid until %s.\n\n"+
+			"If it was not you, revoke the credential: DELETE /v1/team/agents/%s/credentials/%s. ",
+			when, f.CredentialID, f.AgentID, expires, f.AgentID, f.CredentialID) + stop, true
 	case "agent_hired":
-		return "An agent was hired", fmt.Sprintf("On %s the agent %s was hired or resumed. It may act for your account.\n\n"+
-			"If it was not you, dismiss it: POST /v1/team/agents/%s/dismiss. ", when, f.AgentID, f.AgentID) + stop, true
+		return "An agent was hired", fmt.Sprintf("On %s, the agent %s was hired or resumed. It can act for your account.\n\n"+
+			"If it was not you, dismiss the agent: POST /v1/team/agents/%s/dismiss. ", when, f.AgentID, f.AgentID) + stop, true
 	case "credentials_expire":
-		return "Credentials of your agents now expire", fmt.Sprintf("Credentials of agents can no longer be valid without end or for more than 365 days. "+
-			"%d credentials of your agents that were now expire. The first does so on %s. Create other ones before: POST /v1/team/agents/{id}/credentials.\n",
-			f.Credentials, f.ExpiresAt.UTC().Format("2 January 2006")), true
+		return "Credentials of your agents now expire", fmt.Sprintf("On %s, an upgrade of the service limited the validity of agents' credentials to 365 days. "+
+			"%s of your agents had no end or a later one, and received an earlier end. The first credential expires on %s.\n\n"+
+			"Create new credentials before then: POST /v1/team/agents/{id}/credentials.\n", when, counted(f.Credentials, "credential"), expires), true
 	case "requests_expired":
-		return "Requests for approval expired", fmt.Sprintf("An upgrade of the service on %s changed what an approval covers. Because of that, %d requests "+
-			"in your account that waited for your decision expired, and %d approvals that were not used yet can no longer be used. Nothing was written under them.\n\n"+
-			"If a write is still wanted, repeat the request: it asks for approval again. Expired requests: GET /v1/checkpoints?status=expired.\n",
-			when, f.Requests, f.Approvals), true
+		return "Requests for approval expired", fmt.Sprintf("An upgrade of the service on %s changed what an approval covers. In your account, %s "+
+			"for approval expired before you decided. %s that no request had used can no longer be used. Nothing was written with these approvals.\n\n"+
+			"If a write is still wanted, repeat its request: the service asks for approval again. To list the expired requests: GET /v1/checkpoints?status=expired.\n",
+			when, counted(f.Requests, "request"), counted(f.Approvals, "approval")), true
 	case "future_ethics_approvals":
-		return "Clinical trials with an ethics approval in the future", fmt.Sprintf("%d of your clinical trials are more than planned, and their ethics approval has a date in the future. "+
-			"The service no longer accepts such a date. The first of these trials is %s.\n\n"+
-			"Correct ethics_approved_on: PATCH /v1/government/clinical-trials/%s.\n", f.Trials, f.TrialID, f.TrialID), true
+		return "Clinical trials with an ethics approval in the future", fmt.Sprintf("On %s, an upgrade of the service found %s in your account past the planning stage, with an ethics "+
+			"approval date in the future. The service no longer accepts such a date. The id of the first trial is %s.\n\n"+
+			"Correct ethics_approved_on: PATCH /v1/government/clinical-trials/%s.\n", when, counted(f.Trials, "clinical trial"), f.TrialID, f.TrialID), true
 	}
 	return "", "", false
+}
+
+// counted returns a number and its noun, for example "1 agent" or "2 agents".
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // wakeNotices lets notices be looked for at once. It never waits.

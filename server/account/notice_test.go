@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/internal/language"
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/policies"
 )
@@ -35,7 +36,7 @@ func TestEveryNoticeHasAText(t *testing.T) {
 	for _, match := range regexp.MustCompile(`(?:owe_notice\(|SELECT app\.uuid_v7\(\), [a-z.]*created_by, )'([a-z_]+)'`).FindAllStringSubmatch(code.String(), -1) {
 		kinds[match[1]] = true
 	}
-	for _, kind := range []string{"password_reset", "credential_created", "agent_hired", "credentials_expire", "requests_expired", "future_ethics_approvals"} {
+	for kind := range noticeParts {
 		if !kinds[kind] {
 			t.Errorf("nothing stores a notice of the kind %s", kind)
 		}
@@ -43,6 +44,9 @@ func TestEveryNoticeHasAText(t *testing.T) {
 	for kind := range kinds {
 		if subject, text, ok := noticeText(kind, noticeFacts{}, time.Now()); !ok || subject == "" || text == "" {
 			t.Errorf("a notice of the kind %s has no text", kind)
+		}
+		if _, checked := noticeParts[kind]; !checked {
+			t.Errorf("TestLanguageOfTheMails does not read the notice %s", kind)
 		}
 	}
 	if _, _, ok := noticeText("other", noticeFacts{}, time.Now()); ok {
@@ -53,7 +57,65 @@ func TestEveryNoticeHasAText(t *testing.T) {
 		t.Error(text)
 	}
 	trial := uuid.New()
-	if _, text, _ := noticeText("future_ethics_approvals", noticeFacts{Trials: 3, TrialID: trial}, time.Now()); !strings.HasPrefix(text, "3 of your clinical trials") || !strings.Contains(text, "/clinical-trials/"+trial.String()) {
+	if _, text, _ := noticeText("future_ethics_approvals", noticeFacts{Trials: 3, TrialID: trial}, time.Now()); !strings.Contains(text, " 3 clinical trials in your account ") || !strings.Contains(text, "/clinical-trials/"+trial.String()) {
 		t.Error(text)
+	}
+}
+
+const notYou = "If it was not you, "
+
+// noticeParts are the kinds of notices, with what their texts say about the facts of the test beside the time.
+var noticeParts = map[string][]string{
+	"password_reset": {notYou}, "agent_hired": {notYou}, "credential_created": {notYou, "valid until 2 April 2026, 03:04 UTC"},
+	"credentials_expire": {"expires on 2 April 2026, 03:04 UTC"}, "requests_expired": nil, "future_ethics_approvals": nil,
+}
+
+// sentences are the paragraphs of a mail that are text, not a token or a command.
+var sentences = regexp.MustCompile(`(?m)^[A-Z].*[.:]$`)
+
+// TestLanguageOfTheMails reads every mail. Each says when something happened, and what to do about it; those that
+// somebody else could have caused also say what to do then, and those with a token how long it is valid.
+func TestLanguageOfTheMails(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
+	check := func(name, subject, text string, parts ...string) {
+		t.Helper()
+		for _, finding := range language.Summary(subject) {
+			t.Errorf("%s: the subject %q %s", name, subject, finding)
+		}
+		paragraphs := sentences.FindAllString(text, -1)
+		if len(paragraphs) < 2 || !strings.HasSuffix(text, ".\n") {
+			t.Errorf("%s: %q has %d paragraphs", name, text, len(paragraphs))
+		}
+		for _, paragraph := range paragraphs {
+			for _, finding := range language.Description(strings.TrimSuffix(paragraph, ":") + ".") {
+				t.Errorf("%s: %q %s", name, paragraph, finding)
+			}
+		}
+		for _, part := range append(parts, "2 January 2026, 03:04 UTC", "POST /|GET /|PATCH /|DELETE /") {
+			if !regexp.MustCompile(part).MatchString(text) {
+				t.Errorf("%s: %q does not say %q", name, text, part)
+			}
+		}
+		if regexp.MustCompile(`(?i)hopefully|somebody, |\b1 \w+s\b`).MatchString(text) {
+			t.Errorf("%s: %q is not plain English", name, text)
+		}
+	}
+	for _, base := range []string{"", "https://chenu.example.org"} {
+		s := &Service{Config: Config{BaseURL: base}}
+		subject, text := s.letterText(verifyEmail, "TOKEN", at)
+		check(verifyEmail, subject, text, notYou, "valid once and for three days", "(?m)^TOKEN$")
+		subject, text = s.letterText(resetPassword, "TOKEN", at)
+		check(resetPassword, subject, text, notYou, "valid once and for one hour", "(?m)^TOKEN$")
+	}
+	for _, n := range []int{0, 1, 2} {
+		facts := noticeFacts{Credentials: n, RevokedCredentials: n, SuspendedAgents: n, Requests: n, Approvals: n, Trials: n, ExpiresAt: at.AddDate(0, 0, 90)}
+		for kind, parts := range noticeParts {
+			subject, text, ok := noticeText(kind, facts, at)
+			if !ok {
+				t.Errorf("unknown kind %s", kind)
+			}
+			check(kind, subject, text, parts...)
+		}
 	}
 }

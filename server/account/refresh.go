@@ -107,7 +107,7 @@ func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error
 	case outcomeRotated:
 	case outcomeInProgress:
 		return nil, problem.New(http.StatusConflict, "refresh_in_progress",
-			"Another request exchanged this refresh token a moment ago. Use the refresh token that it received, or send this one again later.").
+			"Another request exchanged this refresh token less than ten seconds ago. Use the refresh token that it received, or repeat the request later.").
 			WithRetryAfter(time.Second)
 	case outcomeReused:
 		s.Authenticator.Forget(who)
@@ -124,7 +124,7 @@ func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error
 }
 
 func refusedRefresh() error {
-	return problem.New(http.StatusUnauthorized, "invalid_refresh_token", "The refresh token is not good, or not any more. Log in again.").
+	return problem.New(http.StatusUnauthorized, "invalid_refresh_token", "The refresh token is invalid, has expired or was already used. Log in again.").
 		WithHeader("WWW-Authenticate", problem.Challenge)
 }
 

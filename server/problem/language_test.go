@@ -34,7 +34,7 @@ var plainSentence = regexp.MustCompile(`^[A-Z][^\n]* [^\n]*\.$`)
 // problems and of field errors and the descriptions of the API.
 func TestLanguageOfTheDetails(t *testing.T) {
 	t.Parallel()
-	literals, err := language.Literals("..", "refresh.go") // refresh.go still has a retired word.
+	literals, err := language.Literals("..")
 	if err != nil {
 		t.Fatal(err)
 	}
