@@ -22,6 +22,52 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
+// openDir returns a temporary directory that another user can enter, since Postgres may run as one.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// startPostgres runs a Postgres on the directory, with the newest schema, and returns the URLs of the logins.
+func startPostgres(t *testing.T, dir string) (*local.Server, map[string]string) {
+	t.Helper()
+	postgres, err := local.Start(t.Context(), local.Config{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { endPostgres(t, postgres) })
+	report, err := apply.Bootstrap(t.Context(), postgres.URL("postgres"), apply.BootstrapOptions{
+		Service: apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
+		Migrate: apply.Login{Name: "migrate", Password: "migrate"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls := map[string]string{}
+	for _, login := range report.Logins {
+		urls[login.Variable] = login.URL
+	}
+	if _, err := apply.Apply(t.Context(), urls["CHENU_MIGRATE_DATABASE_URL"], apply.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return postgres, urls
+}
+
+func endPostgres(t *testing.T, postgres *local.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := postgres.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestKilledInLogins kills a Postgres of its own with SIGKILL while people log in. Who was
 // let in is in afterwards, who was told to come again left nothing half done, and nobody is
 // taken for a guesser.
@@ -29,45 +75,15 @@ func TestKilledInLogins(t *testing.T) {
 	t.Parallel()
 	const people, enough = 3, 12
 	const password = "copper meadow distant violin"
-	dir := t.TempDir()
-	for _, d := range []string{dir, filepath.Dir(dir)} { // Postgres may run as another user.
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := openDir(t)
 	document, err := server.Document()
 	if err != nil {
 		t.Fatal(err)
 	}
 	secret := auth.NewSecret()
-	end := func(postgres *local.Server) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := postgres.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	}
 	// start runs a Postgres on the same data, and a service on it.
 	start := func() (*local.Server, *apitest.Client, string) {
-		postgres, err := local.Start(t.Context(), local.Config{DataDir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { end(postgres) })
-		report, err := apply.Bootstrap(t.Context(), postgres.URL("postgres"), apply.BootstrapOptions{
-			Service: apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
-			Migrate: apply.Login{Name: "migrate", Password: "migrate"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		urls := map[string]string{}
-		for _, login := range report.Logins {
-			urls[login.Variable] = login.URL
-		}
-		if _, err := apply.Apply(t.Context(), urls["CHENU_MIGRATE_DATABASE_URL"], apply.Options{}); err != nil {
-			t.Fatal(err)
-		}
+		postgres, urls := startPostgres(t, dir)
 		service := urls["CHENU_DATABASE_URL"]
 		s, err := server.New(t.Context(), server.Config{
 			DevelopmentTokens: true,
@@ -128,7 +144,7 @@ func TestKilledInLogins(t *testing.T) {
 	pgtest.Kill(t, dir)
 	<-postgres.Done()
 	logins.Wait()
-	end(postgres)
+	endPostgres(t, postgres)
 	close(let)
 	for token := range let {
 		tokens = append(tokens, token)
