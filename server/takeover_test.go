@@ -133,7 +133,7 @@ func TestRecoveredAccountHasNoForeignAgent(t *testing.T) {
 		t.Errorf("the reset is recorded with %q: %v", recorded, err)
 	}
 	// Hardening item 37.
-	if text := mail("Your password was reset"); !strings.Contains(text, "1 credentials of agents were revoked and 1 agents were suspended") {
+	if text := mail("Your password was reset"); !strings.Contains(text, "The reset revoked 1 credential of agents and suspended 1 agent.") {
 		t.Errorf("the owner is told: %s", text)
 	}
 	// An agent that the owner approved after the verification keeps working through a reset, with
