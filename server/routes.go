@@ -59,7 +59,6 @@ func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *
 	resource.Mount(a, "/v1/team/agents", (*ent.Tx).HiredAgentStore)
 	resource.Mount(a, "/v1/team/tasks", (*ent.Tx).TeamTaskStore)
 
-	agent.Mount(a)
 	agents.Mount(a)
 
 	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore, audit.Discloses)

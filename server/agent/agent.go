@@ -37,6 +37,7 @@ const path = "/v1/team/agents/{id}/credentials"
 
 // Mount registers the operations.
 func (s *Service) Mount(a *api.API) {
+	mountTeam(a)
 	op := func(id, method, suffix, summary, description string) api.Op {
 		return api.Op{ID: id, Method: method, Path: path + suffix, Tag: "team", Summary: summary, Description: description, HumansOnly: true}
 	}

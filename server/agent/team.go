@@ -1,5 +1,3 @@
-// Package team is what agents' own collection leaves to do (Rule #4): dismissing an agent, which
-// needs no approval and ends at once what the agent had going, and suspending all agents at once.
 package agent
 
 import (
@@ -14,8 +12,9 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Mount registers the operations.
-func Mount(a *api.API) {
+// mountTeam registers what the uniform collection of hired agents lacks: dismissing an agent, and suspending all agents. Neither
+// needs an approval, since both only end what agents can do (Rule #4).
+func mountTeam(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "dismiss-hired-agent", Method: http.MethodPost, Path: "/v1/team/agents/{id}/dismiss", Tag: "team",
 		Summary: "Dismiss an agent", HumansOnly: true,

@@ -1,6 +1,5 @@
-// Package personal is what a person may do with all that is theirs at once: take it away,
-// and have it erased. Both follow from the graph's tables, so that what is added to it
-// tomorrow is in both.
+// Package privacy exports and erases everything that an identity owns. Both operations derive from the tables of the graph,
+// so that they cover new entities without a change.
 package privacy
 
 import (

@@ -1,4 +1,4 @@
-// Package event takes the answers to the invitations to community events. The
+// Package rsvp takes the answers to the invitations to community events. The
 // database counts them, and refuses one that would lead above the capacity.
 package rsvp
 
