@@ -19,6 +19,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/auth"
@@ -690,7 +691,7 @@ func TestTransactionsAreRetriedOnce(t *testing.T) {
 		{"deadlock", []error{deadlock}, 201, "", 2},
 		{"again", []error{conflict, deadlock}, 409, "write_conflict", 2},
 		{"another error", []error{pgError("42501")}, 403, "forbidden", 1},
-		{"commit unknown", []error{session.ErrCommitUnknown}, 503, "outcome_unknown", 1},
+		{"commit unknown", []error{entpgx.ErrCommitUnknown}, 503, "outcome_unknown", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

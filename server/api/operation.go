@@ -20,6 +20,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
@@ -403,9 +404,9 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		if err := token.bind(o.api.pageKey, o.api.previousPageKey, call.binding(query)); err != nil {
 			return nil, err
 		}
-		call.budget = session.NewRowBudget(MaxPageBytes)
+		call.budget = entpgx.NewRowBudget(MaxPageBytes)
 		token.budget = call.budget
-		ctx = session.WithRowBudget(ctx, call.budget) //nolint:fatcontext // An operation has one page token.
+		ctx = entpgx.WithRowBudget(ctx, call.budget) //nolint:fatcontext // An operation has one page token.
 	}
 	if call.body, err = o.in.readBody(c, v, o.MaxBodyBytes); err != nil {
 		return nil, err
@@ -416,7 +417,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	}
 	if o.public || o.detached {
 		result, err := o.run(ctx, nil, call.in)
-		if errors.Is(err, session.ErrCommitUnknown) {
+		if errors.Is(err, entpgx.ErrCommitUnknown) {
 			return nil, outcomeUnknown("Check the state of the resource, or repeat the request.", err)
 		}
 		if err != nil {
@@ -440,7 +441,7 @@ type call struct {
 	query    url.Values
 	body     any
 	key      string // Idempotency-Key
-	budget   *session.RowBudget
+	budget   *entpgx.RowBudget
 }
 
 // binding is what a page token is good for: this operation on this path, with these
@@ -490,7 +491,7 @@ func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
 	switch {
 	case err == nil:
 		return r, nil
-	case errors.Is(err, session.ErrCommitUnknown):
+	case errors.Is(err, entpgx.ErrCommitUnknown):
 		return nil, outcomeUnknown("Check the state of the resource before you repeat the request, or repeat the request with the same Idempotency-Key.", err)
 	case c.Method == http.MethodDelete:
 		return nil, problem.OnDelete(err)

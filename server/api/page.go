@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/invopop/jsonschema"
 
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/problem"
-	"github.com/chenu/chenu/server/session"
 )
 
 // The size of a page, as the contract has it. A page also ends before its rows are larger
@@ -47,7 +47,7 @@ type PageToken struct {
 	key     []byte
 	binding []byte
 	// budget limits the bytes of the page's rows.
-	budget *session.RowBudget
+	budget *entpgx.RowBudget
 }
 
 // UnmarshalText keeps the token's text until the whole request is known.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/session"
 )
@@ -53,9 +54,9 @@ func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error
 		var before *ent.Position
 		for {
 			var rows []*ent.AuditLog
-			budget := session.NewRowBudget(batchBytes)
+			budget := entpgx.NewRowBudget(batchBytes)
 			err := db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
-				rows, err = tx.AuditLogStore().List(session.WithRowBudget(ctx, budget), &in.Filter, before, batchRows)
+				rows, err = tx.AuditLogStore().List(entpgx.WithRowBudget(ctx, budget), &in.Filter, before, batchRows)
 				return err
 			})
 			if err != nil {

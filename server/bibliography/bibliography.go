@@ -14,6 +14,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/session"
 )
@@ -129,14 +130,14 @@ func stream(format func(*bytes.Buffer) writer) api.Stream {
 // batch reads the references that are older than the one before, or the newest without it, and
 // reports whether there can be more.
 func batch(ctx context.Context, db api.Transactor, before uuid.UUID) (rows []*ent.Reference, more bool, err error) {
-	budget := session.NewRowBudget(batchBytes)
+	budget := entpgx.NewRowBudget(batchBytes)
 	err = db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {
 		budget.Reset()
 		query := tx.Reference.Query().Order(reference.ByID(sql.OrderDesc())).Limit(batchRows)
 		if before != (uuid.UUID{}) {
 			query.Where(reference.IDLT(before))
 		}
-		rows, err = query.All(session.WithRowBudget(ctx, budget))
+		rows, err = query.All(entpgx.WithRowBudget(ctx, budget))
 		return err
 	})
 	return rows, len(rows) == batchRows || budget.Cut(), err

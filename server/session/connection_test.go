@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
@@ -93,7 +94,7 @@ func TestManyStatements(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
 	ctx, _ := as(t)
-	const more = session.StatementCacheSize + 50
+	const more = entpgx.StatementCacheSize + 50
 	for n := range more {
 		var got int
 		scanOne(ctx, t, b.Client(), fmt.Sprintf("SELECT %d", n), nil, &got)
@@ -102,8 +103,8 @@ func TestManyStatements(t *testing.T) {
 		}
 	}
 	var count int
-	scanOne(ctx, t, b.Client(), "SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'chenu_fixed_%'", nil, &count)
-	if count > session.StatementCacheSize+1 || count < session.StatementCacheSize-1 {
+	scanOne(ctx, t, b.Client(), "SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'entpgx_fixed_%'", nil, &count)
+	if count > entpgx.StatementCacheSize+1 || count < entpgx.StatementCacheSize-1 {
 		t.Errorf("the server has %d prepared statements", count)
 	}
 	for n := range more { // the early ones are gone and come again
@@ -203,7 +204,7 @@ func TestCommitUnknown(t *testing.T) {
 		cut.armed.Store(true) // the commit arrives, its answer does not
 		return err
 	})
-	if !errors.Is(err, session.ErrCommitUnknown) {
+	if !errors.Is(err, entpgx.ErrCommitUnknown) {
 		t.Errorf("error %v", err)
 	}
 	b.wait(t, "SELECT count(*) = 1 FROM things WHERE created_by = $1", id)

@@ -8,13 +8,10 @@ import (
 )
 
 // Driver is Ent's driver below the client.
-func Driver(d *DB) dialect.Driver { return d.conductor }
+func Driver(d *DB) dialect.Driver { return d.driver }
 
 // Pool is the pool for a kind of actor.
-func Pool(d *DB, kind auth.Kind) *pgxpool.Pool { return d.conductor.pools[kind] }
+func Pool(d *DB, kind auth.Kind) *pgxpool.Pool { return d.pool(kind) }
 
 // PatchLevel judges a server's version.
 var PatchLevel = patchLevel
-
-// StatementCacheSize is the bound of a connection's prepared statements.
-const StatementCacheSize = statementCacheSize

@@ -83,7 +83,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 		inherits, reachesAgent bool
 		answered, announced    uint32
 	)
-	err := d.conductor.pools[kind].AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+	err := d.pool(kind).AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		announced = conn.Conn().PgConn().PID()
 		return conn.QueryRow(ctx, guardSQL, beyond, []string{roles[auth.Human], roles[auth.Agent]}, notHuman, roles[auth.Agent]).
 			Scan(&login, &number, &version, &reason, &inherits, &answered, &reachesAgent, &open)
@@ -120,7 +120,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	if err := patchLevel(ctx, kind, number, version, cfg); err != nil {
 		return err
 	}
-	if _, err := d.conductor.once(ctx, anonymousSettings(ctx, kind), true, "SELECT 1", nil); err != nil {
+	if err := d.try(ctx, kind); err != nil {
 		return fmt.Errorf("session: the login %q cannot become %s: make it a member of %s (`%s` does): %w",
 			login, roles[kind], group, command, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/intercept"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -20,7 +21,7 @@ import (
 // policies decide without it; it is for the planner, to which created_by = $1 is
 // a constant and the policy's expression is not, and for code that need not
 // repeat it.
-func newClient(driver *conductor) *ent.Client {
+func newClient(driver *entpgx.Driver) *ent.Client {
 	client := ent.NewClient(ent.Driver(driver))
 	client.Intercept(intercept.TraverseFunc(func(ctx context.Context, q intercept.Query) error {
 		column, id, err := owner(ctx, q.Type())

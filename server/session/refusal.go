@@ -15,9 +15,17 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 )
+
+// stateLocked is the SQLSTATE of a gate. The gate sends what a human must approve ahead of its error, in the detail of a
+// notice (app.use_checkpoint).
+const stateLocked = "CH423"
+
+// recordTimeout bounds how long the record of a refusal can take. It does not end with the request's context.
+const recordTimeout = 10 * time.Second
 
 // refused is the second half of the 423 round, and of every denial. It runs when
 // the refused unit is rolled back, in a transaction of its own, so that no rollback
@@ -30,7 +38,7 @@ func (d *DB) refused(ctx context.Context, o Options, refusal error) error {
 	if p.Status != http.StatusForbidden && p.Status != http.StatusLocked {
 		return refusal
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	r := describe(o, p, refusal)
 	tx, err := d.client.BeginTx(ctx, nil)
@@ -82,11 +90,11 @@ var errCollected = errors.New("session: the writes were collected")
 //
 // Like the record of a refusal, it does not end with the request.
 func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error, refusal error) error {
-	gate, ok := errors.AsType[*gateError](refusal)
+	gate, ok := errors.AsType[*entpgx.AnnouncedError](refusal)
 	if !ok {
 		return refusal
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), collectingKey{}, true), finishTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), collectingKey{}, true), recordTimeout)
 	defer cancel()
 	tx, err := d.client.BeginTx(ctx, &sql.TxOptions{Isolation: o.Isolation})
 	if err != nil {
@@ -108,7 +116,7 @@ func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context
 	if payload == nil {
 		return refusal // What needed an approval changed meanwhile.
 	}
-	return &gateError{gate.PgError, *payload}
+	return &entpgx.AnnouncedError{PgError: gate.PgError, Detail: *payload}
 }
 
 // refusalRecord is what the audit trail says of a refusal.
@@ -156,8 +164,8 @@ func describe(o Options, p *problem.Problem, refusal error) *refusalRecord {
 		Operation string        `json:"operation"`
 		ID        uuid.NullUUID `json:"id"`
 	}
-	if gate, ok := errors.AsType[*gateError](refusal); ok && json.Unmarshal([]byte(gate.payload), &write) == nil {
-		r.payload, r.resource, r.sphere, r.id = json.RawMessage(gate.payload), write.Resource, write.Sphere, write.ID
+	if gate, ok := errors.AsType[*entpgx.AnnouncedError](refusal); ok && json.Unmarshal([]byte(gate.Detail), &write) == nil {
+		r.payload, r.resource, r.sphere, r.id = json.RawMessage(gate.Detail), write.Resource, write.Sphere, write.ID
 		if action := actions[write.Operation]; action != "" {
 			r.action = action
 		}

@@ -1,8 +1,6 @@
-// Package session is the service's way to the database: one transaction as one
-// identity. It is Ent's driver directly on pgx, it sets who a transaction runs as
-// in the same round trip as its first statement, and without an identity nothing
-// leaves the process. Postgres decides what the identity may see and change; this
-// package only says, truthfully and every time, who is asking.
+// Package session is the service's access to the database: one transaction as one identity. It tells the driver
+// (postgres/entpgx) as whom each transaction runs, in the same round trip as its first statement. Without an identity
+// nothing leaves the process. Postgres decides what the identity may see and change.
 //
 // A request uses Do, the unit of work. What needs no transaction of its own uses
 // Client, one round trip for each statement. Anonymous is for the few functions
@@ -18,10 +16,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 )
@@ -53,9 +51,9 @@ type Config struct {
 
 // DB is the database as the service sees it. Safe for concurrent use.
 type DB struct {
-	conductor *conductor
-	client    *ent.Client
-	log       *slog.Logger
+	driver *entpgx.Driver
+	client *ent.Client
+	log    *slog.Logger
 }
 
 // Open connects, one pool for each kind of actor, and refuses to serve as a login
@@ -80,20 +78,21 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.Logger.WarnContext(ctx, "people and agents share one database login: SQL in an agent's transaction can become a human and approve its own request; "+
 			"to end this, run `chenu bootstrap`, set CHENU_AGENT_DATABASE_URL and unset CHENU_SHARED_LOGIN")
 	}
-	d := &DB{conductor: &conductor{pools: map[auth.Kind]*pgxpool.Pool{}}, log: cfg.Logger}
+	d := &DB{log: cfg.Logger, driver: entpgx.New(entpgx.Config{
+		Settings: settingsSQL, ReadOnlySettings: readOnlySettingsSQL, Prelude: prelude, Announced: stateLocked,
+		PoolerAdvice: "set CHENU_DATABASE_POOLER=transaction",
+	})}
 	for _, kind := range []auth.Kind{auth.Human, auth.Agent} {
-		pool, err := newPool(ctx, kind, cfg)
-		if err != nil {
+		if err := d.open(ctx, kind, cfg); err != nil {
 			d.Close()
 			return nil, err
 		}
-		d.conductor.pools[kind] = pool
 		if err := d.guard(ctx, kind, cfg); err != nil {
 			d.Close()
 			return nil, err
 		}
 	}
-	d.client = newClient(d.conductor)
+	d.client = newClient(d.driver)
 	return d, nil
 }
 
@@ -113,14 +112,15 @@ const (
 	lifetimeJitter = 5 * time.Minute
 )
 
-func newPool(ctx context.Context, kind auth.Kind, cfg Config) (*pgxpool.Pool, error) {
+// open opens the pool for a kind of actor.
+func (d *DB) open(ctx context.Context, kind auth.Kind, cfg Config) error {
 	url := cfg.HumanURL
 	if kind == auth.Agent {
 		url = cfg.AgentURL
 	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("session: database URL for actors of the kind %s: %w", kind, err)
+		return fmt.Errorf("session: database URL for actors of the kind %s: %w", kind, err)
 	}
 	if cfg.MaxConns > 0 {
 		config.MaxConns = cfg.MaxConns
@@ -131,60 +131,50 @@ func newPool(ctx context.Context, kind auth.Kind, cfg Config) (*pgxpool.Pool, er
 	if config.MaxConnLifetimeJitter == 0 {
 		config.MaxConnLifetimeJitter = lifetimeJitter
 	}
-	// This package talks to pgconn and keeps its own statements. What little goes
-	// through pgx (the guard) must not prepare any.
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	config.ConnConfig.StatementCacheCapacity = 0
-	config.ConnConfig.DescriptionCacheCapacity = 0
-	config.ConnConfig.OnNotice = hear
-	// What a result looks like as text must not depend on the server's
-	// configuration. PgBouncer keeps track of exactly these and application_name.
-	params := config.ConnConfig.RuntimeParams
-	params["DateStyle"], params["TimeZone"], params["client_encoding"] = "ISO, YMD", "UTC", "UTF8"
-	if params["application_name"] == "" {
+	if params := config.ConnConfig.RuntimeParams; params["application_name"] == "" {
 		params["application_name"] = "chenu " + string(kind)
 	}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		return newWire(ctx, conn, !cfg.Pooler)
+	if err := d.driver.Open(ctx, string(kind), config, !cfg.Pooler); err != nil {
+		return fmt.Errorf("session: %w", err)
 	}
-	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
-		return doubtful(p.Conn.PgConn().Conn(), p.IdleDuration)
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("session: open a pool for actors of the kind %s: %w", kind, err)
-	}
-	return pool, nil
+	return nil
 }
 
 // Close closes all connections. It waits for those in use.
-func (d *DB) Close() {
-	for _, pool := range d.conductor.pools {
-		pool.Close()
-	}
-}
+func (d *DB) Close() { d.driver.ClosePools() }
 
 // Ping is the health check: each pool gets a connection and becomes its role.
 func (d *DB) Ping(ctx context.Context) error {
-	for kind := range d.conductor.pools {
-		if _, err := d.conductor.once(ctx, anonymousSettings(ctx, kind), true, "SELECT 1", nil); err != nil {
+	for _, kind := range d.Kinds() {
+		if err := d.try(ctx, kind); err != nil {
 			return fmt.Errorf("session: ping as %s: %w", kind, err)
 		}
 	}
 	return nil
 }
 
+// try runs a statement without an identity in the role of the kind.
+func (d *DB) try(ctx context.Context, kind auth.Kind) error {
+	rows, err := d.driver.QueryOnce(ctx, anonymous(ctx, kind), true, "SELECT 1")
+	if err != nil {
+		return err
+	}
+	return errors.Join(rows.Close(), rows.Err())
+}
+
 // Stats returns each pool's statistics, for metrics.
 func (d *DB) Stats() map[auth.Kind]*pgxpool.Stat {
-	stats := make(map[auth.Kind]*pgxpool.Stat, len(d.conductor.pools))
-	for kind, pool := range d.conductor.pools {
-		stats[kind] = pool.Stat()
+	stats := map[auth.Kind]*pgxpool.Stat{}
+	for _, kind := range d.Kinds() {
+		stats[kind] = d.pool(kind).Stat()
 	}
 	return stats
 }
 
 // MaxConns returns the size of the pool for a kind of actor.
-func (d *DB) MaxConns(kind auth.Kind) int { return int(d.conductor.pools[kind].Config().MaxConns) }
+func (d *DB) MaxConns(kind auth.Kind) int { return int(d.pool(kind).Config().MaxConns) }
+
+func (d *DB) pool(kind auth.Kind) *pgxpool.Pool { return d.driver.Pool(string(kind)) }
 
 // Client returns the graph for single statements. Each runs as the identity in
 // its context, in one round trip and a transaction of its own; what Ent does in
@@ -222,7 +212,7 @@ type Options struct {
 //
 // Errors come back as they are: of the driver as *pgconn.PgError, serialization
 // failures (40001, 40P01) included, so that the caller decides on a retry;
-// ErrNoIdentity; ErrCommitUnknown; ErrNested where fn begins another unit with its
+// ErrNoIdentity; entpgx.ErrCommitUnknown; ErrNested where fn begins another unit with its
 // context. What was refused for lack of a right or of an approval is recorded once it
 // is rolled back, and a gated write that names no approval has then asked for one: a
 // *problem.Problem with its Checkpoint. fn and tx are for one goroutine.
@@ -269,24 +259,23 @@ func nested(ctx context.Context) error {
 	return nil
 }
 
-// Querier runs raw statements, as Ent's feature sql/execquery does. Rows hold no
-// connection.
-type Querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
+// Querier runs raw statements. Rows hold no connection.
+type Querier = entpgx.Querier
 
 // Anonymous runs fn as one transaction of nobody: the role of a human without an
 // identity, whoever ctx may name. No policy shows such a caller a row; only the
 // functions answer that are made for it, such as app.login_lookup.
 func (d *DB) Anonymous(ctx context.Context, fn func(Querier) error) error {
+	if err := nested(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tx, err := d.conductor.begin(ctx, anonymousSettings(ctx, auth.Human), nil)
+	tx, err := d.driver.Begin(ctx, anonymous(ctx, auth.Human), nil)
 	if err != nil {
 		return err
 	}
-	return finish(tx, func() error { return fn(tx.(*transaction)) })
+	return finish(tx, func() error { return fn(tx.(Querier)) })
 }
 
 // AnonymousQuery runs one statement as nobody, like Anonymous, in one round trip and a
@@ -295,11 +284,7 @@ func (d *DB) AnonymousQuery(ctx context.Context, query string, args ...any) (*sq
 	if err := nested(ctx); err != nil {
 		return nil, err
 	}
-	r, err := d.conductor.once(ctx, anonymousSettings(ctx, auth.Human), false, query, args)
-	if err != nil {
-		return nil, err
-	}
-	return standardRows(r)
+	return d.driver.QueryOnce(ctx, anonymous(ctx, auth.Human), false, query, args...)
 }
 
 // finish ends a transaction as the work in it ended. The rollback is deferred, so

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -45,16 +46,28 @@ const (
 // keeps (the limit of audit_logs.user_agent).
 const maxUserAgent = 400
 
-// settings are the values of one transaction's settings, ready to bind.
-type settings struct {
-	kind   auth.Kind
-	owner  uuid.UUID
-	values [settingsCount][]byte
-}
+// checkpointKey is the key under which the context of a unit of work carries the checkpoint that approves its writes.
+type checkpointKey struct{}
 
-// settingsFor reads from the context who a transaction runs as. A checkpoint of
-// zero is none.
-func settingsFor(ctx context.Context, checkpoint uuid.UUID) (*settings, error) {
+// collectingKey is the key under which a context asks for a transaction in collecting mode.
+type collectingKey struct{}
+
+// collectingSQL puts the transaction in collecting mode. Unlike the other settings, it is
+// not reset in other transactions: a transaction that collects by mistake cannot commit.
+const collectingSQL = `SELECT set_config('app.collecting', 'on', true)`
+
+// holdAgentSQL locks the agent's row before anything else of the transaction, in the order in
+// which a dismissal locks rows. Without it the database takes the lock with the first write.
+const holdAgentSQL = `SELECT app.hold_agent(nullif(current_setting('app.actor_id', true), '')::uuid)`
+
+// values are the values of a transaction's settings, in the order of the parameters of settingsSQL.
+type values [settingsCount][]byte
+
+// prelude returns what a statement or transaction starts with, for the caller in the context.
+func prelude(ctx context.Context, transaction bool) (*entpgx.Prelude, error) {
+	if err := nested(ctx); err != nil {
+		return nil, err
+	}
 	id, ok := auth.From(ctx)
 	if !ok || id.ID == uuid.Nil {
 		return nil, ErrNoIdentity
@@ -62,43 +75,67 @@ func settingsFor(ctx context.Context, checkpoint uuid.UUID) (*settings, error) {
 	if id.ActorID == uuid.Nil {
 		return nil, fmt.Errorf("%w (identity %s has no actor)", ErrNoIdentity, id.ID)
 	}
-	s := &settings{kind: id.Kind, owner: id.ID}
 	role := roles[id.Kind]
 	if role == "" {
 		return nil, fmt.Errorf("%w (identity %s has the unknown kind of actor %q)", ErrNoIdentity, id.ID, id.Kind)
 	}
-	s.values[0] = []byte(role)
-	s.values[1] = idText(id.ID)
-	s.values[2] = s.values[1]
+	var v values
+	v[0] = []byte(role)
+	v[1] = idText(id.ID)
+	v[2] = v[1]
 	if id.ActorID != id.ID {
-		s.values[2] = idText(id.ActorID)
+		v[2] = idText(id.ActorID)
 	}
-	s.values[3] = idText(id.SessionID)
-	s.values[4] = timeText(id.AuthTime)
-	s.values[7] = idText(checkpoint)
-	s.request(ctx)
-	return s, nil
+	v[3] = idText(id.SessionID)
+	v[4] = timeText(id.AuthTime)
+	v[7] = none
+	p := &entpgx.Prelude{Pool: string(id.Kind), Check: sameIdentity(id.ID, id.Kind)}
+	if transaction {
+		checkpoint, _ := ctx.Value(checkpointKey{}).(uuid.UUID)
+		v[7] = idText(checkpoint)
+		if id.Kind == auth.Agent {
+			p.Then = append(p.Then, holdAgentSQL)
+		}
+		if ctx.Value(collectingKey{}) != nil {
+			p.Then = append(p.Then, collectingSQL)
+		}
+	}
+	v.request(ctx)
+	p.Values = v[:]
+	return p, nil
 }
 
-// anonymousSettings are those of a caller who has no identity, whatever the
-// context says.
-func anonymousSettings(ctx context.Context, kind auth.Kind) *settings {
-	s := &settings{kind: kind}
-	s.values[0] = []byte(roles[kind])
+// sameIdentity returns a check that refuses a context of another identity or kind of actor.
+func sameIdentity(owner uuid.UUID, kind auth.Kind) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		switch id, ok := auth.From(ctx); {
+		case !ok:
+			return ErrNoIdentity
+		case id.ID != owner || id.Kind != kind:
+			return ErrIdentityChanged
+		}
+		return nil
+	}
+}
+
+// anonymous returns the prelude of a caller without an identity, whatever the context carries.
+func anonymous(ctx context.Context, kind auth.Kind) *entpgx.Prelude {
+	var v values
+	v[0] = []byte(roles[kind])
 	for i := 1; i < settingsCount; i++ {
-		s.values[i] = none
+		v[i] = none
 	}
-	s.request(ctx)
-	return s
+	v.request(ctx)
+	return &entpgx.Prelude{Pool: string(kind), Values: v[:]}
 }
 
-func (s *settings) request(ctx context.Context) {
+func (v *values) request(ctx context.Context) {
 	r, _ := auth.RequestFrom(ctx)
-	s.values[5] = idText(r.ID)
-	s.values[6] = storable(r.Traceparent, len(r.Traceparent))
-	s.values[8] = storable(r.IP, len(r.IP))
-	s.values[9] = storable(r.UserAgent, maxUserAgent)
-	s.values[10] = idText(r.ClientID)
+	v[5] = idText(r.ID)
+	v[6] = storable(r.Traceparent, len(r.Traceparent))
+	v[8] = storable(r.IP, len(r.IP))
+	v[9] = storable(r.UserAgent, maxUserAgent)
+	v[10] = idText(r.ClientID)
 }
 
 // none is a bound empty string; nil would be NULL, which set_config turns into

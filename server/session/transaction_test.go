@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
@@ -70,11 +71,11 @@ func TestDo(t *testing.T) {
 			_, _ = tx.ExecContext(ctx, insertThing, id, "a")
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			return nil
-		}, func(err error) bool { return errors.Is(err, session.ErrRolledBack) }, false},
+		}, func(err error) bool { return errors.Is(err, entpgx.ErrRolledBack) }, false},
 		{"the first statement failed and it returns nil", func(ctx context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			return nil
-		}, func(err error) bool { return errors.Is(err, session.ErrRolledBack) }, false},
+		}, func(err error) bool { return errors.Is(err, entpgx.ErrRolledBack) }, false},
 		{"goes on after a failed statement", func(ctx context.Context, tx *ent.Tx, id uuid.UUID, _ context.CancelFunc) error {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			_, err := tx.ExecContext(ctx, insertThing, id, "a")
@@ -281,7 +282,7 @@ func TestConcurrentUse(t *testing.T) {
 					for range 50 {
 						rows, err := tx.QueryContext(ctx, "SELECT $1::int, pg_sleep(0.0005)", n)
 						if err != nil {
-							if !errors.Is(err, session.ErrConcurrentUse) {
+							if !errors.Is(err, entpgx.ErrConcurrentUse) {
 								t.Error(err)
 							}
 							continue
@@ -320,7 +321,7 @@ func TestConcurrentUse(t *testing.T) {
 			b.wait(t, "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1", pid)
 			return nil // while the goroutine's statement still runs
 		})
-		if !errors.Is(err, session.ErrConcurrentUse) {
+		if !errors.Is(err, entpgx.ErrConcurrentUse) {
 			t.Errorf("commit: %v", err)
 		}
 		group.Wait()

@@ -17,6 +17,7 @@ import (
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/predicate"
 	"github.com/chenu/chenu/ent/threadevent"
+	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
@@ -237,7 +238,7 @@ func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsIn) (*listEventsO
 // latest reads a thread's newest events up to a sequence, oldest first: at most
 // includedEvents, and fewer where they are larger than a page.
 func latest(ctx context.Context, tx *ent.Tx, id uuid.UUID, until int64) ([]*ent.ThreadEvent, error) {
-	ctx = session.WithRowBudget(ctx, session.NewRowBudget(api.MaxPageBytes))
+	ctx = entpgx.WithRowBudget(ctx, entpgx.NewRowBudget(api.MaxPageBytes))
 	rows, err := tx.ThreadEvent.Query().
 		Where(threadevent.ThreadID(id), threadevent.SequenceGT(until-includedEvents), threadevent.SequenceLTE(until)).
 		Order(threadevent.BySequence(entsql.OrderDesc())).All(ctx)

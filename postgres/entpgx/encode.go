@@ -1,4 +1,4 @@
-package session
+package entpgx
 
 import (
 	"database/sql/driver"
@@ -36,7 +36,7 @@ const unknown = 0
 // refused before anything leaves.
 func (e *encoder) encode(oids []uint32, args []any) error {
 	if oids != nil && len(oids) != len(args) {
-		return fmt.Errorf("session: the statement has %d parameters, %d arguments were given", len(oids), len(args))
+		return fmt.Errorf("entpgx: the statement has %d parameters, %d arguments were given", len(oids), len(args))
 	}
 	if e.buf == nil || cap(e.buf) > 1<<16 { // one large note must not stay with the connection
 		e.buf = make([]byte, 0, 512) // never nil: a part of nil is nil, which means NULL
@@ -50,7 +50,7 @@ func (e *encoder) encode(oids []uint32, args []any) error {
 		start := len(e.buf)
 		format, null, err := e.append(oid, arg, 0)
 		if err != nil {
-			return fmt.Errorf("session: encode argument $%d (%T): %w", i+1, arg, err)
+			return fmt.Errorf("entpgx: encode argument $%d (%T): %w", i+1, arg, err)
 		}
 		place := [2]int{start, len(e.buf)}
 		if null {

@@ -1,4 +1,4 @@
-package session
+package entpgx
 
 import (
 	"errors"
@@ -7,9 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// known gives an error of the server the form its readers look for. The
-// *pgconn.PgError stays reachable by errors.As.
-func known(err error) error {
+// classify returns an error of the server in the form that Ent recognizes. The *pgconn.PgError stays reachable by errors.As.
+func (c *Driver) classify(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		return err
@@ -22,8 +21,7 @@ func known(err error) error {
 	case "23514":
 		return &constraintError{"check", pg}
 	case "26000", "42P05": // invalid_sql_statement_name, duplicate_prepared_statement
-		return fmt.Errorf("session: prepared statements do not survive on this connection: "+
-			"if a pooler stands before Postgres, set CHENU_DATABASE_POOLER=transaction: %w", err)
+		return fmt.Errorf("entpgx: the connection loses its prepared statements: if a pooler is in front of Postgres, %s: %w", c.config.PoolerAdvice, err)
 	}
 	return err
 }

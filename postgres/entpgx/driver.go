@@ -1,4 +1,10 @@
-package session
+// Package entpgx is Ent's driver on pgx. Every transaction starts with a prelude: settings, such as the role and the
+// identity that the caller names, are sent in the same round trip as the first statement, and are local to the
+// transaction. A statement outside a transaction costs one round trip. Without a prelude nothing leaves the process.
+//
+// The driver writes the messages of the extended query protocol with pgconn instead of pgx.Batch, and encodes the common
+// types itself instead of with pgtype; see the benchmarks in bench_test.go for what that gains.
+package entpgx
 
 import (
 	"context"
@@ -11,47 +17,88 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/chenu/chenu/server/auth"
 )
 
 // ErrConcurrentUse is returned when two goroutines use one transaction at the
 // same time. The second one's statement has not left the process; the first one
 // is not disturbed.
-var ErrConcurrentUse = errors.New("session: the transaction is in use by another goroutine: one goroutine at a time")
+var ErrConcurrentUse = errors.New("entpgx: the transaction is in use by another goroutine: one goroutine at a time")
 
 // ErrRolledBack is returned by a commit that the server answered with a
 // rollback, because a statement of the transaction had failed.
-var ErrRolledBack = errors.New("session: the transaction was rolled back instead of committed: a statement in it had failed")
+var ErrRolledBack = errors.New("entpgx: the transaction was rolled back instead of committed: a statement in it had failed")
 
 // ErrCommitUnknown is returned when the connection broke during a commit: the
 // transaction may or may not have been committed. Repeat the request only with
 // an idempotency key.
-var ErrCommitUnknown = errors.New("session: the connection broke during the commit, its outcome is unknown")
+var ErrCommitUnknown = errors.New("entpgx: the connection broke during the commit, its outcome is unknown")
 
 // finishTimeout bounds how long a commit or a rollback may take. They do not
 // end with the request's context: a client that hangs up just then must not
 // make the outcome unknown.
 const finishTimeout = 10 * time.Second
 
-// conductor sends statements to the pools, each as the identity in its context.
-// It is Ent's driver: every statement outside a transaction is one round trip.
-// Safe for concurrent use.
-type conductor struct {
-	pools map[auth.Kind]*pgxpool.Pool
-	// generation counts the times that a prepared statement no longer fit the
-	// schema. Connections with an older one forget theirs.
+// Config says how transactions start.
+type Config struct {
+	// Settings is the statement that sets the settings of a transaction, and ReadOnlySettings the one that also makes it
+	// read-only. Their parameters are the values of the Prelude. Each must return one row.
+	Settings, ReadOnlySettings string
+	// Prelude returns the prelude of a statement or transaction from the caller's context. Its error is returned to the
+	// caller, and nothing is sent.
+	Prelude func(ctx context.Context, transaction bool) (*Prelude, error)
+	// Announced is a SQLSTATE. The detail of a notice with this SQLSTATE becomes the Detail of an *AnnouncedError, if an
+	// error with the same SQLSTATE follows. "" means none.
+	Announced string
+	// PoolerAdvice says how to turn prepared statements off, for the error of a connection that loses them.
+	PoolerAdvice string
+}
+
+// Prelude is what a transaction starts with.
+type Prelude struct {
+	// Pool is the name of the pool from which the transaction takes its connection.
+	Pool string
+	// Values are the parameters of Config.Settings, as text.
+	Values [][]byte
+	// Then are statements that follow the settings of a transaction that can write. Each must return one row.
+	Then []string
+	// Check returns an error if a statement whose context is ctx must not run in the transaction. Nil allows all.
+	Check func(ctx context.Context) error
+}
+
+// check reports whether ctx may use the transaction of p.
+func (p *Prelude) check(ctx context.Context) error {
+	if p.Check == nil {
+		return nil
+	}
+	return p.Check(ctx)
+}
+
+// Driver is Ent's driver. It sends each statement with the prelude of its context. A Driver is safe for concurrent use
+// once its pools are open.
+type Driver struct {
+	config Config
+	pools  map[string]*pgxpool.Pool
+	// generation counts the times that a prepared statement no longer fit the schema. Connections with an older one drop
+	// their statements.
 	generation atomic.Uint64
+}
+
+// New returns a driver without pools.
+func New(c Config) *Driver { return &Driver{config: c, pools: map[string]*pgxpool.Pool{}} }
+
+// Querier runs raw statements, as Ent's feature sql/execquery does. Rows hold no connection.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 var _ interface {
 	dialect.Driver
 	Querier
 	BeginTx(context.Context, *sql.TxOptions) (dialect.Tx, error)
-} = (*conductor)(nil)
+} = (*Driver)(nil)
 
 // sender runs one statement, in whatever transaction it stands for.
 type sender interface {
@@ -65,11 +112,11 @@ type entQuerier struct{ sender }
 func (q entQuerier) Query(ctx context.Context, query string, args, v any) error {
 	out, ok := v.(*entsql.Rows)
 	if !ok {
-		return fmt.Errorf("session: Query was given %T, not *sql.Rows of entgo.io/ent/dialect/sql", v)
+		return fmt.Errorf("entpgx: Query was given %T, not *sql.Rows of entgo.io/ent/dialect/sql", v)
 	}
 	argv, ok := args.([]any)
 	if !ok {
-		return fmt.Errorf("session: Query was given arguments of type %T, not []any", args)
+		return fmt.Errorf("entpgx: Query was given arguments of type %T, not []any", args)
 	}
 	r, err := q.send(ctx, query, argv)
 	if err != nil {
@@ -83,11 +130,11 @@ func (q entQuerier) Query(ctx context.Context, query string, args, v any) error 
 func (q entQuerier) Exec(ctx context.Context, query string, args, v any) error {
 	argv, ok := args.([]any)
 	if !ok {
-		return fmt.Errorf("session: Exec was given arguments of type %T, not []any", args)
+		return fmt.Errorf("entpgx: Exec was given arguments of type %T, not []any", args)
 	}
 	out, ok := v.(*sql.Result)
 	if !ok && v != nil {
-		return fmt.Errorf("session: Exec was given %T, not *sql.Result", v)
+		return fmt.Errorf("entpgx: Exec was given %T, not *sql.Result", v)
 	}
 	r, err := q.send(ctx, query, argv)
 	if err == nil && out != nil {
@@ -116,60 +163,54 @@ func (q entQuerier) ExecContext(ctx context.Context, query string, args ...any) 
 
 // Query, Exec, QueryContext and ExecContext run one statement as the identity in
 // the context, in one round trip and a transaction of its own.
-func (c *conductor) Query(ctx context.Context, query string, args, v any) error {
+func (c *Driver) Query(ctx context.Context, query string, args, v any) error {
 	return entQuerier{single{c}}.Query(ctx, query, args, v)
 }
 
 // Exec is like Query, for statements without rows.
-func (c *conductor) Exec(ctx context.Context, query string, args, v any) error {
+func (c *Driver) Exec(ctx context.Context, query string, args, v any) error {
 	return entQuerier{single{c}}.Exec(ctx, query, args, v)
 }
 
 // QueryContext is the raw form of Query.
-func (c *conductor) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (c *Driver) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return entQuerier{single{c}}.QueryContext(ctx, query, args...)
 }
 
 // ExecContext is the raw form of Exec.
-func (c *conductor) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (c *Driver) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	return entQuerier{single{c}}.ExecContext(ctx, query, args...)
 }
 
 // Dialect implements dialect.Driver.
-func (c *conductor) Dialect() string { return dialect.Postgres }
+func (c *Driver) Dialect() string { return dialect.Postgres }
 
-// Close is DB.Close's business, which also knows the pools of others; closing an
-// Ent client leaves them open.
-func (c *conductor) Close() error { return nil }
+// Close does nothing: an Ent client closes its driver, and the pools can have other users. See ClosePools.
+func (c *Driver) Close() error { return nil }
 
 // Tx implements dialect.Driver: it begins a transaction that may write.
-func (c *conductor) Tx(ctx context.Context) (dialect.Tx, error) { return c.BeginTx(ctx, nil) }
+func (c *Driver) Tx(ctx context.Context) (dialect.Tx, error) { return c.BeginTx(ctx, nil) }
 
-// BeginTx begins a transaction as the identity in the context. Nothing is sent
-// before its first statement.
+// BeginTx begins a transaction with the prelude of the context. Nothing is sent before its first statement.
 //
-// A read-only transaction at the default isolation is none for the server: at
-// READ COMMITTED each statement sees its own snapshot whether or not BEGIN stands
-// before it, so each goes as a read-only transaction of its own, in one round
-// trip, and no commit follows.
-func (c *conductor) BeginTx(ctx context.Context, opts *sql.TxOptions) (dialect.Tx, error) {
-	checkpoint, _ := ctx.Value(checkpointKey{}).(uuid.UUID)
-	s, err := settingsFor(ctx, checkpoint)
+// A read-only transaction at the default isolation is not a transaction of the server: at READ COMMITTED each statement
+// sees its own snapshot, with or without BEGIN, so each is sent as a read-only transaction of its own, in one round trip,
+// and no commit follows.
+func (c *Driver) BeginTx(ctx context.Context, opts *sql.TxOptions) (dialect.Tx, error) {
+	p, err := c.config.Prelude(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	return c.begin(ctx, s, opts)
+	return c.Begin(ctx, p, opts)
 }
 
-func (c *conductor) begin(ctx context.Context, s *settings, opts *sql.TxOptions) (dialect.Tx, error) {
-	if err := nested(ctx); err != nil {
-		return nil, err
-	}
+// Begin is BeginTx with a prelude of the caller's. The transaction is a Querier too.
+func (c *Driver) Begin(ctx context.Context, p *Prelude, opts *sql.TxOptions) (dialect.Tx, error) {
 	if opts == nil {
 		opts = &sql.TxOptions{}
 	}
 	if opts.ReadOnly && (opts.Isolation == sql.LevelDefault || opts.Isolation == sql.LevelReadCommitted) {
-		r := &reading{conductor: c, settings: s}
+		r := &reading{driver: c, prelude: p}
 		r.entQuerier = entQuerier{r}
 		return r, nil
 	}
@@ -177,31 +218,15 @@ func (c *conductor) begin(ctx context.Context, s *settings, opts *sql.TxOptions)
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{conductor: c, ctx: ctx, settings: s, begin: []step{{sql: begin}, s.step(opts.ReadOnly)}}
-	if s.kind == auth.Agent && s.owner != uuid.Nil && !opts.ReadOnly {
-		t.begin = append(t.begin, step{sql: holdAgentSQL})
-	}
-	if ctx.Value(collectingKey{}) != nil {
-		t.begin = append(t.begin, step{sql: collectingSQL})
+	t := &transaction{driver: c, ctx: ctx, prelude: p, begin: []step{{sql: begin}, c.settings(p, opts.ReadOnly)}}
+	if !opts.ReadOnly {
+		for _, statement := range p.Then {
+			t.begin = append(t.begin, step{sql: statement})
+		}
 	}
 	t.entQuerier = entQuerier{t}
 	return t, nil
 }
-
-// checkpointKey is under which the context of a unit of work carries the
-// checkpoint that approves what it does.
-type checkpointKey struct{}
-
-// collectingKey is the key under which a context asks for a transaction in collecting mode.
-type collectingKey struct{}
-
-// collectingSQL puts the transaction in collecting mode. Unlike the other settings, it is
-// not reset in other transactions: a transaction that collects by mistake cannot commit.
-const collectingSQL = `SELECT set_config('app.collecting', 'on', true)`
-
-// holdAgentSQL locks the agent's row before anything else of the transaction, in the order in
-// which a dismissal locks rows. Without it the database takes the lock with the first write.
-const holdAgentSQL = `SELECT app.hold_agent(nullif(current_setting('app.actor_id', true), '')::uuid)`
 
 // The isolation levels that Postgres tells apart (manual, section 13.2), each in
 // a form that may write and one that may not.
@@ -220,7 +245,7 @@ func beginStatement(opts sql.TxOptions) (string, error) {
 	case sql.LevelSerializable:
 		i = 4
 	default:
-		return "", fmt.Errorf("session: Postgres has no isolation level %s", opts.Isolation)
+		return "", fmt.Errorf("entpgx: Postgres has no isolation level %s", opts.Isolation)
 	}
 	if opts.ReadOnly {
 		i++
@@ -228,24 +253,24 @@ func beginStatement(opts sql.TxOptions) (string, error) {
 	return beginStatements[i], nil
 }
 
-func (s *settings) step(readOnly bool) step {
+func (c *Driver) settings(p *Prelude, readOnly bool) step {
 	if readOnly {
-		return step{sql: readOnlySettingsSQL, params: s.values[:]}
+		return step{sql: c.config.ReadOnlySettings, params: p.Values}
 	}
-	return step{sql: settingsSQL, params: s.values[:]}
+	return step{sql: c.config.Settings, params: p.Values}
 }
 
-// acquire takes a connection for the kind of actor.
-func (c *conductor) acquire(ctx context.Context, kind auth.Kind) (*pgxpool.Conn, *wire, error) {
-	pool := c.pools[kind]
+// acquire takes a connection of the pool.
+func (c *Driver) acquire(ctx context.Context, name string) (*pgxpool.Conn, *connection, error) {
+	pool := c.pools[name]
 	if pool == nil {
-		return nil, nil, fmt.Errorf("session: there is no pool for actors of the kind %q", kind)
+		return nil, nil, fmt.Errorf("entpgx: there is no pool %q", name)
 	}
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("session: get a connection: %w", err)
+		return nil, nil, fmt.Errorf("entpgx: get a connection: %w", err)
 	}
-	w := wireOf(conn.Conn())
+	w := connectionOf(conn.Conn())
 	if now := c.generation.Load(); w.generation != now {
 		w.forget()
 		w.generation = now
@@ -254,32 +279,32 @@ func (c *conductor) acquire(ctx context.Context, kind auth.Kind) (*pgxpool.Conn,
 }
 
 // once runs one statement in a transaction of its own.
-func (c *conductor) once(ctx context.Context, s *settings, readOnly bool, query string, args []any) (*result, error) {
+func (c *Driver) once(ctx context.Context, prelude *Prelude, readOnly bool, query string, args []any) (*result, error) {
 	for attempt := 1; ; attempt++ {
-		conn, w, err := c.acquire(ctx, s.kind)
+		conn, w, err := c.acquire(ctx, prelude.Pool)
 		if err != nil {
 			return nil, err
 		}
-		r, err := w.exchange(ctx, []step{s.step(readOnly)}, query, args)
+		r, err := w.exchange(ctx, []step{c.settings(prelude, readOnly)}, query, args)
 		// BEGIN and the like would leave the connection in a transaction; the pool
 		// then destroys it.
 		if status := w.pg.TxStatus(); err == nil && status != idle {
-			err = errors.New("session: the statement began a transaction: use Do or Tx")
+			err = errors.New("entpgx: the statement began a transaction: use Tx")
 		}
 		conn.Release()
 		if err == nil {
 			return r, nil
 		}
 		if !c.again(err, attempt) {
-			return nil, known(err)
+			return nil, c.classify(err)
 		}
 	}
 }
 
-// again tells whether a statement that was the first of its transaction is to be
+// again reports whether a statement that was the first of its transaction is to be
 // sent once more. Only what had no effect is: the schema had changed under a
 // prepared statement, or the connection broke before anything left.
-func (c *conductor) again(err error, attempt int) bool {
+func (c *Driver) again(err error, attempt int) bool {
 	if outdated(err) {
 		c.generation.Add(1)
 		return attempt <= 2
@@ -293,37 +318,43 @@ const (
 	failed = 'E'
 )
 
-// single sends statements outside any transaction.
-type single struct{ *conductor }
-
-func (s single) send(ctx context.Context, query string, args []any) (*result, error) {
-	if err := nested(ctx); err != nil {
-		return nil, err
-	}
-	values, err := settingsFor(ctx, uuid.Nil)
+// QueryOnce runs a raw query in a transaction of its own, with a prelude of the caller's, in one round trip.
+func (c *Driver) QueryOnce(ctx context.Context, p *Prelude, readOnly bool, query string, args ...any) (*sql.Rows, error) {
+	r, err := c.once(ctx, p, readOnly, query, args)
 	if err != nil {
 		return nil, err
 	}
-	return s.once(ctx, values, false, query, args)
+	return standardRows(r)
+}
+
+// single sends statements outside any transaction.
+type single struct{ *Driver }
+
+func (s single) send(ctx context.Context, query string, args []any) (*result, error) {
+	p, err := s.config.Prelude(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.once(ctx, p, false, query, args)
 }
 
 // reading is a read-only unit whose statements are transactions of their own.
 // Unlike a transaction it may be used by several goroutines at once.
 type reading struct {
 	entQuerier
-	conductor *conductor
-	settings  *settings
-	done      atomic.Bool
+	driver  *Driver
+	prelude *Prelude
+	done    atomic.Bool
 }
 
 func (r *reading) send(ctx context.Context, query string, args []any) (*result, error) {
 	if r.done.Load() {
 		return nil, sql.ErrTxDone
 	}
-	if err := r.settings.same(ctx); err != nil {
+	if err := r.prelude.check(ctx); err != nil {
 		return nil, err
 	}
-	return r.conductor.once(ctx, r.settings, true, query, args)
+	return r.driver.once(ctx, r.prelude, true, query, args)
 }
 
 // Commit ends the unit. There is nothing to send.
@@ -337,37 +368,23 @@ func (r *reading) Rollback() error {
 	return nil
 }
 
-// same refuses a context that belongs to somebody else.
-func (s *settings) same(ctx context.Context) error {
-	id, ok := auth.From(ctx)
-	switch {
-	case s.owner == uuid.Nil: // anonymous, whatever the context says
-		return nil
-	case !ok:
-		return ErrNoIdentity
-	case id.ID != s.owner || id.Kind != s.kind:
-		return ErrIdentityChanged
-	}
-	return nil
-}
-
 // transaction is one database transaction: BEGIN and the settings go with its
 // first statement, and one that never had a statement sends nothing at all. One
 // goroutine at a time may use it.
 type transaction struct {
 	entQuerier
-	conductor *conductor
-	ctx       context.Context //nolint:containedctx // the unit's, for Commit and Rollback, which Ent gives none
-	settings  *settings
-	begin     []step
+	driver  *Driver
+	ctx     context.Context //nolint:containedctx // the unit's, for Commit and Rollback, which Ent gives none
+	prelude *Prelude
+	begin   []step
 
 	mu   sync.Mutex // guards busy and done
 	busy bool
 	done bool
 
 	// The rest belongs to whoever made the transaction busy.
-	conn *pgxpool.Conn
-	wire *wire
+	pooled *pgxpool.Conn
+	conn   *connection
 }
 
 // enter makes the caller the transaction's user.
@@ -400,60 +417,60 @@ func (t *transaction) send(ctx context.Context, query string, args []any) (*resu
 		return nil, err
 	}
 	defer t.leave()
-	if err := t.settings.same(ctx); err != nil {
+	if err := t.prelude.check(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.ctx.Err(); err != nil {
 		return nil, err
 	}
-	if t.conn == nil {
+	if t.pooled == nil {
 		return t.first(ctx, query, args)
 	}
-	r, err := t.wire.exchange(ctx, nil, query, args)
+	r, err := t.conn.exchange(ctx, nil, query, args)
 	if err == nil {
 		err = t.open()
 	}
 	if err != nil && outdated(err) {
-		t.conductor.generation.Add(1)
+		t.driver.generation.Add(1)
 	}
-	return r, known(err)
+	return r, t.driver.classify(err)
 }
 
 // first sends BEGIN, the settings and the transaction's first statement.
 func (t *transaction) first(ctx context.Context, query string, args []any) (*result, error) {
 	for attempt := 1; ; attempt++ {
-		conn, w, err := t.conductor.acquire(ctx, t.settings.kind)
+		conn, w, err := t.driver.acquire(ctx, t.prelude.Pool)
 		if err != nil {
 			return nil, err
 		}
 		r, err := w.exchange(ctx, t.begin, query, args)
 		if err == nil {
-			t.conn, t.wire = conn, w
-			return r, known(t.open())
+			t.pooled, t.conn = conn, w
+			return r, t.driver.classify(t.open())
 		}
-		if t.conductor.again(err, attempt) {
+		if t.driver.again(err, attempt) {
 			conn.Release() // in a failed transaction or broken: the pool destroys it
 			continue
 		}
 		if w.pg.TxStatus() == failed && !w.pg.IsClosed() {
-			t.conn, t.wire = conn, w // as after any failed statement
+			t.pooled, t.conn = conn, w // as after any failed statement
 		} else {
 			conn.Release()
 		}
-		return nil, known(err)
+		return nil, t.driver.classify(err)
 	}
 }
 
 // open refuses to go on when the statement itself ended the transaction: what
 // follows would run without its identity, each statement on its own.
 func (t *transaction) open() error {
-	if t.wire.pg.TxStatus() != idle {
+	if t.conn.pg.TxStatus() != idle {
 		return nil
 	}
 	t.mu.Lock()
 	t.done = true // leave discards the connection
 	t.mu.Unlock()
-	return errors.New("session: the statement ended the transaction: COMMIT and ROLLBACK are the unit of work's")
+	return errors.New("entpgx: the statement ended the transaction: COMMIT and ROLLBACK belong to the unit of work")
 }
 
 // Commit commits, with the answer checked. A transaction that sent nothing sends
@@ -463,7 +480,7 @@ func (t *transaction) Commit() error {
 		return err
 	}
 	defer t.leave()
-	if t.conn == nil {
+	if t.pooled == nil {
 		return nil
 	}
 	if err := t.ctx.Err(); err != nil {
@@ -471,16 +488,16 @@ func (t *transaction) Commit() error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), finishTimeout)
 	defer cancel()
-	r, err := t.wire.exchange(ctx, []step{{sql: commitSQL}}, "", nil)
+	r, err := t.conn.exchange(ctx, []step{{sql: commitSQL}}, "", nil)
 	switch {
 	case err == nil && r.tag.String() == "COMMIT":
 		return nil
 	case err == nil:
 		return ErrRolledBack
-	case t.wire.pg.IsClosed() && !pgconn.SafeToRetry(err) && !answered(err):
+	case t.conn.pg.IsClosed() && !pgconn.SafeToRetry(err) && !answered(err):
 		return fmt.Errorf("%w: %w", ErrCommitUnknown, err)
 	}
-	return known(err)
+	return t.driver.classify(err)
 }
 
 // answered tells whether the server itself reported the error.
@@ -500,13 +517,13 @@ func (t *transaction) Rollback() error {
 }
 
 func (t *transaction) rollback() error {
-	if t.conn == nil || t.wire.pg.IsClosed() || t.wire.pg.TxStatus() == idle {
+	if t.pooled == nil || t.conn.pg.IsClosed() || t.conn.pg.TxStatus() == idle {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), finishTimeout)
 	defer cancel()
-	_, err := t.wire.exchange(ctx, []step{{sql: rollbackSQL}}, "", nil)
-	return known(err)
+	_, err := t.conn.exchange(ctx, []step{{sql: rollbackSQL}}, "", nil)
+	return t.driver.classify(err)
 }
 
 // finish makes the caller the transaction's last user. While another goroutine
@@ -531,8 +548,8 @@ func (t *transaction) finish() error {
 // the same check that an AfterRelease hook would make, without the goroutine
 // that pgxpool starts for one.
 func (t *transaction) discard() {
-	if t.conn != nil {
-		t.conn.Release()
-		t.conn, t.wire = nil, nil
+	if t.pooled != nil {
+		t.pooled.Release()
+		t.pooled, t.conn = nil, nil
 	}
 }

@@ -1,4 +1,4 @@
-package session
+package entpgx
 
 import (
 	"database/sql"
@@ -70,7 +70,7 @@ func (r *result) read(rr *pgconn.ResultReader, room size, budget *RowBudget) err
 			}
 			start := len(r.data)
 			if start+len(v) > math.MaxInt32 {
-				return errors.New("session: the result is larger than 2 GiB: ask for it in pages")
+				return errors.New("entpgx: the result is larger than 2 GiB: ask for it in pages")
 			}
 			r.data = append(r.data, v...)
 			r.cells = append(r.cells, cell{int32(start), int32(len(r.data))})
@@ -137,10 +137,10 @@ func (r *rows) Close() error {
 func (r *rows) Scan(dest ...any) error {
 	width := len(r.result.columns)
 	if r.next < 1 || width == 0 || r.next*width > len(r.result.cells) {
-		return errors.New("session: Scan called without a row: call Next first")
+		return errors.New("entpgx: Scan called without a row: call Next first")
 	}
 	if len(dest) != width {
-		return fmt.Errorf("session: the row has %d columns, Scan was given %d destinations", width, len(dest))
+		return fmt.Errorf("entpgx: the row has %d columns, Scan was given %d destinations", width, len(dest))
 	}
 	cells := r.result.cells[(r.next-1)*width:]
 	for i, d := range dest {
@@ -380,7 +380,7 @@ type affected struct{ tag pgconn.CommandTag }
 
 // LastInsertId is refused: Postgres has RETURNING.
 func (affected) LastInsertId() (int64, error) {
-	return 0, errors.New("session: Postgres has no last insert id: use RETURNING")
+	return 0, errors.New("entpgx: Postgres has no last insert id: use RETURNING")
 }
 
 // RowsAffected returns the number in the statement's command tag.

@@ -1,4 +1,4 @@
-package session
+package entpgx
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func (connector) Connect(context.Context) (driver.Conn, error) { return bridgeCo
 func (c connector) Driver() driver.Driver                      { return c }
 func (connector) Open(string) (driver.Conn, error)             { return bridgeConn{}, nil }
 
-var errBridge = errors.New("session: the bridge to database/sql only carries results")
+var errBridge = errors.New("entpgx: the bridge to database/sql only carries results")
 
 type bridgeConn struct{}
 

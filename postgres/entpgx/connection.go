@@ -1,4 +1,4 @@
-package session
+package entpgx
 
 import (
 	"container/list"
@@ -19,14 +19,14 @@ const (
 	rollbackSQL = "ROLLBACK"
 )
 
-// statementCacheSize is how many prepared statements a connection keeps. The
-// whole graph has a few hundred; what varies is the length of IN lists.
-const statementCacheSize = 512
+// StatementCacheSize is the number of prepared statements that a connection keeps, besides those that every transaction
+// needs.
+const StatementCacheSize = 512
 
-// wire is one connection's knowledge of its prepared statements. It belongs to
-// whoever holds the connection.
-type wire struct {
-	pg *pgconn.PgConn
+// connection is a connection with its prepared statements. It belongs to whoever holds the connection.
+type connection struct {
+	driver *Driver
+	pg     *pgconn.PgConn
 	// named is false behind a transaction pooler, which hands each transaction to
 	// another server process: there nothing may be prepared.
 	named   bool
@@ -37,29 +37,27 @@ type wire struct {
 	closing []string                 // names to deallocate with the next exchange
 	// generation is the pool's schema generation when the cache was filled.
 	generation uint64
-	// refused is the payload of the write that a gate refused in this exchange.
-	refused string
+	// announced is the detail of the notice with the SQLSTATE Config.Announced in this exchange.
+	announced string
 }
 
-// hear takes what a gate says ahead of its refusal: exactly what a human must approve
-// (app.use_checkpoint). It comes as a message of its own because errors are logged by the
-// server, DETAIL included.
-func hear(conn *pgconn.PgConn, n *pgconn.Notice) {
-	if w, ok := conn.CustomData()[wireKey].(*wire); ok && n.Code == stateLocked {
-		w.refused = n.Detail
+// receiveNotice keeps the detail of the notice that announces an error. The notice goes to the client alone, while errors are
+// also logged by the server, DETAIL included.
+func receiveNotice(conn *pgconn.PgConn, n *pgconn.Notice) {
+	if w, ok := conn.CustomData()[connectionKey].(*connection); ok && n.Code == w.driver.config.Announced {
+		w.announced = n.Detail
 	}
 }
 
-// stateLocked is the SQLSTATE of a gate.
-const stateLocked = "CH423"
-
-// gateError is a gate's refusal with the payload of the write.
-type gateError struct {
+// AnnouncedError is an error whose SQLSTATE is Config.Announced, with the detail of the notice that came ahead of it.
+type AnnouncedError struct {
 	*pgconn.PgError
-	payload string
+
+	Detail string
 }
 
-func (e *gateError) Unwrap() error { return e.PgError }
+// Unwrap returns the server's error.
+func (e *AnnouncedError) Unwrap() error { return e.PgError }
 
 // statement is a prepared statement with what binding and reading it needs.
 type statement struct {
@@ -69,30 +67,29 @@ type statement struct {
 	room    size // what its last result took
 }
 
-// wireKey is under which a connection carries its wire.
-const wireKey = "chenu.session.wire"
+// connectionKey is the key of the custom data of a pgconn.PgConn that is its connection.
+const connectionKey = "entpgx"
 
-func wireOf(conn *pgx.Conn) *wire {
-	return conn.PgConn().CustomData()[wireKey].(*wire)
+func connectionOf(conn *pgx.Conn) *connection {
+	return conn.PgConn().CustomData()[connectionKey].(*connection)
 }
 
-// newWire makes a connection ready for use. A named one prepares the statements
-// that every transaction needs, all in one round trip, so that an error in a
-// pipeline never costs their preparation again.
-func newWire(ctx context.Context, conn *pgx.Conn, named bool) error {
-	w := &wire{
-		pg: conn.PgConn(), named: named, encoder: encoder{types: conn.TypeMap()},
+// prepare makes a connection ready for use. If named is true, it prepares the statements that every transaction needs, all
+// in one round trip, so that an error in a pipeline never costs their preparation again.
+func (c *Driver) prepare(ctx context.Context, conn *pgx.Conn, named bool) error {
+	w := &connection{
+		driver: c, pg: conn.PgConn(), named: named, encoder: encoder{types: conn.TypeMap()},
 		fixed:  map[string]*pgconn.StatementDescription{},
 		cached: map[string]*list.Element{}, recent: list.New(),
 	}
-	w.pg.CustomData()[wireKey] = w
+	w.pg.CustomData()[connectionKey] = w
 	if !named {
 		return nil
 	}
-	fixed := append([]string{settingsSQL, readOnlySettingsSQL, commitSQL, rollbackSQL}, beginStatements...)
+	fixed := append([]string{c.config.Settings, c.config.ReadOnlySettings, commitSQL, rollbackSQL}, beginStatements...)
 	p := w.pg.StartPipeline(ctx)
 	for _, query := range fixed {
-		p.SendPrepare(statementName("chenu_fixed_", query), query, nil)
+		p.SendPrepare(statementName(fixedPrefix, query), query, nil)
 	}
 	err := p.Sync()
 	for i := 0; i < len(fixed) && err == nil; i++ {
@@ -105,14 +102,17 @@ func newWire(ctx context.Context, conn *pgx.Conn, named bool) error {
 			err = fmt.Errorf("prepare %q: unexpected answer %T", fixed[i], got)
 			break
 		}
-		sd.Name, sd.SQL = statementName("chenu_fixed_", fixed[i]), fixed[i]
+		sd.Name, sd.SQL = statementName(fixedPrefix, fixed[i]), fixed[i]
 		w.fixed[sd.SQL] = sd
 	}
 	if err = errors.Join(err, p.Close()); err != nil {
-		return fmt.Errorf("session: prepare a connection: %w", err)
+		return fmt.Errorf("entpgx: prepare a connection: %w", err)
 	}
 	return nil
 }
+
+// fixedPrefix starts the names of the statements that every transaction needs.
+const fixedPrefix = "entpgx_fixed_"
 
 // statementName is the name a statement is prepared under. It follows from the
 // text, so that no name ever means two statements: were a pooler in between after
@@ -138,7 +138,7 @@ type step struct {
 // When nothing about the query is known yet it is parsed, described, bound and
 // executed all the same in that one trip, with parameters and results as text.
 // Parsing comes after the settings: it needs the role's rights.
-func (w *wire) exchange(ctx context.Context, steps []step, query string, args []any) (*result, error) {
+func (w *connection) exchange(ctx context.Context, steps []step, query string, args []any) (*result, error) {
 	known := w.lookup(query)
 	var oids []uint32
 	if known != nil {
@@ -156,7 +156,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 		return nil, err
 	}
 
-	w.refused = ""
+	w.announced = ""
 	p := w.pg.StartPipeline(ctx)
 	for _, name := range w.closing {
 		p.SendDeallocate(name)
@@ -174,7 +174,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 	case known != nil:
 		p.SendQueryStatement(known.StatementDescription, w.encoder.values, w.encoder.formats, known.formats)
 	case w.named:
-		name = statementName("chenu_", query)
+		name = statementName("entpgx_", query)
 		p.SendPrepare(name, query, nil)
 		p.SendQueryPrepared(name, w.encoder.values, w.encoder.formats, nil)
 	default:
@@ -193,8 +193,8 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 	}
 	if err != nil {
 		w.failed(query, err)
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == stateLocked {
-			err = &gateError{pg, w.refused}
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && w.driver.config.Announced != "" && pg.Code == w.driver.config.Announced {
+			err = &AnnouncedError{pg, w.announced}
 		}
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (w *wire) exchange(ctx context.Context, steps []step, query string, args []
 }
 
 // answers reads what an exchange gives back, in the order it was sent.
-func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string, known *statement, budget *RowBudget) (*result, error) {
+func (w *connection) answers(p *pgconn.Pipeline, closed, steps int, query, name string, known *statement, budget *RowBudget) (*result, error) {
 	for range closed {
 		if _, err := p.GetResults(); err != nil {
 			return nil, err
@@ -229,7 +229,7 @@ func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string
 			}
 			sd, ok := got.(*pgconn.StatementDescription)
 			if !ok {
-				return nil, fmt.Errorf("session: unexpected answer %T to a preparation", got)
+				return nil, fmt.Errorf("entpgx: unexpected answer %T to a preparation", got)
 			}
 			sd.Name, sd.SQL = name, query
 			w.remember(sd)
@@ -258,7 +258,7 @@ func (w *wire) answers(p *pgconn.Pipeline, closed, steps int, query, name string
 		return nil, err
 	}
 	if _, ok := got.(*pgconn.PipelineSync); !ok {
-		return nil, fmt.Errorf("session: unexpected answer %T to a Sync", got)
+		return nil, fmt.Errorf("entpgx: unexpected answer %T to a Sync", got)
 	}
 	return r, nil
 }
@@ -270,7 +270,7 @@ func nextResult(p *pgconn.Pipeline) (*pgconn.ResultReader, error) {
 	}
 	rr, ok := got.(*pgconn.ResultReader)
 	if !ok {
-		return nil, fmt.Errorf("session: unexpected answer %T to a statement", got)
+		return nil, fmt.Errorf("entpgx: unexpected answer %T to a statement", got)
 	}
 	return rr, nil
 }
@@ -285,7 +285,7 @@ func columnsOf(fields []pgconn.FieldDescription) []column {
 
 // lookup returns the query's statement, or nil when the connection has not
 // prepared it.
-func (w *wire) lookup(query string) *statement {
+func (w *connection) lookup(query string) *statement {
 	e := w.cached[query]
 	if e == nil {
 		return nil
@@ -295,7 +295,7 @@ func (w *wire) lookup(query string) *statement {
 }
 
 // remember keeps a statement the server has just prepared.
-func (w *wire) remember(sd *pgconn.StatementDescription) {
+func (w *connection) remember(sd *pgconn.StatementDescription) {
 	s := &statement{StatementDescription: sd, columns: columnsOf(sd.Fields), formats: make([]int16, len(sd.Fields))}
 	for i := range s.columns {
 		if binaryFormat(s.columns[i].oid) {
@@ -304,20 +304,20 @@ func (w *wire) remember(sd *pgconn.StatementDescription) {
 		s.columns[i].format = s.formats[i]
 	}
 	w.cached[sd.SQL] = w.recent.PushFront(s)
-	if w.recent.Len() > statementCacheSize {
+	if w.recent.Len() > StatementCacheSize {
 		w.drop(w.recent.Back())
 	}
 }
 
 // drop forgets a statement and has the server forget it with the next exchange.
-func (w *wire) drop(e *list.Element) {
+func (w *connection) drop(e *list.Element) {
 	s := w.recent.Remove(e).(*statement)
 	delete(w.cached, s.SQL)
 	w.closing = append(w.closing, s.Name)
 }
 
 // forget drops all statements; the fixed ones touch no table.
-func (w *wire) forget() {
+func (w *connection) forget() {
 	for w.recent.Len() > 0 {
 		w.drop(w.recent.Back())
 	}
@@ -326,7 +326,7 @@ func (w *wire) forget() {
 // failed forgets the statement whose error says that it is out of date. Any
 // other error leaves the prepared statements as they are: a unique violation
 // does not cost the next request a preparation.
-func (w *wire) failed(query string, err error) {
+func (w *connection) failed(query string, err error) {
 	if !outdated(err) {
 		return
 	}
