@@ -851,17 +851,25 @@ func settingReadUnsafely(p *pass) {
 func policySubselect(p *pass) {
 	changedObjects(p, policies, func(_, policy *catalog.Policy) {
 		for _, e := range expressions(policy) {
-			found := false
-			walk(e, func(n *pg.Node) bool {
-				found = found || n.GetSubLink() != nil
-				return !found
-			})
-			if found {
-				p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s asks a sub-select: it costs for each row, reads under other policies, and keeps the table from being distributed.", policyName(policy)),
-					"Compare columns of the row with settings; bring what else must be known into the row, or a setting.")
+			if mentions(e, func(n *pg.Node) bool { return n.GetSubLink() != nil && !runsOnce(n.GetSubLink()) }) {
+				p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s has a sub-select that reads a table or refers to the row: it adds a query to each query of the table, its own result is subject to policies, and the table cannot be distributed.", policyName(policy)),
+					"Compare columns of the row with settings. Copy other values into the row or into a setting,\nor read them in a function and call that as (SELECT app.function()), which runs once for each statement.")
 				return
 			}
 		}
+	})
+}
+
+// runsOnce reports whether Postgres evaluates the sub-select once for each
+// statement, as an InitPlan. It must return a value or an array, and neither it
+// nor a query inside it may read a table or refer to a column. Without a FROM
+// clause a column can only be one of the row that the policy concerns.
+func runsOnce(s *pg.SubLink) bool {
+	if t := s.GetSubLinkType(); t != pg.SubLinkType_EXPR_SUBLINK && t != pg.SubLinkType_ARRAY_SUBLINK {
+		return false
+	}
+	return !mentions(s.GetSubselect(), func(n *pg.Node) bool {
+		return n.GetColumnRef() != nil || len(n.GetSelectStmt().GetFromClause()) > 0
 	})
 }
 
