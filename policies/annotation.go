@@ -128,8 +128,9 @@ type Gate struct {
 	// References are the rows that a gated state vouches for. Each enters the payload
 	// with its id and version, so that an approval is void once one of them changed.
 	References []GateReference `json:"references,omitempty"`
-	// Contents are the rows that belong to this one and share its state. They enter
-	// the payload in the same way.
+	// Contents are the rows that belong to this one and share its state. When the row
+	// enters a gated state, all of them enter the payload in the same way, and a write
+	// with more of them than a human can be shown is refused. Not together with Through.
 	Contents []GateContent `json:"contents,omitempty"`
 }
 
@@ -165,10 +166,11 @@ type GateReference struct {
 
 // GateContent are the rows of a table whose Column names the gated row.
 type GateContent struct {
-	Table    string   `json:"table"`
-	Column   string   `json:"column"`
-	Resource string   `json:"resource_type"`
-	Shows    []string `json:"shows"`
+	Table    string `json:"table"`
+	Column   string `json:"column"`
+	Resource string `json:"resource_type"`
+	// Shows are the columns that the human is shown: all that clients set, except Column.
+	Shows []string `json:"shows"`
 }
 
 // Ungated says why no state of the entity needs a human's approval.

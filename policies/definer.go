@@ -149,7 +149,9 @@ var definers = map[string][]definer{
 			"SELECT (id, created_by, group_id, capacity, going_count, maybe_count, declined_count)",
 			"UPDATE (going_count, maybe_count, declined_count)",
 		}},
-		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{"SELECT (id, created_by, version, group_id, title, starts_at)"}},
+		{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
+			"SELECT (id, created_by, version, group_id, title, description, starts_at, ends_at, time_zone, location, online_url, capacity, status)",
+		}},
 	},
 	"community_groups": {
 		{role: "chenu_derive", grants: []string{
@@ -164,7 +166,7 @@ var definers = map[string][]definer{
 		"SELECT (id, created_by, version, name, email, phone, company)",
 	}}},
 	"social_posts": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
-		"SELECT (id, created_by, version, body, media, visibility, published_at)", "UPDATE (id)",
+		"SELECT (id, created_by, version, body, media, visibility, reply_to_id, published_at)", "UPDATE (id)",
 	}}},
 	"social_schedules": {{role: "chenu_gate", rows: "created_by = " + identity, grants: []string{
 		"SELECT (id, created_by, post_id, status)",

@@ -38,6 +38,9 @@ func (g *graph) describe(nodes *gen.Graph) ([]policies.Table, error) {
 	for _, t := range tables {
 		g.tables[t.Entity] = t
 	}
+	if err := checkContents(tables); err != nil {
+		return nil, err
+	}
 	return tables, checkKeptReferences(tables)
 }
 

@@ -124,6 +124,13 @@ func TestRefusals(t *testing.T) {
 		{"gated without a reason", good().without("Ungated").with(policies.Gate{Type: "cost", State: "true"}), "Gate without a reason"},
 		{"gated in no state", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x"}), "covers no state"},
 		{"gated by a column that is not there", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x", State: "true", Free: []string{"name"}}), `names the column "name"`},
+		// Hardening item 11: an approval shows all that becomes public.
+		{"gated with unseen contents", good().without("Ungated").withField(field.String("name").Comment("Name.")).withField(field.UUID("thing_id", uuid.UUID{}).Comment("Thing.")).
+			with(policies.Gate{Type: "cost", Why: "x", State: "version > 1", Contents: []policies.GateContent{{Table: "public.things", Column: "thing_id", Shows: []string{"created_at", "updated_at", "version"}}}}), "does not show name"},
+		{"gated with contents", good().without("Ungated").withField(field.String("name").Comment("Name.")).withField(field.UUID("thing_id", uuid.UUID{}).Comment("Thing.")).
+			with(policies.Gate{Type: "cost", Why: "x", State: "version > 1", Contents: []policies.GateContent{{Table: "public.things", Column: "thing_id", Shows: []string{"created_at", "updated_at", "version", "name"}}}}), ""},
+		{"gated with contents of nothing", good().without("Ungated").
+			with(policies.Gate{Type: "cost", Why: "x", State: "version > 1", Contents: []policies.GateContent{{Table: "public.none", Column: "thing_id"}}}), "does not exist"},
 		{"gated", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x", State: "version > 1"}), ""},
 		{"index without the owner", func() Thing {
 			s := good()

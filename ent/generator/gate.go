@@ -40,3 +40,27 @@ func checkGate(t policies.Table) error {
 	}
 	return nil
 }
+
+// checkContents refuses a gate that shows less of the rows which become public
+// with the gated row than clients can set: a human would approve what nobody saw.
+func checkContents(tables []policies.Table) error {
+	for _, t := range tables {
+		for _, g := range t.Gates {
+			if g.Through != nil && len(g.Contents) > 0 {
+				return fmt.Errorf("%s has a Gate with both Through and Contents", t.Entity)
+			}
+			for _, c := range g.Contents {
+				i := slices.IndexFunc(tables, func(t policies.Table) bool { return t.Schema+"."+t.Name == c.Table })
+				if i < 0 {
+					return fmt.Errorf("%s has a Gate with contents of the table %q, which does not exist", t.Entity, c.Table)
+				}
+				for _, name := range tables[i].Gated() {
+					if name != c.Column && !slices.Contains(c.Shows, name) {
+						return fmt.Errorf("%s has a Gate that does not show %s of its contents in %s: add the column to Shows", t.Entity, name, c.Table)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}

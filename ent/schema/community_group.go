@@ -54,7 +54,9 @@ func (CommunityGroup) Annotations() []schema.Annotation {
 			Why: "what is public is meant for others to see, and a group becomes public together with its events",
 			Contents: []policies.GateContent{{
 				Table: "public.community_events", Column: "group_id", Resource: "community_event",
-				Shows: []string{"title", "starts_at"},
+				Shows: []string{
+					"title", "description", "starts_at", "ends_at", "time_zone", "location", "online_url", "capacity", "status",
+				},
 			}},
 		},
 		policies.Checks{

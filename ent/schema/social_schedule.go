@@ -58,9 +58,12 @@ func (SocialSchedule) Annotations() []schema.Annotation {
 			Why:  "a schedule publishes a post, and reports that it was published; an agent may cancel one alone",
 			References: []policies.GateReference{{
 				Column: "post_id", Table: "public.social_posts", Resource: "social_post",
-				Shows: []string{"body", "media", "visibility", "published_at"}, Lock: true,
+				Shows: []string{"body", "media", "visibility", "reply_to_id", "published_at"}, Lock: true,
 			}},
 		},
-		policies.Triggers{{Name: "refuse_past", Events: "BEFORE INSERT OR UPDATE OF scheduled_at", Function: "app.refuse_past()"}},
+		policies.Triggers{
+			{Name: "lock_post", Events: "BEFORE INSERT OR UPDATE OF status", Function: "app.lock_scheduled_post()"},
+			{Name: "refuse_past", Events: "BEFORE INSERT OR UPDATE OF scheduled_at", Function: "app.refuse_past()"},
+		},
 	}
 }

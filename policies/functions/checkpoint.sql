@@ -103,6 +103,9 @@ BEGIN
         EXECUTE format('SELECT FROM %s t WHERE t.created_by = $1 AND t.%I IN ($2, $3) ORDER BY t.id FOR NO KEY UPDATE',
                 (through ->> 'table')::regclass, through ->> 'key')
             USING owner, (old_row ->> (through ->> 'column'))::uuid, (new_row ->> (through ->> 'column'))::uuid;
+    ELSE
+        -- The other row's transaction locks this row. Whoever waited for it must see the other row.
+        PERFORM app.require_read_committed();
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %s t WHERE t.created_by = $1 AND t.%I IN ($2, $3) AND (%s))',
             (through ->> 'table')::regclass, through ->> 'key', through ->> 'condition')
@@ -127,11 +130,15 @@ $$;
 
 -- The rows that a gated row vouches for, as the payload has them: by the column that names
 -- the other row, its id, its version and the columns that the human is shown; and by resource
--- type the rows that belong to the gated one, of which it has the number, a digest of all ids
--- and versions, and the newest 50. A row that is locked keeps its version until the end of
--- the transaction. Rows that belong to the gated one keep theirs too: the write has locked the
--- gated row, and app.gated_through() waits for that lock. It reads with its caller's rights.
-CREATE FUNCTION app.gate_references(owner uuid, present jsonb, options jsonb) RETURNS jsonb
+-- type the rows that belong to the gated one, of which it has the number and a digest of all ids
+-- and versions. If these rows become public together with the gated one, which `entering` says,
+-- the payload has every one of them with its id, its version and all columns that clients set.
+-- If there are more than the human can be shown, the write is refused. Rows that belong to a row
+-- that was gated before were approved one by one. A row that is locked keeps its version until
+-- the end of the transaction. Rows that belong to the gated one keep theirs too: the write has
+-- locked the gated row, and app.gated_through() waits for that lock. It reads with its caller's
+-- rights.
+CREATE FUNCTION app.gate_references(owner uuid, present jsonb, options jsonb, entering boolean) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -139,6 +146,7 @@ DECLARE
     item jsonb;
     shown text;
     found_row jsonb;
+    members jsonb;
     result jsonb := '{}';
 BEGIN
     FOR item IN SELECT r FROM jsonb_array_elements(options -> 'references') AS r LOOP
@@ -152,13 +160,27 @@ BEGIN
     END LOOP;
     FOR item IN SELECT c FROM jsonb_array_elements(options -> 'contents') AS c LOOP
         PERFORM app.require_read_committed();
-        SELECT string_agg(format('%L, t.%I', c, c), ', ') INTO shown FROM jsonb_array_elements_text(item -> 'shows') AS c;
         EXECUTE format('SELECT jsonb_build_object(''count'', count(*),
-                ''digest'', encode(sha256(convert_to(coalesce(string_agg(t.id || '' '' || t.version, '','' ORDER BY t.id), ''''), ''UTF8'')), ''hex''),
-                ''newest'', coalesce(jsonb_agg(jsonb_build_object(''id'', t.id, ''version'', t.version, ''shows'', jsonb_build_object(%1$s))
-                    ORDER BY t.id DESC) FILTER (WHERE t.id IN (SELECT n.id FROM %2$s n WHERE n.created_by = $1 AND n.%3$I = $2 ORDER BY n.id DESC LIMIT 50)), ''[]''))
-            FROM %2$s t WHERE t.created_by = $1 AND t.%3$I = $2', shown, (item ->> 'table')::regclass, item ->> 'column')
+                ''digest'', encode(sha256(convert_to(coalesce(string_agg(t.id || '' '' || t.version, '','' ORDER BY t.id), ''''), ''UTF8'')), ''hex''))
+            FROM %s t WHERE t.created_by = $1 AND t.%I = $2', (item ->> 'table')::regclass, item ->> 'column')
             INTO found_row USING owner, (present ->> 'id')::uuid;
+        IF entering THEN
+            members := NULL;
+            IF (found_row ->> 'count')::bigint <= 50 THEN
+                SELECT string_agg(format('%L, t.%I', c, c), ', ') INTO shown FROM jsonb_array_elements_text(item -> 'shows') AS c;
+                EXECUTE format('SELECT coalesce(jsonb_agg(jsonb_build_object(''id'', t.id, ''version'', t.version, ''shows'', jsonb_build_object(%s)) ORDER BY t.id), ''[]'')
+                    FROM %s t WHERE t.created_by = $1 AND t.%I = $2', shown, (item ->> 'table')::regclass, item ->> 'column')
+                    INTO members USING owner, (present ->> 'id')::uuid;
+            END IF;
+            -- A request for approval may have 2 MiB.
+            IF members IS NULL OR octet_length(members::text) > 1572864 THEN
+                RAISE EXCEPTION 'more rows become public than an approval can show' USING ERRCODE = 'CH409', DETAIL = jsonb_build_object(
+                    'code', 'too_large_to_approve', 'detail', format(
+                    'An approval shows each %1$s that becomes public, with all its fields: at most 50, and at most 1.5 MiB in total. There are %2$s. Remove some, publish the rest, and add them again: each addition needs an approval of its own.',
+                    replace(item ->> 'resource_type', '_', ' '), found_row ->> 'count'))::text;
+            END IF;
+            found_row := found_row || jsonb_build_object('rows', members);
+        END IF;
         result := result || jsonb_build_object(item ->> 'resource_type', found_row);
     END LOOP;
     RETURN result;
@@ -290,6 +312,7 @@ DECLARE
     present jsonb := CASE WHEN TG_OP = 'DELETE' THEN old_row ELSE to_jsonb(NEW) END;
     owner uuid := present ->> TG_ARGV[3];
     options jsonb := TG_ARGV[4];
+    entering boolean := true;
     payload jsonb;
 BEGIN
     IF NOT app.gates_hold() THEN
@@ -302,6 +325,10 @@ BEGIN
         RAISE EXCEPTION 'rows of % in this state are never deleted', TG_TABLE_NAME USING ERRCODE = 'CH409',
             DETAIL = '{"code": "never_deleted", "detail": "In this state it is never deleted."}';
     END IF;
+    IF options ? 'contents' AND TG_OP <> 'INSERT' THEN
+        EXECUTE format('SELECT (%s) IS NOT TRUE FROM jsonb_populate_record(NULL::%s, $1) AS r', options ->> 'state', TG_RELID::regclass)
+            INTO entering USING old_row;
+    END IF;
     payload := jsonb_build_object(
         'identity', owner,
         'type', TG_ARGV[0],
@@ -312,7 +339,7 @@ BEGIN
         'id', old_row ->> 'id',
         'version', old_row -> 'version',
         'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c),
-        'references', app.gate_references(owner, present, options));
+        'references', app.gate_references(owner, present, options, entering));
     IF TG_OP <> 'DELETE' AND app.reordered_text(payload) IS NOT NULL THEN
         PERFORM app.refuse_reordered_text(CASE TG_OP
             WHEN 'UPDATE' THEN app.new_text(TG_RELID, owner, old_row, present, options, payload) ELSE payload END);

@@ -1,3 +1,28 @@
+-- Keeps the post that a human schedules as it is until the transaction ends. A change of the post
+-- that is under way comes first, and then the schedule is refused: nobody has seen what would be
+-- published. A change that comes later finds the schedule: see the gate of social posts. For others
+-- than humans the gate of schedules does the same.
+CREATE FUNCTION app.lock_scheduled_post() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    seen bigint;
+    present bigint;
+BEGIN
+    IF app.actor_kind() = 'human' AND NEW.status = 'scheduled' AND (TG_OP = 'INSERT' OR OLD.status <> 'scheduled') THEN
+        PERFORM app.require_read_committed();
+        SELECT p.version INTO seen FROM public.social_posts p WHERE p.created_by = NEW.created_by AND p.id = NEW.post_id;
+        SELECT p.version INTO present FROM public.social_posts p WHERE p.created_by = NEW.created_by AND p.id = NEW.post_id FOR SHARE;
+        IF seen IS DISTINCT FROM present THEN
+            RAISE EXCEPTION 'the post was changed while it was scheduled' USING ERRCODE = 'CH409',
+                DETAIL = '{"code": "conflict", "detail": "The post was changed while it was scheduled. Read it again before you schedule it."}';
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 -- A time to publish at is in the future when it is set.
 CREATE FUNCTION app.refuse_past() RETURNS trigger
     LANGUAGE plpgsql

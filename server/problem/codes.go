@@ -72,6 +72,7 @@ var Definitions = []Definition{
 	{"stale_sequence", on(http.StatusPreconditionFailed), "The last sequence number of the thread is not `expected_sequence`. `present` has the last sequence number.", "Get the new events, and append with the last sequence number."},
 	{"stale_version", on(http.StatusPreconditionFailed), "The resource has changed since the version in `If-Match`.", "Get the resource again, and repeat the change with its new ETag."},
 	{"timeout", on(http.StatusGatewayTimeout), "The request took too long and was cancelled. It may have taken effect.", "Get the resource, or repeat the request with the same `Idempotency-Key`."},
+	{"too_large_to_approve", on(http.StatusConflict), "More resources become public with the change than an approval can show. `detail` has the limits.", "Publish in steps: remove some of the resources, publish the rest, and add the others again, each with an approval of its own."},
 	{"too_many_concurrent_requests", on(http.StatusTooManyRequests), "Too many requests of the identity are running at the same time on this instance.", "Wait until some of them have ended, and repeat the request after `Retry-After`."},
 	{"too_many_credentials", on(http.StatusConflict), "The agent already has the maximum of 20 credentials.", "Revoke a credential first."},
 	{"too_many_pending", on(http.StatusConflict), "Too many checkpoints are pending. The maximum is 20 for one agent, 100 for all agents and 100 for the human.", "Wait for decisions, or withdraw checkpoints."},

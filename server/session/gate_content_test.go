@@ -247,7 +247,7 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 	g.put(g.agent, t, newEvent, elsewhere, g.adaID, nil)
 	const publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
 	c := g.wantLocked(g.agent, t, publish, group)
-	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #>> '{references,community_event,newest,0,id}' = $2::text
+	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #>> '{references,community_event,rows,0,id}' = $2::text
 		AND payload #> '{references,community_event,count}' = '1'`, c.ID, event); n != 1 {
 		t.Error("the payload does not show the group's event")
 	}
@@ -269,6 +269,77 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 	contact := newID()
 	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", contact, g.adaID)
 	g.put(g.agent, t, "INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status) VALUES ($1, $2, $3, $4, 'going')", newID(), g.adaID, event, contact)
+}
+
+// Hardening item 11: whoever approves the publication of a group sees every field of every event
+// that becomes public with it. A group with more events than that is published in steps.
+func TestPublicationShowsAllThatBecomesPublic(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	const (
+		newGroup = "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')"
+		newEvent = `INSERT INTO community_events (id, created_by, group_id, title, description, starts_at, ends_at, time_zone, location, online_url, capacity)
+			VALUES ($1, $2, $3, 'Seed swap', $4, '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC', 'Somewhere else', 'https://example.org/unseen', 12)`
+		publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
+		rename  = "UPDATE community_groups SET name = 'm' WHERE id = $1"
+		leave   = "UPDATE community_events SET group_id = NULL WHERE id = $1"
+	)
+	group, event := newID(), newID()
+	g.put(g.agent, t, newGroup, group, g.adaID)
+	g.put(g.agent, t, newEvent, event, g.adaID, group, "What nobody saw")
+	c := g.wantLocked(g.agent, t, publish, group)
+	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #> '{references,community_event,rows}' = jsonb_build_array(jsonb_build_object(
+		'id', $2::text, 'version', 1, 'shows', '{"title": "Seed swap", "description": "What nobody saw", "starts_at": "2030-01-01T10:00:00+00:00",
+		"ends_at": "2030-01-01T12:00:00+00:00", "time_zone": "UTC", "location": "Somewhere else", "online_url": "https://example.org/unseen",
+		"capacity": 12, "status": "scheduled"}'::jsonb))`, c.ID, event); n != 1 {
+		t.Error("the payload does not show every field of the event")
+	}
+	approval := g.confirm(t, c)
+	g.put(g.agent, t, "UPDATE community_events SET online_url = 'https://example.org/other' WHERE id = $1", event)
+	_ = locked(t, g.do(g.agent, approval, publish, group), "checkpoint_mismatch")
+	// Text that the human could not read as it is never becomes public with the group.
+	g.put(g.agent, t, "UPDATE community_events SET description = E'pay 1\u202e000' WHERE id = $1", event)
+	g.wantField(g.agent, t, "/community_event", "bidirectional_control", publish, group)
+	g.put(g.agent, t, "UPDATE community_events SET description = 'd' WHERE id = $1", event)
+
+	// More events than an approval shows: 51, or 50 with more than 1.5 MiB.
+	tooLarge := func(who context.Context) {
+		t.Helper()
+		if p := problem.From(g.do(who, uuid.Nil, publish, group)); p.Status != http.StatusConflict || p.Code != "too_large_to_approve" || !strings.Contains(p.Detail, "community event") {
+			t.Errorf("got %d %s: %s", p.Status, p.Code, p.Detail)
+		}
+	}
+	var others []uuid.UUID
+	for range 50 {
+		others = append(others, newID())
+		g.put(g.agent, t, newEvent, others[len(others)-1], g.adaID, group, strings.Repeat("\U0001f331", 10_000))
+	}
+	tooLarge(g.agent)
+	tooLarge(g.ada)
+	g.put(g.agent, t, leave, event)
+	tooLarge(g.agent) // 50 events with 2 MB
+	for _, id := range others[:25] {
+		g.put(g.agent, t, leave, id)
+	}
+	if err := g.do(g.agent, g.confirm(t, g.wantLocked(g.agent, t, publish, group)), publish, group); err != nil {
+		t.Fatal(err)
+	}
+	// The others follow, each with an approval that shows it.
+	for _, id := range append(others[:25], event) {
+		if err := g.do(g.agent, g.confirm(t, g.wantLocked(g.agent, t, "UPDATE community_events SET group_id = $2 WHERE id = $1", id, group)),
+			"UPDATE community_events SET group_id = $2 WHERE id = $1", id, group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A change of a group that is public already publishes no event, so their number does not matter.
+	c = g.wantLocked(g.agent, t, rename, group)
+	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #> '{references,community_event,count}' = '51'
+		AND NOT payload #> '{references,community_event}' ? 'rows'`, c.ID); n != 1 {
+		t.Error("the payload of another change has the events again")
+	}
+	if err := g.do(g.agent, g.confirm(t, c), rename, group); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Hardening item 11: an event that is added while its group becomes public is not public

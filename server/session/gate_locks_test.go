@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/problem"
 )
 
 // opened begins a transaction around the service, as the owner of the tables. The test may
@@ -252,5 +255,101 @@ func TestPublicationAndMovedEventsDoNotDeadlock(t *testing.T) {
 	}
 	if err := <-published; err != nil {
 		t.Errorf("publish: %v", err) // The group has what was approved again.
+	}
+}
+
+// Hardening item 11: a human scheduled a post while an agent changed it, and what the agent wrote
+// was published although nobody had seen it. Whichever comes second waits and is refused.
+func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
+	t.Parallel()
+	const (
+		newPost  = "INSERT INTO social_posts (id, created_by, body) VALUES ($1, $2, 'good')"
+		rewrite  = "UPDATE social_posts SET body = 'evil' WHERE id = $1"
+		schedule = "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at, status) VALUES ($1, $2, $3, 'mastodon', '2035-01-01', $4)"
+		resume   = "UPDATE social_schedules SET status = 'scheduled' WHERE id = $1"
+	)
+	for _, again := range []bool{false, true} {
+		// scheduling returns what the human does, to a new post.
+		scheduling := func(t *testing.T, g *gated) (post uuid.UUID, query string, args []any) {
+			t.Helper()
+			post = newID()
+			g.put(g.agent, t, newPost, post, g.adaID)
+			if !again {
+				return post, schedule, []any{newID(), g.adaID, post, "scheduled"}
+			}
+			cancelled := newID()
+			g.put(g.ada, t, schedule, cancelled, g.adaID, post, "cancelled")
+			return post, resume, []any{cancelled}
+		}
+		t.Run(fmt.Sprintf("again %t, changed first", again), func(t *testing.T) {
+			t.Parallel()
+			g := setupGated(t)
+			post, query, args := scheduling(t, g)
+			tx := g.opened(t)
+			g.become(t, tx, g.agent, uuid.Nil)
+			if _, err := tx.Exec(t.Context(), rewrite, post); err != nil {
+				t.Fatal(err)
+			}
+			scheduled := g.waits(t, func() error { return g.do(g.ada, uuid.Nil, query, args...) })
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if p := problem.From(<-scheduled); p.Status != http.StatusConflict || p.Code != "conflict" {
+				t.Errorf("the schedule: %d %s, want 409 conflict", p.Status, p.Code)
+			}
+			g.put(g.ada, t, query, args...) // The human decides anew.
+			g.wantLocked(g.agent, t, "UPDATE social_posts SET body = 'worse' WHERE id = $1", post)
+		})
+		for _, level := range []string{"READ COMMITTED", "REPEATABLE READ"} {
+			t.Run(fmt.Sprintf("again %t, changed second, %s", again, level), func(t *testing.T) {
+				t.Parallel()
+				g := setupGated(t)
+				post, query, args := scheduling(t, g)
+				agent := g.opened(t)
+				if _, err := agent.Exec(t.Context(), "SET TRANSACTION ISOLATION LEVEL "+level); err != nil {
+					t.Fatal(err)
+				}
+				g.become(t, agent, g.agent, uuid.Nil) // It has its snapshot from here on.
+				human := g.opened(t)
+				g.become(t, human, g.ada, uuid.Nil)
+				if _, err := human.Exec(t.Context(), query, args...); err != nil {
+					t.Fatal(err)
+				}
+				changed := g.waits(t, func() error { _, err := agent.Exec(t.Context(), rewrite, post); return err })
+				if err := human.Commit(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				want := "CH423"
+				if level != "READ COMMITTED" {
+					want = "0A000"
+				}
+				if code := sqlstate(<-changed); code != want {
+					t.Errorf("the change of the scheduled post: %s, want %s", code, want)
+				}
+			})
+		}
+	}
+}
+
+// Hardening item 11: neither the row that a schedule refers to nor the reference changes behind it.
+func TestAgentChangesNothingThatAScheduleRefersTo(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	first, other, post := newID(), newID(), newID()
+	const newPost = "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'b', $3)"
+	g.put(g.agent, t, newPost, first, g.adaID, nil)
+	g.put(g.agent, t, newPost, other, g.adaID, nil)
+	g.put(g.agent, t, newPost, post, g.adaID, first)
+	g.put(g.ada, t, "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'mastodon', '2035-01-01')", newID(), g.adaID, post)
+	for _, set := range []string{"body = 'c'", "reply_to_id = '" + other.String() + "'", "reply_to_id = NULL", "visibility = 'public'", "published_at = '2026-01-01'"} {
+		g.wantLocked(g.agent, t, "UPDATE social_posts SET "+set+" WHERE id = $1", post)
+	}
+	if code := sqlstate(g.do(g.agent, uuid.Nil, "DELETE FROM social_posts WHERE id = $1", post)); code != "23503" {
+		t.Errorf("the deletion of the scheduled post: %s, want 23503", code)
+	}
+	// A request to schedule a reply shows which post it replies to.
+	c := g.wantLocked(g.agent, t, "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'bluesky', '2035-01-01')", newID(), g.adaID, post)
+	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #>> '{references,post_id,shows,reply_to_id}' = $2::text", c.ID, first); n != 1 {
+		t.Error("the payload does not show what the post replies to")
 	}
 }
