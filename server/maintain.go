@@ -78,8 +78,8 @@ func (s *Server) advanceKeys(ctx context.Context) {
 	}
 }
 
-// agentsOfUnverifiedSQL lists one agent more than are logged.
-const agentsOfUnverifiedSQL = `SELECT identity_id, agent_id FROM app.agents_of_unverified($1)`
+// unverifiedAgentsSQL lists agents without their identities, which no serving role may enumerate.
+const unverifiedAgentsSQL = `SELECT agent_id FROM app.unverified_agents($1)`
 
 // maxUnverified is how many agents of unverified identities a start logs.
 const maxUnverified = 20
@@ -87,14 +87,13 @@ const maxUnverified = 20
 // warnOfUnverified logs the active agents of identities whose e-mail address is not verified. They
 // were hired before hiring needed a verified address.
 func (s *Server) warnOfUnverified(ctx context.Context) {
-	type agent struct{ identity, id uuid.UUID }
-	var found []agent
+	var found []uuid.UUID // one more than are logged
 	err := s.db.Anonymous(ctx, func(q session.Querier) error {
 		found = nil
-		return session.Each(ctx, q, agentsOfUnverifiedSQL, []any{maxUnverified + 1}, func(rows *sql.Rows) error {
-			var a agent
-			err := rows.Scan(&a.identity, &a.id)
-			found = append(found, a)
+		return session.Each(ctx, q, unverifiedAgentsSQL, []any{maxUnverified + 1}, func(rows *sql.Rows) error {
+			var agent uuid.UUID
+			err := rows.Scan(&agent)
+			found = append(found, agent)
 			return err
 		})
 	})
@@ -105,9 +104,8 @@ func (s *Server) warnOfUnverified(ctx context.Context) {
 		s.log.WarnContext(ctx, "the agents of identities with an unverified address could not be listed", "error", err)
 		return
 	}
-	for _, a := range found[:min(len(found), maxUnverified)] {
-		s.log.WarnContext(ctx, "an active agent belongs to an identity whose e-mail address is not verified",
-			"identity_id", a.identity, "agent_id", a.id)
+	for _, agent := range found[:min(len(found), maxUnverified)] {
+		s.log.WarnContext(ctx, "an active agent belongs to an identity whose e-mail address is not verified", "agent_id", agent)
 	}
 	s.log.WarnContext(ctx, "agents of identities with an unverified e-mail address are active, because they were hired before hiring required a verified address: "+
 		"chenu accounts unverified lists all of them with their owners, and chenu accounts verify verifies an address", "more", len(found) > maxUnverified)

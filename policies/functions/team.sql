@@ -159,8 +159,9 @@ ALTER FUNCTION app.suspend_all_agents() OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.suspend_all_agents() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.suspend_all_agents() TO chenu_human;
 
--- Lists active agents of identities whose e-mail address is not verified, by their ids alone. New
--- ones cannot appear (see app.hire()); these were hired before that rule. For the operator.
+-- Lists active agents of identities whose e-mail address is not verified, by their ids and those of
+-- their identities. New ones cannot appear (see app.hire()); these were hired before that rule. For
+-- the operator alone.
 CREATE FUNCTION app.agents_of_unverified(most integer DEFAULT 100) RETURNS TABLE (identity_id uuid, agent_id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -173,4 +174,16 @@ END
 $$;
 ALTER FUNCTION app.agents_of_unverified(integer) OWNER TO chenu_maintain;
 REVOKE EXECUTE ON FUNCTION app.agents_of_unverified(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.agents_of_unverified(integer) TO chenu_human, chenu_owner;
+GRANT EXECUTE ON FUNCTION app.agents_of_unverified(integer) TO chenu_owner;
+
+-- Lists the same agents without their identities, for the log of the service. Whoever knows the id
+-- of an agent and not that of its identity can do nothing with it.
+CREATE FUNCTION app.unverified_agents(most integer DEFAULT 100) RETURNS TABLE (agent_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.agent_id FROM app.agents_of_unverified(most) AS a ORDER BY a.agent_id
+$$;
+ALTER FUNCTION app.unverified_agents(integer) OWNER TO chenu_maintain;
+REVOKE EXECUTE ON FUNCTION app.unverified_agents(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.unverified_agents(integer) TO chenu_human;
