@@ -106,6 +106,8 @@ BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
+    -- The identity is locked before the session, as app.lock_account() locks them.
+    PERFORM FROM public.identities i WHERE i.id = caller FOR KEY SHARE;
     UPDATE app.sessions s SET revoked_at = clock_timestamp()
      WHERE s.created_by = caller AND s.id = close_session.session_id AND s.revoked_at IS NULL;
     IF NOT FOUND THEN

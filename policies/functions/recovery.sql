@@ -95,6 +95,8 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
+    -- The identity is locked before its tokens, as app.lock_account() locks them.
+    PERFORM FROM public.identities i WHERE i.id = caller FOR NO KEY UPDATE;
     IF NOT app.use_account_token('verify_email', verify_email.token_hash) THEN
         RETURN false;
     END IF;

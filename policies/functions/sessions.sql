@@ -16,6 +16,8 @@ BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
+    -- The identity is locked before the session, as app.lock_account() locks them.
+    PERFORM FROM public.identities i WHERE i.id = caller FOR KEY SHARE;
     SELECT s.expires_at INTO ends FROM app.sessions s
      WHERE s.created_by = caller AND s.id = issue_refresh_token.session_id
        AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND s.idle_expires_at IS NULL
@@ -63,6 +65,8 @@ BEGIN
     IF caller IS NULL THEN
         RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
     END IF;
+    -- The identity is locked before the session, as app.lock_account() locks them.
+    PERFORM FROM public.identities i WHERE i.id = caller FOR KEY SHARE;
     SELECT x.* INTO s FROM app.sessions x
      WHERE x.created_by = caller AND x.id = rotate_refresh_token.session_id FOR NO KEY UPDATE;
     SELECT x.* INTO t FROM app.refresh_tokens x

@@ -185,3 +185,86 @@ func TestReservedAddressCannotBeRegistered(t *testing.T) {
 		}
 	}
 }
+
+// Hardening item 40: the lock of an account locked the identity before its sessions and mailed
+// tokens, while a refresh, a logout and a verified address locked them the other way round.
+func TestOperatorsLockDoesNotDeadlock(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ctx := t.Context()
+	// running starts the call and returns once it waits for a lock.
+	running := func(t *testing.T, others int, call func() error) <-chan error {
+		t.Helper()
+		ended := make(chan error, 1)
+		go func() { ended <- call() }()
+		for waiting := 0; waiting <= others; {
+			select {
+			case err := <-ended:
+				t.Fatalf("it did not wait: %v", err)
+			case <-time.After(5 * time.Millisecond):
+				b.scan(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`, nil, &waiting)
+			}
+		}
+		return ended
+	}
+	for name, test := range map[string]struct {
+		// hold locks what the call needs after its first lock.
+		hold, call string
+	}{
+		"refresh": {
+			`SELECT FROM app.refresh_tokens WHERE created_by = $1 FOR UPDATE`,
+			`SELECT app.rotate_refresh_token(s.id, sha256('1'), sha256('3'), '1 day') FROM app.sessions s WHERE s.created_by = $1`,
+		},
+		"verified address": {
+			`SELECT FROM app.account_tokens WHERE created_by = $1 AND token_hash = sha256('2') FOR UPDATE`,
+			`SELECT app.verify_email(sha256('1')) FROM identities WHERE id = $1`,
+		},
+	} {
+		email := strings.ReplaceAll(name, " ", "-") + "@example.org"
+		p := b.register(t, email)
+		b.exec(t, `DELETE FROM app.account_tokens WHERE created_by = $1`, p.id)
+		b.exec(t, `INSERT INTO app.account_tokens (id, created_by, kind, token_hash, expires_at)
+			SELECT app.uuid_v7(), $1, 'verify_email', hash, now() + interval '1 day' FROM (VALUES (sha256('1')), (sha256('2'))) AS v(hash)`, p.id)
+		b.exec(t, `UPDATE app.refresh_tokens SET token_hash = sha256('1') WHERE created_by = $1`, p.id)
+		tx, err := b.admin.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+		if _, err := tx.Exec(ctx, test.hold, p.id); err != nil {
+			t.Fatal(err)
+		}
+		called := running(t, 0, func() error {
+			_, err := b.as(t, b.db.ServiceURL, "chenu_human", p.id, test.call, p.id)
+			return err
+		})
+		locked := running(t, 1, func() error {
+			_, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", `SELECT app.lock_account($1)`, email)
+			return err
+		})
+		if err := tx.Rollback(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(<-called, <-locked); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A logout has no second row to wait for: it is raced.
+	p := b.register(t, "logout@example.org")
+	for round := range 40 {
+		b.exec(t, `UPDATE identities SET status = 'active' WHERE id = $1`, p.id)
+		b.exec(t, `UPDATE app.sessions SET revoked_at = NULL WHERE created_by = $1`, p.id)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := b.as(t, b.db.ServiceURL, "chenu_human", p.id, `SELECT app.close_session(s.id) FROM app.sessions s WHERE s.created_by = $1`, p.id)
+			ended <- err
+		}()
+		_, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", `SELECT app.lock_account('logout@example.org')`)
+		for _, err := range []error{err, <-ended} {
+			// A logout that comes second finds its session ended, or its account locked.
+			if pg, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || pg.Code == "40P01") {
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+	}
+}
