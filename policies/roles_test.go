@@ -117,6 +117,46 @@ func TestAgentsWorkOnlyOnTheirTasks(t *testing.T) {
 	}
 }
 
+// Hardening item 10: no serving role lists identities. The login for people lists agents of
+// identities with an unverified address for the service's log, without these identities, and
+// takes the notices that the service mails: see "Two logins" in docs/security.md.
+func TestServingRolesDoNotListIdentities(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	w := newWorld(t, db)
+	admin := connect(t, db.AdminURL)
+	if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = NULL WHERE id = $1", w.other); err != nil {
+		t.Fatal(err)
+	}
+	human := as(t, w.service, "chenu_human", w.owner, w.owner)
+	agent := as(t, db.Pool(t, db.AgentURL), "chenu_agent", w.owner, w.agents[w.owner])
+	for _, test := range []struct {
+		statement    string
+		human, agent string
+	}{
+		{"SELECT * FROM app.agents_of_unverified(10)", refused, refused},
+		{"SELECT * FROM app.unverified_agents(10)", one, refused},
+		{"SELECT * FROM app.take_notices(0)", "0 rows", refused},
+		{"SELECT app.account_email('" + w.other.String() + "')", refused, refused},
+		{"SELECT FROM identities WHERE id <> '" + w.owner.String() + "'", "0 rows", "0 rows"},
+	} {
+		if got := attempt(t, human, test.statement); got != test.human {
+			t.Errorf("%s as chenu_human: got %s, want %s", test.statement, got, test.human)
+		}
+		if got := attempt(t, agent, test.statement); got != test.agent {
+			t.Errorf("%s as chenu_agent: got %s, want %s", test.statement, got, test.agent)
+		}
+	}
+	var listed, columns string
+	if err := human.QueryRow(t.Context(), `SELECT string_agg(agent_id::text, ' '), pg_get_function_result('app.unverified_agents(integer)'::regprocedure)
+		FROM app.unverified_agents(10)`).Scan(&listed, &columns); err != nil {
+		t.Fatal(err)
+	}
+	if listed != w.agents[w.other].String() || columns != "TABLE(agent_id uuid)" {
+		t.Errorf("the agents are %s, as %s", listed, columns)
+	}
+}
+
 // Hardening item 16: TRUNCATE leaves no audit row, so no table allows it, not even to its
 // owner or to a superuser.
 func TestNoTableCanBeTruncated(t *testing.T) {
@@ -127,9 +167,13 @@ func TestNoTableCanBeTruncated(t *testing.T) {
 	if _, err := owner.Exec(t.Context(), "SET ROLE chenu_owner"); err != nil {
 		t.Fatal(err)
 	}
+	tables := []string{"atlas_schema_revisions.atlas_schema_revisions"}
 	for _, table := range policies.Tables {
+		tables = append(tables, table.QualifiedName())
+	}
+	for _, table := range tables {
 		for who, conn := range map[string]*pgx.Conn{"a superuser": admin, "the owner": owner} {
-			statement := fmt.Sprintf("TRUNCATE %s CASCADE", table.QualifiedName())
+			statement := fmt.Sprintf("TRUNCATE %s CASCADE", table)
 			tag, err := conn.Exec(t.Context(), statement)
 			if got := outcome(t, tag, err); got != "CH403" {
 				t.Errorf("%s as %s: got %s, want CH403", statement, who, got)

@@ -151,6 +151,11 @@ func Apply(ctx context.Context, url string, o Options) (report Report, err error
 		report.Files = append(report.Files, d)
 		report.To = f.Version
 	}
+	if !o.DryRun {
+		if err := a.revisions.protect(ctx); err != nil {
+			return report, err
+		}
+	}
 	return report, nil
 }
 

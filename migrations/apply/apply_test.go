@@ -191,6 +191,30 @@ func await[T any](t *testing.T, what string, c <-chan T) T {
 	}
 }
 
+// Hardening item 16: the revision table refuses TRUNCATE as every other table does, also in a database that an
+// earlier release has migrated.
+func TestRevisionTableIsProtected(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	conn, err := pgx.Connect(t.Context(), db.AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), "DROP TRIGGER refuse_truncate ON atlas_schema_revisions.atlas_schema_revisions"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = conn.Exec(t.Context(), "TRUNCATE atlas_schema_revisions.atlas_schema_revisions")
+	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "CH403" {
+		t.Errorf("TRUNCATE of the revision table: %v, want CH403", err)
+	}
+}
+
 func TestApply(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{

@@ -98,6 +98,31 @@ func (r *Revisions) create(ctx context.Context) error {
 	return nil
 }
 
+// Whether the revision table is there without the trigger that refuses TRUNCATE, while the function of the trigger is there.
+const unprotectedSQL = `SELECT to_regprocedure('app.refuse_truncate()') IS NOT NULL AND EXISTS (
+	SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = $1 AND c.relname = $2 AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'refuse_truncate'))`
+
+const protectSQL = `CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON atlas_schema_revisions.atlas_schema_revisions
+	FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate()`
+
+// protect makes TRUNCATE of the revision table fail, as that of every table of the schema does. A migration cannot do it:
+// the table is not there when the Atlas CLI or the planner replays the files. Before the migration that creates the
+// function, protect does nothing.
+func (r *Revisions) protect(ctx context.Context) error {
+	var unprotected bool
+	if err := r.db.QueryRow(ctx, unprotectedSQL, revisionSchema, revisionTable).Scan(&unprotected); err != nil {
+		return fmt.Errorf("look for the trigger of the revision table: %w", err)
+	}
+	if !unprotected {
+		return nil
+	}
+	if _, err := r.db.Exec(ctx, protectSQL); err != nil {
+		return fmt.Errorf("protect the revision table from TRUNCATE: %w", err)
+	}
+	return nil
+}
+
 // ReadRevisions implements migrate.RevisionReadWriter: all of them, in the order of their versions.
 func (r *Revisions) ReadRevisions(ctx context.Context) ([]*migrate.Revision, error) {
 	if exists, err := r.exists(ctx); err != nil || !exists {
