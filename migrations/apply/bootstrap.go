@@ -77,6 +77,7 @@ type login struct {
 	key      string // of its psql variable
 	role     string // what it is a member of
 	not      string // what it was a member of before, or is in the other arrangement
+	serves   bool   // whether the service uses it, which keeps no transaction open for long
 	inherit  bool   // whether it has the role's rights without SET ROLE
 	purpose  string
 	variable string
@@ -92,13 +93,13 @@ func (o BootstrapOptions) database() string {
 // logins lists the logins. Only the auditor inherits: pg_dump does not SET ROLE unless told, while the others become
 // what they are by SET ROLE, and have no right they did not ask for.
 func (o BootstrapOptions) logins() []login {
-	service := login{Login: o.Service, key: "service", role: "chenu_human", not: "chenu_app", purpose: "serves people's requests, as chenu_human", variable: "CHENU_DATABASE_URL"}
+	service := login{Login: o.Service, key: "service", role: "chenu_human", not: "chenu_app", serves: true, purpose: "serves people's requests, as chenu_human", variable: "CHENU_DATABASE_URL"}
 	if o.SharedLogin {
 		service.role, service.not, service.purpose = "chenu_app", "chenu_human", "serves all requests: becomes chenu_human or chenu_agent for each transaction"
 	}
 	all := []login{
 		service,
-		{Login: o.Agent, key: "agent", role: "chenu_agent", purpose: "serves agents' requests, as chenu_agent", variable: "CHENU_AGENT_DATABASE_URL"},
+		{Login: o.Agent, key: "agent", role: "chenu_agent", serves: true, purpose: "serves agents' requests, as chenu_agent", variable: "CHENU_AGENT_DATABASE_URL"},
 		{Login: o.Migrate, key: "migrate", role: owner, purpose: "applies migrations, as " + owner, variable: "CHENU_MIGRATE_DATABASE_URL"},
 		{Login: o.Audit, key: "audit", role: "chenu_auditor", inherit: true, purpose: "reads everything: verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
 	}
@@ -182,6 +183,38 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
     LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
 WHERE r.rolname = %s AND u.rolname = %s`, literal(l.not), name)})
+	}
+	return append(steps, timeoutSteps(l)...)
+}
+
+// timeoutSteps set the timeouts with which sessions of a login of the service begin. A transaction that is kept open would
+// hold its locks: those of an agent delay the agent's suspension. A session can choose other timeouts, and a login that has
+// a value of its own keeps it.
+func timeoutSteps(l login) []step {
+	if !l.serves {
+		return nil
+	}
+	timeouts := []struct {
+		name, value string
+		since       int // the first server version that has it
+	}{{"idle_in_transaction_session_timeout", "30s", 0}, {"statement_timeout", "60s", 0}}
+	if l.key == "agent" {
+		// The only longer operation, the erasure of an identity, is one of people.
+		timeouts = append(timeouts, struct {
+			name, value string
+			since       int
+		}{"transaction_timeout", "2min", 170000})
+	}
+	var steps []step
+	for _, s := range timeouts {
+		supported := ""
+		if s.since > 0 {
+			supported = fmt.Sprintf(" AND current_setting('server_version_num')::int >= %d", s.since)
+		}
+		steps = append(steps, step{"set", s.name + " of login " + l.Name + " to " + s.value, fmt.Sprintf(`SELECT format('ALTER ROLE %%I SET %s = %%L', rolname, '%s')
+FROM pg_catalog.pg_roles u WHERE rolname = %s%s
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS c WHERE s.setrole = u.oid AND starts_with(c, '%[1]s='))`,
+			s.name, s.value, literal(l.Name), supported)})
 	}
 	return steps
 }

@@ -129,6 +129,63 @@ WHERE u.rolname = $1 AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolrep
 	}
 }
 
+// Hardening item 41: sessions of the service's logins begin with timeouts, so that a transaction
+// that an agent keeps open does not delay its suspension without end. A value of the
+// operator's own stays.
+func TestServiceLoginsBeginWithTimeouts(t *testing.T) {
+	t.Parallel()
+	b := setupBootstrap(t)
+	report := b.run()
+	transaction := "none"
+	if b.ask("SELECT (current_setting('server_version_num')::int >= 170000)::text") == "true" {
+		transaction = "0"
+	}
+	settings := func(url string) (got string) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(t.Context()) }()
+		if err := conn.QueryRow(t.Context(), `SELECT concat_ws(' ', current_setting('idle_in_transaction_session_timeout'),
+			current_setting('statement_timeout'), coalesce(current_setting('transaction_timeout', true), 'none'))`).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	ofAgents := strings.Replace(transaction, "0", "2min", 1)
+	for i, want := range []string{"30s 1min " + transaction, "30s 1min " + ofAgents, "0 0 " + transaction, "0 0 " + transaction} {
+		if got := settings(report.Logins[i].URL); got != want {
+			t.Errorf("%s begins with %s, want %s", report.Logins[i].Name, got, want)
+		}
+	}
+	b.exec("ALTER ROLE " + b.options.Agent.Name + " SET idle_in_transaction_session_timeout = '300ms'")
+	b.exec("ALTER ROLE " + b.options.Service.Name + " RESET statement_timeout")
+	if again := b.run(); !slices.Equal(again.Changes, []string{"set statement_timeout of login " + b.options.Service.Name + " to 60s"}) {
+		t.Errorf("a later run: %q", again.Changes)
+	}
+	if got := settings(report.Logins[1].URL); got != "300ms 1min "+ofAgents {
+		t.Errorf("after a later run the login for agents begins with %s", got)
+	}
+	// What is kept open ends.
+	conn, err := pgx.Connect(t.Context(), report.Logins[1].URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	gone := func() bool {
+		return b.ask("SELECT count(*)::text FROM pg_stat_activity WHERE usename = $1", b.options.Agent.Name) == "0"
+	}
+	for deadline := time.Now().Add(time.Minute); !gone(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a transaction is still open a minute after its last statement")
+		}
+	}
+}
+
 // Hardening item 12: the service login of an earlier version could become either kind of
 // actor. Running bootstrap again takes that away, and a shared login has to be asked for.
 func TestServiceLoginLosesSharedMembership(t *testing.T) {

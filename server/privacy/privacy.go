@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -177,6 +178,9 @@ type eraseInput struct {
 	IfMatch api.IfMatch `header:"If-Match"`
 }
 
+// eraseTimeoutSQL replaces the statement_timeout of the login for this transaction.
+const eraseTimeoutSQL = `SELECT set_config('statement_timeout', $1, true)`
+
 const eraseSQL = `SELECT app.erase_identity()`
 
 func (s *Service) erase(ctx context.Context, tx *ent.Tx, in *eraseInput) (*struct{}, error) {
@@ -198,6 +202,9 @@ func (s *Service) erase(ctx context.Context, tx *ent.Tx, in *eraseInput) (*struc
 			return err
 		})
 	})
+	if _, err := tx.ExecContext(ctx, eraseTimeoutSQL, strconv.FormatInt(eraseTimeout.Milliseconds(), 10)); err != nil {
+		return nil, fmt.Errorf("set the time limit of the erasure: %w", err)
+	}
 	if _, err := tx.ExecContext(ctx, eraseSQL); err != nil {
 		return nil, fmt.Errorf("erase the identity: %w", err)
 	}

@@ -70,6 +70,12 @@ SELECT format('REVOKE %I FROM %I%s', r.rolname, u.rolname,
 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
     LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
 WHERE r.rolname = 'chenu_app' AND u.rolname = 'chenu_service' \gexec
+SELECT format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', rolname, '30s')
+FROM pg_catalog.pg_roles u WHERE rolname = 'chenu_service'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS c WHERE s.setrole = u.oid AND starts_with(c, 'idle_in_transaction_session_timeout=')) \gexec
+SELECT format('ALTER ROLE %I SET statement_timeout = %L', rolname, '60s')
+FROM pg_catalog.pg_roles u WHERE rolname = 'chenu_service'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS c WHERE s.setrole = u.oid AND starts_with(c, 'statement_timeout=')) \gexec
 
 -- chenu_service_agent: serves agents' requests, as chenu_agent.
 SELECT format('CREATE ROLE %I LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_service_agent', nullif(:'agent_password', ''))
@@ -84,6 +90,15 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
     JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
     WHERE r.rolname = 'chenu_agent' AND u.rolname = 'chenu_service_agent'
       AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, false) = false AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)) \gexec
+SELECT format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', rolname, '30s')
+FROM pg_catalog.pg_roles u WHERE rolname = 'chenu_service_agent'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS c WHERE s.setrole = u.oid AND starts_with(c, 'idle_in_transaction_session_timeout=')) \gexec
+SELECT format('ALTER ROLE %I SET statement_timeout = %L', rolname, '60s')
+FROM pg_catalog.pg_roles u WHERE rolname = 'chenu_service_agent'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS c WHERE s.setrole = u.oid AND starts_with(c, 'statement_timeout=')) \gexec
+SELECT format('ALTER ROLE %I SET transaction_timeout = %L', rolname, '2min')
+FROM pg_catalog.pg_roles u WHERE rolname = 'chenu_service_agent' AND current_setting('server_version_num')::int >= 170000
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS c WHERE s.setrole = u.oid AND starts_with(c, 'transaction_timeout=')) \gexec
 
 -- chenu_migrate: applies migrations, as chenu_owner.
 SELECT format('CREATE ROLE %I LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_migrate', nullif(:'migrate_password', ''))
