@@ -177,3 +177,83 @@ func TestUpgradeNamesTrialsWithFutureApprovals(t *testing.T) {
 		t.Errorf("the notices are %s, want %s", got, want)
 	}
 }
+
+// Hardening item 11: schedules that agents set before that needed an approval, and posts that they
+// changed after a human had scheduled them, are named to the operator, and their owners are told.
+// Requests whose payloads changed expire, and their owners are told of these.
+func TestUpgradeNamesUnapprovedSchedules(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Empty(t)
+	conn := before(t, db, "_tell_owners_of_unapproved_schedules.sql")
+	const ada, eve, agent = "01890a5d-ac96-774b-bcce-b302099a8051", "01890a5d-ac96-774b-bcce-b302099a8052", "01890a5d-ac96-774b-bcce-b302099a8053"
+	id := func(kind, n int) string { return fmt.Sprintf("01890a5d-ac96-774b-bcce-b302099a%d%02d0", kind, n) }
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada'), ($2, 'eve@example.org', 'Eve')`, ada, eve)
+	const human, byAgent, approved = "human", "agent", "approved"
+	for i, c := range []struct{ owner, status, set, changed, field string }{
+		{ada, "scheduled", human, "", ""},
+		{ada, "scheduled", byAgent, "", ""}, // named
+		{ada, "scheduled", approved, "", ""},
+		{ada, "scheduled", human, byAgent, "body"}, // named
+		{ada, "scheduled", human, byAgent, "thread_id"},
+		{ada, "scheduled", human, human, "body"},
+		{ada, "scheduled", human, approved, "body"},
+		{ada, "cancelled", byAgent, "", ""},
+		{eve, "scheduled", approved, approved, "body"},
+	} {
+		exec(`INSERT INTO social_posts (id, created_by, body) VALUES ($1, $2, 'b')`, id(1, i), c.owner)
+		exec(`INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at, status) VALUES ($1, $2, $3, 'mastodon', '2035-01-01', $4)`, id(2, i), c.owner, id(1, i), c.status)
+		for _, l := range []struct{ who, resource, resourceID, action, field, value string }{
+			{human, "social_schedule", id(2, i), "create", "status", "cancelled"},
+			{c.set, "social_schedule", id(2, i), "update", "status", "scheduled"},
+			{human, "social_schedule", id(2, i), "update", "attempts", "1"},
+			{c.changed, "social_post", id(1, i), "update", c.field, "x"},
+		} {
+			if l.who != "" {
+				exec(`INSERT INTO audit_logs (id, created_by, actor_id, actor_kind, action, outcome, resource_type, resource_id, after, checkpoint_id, db_role)
+					VALUES (app.uuid_v7(), $1, $2, $3, $4, 'success', $5, $6, jsonb_build_object($7::text, $8::text), CASE WHEN $9 THEN $2::uuid END, 'x')`,
+					c.owner, agent, strings.Replace(l.who, approved, byAgent, 1), l.action, l.resource, l.resourceID, l.field, l.value, l.who == approved)
+			}
+		}
+	}
+	for i, c := range []struct{ payload, status, decided, use string }{
+		{`{"table": "community_groups"}`, "pending", "NULL", "NULL"},
+		{`{"writes": [{"table": "notes"}, {"table": "social_schedules"}]}`, "pending", "NULL", "NULL"},
+		{`{"table": "social_schedules"}`, "approved", "now()", "now() + interval '1 hour'"},
+		{`{"table": "playlists"}`, "pending", "NULL", "NULL"},
+		{`{"writes": [{"table": "playlists"}]}`, "approved", "now()", "now() + interval '1 hour'"},
+		{`{"action": "share", "content": {"table": "social_schedules"}}`, "pending", "NULL", "NULL"},
+	} {
+		exec(fmt.Sprintf(`INSERT INTO checkpoints (id, created_by, type, status, action, origin, resource_type, payload, digest, requested_by, requested_by_kind, expires_at, decided_at, use_before)
+			VALUES (app.uuid_v7(), $1, 'sensitive', $2, 'x', 'write', 'x', $3, sha256($4::text::bytea), $1, 'agent', now() + interval '1 hour', %s, %s)`, c.decided, c.use), eve, c.status, c.payload, fmt.Sprint(i))
+	}
+	var said string
+	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{Progress: func(e migrations.Event) {
+		if e.Kind == migrations.Noticed && strings.Contains(e.Message, "schedules") {
+			said += e.Message
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(said, "2 schedules of posts") || !strings.HasSuffix(said, ": "+id(2, 1)+", "+id(2, 3)) {
+		t.Errorf("the operator is told %q", said)
+	}
+	for query, want := range map[string]string{
+		`SELECT string_agg(split_part(i.email, '@', 1) || ' ' || n.kind || ' ' || n.details, '; ' ORDER BY n.created_by) FROM app.account_notices n JOIN identities i ON i.id = n.created_by`: `ada unapproved_schedules {"schedules": 2, "schedule_id": "` + id(2, 1) + `"}; eve requests_expired {"requests": 2, "approvals": 1}`,
+		`SELECT string_agg(concat_ws(' ', status, CASE WHEN use_before > now() THEN 'usable' END), ', ' ORDER BY id) FROM checkpoints WHERE created_by = '` + eve + `'`:                       strings.Repeat("expired, ", 2) + "approved, pending, approved usable, pending",
+		`SELECT count(*)::text FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity`:                                                                                                "0",
+	} {
+		var got string
+		if err := conn.QueryRow(t.Context(), query).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+}

@@ -37,6 +37,8 @@ type noticeFacts struct {
 	Approvals          int       `json:"approvals"`
 	Trials             int       `json:"trials"`
 	TrialID            uuid.UUID `json:"trial_id"`
+	Schedules          int       `json:"schedules"`
+	ScheduleID         uuid.UUID `json:"schedule_id"`
 }
 
 // noticeText returns the mail of a notice; false when the kind is unknown. It has ids, counts and
@@ -71,6 +73,14 @@ func noticeText(kind string, f noticeFacts, at time.Time) (subject, text string,
 		return "Clinical trials with an ethics approval in the future", fmt.Sprintf("On %s, an upgrade of the service found %s in your account past the planning stage, with an ethics "+
 			"approval date in the future. The service no longer accepts such a date. The id of the first trial is %s.\n\n"+
 			"Correct ethics_approved_on: PATCH /v1/government/clinical-trials/%s.\n", when, counted(f.Trials, "clinical trial"), f.TrialID, f.TrialID), true
+	case "unapproved_schedules":
+		return "Scheduled posts that you have not approved", fmt.Sprintf("On %s, an upgrade of the service found %s in your account that an agent set, or whose post an agent "+
+			"changed, without your approval. An earlier version of the service did not require it. The posts are still scheduled. The id of the first schedule is %s.
+
+"+
+			"Read the posts: GET /v1/social/schedules?status=scheduled. To cancel a schedule: PATCH /v1/social/schedules/%s with \"status\": \"cancelled\".
+",
+			when, counted(f.Schedules, "schedule"), f.ScheduleID, f.ScheduleID), true
 	}
 	return "", "", false
 }

@@ -60,6 +60,9 @@ func TestEveryNoticeHasAText(t *testing.T) {
 	if _, text, _ := noticeText("future_ethics_approvals", noticeFacts{Trials: 3, TrialID: trial}, time.Now()); !strings.Contains(text, " 3 clinical trials in your account ") || !strings.Contains(text, "/clinical-trials/"+trial.String()) {
 		t.Error(text)
 	}
+	if _, text, _ := noticeText("unapproved_schedules", noticeFacts{Schedules: 2, ScheduleID: trial}, time.Now()); !strings.Contains(text, " 2 schedules in your account ") || !strings.Contains(text, "/schedules/"+trial.String()) {
+		t.Error(text)
+	}
 }
 
 const notYou = "If it was not you, "
@@ -67,7 +70,7 @@ const notYou = "If it was not you, "
 // noticeParts are the kinds of notices, with what their texts say about the facts of the test beside the time.
 var noticeParts = map[string][]string{
 	"password_reset": {notYou}, "agent_hired": {notYou}, "credential_created": {notYou, "valid until 2 April 2026, 03:04 UTC"},
-	"credentials_expire": {"expires on 2 April 2026, 03:04 UTC"}, "requests_expired": nil, "future_ethics_approvals": nil,
+	"credentials_expire": {"expires on 2 April 2026, 03:04 UTC"}, "requests_expired": nil, "future_ethics_approvals": nil, "unapproved_schedules": nil,
 }
 
 // sentences are the paragraphs of a mail that are text, not a token or a command.
@@ -109,7 +112,7 @@ func TestLanguageOfTheMails(t *testing.T) {
 		check(resetPassword, subject, text, notYou, "valid once and for one hour", "(?m)^TOKEN$")
 	}
 	for _, n := range []int{0, 1, 2} {
-		facts := noticeFacts{Credentials: n, RevokedCredentials: n, SuspendedAgents: n, Requests: n, Approvals: n, Trials: n, ExpiresAt: at.AddDate(0, 0, 90)}
+		facts := noticeFacts{Credentials: n, RevokedCredentials: n, SuspendedAgents: n, Requests: n, Approvals: n, Trials: n, Schedules: n, ExpiresAt: at.AddDate(0, 0, 90)}
 		for kind, parts := range noticeParts {
 			subject, text, ok := noticeText(kind, facts, at)
 			if !ok {
