@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -116,5 +117,55 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 	}
 	if n := forced(); n != 0 || !valid {
 		t.Errorf("%d tables do not force row-level security; all constraints are validated: %v", n, valid)
+	}
+}
+
+// Hardening item 7: the upgrade names jsonb values that are too long, and goes on once the operator
+// shortened them with the statements of docs/migrations.md, as they are written there.
+func TestOperatorShortensLongRows(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Empty(t)
+	conn := before(t, db, "_harden_approvals_agents_and_accounts.sql")
+	const ada, group = "01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"
+	for _, sql := range []string{
+		`INSERT INTO identities (id, email, name) VALUES ('` + ada + `', 'ada@example.org', 'Ada')`,
+		`INSERT INTO community_groups (id, created_by, name, settings) VALUES ('` + group + `', '` + ada + `', 'n', jsonb_build_object('x', array_fill('1e308'::numeric, '{60}')))`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{})
+	if err == nil || !strings.Contains(err.Error(), "public.community_groups.settings") || !strings.Contains(err.Error(), group) {
+		t.Fatalf("the migration does not name the row: %v", err)
+	}
+	page, err := os.ReadFile("../docs/migrations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## When a migration names rows that are too long")
+	_, section, _ = strings.Cut(section, "```sql\n")
+	fix, _, ok := strings.Cut(section, "```")
+	if !ok {
+		t.Fatal("docs/migrations.md has no SQL")
+	}
+	operator, err := pgx.Connect(t.Context(), db.MigrateURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close(context.WithoutCancel(t.Context()))
+	if _, err := operator.Exec(t.Context(), strings.ReplaceAll(fix, "00000000-0000-0000-0000-000000000000", group)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	if err := conn.QueryRow(t.Context(), `SELECT g.settings::text || ' ' || (SELECT length(l.before #>> '{settings,x}') > 16384 FROM audit_logs l WHERE l.resource_id = g.id AND l.action = 'update')
+		|| ' ' || c.relforcerowsecurity FROM community_groups g JOIN pg_class c ON c.oid = 'community_groups'::regclass`).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := "{} true true"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
