@@ -72,6 +72,6 @@ GRANT DELETE ON community_events TO chenu_agent;
 GRANT SELECT ON community_events TO chenu_auditor;
 GRANT SELECT (id, created_by, group_id, capacity, going_count, maybe_count, declined_count) ON community_events TO chenu_derive;
 GRANT UPDATE (going_count, maybe_count, declined_count) ON community_events TO chenu_derive;
-GRANT SELECT (id, created_by, version, group_id, title, starts_at) ON community_events TO chenu_gate;
+GRANT SELECT (id, created_by, version, group_id, title, description, starts_at, ends_at, time_zone, location, online_url, capacity, status) ON community_events TO chenu_gate;
 GRANT SELECT (created_by) ON community_events TO chenu_erase;
 GRANT DELETE ON community_events TO chenu_erase;

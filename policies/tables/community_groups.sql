@@ -51,13 +51,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON community_groups
 
 CREATE TRIGGER approve_insert AFTER INSERT ON community_groups
     FOR EACH ROW WHEN (((NEW.visibility = 'public')))
-    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '{"state":"((r.visibility = ''public''))","contents":[{"table":"public.community_events","column":"group_id","resource_type":"community_event","shows":["title","starts_at"]}]}', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
+    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '{"state":"((r.visibility = ''public''))","contents":[{"table":"public.community_events","column":"group_id","resource_type":"community_event","shows":["title","description","starts_at","ends_at","time_zone","location","online_url","capacity","status"]}]}', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
 CREATE TRIGGER approve_update AFTER UPDATE ON community_groups
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.name, OLD.description, OLD.kind, OLD.visibility, OLD.settings, OLD.rules) IS DISTINCT FROM ROW(NEW.name, NEW.description, NEW.kind, NEW.visibility, NEW.settings, NEW.rules) AND (((OLD.visibility = 'public')) OR ((NEW.visibility = 'public'))))
-    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '{"state":"((r.visibility = ''public''))","contents":[{"table":"public.community_events","column":"group_id","resource_type":"community_event","shows":["title","starts_at"]}]}', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
+    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '{"state":"((r.visibility = ''public''))","contents":[{"table":"public.community_events","column":"group_id","resource_type":"community_event","shows":["title","description","starts_at","ends_at","time_zone","location","online_url","capacity","status"]}]}', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
 CREATE TRIGGER approve_delete AFTER DELETE ON community_groups
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ((OLD.visibility = 'public')))
-    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '{"state":"((r.visibility = ''public''))","contents":[{"table":"public.community_events","column":"group_id","resource_type":"community_event","shows":["title","starts_at"]}]}', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
+    EXECUTE FUNCTION app.gate('sensitive', 'community_group', 'community', 'created_by', '{"state":"((r.visibility = ''public''))","contents":[{"table":"public.community_events","column":"group_id","resource_type":"community_event","shows":["title","description","starts_at","ends_at","time_zone","location","online_url","capacity","status"]}]}', 'name', 'description', 'kind', 'visibility', 'settings', 'rules');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON community_groups
     FOR EACH ROW EXECUTE FUNCTION app.audit('community_group', 'created_by', 'community');

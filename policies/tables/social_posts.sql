@@ -74,7 +74,7 @@ GRANT INSERT (id, created_by, body, media, visibility, thread_id, reply_to_id, p
 GRANT UPDATE (body, media, visibility, thread_id, reply_to_id, published_at) ON social_posts TO chenu_agent;
 GRANT DELETE ON social_posts TO chenu_agent;
 GRANT SELECT ON social_posts TO chenu_auditor;
-GRANT SELECT (id, created_by, version, body, media, visibility, published_at) ON social_posts TO chenu_gate;
+GRANT SELECT (id, created_by, version, body, media, visibility, reply_to_id, published_at) ON social_posts TO chenu_gate;
 GRANT UPDATE (id) ON social_posts TO chenu_gate;
 GRANT SELECT (created_by) ON social_posts TO chenu_erase;
 GRANT DELETE ON social_posts TO chenu_erase;

@@ -39,6 +39,8 @@ CREATE POLICY erase_delete ON social_schedules FOR DELETE TO chenu_erase
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON social_schedules
     FOR EACH ROW EXECUTE FUNCTION app.stamp_change();
+CREATE TRIGGER lock_post BEFORE INSERT OR UPDATE OF status ON social_schedules
+    FOR EACH ROW EXECUTE FUNCTION app.lock_scheduled_post();
 CREATE TRIGGER refuse_past BEFORE INSERT OR UPDATE OF scheduled_at ON social_schedules
     FOR EACH ROW EXECUTE FUNCTION app.refuse_past();
 
@@ -47,13 +49,13 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON social_schedules
 
 CREATE TRIGGER approve_insert AFTER INSERT ON social_schedules
     FOR EACH ROW WHEN ((app.actor_kind() <> 'human' AND (NEW.status IN ('scheduled', 'published'))))
-    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''scheduled'', ''published'')))","references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
+    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''scheduled'', ''published'')))","references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","reply_to_id","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
 CREATE TRIGGER approve_update AFTER UPDATE ON social_schedules
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND ROW(OLD.post_id, OLD.platform, OLD.scheduled_at, OLD.status, OLD.external_id) IS DISTINCT FROM ROW(NEW.post_id, NEW.platform, NEW.scheduled_at, NEW.status, NEW.external_id) AND ((app.actor_kind() <> 'human' AND (NEW.status IN ('scheduled', 'published'))) AND ((app.actor_kind() <> 'human' AND (OLD.status IN ('scheduled', 'published'))) IS NOT TRUE OR ROW(OLD.post_id, OLD.platform, OLD.scheduled_at, OLD.status, OLD.external_id) IS DISTINCT FROM ROW(NEW.post_id, NEW.platform, NEW.scheduled_at, NEW.status, NEW.external_id)) OR (app.actor_kind() <> 'human' AND (OLD.status IN ('scheduled', 'published'))) AND (app.actor_kind() <> 'human' AND (NEW.status IN ('scheduled', 'published'))) IS NOT TRUE AND (OLD.status = 'scheduled') IS NOT TRUE))
-    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''scheduled'', ''published'')))","references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
+    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''scheduled'', ''published'')))","references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","reply_to_id","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
 CREATE TRIGGER approve_delete AFTER DELETE ON social_schedules
     FOR EACH ROW WHEN (current_user <> 'chenu_erase' AND (app.actor_kind() <> 'human' AND (OLD.status IN ('scheduled', 'published'))) AND (OLD.status = 'scheduled') IS NOT TRUE)
-    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''scheduled'', ''published'')))","references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
+    EXECUTE FUNCTION app.gate('sensitive', 'social_schedule', 'social', 'created_by', '{"state":"(app.actor_kind() \u003c\u003e ''human'' AND (r.status IN (''scheduled'', ''published'')))","references":[{"column":"post_id","table":"public.social_posts","resource_type":"social_post","shows":["body","media","visibility","reply_to_id","published_at"],"lock":true}]}', 'post_id', 'platform', 'scheduled_at', 'status', 'attempts', 'last_error', 'external_id');
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON social_schedules
     FOR EACH ROW EXECUTE FUNCTION app.audit('social_schedule', 'created_by', 'social');
