@@ -233,9 +233,9 @@ func TestUpgradeNamesUnapprovedSchedules(t *testing.T) {
 			VALUES (app.uuid_v7(), $1, 'sensitive', $2, 'x', 'write', 'x', $3, sha256($4::text::bytea), $1, 'agent', now() + interval '1 hour', %s, %s)`, c.decided, c.use), eve, c.status, c.payload, fmt.Sprint(i))
 	}
 	var said string
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{Progress: func(e migrations.Event) {
-		if e.Kind == migrations.Noticed && strings.Contains(e.Message, "schedules") {
-			said += e.Message
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Progress: func(e apply.Event) {
+		if notice, ok := e.(apply.Notice); ok && strings.Contains(notice.Message, "schedules") {
+			said += notice.Message
 		}
 	}}); err != nil {
 		t.Fatal(err)

@@ -135,7 +135,7 @@ func TestOperatorShortensLongRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{})
+	_, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{})
 	if err == nil || !strings.Contains(err.Error(), "public.community_groups.settings") || !strings.Contains(err.Error(), group) {
 		t.Fatalf("the migration does not name the row: %v", err)
 	}
@@ -157,7 +157,7 @@ func TestOperatorShortensLongRows(t *testing.T) {
 	if _, err := operator.Exec(t.Context(), strings.ReplaceAll(fix, "00000000-0000-0000-0000-000000000000", group)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var got string

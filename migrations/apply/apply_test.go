@@ -205,7 +205,7 @@ func TestRevisionTableIsProtected(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := migrations.Apply(t.Context(), db.MigrateURL, migrations.Options{}); err != nil {
+		if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -75,11 +75,8 @@ func noticeText(kind string, f noticeFacts, at time.Time) (subject, text string,
 			"Correct ethics_approved_on: PATCH /v1/government/clinical-trials/%s.\n", when, counted(f.Trials, "clinical trial"), f.TrialID, f.TrialID), true
 	case "unapproved_schedules":
 		return "Scheduled posts that you have not approved", fmt.Sprintf("On %s, an upgrade of the service found %s in your account that an agent set, or whose post an agent "+
-			"changed, without your approval. An earlier version of the service did not require it. The posts are still scheduled. The id of the first schedule is %s.
-
-"+
-			"Read the posts: GET /v1/social/schedules?status=scheduled. To cancel a schedule: PATCH /v1/social/schedules/%s with \"status\": \"cancelled\".
-",
+			"changed, without your approval. An earlier version of the service did not require it. The posts are still scheduled. The id of the first schedule is %s.\n\n"+
+			"Read the posts: GET /v1/social/schedules?status=scheduled. To cancel a schedule: PATCH /v1/social/schedules/%s with \"status\": \"cancelled\".\n",
 			when, counted(f.Schedules, "schedule"), f.ScheduleID, f.ScheduleID), true
 	}
 	return "", "", false
