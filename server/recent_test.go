@@ -92,6 +92,10 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 	pending, digest := checkpointOf(t, b.agentOf(t, "ada").Patch("/v1/business/invoices/"+fmt.Sprint(draft.Object()["id"]), draft.ETag(), map[string]any{"status": "sent"}))
 	stranger.Get("/v1/me").Want(http.StatusOK)
 	admin := b.db.Pool(t, b.db.AdminURL)
+	// A subtest can wait for its turn for longer than a request for approval lives.
+	if _, err := admin.Exec(t.Context(), "UPDATE checkpoints SET expires_at = now() + interval '1 day' WHERE id = $1", pending); err != nil {
+		t.Fatal(err)
+	}
 	// Each session is made by its own subtest: one that waits for its turn would find it older.
 	session := func(ago, of string, revoked bool) func(*testing.T) string {
 		return func(t *testing.T) string {

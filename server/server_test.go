@@ -67,11 +67,14 @@ func (s *service) agentOf(t *testing.T, name string) *apitest.Client {
 
 func (s *service) as(t *testing.T, wanted account.DevelopmentToken) *apitest.Client {
 	t.Helper()
-	token, _, err := s.Accounts().MakeDevelopmentToken(t.Context(), wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.client.For(t).As(token)
+	return s.client.For(t).AsRenewed(func(t testing.TB) string {
+		t.Helper()
+		token, _, err := s.Accounts().MakeDevelopmentToken(t.Context(), wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	})
 }
 
 // TestDocumentIsCheckedIn holds the checked-in document against the routes.

@@ -36,6 +36,7 @@ type Client struct {
 	handler  http.Handler
 	contract *contract
 	header   http.Header
+	token    func(testing.TB) string // nil if the token stays
 }
 
 // New returns a client for the handler that serves the API of the document. The document
@@ -63,10 +64,21 @@ func (c *Client) Header(name string) string { return c.header.Get(name) }
 // As returns a client that sends an access token.
 func (c *Client) As(token string) *Client { return c.With("Authorization", "Bearer "+token) }
 
+// AsRenewed returns a client that sends an access token of token, and a new one in each subtest: a subtest that waits for
+// others can start after the first token has expired.
+func (c *Client) AsRenewed(token func(testing.TB) string) *Client {
+	out := c.As(token(c.t))
+	out.token = token
+	return out
+}
+
 // For returns the same client for a subtest.
 func (c *Client) For(t testing.TB) *Client {
 	out := *c
 	out.t = t
+	if c.token != nil {
+		return out.AsRenewed(c.token)
+	}
 	return &out
 }
 
