@@ -71,7 +71,7 @@ type AppliedFile struct {
 }
 
 // Apply brings the database at url to the end of the directory, or to Options.To. The login must be a member of
-// chenu_owner, or a superuser; the connection must be a direct one, because the lock and the role belong to the session.
+// the owner role, or a superuser; the connection must be a direct one, because the lock and the role belong to the session.
 //
 // Each file is one transaction together with its row in the revision table: it is applied and recorded, or neither. A file
 // with `-- atlas:txmode none` is recorded before and after each statement; when it fails, the next Apply goes on with the
@@ -152,11 +152,18 @@ func Apply(ctx context.Context, url string, o Options) (report Report, err error
 		report.To = f.Version
 	}
 	if !o.DryRun {
-		if err := a.revisions.protect(ctx); err != nil {
+		if err := a.protect(ctx); err != nil {
 			return report, err
 		}
 	}
 	return report, nil
+}
+
+// protect protects the revision table once the files are applied, even if the caller has just given up.
+func (a *applier) protect(ctx context.Context) error {
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return a.revisions.protect(late)
 }
 
 func (o *Options) setDefaults() error {

@@ -19,14 +19,13 @@ import (
 )
 
 const (
-	// DefaultDatabase is the database that bootstrap makes unless told otherwise.
+	// DefaultDatabase is the name of the database that Bootstrap creates by default.
 	DefaultDatabase = "chenu"
 
 	// minServerVersion is the oldest PostgreSQL that has all that the schema uses (SECURITY INVOKER views, and a public
 	// schema that not everybody may create in).
 	minServerVersion = 150000
 
-	bootstrapLock = "chenu_bootstrap"
 	bootstrapWait = time.Minute
 	// bootstrapAttempts is how often the roles are made, when others who do not take the lock, as the planner on a development
 	// server, make them at the same time: Postgres then finds a row of its catalog changed under its hands.
@@ -37,13 +36,14 @@ const (
 type BootstrapOptions struct {
 	Database string // "" means DefaultDatabase
 
-	Service Login // serves people's requests; by default chenu_service
-	Agent   Login // serves agents' requests; by default chenu_service_agent
-	Migrate Login // applies migrations; by default chenu_migrate
-	Audit   Login // verifies and backs up; by default chenu_verify
+	// The default names of the logins are the project's name and _service, _service_agent, _migrate and _verify.
+	Service Login // serves people's requests
+	Agent   Login // serves agents' requests
+	Migrate Login // applies migrations
+	Audit   Login // verifies and backs up
 
-	// SharedLogin lets the service login become chenu_agent too, for an installation that
-	// serves people and agents with one login.
+	// SharedLogin lets the service login become the agents' role too, for an installation that serves people and agents
+	// with one login.
 	SharedLogin bool
 }
 
@@ -93,25 +93,26 @@ func (o BootstrapOptions) database() string {
 // logins lists the logins. Only the auditor inherits: pg_dump does not SET ROLE unless told, while the others become
 // what they are by SET ROLE, and have no right they did not ask for.
 func (o BootstrapOptions) logins() []login {
-	service := login{Login: o.Service, key: "service", role: "chenu_human", not: "chenu_app", serves: true, purpose: "serves people's requests, as chenu_human", variable: "CHENU_DATABASE_URL"}
+	c := conventions
+	service := login{Login: o.Service, key: "service", role: c.Human, not: c.Shared, serves: true, purpose: "serves people's requests, as " + c.Human, variable: "CHENU_DATABASE_URL"}
 	if o.SharedLogin {
-		service.role, service.not, service.purpose = "chenu_app", "chenu_human", "serves all requests: becomes chenu_human or chenu_agent for each transaction"
+		service.role, service.not, service.purpose = c.Shared, c.Human, fmt.Sprintf("serves all requests: becomes %s or %s for each transaction", c.Human, c.Agent)
 	}
 	all := []login{
 		service,
-		{Login: o.Agent, key: "agent", role: "chenu_agent", serves: true, purpose: "serves agents' requests, as chenu_agent", variable: "CHENU_AGENT_DATABASE_URL"},
+		{Login: o.Agent, key: "agent", role: c.Agent, serves: true, purpose: "serves agents' requests, as " + c.Agent, variable: "CHENU_AGENT_DATABASE_URL"},
 		{Login: o.Migrate, key: "migrate", role: owner, purpose: "applies migrations, as " + owner, variable: "CHENU_MIGRATE_DATABASE_URL"},
-		{Login: o.Audit, key: "audit", role: "chenu_auditor", inherit: true, purpose: "reads everything: verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
+		{Login: o.Audit, key: "audit", role: c.Auditor, inherit: true, purpose: "reads everything: verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
 	}
-	for i, name := range []string{"chenu_service", "chenu_service_agent", "chenu_migrate", "chenu_verify"} {
+	for i, name := range []string{"service", "service_agent", "migrate", "verify"} {
 		if all[i].Name == "" {
-			all[i].Name = name
+			all[i].Name = c.RolePrefix() + name
 		}
 	}
 	return all
 }
 
-// Memberships says which login is a member of which role, as Bootstrap makes them. Only members of chenu_auditor inherit.
+// Memberships returns the role of which each login is a member. Only members of the auditor's role inherit.
 func (o BootstrapOptions) Memberships() map[string]string {
 	all := map[string]string{}
 	for _, l := range o.logins() {
@@ -144,7 +145,7 @@ func (o BootstrapOptions) validate() error {
 // script do the same because they are the same. It returns none on a server where everything is there.
 type step struct {
 	verb   string // what it does, as "make"
-	object string // to what, as "login chenu_service"
+	object string // to what, such as "login x"
 	query  string
 }
 
@@ -176,7 +177,7 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
 			literal(l.role), name, strings.ToUpper(fmt.Sprint(l.inherit)), l.inherit)},
 	}
 	if l.not != "" {
-		// An earlier version made the service login a member of chenu_app, which can become either kind of actor. From
+		// An earlier version made the service login a member of the shared role, which can become either kind of actor. From
 		// PostgreSQL 16 on, REVOKE removes only what one role granted.
 		steps = append(steps, step{"take", "membership in " + l.not + " from login " + l.Name, fmt.Sprintf(`SELECT format('REVOKE %%I FROM %%I%%s', r.rolname, u.rolname,
     CASE WHEN current_setting('server_version_num')::int >= 160000 THEN format(' GRANTED BY %%I', g.rolname) ELSE '' END)
@@ -243,12 +244,12 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = %s AND u.
 
 // catalogSteps take from PUBLIC what nobody needs of pg_catalog, in the database itself. Only a superuser can: without
 // one the steps change nothing, and the report warns. The login that migrates keeps the two functions behind
-// pg_stat_activity and pg_locks, since a second connection of its own, which is not chenu_owner, watches its migration.
+// pg_stat_activity and pg_locks, since a second connection of its own, which is not the owner, watches its migration.
 func (o BootstrapOptions) catalogSteps() []step {
 	migrate := o.logins()[2].Name
 	return []step{{"take", "functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + policies.OpenFunctions + `) f, LATERAL (VALUES
     (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
-    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, chenu_human, chenu_agent', f.oid::pg_catalog.regprocedure))) s (place, statement)
+    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, ` + strings.Join(conventions.Serving(), ", ") + `', f.oid::pg_catalog.regprocedure))) s (place, statement)
 WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
 ORDER BY place`}, {"let", migrate + " watch its migrations", fmt.Sprintf(`SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', p.oid::pg_catalog.regprocedure, u.rolname)
 FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -365,7 +366,7 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 		return report, err
 	}
 	// Two at once would stumble over each other's roles.
-	if err := s.lock(ctx, bootstrapLock, bootstrapWait, nil); err != nil {
+	if err := s.lock(ctx, conventions.Project+"_bootstrap", bootstrapWait, nil); err != nil {
 		return report, err
 	}
 	b := bootstrapper{session: s, options: o, report: &report}
@@ -514,12 +515,12 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 // roleFacts lists what policies.Roles may change, as sentences of the report.
 func roleFacts(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `SELECT fact FROM (
-	SELECT 1 AS kind, 'made role ' || rolname AS fact FROM pg_roles WHERE rolname LIKE 'chenu\_%'
-	UNION ALL SELECT 2, 'made role ' || rolname || ' not inherit' FROM pg_roles WHERE rolname LIKE 'chenu\_%' AND NOT rolinherit
+	SELECT 1 AS kind, 'made role ' || rolname AS fact FROM pg_roles WHERE starts_with(rolname::text, $1)
+	UNION ALL SELECT 2, 'made role ' || rolname || ' not inherit' FROM pg_roles WHERE starts_with(rolname::text, $1) AND NOT rolinherit
 	UNION ALL SELECT DISTINCT 3, 'made ' || u.rolname || ' a member of ' || r.rolname FROM pg_auth_members m
 		JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
-		WHERE r.rolname LIKE 'chenu\_%' AND u.rolname LIKE 'chenu\_%'
-) facts ORDER BY kind, fact`)
+		WHERE starts_with(r.rolname::text, $1) AND starts_with(u.rolname::text, $1)
+) facts ORDER BY kind, fact`, conventions.RolePrefix())
 	if err != nil {
 		return nil, fmt.Errorf("read the roles: %w", err)
 	}

@@ -13,12 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/policies"
 )
 
 const (
-	// owner is the role that owns every object, and the revision table. Every session here is it.
-	owner = "chenu_owner"
-
 	// lockName is the Atlas CLI's: the two exclude each other.
 	migrateLock = "atlas_migrate_execute"
 
@@ -27,6 +25,12 @@ const (
 	// closeTimeout is how long saying goodbye to the server, or recording an error, may take after the caller gave up.
 	closeTimeout = 5 * time.Second
 )
+
+// conventions are the names that bootstrap creates and that sessions use.
+var conventions = &policies.Conventions
+
+// owner is the role that owns every object and the revision table. Every session runs as it.
+var owner = conventions.Owner
 
 // SQLSTATEs, from the appendix "PostgreSQL Error Codes" of the manual.
 const (

@@ -64,7 +64,7 @@ type Revisions struct{ db Querier }
 
 var _ migrate.RevisionReadWriter = (*Revisions)(nil)
 
-// NewRevisions returns the revisions of the database that db is connected to, as chenu_owner or who else may read them.
+// NewRevisions returns the revisions of the database that db is connected to, for a role that can read them.
 func NewRevisions(db Querier) *Revisions { return &Revisions{db: db} }
 
 // Ident implements migrate.RevisionReadWriter.

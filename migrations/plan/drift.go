@@ -447,7 +447,7 @@ func privilegeSentence(of catalog.Key, more, fewer []catalog.Grant) string {
 	return of.String() + ": " + strings.Join(parts, "; ")
 }
 
-// grantWords lists grants by role: chenu_human SELECT, UPDATE; PUBLIC SELECT.
+// grantWords lists grants by role: human SELECT, UPDATE; PUBLIC SELECT.
 func grantWords(all []catalog.Grant) string {
 	byRole := map[string][]string{}
 	for _, g := range all {

@@ -397,7 +397,7 @@ func TestDriftStates(t *testing.T) {
 			}
 			at.User = url.UserPassword("nobody", "x")
 			in.URL = at.String()
-		}, "the login may not become chenu_owner"},
+		}, "the login cannot become chenu_owner"},
 	} {
 		in := in
 		test.change(&in)
