@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -86,7 +87,9 @@ func (c *Driver) prepare(ctx context.Context, conn *pgx.Conn, named bool) error 
 	if !named {
 		return nil
 	}
-	fixed := append([]string{c.config.Settings, c.config.ReadOnlySettings, commitSQL, rollbackSQL}, beginStatements...)
+	fixed := slices.Concat([]string{c.config.Settings, c.config.ReadOnlySettings, commitSQL, rollbackSQL}, beginStatements)
+	slices.Sort(fixed)
+	fixed = slices.Compact(fixed) // the two settings can be the same
 	p := w.pg.StartPipeline(ctx)
 	for _, query := range fixed {
 		p.SendPrepare(statementName(fixedPrefix, query), query, nil)

@@ -2,8 +2,10 @@
 // identity that the caller names, are sent in the same round trip as the first statement, and are local to the
 // transaction. A statement outside a transaction costs one round trip. Without a prelude nothing leaves the process.
 //
-// The driver writes the messages of the extended query protocol with pgconn instead of pgx.Batch, and encodes the common
-// types itself instead of with pgtype; see the benchmarks in bench_test.go for what that gains.
+// The driver pipelines with pgconn instead of pgx.Batch, and encodes and decodes the common types itself instead of with
+// pgtype. BenchmarkRead measures what that gains on rows of nine columns, with two cores and the server on the same
+// machine: 39 allocations instead of 89 and about the same time for one row, 138 instead of 492 and two thirds of the time
+// for 20 rows, 1043 instead of 4276 and a third of the time for 200 rows.
 package entpgx
 
 import (
