@@ -43,6 +43,8 @@ var retired = []struct{ phrase, instead string }{
 var allowed = []struct{ phrase, why string }{
 	{"JSON Pointer", "the name of RFC 6901"},
 	{"code point", "the term of Unicode"},
+	{"make generate", "a command of this repository"},
+	{"make migration", "a command of this repository"},
 }
 
 // minWords is the number of words that a description has at least.

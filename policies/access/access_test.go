@@ -93,8 +93,8 @@ func TestCompare(t *testing.T) {
 		{"nothing", "COMMENT ON TABLE notes IS 'Notes.'", nil},
 		{"one predicate loosened", "ALTER POLICY human_select ON notes USING (owner = nullif(current_setting('app.identity_id', true), '')::uuid OR shared)", []string{
 			"widening public.notes chenu_human SELECT [rows where " + own + " -> rows where (" + own + " OR shared)]",
-			"widening public.notes chenu_human UPDATE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
-			"widening public.notes chenu_human DELETE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+			"widening public.notes chenu_human UPDATE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
+			"widening public.notes chenu_human DELETE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 		}},
 		{"one predicate tightened", "ALTER POLICY human_delete ON notes USING (owner = me() AND NOT shared)", []string{
 			"narrowing public.notes chenu_human DELETE [rows where (owner = public.me()) -> rows where ((owner = public.me()) AND (NOT shared))]",
@@ -104,8 +104,8 @@ func TestCompare(t *testing.T) {
 		}},
 		{"another setting", "ALTER POLICY human_select ON notes USING (owner = current_setting('app.actor_id')::uuid)", []string{
 			"review public.notes chenu_human SELECT [rows where " + own + " -> rows where (owner = (current_setting('app.actor_id'::text))::uuid)]",
-			"review public.notes chenu_human UPDATE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
-			"review public.notes chenu_human DELETE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+			"review public.notes chenu_human UPDATE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
+			"review public.notes chenu_human DELETE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 		}},
 		{"the check alone", "ALTER POLICY human_update ON notes WITH CHECK (true)", []string{
 			"widening public.notes chenu_human UPDATE [columns (kind, shared), rows where (owner = public.me()) -> columns (kind, shared), rows where (owner = public.me()), new rows without a condition]",
@@ -118,13 +118,13 @@ func TestCompare(t *testing.T) {
 			"narrowing public.notes chenu_human DELETE [rows where (owner = public.me()) -> rows where (owner = public.me()) AND (id > 7)]",
 		}},
 		{"a policy without privileges", "CREATE POLICY idle ON notes FOR INSERT TO chenu_agent WITH CHECK (true)", []string{
-			"unchanged policy idle on public.notes (is new, and nobody gains or loses rows by it)",
+			"unchanged policy idle on public.notes (is new, but no role gains or loses rows)",
 		}},
 		{"a function that a policy calls", "CREATE OR REPLACE FUNCTION me() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT NULL::uuid'", []string{
 			// friend calls it too, which is known by name alone.
-			"review public.notes chenu_agent SELECT (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
-			"review public.notes chenu_human UPDATE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
-			"review public.notes chenu_human DELETE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+			"review public.notes chenu_agent SELECT (same expression, different effect: a function it calls, or the SELECT policy, changed)",
+			"review public.notes chenu_human UPDATE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
+			"review public.notes chenu_human DELETE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 		}},
 		{"the same function again", "DROP POLICY agent_select ON notes; DROP FUNCTION friend(uuid); " +
 			"CREATE FUNCTION friend(uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN me() IS NOT NULL; END $$; " +
@@ -139,8 +139,8 @@ func TestCompare(t *testing.T) {
 		}},
 		{"columns to choose rows by", "REVOKE SELECT ON notes FROM chenu_human; GRANT SELECT (owner, id) ON notes TO chenu_human", []string{
 			"narrowing public.notes chenu_human SELECT [rows where " + own + " -> columns (id, owner), rows where " + own + "]",
-			"narrowing public.notes chenu_human UPDATE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
-			"narrowing public.notes chenu_human DELETE (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+			"narrowing public.notes chenu_human UPDATE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
+			"narrowing public.notes chenu_human DELETE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 		}},
 		{"a new column", "ALTER TABLE notes ADD COLUMN due date; GRANT UPDATE (due) ON notes TO chenu_human", []string{
 			"widening public.notes chenu_human UPDATE [nothing -> columns (due), rows where (owner = public.me())]",
@@ -157,7 +157,7 @@ func TestCompare(t *testing.T) {
 		{"the owner column made anew", "DROP POLICY human_select ON notes; ALTER TABLE notes ADD COLUMN other uuid; ALTER TABLE notes DROP CONSTRAINT notes_pkey; " +
 			"DROP POLICY human_update ON notes; DROP POLICY human_delete ON notes; DROP POLICY agent_select ON notes; ALTER TABLE notes DROP COLUMN owner; ALTER TABLE notes RENAME other TO owner;" +
 			"CREATE POLICY human_select ON notes FOR SELECT TO chenu_human USING (owner = nullif(current_setting('app.identity_id', true), '')::uuid)", []string{
-			"review public.notes chenu_human SELECT (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+			"review public.notes chenu_human SELECT (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 			"narrowing public.notes chenu_agent SELECT [rows where public.friend(owner) -> nothing]",
 			"narrowing public.notes chenu_human UPDATE [columns (kind, shared), rows where (owner = public.me()) -> nothing]",
 			"narrowing public.notes chenu_human DELETE [rows where (owner = public.me()) -> nothing]",
@@ -184,26 +184,26 @@ func TestCompare(t *testing.T) {
 			"widening public.notes chenu_owner DELETE [nothing -> rows without a condition]",
 		}},
 		{"trigger gone", "DROP TRIGGER guard ON notes", []string{
-			"review trigger guard on public.notes (is gone: what it refused is allowed, what it wrote is not: CREATE TRIGGER guard BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.guard())",
+			"review trigger guard on public.notes (was dropped, so its checks and writes no longer happen: CREATE TRIGGER guard BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.guard())",
 		}},
 		{"trigger off", "ALTER TABLE notes DISABLE TRIGGER guard", []string{
-			"review trigger guard on public.notes (fires never, before in ordinary sessions)",
+			"review trigger guard on public.notes (fires never, previously in ordinary sessions)",
 		}},
 		{"trigger's function", "CREATE OR REPLACE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN old; END $$", []string{
-			"review function public.guard() (does something else when public.notes changes, with the rights of whoever causes it)",
+			"review function public.guard() (the body changed; it runs when public.notes changes, with the privileges of the caller)",
 		}},
 		{"definer", "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM notes'; REVOKE ALL ON FUNCTION peek() FROM PUBLIC; GRANT EXECUTE ON FUNCTION peek() TO chenu_agent; " +
 			"CREATE FUNCTION plain() RETURNS int LANGUAGE sql AS 'SELECT 1'", []string{
-			"widening function public.peek() chenu_agent EXECUTE [nothing -> EXECUTE] (it runs with the rights of chenu_owner)",
-			"unchanged function public.plain() PUBLIC EXECUTE [nothing -> EXECUTE] (it runs with the rights of its caller)",
+			"widening function public.peek() chenu_agent EXECUTE [nothing -> EXECUTE] (runs with the privileges of chenu_owner)",
+			"unchanged function public.plain() PUBLIC EXECUTE [nothing -> EXECUTE] (runs with the privileges of the caller)",
 		}},
 		{"becomes a definer", "ALTER FUNCTION friend(uuid) SECURITY DEFINER", []string{
-			"review function public.friend(uuid) (runs with the rights of chenu_owner, before of whoever causes it)",
-			"review public.notes chenu_agent SELECT (the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another)",
+			"review function public.friend(uuid) (runs with the privileges of chenu_owner, before with those of the caller)",
+			"review public.notes chenu_agent SELECT (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 		}},
 		{"view", "CREATE VIEW everything AS SELECT * FROM notes; GRANT SELECT ON everything TO chenu_agent", []string{
 			"widening view public.everything chenu_agent SELECT [nothing -> SELECT]",
-			"review view public.everything (is new: which rows it shows to whom is not decided here)",
+			"review view public.everything (is new; this report does not analyze which rows it shows to which role)",
 		}},
 		{"a new table", "CREATE TABLE tags (owner uuid, name text); GRANT SELECT ON tags TO chenu_agent", []string{
 			"widening public.tags chenu_agent SELECT [nothing -> rows without a condition]",
@@ -426,7 +426,7 @@ func TestWords(t *testing.T) {
 		{own, "", "own rows"},
 		{own, own, "own rows"},
 		{"", own, "own rows"},
-		{own, "true", "own rows, which become every row"},
+		{own, "true", "own rows, and new rows: every row"},
 		{"(" + own + " AND (kind = 'x AND y'::text))", "", "own rows where (kind = 'x AND y'::text)"},
 		{"(" + own + " OR shared)", "", "every row where (" + own + " OR shared)"},
 		{own + " OR shared", "", "every row where " + own + " OR shared"},
@@ -461,7 +461,7 @@ ALTER POLICY human_delete ON notes USING (true); DROP TRIGGER guard ON notes`
     before: rows where (owner = public.me())
     after:  rows without a condition
 review: trigger guard on public.notes
-    is gone: what it refused is allowed, what it wrote is not: CREATE TRIGGER guard BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.guard()
+    was dropped, so its checks and writes no longer happen: CREATE TRIGGER guard BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.guard()
 new: chenu_agent, SELECT, DELETE on public.links, public.tags
     rows where (owner = public.me())`
 	if got != want {

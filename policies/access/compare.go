@@ -126,7 +126,7 @@ func (c *comparison) tables() {
 					change.New, change.Before, change.After = true, "nothing", more.words(command)
 				}
 				if change.Before == change.After {
-					change.What = "the expressions are the same, but not what they come to: what SELECT reaches, or a function that they call, is another"
+					change.What = "same expression, different effect: a function it calls, or the SELECT policy, changed"
 				}
 				c.add(change)
 			}
@@ -305,18 +305,18 @@ func (c *comparison) policies() {
 		case catalog.KindPolicy:
 			from, _ := d.From.(*catalog.Policy)
 			to, _ := d.To.(*catalog.Policy)
-			what := "is another, and nobody gains or loses rows by it"
+			what := "changed, but no role gains or loses rows"
 			switch {
 			case from == nil:
-				what = "is new, and nobody gains or loses rows by it"
+				what = "is new, but no role gains or loses rows"
 			case to == nil:
-				what = "is gone, and nobody gains or loses rows by it"
+				what = "was dropped, but no role gains or loses rows"
 			case uncommented(from) == uncommented(to):
 				continue
 			}
 			c.add(Change{Effect: Unchanged, Object: d.Key.String(), What: what})
 		case catalog.KindSecurity:
-			c.add(Change{Effect: Unchanged, Object: d.Key.String(), What: "is " + securityWords(d.To) + ", was " + securityWords(d.From) + "; nobody gains or loses rows by it"})
+			c.add(Change{Effect: Unchanged, Object: d.Key.String(), What: "is " + securityWords(d.To) + ", was " + securityWords(d.From) + "; no role gains or loses rows"})
 		}
 	}
 }
@@ -331,11 +331,11 @@ func uncommented(p *catalog.Policy) string {
 func securityWords(o catalog.Object) string {
 	switch s, _ := o.(*catalog.Security); {
 	case s == nil || !s.Enabled:
-		return "off"
+		return "disabled"
 	case !s.Forced:
-		return "on, but not for the owner"
+		return "enabled, but not forced"
 	default:
-		return "on, for the owner too"
+		return "enabled and forced"
 	}
 }
 
@@ -391,13 +391,13 @@ func (c *comparison) privileges() {
 		_, stood := c.before.objects[catalog.PrivilegesOf(of(h.of))]
 		change.New = !stood
 		if len(less(append(slices.Clone(lost), gained...), Commands)) == 0 && of(h.of).Kind == catalog.KindTable {
-			change.Effect, change.What = Unchanged, "no row can be reached by it"
+			change.Effect, change.What = Unchanged, "no policy gives access to a row"
 		}
 		if f, ok := c.after.objects[h.of].(*catalog.Function); ok && effect == Widening {
 			if f.Definer {
-				change.What = "it runs with the rights of " + f.Owner
+				change.What = "runs with the privileges of " + f.Owner
 			} else {
-				change.Effect, change.What = Unchanged, "it runs with the rights of its caller"
+				change.Effect, change.What = Unchanged, "runs with the privileges of the caller"
 			}
 		}
 		c.add(change)
@@ -462,16 +462,16 @@ func (c *comparison) functions() {
 		tables := calls[to.Schema+"."+to.Name]
 		switch {
 		case from.Definer && to.Definer && from.Owner != to.Owner:
-			change.What = "runs with the rights of " + to.Owner + ", before of " + from.Owner
+			change.What = "runs with the privileges of " + to.Owner + ", before with those of " + from.Owner
 		case from.Definer != to.Definer:
-			change.What = "runs with the rights of " + rights(to) + ", before of " + rights(from)
+			change.What = "runs with the privileges of " + rights(to) + ", before with those of " + rights(from)
 		case from.Definition == to.Definition:
 			continue // its comment, or its owner, which does not count for it
 		case len(tables) > 0:
 			slices.Sort(tables)
-			change.What = "does something else when " + some(slices.Compact(tables)) + " changes, with the rights of " + rights(to)
+			change.What = "the body changed; it runs when " + some(slices.Compact(tables)) + " changes, with the privileges of " + rights(to)
 		case to.Definer:
-			change.What = "does something else, with the rights of " + to.Owner
+			change.What = "the body changed; it runs with the privileges of " + to.Owner
 		default:
 			continue // with its caller's rights; where a policy calls it, the rows tell
 		}
@@ -499,7 +499,7 @@ func rights(f *catalog.Function) string {
 	if f.Definer {
 		return f.Owner
 	}
-	return "whoever causes it"
+	return "the caller"
 }
 
 func (c *comparison) triggers() {
@@ -518,11 +518,11 @@ func (c *comparison) triggers() {
 		to, _ := d.To.(*catalog.Trigger)
 		switch {
 		case from == nil:
-			change.What = "is new: it may refuse or change what is written, and write elsewhere: " + to.Definition
+			change.What = "is new and may reject or change written rows, or write to other tables: " + to.Definition
 		case to == nil:
-			change.What = "is gone: what it refused is allowed, what it wrote is not: " + from.Definition
+			change.What = "was dropped, so its checks and writes no longer happen: " + from.Definition
 		case from.Enabled != to.Enabled:
-			change.What = "fires " + firing[to.Enabled] + ", before " + firing[from.Enabled]
+			change.What = "fires " + firing[to.Enabled] + ", previously " + firing[from.Enabled]
 		case from.Definition != to.Definition:
 			change.Before, change.After = from.Definition, to.Definition
 		default:
@@ -532,7 +532,7 @@ func (c *comparison) triggers() {
 	}
 }
 
-var firing = map[string]string{"O": "in ordinary sessions", "A": "always", "R": "in replicas only", "D": "never"}
+var firing = map[string]string{"O": "in ordinary sessions", "A": "always", "R": "only in replica sessions", "D": "never"}
 
 // views are read with the rights of their owner unless they say otherwise.
 func (c *comparison) views() {
@@ -540,13 +540,13 @@ func (c *comparison) views() {
 		if !strings.Contains(string(d.Key.Kind), "view") && d.Key.Kind != "rule" {
 			continue
 		}
-		what := "is another"
+		what := "changed"
 		if d.From == nil {
 			what = "is new"
 		} else if d.To == nil {
-			what = "is gone"
+			what = "was dropped"
 		}
-		c.add(Change{Effect: Review, Object: d.Key.String(), What: what + ": which rows it shows to whom is not decided here"})
+		c.add(Change{Effect: Review, Object: d.Key.String(), What: what + "; this report does not analyze which rows it shows to which role"})
 	}
 }
 
@@ -556,10 +556,10 @@ func (c *comparison) owners() {
 		from, ok := d.From.(*catalog.Privileges)
 		to, ok2 := d.To.(*catalog.Privileges)
 		if ok && ok2 && from.Owner != to.Owner && from.Of.Kind != catalog.KindFunction {
-			c.add(Change{Effect: Review, Object: from.Of.String(), What: fmt.Sprintf("belongs to %s, before to %s: an owner can change what protects it", to.Owner, from.Owner)})
+			c.add(Change{Effect: Review, Object: from.Of.String(), What: fmt.Sprintf("is owned by %s, previously by %s; an owner can change policies and privileges", to.Owner, from.Owner)})
 		}
 		if d.Key.Kind == catalog.KindDefaults {
-			c.add(Change{Effect: Review, Object: d.Key.String(), What: "what is created later is granted to others than before"})
+			c.add(Change{Effect: Review, Object: d.Key.String(), What: "privileges on objects created in the future changed"})
 		}
 	}
 }

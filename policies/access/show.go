@@ -21,7 +21,7 @@ func (a Access) Words() string {
 	case a.Using == "":
 		return check
 	default:
-		return using + ", which become " + check
+		return using + ", and new rows: " + check
 	}
 }
 
@@ -205,9 +205,9 @@ func short(commands []string) string {
 
 const documentHead = `# Who may do what with which rows
 
-Made by "chenu policies show --format markdown" from the migrations, and held to them by a test. What is not listed is refused.
-Own rows are those of the identity that the session runs as, app.identity_id. A service becomes chenu_human or chenu_agent; the other
-roles own functions that run with their rights, or verify.
+Generated from the migrations by "chenu policies show --format markdown". A test compares it with them. Access that is not listed is denied.
+Own rows are those of the identity that the session runs as, app.identity_id. The service runs requests as chenu_human or chenu_agent; the other
+roles own functions that run with their privileges, or verify.
 `
 
 // Document writes the matrix as docs/access.md.

@@ -72,7 +72,7 @@ type question struct {
 // find its rows by, or returns some, must also see them.
 // https://www.postgresql.org/docs/current/sql-createpolicy.html
 func (w *work) questions() []question {
-	see := question{"may see the row", "r", false, w.old}
+	see := question{"may read the row", "r", false, w.old}
 	switch w.Command {
 	case "select":
 		return []question{see}
@@ -80,11 +80,11 @@ func (w *work) questions() []question {
 		return []question{see, {"may delete the row", "d", false, w.old}}
 	case "update":
 		return []question{
-			see, {"may change the row", "w", false, w.old}, {"may leave the row as it would be", "w", true, w.row},
-			{"may see the row as it would be", "r", false, w.row},
+			see, {"may update the row", "w", false, w.old}, {"may write the new row", "w", true, w.row},
+			{"may read the new row", "r", false, w.row},
 		}
 	default:
-		return []question{{"may add the row", "a", true, w.row}, {"may see the row that it adds", "r", false, w.row}}
+		return []question{{"may insert the row", "a", true, w.row}, {"may read the inserted row", "r", false, w.row}}
 	}
 }
 
@@ -198,17 +198,17 @@ func (w *work) decide(e *Explanation) {
 	case policyRefusal:
 		is(Refused, ByPolicy, "%s", w.refusal(e))
 	case a.SQLState == "CH423":
-		is(Refused, ByGate, "the policies allow it, but a human must approve exactly this first: the service answers 423 and makes a checkpoint")
+		is(Refused, ByGate, "the policies allow this, but a person must approve it first: the service returns 423 and creates a checkpoint")
 	case a.SQLState != "" && w.Command == "select":
 		is(Refused, ByPolicy, "a policy's condition fails: %s (SQLSTATE %s)", a.Message, a.SQLState)
 	case a.SQLState != "":
-		is(Refused, ByConstraint, "the policies allow it, but %s (SQLSTATE %s)", a.Message, a.SQLState)
+		is(Refused, ByConstraint, "the policies allow this, but %s (SQLSTATE %s)", a.Message, a.SQLState)
 	case a.Rows > 0:
 		is(Allowed, ByPolicy, "%s", w.permission(e))
 	case e.Exists == nil:
-		is(Refused, ByUnseen, "%s does not see such a row; whether there is one is not known", w.Role)
+		is(Refused, ByUnseen, "%s cannot read such a row, and whether the row exists is unknown", w.Role)
 	case !*e.Exists:
-		is(Refused, ByAbsence, "there is no such row")
+		is(Refused, ByAbsence, "the row does not exist")
 	default:
 		is(Refused, ByPolicy, "%s", w.refusal(e))
 	}
@@ -217,7 +217,7 @@ func (w *work) decide(e *Explanation) {
 // permission names the policies that allowed it.
 func (w *work) permission(e *Explanation) string {
 	if !e.RowSecurity {
-		return "row security does not hold for " + w.Role + " on " + e.Table + ": its privileges alone decide"
+		return "row-level security does not apply to " + w.Role + " on " + e.Table + ": only privileges decide"
 	}
 	var parts []string
 	for _, s := range e.Stages {
@@ -229,7 +229,7 @@ func (w *work) permission(e *Explanation) string {
 		}
 	}
 	if len(parts) == 0 {
-		return "Postgres allowed it"
+		return "Postgres allowed the statement"
 	}
 	return strings.Join(parts, "; ")
 }
@@ -255,7 +255,7 @@ func (w *work) refusal(e *Explanation) string {
 		switch {
 		case allowed:
 		case len(permissive) == 0:
-			all = append([]string{"no policy of " + e.Table + " lets " + w.Role + " do that"}, all...)
+			all = append([]string{"no policy of " + e.Table + " allows this for " + w.Role}, all...)
 		default:
 			all = append(permissive, all...)
 		}
@@ -264,7 +264,7 @@ func (w *work) refusal(e *Explanation) string {
 	if e.Answer.Message != "" {
 		return e.Answer.Message + "; a trigger may have changed the row"
 	}
-	return "the policies hide it"
+	return "the policies hide the row"
 }
 
 // deciding are the clauses that made a condition anything but true.

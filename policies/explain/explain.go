@@ -70,7 +70,7 @@ type Reason string
 const (
 	ByPolicy     Reason = "policy"     // a policy's clauses, or that there is none
 	ByPrivilege  Reason = "privilege"  // no privilege on the table or a column
-	ByAbsence    Reason = "no row"     // there is no such row
+	ByAbsence    Reason = "no row"     // the row does not exist
 	ByUnseen     Reason = "not seen"   // it is not visible; whether it exists could not be read
 	ByGate       Reason = "gate"       // a human must approve it first
 	ByConstraint Reason = "constraint" // a check, key or trigger
@@ -113,7 +113,7 @@ type Privileges struct {
 
 // Stage is one question about one row.
 type Stage struct {
-	// Question is it in words: "may see the row".
+	// Question is it in words: "may read the row".
 	Question string `json:"question"`
 	// Passed is the policies' answer; absent where it could not be found out.
 	Passed   *bool    `json:"passed,omitempty"`
@@ -180,19 +180,19 @@ func (in *Input) check() error {
 	in.Command = strings.ToLower(in.Command)
 	switch {
 	case !slices.Contains([]string{"select", "insert", "update", "delete"}, in.Command):
-		return wrong("there is no command %q: choose one of select, insert, update, delete", in.Command)
+		return wrong("unknown command %q: use select, insert, update or delete", in.Command)
 	case !in.Conventions.Serves(in.Role):
 		return wrong("%q is not a serving role: use %s", in.Role, strings.Join(in.Conventions.Serving(), " or "))
 	case in.Identity == uuid.Nil:
-		return wrong("no identity is given")
+		return wrong("the identity is missing")
 	case in.Table == "":
-		return wrong("no table is given")
+		return wrong("the table is missing")
 	case in.Command != "insert" && in.ID == uuid.Nil:
-		return wrong("which row: give its id")
+		return wrong("the id of the row is missing")
 	case in.Command == "insert" && in.ID != uuid.Nil:
-		return wrong("a new row gets its id as a column: set id")
+		return wrong("an insert takes the id as a column: set id")
 	case len(in.Set) > 0 && in.Command != "insert" && in.Command != "update":
-		return wrong("nothing is set by a %s", in.Command)
+		return wrong("%s does not set columns: remove the assignments", in.Command)
 	}
 	return nil
 }
@@ -237,14 +237,14 @@ func (w *work) open(ctx context.Context) (err error) {
 	}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: mode}
 	if w.tx, err = w.conn.BeginTx(ctx, options); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("start a transaction: %w", err)
 	}
 	auditURL := w.AuditURL
 	if auditURL == "" {
 		// A superuser's login, or one that may become both, does for both.
 		may := false
 		if err := w.tx.QueryRow(ctx, "SELECT pg_has_role(session_user, $1::name, 'MEMBER')", w.Conventions.Auditor).Scan(&may); err != nil {
-			return fmt.Errorf("look at the login: %w", err)
+			return fmt.Errorf("read the login: %w", err)
 		}
 		if may {
 			auditURL = w.URL
@@ -270,19 +270,19 @@ func (w *work) openAudit(ctx context.Context, url string) (err error) {
 		return fmt.Errorf("as the auditor: %w", err)
 	}
 	if w.auditTx, err = w.audit.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}); err != nil {
-		return fmt.Errorf("begin as the auditor: %w", err)
+		return fmt.Errorf("start a transaction as the auditor: %w", err)
 	}
 	if _, err := w.auditTx.Exec(ctx, "SET TRANSACTION SNAPSHOT "+literal(snapshot)); err != nil {
-		return fmt.Errorf("see the same as the auditor (are both URLs of one database?): %w", err)
+		return fmt.Errorf("use the auditor's snapshot (do both URLs name the same database?): %w", err)
 	}
 	if err := w.auditTx.QueryRow(ctx, "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user").Scan(&w.superuser); err != nil {
-		return fmt.Errorf("look at the auditor's login: %w", err)
+		return fmt.Errorf("read the auditor's login: %w", err)
 	}
 	if w.superuser {
 		return nil // it sees every row anyhow
 	}
 	if _, err := w.auditTx.Exec(ctx, "SET LOCAL ROLE "+catalog.Ident(w.Conventions.Auditor)); err != nil {
-		return fmt.Errorf("the login %s cannot become %s: %w", w.audit.Config().User, w.Conventions.Auditor, err)
+		return fmt.Errorf("the login %s cannot SET ROLE %s: %w", w.audit.Config().User, w.Conventions.Auditor, err)
 	}
 	return nil
 }
@@ -322,10 +322,10 @@ func (w *work) become(ctx context.Context) error {
 	}
 	_, err := w.tx.Exec(ctx, w.becomeSQL(), w.Role, w.Identity.String(), fmt.Sprint(lockTimeout.Milliseconds()), fmt.Sprint(statementTimeout.Milliseconds()), actor.String())
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
-		return fmt.Errorf("the login %s cannot become %s: use the login that serves requests, or a superuser", w.conn.Config().User, w.Role)
+		return fmt.Errorf("the login %s cannot SET ROLE %s: use the login that serves requests, or a superuser", w.conn.Config().User, w.Role)
 	}
 	if err != nil {
-		return fmt.Errorf("become %s: %w", w.Role, err)
+		return fmt.Errorf("set role %s: %w", w.Role, err)
 	}
 	if w.auditTx != nil {
 		if _, err := w.auditTx.Exec(ctx, "SELECT set_config('search_path', '', true), set_config('TimeZone', 'UTC', true), set_config('statement_timeout', $1, true)",
@@ -393,9 +393,9 @@ func (w *work) readRow(ctx context.Context, e *Explanation) error {
 		there := false
 		e.Exists = &there
 	case errors.Is(err, pgx.ErrNoRows) && w.auditTx != nil:
-		e.Notes = append(e.Notes, "whether the row exists is unknown: "+w.Conventions.Auditor+" does not see every row of this table")
+		e.Notes = append(e.Notes, "whether the row exists is unknown: "+w.Conventions.Auditor+" cannot read every row of this table")
 	case errors.Is(err, pgx.ErrNoRows):
-		e.Notes = append(e.Notes, "whether the row exists is unknown: reading it requires a login that can become "+w.Conventions.Auditor)
+		e.Notes = append(e.Notes, "whether the row exists is unknown: reading it requires a login that can SET ROLE "+w.Conventions.Auditor)
 	case refused && pg.Code == "42501" && tx == w.tx:
 		return w.restart(ctx)
 	default:
@@ -415,7 +415,7 @@ func (w *work) restart(ctx context.Context) error {
 	}
 	var err error
 	if w.tx, err = w.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: mode}); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("start a transaction: %w", err)
 	}
 	return w.become(ctx)
 }
@@ -434,19 +434,19 @@ func (w *work) fill(e *Explanation) error {
 	add := func(column, value string) {
 		if w.table.has(column) && !sets(column) && slices.Contains(w.table.columnsFor("insert"), column) {
 			w.Set = append(w.Set, Assignment{column, &value})
-			e.Notes = append(e.Notes, column+" was filled in with "+value)
+			e.Notes = append(e.Notes, column+" was set to "+value)
 		}
 	}
 	switch {
 	case w.Command == "insert":
 		id, err := uuid.NewV7()
 		if err != nil {
-			return fmt.Errorf("make an id: %w", err)
+			return fmt.Errorf("generate an id: %w", err)
 		}
 		add("id", id.String())
 		add("created_by", w.Identity.String())
 	case w.Command == "update" && len(w.Set) == 0:
-		e.Notes = append(e.Notes, "nothing was set: the attempt sets a column to the value that it has")
+		e.Notes = append(e.Notes, "no column was set, so the attempt sets a column to its current value")
 	}
 	return nil
 }
@@ -482,15 +482,15 @@ func (w *work) attempt(ctx context.Context) (*Answer, error) {
 	case err == nil:
 		return answer, nil
 	case !refused:
-		return nil, fmt.Errorf("try: %w", err)
+		return nil, fmt.Errorf("try the statement: %w", err)
 	case pg.Code == "40001" || pg.Code == "55P03" || pg.Code == "57014" || pg.Code == "40P01":
-		return nil, fmt.Errorf("try: another session is changing the row: ask again (SQLSTATE %s)", pg.Code)
+		return nil, fmt.Errorf("try the statement: another session is changing the row: try again (SQLSTATE %s)", pg.Code)
 	case pg.Code == "25006": // read_only_sql_transaction
-		return nil, errors.New("try: the server takes no writes: use the URL of the primary")
+		return nil, errors.New("try the statement: the server is read-only: use the URL of the primary")
 	case pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:2] == "57" || pg.Code[:2] == "XX":
-		return nil, fmt.Errorf("try: %w", err)
+		return nil, fmt.Errorf("try the statement: %w", err)
 	case pg.Code == "22P02" || pg.Code == "22007" || pg.Code == "22008" || pg.Code == "22003":
-		return nil, wrong("a value does not fit its column: %s", pg.Message)
+		return nil, wrong("a value is not valid for its column: %s", pg.Message)
 	}
 	answer.Rows, answer.SQLState, answer.Message, answer.Constraint = 0, pg.Code, pg.Message, pg.ConstraintName
 	return answer, nil

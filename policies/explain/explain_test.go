@@ -70,38 +70,38 @@ type question struct {
 const mine = "created_by = (NULLIF(current_setting('app.identity_id'::text, true), ''::text))::uuid"
 
 var questions = []question{
-	{name: "own note", identity: ada, table: "personal_notes", command: "select", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may see the row by policy human_select"}},
+	{name: "own note", identity: ada, table: "personal_notes", command: "select", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may read the row by policy human_select"}},
 	{name: "own note by agent", identity: ada, table: "personal_notes", command: "select", role: "chenu_agent", agent: clerk, id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"agent_select"}},
 	{name: "own contact by agent without the capability", identity: ada, table: "business_contacts", command: "select", role: "chenu_agent", agent: clerk, id: contact, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"'business:read'::text = ANY (app.agent_capabilities())) is false"}},
 	{name: "own note by no agent", identity: ada, table: "personal_notes", command: "select", role: "chenu_agent", id: note, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"app.agent_capabilities())) is false"}},
 	{name: "foreign note", identity: eve, table: "public.personal_notes", command: "select", id: note, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"policy human_select: " + mine + " is false"}},
 	{name: "no note", identity: eve, table: "personal_notes", command: "select", id: nothing, verdict: explain.Refused, reason: explain.ByAbsence},
-	{name: "update own", identity: ada, table: "personal_notes", command: "update", id: note, set: []string{"title=Else", "tags={a,b}"}, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may change the row by policy human_update"}},
+	{name: "update own", identity: ada, table: "personal_notes", command: "update", id: note, set: []string{"title=Else", "tags={a,b}"}, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may update the row by policy human_update"}},
 	{name: "update nothing", identity: ada, table: "personal_notes", command: "update", id: note, verdict: explain.Allowed, reason: explain.ByPolicy},
-	{name: "update foreign", identity: eve, table: "personal_notes", command: "update", id: note, set: []string{"title=Else"}, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"may not see the row"}},
+	{name: "update foreign", identity: eve, table: "personal_notes", command: "update", id: note, set: []string{"title=Else"}, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"may not read the row"}},
 	{name: "update the owner", identity: ada, table: "personal_notes", command: "update", id: note, set: []string{"created_by=" + eve}, verdict: explain.Refused, reason: explain.ByPrivilege, because: []string{"may not UPDATE created_by"}},
 	{name: "delete own", identity: ada, table: "personal_notes", command: "delete", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may delete the row by policy human_delete"}},
 	{name: "delete foreign", identity: eve, table: "personal_notes", command: "delete", id: note, verdict: explain.Refused, reason: explain.ByPolicy},
-	{name: "insert own", identity: ada, table: "personal_notes", command: "insert", set: []string{"title=New"}, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may add the row by policy human_insert"}},
-	{name: "insert for another", identity: eve, table: "personal_notes", command: "insert", set: []string{"title=New", "created_by=" + ada}, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"may not add the row", mine + " is false"}},
+	{name: "insert own", identity: ada, table: "personal_notes", command: "insert", set: []string{"title=New"}, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"may insert the row by policy human_insert"}},
+	{name: "insert for another", identity: eve, table: "personal_notes", command: "insert", set: []string{"title=New", "created_by=" + ada}, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"may not insert the row", mine + " is false"}},
 	{name: "check", identity: ada, table: "personal_notes", command: "insert", set: []string{"title="}, verdict: explain.Refused, reason: explain.ByConstraint, because: []string{"23514"}},
 	{name: "foreign key", identity: ada, table: "business_invoices", command: "update", id: invoice, set: []string{"contact_id=" + nothing}, verdict: explain.Refused, reason: explain.ByConstraint, because: []string{"23503"}},
 	{name: "not null", identity: ada, table: "business_invoices", command: "update", id: invoice, set: []string{"number"}, verdict: explain.Refused, reason: explain.ByConstraint, because: []string{"23502"}},
-	{name: "gate", identity: ada, table: "business_invoices", command: "update", id: invoice, set: []string{"status=sent", "issued_on=2026-01-01"}, verdict: explain.Refused, reason: explain.ByGate, because: []string{"a human must approve"}},
+	{name: "gate", identity: ada, table: "business_invoices", command: "update", id: invoice, set: []string{"status=sent", "issued_on=2026-01-01"}, verdict: explain.Refused, reason: explain.ByGate, because: []string{"a person must approve"}},
 	{name: "no privilege", identity: ada, table: "audit_logs", command: "insert", verdict: explain.Refused, reason: explain.ByPrivilege, because: []string{"no privilege to INSERT"}},
 	{name: "no privilege in schema app", identity: ada, table: "app.signing_keys", command: "select", id: note, verdict: explain.Refused, reason: explain.ByPrivilege},
 	{name: "clauses", identity: ada, table: "Odd", command: "select", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"policy mine"}},
 	{name: "restrictive", identity: ada, table: "Odd", command: "select", id: invoice, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"restrictive policy small: size < 5 is false"}},
 	{name: "null", identity: ada, table: "Odd", command: "select", id: contact, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"policy mine: " + mine + " is false, kind <> 'closed'::text is false, kind = 'public'::text is false"}},
-	{name: "restrictive on a new row", identity: ada, table: "Odd", command: "update", id: note, set: []string{"size=7"}, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"may not leave the row as it would be", "size < 5 is false"}},
+	{name: "restrictive on a new row", identity: ada, table: "Odd", command: "update", id: note, set: []string{"size=7"}, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"may not write the new row", "size < 5 is false"}},
 	{name: "default of a new row", identity: eve, table: "Odd", command: "insert", set: []string{"size=1"}, verdict: explain.Allowed, reason: explain.ByPolicy},
 	{name: "column of a new row", identity: eve, table: "Odd", command: "insert", set: []string{"size=1", "hidden=x"}, verdict: explain.Refused, reason: explain.ByPrivilege, because: []string{"may not INSERT hidden"}},
-	{name: "no policy", identity: ada, table: "bare", command: "select", id: note, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"no policy of public.bare lets chenu_human do that"}},
+	{name: "no policy", identity: ada, table: "bare", command: "select", id: note, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"no policy of public.bare allows this for chenu_human"}},
 	{name: "no policy for a new row", identity: ada, table: "bare", command: "insert", verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"no policy"}},
 	{name: "hidden from the auditor too", identity: ada, table: "dim", command: "select", id: note, verdict: explain.Refused, reason: explain.ByUnseen},
 	{name: "an agent's policy", identity: ada, table: "Odd", command: "select", role: "chenu_agent", id: contact, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"policy fails: (1 / size) > 0 is null", "restrictive policy small"}},
 	{name: "a policy that fails", identity: ada, table: "Odd", command: "select", role: "chenu_agent", id: zero, verdict: explain.Refused, reason: explain.ByPolicy, because: []string{"division by zero"}},
-	{name: "no row security", identity: ada, table: "open", command: "select", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"row security does not hold"}},
+	{name: "no row security", identity: ada, table: "open", command: "select", id: note, verdict: explain.Allowed, reason: explain.ByPolicy, because: []string{"row-level security does not apply"}},
 }
 
 func setup(t *testing.T) (*dbtest.DB, *pgxpool.Pool) {
@@ -239,9 +239,9 @@ func TestLogins(t *testing.T) {
 		"no auditor":           {func(in *explain.Input) { in.AuditURL = "" }, explain.ByUnseen, ""},
 		"a superuser for both": {func(in *explain.Input) { in.URL, in.AuditURL = db.AdminURL, "" }, explain.ByPolicy, ""},
 		"the agents' login":    {func(in *explain.Input) { in.URL, in.Role = db.AgentURL, "chenu_agent" }, explain.ByPolicy, ""},
-		"not that role":        {func(in *explain.Input) { in.URL = db.AgentURL }, "", "may not become chenu_human"},
-		"no auditor at all":    {func(in *explain.Input) { in.AuditURL = db.ServiceURL }, "", "may not become chenu_auditor"},
-		"another database":     {func(in *explain.Input) { in.AuditURL = dbtest.Empty(t).AuditURL }, "", "are both URLs of one database?"},
+		"not that role":        {func(in *explain.Input) { in.URL = db.AgentURL }, "", "cannot SET ROLE chenu_human"},
+		"no auditor at all":    {func(in *explain.Input) { in.AuditURL = db.ServiceURL }, "", "cannot SET ROLE chenu_auditor"},
+		"another database":     {func(in *explain.Input) { in.AuditURL = dbtest.Empty(t).AuditURL }, "", "do both URLs name the same database?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -287,19 +287,19 @@ func TestWrongQuestions(t *testing.T) {
 		change func(*explain.Input)
 		want   string
 	}{
-		"command":  {func(in *explain.Input) { in.Command = "truncate" }, "no command"},
-		"role":     {func(in *explain.Input) { in.Role = "chenu_owner" }, "no serving role"},
-		"identity": {func(in *explain.Input) { in.Identity = uuid.Nil }, "no identity"},
-		"table":    {func(in *explain.Input) { in.Table = "nowhere" }, "there is no table nowhere"},
-		"no table": {func(in *explain.Input) { in.Table = "" }, "no table"},
-		"row":      {func(in *explain.Input) { in.ID = uuid.Nil }, "which row"},
+		"command":  {func(in *explain.Input) { in.Command = "truncate" }, "unknown command"},
+		"role":     {func(in *explain.Input) { in.Role = "chenu_owner" }, "is not a serving role"},
+		"identity": {func(in *explain.Input) { in.Identity = uuid.Nil }, "the identity is missing"},
+		"table":    {func(in *explain.Input) { in.Table = "nowhere" }, "unknown table nowhere"},
+		"no table": {func(in *explain.Input) { in.Table = "" }, "the table is missing"},
+		"row":      {func(in *explain.Input) { in.ID = uuid.Nil }, "the id of the row is missing"},
 		"column":   {func(in *explain.Input) { in.Command, in.Set = "update", []explain.Assignment{{Column: "x"}} }, "has no column x"},
-		"set":      {func(in *explain.Input) { in.Set = []explain.Assignment{{Column: "title"}} }, "nothing is set by a select"},
+		"set":      {func(in *explain.Input) { in.Set = []explain.Assignment{{Column: "title"}} }, "select does not set columns"},
 		"new id":   {func(in *explain.Input) { in.Command = "insert" }, "set id"},
 		"value": {func(in *explain.Input) {
 			value := "x"
 			in.Command, in.Set = "update", []explain.Assignment{{Column: "pinned", Value: &value}}
-		}, "does not fit its column"},
+		}, "is not valid for its column"},
 	} {
 		in := question{identity: ada, table: "personal_notes", command: "select", id: note}.input(db)
 		test.change(&in)

@@ -78,7 +78,7 @@ func readTable(ctx context.Context, tx pgx.Tx, in Input) (t table, err error) {
 	var sel, ins, upd, del bool
 	err = tx.QueryRow(ctx, tableSQL, space, name, in.Role, in.Conventions.Auditor).Scan(&t.oid, &space, &name, &t.security, &t.audited, &sel, &ins, &upd, &del)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return t, wrong("there is no table %s", in.Table)
+		return t, wrong("unknown table %s", in.Table)
 	}
 	if err != nil {
 		return t, fmt.Errorf("read the table: %w", err)
