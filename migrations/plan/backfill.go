@@ -45,7 +45,7 @@ func needsValue(c *schema.Column) bool {
 func (p *planning) backfill(t *schema.Table, column string) (string, bool) {
 	expression, ok := lookup(t, column, p.in.Backfills, p.declaration.Backfills)
 	if !ok {
-		p.refuse("column %s.%s becomes NOT NULL, but which value existing rows get is not declared: "+
+		p.refuse("column %s.%s becomes NOT NULL, but no value is declared for existing rows: "+
 			"annotate the field with policies.Backfill(\"<SQL expression>\"), or give --backfill '%s.%s=<SQL expression>'",
 			tableName(t), catalog.Ident(column), t.Name, column)
 	}
@@ -141,7 +141,7 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 		case b.added && b.constant && (!b.rewrites || p.appendOnly(t)):
 			filled := *b.column
 			filled.Default = &schema.RawExpr{X: b.expression}
-			if err := p.alter(ctx, phaseColumns, "Existing rows get the value; new rows must bring their own.", t, &schema.AddColumn{C: &filled}); err != nil {
+			if err := p.alter(ctx, phaseColumns, "Existing rows get this value. New rows must provide a value.", t, &schema.AddColumn{C: &filled}); err != nil {
 				return nil, err
 			}
 			change := &schema.ModifyColumn{From: &filled, To: b.column, Change: schema.ChangeDefault}
@@ -157,7 +157,7 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 			}
 			if b.column.Default != nil {
 				change := &schema.ModifyColumn{From: empty, To: nullable(b.column), Change: schema.ChangeDefault}
-				if err := p.alter(ctx, phaseColumns, "For new rows; the others are filled later.", t, change); err != nil {
+				if err := p.alter(ctx, phaseColumns, "The default applies to new rows. Existing rows are filled later.", t, change); err != nil {
 					return nil, err
 				}
 			}
@@ -172,23 +172,23 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 		return nil, p.alter(ctx, phaseBackfills, "", t, notNull...)
 	case p.appendOnly(t):
 		for _, b := range updated {
-			p.refuse("column %s.%s cannot be filled by an UPDATE, which the append-only table refuses: "+
-				"add it as a new column with a backfill that names no other column, or leave it nullable", tableName(t), catalog.Ident(b.column.Name))
+			p.refuse("column %s.%s cannot be filled by UPDATE, because the table is append-only: "+
+				"add it as a new column with a backfill that refers to no other column, or keep it nullable", tableName(t), catalog.Ident(b.column.Name))
 		}
 		return nil, nil
 	}
 	if reader := p.reader(t, updated); reader != "" {
-		restore := p.unforce(phaseBackfills, "The owner's policies would hide the rows from the UPDATE: FORCE is off for it.", t.Schema.Name, t.Name)
+		restore := p.unforce(phaseBackfills, "Without this, policies would hide rows from the UPDATE.", t.Schema.Name, t.Name)
 		heed := p.heedPolicies(phaseBackfills, t)
-		p.fill(phaseBackfills, t, updated, update(t, updated), "Fills existing rows; the table's triggers fire for each. It is done at once because "+reader+
-			" must never meet a row that is not filled. To fill them in batches, leave that to a later migration.")
+		p.fill(phaseBackfills, t, updated, update(t, updated), "Fills existing rows in one statement. Triggers of the table fire for each row. Batches are not possible, because "+reader+
+			" must never read a row that is not filled. To fill in batches, add this dependency in a later migration.")
 		heed()
 		restore()
 		return nil, p.alter(ctx, phaseBackfills, "", t, notNull...)
 	}
-	restore := p.unforce(phaseFill, "The owner's policies would hide the rows from it.", t.Schema.Name, t.Name)
+	restore := p.unforce(phaseFill, "Without this, policies would hide rows from the UPDATE.", t.Schema.Name, t.Name)
 	heed := p.heedPolicies(phaseFill, t)
-	p.fill(phaseFill, t, updated, inBatches(t, updated, true), "Fills existing rows, a batch at a time: a row is locked until its batch commits. The table's triggers fire for each.")
+	p.fill(phaseFill, t, updated, inBatches(t, updated, true), "Fills existing rows in batches. Each row is locked until its batch commits. Triggers of the table fire for each row.")
 	heed()
 	restore()
 	if len(notNull) > 0 {
@@ -220,13 +220,13 @@ func (p *planning) requireLate(ctx context.Context, t *schema.Table, updated []b
 	}
 	table, check := tableName(t), catalog.Ident(shorten(t.Name, "_is_filled"))
 	p.add(phaseHold, "ALTER TABLE "+table+" ADD CONSTRAINT "+check+" CHECK ("+strings.Join(present, " AND ")+") NOT VALID",
-		"From here on, who writes a row must give it a value.")
+		"From now on, every row that is written must have a value.")
 	p.unforceLate(t)
 	heed := p.heedPolicies(phaseRefill, t)
-	p.fill(phaseRefill, t, filled, inBatches(t, filled, false), "Fills rows that were written before that, while the others were filled.")
+	p.fill(phaseRefill, t, filled, inBatches(t, filled, false), "Fills the rows that other sessions wrote while the batches ran.")
 	heed()
 	p.add(phaseValidate, "ALTER TABLE "+table+" VALIDATE CONSTRAINT "+check, "")
-	if err := p.alter(ctx, phaseRequire, "The check shows that no row is without: nothing is scanned.", t, notNull...); err != nil {
+	if err := p.alter(ctx, phaseRequire, "Postgres does not scan the table, because the validated check proves that every row has a value.", t, notNull...); err != nil {
 		return err
 	}
 	p.add(phaseRequire, "ALTER TABLE "+table+" DROP CONSTRAINT IF EXISTS "+check, "")
@@ -261,7 +261,7 @@ func (p *planning) heedPolicies(at phase, t *schema.Table) (end func()) {
 	if !triggers {
 		return func() {}
 	}
-	p.add(at, "SET "+local+"row_security = on", "What the table's triggers write is subject to policies, which is an error while this is off.")
+	p.add(at, "SET "+local+"row_security = on", "Triggers of the table write to tables with policies, which fails while row_security is off.")
 	return func() { p.add(at, "SET "+local+"row_security = off", "") }
 }
 

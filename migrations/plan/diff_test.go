@@ -47,10 +47,10 @@ func TestDiffErrors(t *testing.T) {
 		change func(*plan.Input)
 		want   string
 	}{
-		"name":        {func(in *plan.Input) { in.Name = "../x" }, `migration name "../x": say what the migration is for`},
-		"no name":     {func(in *plan.Input) { in.Name = " " }, `migration name " "`},
+		"name":        {func(in *plan.Input) { in.Name = "../x" }, `invalid migration name "../x": use a few words`},
+		"no name":     {func(in *plan.Input) { in.Name = " " }, `invalid migration name " "`},
 		"no server":   {func(in *plan.Input) { in.DevURL = "" }, "no development server is given"},
-		"edited file": {func(in *plan.Input) { in.Dir = edited }, "if its files are as intended, run `chenu migrate hash`"},
+		"edited file": {func(in *plan.Input) { in.Dir = edited }, "if the files are as intended, run `chenu migrate hash`"},
 		"failing replay": {func(in *plan.Input) {
 			in.Dir = dirWith("20260101000000_first.sql", "SELECT 1;\n\nSELECT nothing;\n")
 		}, "replay 20260101000000_first.sql, line 3: column \"nothing\" does not exist (SQLSTATE 42703)"},

@@ -99,7 +99,7 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 		return err
 	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" { // lock_not_available
-		return nil, errors.New("another session, such as a migration, holds a lock that reading the definitions needs: ask again when it is done")
+		return nil, errors.New("another session, such as a migration, holds a lock that conflicts with reading the definitions: try again later")
 	}
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	}
 	// Postgres writes definitions in the words of its version.
 	if a, b := is.State.Version/10000, should.State.Version/10000; a != b {
-		return nil, fmt.Errorf("the database is PostgreSQL %d and the development server %d: compare on a development server of the same version", a, b)
+		return nil, fmt.Errorf("the database runs PostgreSQL %d and the development server PostgreSQL %d: use a development server of the same major version", a, b)
 	}
 
 	in.Progress("comparing")
@@ -179,14 +179,14 @@ func elsewhere(ctx context.Context, devURL, rolePrefix string, live *catalog.Sur
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	tx, err := conn.Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("look at the development server: %w", err)
+		return fmt.Errorf("read the roles of the development server: %w", err)
 	}
 	around, err := catalog.ReadSurroundings(ctx, tx, rolePrefix, nil)
 	if err != nil {
 		return err
 	}
 	if around.Server == live.Server {
-		return errors.New("the development server is the one that the database is on, and replaying there would change its roles: use another")
+		return errors.New("the development server also hosts the live database, and replaying migrations there would change its roles: use another server")
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func elsewhere(ctx context.Context, devURL, rolePrefix string, live *catalog.Sur
 func (c *comparison) accepting(objects []string, all []Difference) ([]Difference, error) {
 	for _, d := range all {
 		if slices.Contains(objects, d.Object) && !d.beside {
-			return nil, fmt.Errorf("%s cannot be accepted: the migrations say what it is; if it is meant, write a migration", d.Object)
+			return nil, fmt.Errorf("%s cannot be accepted, because the migrations define it: if the change is intended, write a migration", d.Object)
 		}
 	}
 	c.accepted = objects
@@ -209,8 +209,8 @@ func explainConnect(err error, owner string) error {
 	if !ok || pg.Code != "42501" && pg.Code != "22023" {
 		return err
 	}
-	return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the login cannot become " + owner, Err: err,
-		Advice: "use the login that `chenu bootstrap` makes for migrations, or let an administrator grant " + owner + " to it"}
+	return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the login cannot SET ROLE " + owner, Err: err,
+		Advice: "use the login that `chenu bootstrap` creates for migrations, or ask an administrator to grant " + owner + " to this login"}
 }
 
 // appliedFiles is the part of the directory that the database has.
@@ -220,9 +220,9 @@ func appliedFiles(dir migrate.Dir, status *apply.Status) (migrate.Dir, error) {
 	case apply.Conflict:
 		return nil, status.Err()
 	case apply.Partial:
-		return nil, fmt.Errorf("version %s stopped half-way, so that no file says what the database should be: finish it with chenu migrate apply first", status.Stopped.Version)
+		return nil, fmt.Errorf("version %s is only partly applied, so there is no expected state to compare with: run `chenu migrate apply` first", status.Stopped.Version)
 	default:
-		return nil, fmt.Errorf("the database has versions that this directory does not, %s: use the directory, or the release, that has them", strings.Join(status.Unknown, ", "))
+		return nil, fmt.Errorf("the database has applied versions that the migration directory does not contain (%s): use the directory, or the release, that contains them", strings.Join(status.Unknown, ", "))
 	}
 	files, err := migrations.Read(dir)
 	if err != nil {
@@ -334,9 +334,9 @@ func sentence(d catalog.Difference) string {
 		expected := d.To.(*catalog.Detail)
 		switch live.Definition {
 		case expected.Definition + " INVALID":
-			return d.Key.String() + " is invalid: its build did not finish, and no query uses it"
+			return d.Key.String() + " is invalid: its build did not finish, and queries do not use it"
 		case expected.Definition + " NOT VALID":
-			return d.Key.String() + " is not validated: rows that stood before it may break it"
+			return d.Key.String() + " is not validated: existing rows may violate it"
 		}
 		return d.Key.String() + " differs"
 	}
@@ -402,7 +402,7 @@ func (c *comparison) privileges(d catalog.Difference, oneSided map[catalog.Key]b
 	if is.Owner != should.Owner {
 		if !linked(c.is.State, of) {
 			all = append(all, Difference{
-				Kind: "owner", Object: "owner of " + of.String(), What: of.String() + " belongs to " + is.Owner + " and should belong to " + should.Owner,
+				Kind: "owner", Object: "owner of " + of.String(), What: of.String() + " is owned by " + is.Owner + " and should be owned by " + should.Owner,
 				Live: is.Owner, Expected: should.Owner, Security: true,
 			})
 		}
@@ -476,10 +476,10 @@ func grantWords(all []catalog.Grant) string {
 func securityWords(s *catalog.Security) string {
 	switch {
 	case !s.Enabled:
-		return "off"
+		return "disabled"
 	case !s.Forced:
-		return "on, but not for the owner"
+		return "enabled, but not forced"
 	default:
-		return "on, for the owner too"
+		return "enabled and forced"
 	}
 }

@@ -171,7 +171,7 @@ var driftCases = []driftCase{
 	{name: "open partition", do: `SET ROLE chenu_owner;
 		CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('00000000-0000-0000-0000-000000000000') TO ('10000000-0000-0000-0000-000000000000');
 		CREATE POLICY p ON logs_1 USING (true); GRANT SELECT ON logs_1 TO chenu_human`, want: []string{
-		"partition public.logs_1: row security is off, unlike public.logs_default",
+		"partition public.logs_1: row-level security is disabled, unlike public.logs_default",
 		"partition public.logs_1: it has policy p, unlike public.logs_default",
 		"partition public.logs_1: chenu_human SELECT, unlike public.logs_default",
 		"partition public.logs_1: it lacks trigger refuse, unlike public.logs_default",
@@ -195,9 +195,9 @@ var driftCases = []driftCase{
 		"table public.notes: chenu_agent DELETE, which is not expected; chenu_human SELECT is missing",
 	}},
 	{name: "owners", do: `CREATE ROLE somebody NOLOGIN; ALTER TABLE tasks OWNER TO somebody; ALTER FUNCTION app.touch() OWNER TO somebody; ALTER SCHEMA app OWNER TO somebody`, want: []string{
-		"function app.touch() belongs to somebody and should belong to chenu_owner",
-		"schema app belongs to somebody and should belong to chenu_owner",
-		"table public.tasks belongs to somebody and should belong to chenu_owner",
+		"function app.touch() is owned by somebody and should be owned by chenu_owner",
+		"schema app is owned by somebody and should be owned by chenu_owner",
+		"table public.tasks is owned by somebody and should be owned by chenu_owner",
 	}},
 	{name: "default privileges", do: `SET ROLE chenu_owner; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO chenu_agent;
 		ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC; ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT USAGE ON SEQUENCES TO chenu_human WITH GRANT OPTION`,
@@ -237,12 +237,12 @@ var driftCases = []driftCase{
 		"index public.extra is not expected", "index public.notes_kind differs",
 	}},
 	{name: "invalid index", do: `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'notes_kind'::regclass`, want: []string{
-		"index public.notes_kind is invalid: its build did not finish, and no query uses it",
+		"index public.notes_kind is invalid: its build did not finish, and queries do not use it",
 	}},
 	{name: "constraints not validated", do: `SET ROLE chenu_owner; ALTER TABLE notes DROP CONSTRAINT notes_title, ADD CONSTRAINT notes_title CHECK (title <> '') NOT VALID;
 		ALTER TABLE tasks DROP CONSTRAINT tasks_note, ADD CONSTRAINT tasks_note FOREIGN KEY (created_by, note_id) REFERENCES notes (created_by, id) NOT VALID`, want: []string{
-		"constraint notes_title on public.notes is not validated: rows that stood before it may break it",
-		"constraint tasks_note on public.tasks is not validated: rows that stood before it may break it",
+		"constraint notes_title on public.notes is not validated: existing rows may violate it",
+		"constraint tasks_note on public.tasks is not validated: existing rows may violate it",
 	}},
 	{name: "constraints", do: `SET ROLE chenu_owner; ALTER TABLE notes DROP CONSTRAINT notes_title, ADD CONSTRAINT more CHECK (kind <> ''), ADD CONSTRAINT one UNIQUE (id);
 		ALTER TABLE tasks DROP CONSTRAINT tasks_note, ADD CONSTRAINT tasks_note FOREIGN KEY (created_by, note_id) REFERENCES notes (created_by, id) ON DELETE CASCADE DEFERRABLE`, want: []string{
@@ -280,8 +280,8 @@ var driftCases = []driftCase{
 	{name: "database", do: `GRANT CONNECT, TEMPORARY ON DATABASE %[1]s TO PUBLIC; REVOKE CONNECT ON DATABASE %[1]s FROM chenu_verify; ALTER DATABASE %[1]s SET row_security = off;
 		ALTER ROLE chenu_service IN DATABASE %[1]s SET app.identity_id = '0190'; ALTER DATABASE %[1]s SET statement_timeout = '1h'`, want: []string{
 		"database %[1]s: PUBLIC CONNECT, which is not expected", "database %[1]s: PUBLIC TEMPORARY, which is not expected", "database %[1]s: chenu_verify CONNECT is missing",
-		"sessions of database %[1]s begin with row_security = 'off', which is not expected",
-		"sessions of role chenu_service in this database begin with app.identity_id = '0190', which is not expected",
+		"sessions of database %[1]s start with row_security = 'off', which is not expected",
+		"sessions of role chenu_service in this database start with app.identity_id = '0190', which is not expected",
 	}},
 }
 
@@ -349,11 +349,11 @@ func TestDriftOfRoles(t *testing.T) { //nolint:tparallel // the cases change one
 			"team is a member of chenu_human, which is not expected",
 		}},
 		{name: "settings", do: `ALTER ROLE chenu_human SET row_security = off; ALTER ROLE ALL SET search_path = lab, public; ALTER ROLE chenu_service SET session_replication_role = replica`, want: []string{
-			"sessions of every role begin with search_path = 'lab, public', which is not expected",
-			"sessions of role chenu_human begin with row_security = 'off', which is not expected",
-			"sessions of role chenu_service begin with session_replication_role = 'replica', which is not expected",
+			"sessions of every role start with search_path = 'lab, public', which is not expected",
+			"sessions of role chenu_human start with row_security = 'off', which is not expected",
+			"sessions of role chenu_service start with session_replication_role = 'replica', which is not expected",
 		}},
-		{name: "database owner", do: `CREATE ROLE boss NOLOGIN; ALTER DATABASE %[1]s OWNER TO boss`, want: []string{"database %[1]s belongs to boss and should belong to chenu_owner"}},
+		{name: "database owner", do: `CREATE ROLE boss NOLOGIN; ALTER DATABASE %[1]s OWNER TO boss`, want: []string{"database %[1]s is owned by boss and should be owned by chenu_owner"}},
 		{name: "owners of definers", do: `ALTER ROLE chenu_erase RENAME TO chenu_gone`, want: []string{"chenu_owner is a member of chenu_gone, which is not expected", "role chenu_erase is missing", "chenu_owner is not a member of chenu_erase and should be"}},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s.create(t)) })
@@ -397,7 +397,7 @@ func TestDriftStates(t *testing.T) {
 			}
 			at.User = url.UserPassword("nobody", "x")
 			in.URL = at.String()
-		}, "the login cannot become chenu_owner"},
+		}, "the login cannot SET ROLE chenu_owner"},
 	} {
 		in := in
 		test.change(&in)
@@ -441,7 +441,7 @@ func TestDriftWhileMigrating(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = plan.ReadDrift(t.Context(), plan.DriftInput{Conventions: &policies.Conventions, URL: d.migrateURL, Dir: d.dir})
-	if err == nil || !strings.Contains(err.Error(), "holds a lock that reading the definitions needs") {
+	if err == nil || !strings.Contains(err.Error(), "holds a lock that conflicts with reading the definitions") {
 		t.Errorf("with a view's table locked: %v", err)
 	}
 	if err := tx.Commit(t.Context()); err != nil {

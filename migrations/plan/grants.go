@@ -120,7 +120,7 @@ func (p *planning) securables() []*securable {
 				s.initial = want.Initial
 				s.all = ownersOf(want)
 				if have, ok := p.work[key].(*catalog.Privileges); ok && have.Owner != want.Owner {
-					p.refuse("%s belongs to %s and should belong to %s: write that migration by hand", want.Of, have.Owner, want.Owner)
+					p.refuse("%s is owned by %s and should be owned by  %s: write the migration manually", want.Of, have.Owner, want.Owner)
 				}
 			}
 		}

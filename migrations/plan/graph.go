@@ -53,8 +53,8 @@ func (g *graph) Build(ctx context.Context, s *dev.Session) (*Declaration, error)
 		}
 		for _, statement := range statements {
 			if statement.Kind == OtherStatement {
-				return nil, fmt.Errorf("%s: %s: a statement of this kind is not part of the desired state; "+
-					"tables, columns, indexes and checks belong in ent/schema", statement.Position, firstLine(statement.Text))
+				return nil, fmt.Errorf("%s: %s: this kind of statement cannot be part of the desired state: "+
+					"declare tables, columns, indexes and checks in ent/schema", statement.Position, firstLine(statement.Text))
 			}
 		}
 		d.Statements = append(d.Statements, statements...)

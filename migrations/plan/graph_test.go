@@ -87,7 +87,7 @@ func TestGraphErrors(t *testing.T) {
 	}{
 		"kind of statement": {
 			plan.Graph(nil, nil, []policies.File{schema, {Name: "functions/x.sql", SQL: "-- no\nCREATE TABLE x (id uuid);\n"}}),
-			"functions/x.sql:2: CREATE TABLE x (id uuid): a statement of this kind is not part of the desired state",
+			"functions/x.sql:2: CREATE TABLE x (id uuid): this kind of statement cannot be part of the desired state",
 		},
 		"table without description": {
 			plan.Graph(entmigrate.Tables[:1], nil, []policies.File{schema}),

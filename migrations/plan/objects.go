@@ -115,9 +115,9 @@ func (p *planning) unchecked(early bool, changed []*catalog.Function) string {
 	tables := slices.ContainsFunc(p.steps, func(s step) bool { return s.phase > phaseFunctions && s.phase < phaseLateFunctions })
 	switch {
 	case early && tables:
-		return "Functions may speak of tables that change below."
+		return "Functions may refer to tables that change below."
 	case slices.ContainsFunc(changed, func(f *catalog.Function) bool { return f.Language == "sql" }):
-		return "A check of the body would trip over row security, which is off while migrating."
+		return "Checking the body would fail, because row_security is off during migrations."
 	default:
 		return ""
 	}
@@ -159,7 +159,7 @@ func (p *planning) staleNote(have *catalog.Function, key catalog.Key) string {
 	if len(users) == 0 {
 		return ""
 	}
-	return "Existing rows keep what the old body made of them in " + strings.Join(users, ", ") + "."
+	return "Existing rows keep the results of the old body in " + strings.Join(users, ", ") + "."
 }
 
 // lateFunctions are those that cannot exist before the tables change, since
@@ -261,7 +261,7 @@ func (p *planning) owners(created map[catalog.Key]bool) {
 		for i, sql := range statements {
 			note := ""
 			if i == 0 {
-				note = "An owner must have the right to create in the schema at the moment it becomes one."
+				note = "The new owner needs CREATE on the schema while the owner changes."
 			}
 			p.add(phaseOwners, sql, note)
 		}
@@ -333,7 +333,7 @@ func (p *planning) policy(have, want *catalog.Policy) {
 	case have == nil:
 		p.add(phasePolicies, text, "")
 	case !want.Alters(have):
-		p.add(phasePolicies, "DROP POLICY "+name+" ON "+table, "Its command changes, or it loses an expression: ALTER POLICY cannot do that.")
+		p.add(phasePolicies, "DROP POLICY "+name+" ON "+table, "ALTER POLICY can neither change the command nor remove an expression.")
 		p.add(phasePolicies, text, "")
 	default:
 		comment = have.Comment
@@ -390,7 +390,7 @@ func (p *planning) trigger(have, want *catalog.Trigger) {
 	case have == nil:
 		p.add(phaseTriggers, head+tail, "")
 	case have.Definition != want.Definition && (want.Constraint || have.Constraint):
-		p.add(phaseTriggers, "DROP TRIGGER "+name+" ON "+table, "A constraint trigger cannot be replaced in place.")
+		p.add(phaseTriggers, "DROP TRIGGER "+name+" ON "+table, "Postgres cannot replace a constraint trigger.")
 		p.add(phaseTriggers, head+tail, "")
 	case have.Definition != want.Definition:
 		comment = have.Comment

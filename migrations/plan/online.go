@@ -17,7 +17,7 @@ import (
 // keeps others from it. So a plan has two files. The first is one transaction
 // of what needs its locks for a moment only: new rules hold for new rows alone.
 // The second is no transaction: it fills existing rows, builds indexes and
-// checks the rules, while reads and writes go on, and then does what that made
+// checks the rules, while allows reads and writes, and then does what that made
 // possible, with a lock on one table at a time and for a moment. What was needed
 // to fill the rows and is to go does so in a third.
 
@@ -140,7 +140,7 @@ func (p *planning) replaceIndex(ctx context.Context, t *schema.Table, i *schema.
 	if err := p.build(ctx, t, i, name); err != nil {
 		return err
 	}
-	p.dropConcurrently(phaseSettle, t, i, "The new one takes its place.")
+	p.dropConcurrently(phaseSettle, t, i, "Replaced by the new index.")
 	p.add(phaseSettle, "ALTER INDEX IF EXISTS "+catalog.Qualify(t.Schema.Name, name)+" RENAME TO "+catalog.Ident(i.Name), "")
 	return nil
 }
@@ -207,7 +207,7 @@ func (p *planning) primaryKey(ctx context.Context, t *schema.Table, old, key *sc
 		if oldName == "" {
 			oldName = shorten(t.Name, "_pkey")
 		}
-		instead, note = " DROP CONSTRAINT "+catalog.Ident(oldName)+",", "The new one takes its place."
+		instead, note = " DROP CONSTRAINT "+catalog.Ident(oldName)+",", "Replaced by the new primary key."
 	}
 	p.add(phaseSettle, "ALTER TABLE "+tableName(t)+instead+" ADD CONSTRAINT "+catalog.Ident(name)+" PRIMARY KEY USING INDEX "+catalog.Ident(index.Name), note)
 	return true, nil
@@ -238,7 +238,7 @@ func (p *planning) notValid(ctx context.Context, at phase, t *schema.Table, name
 		return fmt.Errorf("plan tables: %w", err)
 	}
 	for _, c := range planned.Changes {
-		p.add(at, c.Cmd+" NOT VALID", "Holds for rows that are written from now on; the others are checked later.")
+		p.add(at, c.Cmd+" NOT VALID", "Applies to rows that are written from now on. Existing rows are checked later.")
 	}
 	validate := phaseValidate
 	if _, ok := change.(*schema.AddForeignKey); ok {
@@ -271,7 +271,7 @@ func (p *planning) link(ctx context.Context, l link) error {
 }
 
 func (p *planning) linkAtOnce(ctx context.Context, t *schema.Table, c *schema.AddForeignKey) error {
-	const note = "Existing rows are checked with a query, which the owner's policies would filter: FORCE is off for it."
+	const note = "Without this, policies would hide existing rows from the query that checks them."
 	restores := []func(){p.unforce(phaseLinks, note, t.Schema.Name, t.Name)}
 	for _, key := range sortedKeys(p.work) {
 		if d, ok := p.work[key].(*catalog.Partition); ok && d.ParentSchema == t.Schema.Name && d.ParentTable == t.Name {
@@ -316,7 +316,7 @@ func (p *planning) unforceLate(t *schema.Table) {
 		return
 	}
 	p.unforced[tableName(t)] = true
-	p.add(phaseUnforce, "ALTER TABLE "+tableName(t)+" NO FORCE ROW LEVEL SECURITY", "The owner's policies would hide rows from what follows.")
+	p.add(phaseUnforce, "ALTER TABLE "+tableName(t)+" NO FORCE ROW LEVEL SECURITY", "Without this, policies would hide rows from the next statements.")
 	p.add(phaseReforce, "ALTER TABLE "+tableName(t)+" FORCE ROW LEVEL SECURITY", "")
 }
 

@@ -190,7 +190,7 @@ func unplanned(driver migrate.Driver, current, desired *dev.Inspection) error {
 		return err
 	}
 	for i := range rest {
-		rest[i] += ": this cannot be planned; write that migration by hand"
+		rest[i] += ": the planner does not support this change; write the migration manually"
 	}
 	return &Refusal{rest}
 }

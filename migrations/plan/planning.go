@@ -156,7 +156,7 @@ func (p *planning) plan(ctx context.Context) error {
 	if !p.in.AllowDestructive {
 		for _, s := range p.steps {
 			if s.destroys != "" {
-				p.refuse("%s would be dropped with all that is in it: if that is meant, plan again with --allow-destructive%s", s.destroys, s.renaming())
+				p.refuse("%s would be dropped with all its data: if this is intended, plan again with --allow-destructive%s", s.destroys, s.renaming())
 			}
 		}
 	}
@@ -168,14 +168,14 @@ func (p *planning) plan(ctx context.Context) error {
 // it.
 func (s step) renaming() string {
 	if s.successor == "" {
-		return "; if it is to be renamed, see docs/expand-and-contract.md"
+		return "; to rename instead, see docs/expand-and-contract.md"
 	}
-	return fmt.Sprintf("; if %s is its new name, let both stand for a while (docs/expand-and-contract.md):\n"+
-		"\t1. add %[1]s so that it may be empty, and keep the old one\n"+
-		"\t2. let the service write both\n"+
-		"\t3. fill what stands: %[2]s\n"+
-		"\t4. let the service read %[1]s, and write it alone\n"+
-		"\t5. drop the old one in a later plan, with --allow-destructive", s.successor, s.filling)
+	return fmt.Sprintf("; if %s is its new name, keep both for a while (docs/expand-and-contract.md):\n"+
+		"\t1. add %[1]s without NOT NULL, and keep the old name\n"+
+		"\t2. release a service that writes both\n"+
+		"\t3. fill existing rows: %[2]s\n"+
+		"\t4. release a service that reads and writes only %[1]s\n"+
+		"\t5. drop the old name in a later plan, with --allow-destructive", s.successor, s.filling)
 }
 
 func (p *planning) refused() error {
@@ -197,7 +197,7 @@ func (p *planning) checkOverloads() {
 	for _, state := range []*catalog.State{p.current.State, p.desired.State} {
 		for i, f := range state.Functions {
 			if i > 0 && state.Functions[i-1].Schema == f.Schema && state.Functions[i-1].Name == f.Name {
-				p.refuse("function %s exists twice, with different arguments: give each its own name", catalog.Qualify(f.Schema, f.Name))
+				p.refuse("function %s is overloaded, which the planner does not support: give each function a name of its own", catalog.Qualify(f.Schema, f.Name))
 			}
 		}
 	}
@@ -215,10 +215,10 @@ func (p *planning) checkOthers() {
 	for _, d := range catalog.Compare(p.current.State, p.desired.State) {
 		switch {
 		case d.Key.Kind == catalog.KindDefaults:
-			p.refuse("%s: write that migration by hand, with ALTER DEFAULT PRIVILEGES", d)
+			p.refuse("%s: write the migration manually, with ALTER DEFAULT PRIVILEGES", d)
 		case isOther(d.From) || isOther(d.To):
 			if d.To != nil || partOfTable(d.Key) {
-				p.refuse("%s: a %s cannot be planned; write that migration by hand", d, d.Key.Kind)
+				p.refuse("%s: the planner does not support an object of kind %s; write the migration manually", d, d.Key.Kind)
 			}
 		}
 	}

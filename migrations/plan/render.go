@@ -9,11 +9,11 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// headers say of each part what it is.
+// headers start the file of each part.
 var headers = [3]string{
-	"-- Runs in one transaction: no other session sees a state in between.\n",
-	"-- Runs outside a transaction, statement by statement. Some take long; none of those keeps reads or writes waiting.\n",
-	"-- Runs in one transaction: what goes was needed until the rows were filled.\n",
+	"-- Runs in one transaction: other sessions see all of it or nothing.\n",
+	"-- Runs outside a transaction: each statement commits separately. Statements that take long do not block reads or writes.\n",
+	"-- Runs in one transaction: drops what was needed until the rows were filled.\n",
 }
 
 var suffixes = [3]string{"", "_online", "_drop"}
@@ -40,7 +40,7 @@ func (p *planning) render(version, name string, e *effects, access []string) *Pl
 		}
 		held := "Locks, held until commit:"
 		if at == partOnline {
-			held = "Strongest locks, each for its statement alone:"
+			held = "Strongest locks, each held for one statement:"
 		}
 		var summary []string
 		for _, section := range []struct {
@@ -54,7 +54,7 @@ func (p *planning) render(version, name string, e *effects, access []string) *Pl
 				}
 			}
 		}
-		access = nil // the first file says it
+		access = nil // only the first file lists it
 		file := File{Name: version + "_" + name + suffixes[at] + ".sql"}
 		file.SQL = p.renderFile(at, name, summary, e)
 		planned.Files = append(planned.Files, file)
@@ -99,7 +99,7 @@ func (p *planning) renderFile(at part, name string, summary []string, e *effects
 	return b.String()
 }
 
-// remarks say what who applies the online part must know.
+// remarks returns what a reader of the online part must know before applying it.
 func (p *planning) remarks() []string {
 	has := func(phases ...phase) bool {
 		return slices.ContainsFunc(p.steps, func(s step) bool { return slices.Contains(phases, s.phase) })
@@ -108,11 +108,11 @@ func (p *planning) remarks() []string {
 	if slices.ContainsFunc(p.steps, func(s step) bool {
 		return s.phase.part() == partOnline && strings.HasSuffix(s.sql, " NO FORCE ROW LEVEL SECURITY")
 	}) {
-		all = append(all, "Between NO FORCE and FORCE the owner, and nobody else, is past its own policies.")
+		all = append(all, "Between NO FORCE and FORCE, policies do not apply to the owner of the table. They apply to all other roles.")
 	}
 	if has(phaseBuild) {
 		// https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
-		all = append(all, "A build that is interrupted leaves an invalid index; `chenu migrate apply` drops it before it builds again.")
+		all = append(all, "An interrupted build leaves an invalid index. `chenu migrate apply` drops it before the next attempt.")
 	}
 	return all
 }
@@ -123,15 +123,15 @@ func comment(b *strings.Builder, text string) {
 	}
 }
 
-// effectWords says what the statement does to the table.
+// effectWords returns the locks, scan or rewrite of a table as a comment.
 func effectWords(at part, f seen) string {
 	var parts []string
 	if f.Lock > 0 {
-		moment := ""
+		briefly := ""
 		if at != partMain && f.Lock >= dev.Share {
-			moment = " for a moment"
+			briefly = " briefly"
 		}
-		parts = append(parts, "Locks "+f.Table+moment+": "+lockWords(f.Lock)+".")
+		parts = append(parts, "Locks "+f.Table+briefly+": "+lockWords(f.Lock)+".")
 	}
 	var does string
 	switch {
@@ -143,9 +143,9 @@ func effectWords(at part, f seen) string {
 		return strings.Join(parts, " ")
 	}
 	if f.under >= dev.Share {
-		does += ", and " + f.under.Waits() + " for as long as that takes: it has no online form here"
+		does += ", and " + f.under.Blocking() + " meanwhile: this change has no online form"
 	}
 	return strings.Join(append(parts, does+"."), " ")
 }
 
-func lockWords(m dev.LockMode) string { return m.String() + " (" + m.Waits() + ")" }
+func lockWords(m dev.LockMode) string { return m.String() + " (" + m.Blocking() + ")" }

@@ -65,7 +65,7 @@ type repairing struct {
 	byAdmin, first, last []Repair
 }
 
-func (r *repairing) hand(format string, args ...any) {
+func (r *repairing) manual(format string, args ...any) {
 	r.last = append(r.last, Repair{As: AsOwner, Withheld: fmt.Sprintf(format, args...)})
 }
 
@@ -119,7 +119,7 @@ func (r *repairing) hidden() {
 				as := *expected
 				as.Schema = space
 				space.Tables = append(space.Tables, &as)
-				r.hand("%s was not readable: see what else differs once its owner is put right", key)
+				r.manual("%s could not be read: compare again after its owner is corrected", key)
 			}
 		case key.Kind == catalog.KindPrivileges && r.work[key] != nil && r.want[key] == nil:
 			privileges := r.work[key].(*catalog.Privileges)
@@ -150,15 +150,15 @@ func (r *repairing) isPartition(key catalog.Key) bool {
 	return r.work[catalog.Key{Kind: catalog.KindPartition, Schema: key.Schema, Name: key.Name}] != nil
 }
 
-func destroying(what string) string { return "it would drop " + what + " with all that is in it" }
+func destroying(what string) string { return "this drops " + what + " with all its data" }
 
 // keep are the things that may be somebody's, or hold what cannot be made
 // again, with what to think of before dropping one.
 var keep = map[catalog.Kind]string{
-	"sequence":      "it would forget how far the sequence has counted",
-	"extension":     "somebody may need it, and what it brought goes with it",
-	"publication":   "a replica may read from it",
-	"foreign table": "somebody may need it",
+	"sequence":      "this loses the current value of the sequence",
+	"extension":     "the extension may be in use, and its objects are dropped with it",
+	"publication":   "a subscriber may use the publication",
+	"foreign table": "the foreign table may be in use",
 }
 
 // others drops what somebody added, and asks for hands where something of the
@@ -170,7 +170,7 @@ func (r *repairing) others(accepted []string) {
 		case !isOther(either(d)), slices.Contains(accepted, d.Key.String()):
 			continue
 		case d.To != nil || have.Drop == "":
-			r.hand("%s: a %s is not planned; bring it back by hand, by the migration that made it", sentence(d), d.Key.Kind)
+			r.manual("%s: the planner does not support an object of kind %s: restore it manually, from the migration that created it", sentence(d), d.Key.Kind)
 			continue
 		}
 		repair := Repair{SQL: have.Drop, As: AsOwner, Withheld: keep[d.Key.Kind]}
@@ -262,7 +262,7 @@ func (r *repairing) details() {
 		case d.Key.Kind == catalog.KindIndex && !constraints[[3]string{tableOf(d)[0], tableOf(d)[1], d.Key.Name}]:
 			r.index(d, relinked)
 		case d.Key.Kind == catalog.KindTable:
-			r.hand("%s: a table's kind is not planned; make it anew by hand", sentence(d))
+			r.manual("%s: the planner cannot change the kind of a table: create the table again manually", sentence(d))
 		}
 	}
 }
@@ -298,7 +298,7 @@ func (r *repairing) constraint(d catalog.Difference, relinked map[catalog.Key]bo
 		if link {
 			at, restore = phaseLinks, r.unforceReferring(d)
 		}
-		r.add(at, "ALTER TABLE "+table+" VALIDATE CONSTRAINT "+name, "Reads the whole table. Fails if rows break it: mend those first.")
+		r.add(at, "ALTER TABLE "+table+" VALIDATE CONSTRAINT "+name, "Scans the whole table. Fails if rows violate the constraint: correct them first.")
 		restore()
 		return
 	}
@@ -326,7 +326,7 @@ func (r *repairing) constraint(d catalog.Difference, relinked map[catalog.Key]bo
 // unforceReferring lets the owner past the policies of both tables of a
 // foreign key, for the query by which existing rows are checked.
 func (r *repairing) unforceReferring(d catalog.Difference) (restore func()) {
-	const note = "Existing rows are checked with a query, which the owner's policies would filter: FORCE is off for it."
+	const note = "Without this, policies would hide existing rows from the query that checks them."
 	text := detail(d.To)
 	p := &parser{source: text, tokens: syntax.Lex(text)}
 	for !p.end() && !p.words("references") {
@@ -348,14 +348,14 @@ func (r *repairing) index(d catalog.Difference, relinked map[catalog.Key]bool) {
 	live, expected := detail(d.From), detail(d.To)
 	switch {
 	case live != "" && live == expected+" INVALID":
-		r.add(phaseKeys, "REINDEX INDEX "+d.Key.Qualified(), "Holds off writes while it builds; outside a transaction REINDEX INDEX CONCURRENTLY does not.")
+		r.add(phaseKeys, "REINDEX INDEX "+d.Key.Qualified(), "Blocks writes until the transaction ends. REINDEX INDEX CONCURRENTLY, outside a transaction, does not.")
 		return
 	case live != "":
 		r.relink(d.Key, relinked)
 		r.add(phaseUnbuild, "DROP INDEX "+d.Key.Qualified(), "")
 	}
 	if expected != "" {
-		r.add(phaseKeys, expected, "Holds off writes while it builds; outside a transaction CREATE INDEX CONCURRENTLY does not.")
+		r.add(phaseKeys, expected, "Blocks writes until the transaction ends. CREATE INDEX CONCURRENTLY, outside a transaction, does not.")
 	}
 }
 
@@ -369,7 +369,7 @@ func (r *repairing) relink(index catalog.Key, done map[catalog.Key]bool) {
 			continue
 		}
 		done[key] = true
-		r.add(phaseUnlink, "ALTER TABLE "+key.Qualified()+" DROP CONSTRAINT "+catalog.Ident(key.Sub), "It stands on "+index.String()+", which changes: made again below.")
+		r.add(phaseUnlink, "ALTER TABLE "+key.Qualified()+" DROP CONSTRAINT "+catalog.Ident(key.Sub), "Depends on "+index.String()+", which changes. Created again below.")
 		restore := r.unforceReferring(catalog.Difference{Key: key, To: want})
 		r.add(phaseLinks, "ALTER TABLE "+key.Qualified()+" ADD CONSTRAINT "+catalog.Ident(key.Sub)+" "+detail(want), "")
 		restore()
@@ -381,13 +381,13 @@ func (r *repairing) changes(ctx context.Context) {
 	changes, err := r.stage()
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		for _, reason := range refusal.Reasons {
-			r.hand("%s", reason)
+			r.manual("%s", reason)
 		}
 		r.refusals = nil
 		return
 	}
 	if err != nil {
-		r.hand("the tables cannot be compared: %v", err)
+		r.manual("the tables cannot be compared: %v", err)
 		return
 	}
 	r.planTables(ctx, changes)
@@ -403,7 +403,7 @@ func (r *repairing) changes(ctx context.Context) {
 	}
 	for _, d := range catalog.Compare(r.current.State, r.desired.State) {
 		if d.Key.Kind == catalog.KindColumn && d.From != nil && d.To != nil && !seen[d.Key] && !r.rebuilt[d.Key] && !isPrivileges(d.From) {
-			r.hand("%s: it is %s and should be %s; this is not planned", d.Key, detail(d.From), detail(d.To))
+			r.manual("%s is %s and should be %s: the planner does not support this change", d.Key, detail(d.From), detail(d.To))
 		}
 	}
 }
@@ -425,11 +425,11 @@ func (r *repairing) planTables(ctx context.Context, changes []schema.Change) {
 		steps := slices.Clone(r.steps)
 		if err := r.tables(ctx, []schema.Change{change}); err != nil {
 			r.steps = steps
-			r.hand("%s: this change of it is not planned", changed(change))
+			r.manual("%s: the planner does not support this change", changed(change))
 		}
 	}
 	if err := r.tables(ctx, added); err != nil {
-		r.hand("the missing tables are not planned: %v", err)
+		r.manual("the missing tables cannot be planned: %v", err)
 	}
 }
 
@@ -505,18 +505,18 @@ func (r *repairing) assemble() []Repair {
 // must run in one transaction, and what Owner must in another.
 func (d *Drift) WriteRepair(w io.Writer) error {
 	var b strings.Builder
-	version := "version " + d.Version
+	version := "the state of version " + d.Version
 	if d.Version == "" {
-		version = "an empty database"
+		version = "the state before the first migration"
 	}
-	fmt.Fprintf(&b, "-- Brings %s back to %s. Read it before it runs: what changed by hand may be meant,\n", catalog.Ident(d.Database), version)
-	b.WriteString("-- and then it belongs into a migration. What is withheld, behind two dashes, needs a decision first.\n")
+	fmt.Fprintf(&b, "-- Restores database %s to %s. Review this script before you run it.\n", catalog.Ident(d.Database), version)
+	b.WriteString("-- If a manual change was intended, write a migration for it. Withheld statements are commented out: each needs a decision.\n")
 	if len(d.Repair) > 0 {
 		b.WriteString("\\set ON_ERROR_STOP on\n")
 	}
 	for _, part := range []struct{ as, title, begin string }{
 		{Admin, "As an administrator.", "BEGIN;\n"},
-		{AsOwner, "As " + d.owner + ", or any login that may become it.",
+		{AsOwner, "As " + d.owner + ", or as a login that is a member of this role.",
 			"BEGIN;\nSET LOCAL ROLE " + d.owner + ";\nSET LOCAL row_security = off;\nSET LOCAL search_path = public;\nSET LOCAL lock_timeout = '5s';\n"},
 	} {
 		some := slices.DeleteFunc(slices.Clone(d.Repair), func(r Repair) bool { return r.As != part.as })

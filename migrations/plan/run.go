@@ -135,8 +135,8 @@ func (t *trial) trust(ctx context.Context, s step) error {
 	}
 	err := t.session.Exec(ctx, s.trust)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
-		return &Refusal{Reasons: []string{"the backfill reads what policies would hide from it: " + pg.Message +
-			"; write that migration by hand, with ALTER TABLE … NO FORCE ROW LEVEL SECURITY for that table meanwhile"}}
+		return &Refusal{Reasons: []string{"policies would hide rows from the backfill: " + pg.Message +
+			"; write the migration manually, with ALTER TABLE … NO FORCE ROW LEVEL SECURITY before the backfill and FORCE after it"}}
 	}
 	if err != nil {
 		return planFailed(s, err)
@@ -169,7 +169,7 @@ func (e *effects) add(i int, at part, all []dev.Effect) {
 func planFailed(s step, err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && s.phase == phaseColumns && (pg.Code == "42804" || pg.Code == "42846") {
 		return &Refusal{Reasons: []string{fmt.Sprintf(
-			"%s: Postgres does not convert the values by itself; say how with --convert 'table.column=<SQL expression>'", pg.Message)}}
+			"%s: Postgres cannot convert the values automatically; add --convert 'table.column=<SQL expression>'", pg.Message)}}
 	}
 	return fmt.Errorf("the planned statement fails: %w\n\t%s", dev.Describe(err), firstLine(s.sql))
 }

@@ -119,11 +119,11 @@ func (s *staging) rebuild(t *schema.Table, c *schema.Column) {
 	s.block(key)
 	drop := step{phase: phaseUnbuild, sql: "ALTER TABLE " + tableName(t) + " DROP COLUMN " + catalog.Ident(c.Name)}
 	if generated(c) == "" {
-		drop.note = "The column becomes a generated one; its values are computed anew."
+		drop.note = "The column becomes a generated column. Its values are computed again."
 		drop.destroys = key.String()
 	} else if d, ok := s.desired.Table(t.Schema.Name, t.Name); ok {
 		if _, again := d.Column(c.Name); again {
-			drop.note = "Made again below; its values are computed anew."
+			drop.note = "Created again below. Its values are computed again."
 		}
 	}
 	s.steps = append(s.steps, drop)
@@ -183,7 +183,7 @@ func (s *staging) release(of, on catalog.Key) {
 		if !inGoneTable {
 			note := ""
 			if _, again := s.want[of]; again {
-				note = "It stands on " + on.String() + ", which changes: made again below."
+				note = "Depends on " + on.String() + ", which changes. Created again below."
 			}
 			s.add(phaseUnguard, "DROP "+strings.ToUpper(string(of.Kind))+" "+catalog.Ident(of.Sub)+" ON "+of.Qualified(), note)
 		}
@@ -242,7 +242,7 @@ func (s *staging) release(of, on catalog.Key) {
 			}
 		}
 	case catalog.KindView:
-		s.refuse("%s stands on %s, which changes: write that migration by hand", of, on)
+		s.refuse("%s depends on %s, which changes: write the migration manually", of, on)
 	}
 }
 
@@ -258,7 +258,7 @@ func (s *staging) retypedKeys() {
 						s.retyped[columnKey(fk.RefTable, fk.RefColumns[i].Name)]
 				}
 				if both {
-					s.add(phaseUnlink, "ALTER TABLE "+tableName(t)+" DROP CONSTRAINT "+catalog.Ident(fk.Symbol), "Both sides get another type: made again below.")
+					s.add(phaseUnlink, "ALTER TABLE "+tableName(t)+" DROP CONSTRAINT "+catalog.Ident(fk.Symbol), "Both columns change their type. Created again below.")
 					t.ForeignKeys = slices.DeleteFunc(t.ForeignKeys, func(o *schema.ForeignKey) bool { return o == fk })
 				}
 			}

@@ -53,7 +53,7 @@ func (c *comparison) database(all *[]Difference) {
 	object := "database " + name
 	if c.around.Owner != c.conventions.Owner {
 		c.found(all, Difference{
-			Kind: "owner", Object: "owner of " + object, What: object + " belongs to " + c.around.Owner + " and should belong to " + c.conventions.Owner,
+			Kind: "owner", Object: "owner of " + object, What: object + " is owned by " + c.around.Owner + " and should be owned by " + c.conventions.Owner,
 			Live: c.around.Owner, Expected: c.conventions.Owner,
 		}, Repair{SQL: "ALTER DATABASE " + name + " OWNER TO " + c.conventions.Owner, As: Admin})
 	}
@@ -250,10 +250,10 @@ func memberWords(admin, inherit, set bool) string {
 		text += " with ADMIN"
 	}
 	if inherit {
-		text += " that has its rights by itself"
+		text += " with INHERIT"
 	}
 	if !set {
-		text += " that cannot become it"
+		text += " without SET"
 	}
 	return text
 }
@@ -274,7 +274,7 @@ func (c *comparison) regrant(e edge, is []*catalog.Membership, expected string) 
 	}
 	sql := "GRANT " + role + " TO " + member
 	if c.version >= 160000 {
-		sql += " WITH INHERIT " + strings.ToUpper(strconv.FormatBool(strings.Contains(expected, "by itself"))) + ", SET TRUE"
+		sql += " WITH INHERIT " + strings.ToUpper(strconv.FormatBool(strings.Contains(expected, "INHERIT"))) + ", SET TRUE"
 	}
 	return append(all, Repair{SQL: sql, As: Admin})
 }
@@ -308,7 +308,7 @@ func (c *comparison) settings(all *[]Difference) {
 			object, sql = "role "+catalog.Ident(s.Role)+" in this database", "ALTER ROLE "+catalog.Ident(s.Role)+inDatabase
 		}
 		c.found(all, Difference{
-			Kind: "setting", Object: "setting " + s.Name + " of " + object, What: "sessions of " + object + " begin with " + s.Name + " = '" + s.Value + "', which is not expected",
+			Kind: "setting", Object: "setting " + s.Name + " of " + object, What: "sessions of " + object + " start with " + s.Name + " = '" + s.Value + "', which is not expected",
 			Live: s.Value,
 		}, Repair{SQL: sql + " RESET " + settingName(s.Name), As: Admin})
 	}
@@ -347,7 +347,7 @@ func (c *comparison) partitions(all *[]Difference) {
 		modelKey := catalog.Key{Kind: catalog.KindSecurity, Schema: model.Schema, Name: model.Name}
 		if s, ok := should[modelKey].(*catalog.Security); ok && (s.Enabled && !p.Enabled || s.Forced && !p.Forced) {
 			is := &catalog.Security{Enabled: p.Enabled, Forced: p.Forced}
-			note("row security is "+securityWords(is), securityWords(is), securityWords(s),
+			note("row-level security is "+securityWords(is), securityWords(is), securityWords(s),
 				Repair{SQL: "ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", As: AsOwner})
 		}
 		for _, policy := range p.Policies {
@@ -357,7 +357,7 @@ func (c *comparison) partitions(all *[]Difference) {
 		}
 		if privileges, ok := should[catalog.PrivilegesOf(catalog.Key{Kind: catalog.KindTable, Schema: model.Schema, Name: model.Name})].(*catalog.Privileges); ok {
 			if p.Owner != privileges.Owner {
-				note("it belongs to "+p.Owner, p.Owner, privileges.Owner, Repair{SQL: "ALTER TABLE " + name + " OWNER TO " + catalog.Ident(privileges.Owner), As: Admin})
+				note("its owner is "+p.Owner, p.Owner, privileges.Owner, Repair{SQL: "ALTER TABLE " + name + " OWNER TO " + catalog.Ident(privileges.Owner), As: Admin})
 			}
 			for _, g := range p.Grants {
 				if g.Grantee != p.Owner && !slices.Contains(privileges.Grants, g) {

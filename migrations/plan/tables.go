@@ -35,7 +35,7 @@ func (p *planning) tables(ctx context.Context, changes []schema.Change) error {
 		case *schema.ModifyTable:
 			err = p.modifyTable(ctx, c, changes)
 		default:
-			p.refuse("%T: write that migration by hand", c)
+			p.refuse("%T: write the migration manually", c)
 		}
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (p *planning) dropTable(t *schema.Table, changes []schema.Change) {
 	for _, change := range changes {
 		if add, ok := change.(*schema.AddTable); ok && alike(t, add.T) {
 			drop.successor = "table " + tableName(add.T)
-			drop.filling = "INSERT INTO " + tableName(add.T) + " … SELECT … FROM " + tableName(t) + " … ON CONFLICT DO NOTHING, in a migration written by hand"
+			drop.filling = "INSERT INTO " + tableName(add.T) + " … SELECT … FROM " + tableName(t) + " … ON CONFLICT DO NOTHING, in a migration that you write"
 		}
 	}
 	p.steps = append(p.steps, drop)
@@ -199,7 +199,7 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 			}
 		case *schema.ModifyPrimaryKey:
 			if commentOnly(c.Change) {
-				p.refuse("the comment of the primary key of %s differs: write that migration by hand", tableName(t))
+				p.refuse("the comment of the primary key of %s differs: write the migration manually", tableName(t))
 				continue
 			}
 			if online, err := p.primaryKey(ctx, t, c.From, c.To, all); err != nil {
@@ -272,7 +272,7 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 		case *schema.DropColumn:
 			p.dropColumn(t, c.C, m.Changes)
 		default:
-			p.refuse("table %s: %T: write that migration by hand", tableName(t), c)
+			p.refuse("table %s: %T: write the migration manually", tableName(t), c)
 		}
 	}
 	do(p.alter(ctx, phaseUnlink, "", t, unlink...))

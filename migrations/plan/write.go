@@ -21,7 +21,7 @@ var nameForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
 func checkName(name string) (string, error) {
 	as := strings.ToLower(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.TrimSpace(name)))
 	if !nameForm.MatchString(as) {
-		return "", fmt.Errorf("migration name %q: say what the migration is for in a few words of letters and digits, such as add_note_folders", name)
+		return "", fmt.Errorf("invalid migration name %q: use a few words of a-z and 0-9 that state the intent, such as add_note_folders", name)
 	}
 	return as, nil
 }
@@ -30,7 +30,7 @@ func checkName(name string) (string, error) {
 // later: versions must grow, whatever the clock of whoever wrote that file.
 func nextVersion(dir migrate.Dir, now time.Time) (string, error) {
 	if err := migrate.Validate(dir); err != nil {
-		return "", fmt.Errorf("migration directory: %w: if its files are as intended, run `chenu migrate hash`", err)
+		return "", fmt.Errorf("migration directory: %w: if the files are as intended, run `chenu migrate hash`", err)
 	}
 	files, err := dir.Files()
 	if err != nil {
@@ -78,7 +78,7 @@ func Write(path string, planned *Plan) (err error) {
 	}
 	for _, file := range existing {
 		if first := migrate.NewLocalFile(files[0].Name, nil); file.Version() >= first.Version() {
-			return fmt.Errorf("write migration: %s came while this was planned: plan again", file.Name())
+			return fmt.Errorf("write migration: %s was added during planning: plan again", file.Name())
 		}
 	}
 	var written []string

@@ -211,11 +211,11 @@ func (c *claims) hold(f review.File, sql string) {
 				waits = l.Waits
 			}
 		}
-		if got := c.blocked("SELECT FROM " + name + " LIMIT 0"); got != (waits == "reads and writes wait") {
+		if got := c.blocked("SELECT FROM " + name + " LIMIT 0"); got != (waits == "blocks reads and writes") {
 			c.t.Errorf("%s: reads wait: %t, said %q", name, got, waits)
 		}
-		if got := c.blocked("DELETE FROM " + name + " WHERE tableoid = 0"); got != (waits == "writes wait" || waits == "reads and writes wait") {
-			c.t.Errorf("%s: writes wait: %t, said %q", name, got, waits)
+		if got := c.blocked("DELETE FROM " + name + " WHERE tableoid = 0"); got != (waits == "blocks writes" || waits == "blocks reads and writes") {
+			c.t.Errorf("%s: blocks writes: %t, said %q", name, got, waits)
 		}
 	}
 	c.exec("COMMIT")

@@ -14,9 +14,8 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// rowsThatChangeHands finds statements that may change the values by which
-// policies decide: the policies stay as they are, and still other people reach
-// the rows.
+// rowsThatChangeHands returns the statements that may change the values of columns that policies
+// use: then other identities reach the rows although no policy changes.
 func rowsThatChangeHands(f *replay.File) ([]access.Change, error) {
 	deciding, err := access.DecidingColumns(f.Before.State)
 	if err != nil {
@@ -38,7 +37,7 @@ func rowsThatChangeHands(f *replay.File) ([]access.Change, error) {
 				columns := slices.DeleteFunc(slices.Clone(deciding[table]), func(c string) bool { return !access.MayName(f.Before.State, s.SQL, c) })
 				if len(columns) > 0 {
 					all = append(all, access.Change{Effect: access.Review, Object: table, What: fmt.Sprintf(
-						"line %d runs code that may write rows; where it changes %s, they change hands", s.Line, strings.Join(columns, " or "))})
+						"line %d runs code that may write rows: if it changes %s, other identities may gain access to them", s.Line, strings.Join(columns, " or "))})
 				}
 			}
 			continue
@@ -47,13 +46,13 @@ func rowsThatChangeHands(f *replay.File) ([]access.Change, error) {
 		set = slices.DeleteFunc(set, func(c string) bool { return !slices.Contains(deciding[table], c) })
 		if len(set) > 0 {
 			all = append(all, access.Change{Effect: access.Review, Object: table, What: fmt.Sprintf(
-				"line %d changes %s, by which policies decide: rows may change hands", s.Line, strings.Join(set, ", "))})
+				"line %d changes %s, which policies use: other identities may gain access to the rows", s.Line, strings.Join(set, ", "))})
 		}
 	}
 	return all, nil
 }
 
-// runsCode says of a statement that what it writes is not to be read from it.
+// runsCode reports whether the statement runs code, so that its text does not show what it writes.
 func runsCode(n *pg.Node) bool {
 	return n == nil || n.GetDoStmt() != nil || n.GetCallStmt() != nil || n.GetSelectStmt() != nil || n.GetExecuteStmt() != nil
 }

@@ -53,7 +53,7 @@ func (r *Report) markdownFile(b *strings.Builder, f *File) {
 			continue
 		}
 		if !header {
-			b.WriteString("\n| line | statement | what it does |\n|---:|---|---|\n")
+			b.WriteString("\n| line | statement | effects |\n|---:|---|---|\n")
 			header = true
 		}
 		var cells []string
@@ -67,10 +67,10 @@ func (r *Report) markdownFile(b *strings.Builder, f *File) {
 		fmt.Fprintf(b, "| %d | %s | %s |\n", s.Line, code(oneLine(s.SQL, 160)), strings.Join(cells, "<br>"))
 	}
 	if quiet > 0 {
-		fmt.Fprintf(b, "\n%s more, which keep nobody waiting.\n", count(quiet, "statement"))
+		fmt.Fprintf(b, "\nNot listed: %s without effects on other sessions.\n", count(quiet, "statement"))
 	}
 	if len(f.Locks) > 0 {
-		b.WriteString("\n| table | strongest lock | from line | who waits |\n|---|---|---:|---|\n")
+		b.WriteString("\n| table | strongest lock | from line | blocks |\n|---|---|---:|---|\n")
 		for _, l := range f.Locks {
 			fmt.Fprintf(b, "| %s | %s | %d | %s |\n", code(l.Table), modes(l.Mode, l.Through), l.Line, l.Waits)
 		}
@@ -83,7 +83,7 @@ func (r *Report) markdownFile(b *strings.Builder, f *File) {
 
 func markdownAccess(b *strings.Builder, changes []access.Change) {
 	if len(changes) == 0 {
-		b.WriteString("\nNobody gains or loses any.\n")
+		b.WriteString("\nNo role gains or loses access.\n")
 		return
 	}
 	b.WriteString("\n")

@@ -57,39 +57,42 @@ type Statement struct {
 	Fires []string `json:"fires,omitempty"`
 	// MayFail are the ways in which it can fail on rows that are there.
 	MayFail []string `json:"may_fail,omitempty"`
-	// Commits says that it is a block that commits by itself: it holds its
-	// locks no longer than to its next commit.
+	// Commits reports whether the statement is a block that commits: it
+	// releases its locks at its next commit.
 	Commits bool `json:"commits,omitempty"`
-	// FromManual says that it cannot run in a transaction, so that its locks
-	// are known from Postgres' manual and not from having watched it.
+	// FromManual reports whether the locks are those of the Postgres manual:
+	// a statement that cannot run in a transaction cannot be observed.
 	FromManual bool `json:"from_manual,omitempty"`
 	// LockTimeout and StatementTimeout are in nanoseconds; 0 is none.
 	LockTimeout      time.Duration  `json:"lock_timeout_ns"`
 	StatementTimeout time.Duration  `json:"statement_timeout_ns"`
 	Findings         []lint.Finding `json:"findings,omitempty"`
-	// Error is why Postgres refused it when it was tried; nothing after it was.
+	// Error is the error of Postgres when the statement was tried. The
+	// statements after it were not tried.
 	Error string `json:"error,omitempty"`
-	// newTimeouts: they are not those of the statement before.
+	// newTimeouts reports whether the timeouts differ from those of the
+	// previous statement.
 	newTimeouts bool
 }
 
 // Table is what a statement does to a table.
 type Table struct {
 	Name string `json:"name"`
-	// Lock is the lock that it takes, if that is stronger than the one that
-	// the file has taken before it.
+	// Lock is the lock that the statement takes, if it is stronger than the
+	// lock that the file already holds.
 	Lock string `json:"lock,omitempty"`
-	// Through is the lock that it takes on an index or a partition of the
-	// table, if that keeps more waiting: queries on the table open those too.
+	// Through is the lock that the statement takes on an index or a partition
+	// of the table, if that blocks more: queries on the table open those too.
 	Through string `json:"through,omitempty"`
-	// Waits says who has to wait for these locks: "reads and writes wait",
-	// "writes wait", or "reads and writes go on".
+	// Waits is what these locks block: "blocks reads and writes",
+	// "blocks writes", or "allows reads and writes".
 	Waits string `json:"waits,omitempty"`
-	// Scanned: it reads the table from end to end. Rewritten: it writes the
-	// table and its indexes anew, and needs as much free space.
+	// Scanned reports whether the whole table is read, Rewritten whether the
+	// table and its indexes are rewritten, which needs as much free space.
 	Scanned   bool `json:"scanned,omitempty"`
 	Rewritten bool `json:"rewritten,omitempty"`
-	// Writes: it changes rows, and each stays locked until the next commit.
+	// Writes reports whether rows are changed. Each stays locked until the
+	// next commit.
 	Writes bool `json:"writes,omitempty"`
 	mode   dev.LockMode
 }
@@ -97,12 +100,12 @@ type Table struct {
 // Lock is the strongest lock on a table in a file.
 type Lock struct {
 	Table string `json:"table"`
-	// Mode is that of the table, Through that of an index or partition if that
-	// keeps more waiting.
+	// Mode is the lock of the table, Through that of an index or partition if
+	// it blocks more.
 	Mode    string `json:"lock,omitempty"`
 	Through string `json:"through,omitempty"`
 	Waits   string `json:"waits"`
-	// Line is where it is taken. In a transaction it is held from there to the
+	// Line is where the lock is taken. In a transaction it is held until the
 	// end of the file.
 	Line int `json:"line"`
 	mode dev.LockMode
@@ -112,24 +115,24 @@ type Lock struct {
 type Totals struct {
 	Files      int `json:"files"`
 	Statements int `json:"statements"`
-	// Of the statements, those that keep reads waiting, or writes alone, that
-	// write a table anew, or read one from end to end, that can fail on rows
-	// that are there, and that failed when they were tried.
+	// Numbers of statements that block reads and writes, block only writes,
+	// rewrite a table, scan a table, may fail on existing rows, and failed
+	// when they were tried.
 	ReadsWait  int `json:"reads_wait"`
 	WritesWait int `json:"writes_wait"`
 	Rewrites   int `json:"rewrites"`
 	Scans      int `json:"scans"`
 	MayFail    int `json:"may_fail"`
 	Failed     int `json:"failed"`
-	// Of the changes of access, not counting what only comes with new objects.
+	// Numbers of changes of access, without those of new objects.
 	Widening  int `json:"widening"`
 	Review    int `json:"review"`
 	Narrowing int `json:"narrowing"`
-	// Of the findings, those that are not accepted.
+	// Findings is the number of findings that are not accepted.
 	Findings int `json:"findings"`
 }
 
-// New makes the report of what was recorded.
+// New returns the report of a recorded run.
 func New(ctx context.Context, record *replay.Record, options lint.Options) (*Report, error) {
 	found, err := lint.Run(ctx, record, options)
 	if err != nil {
@@ -196,8 +199,8 @@ func newFile(f *replay.File, found []lint.Finding) (File, error) {
 			statement.Error = dev.Describe(s.Err).Error()
 		}
 		for _, e := range s.Effects {
-			t := Table{Name: e.Table, Lock: e.Lock.String(), Waits: e.Waits(), Scanned: e.Scanned && !e.Rewritten, Rewritten: e.Rewritten, mode: max(e.Lock, e.Through)}
-			if e.Through >= dev.Share && e.Waits() != e.Lock.Waits() {
+			t := Table{Name: e.Table, Lock: e.Lock.String(), Waits: e.Blocking(), Scanned: e.Scanned && !e.Rewritten, Rewritten: e.Rewritten, mode: max(e.Lock, e.Through)}
+			if e.Through >= dev.Share && e.Blocking() != e.Lock.Blocking() {
 				t.Through = e.Through.String()
 			}
 			t.Writes = slices.Contains(writes(s.Node), e.Table)

@@ -37,7 +37,7 @@ GROUP BY t.name`
 func (r *Report) Measure(ctx context.Context, url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return fmt.Errorf("read the database's URL: %w", err)
+		return fmt.Errorf("parse the database URL: %w", err)
 	}
 	maps.Copy(config.RuntimeParams, map[string]string{
 		"default_transaction_read_only": "on", "lock_timeout": "2s", "statement_timeout": "30s", "application_name": "chenu migrate plan",

@@ -22,24 +22,24 @@ func mayFail(file *replay.File, s *replay.Statement) []string {
 	case n.GetIndexStmt() != nil:
 		f.index(n.GetIndexStmt())
 	case n.GetUpdateStmt() != nil:
-		f.write(n.GetUpdateStmt().GetRelation(), "if a new value breaks a constraint of %s, or a trigger refuses it")
+		f.write(n.GetUpdateStmt().GetRelation(), "if a new value violates a constraint of %s, or a trigger rejects it")
 	case n.GetInsertStmt() != nil:
-		f.write(n.GetInsertStmt().GetRelation(), "if a new row breaks a constraint of %s, is there already, or a trigger refuses it")
+		f.write(n.GetInsertStmt().GetRelation(), "if a new row violates a constraint of %s, duplicates a key, or a trigger rejects it")
 	case n.GetDeleteStmt() != nil:
-		f.write(n.GetDeleteStmt().GetRelation(), "if a row is referred to from elsewhere, or a trigger of %s refuses it")
+		f.write(n.GetDeleteStmt().GetRelation(), "if other rows refer to a deleted row, or a trigger of %s rejects it")
 	case n.GetTruncateStmt() != nil:
 		for _, r := range n.GetTruncateStmt().GetRelations() {
-			f.write(r.GetRangeVar(), "if a trigger of %s refuses it")
+			f.write(r.GetRangeVar(), "if a trigger of %s rejects it")
 		}
 	case n.GetRefreshMatViewStmt() != nil:
 		f.write(n.GetRefreshMatViewStmt().GetRelation(), "if the query of %s fails on a row")
 	case n.GetDoStmt() != nil, n.GetCallStmt() != nil:
-		f.all = append(f.all, "as its code decides by what it finds")
+		f.all = append(f.all, "depending on its code and the existing rows")
 	case n.GetAlterDomainStmt() != nil:
-		f.all = append(f.all, "if a value of the domain breaks the new constraint")
+		f.all = append(f.all, "if a value of the domain violates the new constraint")
 	case n.GetCreateStmt() != nil && n.GetCreateStmt().GetPartbound() != nil:
 		for _, parent := range n.GetCreateStmt().GetInhRelations() {
-			f.write(parent.GetRangeVar(), "if the default partition of %s has rows that belong into the new one")
+			f.write(parent.GetRangeVar(), "if the default partition of %s has rows for the new partition")
 		}
 	}
 	return f.all
@@ -80,7 +80,7 @@ func (f *failures) alterTable(s *pg.AlterTableStmt) {
 		case pg.AlterTableType_AT_SetNotNull:
 			// With a validated check that says so, Postgres need not look.
 			if slices.ContainsFunc(f.effects, func(e dev.Effect) bool { return e.Scanned }) {
-				f.write(table, "if a row of %s has no "+c.GetName())
+				f.write(table, "if a row of %s has NULL in "+c.GetName())
 			}
 		case pg.AlterTableType_AT_AlterColumnType:
 			f.conversion(table, c.GetName(), c.GetDef().GetColumnDef())
@@ -89,7 +89,7 @@ func (f *failures) alterTable(s *pg.AlterTableStmt) {
 		case pg.AlterTableType_AT_AddConstraint:
 			f.constraint(table, c.GetDef().GetConstraint(), "")
 		case pg.AlterTableType_AT_ValidateConstraint:
-			f.write(table, "if a row of %s breaks "+c.GetName())
+			f.write(table, "if a row of %s violates "+c.GetName())
 		case pg.AlterTableType_AT_AttachPartition:
 			f.write(c.GetDef().GetPartitionCmd().GetName(), "if a row of %s is outside the bounds")
 		default:
@@ -121,7 +121,7 @@ func (f *failures) column(table *pg.RangeVar, c *pg.ColumnDef) {
 		filled = filled || strings.HasSuffix(name.GetString_().GetSval(), "serial")
 	}
 	if notNull && !filled {
-		f.write(table, "if %s has a row: nothing fills the column")
+		f.write(table, "if %s has rows, because the column has no default")
 	}
 }
 
@@ -174,14 +174,14 @@ func (f *failures) constraint(table *pg.RangeVar, c *pg.Constraint, column strin
 		switch {
 		case c.GetSkipValidation():
 		case column != "":
-			f.write(table, "if %s has a row and its value in "+column+" breaks "+name)
+			f.write(table, "if a row of %s has a value in "+column+" that violates "+name)
 		default:
-			f.write(table, "if a row of %s breaks "+name)
+			f.write(table, "if a row of %s violates "+name)
 		}
 	case pg.ConstrType_CONSTR_FOREIGN:
 		// A new column without a default is null, and refers to nothing.
 		if !c.GetSkipValidation() && column == "" {
-			f.write(table, "if a row of %s refers to one that "+replay.Name(c.GetPktable())+" does not have")
+			f.write(table, "if a row of %s refers to a row that "+replay.Name(c.GetPktable())+" does not contain")
 		}
 	case pg.ConstrType_CONSTR_UNIQUE:
 		if c.GetIndexname() == "" && column == "" {
@@ -189,15 +189,15 @@ func (f *failures) constraint(table *pg.RangeVar, c *pg.Constraint, column strin
 		}
 	case pg.ConstrType_CONSTR_PRIMARY:
 		if c.GetIndexname() == "" {
-			f.write(table, "if rows of %s have the same key, or one has none")
+			f.write(table, "if rows of %s have the same key, or NULL in a key column")
 		} else {
-			f.write(table, "if a row of %s has no value in a column of the key")
+			f.write(table, "if a row of %s has NULL in a key column")
 		}
 	case pg.ConstrType_CONSTR_EXCLUSION:
-		f.write(table, "if rows of %s exclude each other")
+		f.write(table, "if rows of %s conflict with each other")
 	case pg.ConstrType_CONSTR_NOTNULL: // PostgreSQL 18
 		if !c.GetSkipValidation() {
-			f.write(table, "if a row of %s has no value there")
+			f.write(table, "if a row of %s has NULL in the column")
 		}
 	default:
 	}

@@ -11,9 +11,8 @@ import (
 	"github.com/chenu/chenu/policies/access"
 )
 
-// Text writes the report for a person at a terminal. Statements that keep
-// nobody waiting and of which there is nothing else to say are counted, unless
-// all are asked for.
+// Text writes the report for a terminal. Statements without effects to list are only counted,
+// unless all is set.
 func (r *Report) Text(w io.Writer, colored, all bool) error {
 	t := &text{Report: r, all: all}
 	for style, attributes := range map[*style][]color.Attribute{
@@ -70,7 +69,7 @@ func (t *text) file(f *File) {
 				t.line(t.head(&f.Statements[i]))
 			}
 		} else {
-			t.line(t.faint(fmt.Sprintf("  lines %d to %d: %s that keep nobody waiting", f.Statements[quiet[0]].Line, f.Statements[quiet[len(quiet)-1]].Line, count(len(quiet), "statement"))))
+			t.line(t.faint(fmt.Sprintf("  lines %d to %d: %s without effects on other sessions", f.Statements[quiet[0]].Line, f.Statements[quiet[len(quiet)-1]].Line, count(len(quiet), "statement"))))
 		}
 		quiet = quiet[:0]
 	}
@@ -105,9 +104,9 @@ func (t *text) head(s *Statement) string {
 
 func (t *text) waits(s string) string {
 	switch s {
-	case "reads and writes wait":
+	case "blocks reads and writes":
 		return t.bad(s)
-	case "writes wait":
+	case "blocks writes":
 		return t.doubtful(s)
 	}
 	return s
@@ -118,15 +117,15 @@ func (t *text) point(p point) {
 	switch p.word {
 	case "refused":
 		word = t.bad(word)
-	case "rewrites", "fails":
+	case "rewrites", "may fail":
 		word = t.doubtful(word)
 	}
 	for i, line := range p.lines {
 		if i > 0 {
 			word = strings.Repeat(" ", 9)
 		}
-		if before, after, ok := strings.Cut(line, "reads and writes wait"); ok && p.word == "locks" {
-			line = before + t.waits("reads and writes wait") + after
+		if before, after, ok := strings.Cut(line, "blocks reads and writes"); ok && p.word == "locks" {
+			line = before + t.waits("blocks reads and writes") + after
 		}
 		t.line("    " + word + " " + line)
 	}
@@ -134,7 +133,7 @@ func (t *text) point(p point) {
 
 func (t *text) access(changes []access.Change) {
 	if len(changes) == 0 {
-		t.line("  " + t.strong("access") + ": nobody gains or loses any")
+		t.line("  " + t.strong("access") + ": no role gains or loses access")
 		return
 	}
 	t.line("  " + t.strong("access"))

@@ -108,7 +108,7 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("logs: %+v", logs)
 	}
 	var b bytes.Buffer
-	if err := r.Text(&b, false, false); err != nil || !strings.Contains(b.String(), "public.notes from end to end (about 20 000 rows, 7") {
+	if err := r.Text(&b, false, false); err != nil || !strings.Contains(b.String(), "public.notes (about 20 000 rows, 7") {
 		t.Errorf("%v:\n%s", err, &b)
 	}
 }

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// point is one thing to know of a statement: a word to begin with, and lines.
+// point is one effect of a statement: a word and the lines that follow it.
 type point struct {
 	word  string
 	lines []string
 }
 
-// points are what is to be said of a statement, in the order of its course.
+// points returns the effects of a statement in the order in which they are listed.
 func (r *Report) points(f *File, s *Statement) []point {
 	var all []point
 	add := func(word string, lines ...string) { all = append(all, point{word, lines}) }
 	if s.Error != "" {
 		add("refused", strings.Split(s.Error, "\n")...)
 	}
-	until := "until its own end"
+	until := "until the statement ends"
 	switch {
 	case s.Commits:
 		until = "until its next commit"
 	case f.Transaction:
-		until = "until the end of the file"
+		until = "until the file ends"
 	}
 	for _, t := range s.Tables {
 		if t.Waits != "" {
-			add("locks", fmt.Sprintf("%s, %s: %s, %s", t.Name, modes(t.Lock, t.Through), t.Waits, until))
+			add("locks", fmt.Sprintf("%s, %s: %s %s", t.Name, modes(t.Lock, t.Through), t.Waits, until))
 		}
 	}
 	for _, t := range s.Tables {
@@ -37,18 +37,18 @@ func (r *Report) points(f *File, s *Statement) []point {
 			add("rewrites", t.Name+" and its indexes"+r.size(t.Name, true))
 		}
 		if t.Scanned {
-			add("reads", t.Name+" from end to end"+r.size(t.Name, false))
+			add("scans", t.Name+r.size(t.Name, false))
 		}
 		if t.Writes {
-			line := "rows of " + t.Name + ", each of which stays locked " + until
+			line := "rows of " + t.Name + ", each locked " + until
 			if len(s.Fires) > 0 {
-				line += "; each fires " + strings.Join(s.Fires, ", ")
+				line += "; fires " + strings.Join(s.Fires, ", ")
 			}
 			add("writes", line)
 		}
 	}
 	if len(s.MayFail) > 0 {
-		add("fails", s.MayFail...)
+		add("may fail", s.MayFail...)
 	}
 	if s.newTimeouts {
 		add("timeouts", timeouts(s))
@@ -59,7 +59,7 @@ func (r *Report) points(f *File, s *Statement) []point {
 	return all
 }
 
-// modes names a lock, and one on an index or partition that matters more.
+// modes names the lock on a table and the stronger one on an index or partition, if any.
 func modes(lock, through string) string {
 	switch {
 	case through == "":
@@ -71,8 +71,7 @@ func modes(lock, through string) string {
 	}
 }
 
-// quiet says of a statement that it keeps nobody waiting, for there is nothing
-// to say of it.
+// quiet reports whether there is nothing to list about the statement.
 func (r *Report) quiet(f *File, s *Statement) bool { return len(r.points(f, s)) == 0 }
 
 func timeouts(s *Statement) string {
@@ -93,7 +92,7 @@ func timeout(d time.Duration) string {
 func (f *File) heading() string {
 	mode := "one transaction"
 	if !f.Transaction {
-		mode = "no transaction, each statement commits by itself"
+		mode = "no transaction, each statement commits separately"
 	}
 	heading := mode + ", " + count(len(f.Statements), "statement")
 	if len(f.Statements) > 0 {
@@ -102,7 +101,7 @@ func (f *File) heading() string {
 	return heading
 }
 
-// size says how large a table is, in a live database.
+// size returns the size of a table in the live database, "" if it was not measured.
 func (r *Report) size(table string, indexes bool) string {
 	s, ok := r.Sizes[table]
 	if !ok {
@@ -124,14 +123,14 @@ func (r *Report) size(table string, indexes bool) string {
 // guideRate is a rate at which a modest disk reads or writes, in bytes a second.
 const guideRate = 100 << 20
 
-// estimate is a guide to how long so many bytes take; nothing for less than a
-// second.
+// estimate returns how long it takes to read or write that many bytes at guideRate, "" for
+// less than a second.
 func estimate(bytes int64) string {
 	seconds := bytes / guideRate
 	if seconds < 1 {
 		return ""
 	}
-	return fmt.Sprintf(", some %s at 100 MiB a second", time.Duration(seconds)*time.Second)
+	return fmt.Sprintf(", about %s at 100 MiB/s", time.Duration(seconds)*time.Second)
 }
 
 func size(bytes int64) string {
@@ -147,7 +146,7 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %s", value, units[unit])
 }
 
-// count writes a number with its thousands apart.
+// count writes a number with spaces between thousands.
 func count(n int, noun string) string {
 	digits := fmt.Sprint(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {
@@ -159,7 +158,7 @@ func count(n int, noun string) string {
 	return digits + " " + noun + "s"
 }
 
-// summary is the whole in sentences.
+// summary returns the totals as lines.
 func (r *Report) summary() []string {
 	t := r.Totals
 	parts := []string{}
@@ -167,8 +166,8 @@ func (r *Report) summary() []string {
 		n    int
 		what string
 	}{
-		{t.ReadsWait, "reads and writes wait for %d"}, {t.WritesWait, "writes wait for %d"}, {t.Rewrites, "a table is written anew by %d"},
-		{t.Scans, "a table is read from end to end by %d"}, {t.MayFail, "rows that are there can make %d fail"}, {t.Failed, "%d failed"},
+		{t.ReadsWait, "blocking reads and writes: %d"}, {t.WritesWait, "blocking writes: %d"}, {t.Rewrites, "table rewrites: %d"},
+		{t.Scans, "table scans: %d"}, {t.MayFail, "may fail on existing rows: %d"}, {t.Failed, "failed: %d"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf(p.what, p.n))
@@ -178,26 +177,26 @@ func (r *Report) summary() []string {
 	if len(parts) > 0 {
 		lines[0] += "; " + strings.Join(parts, ", ")
 	} else {
-		lines[0] += "; nobody waits"
+		lines[0] += "; no blocking locks, rewrites or scans"
 	}
 	if t.Failed > 0 {
-		lines = append(lines, "access: not known, as a statement fails")
+		lines = append(lines, "access: unknown, because a statement failed")
 	} else {
 		lines = append(lines, fmt.Sprintf("access: %d widening, %d to review, %d narrowing", t.Widening, t.Review, t.Narrowing))
 	}
 	return append(lines, "findings: "+fmt.Sprint(t.Findings)+" open")
 }
 
-// legend explains the words, once.
+// legend explains blocking locks, if the report has one.
 func (r *Report) legend() []string {
 	waits := slices.ContainsFunc(r.Files, func(f File) bool {
-		return slices.ContainsFunc(f.Locks, func(l Lock) bool { return l.Waits != "reads and writes go on" })
+		return slices.ContainsFunc(f.Locks, func(l Lock) bool { return l.Waits != "allows reads and writes" })
 	})
 	if !waits {
 		return nil
 	}
 	return []string{
-		"A lock that keeps others waiting is itself waited for, until running queries on the table end; what comes after waits behind it,",
-		"for no longer than the lock timeout. chenu migrate apply then lets the others go first, and tries again.",
+		"A statement waits for a blocking lock until running queries on the table have ended. Later queries on the table wait behind it.",
+		"The lock timeout limits this wait. After a lock timeout, chenu migrate apply lets the other queries run, and tries again.",
 	}
 }

@@ -42,17 +42,17 @@ func (m LockMode) String() string {
 	}[m]
 }
 
-// Waits says whom the lock keeps waiting, of those who read and write rows.
-func (m LockMode) Waits() string {
+// Blocking returns whether the lock blocks reads and writes of rows, in words.
+func (m LockMode) Blocking() string {
 	switch {
 	case m == 0:
 		return ""
 	case m < Share:
-		return "reads and writes go on"
+		return "allows reads and writes"
 	case m < AccessExclusive:
-		return "writes wait"
+		return "blocks writes"
 	default:
-		return "reads and writes wait"
+		return "blocks reads and writes"
 	}
 }
 
@@ -68,9 +68,9 @@ type Effect struct {
 	Scanned   bool // it was read from end to end
 }
 
-// Waits says who waits for the table, for its own sake or for that of its
-// indexes and partitions.
-func (e Effect) Waits() string { return max(e.Lock, e.Through).Waits() }
+// Blocking returns what the locks on the table, its indexes and its
+// partitions block, in words.
+func (e Effect) Blocking() string { return max(e.Lock, e.Through).Blocking() }
 
 // Observation is the state of every table and view within the running
 // transaction.

@@ -162,7 +162,7 @@ func openPool(config *pgx.ConnConfig, owner string) *sql.DB {
 func Connect(ctx context.Context, url string, conventions *project.Conventions) (*Session, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, fmt.Errorf("parse the database URL: %w", err)
 	}
 	// Reading definitions may need a lock that a migration has. It must wait
 	// no longer than others may have to wait behind it.
