@@ -70,24 +70,24 @@ func readAcceptance(value string) *acceptance {
 	a.codes = words[:n]
 	switch {
 	case n == 0:
-		a.problem = "names no codes"
+		a.problem = "names no code"
 	case n == len(words):
 		a.problem = "gives no reason"
 	case words[n] != "—" && words[n] != "--":
-		a.problem = fmt.Sprintf("has %q where a code or the dash before the reason belongs", words[n])
+		a.problem = fmt.Sprintf("has %q instead of a code or the dash before the reason", words[n])
 	case n+1 == len(words):
 		a.problem = "gives no reason"
 	default:
 		a.reason = strings.Join(words[n+1:], " ")
 		for _, w := range words[n+1:] {
 			if slices.Contains(analyzers, w) || reCode.MatchString(w) {
-				a.problem = fmt.Sprintf("has the word %q in its reason, which the Atlas CLI takes for something to accept", w)
+				a.problem = fmt.Sprintf("has the word %q in its reason, which the Atlas CLI reads as a code", w)
 			}
 		}
 	}
 	for _, code := range a.codes {
 		if findRule(code) == nil {
-			a.problem = "names the code " + code + ", which does not exist"
+			a.problem = "names the unknown code " + code
 		}
 	}
 	return a
@@ -112,7 +112,7 @@ func (p *pass) accept(findings []Finding) []Finding {
 		for _, problem := range a.problems(p.Failed != nil) {
 			findings = append(findings, Finding{
 				Code: r.Code, Name: r.Name, Severity: r.Severity, File: p.Name, Line: a.line, Message: "The acceptance " + problem + ".",
-				Advice: "Say `-- atlas:nolint CODE … — the reason` above the statement, or at the top of the file with an empty line below it.",
+				Advice: "Write `-- atlas:nolint CODE … — the reason` directly above the statement, or at the top of the file with an empty line below.",
 			})
 		}
 	}
@@ -126,14 +126,14 @@ func (a *acceptance) problems(failed bool) []string {
 	case a.problem != "":
 		return []string{a.problem}
 	case a.statement == noStatement:
-		return []string{"stands neither right above a statement nor at the top of the file, so that it accepts nothing"}
+		return []string{"is neither directly above a statement nor at the top of the file, so it has no effect"}
 	case failed:
 		return nil
 	}
 	var all []string
 	for _, code := range a.codes {
 		if !a.used[code] && !findRule(code).elsewhere {
-			all = append(all, "of "+code+" accepts nothing: there is no such finding")
+			all = append(all, "of "+code+" has no effect: there is no such finding")
 		}
 	}
 	return all

@@ -23,17 +23,17 @@ var atlasRules = []rule{
 	{Rule: Rule{"BC101", "table-renamed", "A table is renamed", themeAtlas, Error}, check: byAtlas("BC101", renameTable)},
 	{Rule: Rule{"BC102", "column-renamed", "A column is renamed", themeAtlas, Error}, check: byAtlas("BC102", renameColumn)},
 	{Rule: Rule{"CD101", "foreign-key-dropped", "A foreign key is dropped", themeAtlas, Warning},
-		check: byAtlas("CD101", advise("Keep it; or accept this and say what keeps the references right."))},
+		check: byAtlas("CD101", advise("Keep the foreign key. Or accept this finding with the reason why references stay valid."))},
 	{Rule: Rule{"DS101", "schema-dropped", "A schema is dropped", themeAtlas, Error},
-		check: byAtlas("DS101", advise("Drop what is in it first, each by name."))},
+		check: byAtlas("DS101", advise("First drop each object in the schema by name."))},
 	{Rule: Rule{"DS102", "table-dropped", "A table is dropped", themeAtlas, Error},
-		check: byAtlas("DS102", advise("Make sure first that no running release uses it and that its rows are kept elsewhere; then accept this and say so."))},
+		check: byAtlas("DS102", advise("First check that no running release uses the table and that its rows are not needed. Then accept this finding with that reason."))},
 	{Rule: Rule{"DS103", "column-dropped", "A column is dropped", themeAtlas, Error},
-		check: byAtlas("DS103", advise("Make sure first that no running release names it and that its values are kept elsewhere; then accept this and say so."))},
-	{Rule: Rule{"MF101", "unique-added", "A unique index may meet duplicates", themeAtlas, Warning}, check: byAtlas("MF101", findDuplicates)},
-	{Rule: Rule{"MF102", "index-made-unique", "An index becomes unique and may meet duplicates", themeAtlas, Warning}, check: byAtlas("MF102", findDuplicates)},
-	{Rule: Rule{"MF103", "not-null-added", "A NOT NULL column without a default", themeAtlas, Error}, check: byAtlas("MF103", addNullable)},
-	{Rule: Rule{"MF104", "made-not-null", "SET NOT NULL may meet NULLs", themeAtlas, Warning}, check: byAtlas("MF104", findNulls)},
+		check: byAtlas("DS103", advise("First check that no running release uses the column and that its values are not needed. Then accept this finding with that reason."))},
+	{Rule: Rule{"MF101", "unique-added", "A new unique index may fail on duplicates", themeAtlas, Warning}, check: byAtlas("MF101", findDuplicates)},
+	{Rule: Rule{"MF102", "index-made-unique", "An index that becomes unique may fail on duplicates", themeAtlas, Warning}, check: byAtlas("MF102", findDuplicates)},
+	{Rule: Rule{"MF103", "not-null-added", "A NOT NULL column is added without a default", themeAtlas, Error}, check: byAtlas("MF103", addNullable)},
+	{Rule: Rule{"MF104", "made-not-null", "SET NOT NULL may fail on NULL", themeAtlas, Warning}, check: byAtlas("MF104", findNulls)},
 }
 
 // analyze does what the rules share. Atlas' analyzers run each by itself: what
@@ -62,7 +62,7 @@ func (p *pass) analyze(ctx context.Context) error {
 	}
 	analyzers, err := sqlcheck.AnalyzerFor(postgres.DriverName, nil)
 	if err != nil {
-		return fmt.Errorf("make Atlas' analyzers: %w", err)
+		return fmt.Errorf("create Atlas' analyzers: %w", err)
 	}
 	for _, a := range analyzers {
 		// Its error says that it found something.
@@ -195,10 +195,10 @@ func advise(text string) func(*pass, int, string) string {
 func renameTable(p *pass, i int, _ string) string {
 	r := p.node(i).GetRenameStmt()
 	was, is := replay.Name(r.GetRelation()), catalog.Qualify(schemaOf(r.GetRelation()), r.GetNewname())
-	return lines("-- in the same transaction, for the releases that know the old name:",
+	return lines("-- in the same transaction, for releases that use the old name:",
 		p.text(i),
 		fmt.Sprintf("CREATE VIEW %s WITH (security_invoker = true) AS SELECT * FROM %s;", was, is),
-		"-- with the table's grants; in a later file, when none of them runs any more:",
+		"-- grant the table's privileges on the view; in a later file, when no such release runs:",
 		"DROP VIEW "+was+";")
 }
 
@@ -213,8 +213,8 @@ func renameColumn(p *pass, i int, _ string) string {
 		}
 	}
 	return lines(fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", table, is, typ),
-		fmt.Sprintf("-- let a trigger or the program write both, fill %s in batches, let readers change over;", is),
-		"-- in a later file, when no running release names the old one:",
+		fmt.Sprintf("-- write both columns, in a trigger or the program; fill %s in batches; let all readers use it;", is),
+		"-- in a later file, when no running release uses the old column:",
 		fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;", table, was))
 }
 
@@ -244,7 +244,7 @@ func findDuplicates(p *pass, i int, _ string) string {
 		}
 	}
 	if table == "" {
-		return "Look for duplicates first."
+		return "First check for duplicates."
 	}
 	key := strings.Join(columns, ", ")
 	if !nulls {
@@ -254,7 +254,7 @@ func findDuplicates(p *pass, i int, _ string) string {
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	return lines("-- this must find nothing:", query+" GROUP BY "+key+" HAVING count(*) > 1;")
+	return lines("-- this must return no row:", query+" GROUP BY "+key+" HAVING count(*) > 1;")
 }
 
 func addNullable(p *pass, i int, _ string) string {
@@ -265,7 +265,7 @@ func addNullable(p *pass, i int, _ string) string {
 			all = append(all, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", replay.Name(n.GetAlterTableStmt().GetRelation()), catalog.Ident(def.GetColname()), typeSQL(def.GetTypeName())))
 		}
 	}
-	return lines(append(all, "-- then fill it in batches, and make it NOT NULL through a validated CHECK; or give it a constant default, which writes no row")...)
+	return lines(append(all, "-- then fill it in batches, and add NOT NULL with a validated CHECK; or use a constant default, which does not rewrite rows")...)
 }
 
 func findNulls(p *pass, i int, _ string) string {
@@ -279,7 +279,7 @@ func findNulls(p *pass, i int, _ string) string {
 	if len(all) == 0 {
 		return ""
 	}
-	return lines(append([]string{"-- this must count none:"}, all...)...)
+	return lines(append([]string{"-- this must return 0:"}, all...)...)
 }
 
 // fileParser answers what the analyzers ask about the text of the file.

@@ -14,17 +14,17 @@ import (
 var columnRules = []rule{
 	{Rule: Rule{"CN221", "serial", "A serial column", themeColumns, Warning}, check: serial},
 	{Rule: Rule{"CN222", "char", "A column of type char(n)", themeColumns, Warning},
-		check: typed("bpchar", "pads what is stored with blanks", "text")},
+		check: typed("bpchar", "pads values with blanks", "text")},
 	{Rule: Rule{"CN223", "json", "A column of type json", themeColumns, Warning},
-		check: typed("json", "has no equality, and is parsed anew at each reading", "jsonb")},
+		check: typed("json", "has no equality operator and is parsed at each access", "jsonb")},
 	{Rule: Rule{"CN224", "timestamp", "A column of type timestamp without time zone", themeColumns, Warning},
-		check: typed("timestamp", "does not say which moment is meant", "timestamptz")},
+		check: typed("timestamp", "does not identify an instant", "timestamptz")},
 	{Rule: Rule{"CN225", "varchar-limit", "A column of type varchar(n)", themeColumns, Warning}, check: varcharLimit},
-	{Rule: Rule{"CN226", "small-key", "A primary key that runs out of numbers", themeColumns, Warning}, check: smallKey},
+	{Rule: Rule{"CN226", "small-key", "A primary key with a small integer type", themeColumns, Warning}, check: smallKey},
 	{Rule: Rule{"CN227", "money", "A column of type money", themeColumns, Warning},
-		check: typed("money", "changes its meaning with the server's lc_monetary", "numeric")},
+		check: typed("money", "depends on the lc_monetary of the server", "numeric")},
 	{Rule: Rule{"CN228", "no-primary-key", "A table without a primary key", themeColumns, Warning}, check: noPrimaryKey},
-	{Rule: Rule{"CN229", "duplicate-index", "An index that is there already", themeColumns, Warning}, check: duplicateIndex},
+	{Rule: Rule{"CN229", "duplicate-index", "A duplicate index", themeColumns, Warning}, check: duplicateIndex},
 }
 
 // columns calls fn for each column that is added or gets another type. A table
@@ -69,7 +69,7 @@ func typed(name, why, instead string) func(*pass) {
 func serial(p *pass) {
 	p.columns(func(i int, table *pg.RangeVar, c *pg.ColumnDef) {
 		if serialType(c.GetTypeName()) != "" {
-			p.report(i, fmt.Sprintf("Column %s is %s: its sequence has owner and privileges of its own, and anyone may write any number.", columnName(table, c), typeName(c.GetTypeName())),
+			p.report(i, fmt.Sprintf("Column %s is %s: its sequence has its own owner and privileges, and a writer can set any value.", columnName(table, c), typeName(c.GetTypeName())),
 				catalog.Ident(c.GetColname())+" bigint GENERATED ALWAYS AS IDENTITY")
 		}
 	})
@@ -80,7 +80,7 @@ func varcharLimit(p *pass) {
 		if typeName(c.GetTypeName()) == "varchar" && len(c.GetTypeName().GetTypmods()) > 0 {
 			n := c.GetTypeName().GetTypmods()[0].GetAConst().GetIval().GetIval()
 			column := catalog.Ident(c.GetColname())
-			p.report(i, fmt.Sprintf("Column %s is varchar(%d): to lower the limit later, the table must be read and locked.", columnName(table, c), n),
+			p.report(i, fmt.Sprintf("Column %s is varchar(%d): lowering the limit later scans the table under a lock.", columnName(table, c), n),
 				fmt.Sprintf("%s text CONSTRAINT %s CHECK (char_length(%[1]s) <= %[3]d)", column, catalog.Ident(table.GetRelname()+"_"+c.GetColname()+"_length"), n))
 		}
 	})
@@ -97,7 +97,7 @@ func smallKey(p *pass) {
 			return n.GetConstraint().GetContype() == pg.ConstrType_CONSTR_PRIMARY
 		})
 		if key && slices.Contains([]string{"int4", "int2", "integer", "smallint"}, name) {
-			p.report(i, fmt.Sprintf("The primary key %s is %s, and to change that later is to write the table and all that refer to it anew.", columnName(table, c), typeSQL(c.GetTypeName())),
+			p.report(i, fmt.Sprintf("The primary key %s is %s: changing the type later rewrites the table and all tables that refer to it.", columnName(table, c), typeSQL(c.GetTypeName())),
 				catalog.Ident(c.GetColname())+" bigint, or uuid")
 		}
 	})
@@ -110,7 +110,7 @@ func noPrimaryKey(p *pass) {
 			return d.Of.Kind == catalog.KindConstraint && d.Of.Qualified() == table && strings.HasPrefix(d.Definition, "PRIMARY KEY ")
 		})
 		if was == nil && !has && !p.isPartition(table) {
-			p.report(p.whereTable(s.Table, table), fmt.Sprintf("%s has no primary key: a row of it cannot be named, and logical replication cannot change one.", table),
+			p.report(p.whereTable(s.Table, table), fmt.Sprintf("%s has no primary key: a row cannot be identified, and logical replication cannot update or delete rows.", table),
 				"PRIMARY KEY ("+p.options.Conventions.OwnerColumn+", id)")
 		}
 	})
@@ -143,8 +143,8 @@ func duplicateIndex(p *pass) {
 			if at < 0 || o.k.of == k.of || o.k.table != k.table || o.body != all[at].body || k.unique && !o.k.unique {
 				continue
 			}
-			p.report(p.whereKey(k), fmt.Sprintf("Index %s is the same as %s: every write pays for both, and one serves.", k.of.Qualified(), o.k.of.Qualified()),
-				"Leave it out.")
+			p.report(p.whereKey(k), fmt.Sprintf("Index %s duplicates %s: every write updates both.", k.of.Qualified(), o.k.of.Qualified()),
+				"Remove the index.")
 			return
 		}
 	})

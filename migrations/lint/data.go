@@ -15,13 +15,13 @@ var dataRules = []rule{
 	{Rule: Rule{"CN201", "set-null", "A foreign key sets columns to NULL or a default", themeData, Error}, check: setNull},
 	{Rule: Rule{"CN202", "drop-cascade", "DROP … CASCADE", themeData, Error}, check: dropCascade},
 	{Rule: Rule{"CN203", "empties-table", "A table is emptied", themeData, Error}, check: emptiesTable},
-	{Rule: Rule{"CN204", "backfill-under-force", "Row security hides the rows from a backfill", themeData, Error}, check: backfillUnderForce},
-	{Rule: Rule{"CN205", "triggers-off", "Triggers are switched off", themeData, Error}, check: triggersOff},
-	{Rule: Rule{"CN206", "enum-value-in-use", "A new enum value is used in its transaction", themeData, Error}, check: enumValueInUse},
-	{Rule: Rule{"CN207", "unlogged", "A table does not outlive a crash", themeData, Error}, check: unlogged},
-	{Rule: Rule{"CN208", "renamed", "A name that running releases use changes", themeData, Error}, check: renamed},
+	{Rule: Rule{"CN204", "backfill-under-force", "Row-level security hides rows from a backfill", themeData, Error}, check: backfillUnderForce},
+	{Rule: Rule{"CN205", "triggers-off", "Triggers are disabled", themeData, Error}, check: triggersOff},
+	{Rule: Rule{"CN206", "enum-value-in-use", "A new enum value is used in the same transaction", themeData, Error}, check: enumValueInUse},
+	{Rule: Rule{"CN207", "unlogged", "An unlogged table", themeData, Error}, check: unlogged},
+	{Rule: Rule{"CN208", "renamed", "An object that running releases use is renamed", themeData, Error}, check: renamed},
 	{Rule: Rule{"CN209", "interface-dropped", "A function or view that requests use is dropped", themeData, Warning}, check: interfaceDropped},
-	{Rule: Rule{"CN210", "nullable", "A column may have NULLs that had none", themeData, Warning}, check: nullable},
+	{Rule: Rule{"CN210", "nullable", "A column becomes nullable", themeData, Warning}, check: nullable},
 }
 
 // fresh calls fn for the keys that are not the same before the file.
@@ -81,9 +81,9 @@ func setNull(p *pass) {
 		if k.kind != pg.ConstrType_CONSTR_FOREIGN || what == "" {
 			return
 		}
-		p.report(p.whereKey(k), fmt.Sprintf("Foreign key %s of %s says ON DELETE %s for (%s): with the owner among the columns every delete of a parent fails, and without it the row changes unseen.",
+		p.report(p.whereKey(k), fmt.Sprintf("Foreign key %s of %s has ON DELETE %s for (%s): if the columns include the owner, every delete of a parent fails; otherwise the row changes without policies, audit or version.",
 			catalog.Ident(k.of.Sub), k.table, what, idents(k.columns)),
-			lines("-- who deletes a row that others name detaches them first:",
+			lines("-- clear the references before deleting the parent:",
 				fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE NO ACTION;",
 					k.table, catalog.Ident(k.of.Sub), idents(k.columns), k.refers, idents(k.referred))))
 	})
@@ -99,15 +99,15 @@ func dropCascade(p *pass) {
 				}
 			}
 		}
-		message := fmt.Sprintf("DROP %s CASCADE drops whatever depends on it", what)
+		message := fmt.Sprintf("DROP %s CASCADE drops all dependent objects", what)
 		if n := len(with); n > 0 {
 			const most = 4
 			if n > most {
 				with = append(with[:most], fmt.Sprintf("and %d more", n-most))
 			}
-			message += ", which is " + strings.Join(with, ", ")
+			message += ": " + strings.Join(with, ", ")
 		}
-		p.report(i, message+".", "Leave CASCADE out, and drop each object by name.")
+		p.report(i, message+".", "Remove CASCADE, and drop each object by name.")
 	}
 	for i := range p.Statements {
 		d := p.node(i).GetDropStmt()
@@ -185,12 +185,12 @@ func emptiesTable(p *pass) {
 		n := p.node(i)
 		for _, r := range n.GetTruncateStmt().GetRelations() {
 			if p.isOld(i, r.GetRangeVar()) {
-				p.report(i, fmt.Sprintf("TRUNCATE empties %s: no policy, no trigger for rows and no audit sees it.", replay.Name(r.GetRangeVar())),
-					"Delete the rows in batches, by the program, as the identity that they belong to; or accept this and say why none is missed.")
+				p.report(i, fmt.Sprintf("TRUNCATE deletes all rows of %s without policies, row triggers or audit.", replay.Name(r.GetRangeVar())),
+					"Delete the rows in batches, in the program, as the identity that owns them. Or accept this finding with the reason why no row is needed.")
 			}
 		}
 		if d := n.GetDeleteStmt(); d != nil && d.GetWhereClause() == nil && p.isOld(i, d.GetRelation()) {
-			p.report(i, fmt.Sprintf("DELETE without WHERE empties %s.", replay.Name(d.GetRelation())), "Say in WHERE which rows; or accept this and say why none is missed.")
+			p.report(i, fmt.Sprintf("DELETE without WHERE deletes all rows of %s.", replay.Name(d.GetRelation())), "Add a WHERE clause. Or accept this finding with the reason why no row is needed.")
 		}
 	}
 }
@@ -273,14 +273,14 @@ func backfillUnderForce(p *pass) {
 		if !refused && len(tables) == 0 {
 			continue
 		}
-		message := fmt.Sprintf("Row security of %s hides its rows from the migration, so that the statement reaches none of them.", strings.Join(tables, " and "))
+		message := fmt.Sprintf("Row-level security of %s hides the rows from the migration, so the statement affects no row.", strings.Join(tables, " and "))
 		if len(references) > 0 {
-			message = fmt.Sprintf("Row security of %s hides its rows from the migration, so that no reference is checked.", strings.Join(tables, " and "))
+			message = fmt.Sprintf("Row-level security of %s hides the rows from the migration, so no reference is checked.", strings.Join(tables, " and "))
 		}
 		if refused {
-			message = "Postgres refuses the statement: " + s.Err.Message + "."
+			message = "Postgres rejects the statement: " + s.Err.Message + "."
 		}
-		advice := "ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it, and FORCE after it, in the same transaction."
+		advice := "Run ALTER TABLE … NO FORCE ROW LEVEL SECURITY before the statement, and FORCE after it, in the same transaction."
 		if len(tables) > 0 {
 			var off, on []string
 			for _, t := range tables {
@@ -347,15 +347,15 @@ func triggersOff(p *pass) {
 			if cmd.GetName() != "" {
 				what = "trigger " + catalog.Ident(cmd.GetName())
 			}
-			p.report(i, fmt.Sprintf("What is written to %s without %s is neither checked nor recorded by it.", replay.Name(table), what),
-				"Let the triggers run; give a backfill the settings that they look for.")
+			p.report(i, fmt.Sprintf("Rows written to %s without %s are not checked or recorded.", replay.Name(table), what),
+				"Keep the triggers enabled. In a backfill, set the settings that they read.")
 		default:
 		}
 	})
 	for i := range p.Statements {
 		s := p.node(i).GetVariableSetStmt()
 		if s.GetName() == "session_replication_role" && len(s.GetArgs()) == 1 && s.GetArgs()[0].GetAConst().GetSval().GetSval() != "origin" {
-			p.report(i, "session_replication_role switches off every trigger and every foreign key of the session.", "Let the triggers run.")
+			p.report(i, "session_replication_role disables all triggers and foreign keys in the session.", "Keep the triggers enabled.")
 		}
 	}
 }
@@ -363,7 +363,7 @@ func triggersOff(p *pass) {
 func enumValueInUse(p *pass) {
 	for i := range p.Statements {
 		if p.refused(i, unsafeEnumValue) {
-			p.report(i, "Postgres refuses the statement: "+p.Statements[i].Err.Message+": a new value can be used only after the transaction that adds it.",
+			p.report(i, "Postgres rejects the statement: "+p.Statements[i].Err.Message+". A new value can be used only after the transaction that adds it has committed.",
 				lines("-- add the value in a file of its own; "+strings.TrimPrefix(laterFile, "-- "), p.text(i)))
 		}
 	}
@@ -371,8 +371,8 @@ func enumValueInUse(p *pass) {
 
 func unlogged(p *pass) {
 	off := func(i int, table *pg.RangeVar) {
-		p.report(i, fmt.Sprintf("%s is not in the write-ahead log: a crash empties it, and no replica or backup has it.", replay.Name(table)),
-			"Leave UNLOGGED out.")
+		p.report(i, fmt.Sprintf("%s is not written to the write-ahead log: a crash empties it, and replicas and backups do not contain its rows.", replay.Name(table)),
+			"Remove UNLOGGED.")
 	}
 	for i := range p.Statements {
 		n := p.node(i)
@@ -392,8 +392,8 @@ func unlogged(p *pass) {
 // renamed is about what BC101 and BC102 are not: tables and columns are theirs.
 func renamed(p *pass) {
 	change := func(i int, what, was, is string) {
-		p.report(i, fmt.Sprintf("%s %s becomes %s: releases that run still say the old name.", what, was, is),
-			"Make the new one beside the old one, let all releases change over, and drop the old one in a later file.")
+		p.report(i, fmt.Sprintf("%s %s is renamed to %s: running releases still use the old name.", what, was, is),
+			"Create the new object beside the old one, release a service that uses it, and drop the old one in a later file.")
 	}
 	for i := range p.Statements {
 		n := p.node(i)
@@ -454,8 +454,8 @@ func interfaceDropped(p *pass) {
 			return slices.ContainsFunc(n.GetDropStmt().GetObjects(), func(o *pg.Node) bool { return objectName(o) == k.Qualified() })
 		}, k.Name)
 		if len(roles) > 0 && (at < 0 || p.node(at).GetRenameStmt() == nil) {
-			p.report(at, fmt.Sprintf("%s is gone, which %s may use: a release that still does fails.", k, strings.Join(roles, ", ")),
-				"Drop it in a later file, when no running release uses it; then accept this and say so.")
+			p.report(at, fmt.Sprintf("%s is dropped, but %s may use it: a running release that does so fails.", k, strings.Join(roles, ", ")),
+				"Drop it in a later file, when no running release uses it. Then accept this finding with that reason.")
 		}
 	}
 }
@@ -463,8 +463,8 @@ func interfaceDropped(p *pass) {
 func nullable(p *pass) {
 	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
 		if cmd.GetSubtype() == pg.AlterTableType_AT_DropNotNull {
-			p.report(i, fmt.Sprintf("%s.%s may be NULL: a running release that does not expect it fails when it reads one.", replay.Name(table), catalog.Ident(cmd.GetName())),
-				"Let all releases read NULLs first; then accept this and say so.")
+			p.report(i, fmt.Sprintf("%s.%s becomes nullable: a running release that does not expect NULL fails when it reads one.", replay.Name(table), catalog.Ident(cmd.GetName())),
+				"First release a service that can read NULL. Then accept this finding with that reason.")
 		}
 	})
 }

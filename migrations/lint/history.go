@@ -10,12 +10,12 @@ import (
 )
 
 var fileRules = []rule{
-	{Rule: Rule{"CN001", "does-not-run", "The file does not run", themeFile, Error}, check: doesNotRun},
-	{Rule: Rule{"CN002", "acceptance", "An acceptance is not in order", themeFile, Error}},
-	{Rule: Rule{"CN003", "out-of-order", "A file comes before one that is applied or merged", themeFile, Error}, elsewhere: true},
+	{Rule: Rule{"CN001", "does-not-run", "The file fails", themeFile, Error}, check: doesNotRun},
+	{Rule: Rule{"CN002", "acceptance", "An invalid acceptance", themeFile, Error}},
+	{Rule: Rule{"CN003", "out-of-order", "A file is older than one that is applied or merged", themeFile, Error}, elsewhere: true},
 	{Rule: Rule{"CN004", "edited", "A file was edited after it was applied or merged", themeFile, Error}, elsewhere: true},
 	{Rule: Rule{"CN005", "removed", "A file was removed after it was applied or merged", themeFile, Error}, elsewhere: true},
-	{Rule: Rule{"CN006", "not-understood", "A statement cannot be read", themeFile, Warning}, check: notUnderstood},
+	{Rule: Rule{"CN006", "not-understood", "A statement cannot be parsed", themeFile, Warning}, check: notUnderstood},
 }
 
 // History is what others know of the directory's files. The zero value is
@@ -41,18 +41,18 @@ func (h *History) findings() []Finding {
 		all = append(all, Finding{Code: r.Code, Name: r.Name, Severity: r.Severity, File: file, Message: message, Advice: advice})
 	}
 	for _, name := range h.Edited {
-		add("CN004", name, name+" is not what it is in "+h.Base+": databases that have applied it refuse the directory.",
-			"Restore it, and put the change into a new file: chenu migrate diff NAME")
+		add("CN004", name, name+" differs from "+h.Base+": databases that have applied it reject the directory.",
+			"Restore the file, and write the change to a new file: chenu migrate diff NAME")
 	}
 	for _, name := range h.Removed {
-		add("CN005", name, name+" is in "+h.Base+" and not here: databases that have applied it refuse the directory.", "Restore it.")
+		add("CN005", name, name+" is in "+h.Base+" but not in this directory: databases that have applied it reject the directory.", "Restore the file.")
 	}
 	if len(h.Merged) > 0 {
 		last := slices.Max(h.Merged)
 		for _, name := range h.Added {
 			if name < last {
-				add("CN003", name, fmt.Sprintf("%s comes before %s, which %s has already: databases that have applied that refuse this.", name, last, h.Base),
-					"Rename it so that its timestamp is later, and run `chenu migrate hash`.")
+				add("CN003", name, fmt.Sprintf("%s is older than %s, which is already in %s: databases that have applied that file reject this one.", name, last, h.Base),
+					"Rename the file so that its timestamp is later, and run `chenu migrate hash`.")
 			}
 		}
 	}
@@ -67,7 +67,7 @@ func (h *History) findings() []Finding {
 	}
 	if len(h.PublicMay) > 0 {
 		add("CN404", "", "PUBLIC has "+strings.Join(h.PublicMay, " and ")+" on the database.",
-			"Let an administrator run `chenu bootstrap`, or: REVOKE "+strings.Join(h.PublicMay, ", ")+" ON DATABASE … FROM PUBLIC;")
+			"Ask an administrator to run `chenu bootstrap`, or run: REVOKE "+strings.Join(h.PublicMay, ", ")+" ON DATABASE … FROM PUBLIC;")
 	}
 	return all
 }
@@ -111,21 +111,21 @@ func doesNotRun(p *pass) {
 		return
 	}
 	err := p.Failed.Err
-	advice := "Mend it, and run `chenu migrate hash`."
+	advice := "Correct the statement, and run `chenu migrate hash`."
 	if err.Hint != "" {
 		advice = sentence(err.Hint)
 	}
 	if p.node(i).GetCreateFunctionStmt() != nil && strings.Contains(err.Message, "row-level security") {
-		advice = lines("-- before it, because its body is checked under the owner's policies and will run under others:", "SET LOCAL check_function_bodies = off;")
+		advice = lines("-- before the statement, because the body is checked under the owner's policies but runs under other policies:", "SET LOCAL check_function_bodies = off;")
 	}
-	p.report(i, fmt.Sprintf("Postgres refuses the statement: %s (SQLSTATE %s).", err.Message, err.Code), advice)
+	p.report(i, fmt.Sprintf("Postgres rejects the statement: %s (SQLSTATE %s).", err.Message, err.Code), advice)
 }
 
 func notUnderstood(p *pass) {
 	for i, s := range p.Statements {
 		if s.Node == nil && s.Err == nil {
-			p.report(i, "The parser, which is PostgreSQL 17's, cannot read the statement, so that only what it did is judged, and not what it says.",
-				"Review it by hand, and accept this.")
+			p.report(i, "The parser of PostgreSQL 17 cannot parse the statement, so only its effects are checked, not its text.",
+				"Review the statement yourself, and accept this finding.")
 		}
 	}
 }

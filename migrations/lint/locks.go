@@ -15,28 +15,28 @@ import (
 )
 
 var lockRules = []rule{
-	{Rule: Rule{"CN101", "index-not-concurrent", "An index is built while writes wait", themeLocks, Error}, check: indexNotConcurrent},
-	{Rule: Rule{"CN102", "concurrently-in-transaction", "CONCURRENTLY in a transaction", themeLocks, Error}, check: concurrentlyInTransaction},
+	{Rule: Rule{"CN101", "index-not-concurrent", "Building an index blocks writes", themeLocks, Error}, check: indexNotConcurrent},
+	{Rule: Rule{"CN102", "concurrently-in-transaction", "CONCURRENTLY is used in a transaction", themeLocks, Error}, check: concurrentlyInTransaction},
 	{Rule: Rule{"CN103", "check-not-valid", "A CHECK is added without NOT VALID", themeLocks, Error}, check: checkNotValid},
 	{Rule: Rule{"CN104", "foreign-key-not-valid", "A foreign key is added without NOT VALID", themeLocks, Error}, check: foreignKeyNotValid},
-	{Rule: Rule{"CN105", "validate-at-once", "NOT VALID and VALIDATE in one transaction", themeLocks, Warning}, check: validateAtOnce},
-	{Rule: Rule{"CN106", "set-not-null", "SET NOT NULL reads the table under a lock", themeLocks, Error}, check: setNotNull},
-	{Rule: Rule{"CN107", "column-rewrites", "A new column writes the table anew", themeLocks, Error}, check: columnRewrites},
-	{Rule: Rule{"CN108", "type-rewrites", "A change of type writes the table anew", themeLocks, Error}, check: typeRewrites},
-	{Rule: Rule{"CN109", "key-builds-index", "A key builds its index under a lock", themeLocks, Error}, check: keyBuildsIndex},
-	{Rule: Rule{"CN110", "no-lock-timeout", "A lock is waited for without end", themeLocks, Error}, check: noLockTimeout},
-	{Rule: Rule{"CN111", "several-tables", "Several tables are locked in one transaction", themeLocks, Warning}, check: severalTables},
+	{Rule: Rule{"CN105", "validate-at-once", "NOT VALID and VALIDATE are in one transaction", themeLocks, Warning}, check: validateAtOnce},
+	{Rule: Rule{"CN106", "set-not-null", "SET NOT NULL scans the table under a lock", themeLocks, Error}, check: setNotNull},
+	{Rule: Rule{"CN107", "column-rewrites", "Adding a column rewrites the table", themeLocks, Error}, check: columnRewrites},
+	{Rule: Rule{"CN108", "type-rewrites", "Changing a type rewrites the table", themeLocks, Error}, check: typeRewrites},
+	{Rule: Rule{"CN109", "key-builds-index", "Adding a key builds its index under a lock", themeLocks, Error}, check: keyBuildsIndex},
+	{Rule: Rule{"CN110", "no-lock-timeout", "A lock without lock_timeout", themeLocks, Error}, check: noLockTimeout},
+	{Rule: Rule{"CN111", "several-tables", "A transaction locks several tables", themeLocks, Warning}, check: severalTables},
 	{Rule: Rule{"CN112", "work-under-lock", "Long work while a table is locked", themeLocks, Error}, check: workUnderLock},
-	{Rule: Rule{"CN113", "backfill-at-once", "Any number of rows is changed in one statement", themeLocks, Warning}, check: backfillAtOnce},
-	{Rule: Rule{"CN114", "rewrites", "A statement writes a table anew", themeLocks, Error}, check: rewrites},
-	{Rule: Rule{"CN115", "drop-index", "An index is dropped while reads and writes wait", themeLocks, Warning}, check: dropIndex},
-	{Rule: Rule{"CN116", "reindex", "An index is built anew while reads and writes wait", themeLocks, Error}, check: reindex},
-	{Rule: Rule{"CN117", "scans-under-lock", "A table is read from end to end under a lock", themeLocks, Error}, check: scansUnderLock},
-	{Rule: Rule{"CN118", "hides-invalid-index", "IF NOT EXISTS takes an invalid index for one that is built", themeLocks, Warning}, check: hidesInvalidIndex},
+	{Rule: Rule{"CN113", "backfill-at-once", "One statement changes an unbounded number of rows", themeLocks, Warning}, check: backfillAtOnce},
+	{Rule: Rule{"CN114", "rewrites", "A statement rewrites a table", themeLocks, Error}, check: rewrites},
+	{Rule: Rule{"CN115", "drop-index", "Dropping an index blocks reads and writes", themeLocks, Warning}, check: dropIndex},
+	{Rule: Rule{"CN116", "reindex", "REINDEX blocks reads and writes", themeLocks, Error}, check: reindex},
+	{Rule: Rule{"CN117", "scans-under-lock", "A table is scanned under a lock", themeLocks, Error}, check: scansUnderLock},
+	{Rule: Rule{"CN118", "hides-invalid-index", "IF NOT EXISTS keeps an invalid index", themeLocks, Warning}, check: hidesInvalidIndex},
 }
 
-// concurrently says whether a statement asks to go on beside readers and
-// writers, which Postgres does outside a transaction only.
+// concurrently reports whether a statement has the option CONCURRENTLY, which
+// Postgres allows only outside a transaction.
 func concurrently(n *pg.Node) bool {
 	if a := n.GetAlterTableStmt(); a != nil {
 		return slices.ContainsFunc(a.GetCmds(), func(c *pg.Node) bool {
@@ -49,7 +49,7 @@ func concurrently(n *pg.Node) bool {
 	return n.GetIndexStmt().GetConcurrent() || n.GetDropStmt().GetConcurrent()
 }
 
-// option says whether a list of options has the one, and not as off.
+// option reports whether a list of options has the option, and does not turn it off.
 func option(options []*pg.Node, name string) bool {
 	for _, o := range options {
 		if d := o.GetDefElem(); d.GetDefname() == name {
@@ -89,12 +89,12 @@ func indexNotConcurrent(p *pass) {
 			}
 			advice = lines(
 				changed(n, func(n *pg.Node) { n.GetIndexStmt().GetRelation().Inh = false })+";",
-				"-- then for each partition, in a file of its own that begins with `-- atlas:txmode none`:",
+				"-- then for each partition, in a file of its own that starts with `-- atlas:txmode none`:",
 				"CREATE INDEX CONCURRENTLY … ON partition …;",
 				"ALTER INDEX "+catalog.Qualify(schemaOf(s.GetRelation()), s.GetIdxname())+" ATTACH PARTITION …;",
 			)
 		}
-		p.report(i, fmt.Sprintf("Writes to %s wait while index %s is built.", table, catalog.Ident(s.GetIdxname())), advice)
+		p.report(i, fmt.Sprintf("Writes to %s are blocked while index %s is built.", table, catalog.Ident(s.GetIdxname())), advice)
 	}
 }
 
@@ -104,7 +104,7 @@ func concurrentlyInTransaction(p *pass) {
 	}
 	for i := range p.Statements {
 		if concurrently(p.node(i)) {
-			p.report(i, "CONCURRENTLY does not work in a transaction, and this file is one: Postgres refuses the statement.",
+			p.report(i, "This file runs in one transaction, where Postgres rejects CONCURRENTLY.",
 				lines(ownFile, p.text(i)))
 		}
 	}
@@ -123,7 +123,7 @@ func hidesInvalidIndex(p *pass) {
 		if !s.GetConcurrent() || !s.GetIfNotExists() || dropped[name] {
 			continue
 		}
-		p.report(i, fmt.Sprintf("Where an interrupted build has left %s invalid, IF NOT EXISTS passes over it, and nothing builds it.", name),
+		p.report(i, fmt.Sprintf("If index %s is invalid after an interrupted build, IF NOT EXISTS skips the statement, and the index stays invalid.", name),
 			lines("DROP INDEX CONCURRENTLY IF EXISTS "+name+";", changed(n, func(n *pg.Node) { n.GetIndexStmt().IfNotExists = false })+";"))
 	}
 }
@@ -189,7 +189,7 @@ func checkNotValid(p *pass) {
 			columns = []string{column.GetColname()}
 		}
 		name := constraintName(c, table, columns, "check")
-		p.report(i, fmt.Sprintf("Reads and writes of %s wait while all its rows are checked for %s.", replay.Name(table), catalog.Ident(name)),
+		p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while all its rows are checked for constraint %s.", replay.Name(table), catalog.Ident(name)),
 			p.validateLater(i, table, cmd, c, column, name))
 	})
 }
@@ -209,9 +209,9 @@ func foreignKeyNotValid(p *pass) {
 		name := constraintName(c, table, columns, "fkey")
 		advice := p.validateLater(i, table, cmd, c, column, name)
 		if p.partitioned[replay.Name(table)] {
-			advice = "Postgres has no NOT VALID for a foreign key of a partitioned table before version 18: add it to each partition with NOT VALID, validate those, and then add it here."
+			advice = "Before version 18, Postgres does not support NOT VALID for a foreign key of a partitioned table. Add the key to each partition with NOT VALID, validate it there, and then add it here."
 		}
-		p.report(i, fmt.Sprintf("Writes to %s and %s wait while every row of the former is looked up for %s.",
+		p.report(i, fmt.Sprintf("Writes to %s and %s are blocked while every row of the former is checked for foreign key %s.",
 			replay.Name(table), replay.Name(c.GetPktable()), catalog.Ident(name)), advice)
 	})
 }
@@ -242,7 +242,7 @@ func validateAtOnce(p *pass) {
 			if !ok || !p.Transaction && at != i {
 				return
 			}
-			p.report(i, fmt.Sprintf("Constraint %s is validated in the transaction that adds it, so that its lock on %s is held while all rows are read.",
+			p.report(i, fmt.Sprintf("Constraint %s is validated in the transaction that adds it, so its lock on %s is held during the scan.",
 				catalog.Ident(cmd.GetName()), replay.Name(table)), lines(laterFile, alterSQL(p.node(i), cmd)+";"))
 		default:
 		}
@@ -257,10 +257,10 @@ func setNotNull(p *pass) {
 		}
 		column, on := catalog.Ident(cmd.GetName()), "ALTER TABLE "+replay.Name(table)
 		check := catalog.Ident(table.GetRelname() + "_" + cmd.GetName() + "_not_null")
-		p.report(i, fmt.Sprintf("Reads and writes of %s wait while all its rows are read for NULLs in %s.", replay.Name(table), column),
+		p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while the table is scanned for NULL in %s.", replay.Name(table), column),
 			lines(fmt.Sprintf("%s ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID;", on, check, column),
 				laterFile, fmt.Sprintf("%s VALIDATE CONSTRAINT %s;", on, check),
-				"-- in one after that, when nothing needs to be read any more:",
+				"-- in the file after that, without a scan:",
 				fmt.Sprintf("%s ALTER COLUMN %s SET NOT NULL;", on, column), fmt.Sprintf("%s DROP CONSTRAINT %s;", on, check)))
 	})
 }
@@ -272,7 +272,7 @@ func columnRewrites(p *pass) {
 		}
 		def := cmd.GetDef().GetColumnDef()
 		column, on := catalog.Ident(def.GetColname()), "ALTER TABLE "+replay.Name(table)
-		why, advice := "", "Add the column without what must be computed, and fill it in batches."
+		why, advice := "", "Add the column without the default or expression, and fill it in batches."
 		for _, n := range def.GetConstraints() {
 			switch c := n.GetConstraint(); c.GetContype() {
 			case pg.ConstrType_CONSTR_DEFAULT:
@@ -292,25 +292,25 @@ func columnRewrites(p *pass) {
 					}}}}
 				})
 				advice = lines(alterSQL(p.node(i), bare)+";", set+";",
-					"-- then fill the rows that are there in batches, and only then SET NOT NULL through a validated CHECK")
+					"-- then fill existing rows in batches, and add NOT NULL with a validated CHECK")
 			case pg.ConstrType_CONSTR_IDENTITY:
-				why = "every row gets a number"
+				why = "every row gets a value of the sequence"
 				advice = lines(fmt.Sprintf("%s ADD COLUMN %s bigint;", on, column),
-					"-- fill it in batches and make it NOT NULL through a validated CHECK; then:",
+					"-- fill it in batches, and add NOT NULL with a validated CHECK; then:",
 					fmt.Sprintf("%s ALTER COLUMN %s ADD GENERATED BY DEFAULT AS IDENTITY;", on, column))
 			case pg.ConstrType_CONSTR_GENERATED:
-				why = "it is generated and stored"
-				advice = "Compute it when it is read, in a view or the query; or add a plain column, keep it by a trigger, and fill it in batches."
+				why = "it is a stored generated column"
+				advice = "Compute the value in a view or in the query. Or add a plain column, set it in a trigger, and fill it in batches."
 			default:
 			}
 		}
 		if serialType(def.GetTypeName()) != "" {
-			why = "every row gets a number"
+			why = "every row gets a value of the sequence"
 		}
 		if why != "" {
 			why = ", because " + why
 		}
-		p.report(i, fmt.Sprintf("Reads and writes of %s wait while the whole table is written anew for column %s%s.", replay.Name(table), column, why), advice)
+		p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while the table is rewritten for column %s%s.", replay.Name(table), column, why), advice)
 	})
 }
 
@@ -321,16 +321,16 @@ func typeRewrites(p *pass) {
 			return
 		}
 		column, on := catalog.Ident(cmd.GetName()), "ALTER TABLE "+replay.Name(table)
-		what := "the whole table is written anew"
+		what := "the table is rewritten"
 		if !e.Rewritten {
-			what = "the whole table is read"
+			what = "the table is scanned"
 		}
 		next := catalog.Ident(cmd.GetName() + "_new")
 		typ := typeSQL(cmd.GetDef().GetColumnDef().GetTypeName())
-		p.report(i, fmt.Sprintf("Reads and writes of %s wait while %s for the type of %s.", replay.Name(table), what, column),
+		p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while %s for the new type of column %s.", replay.Name(table), what, column),
 			lines(fmt.Sprintf("%s ADD COLUMN %s %s;", on, next, typ),
-				fmt.Sprintf("-- let a trigger or the program write both, fill %s in batches, let readers change over;", next),
-				"-- in a later file, when nothing uses the old one:",
+				fmt.Sprintf("-- write both columns, in a trigger or the program; fill %s in batches; let all readers use it;", next),
+				"-- in a later file, when nothing uses the old column:",
 				fmt.Sprintf("%s DROP COLUMN %s;", on, column), fmt.Sprintf("%s RENAME COLUMN %s TO %s;", on, next, column)))
 	})
 }
@@ -349,8 +349,8 @@ func keyBuildsIndex(p *pass) {
 		case pg.ConstrType_CONSTR_UNIQUE:
 			kind, name = "UNIQUE", constraintName(c, table, columns, "key")
 		case pg.ConstrType_CONSTR_EXCLUSION:
-			p.report(i, fmt.Sprintf("Reads and writes of %s wait while the index of its exclusion constraint is built.", on),
-				"There is no other way to add one to a table that has rows: do it in a maintenance window, or on a new table.")
+			p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while the index of its exclusion constraint is built.", on),
+				"Postgres has no other way to add an exclusion constraint to a table with rows: add it in a maintenance window, or to a new table.")
 			return
 		default:
 			return
@@ -362,17 +362,16 @@ func keyBuildsIndex(p *pass) {
 			fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s);", catalog.Ident(name), on, idents(columns)), laterFile,
 			fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %[2]s;", on, catalog.Ident(name), kind))
 		if p.partitioned[on] {
-			advice = "On a partitioned table, make the index with CREATE UNIQUE INDEX … ON ONLY, build it CONCURRENTLY on each partition, and attach those."
+			advice = "On a partitioned table, create the index with CREATE UNIQUE INDEX … ON ONLY, build an index CONCURRENTLY on each partition, and attach these."
 		}
 		if column != nil {
-			advice = lines("-- add the column alone; then", advice)
+			advice = lines("-- add the column without the key; then", advice)
 		}
-		p.report(i, fmt.Sprintf("Reads and writes of %s wait while the index of its %s (%s) is built.", on, kind, idents(columns)), advice)
+		p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while the index of its %s (%s) is built.", on, kind, idents(columns)), advice)
 	})
 }
 
-// blocks is the lock that who uses the table has to wait for, be it that of an
-// index or partition.
+// blocks returns the strongest lock on the table, its indexes and partitions.
 func blocks(e dev.Effect) dev.LockMode { return max(e.Lock, e.Through) }
 
 func noLockTimeout(p *pass) {
@@ -384,8 +383,8 @@ func noLockTimeout(p *pass) {
 			if blocks(e) < dev.Share {
 				continue
 			}
-			p.report(i, fmt.Sprintf("The lock on %s (%s) is waited for without end, and all who come after wait behind it.", e.Table, blocks(e)),
-				lines("-- leave lock_timeout as `chenu migrate apply` sets it, or say:", "SET LOCAL lock_timeout = '3s';"))
+			p.report(i, fmt.Sprintf("There is no lock_timeout for the lock on %s (%s): while this statement waits for it, later queries on the table wait too.", e.Table, blocks(e)),
+				lines("-- keep the lock_timeout of `chenu migrate apply`, or set one:", "SET LOCAL lock_timeout = '3s';"))
 			return
 		}
 	}
@@ -408,9 +407,9 @@ func severalTables(p *pass) {
 			}
 		}
 		if len(held) > 0 && len(more) > 0 {
-			p.report(i, fmt.Sprintf("%s is locked while the transaction holds %s: whoever uses them in another order deadlocks with it, and all are held until its end.",
+			p.report(i, fmt.Sprintf("%s is locked while the transaction holds a lock on %s. A session that locks these tables in another order can deadlock with it, and all locks are held until the end of the transaction.",
 				strings.Join(more, ", "), strings.Join(held, ", ")),
-				lines("-- give this a file of its own:", p.text(i)))
+				lines("-- move this to a file of its own:", p.text(i)))
 			return
 		}
 		held = append(held, more...)
@@ -446,7 +445,7 @@ func (p *pass) atOnce(i int) (table *pg.RangeVar, what string) {
 	if where == nil {
 		return table, verb + " all rows of " + replay.Name(table)
 	}
-	return table, verb + " any number of rows of " + replay.Name(table)
+	return table, verb + " an unbounded number of rows of " + replay.Name(table)
 }
 
 // bounded says whether a condition says by the table's primary key which rows
@@ -488,9 +487,9 @@ func backfillAtOnce(p *pass) {
 		}
 		advice := p.batches(i, replay.Name(table))
 		if advice == "" {
-			advice = "Change some rows at a time, each time in a transaction of its own, with the primary key in WHERE."
+			advice = "Change the rows in batches, each in a transaction of its own, with the primary key in WHERE."
 		}
-		p.report(i, fmt.Sprintf("One statement %s: each stays locked until the end of it, and leaves a dead one behind.", what), advice)
+		p.report(i, fmt.Sprintf("One statement %s. Each row stays locked until the statement ends, and leaves a dead row version.", what), advice)
 	}
 }
 
@@ -526,7 +525,7 @@ func (p *pass) batches(i int, table string) string {
 			n.GetUpdateStmt().WhereClause = bound
 		}
 	})
-	return lines("-- in a file that begins with `-- atlas:txmode none` and an empty line; it ends when no row matches any more:",
+	return lines("-- in a file that starts with `-- atlas:txmode none` and an empty line; the loop ends when no row matches:",
 		"DO $$ BEGIN LOOP", "    "+batch+";", "    EXIT WHEN NOT FOUND;", "    COMMIT;", "END LOOP; END $$;")
 }
 
@@ -541,14 +540,14 @@ func rewrites(p *pass) {
 			if !e.Rewritten && !full {
 				continue
 			}
-			advice := "Do it in a maintenance window; or build a second table beside this one, and change over."
+			advice := "Run the statement in a maintenance window. Or fill a second table, and switch to it."
 			switch {
 			case full, n.GetClusterStmt() != nil:
-				advice = "Let autovacuum reuse the room; where a table must shrink, use pg_repack, which works beside readers and writers."
+				advice = "Let autovacuum reuse the space. To shrink a table, use pg_repack, which does not block reads and writes."
 			case n.GetRefreshMatViewStmt() != nil:
-				advice = lines("-- with a unique index on it:", changed(n, func(n *pg.Node) { n.GetRefreshMatViewStmt().Concurrent = true })+";")
+				advice = lines("-- after creating a unique index on it:", changed(n, func(n *pg.Node) { n.GetRefreshMatViewStmt().Concurrent = true })+";")
 			}
-			p.report(i, fmt.Sprintf("Reads and writes of %s wait while it is written anew.", e.Table), advice)
+			p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while it is rewritten.", e.Table), advice)
 		}
 	}
 }
@@ -570,7 +569,7 @@ func dropIndex(p *pass) {
 			if table == "" || !p.old[i][table] {
 				continue
 			}
-			p.report(i, fmt.Sprintf("Reads and writes of %s wait until every query that has it open has ended and index %s is dropped.", table, name),
+			p.report(i, fmt.Sprintf("Reads and writes of %s are blocked until all running queries on it have ended and index %s is dropped.", table, name),
 				lines(ownFile, "DROP INDEX CONCURRENTLY "+name+";"))
 		}
 	}
@@ -602,7 +601,7 @@ func reindex(p *pass) {
 		} else if r.GetKind() == pg.ReindexObjectType_REINDEX_OBJECT_TABLE && !p.isOld(i, r.GetRelation()) {
 			continue
 		}
-		p.report(i, fmt.Sprintf("Reads and writes wait while %s is indexed anew: every query opens all indexes of its tables.", what),
+		p.report(i, fmt.Sprintf("Reads and writes are blocked while %s is reindexed, because every query opens all indexes of its tables.", what),
 			lines(ownFile, changed(n, func(n *pg.Node) {
 				n.GetReindexStmt().Params = append(n.GetReindexStmt().Params, &pg.Node{Node: &pg.Node_DefElem{DefElem: &pg.DefElem{
 					Defname: "concurrently", Defaction: pg.DefElemAction_DEFELEM_UNSPEC,
@@ -632,12 +631,12 @@ func scansUnderLock(p *pass) {
 			if !e.Scanned || e.Rewritten || p.lockAt(i, e.Table) < dev.Share {
 				continue
 			}
-			advice := "Make sure beforehand, by a validated CHECK, of what the rows are read for."
+			advice := "First add a CHECK with NOT VALID that proves the condition, and validate it: then Postgres skips the scan."
 			if adds(n, pg.AlterTableType_AT_AttachPartition) {
-				advice = lines("-- before: a CHECK of the partition's bounds, which spares the reading",
+				advice = lines("-- before: a CHECK of the partition's bounds, which avoids the scan",
 					"ALTER TABLE "+e.Table+" ADD CONSTRAINT … CHECK (…) NOT VALID;", laterFile, "ALTER TABLE "+e.Table+" VALIDATE CONSTRAINT …;")
 			}
-			p.report(i, fmt.Sprintf("%s of %s wait while it is read from end to end.", waiters(p.lockAt(i, e.Table)), e.Table), advice)
+			p.report(i, fmt.Sprintf("%s of %s are blocked while it is scanned.", waiters(p.lockAt(i, e.Table)), e.Table), advice)
 		}
 	}
 }
@@ -678,8 +677,8 @@ func workUnderLock(p *pass) {
 		}
 		slices.Sort(others)
 		if work != "" && len(others) > 0 {
-			p.report(i, fmt.Sprintf("It %s while the transaction keeps reads and writes of %s waiting.", work, strings.Join(others, ", ")),
-				lines("-- give this a file of its own, after the one with the lock:", p.text(i)))
+			p.report(i, fmt.Sprintf("The statement %s while the transaction blocks reads and writes of %s.", work, strings.Join(others, ", ")),
+				lines("-- move this to a file of its own, after the file with the lock:", p.text(i)))
 		}
 		for _, e := range p.effects(i) {
 			if blocks(e) == dev.AccessExclusive {
@@ -706,9 +705,9 @@ func (p *pass) work(i int) (string, []string) {
 		}
 		switch {
 		case e.Rewritten:
-			return "writes " + e.Table + " anew", own
+			return "rewrites " + e.Table, own
 		case e.Scanned:
-			return "reads all of " + e.Table, own
+			return "scans " + e.Table, own
 		}
 	}
 	return "", nil

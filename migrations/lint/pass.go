@@ -298,7 +298,7 @@ func lines(all ...string) string {
 }
 
 const (
-	ownFile   = "-- in a file of its own that begins with `-- atlas:txmode none` and an empty line:"
+	ownFile   = "-- in a file of its own that starts with `-- atlas:txmode none` and an empty line:"
 	laterFile = "-- in a later file:"
 )
 

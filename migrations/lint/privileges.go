@@ -13,12 +13,12 @@ import (
 )
 
 var privilegeRules = []rule{
-	{Rule: Rule{"CN401", "needless-privilege", "A privilege that nobody needs", themePrivileges, Error}, check: needlessPrivilege},
-	{Rule: Rule{"CN402", "foreign-grantee", "A privilege for PUBLIC or a role that is not ours", themePrivileges, Error}, check: foreignGrantee},
-	{Rule: Rule{"CN403", "grant-option", "A privilege that can be passed on", themePrivileges, Error}, check: grantOption},
+	{Rule: Rule{"CN401", "needless-privilege", "A privilege that no role needs", themePrivileges, Error}, check: needlessPrivilege},
+	{Rule: Rule{"CN402", "foreign-grantee", "A privilege for PUBLIC or a foreign role", themePrivileges, Error}, check: foreignGrantee},
+	{Rule: Rule{"CN403", "grant-option", "A privilege with grant option", themePrivileges, Error}, check: grantOption},
 	{Rule: Rule{"CN404", "database-public", "CONNECT or TEMPORARY for PUBLIC", themePrivileges, Error}, check: databasePublic, elsewhere: true},
-	{Rule: Rule{"CN405", "roles", "Roles in a migration", themePrivileges, Error}, check: roles},
-	{Rule: Rule{"CN406", "foreign-owner", "An object that the owner does not own", themePrivileges, Error}, check: foreignOwner},
+	{Rule: Rule{"CN405", "roles", "A migration manages roles", themePrivileges, Error}, check: roles},
+	{Rule: Rule{"CN406", "foreign-owner", "An object with another owner", themePrivileges, Error}, check: foreignOwner},
 }
 
 // grants calls fn for each object and grantee with what the file gave them, the
@@ -120,7 +120,7 @@ func needlessPrivilege(p *pass) {
 		all = slices.DeleteFunc(all, func(g catalog.Grant) bool { return !needless(of.Of.Kind, g.Privilege) })
 		if len(all) > 0 {
 			names := privilegeNames(of.Of, all)
-			p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s gets %s on %s, which no row security limits.", grantee, strings.Join(names, ", "), onSQL(of.Of)),
+			p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s gets %s on %s, which row-level security does not limit.", grantee, strings.Join(names, ", "), onSQL(of.Of)),
 				fmt.Sprintf("REVOKE %s ON %s FROM %s;", strings.Join(names, ", "), onSQL(of.Of), grantee))
 		}
 	})
@@ -134,11 +134,11 @@ func foreignGrantee(p *pass) {
 			return
 		}
 		names := privilegeNames(of.Of, all)
-		what := "a role that is none of the project's"
+		what := "a role outside this project"
 		if grantee == catalog.Public {
-			what = "which is every role there is"
+			what = "which means every role"
 		}
-		p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s on %s goes to %s, %s.", strings.Join(names, ", "), onSQL(of.Of), grantee, what),
+		p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s on %s is granted to %s, %s.", strings.Join(names, ", "), onSQL(of.Of), grantee, what),
 			fmt.Sprintf("REVOKE %s ON %s FROM %s;", strings.Join(names, ", "), onSQL(of.Of), grantee))
 	})
 	changedObjects(p, func(s *catalog.State) []*catalog.Defaults { return s.Defaults }, func(was, is *catalog.Defaults) {
@@ -150,7 +150,7 @@ func foreignGrantee(p *pass) {
 				continue
 			}
 			at := p.last(func(n *pg.Node) bool { return n.GetAlterDefaultPrivilegesStmt() != nil }, "DEFAULT PRIVILEGES")
-			p.report(at, fmt.Sprintf("%s on all %s that %s will make goes to %s.", g.Privilege, strings.ToLower(is.Objects), is.Role, g.Grantee),
+			p.report(at, fmt.Sprintf("%s on all %s that %s creates in the future is granted to %s.", g.Privilege, strings.ToLower(is.Objects), is.Role, g.Grantee),
 				fmt.Sprintf("ALTER DEFAULT PRIVILEGES REVOKE %s ON %s FROM %s;", g.Privilege, is.Objects, g.Grantee))
 		}
 	})
@@ -161,7 +161,7 @@ func grantOption(p *pass) {
 		all = slices.DeleteFunc(all, func(g catalog.Grant) bool { return !g.Grantable })
 		if len(all) > 0 {
 			names := strings.Join(privilegeNames(of.Of, all), ", ")
-			p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s may pass %s on %s on to others.", grantee, names, onSQL(of.Of)),
+			p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s may grant %s on %s to other roles.", grantee, names, onSQL(of.Of)),
 				fmt.Sprintf("REVOKE GRANT OPTION FOR %s ON %s FROM %s;", names, onSQL(of.Of), grantee))
 		}
 	})
@@ -185,7 +185,7 @@ func databasePublic(p *pass) {
 	}
 	for i, g := range granted {
 		names := strings.Join(accessNames(g), ", ")
-		p.report(i, fmt.Sprintf("PUBLIC gets %s on the database: whoever has a login on the server comes in.", names),
+		p.report(i, fmt.Sprintf("PUBLIC gets %s on the database: every login of the server can connect.", names),
 			fmt.Sprintf("REVOKE %s ON DATABASE %s FROM PUBLIC;", names, objectName(g.GetObjects()[0])))
 	}
 }
@@ -215,11 +215,11 @@ func managesRoles(n *pg.Node) bool {
 }
 
 func roles(p *pass) {
-	const why = "a role belongs to the server and not to this database, and the owner may not do it."
+	const why = "roles belong to the server, not to this database, and the owner must not manage them."
 	for i := range p.Statements {
 		n := p.node(i)
 		if managesRoles(n) {
-			p.report(i, "The migration manages roles: "+why, "Put it into policies/roles.sql, which `chenu bootstrap` runs.")
+			p.report(i, "The migration manages roles: "+why, "Move the statement to policies/roles.sql, which `chenu bootstrap` runs.")
 			continue
 		}
 		becomes := false
@@ -232,8 +232,8 @@ func roles(p *pass) {
 			return true
 		})
 		if becomes {
-			p.report(i, "The migration becomes another role: what follows is not the owner's, and the record that it was applied fails.",
-				"Leave it out: every session that applies is "+p.options.Conventions.Owner+" already.")
+			p.report(i, "The migration switches to another role: later objects get another owner, and recording the revision fails.",
+				"Remove the statement: migrations already run as "+p.options.Conventions.Owner+".")
 		}
 	}
 }
@@ -251,7 +251,7 @@ func foreignOwner(p *pass) {
 			return adds(n, pg.AlterTableType_AT_ChangeOwner) && replay.Name(n.GetAlterTableStmt().GetRelation()) == is.Of.Qualified() ||
 				objectName(n.GetAlterOwnerStmt().GetObject()) == is.Of.Name
 		}, is.Of.Name)
-		p.report(at, fmt.Sprintf("%s owns %s: an owner drops policies, grants at will and alters it.", is.Owner, onSQL(is.Of)),
+		p.report(at, fmt.Sprintf("%s owns %s: an owner can drop policies, grant privileges and alter the object.", is.Owner, onSQL(is.Of)),
 			fmt.Sprintf("ALTER %s OWNER TO %s;", strings.ToUpper(string(is.Of.Kind))+" "+strings.TrimPrefix(onSQL(is.Of), strings.ToUpper(string(is.Of.Kind))+" "), p.options.Conventions.Owner))
 	})
 }

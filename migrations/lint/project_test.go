@@ -39,16 +39,16 @@ func TestProject(t *testing.T) {
 	golden(t, "testdata/project.golden", show(run(t, 0, files, lint.Options{Conventions: &policies.Conventions})))
 }
 
-// The list of the documents is made from the list of the rules.
+// The index of the pages is generated from the rules.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString(`# What ` + "`chenu migrate lint`" + ` finds
 
-A page for each code, with why it is there and an example of both kinds. Codes never
-change their meaning. [CN002](CN002.md) tells how to accept a finding in the file. An
-error loses data, opens a hole or stops the service; a warning can, depending on what
-only people know. The examples change [these tables](base.sql).
+Each code has a page with the reason for the rule, a bad example and a good one. The meaning
+of a code never changes. [CN002](CN002.md) describes how to accept a finding in the file. An
+error loses data, opens a security hole or blocks the service. A warning can do so, depending
+on facts that the check does not know. The examples change [these tables](base.sql).
 
 Generated from the rules: go test ./migrations/lint -run TestIndex -update
 `)
@@ -164,27 +164,27 @@ func TestRun_Acceptances(t *testing.T) {
 		{"none", "TRUNCATE a;\n", "CN203"},
 		{"above the statement", "-- atlas:nolint CN203 -- empty\nTRUNCATE a;\n", "accepted: empty"},
 		{"with a dash", "-- atlas:nolint CN203 — it is  empty\nTRUNCATE a;\n", "accepted: it is empty"},
-		{"several codes", "-- atlas:nolint DS102 CN203 -- empty\nTRUNCATE a;\n", `CN002 1 "The acceptance of DS102 accepts nothing: there is no such finding."`},
+		{"several codes", "-- atlas:nolint DS102 CN203 -- empty\nTRUNCATE a;\n", `CN002 1 "The acceptance of DS102 has no effect: there is no such finding."`},
 		{"for the file", "-- atlas:nolint CN203 -- empty\n\nTRUNCATE a;\n", "accepted: empty"},
-		{"two for the file", "-- atlas:nolint CN203 -- empty\n-- atlas:nolint CN101 -- small\n\nTRUNCATE a;\n", `CN002 2 "The acceptance of CN101 accepts nothing: there is no such finding."`},
-		{"of another code", "-- atlas:nolint CN101 -- small\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance of CN101 accepts nothing: there is no such finding."`},
-		{"no codes", "-- atlas:nolint\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no codes."`},
-		{"an analyzer", "-- atlas:nolint destructive\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no codes."`},
+		{"two for the file", "-- atlas:nolint CN203 -- empty\n-- atlas:nolint CN101 -- small\n\nTRUNCATE a;\n", `CN002 2 "The acceptance of CN101 has no effect: there is no such finding."`},
+		{"of another code", "-- atlas:nolint CN101 -- small\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance of CN101 has no effect: there is no such finding."`},
+		{"no codes", "-- atlas:nolint\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no code."`},
+		{"an analyzer", "-- atlas:nolint destructive\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no code."`},
 		{"no reason", "-- atlas:nolint CN203\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance gives no reason."`},
 		{"an empty reason", "-- atlas:nolint CN203 --\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance gives no reason."`},
-		{"no dash", "-- atlas:nolint CN203 it is empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance has \"it\" where a code or the dash before the reason belongs."`},
-		{"a comma", "-- atlas:nolint CN203, CN101 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no codes."`},
-		{"an unknown code", "-- atlas:nolint CN999 CN203 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names the code CN999, which does not exist."`},
+		{"no dash", "-- atlas:nolint CN203 it is empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance has \"it\" instead of a code or the dash before the reason."`},
+		{"a comma", "-- atlas:nolint CN203, CN101 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no code."`},
+		{"an unknown code", "-- atlas:nolint CN999 CN203 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names the unknown code CN999."`},
 		{
 			"a reason that Atlas understands otherwise", "-- atlas:nolint CN203 -- it is destructive only in name\nTRUNCATE a;\n",
-			`CN203, CN002 1 "The acceptance has the word \"destructive\" in its reason, which the Atlas CLI takes for something to accept."`,
+			`CN203, CN002 1 "The acceptance has the word \"destructive\" in its reason, which the Atlas CLI reads as a code."`,
 		},
 		{
 			"above nothing", "SELECT 1;\n-- atlas:nolint CN203 -- empty\n\nTRUNCATE a;\n",
-			`CN203, CN002 2 "The acceptance stands neither right above a statement nor at the top of the file, so that it accepts nothing."`,
+			`CN203, CN002 2 "The acceptance is neither directly above a statement nor at the top of the file, so it has no effect."`,
 		},
-		{"after all", "TRUNCATE a;\n-- atlas:nolint CN203 -- empty\n", `CN203, CN002 2 "The acceptance stands neither right above a statement nor at the top of the file, so that it accepts nothing."`},
-		{"of an acceptance", "-- atlas:nolint CN002 -- why not\n-- atlas:nolint\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance of CN002 accepts nothing: there is no such finding.", CN002 2 "The acceptance names no codes."`},
+		{"after all", "TRUNCATE a;\n-- atlas:nolint CN203 -- empty\n", `CN203, CN002 2 "The acceptance is neither directly above a statement nor at the top of the file, so it has no effect."`},
+		{"of an acceptance", "-- atlas:nolint CN002 -- why not\n-- atlas:nolint\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance of CN002 has no effect: there is no such finding.", CN002 2 "The acceptance names no code."`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

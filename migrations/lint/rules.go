@@ -25,7 +25,7 @@ const (
 	themeLocks      = "Locks"
 	themeData       = "Data"
 	themeColumns    = "Columns"
-	themeSecurity   = "Row security and functions"
+	themeSecurity   = "Row-level security and functions"
 	themePrivileges = "Privileges, owners and roles"
 	themeAtlas      = "Atlas' analyzers"
 )

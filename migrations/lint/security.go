@@ -15,25 +15,25 @@ import (
 )
 
 var securityRules = []rule{
-	{Rule: Rule{"CN301", "row-security-off", "A table without row security", themeSecurity, Error}, check: rowSecurityOff},
-	{Rule: Rule{"CN302", "row-security-not-forced", "Row security that its owner escapes", themeSecurity, Error}, check: rowSecurityNotForced},
+	{Rule: Rule{"CN301", "row-security-off", "A table without row-level security", themeSecurity, Error}, check: rowSecurityOff},
+	{Rule: Rule{"CN302", "row-security-not-forced", "Row-level security is not forced for the owner", themeSecurity, Error}, check: rowSecurityNotForced},
 	{Rule: Rule{"CN303", "policy-dropped", "A policy is dropped", themeSecurity, Warning}, check: policyDropped},
-	{Rule: Rule{"CN304", "policy-widened", "A policy lets more rows through", themeSecurity, Error}, check: policyWidened},
+	{Rule: Rule{"CN304", "policy-widened", "A policy allows more rows", themeSecurity, Error}, check: policyWidened},
 	{Rule: Rule{"CN305", "no-with-check", "A policy for writes without WITH CHECK", themeSecurity, Warning}, check: noWithCheck},
-	{Rule: Rule{"CN306", "policies-or", "Policies of one command and role add up", themeSecurity, Warning}, check: policiesOr},
+	{Rule: Rule{"CN306", "policies-or", "Several permissive policies for one command and role", themeSecurity, Warning}, check: policiesOr},
 	{Rule: Rule{"CN307", "policy-without-owner", "A policy that does not compare the owner", themeSecurity, Error}, check: policyWithoutOwner},
-	{Rule: Rule{"CN308", "immutable-reads-setting", "An IMMUTABLE function reads what changes", themeSecurity, Error}, check: immutableReads},
+	{Rule: Rule{"CN308", "immutable-reads-setting", "An IMMUTABLE function depends on changing state", themeSecurity, Error}, check: immutableReads},
 	{Rule: Rule{"CN309", "search-path", "A SECURITY DEFINER function without a fixed search_path", themeSecurity, Error}, check: searchPath},
 	{Rule: Rule{"CN310", "public-definer", "A SECURITY DEFINER function that PUBLIC may execute", themeSecurity, Error}, check: publicDefiner},
 	{Rule: Rule{"CN311", "view-not-invoker", "A view without security_invoker", themeSecurity, Error}, check: viewNotInvoker},
-	{Rule: Rule{"CN312", "key-not-led-by-owner", "A key that is not led by the owner", themeSecurity, Error}, check: keyNotLedByOwner},
+	{Rule: Rule{"CN312", "key-not-led-by-owner", "A key that does not start with the owner", themeSecurity, Error}, check: keyNotLedByOwner},
 	{Rule: Rule{"CN313", "reference-without-index", "A foreign key without an index", themeSecurity, Warning}, check: referenceWithoutIndex},
-	{Rule: Rule{"CN314", "list-without-index", "A table of rows by owner without an index by owner", themeSecurity, Warning}, check: listWithoutIndex},
-	{Rule: Rule{"CN315", "partition-reachable", "A partition that can be reached past its parent", themeSecurity, Error}, check: partitionReachable},
-	{Rule: Rule{"CN316", "setting-read-unsafely", "A policy reads a setting that may not be there", themeSecurity, Warning}, check: settingReadUnsafely},
+	{Rule: Rule{"CN314", "list-without-index", "An owner column without an index", themeSecurity, Warning}, check: listWithoutIndex},
+	{Rule: Rule{"CN315", "partition-reachable", "A partition that is accessible without its parent", themeSecurity, Error}, check: partitionReachable},
+	{Rule: Rule{"CN316", "setting-read-unsafely", "A policy reads a setting that may be missing", themeSecurity, Warning}, check: settingReadUnsafely},
 	{Rule: Rule{"CN317", "policy-subselect", "A policy with a sub-select", themeSecurity, Warning}, check: policySubselect},
-	{Rule: Rule{"CN318", "no-row-security-kind", "Rows where there is no row security", themeSecurity, Error}, check: noRowSecurityKind},
-	{Rule: Rule{"CN319", "definer-is-owner", "A SECURITY DEFINER function runs as the owner of all", themeSecurity, Error}, check: definerIsOwner},
+	{Rule: Rule{"CN318", "no-row-security-kind", "A kind of relation without row-level security", themeSecurity, Error}, check: noRowSecurityKind},
+	{Rule: Rule{"CN319", "definer-is-owner", "A SECURITY DEFINER function runs as the owner of the tables", themeSecurity, Error}, check: definerIsOwner},
 }
 
 // owner returns the column that names the identity to which a row of the table belongs, "" if it has none.
@@ -98,7 +98,7 @@ func (p *pass) whereSecurity(s *catalog.Security) int {
 func rowSecurityOff(p *pass) {
 	changedObjects(p, security, func(_, s *catalog.Security) {
 		if table := s.Key().Qualified(); !s.Enabled && !p.isPartition(table) {
-			p.report(p.whereSecurity(s), fmt.Sprintf("%s has no row security: whoever may use the table reaches every row.", table),
+			p.report(p.whereSecurity(s), fmt.Sprintf("%s has no row-level security: a role with privileges on the table can access every row.", table),
 				lines("ALTER TABLE "+table+" ENABLE ROW LEVEL SECURITY;", "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY;"))
 		}
 	})
@@ -107,7 +107,7 @@ func rowSecurityOff(p *pass) {
 func rowSecurityNotForced(p *pass) {
 	changedObjects(p, security, func(_, s *catalog.Security) {
 		if table := s.Key().Qualified(); s.Enabled && !s.Forced && !p.isPartition(table) {
-			p.report(p.whereSecurity(s), fmt.Sprintf("The policies of %s do not hold for its owner.", table),
+			p.report(p.whereSecurity(s), fmt.Sprintf("The policies of %s do not apply to its owner.", table),
 				"ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY;")
 		}
 	})
@@ -173,12 +173,12 @@ func policyDropped(p *pass) {
 		}
 		who, what := strings.Join(policy.Roles, ", "), policy.Command
 		if !policy.Permissive {
-			p.report(at, fmt.Sprintf("Policy %s on %s is dropped: what it kept %s from (%s) is open to them.", catalog.Ident(policy.Name), table, who, what),
-				"Keep it, or make its replacement in the same file.")
+			p.report(at, fmt.Sprintf("Policy %s on %s is dropped: its restriction of %s (%s) no longer applies.", catalog.Ident(policy.Name), table, who, what),
+				"Keep the policy, or create its replacement in the same file.")
 			continue
 		}
-		p.report(at, fmt.Sprintf("Policy %s on %s is dropped: %s can no longer %s the rows that it let through.", catalog.Ident(policy.Name), table, who, what),
-			"Make its replacement in the same file; or make sure first that no running release needs it.")
+		p.report(at, fmt.Sprintf("Policy %s on %s is dropped: %s can no longer %s the rows that it allowed.", catalog.Ident(policy.Name), table, who, what),
+			"Create its replacement in the same file. Or first check that no running release needs the policy.")
 	}
 }
 
@@ -229,11 +229,11 @@ func policyWidened(p *pass) {
 			what = fmt.Sprintf("%s: %s.", c.After, c.What)
 		}
 		if c.Effect == access.Review {
-			p.reportAs(Warning, at, fmt.Sprintf("%s may now %s other rows of %s, and it cannot be decided whether more. %s", c.Role, c.Command, c.Object, what),
-				"Compare the two, and accept this with what you found.")
+			p.reportAs(Warning, at, fmt.Sprintf("%s may now %s other rows of %s; the check cannot decide whether it may access more rows. %s", c.Role, c.Command, c.Object, what),
+				"Compare both conditions, and accept this finding with the result.")
 			continue
 		}
-		p.report(at, fmt.Sprintf("%s may now %s more rows of %s. %s", c.Role, c.Command, c.Object, what), "If that is intended, accept it and say why.")
+		p.report(at, fmt.Sprintf("%s may now %s more rows of %s. %s", c.Role, c.Command, c.Object, what), "If this is intended, accept this finding with the reason.")
 	}
 }
 
@@ -255,7 +255,7 @@ func noWithCheck(p *pass) {
 		if check == "" {
 			check = "…"
 		}
-		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s is for %s and does not say WITH CHECK: what may be written follows what may be read, also when that is widened one day.",
+		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s is for %s and has no WITH CHECK: USING also decides which rows may be written, even if it is widened later.",
 			policyName(policy), policy.Command), fmt.Sprintf("ALTER POLICY %s WITH CHECK (%s);", policyName(policy), check))
 	})
 }
@@ -287,9 +287,9 @@ func policiesOr(p *pass) {
 			}
 		}
 		if len(others) > 0 {
-			p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s adds to %s: for %s of %s a row passes when either lets it.",
+			p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s is combined with %s by OR: for %s by %s, a row needs to pass only one of them.",
 				policyName(policy), strings.Join(others, ", "), strings.Join(with, ", "), strings.Join(roles, ", ")),
-				"Write one policy per command and role, with everything that it asks; for what must hold beside, AS RESTRICTIVE.")
+				"Write one policy per command and role with all conditions. Use AS RESTRICTIVE for a condition that must always be met.")
 		}
 	})
 }
@@ -355,7 +355,7 @@ func policyWithoutOwner(p *pass) {
 		if len(open) == 0 {
 			return
 		}
-		advice := "The table has no owner column: keep it from roles that serve requests, or accept this and say why its rows are everyone's."
+		advice := "The table has no owner column. Revoke it from roles that serve requests, or accept this finding with the reason why all identities share its rows."
 		if owner != "" {
 			is := fmt.Sprintf("%s = nullif(current_setting('%s', true), '')::uuid", catalog.Ident(owner), p.options.Conventions.IdentitySetting)
 			switch policy.Command {
@@ -367,7 +367,7 @@ func policyWithoutOwner(p *pass) {
 				advice = fmt.Sprintf("ALTER POLICY %s USING (%s) WITH CHECK (%[2]s);", policyName(policy), is)
 			}
 		}
-		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s lets %s %s rows of others: %s does not compare the owner.",
+		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s allows %s to %s rows of other identities: %s does not compare the owner.",
 			policyName(policy), strings.Join(who, ", "), policy.Command, strings.Join(open, " and ")), advice)
 	})
 }
@@ -463,7 +463,7 @@ func immutableReads(p *pass) {
 		if !reImmutable.MatchString(head) || found == "" {
 			return
 		}
-		p.report(p.whereFunction(f), fmt.Sprintf("%s is IMMUTABLE and uses %s: Postgres may compute it once and give everyone the same answer.",
+		p.report(p.whereFunction(f), fmt.Sprintf("%s is IMMUTABLE and uses %s: Postgres may compute it once and return the same result to all identities.",
 			signature(f), strings.TrimRight(found, " (")), "ALTER "+signature(f)+" STABLE;")
 	})
 }
@@ -474,13 +474,13 @@ func searchPath(p *pass) {
 			return
 		}
 		path := rePath.FindStringSubmatch(head(f))
-		message := fmt.Sprintf("%s runs as %s and looks its names up where the caller says.", signature(f), f.Owner)
+		message := fmt.Sprintf("%s runs as %s and resolves names in the search_path of the caller.", signature(f), f.Owner)
 		if path != nil {
 			parts := strings.Split(path[1], ", ")
 			if strings.Trim(parts[len(parts)-1], `'"`) == "pg_temp" {
 				return
 			}
-			message = fmt.Sprintf("%s runs as %s and looks its names up in the caller's temporary tables first, because pg_temp is not the last in its search_path.", signature(f), f.Owner)
+			message = fmt.Sprintf("%s runs as %s and resolves names in the caller's temporary tables first, because pg_temp is not the last schema of its search_path.", signature(f), f.Owner)
 		}
 		p.report(p.whereFunction(f), message, "ALTER "+signature(f)+" SET search_path = pg_catalog, pg_temp;")
 	})
@@ -510,7 +510,7 @@ func publicDefiner(p *pass) {
 	before, after := open(p.Before.State), open(p.After.State)
 	for _, f := range p.After.State.Functions {
 		if definers[f.Key()] != nil && after[f.Key()] && (!was[f.Key()] || !before[f.Key()]) {
-			p.report(p.whereFunction(f), fmt.Sprintf("%s runs as %s, and PUBLIC, which is everyone, may execute it.", signature(f), f.Owner),
+			p.report(p.whereFunction(f), fmt.Sprintf("%s runs as %s, and PUBLIC may execute it.", signature(f), f.Owner),
 				lines("REVOKE EXECUTE ON "+signature(f)+" FROM PUBLIC;", "GRANT EXECUTE ON "+signature(f)+" TO …;"))
 		}
 	}
@@ -519,8 +519,8 @@ func publicDefiner(p *pass) {
 func definerIsOwner(p *pass) {
 	changedObjects(p, functions, func(_, f *catalog.Function) {
 		if f.Definer && f.Owner == p.options.Conventions.Owner {
-			p.report(p.whereFunction(f), fmt.Sprintf("%s runs as %s, who owns every table: under FORCE it sees no rows, and without it all.", signature(f), f.Owner),
-				"Let a role own it that may do what it needs and nothing else: ALTER "+signature(f)+" OWNER TO …;")
+			p.report(p.whereFunction(f), fmt.Sprintf("%s runs as %s, the owner of all tables: it sees no rows of tables with FORCE, and all rows of others.", signature(f), f.Owner),
+				"Use an owner with only the privileges that the function needs: ALTER "+signature(f)+" OWNER TO …;")
 		}
 	})
 }
@@ -561,7 +561,7 @@ func viewNotInvoker(p *pass) {
 	}
 	for _, name := range names {
 		if !invoker[name] {
-			p.report(at[name], fmt.Sprintf("View %s reads with the rights of its owner, and not under the policies of who asks.", name),
+			p.report(at[name], fmt.Sprintf("View %s reads with the privileges and policies of its owner, not of the caller.", name),
 				"ALTER VIEW "+name+" SET (security_invoker = true);")
 		}
 	}
@@ -590,8 +590,8 @@ func (p *pass) viewsOfBlocks(seen []string) {
 			continue
 		}
 		_, bare, _ := strings.Cut(name, ".")
-		p.reportAs(Warning, p.last(func(*pg.Node) bool { return false }, bare), fmt.Sprintf("View %s is made by a block of code, where it is not seen whether it reads with the rights of who asks.", name),
-			"Make it by a statement of the file, WITH (security_invoker = true).")
+		p.reportAs(Warning, p.last(func(*pg.Node) bool { return false }, bare), fmt.Sprintf("View %s is created by a block of code, so the check cannot decide whether it has security_invoker.", name),
+			"Create the view in a statement of the file, WITH (security_invoker = true).")
 	}
 }
 
@@ -617,17 +617,17 @@ func keyNotLedByOwner(p *pass) {
 			if theirs == "" || led && len(k.referred) > 0 && k.referred[0] == theirs {
 				return
 			}
-			p.report(p.whereKey(k), fmt.Sprintf("Foreign key %s of %s refers to %s without the owner: one identity can link to another's row, learn that it exists, and lose its own with it, because the check passes by the policies.",
+			p.report(p.whereKey(k), fmt.Sprintf("Foreign key %s of %s refers to %s without the owner: an identity can refer to another's row and learn that it exists, because foreign keys bypass policies.",
 				name, k.table, k.refers), fmt.Sprintf("FOREIGN KEY (%s, …) REFERENCES %s (%s, …)", catalog.Ident(owner), k.refers, catalog.Ident(theirs)))
 		case k.of.Kind == catalog.KindIndex:
 			if !k.unique || led || constraints[k.of.Qualified()] {
 				return
 			}
-			p.report(p.whereKey(k), fmt.Sprintf("Unique index %s is not led by %s: a refused write tells that another identity has the same.", k.of.Qualified(), catalog.Ident(owner)),
+			p.report(p.whereKey(k), fmt.Sprintf("Unique index %s does not start with %s: a rejected write reveals that another identity has the same value.", k.of.Qualified(), catalog.Ident(owner)),
 				fmt.Sprintf("CREATE UNIQUE INDEX … ON %s (%s, …)", k.table, catalog.Ident(owner)))
 		case !led:
 			kind := strings.ReplaceAll(strings.TrimPrefix(k.kind.String(), "CONSTR_"), "PRIMARY", "PRIMARY KEY")
-			p.report(p.whereKey(k), fmt.Sprintf("The %s %s of %s is not led by %s: a refused write tells that another identity has the same.", kind, name, k.table, catalog.Ident(owner)),
+			p.report(p.whereKey(k), fmt.Sprintf("The %s %s of %s does not start with %s: a rejected write reveals that another identity has the same value.", kind, name, k.table, catalog.Ident(owner)),
 				fmt.Sprintf("%s (%s, %s)", kind, catalog.Ident(owner), idents(slices.DeleteFunc(slices.Clone(k.columns), func(c string) bool { return c == owner || c == "" }))))
 		}
 	})
@@ -671,7 +671,7 @@ func referenceWithoutIndex(p *pass) {
 		if was, ok := before[p.before(of)]; ok && slices.Equal(was.columns, k.columns) {
 			continue
 		}
-		p.report(p.whereKey(k), fmt.Sprintf("No index of %s begins with (%s), the columns of foreign key %s: each delete or new key in %s reads the whole table.",
+		p.report(p.whereKey(k), fmt.Sprintf("No index of %s starts with (%s), the columns of foreign key %s: each delete or key update in %s scans the whole table.",
 			k.table, idents(k.columns), catalog.Ident(of.Sub), k.refers),
 			lines(ownFile, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (%s);", k.table, idents(k.columns))))
 	}
@@ -709,7 +709,7 @@ func listWithoutIndex(p *pass) {
 		at := p.last(func(n *pg.Node) bool {
 			return replay.Name(n.GetCreateStmt().GetRelation()) == table || replay.Name(n.GetCreatePolicyStmt().GetTable()) == table
 		}, table)
-		p.report(at, fmt.Sprintf("The policies of %s compare %s, and no index begins with it: each list reads the rows of everyone.", table, catalog.Ident(owner)),
+		p.report(at, fmt.Sprintf("The policies of %s compare %s, but no index starts with this column: each list scans the rows of all identities.", table, catalog.Ident(owner)),
 			lines(ownFile, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (%s, …);", table, catalog.Ident(owner))))
 	}
 }
@@ -728,8 +728,8 @@ func partitionReachable(p *pass) {
 	var made []string
 	at := map[string]int{}
 	grants := func(i int, table, to string) {
-		p.report(i, fmt.Sprintf("%s can reach the rows in partition %s past the policies of its parent.", to, table),
-			lines("-- grant on the parent alone:", "REVOKE ALL ON "+table+" FROM "+to+";"))
+		p.report(i, fmt.Sprintf("%s can access the rows in partition %s without the policies of its parent.", to, table),
+			lines("-- grant only on the parent:", "REVOKE ALL ON "+table+" FROM "+to+";"))
 	}
 	for i := range p.Statements {
 		n := p.node(i)
@@ -766,7 +766,7 @@ func partitionReachable(p *pass) {
 	}
 	for _, name := range made {
 		if !enabled[name] || !forced[name] {
-			p.report(at[name], fmt.Sprintf("Partition %s has no row security of its own, and that of its parent does not hold for who names the partition.", name),
+			p.report(at[name], fmt.Sprintf("Partition %s has no row-level security, and the policies of its parent do not apply to queries that name the partition.", name),
 				lines("ALTER TABLE "+name+" ENABLE ROW LEVEL SECURITY;", "ALTER TABLE "+name+" FORCE ROW LEVEL SECURITY;"))
 		}
 	}
@@ -834,15 +834,15 @@ func settingReadUnsafely(p *pass) {
 				switch {
 				case !strings.Contains(name, "."): // Postgres' own settings are always there
 				case !mayMiss:
-					found[name] = "fails where the setting was never made"
+					found[name] = "fails if the setting does not exist"
 				case !safe[n]:
-					found[name] = "compares with '' where the setting has ended"
+					found[name] = "compares with '' after the setting was reset"
 				}
 				return true
 			})
 		}
 		for name, why := range found {
-			p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s reads %s so that it %s.", policyName(policy), name, why),
+			p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s reads %s in a way that %s.", policyName(policy), name, why),
 				fmt.Sprintf("nullif(current_setting('%s', true), '')", name))
 		}
 	})
@@ -888,8 +888,8 @@ func noRowSecurityKind(p *pass) {
 	p.grants(func(of *catalog.Privileges, grantee string, _ []catalog.Grant) {
 		name := of.Of.Schema + "." + of.Of.Name
 		if kind := kinds[name]; kind != "" && of.Of.Sub == "" {
-			p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s may read all of %s %s, because there is no row security for one.", grantee, kind, of.Of.Qualified()),
-				"Let a view with security_invoker, or a function with a policy in its WHERE, stand between.")
+			p.report(p.whereGrant(of.Of, grantee), fmt.Sprintf("%s may read all rows of %s %s, because Postgres does not support row-level security for this kind.", grantee, kind, of.Of.Qualified()),
+				"Grant access to a view with security_invoker or to a function that filters rows instead.")
 		}
 	})
 }
