@@ -95,7 +95,7 @@ func clone(t testing.TB, from func() (*pgtest.Template, error)) *DB {
 	}
 	template, err := from()
 	if err != nil {
-		t.Fatalf("dbtest: make a template database: %v", err)
+		t.Fatalf("dbtest: create a template database: %v", err)
 	}
 	d := template.Clone(t)
 	of := func(who string) string {

@@ -371,11 +371,11 @@ func Document(realm *schema.Realm) (string, error) {
 
 # The tables
 
-What the migrations make, drawn from a database in which they were applied. Every table but the few without an owner
-has a column ` + "`created_by`" + ` that refers to ` + "`identities`" + `, and every key leads with it; those lines are left out.
-PK marks the columns of the primary key, FK those of a foreign key, UK those of a unique one.
+The tables of a database to which all migrations were applied. Every table with an owner has a column ` + "`created_by`" + ` that refers
+to ` + "`identities`" + `, and every key starts with it; the diagrams omit these lines. PK, FK and UK label the columns of primary, foreign and
+unique keys.
 
-## All of them
+## All tables
 
 ` + "```mermaid\n" + overview.Mermaid() + "```\n")
 	for _, g := range overview.Groups {
