@@ -92,7 +92,7 @@ func New(realm *schema.Realm, o Options) (*Diagram, error) {
 	}
 	for _, name := range o.Tables {
 		if !drawn[strings.TrimPrefix(name, "public.")] {
-			return nil, fmt.Errorf("there is no table %s", name)
+			return nil, fmt.Errorf("unknown table %s", name)
 		}
 	}
 	for _, g := range d.Groups {

@@ -84,7 +84,7 @@ func TestNotations(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/few.mmd", few.Mermaid())
-	if _, err := diagram.New(r, diagram.Options{Tables: []string{"nothing"}}); err == nil || err.Error() != "there is no table nothing" {
+	if _, err := diagram.New(r, diagram.Options{Tables: []string{"nothing"}}); err == nil || err.Error() != "unknown table nothing" {
 		t.Errorf("a table that is not there: %v", err)
 	}
 }

@@ -174,7 +174,7 @@ func (f *failures) constraint(table *pg.RangeVar, c *pg.Constraint, column strin
 		switch {
 		case c.GetSkipValidation():
 		case column != "":
-			f.write(table, "if a row of %s has a value in "+column+" that violates "+name)
+			f.write(table, "if %s has rows whose value in "+column+" violates "+name)
 		default:
 			f.write(table, "if a row of %s violates "+name)
 		}

@@ -29,7 +29,7 @@ func (r *Report) points(f *File, s *Statement) []point {
 	}
 	for _, t := range s.Tables {
 		if t.Waits != "" {
-			add("locks", fmt.Sprintf("%s, %s: %s %s", t.Name, modes(t.Lock, t.Through), t.Waits, until))
+			add("locks", fmt.Sprintf("%s, %s %s: %s", t.Name, modes(t.Lock, t.Through), until, t.Waits))
 		}
 	}
 	for _, t := range s.Tables {

@@ -108,11 +108,11 @@ const observeQuery = `
 func (s *Session) Observe(ctx context.Context) (Observation, error) {
 	rows, err := s.conn.Query(ctx, observeQuery, lockModes)
 	if err != nil {
-		return nil, fmt.Errorf("observe: %w", err)
+		return nil, fmt.Errorf("observe locks and tables: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[observed])
 	if err != nil {
-		return nil, fmt.Errorf("observe: %w", err)
+		return nil, fmt.Errorf("observe locks and tables: %w", err)
 	}
 	o := make(Observation, len(all))
 	for _, one := range all {

@@ -36,7 +36,7 @@ func (s *Server) databasePrefix() string { return s.conventions.Project + "_plan
 // databases of runs that were killed more than an hour ago. It changes nothing else. The caller must close the Server.
 func Open(ctx context.Context, url string, conventions *project.Conventions) (*Server, error) {
 	if url == "" {
-		return nil, errors.New("no development server is given")
+		return nil, errors.New("the URL of the development server is missing")
 	}
 	admin, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Server) roles(ctx context.Context) error {
 
 func (s *Server) drop(ctx context.Context, name string) error {
 	if _, err := s.admin.Exec(ctx, "DROP DATABASE IF EXISTS "+catalog.Ident(name)+" WITH (FORCE)"); err != nil {
-		return fmt.Errorf("drop development database %s: %w", name, err)
+		return fmt.Errorf("drop the development database %s: %w", name, err)
 	}
 	return nil
 }

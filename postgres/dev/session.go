@@ -175,7 +175,7 @@ type Inspection struct {
 func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*Inspection, error) {
 	tx, err := s.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return nil, fmt.Errorf("inspect: %w", err)
+		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	for _, read := range also {

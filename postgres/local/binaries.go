@@ -52,7 +52,7 @@ type binaries struct {
 func obtain(ctx context.Context, cfg Config, home string, data []int) (binaries, error) {
 	found := findBinaries(ctx, cfg)
 	if ctx.Err() != nil { // so nothing was found, which means nothing
-		return binaries{}, fmt.Errorf("look for PostgreSQL: %w", context.Cause(ctx))
+		return binaries{}, fmt.Errorf("find PostgreSQL: %w", context.Cause(ctx))
 	}
 	major, err := chooseMajor(home, data, found, cfg.Version)
 	if err != nil {
@@ -66,7 +66,7 @@ func obtain(ctx context.Context, cfg Config, home string, data []int) (binaries,
 		return bin, nil
 	}
 	if ctx.Err() != nil {
-		return binaries{}, fmt.Errorf("fetch PostgreSQL %d: %w", major, context.Cause(ctx))
+		return binaries{}, fmt.Errorf("download PostgreSQL %d: %w", major, context.Cause(ctx))
 	}
 	have := "none"
 	if len(found) > 0 {
@@ -77,10 +77,10 @@ func obtain(ctx context.Context, cfg Config, home string, data []int) (binaries,
 		have = strings.Join(versions, ", ")
 	}
 	if len(data) > 0 {
-		return binaries{}, fmt.Errorf("%s holds data of PostgreSQL %d, this machine has PostgreSQL %s, and fetching %d did not work (%w): install PostgreSQL %d, or name another data directory",
+		return binaries{}, fmt.Errorf("%s contains data of PostgreSQL %d, this machine has PostgreSQL %s, and downloading %d failed (%w): install PostgreSQL %d, or use another data directory",
 			home, major, have, major, err, major)
 	}
-	return binaries{}, fmt.Errorf("this machine has no PostgreSQL %s (found: %s), and fetching %d did not work (%w): install PostgreSQL %d or newer (Debian: apt-get install postgresql; macOS: brew install postgresql@%d)",
+	return binaries{}, fmt.Errorf("this machine has no PostgreSQL %s (found: %s), and downloading %d failed (%w): install PostgreSQL %d or newer (Debian: apt-get install postgresql; macOS: brew install postgresql@%d)",
 		wanted(cfg.Version), have, major, err, minMajor, fetchMajor)
 }
 
@@ -96,9 +96,9 @@ func wanted(version int) string {
 func chooseMajor(home string, data []int, found []binaries, version int) (int, error) {
 	switch {
 	case version != 0 && version < minMajor:
-		return 0, fmt.Errorf("PostgreSQL %d was asked for: the oldest that works is %d", version, minMajor)
+		return 0, fmt.Errorf("PostgreSQL %d is not supported: use %d or newer", version, minMajor)
 	case version != 0 && len(data) > 0 && !slices.Contains(data, version):
-		return 0, fmt.Errorf("%s holds data of PostgreSQL %d, but version %d was asked for: ask for %d, or name another data directory", home, slices.Max(data), version, slices.Max(data))
+		return 0, fmt.Errorf("%s contains data of PostgreSQL %d, but version %d was requested: request %d, or use another data directory", home, slices.Max(data), version, slices.Max(data))
 	case version != 0:
 		return version, nil
 	case len(data) > 0:
@@ -162,7 +162,7 @@ func inspect(ctx context.Context, dir string) (binaries, error) {
 	}
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
-		return binaries{}, fmt.Errorf("%s --version says %q", cmd.Path, out)
+		return binaries{}, fmt.Errorf("%s --version returned %q", cmd.Path, out)
 	}
 	major, err := strconv.Atoi(string(m[2]))
 	if err != nil {
@@ -189,7 +189,7 @@ func builds() map[int]embeddedpostgres.PostgresVersion {
 func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 	build, ok := builds()[major]
 	if !ok {
-		return binaries{}, fmt.Errorf("only %v can be fetched", slices.Sorted(maps.Keys(builds())))
+		return binaries{}, fmt.Errorf("only the versions %v can be downloaded", slices.Sorted(maps.Keys(builds())))
 	}
 	version := strings.TrimSuffix(string(build), ".0")
 	cache, err := cacheDir(cfg)
@@ -197,7 +197,7 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 		return binaries{}, err
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return binaries{}, fmt.Errorf("make the cache directory: %w", err)
+		return binaries{}, fmt.Errorf("create the cache directory: %w", err)
 	}
 	unlock, err := waitForLock(ctx, filepath.Join(cache, lockName))
 	if err != nil {
@@ -217,9 +217,9 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 	}
 	work, err := os.MkdirTemp(cache, ".fetch-")
 	if err != nil {
-		return binaries{}, fmt.Errorf("make a directory to fetch into: %w", err)
+		return binaries{}, fmt.Errorf("create a directory for the download: %w", err)
 	}
-	fmt.Fprintf(cfg.Progress, "postgres: fetching PostgreSQL %s from Maven Central, once, into %s\n", version, cache)
+	fmt.Fprintf(cfg.Progress, "postgres: downloading PostgreSQL %s from Maven Central into %s\n", version, cache)
 	start := time.Now()
 	var result error
 	ended := make(chan struct{})
@@ -234,7 +234,7 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 		case <-ended:
 			running = false
 		case <-tick.C:
-			fmt.Fprintf(cfg.Progress, "postgres: still fetching, %.0fs\n", time.Since(start).Seconds())
+			fmt.Fprintf(cfg.Progress, "postgres: still downloading, %.0fs\n", time.Since(start).Seconds())
 		case <-ctx.Done():
 			// The library cannot be interrupted. If this process ends before it does, the next fetch removes what it left.
 			go func() {
@@ -256,9 +256,9 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 		return binaries{}, fmt.Errorf("replace a damaged copy: %w", err)
 	}
 	if err := os.Rename(unpacked, dir); err != nil {
-		return binaries{}, fmt.Errorf("keep the fetched programs: %w", err)
+		return binaries{}, fmt.Errorf("move the downloaded programs: %w", err)
 	}
-	fmt.Fprintf(cfg.Progress, "postgres: fetched PostgreSQL %s in %.0fs\n", version, time.Since(start).Seconds())
+	fmt.Fprintf(cfg.Progress, "postgres: downloaded PostgreSQL %s in %.0fs\n", version, time.Since(start).Seconds())
 	return inspect(ctx, filepath.Join(dir, "bin"))
 }
 
@@ -312,7 +312,7 @@ func cacheDir(cfg Config) (string, error) {
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for the programs: %w", err)
+		return "", fmt.Errorf("find a directory for the programs: %w", err)
 	}
 	return filepath.Join(dir, "chenu"), nil
 }

@@ -41,8 +41,8 @@ func TestChooseMajor(t *testing.T) {
 		{name: "asked for", found: at(17, 15), version: 15, want: 15},
 		{name: "asked for, to be fetched", found: at(17, 15), version: 16, want: 16},
 		{name: "asked for and there", data: []int{15, 17}, found: at(17), version: 15, want: 15},
-		{name: "asked for against the data", data: []int{15}, found: at(17), version: 17, err: "holds data of PostgreSQL 15"},
-		{name: "too old", version: 14, err: "the oldest that works is 15"},
+		{name: "asked for against the data", data: []int{15}, found: at(17), version: 17, err: "contains data of PostgreSQL 15"},
+		{name: "too old", version: 14, err: "use 15 or newer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +161,7 @@ func TestFetch(t *testing.T) {
 			results <- result{bin, err}
 		}()
 	}
-	eventually(t, "a line of progress", func() bool { return strings.Contains(progress.String(), "still fetching") })
+	eventually(t, "a line of progress", func() bool { return strings.Contains(progress.String(), "still downloading") })
 	close(wait)
 	for range 2 {
 		r := <-results
@@ -175,7 +175,7 @@ func TestFetch(t *testing.T) {
 	if n := downloads.Load(); n != 1 {
 		t.Errorf("%d downloads", n)
 	}
-	if !strings.Contains(progress.String(), "fetching PostgreSQL 16.15 from Maven Central") {
+	if !strings.Contains(progress.String(), "downloading PostgreSQL 16.15 from Maven Central") {
 		t.Errorf("progress = %q", progress.String())
 	}
 	// From then on it is found.
@@ -199,8 +199,8 @@ func TestFetchFails(t *testing.T) {
 	}{
 		{name: "no network", repository: "http://127.0.0.1:1", want: []string{"no PostgreSQL 15 or newer", "unable to connect", "apt-get install postgresql"}},
 		{name: "no network, version asked for", repository: "http://127.0.0.1:1", version: 17, want: []string{"no PostgreSQL 17 ", "unable to connect"}},
-		{name: "damaged download", repository: corrupt, data: []int{16}, want: []string{"holds data of PostgreSQL 16", "checksums do not match", "install PostgreSQL 16"}},
-		{name: "unknown version", repository: corrupt, data: []int{19}, want: []string{"holds data of PostgreSQL 19", "only [15 16 17 18] can be fetched"}},
+		{name: "damaged download", repository: corrupt, data: []int{16}, want: []string{"contains data of PostgreSQL 16", "checksums do not match", "install PostgreSQL 16"}},
+		{name: "unknown version", repository: corrupt, data: []int{19}, want: []string{"contains data of PostgreSQL 19", "only the versions [15 16 17 18] can be downloaded"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

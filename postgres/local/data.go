@@ -45,17 +45,17 @@ func (s *Server) openHome(cfg Config) (string, error) {
 			parent = os.TempDir()
 		}
 		if err := os.MkdirAll(parent, 0o755); err != nil {
-			return "", fmt.Errorf("make the data directory: %w", err)
+			return "", fmt.Errorf("create the data directory: %w", err)
 		}
 		removeAbandoned(parent)
 		dir, err := os.MkdirTemp(parent, ephemeralPrefix)
 		if err != nil {
-			return "", fmt.Errorf("make the data directory: %w", err)
+			return "", fmt.Errorf("create the data directory: %w", err)
 		}
 		s.cleanup = append(s.cleanup, func() { _ = os.RemoveAll(dir) })
 		home = dir
 	case home == "":
-		return "", errors.New("no data directory was named for PostgreSQL")
+		return "", errors.New("the data directory of PostgreSQL is missing")
 	}
 	// Absolute and without symbolic links: the server changes its working directory, and an orphan is recognised by it.
 	home, err := filepath.Abs(home)
@@ -65,12 +65,12 @@ func (s *Server) openHome(cfg Config) (string, error) {
 	_, err = os.Stat(home)
 	isNew := errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(home, 0o755); err != nil {
-		return "", fmt.Errorf("make the data directory: %w", err)
+		return "", fmt.Errorf("create the data directory: %w", err)
 	}
 	if isNew || cfg.Ephemeral {
 		// Whatever the umask, the server's user must be able to pass through; what is inside is closed by itself.
 		if err := os.Chmod(home, 0o755); err != nil {
-			return "", fmt.Errorf("make the data directory: %w", err)
+			return "", fmt.Errorf("create the data directory: %w", err)
 		}
 	}
 	if home, err = filepath.EvalSymlinks(home); err != nil {
@@ -94,7 +94,7 @@ func (s *Server) lock(home string) error {
 	if !held {
 		holder, _ := io.ReadAll(io.LimitReader(f, 20))
 		_ = f.Close()
-		return fmt.Errorf("the data directory %s is in use by process %s: stop that process, or name another data directory",
+		return fmt.Errorf("the data directory %s is in use by process %s: stop that process, or use another data directory",
 			home, cmp.Or(string(bytes.TrimSpace(holder)), "(unknown)"))
 	}
 	s.cleanup = append(s.cleanup, func() { _ = f.Close() })
@@ -132,11 +132,11 @@ func removeAbandoned(parent string) {
 // dataMajors lists the major versions that home holds data of, ascending.
 func dataMajors(home string) ([]int, error) {
 	if _, err := os.Stat(filepath.Join(home, "PG_VERSION")); err == nil {
-		return nil, fmt.Errorf("%s is itself the data of a PostgreSQL server: name a directory of its own for chenu, or set a database URL to use that server", home)
+		return nil, fmt.Errorf("%s is the data directory of another PostgreSQL server: use a separate directory for chenu, or set a database URL to use that server", home)
 	}
 	dirs, err := filepath.Glob(filepath.Join(home, "postgres-*"))
 	if err != nil {
-		return nil, fmt.Errorf("look for existing data: %w", err)
+		return nil, fmt.Errorf("read existing data: %w", err)
 	}
 	var majors []int
 	for _, dir := range dirs {
@@ -148,18 +148,18 @@ func dataMajors(home string) ([]int, error) {
 		if errors.Is(err, os.ErrNotExist) {
 			entries, err := os.ReadDir(dir)
 			if err != nil {
-				return nil, fmt.Errorf("look for existing data: %w", err)
+				return nil, fmt.Errorf("read existing data: %w", err)
 			}
 			if len(entries) > 0 {
-				return nil, fmt.Errorf("%s is not empty, but is no PostgreSQL data either (it has no PG_VERSION): move it away, or name another data directory", dir)
+				return nil, fmt.Errorf("%s is not empty and is not a PostgreSQL data directory (it has no PG_VERSION): move it, or use another data directory", dir)
 			}
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read the version of existing data: %w; run as the user whose data it is, or name another data directory", err)
+			return nil, fmt.Errorf("read the version of existing data: %w; run as the owner of the directory, or use another data directory", err)
 		}
 		if actual := strings.TrimSpace(string(text)); actual != strconv.Itoa(named) {
-			return nil, fmt.Errorf("%s holds data of PostgreSQL %s, not %d as its name says: rename it to %s if that is what it is, or name another data directory",
+			return nil, fmt.Errorf("%s contains data of PostgreSQL %s, but its name states %d: rename it to %s if that is intended, or use another data directory",
 				dir, actual, named, "postgres-"+actual)
 		}
 		majors = append(majors, named)
@@ -172,10 +172,10 @@ func dataMajors(home string) ([]int, error) {
 func (s *Server) prepare(ctx context.Context, cfg Config, home string, bin binaries, who account) error {
 	if _, err := os.Stat(filepath.Join(s.dataDir, "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
 		if !cfg.Ephemeral {
-			fmt.Fprintf(cfg.Progress, "postgres: making a database of PostgreSQL %s in %s\n", bin.version, s.dataDir)
+			fmt.Fprintf(cfg.Progress, "postgres: creating a database cluster of PostgreSQL %s in %s\n", bin.version, s.dataDir)
 		}
 		if err := initialise(ctx, home, s.dataDir, cfg.Ephemeral, bin, who); err != nil {
-			return fmt.Errorf("make a database in %s: %w", s.dataDir, err)
+			return fmt.Errorf("create a database cluster in %s: %w", s.dataDir, err)
 		}
 	} else if err := who.ownAll(s.dataDir); err != nil {
 		return err
@@ -183,7 +183,7 @@ func (s *Server) prepare(ctx context.Context, cfg Config, home string, bin binar
 	name := filepath.Join(s.dataDir, passwordName)
 	password, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("read the superuser's password: %w; it was made together with the database, so restore it from the same backup", err)
+		return fmt.Errorf("read the password of the superuser: %w; it was created with the database, so restore it from the same backup", err)
 	}
 	s.password = strings.TrimSpace(string(password))
 	return nil
@@ -316,7 +316,7 @@ func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error 
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("look for a server that still runs: %w", err)
+		return fmt.Errorf("find a running server: %w", err)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
@@ -333,10 +333,10 @@ func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error 
 		}
 		return nil
 	case processServer:
-		fmt.Fprintf(progress, "postgres: stopping the server that an earlier process left running (process %d)\n", pid)
+		fmt.Fprintf(progress, "postgres: stopping the server of an earlier run (process %d)\n", pid)
 		return endProcess(ctx, pid, func() bool { return serverOf(pid, dataDir) == processServer })
 	default:
-		return fmt.Errorf("process %d, named by %s, may be a PostgreSQL server that still runs on this data: stop it first", pid, name)
+		return fmt.Errorf("process %d, which %s names, may be a PostgreSQL server that uses this data directory: stop it first", pid, name)
 	}
 }
 

@@ -128,10 +128,10 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := who.reach(home, "name another data directory"); err != nil {
+	if err := who.reach(home, "use another data directory"); err != nil {
 		return nil, err
 	}
-	if err := who.reach(bin.dir, "install PostgreSQL where every user can run it"); err != nil {
+	if err := who.reach(bin.dir, "install PostgreSQL in a directory that all users can read"); err != nil {
 		return nil, err
 	}
 	if err := stopOrphans(ctx, cfg.Progress, s.dataDir); err != nil {
@@ -211,7 +211,7 @@ func (s *Server) shutDown(ctx context.Context) error {
 		case <-hurry:
 		}
 	}
-	return fmt.Errorf("stop PostgreSQL: process %d does not end", s.cmd.Process.Pid)
+	return fmt.Errorf("stop PostgreSQL: process %d does not exit", s.cmd.Process.Pid)
 }
 
 // release undoes what Start did besides running the server, newest first.
@@ -255,7 +255,7 @@ func (s *Server) run(ctx context.Context, cfg Config, bin binaries, who account)
 			return fmt.Errorf("start PostgreSQL %d in %s: %w%s", s.major, s.dataDir, err, s.log.tail())
 		}
 		if inUse {
-			fmt.Fprintln(cfg.Progress, "postgres: waiting for the processes of a server that was killed")
+			fmt.Fprintln(cfg.Progress, "postgres: waiting for the processes of a killed server to exit")
 		}
 		select {
 		case <-time.After(retryInterval):
@@ -306,7 +306,7 @@ func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) e
 	return startChild(cmd, func(err error) {
 		s.mu.Lock()
 		if !s.stopping {
-			s.exit = fmt.Errorf("PostgreSQL %d in %s ended by itself: %s%s", s.major, s.dataDir, exitReason(err), s.log.tail())
+			s.exit = fmt.Errorf("PostgreSQL %d in %s stopped unexpectedly: %s%s", s.major, s.dataDir, exitReason(err), s.log.tail())
 		}
 		s.mu.Unlock()
 		close(done)
@@ -330,7 +330,7 @@ func (s *Server) ready(ctx context.Context, progress io.Writer) error {
 		}
 		select {
 		case <-s.done:
-			return errors.New("it ended before it was ready")
+			return errors.New("the server exited before it was ready")
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
@@ -351,7 +351,7 @@ func (s *Server) socketDir(who account) (string, error) {
 	for _, parent := range []string{os.TempDir(), "/tmp"} {
 		dir, err := os.MkdirTemp(parent, "chenu-socket-")
 		if err != nil {
-			return "", fmt.Errorf("make a directory for PostgreSQL's socket: %w", err)
+			return "", fmt.Errorf("create a directory for the socket of PostgreSQL: %w", err)
 		}
 		if len(dir)+len(socketFile) > maxSocketPath || who.reach(parent, "") != nil {
 			_ = os.Remove(dir)
@@ -360,7 +360,7 @@ func (s *Server) socketDir(who account) (string, error) {
 		s.cleanup = append(s.cleanup, func() { _ = os.RemoveAll(dir) })
 		return dir, who.own(dir)
 	}
-	return "", fmt.Errorf("the paths of %s and of the directory for temporary files are both too long for a socket or closed to the server's user; set TMPDIR to a shorter, open one", s.dataDir)
+	return "", fmt.Errorf("%s and the directory for temporary files are too long for a socket path or not accessible to the server's user; set TMPDIR to a shorter directory that this user can access", s.dataDir)
 }
 
 // freePort asks the system for a port that nothing listens on.

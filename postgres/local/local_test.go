@@ -322,7 +322,7 @@ func TestDataSurvivesStop(t *testing.T) {
 	dir := filepath.Join(dataDir(t), "new", "data")
 	var progress lockedBuffer
 	s := start(t, Config{DataDir: dir, Progress: &progress})
-	if !strings.Contains(progress.String(), "making a database") {
+	if !strings.Contains(progress.String(), "creating a database cluster") {
 		t.Errorf("progress = %q", progress.String())
 	}
 	exec1(t, s.URL("postgres"), "CREATE TABLE kept AS SELECT 'before' AS text")
@@ -394,7 +394,7 @@ func TestServerKilled(t *testing.T) {
 	case <-time.After(deadline):
 		t.Fatal("Done stays open")
 	}
-	wantError(t, s.Err(), "ended by itself: signal: killed", "database system is ready to accept connections")
+	wantError(t, s.Err(), "stopped unexpectedly: signal: killed", "database system is ready to accept connections")
 	stop(t, s)
 
 	again := start(t, Config{DataDir: dir})
@@ -595,7 +595,7 @@ func TestFailureShowsTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Start(t.Context(), Config{DataDir: dir})
-	wantError(t, err, "ended before it was ready", "no_such_setting", "postgres-"+strconv.Itoa(s.Major())+".log")
+	wantError(t, err, "exited before it was ready", "no_such_setting", "postgres-"+strconv.Itoa(s.Major())+".log")
 
 	if err := os.WriteFile(name, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -626,33 +626,33 @@ func TestNothingIsWiped(t *testing.T) {
 		{
 			name:  "older version",
 			files: map[string]string{"postgres-14/PG_VERSION": "14\n", "postgres-14/base/1": "data"},
-			want:  []string{"holds data of PostgreSQL 14", "this machine has PostgreSQL", "install PostgreSQL 14"},
+			want:  []string{"contains data of PostgreSQL 14", "this machine has PostgreSQL", "install PostgreSQL 14"},
 		},
 		{
 			name:  "future version",
 			files: map[string]string{"postgres-99/PG_VERSION": "99\n", "postgres-99/base/1": "data"},
-			want:  []string{"holds data of PostgreSQL 99", "install PostgreSQL 99"},
+			want:  []string{"contains data of PostgreSQL 99", "install PostgreSQL 99"},
 		},
 		{
 			name:    "other version asked for",
 			files:   map[string]string{"postgres-16/PG_VERSION": "16\n", "postgres-16/base/1": "data"},
 			version: 15,
-			want:    []string{"holds data of PostgreSQL 16", "version 15 was asked for", "ask for 16"},
+			want:    []string{"contains data of PostgreSQL 16", "version 15 was requested", "request 16"},
 		},
 		{
 			name:  "renamed",
 			files: map[string]string{"postgres-15/PG_VERSION": "16\n", "postgres-15/base/1": "data"},
-			want:  []string{"holds data of PostgreSQL 16, not 15", "rename it to postgres-16"},
+			want:  []string{"contains data of PostgreSQL 16, but its name states 15", "rename it to postgres-16"},
 		},
 		{
 			name:  "no database",
 			files: map[string]string{"postgres-15/notes": "mine"},
-			want:  []string{"not empty", "move it away"},
+			want:  []string{"is not empty", "move it"},
 		},
 		{
 			name:  "a server's own data",
 			files: map[string]string{"PG_VERSION": "15\n", "base/1": "data"},
-			want:  []string{"is itself the data of a PostgreSQL server"},
+			want:  []string{"is the data directory of another PostgreSQL server"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -682,7 +682,7 @@ func TestUserOfTheServer(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		_, err := runAs("/")
-		wantError(t, err, "/ belongs to user root", "run as its owner")
+		wantError(t, err, "/ is owned by user root", "run as the owner")
 		s := start(t, Config{DataDir: dataDir(t)})
 		info, err := os.Stat(s.dataDir)
 		if err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
@@ -695,7 +695,7 @@ func TestUserOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Start(t.Context(), Config{DataDir: filepath.Join(closed, "data")})
-	wantError(t, err, "cannot pass through "+closed, "chmod o+x "+closed, "name another data directory")
+	wantError(t, err, "cannot access "+closed, "chmod o+x "+closed, "use another data directory")
 
 	// Data that another account has made stays that account's.
 	u, err := user.Lookup("nobody")

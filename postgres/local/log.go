@@ -25,7 +25,7 @@ type serverLog struct {
 func openLog(path string) (*serverLog, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLogBytes {
 		if err := os.Rename(path, path+".1"); err != nil {
-			return nil, fmt.Errorf("move the server's log aside: %w", err)
+			return nil, fmt.Errorf("rename the server's log: %w", err)
 		}
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
@@ -59,7 +59,7 @@ func (l *serverLog) sinceStart() []byte {
 func (l *serverLog) tail() string {
 	lines := strings.Split(string(bytes.TrimSpace(l.sinceStart())), "\n")
 	if len(lines) == 1 && lines[0] == "" {
-		return fmt.Sprintf(" (its log %s says nothing)", l.file.Name())
+		return fmt.Sprintf(" (its log %s is empty)", l.file.Name())
 	}
 	lines = lines[max(0, len(lines)-tailLines):]
 	return fmt.Sprintf("\nthe last lines of its log %s:\n\t%s", l.file.Name(), strings.Join(lines, "\n\t"))

@@ -14,7 +14,7 @@ import (
 type account struct{}
 
 func runAs(string) (account, error) {
-	return account{}, errors.New("chenu runs a PostgreSQL of its own on Unix only: set a database URL")
+	return account{}, errors.New("the embedded PostgreSQL requires Unix: set a database URL")
 }
 
 func anyone() account { return account{} }

@@ -34,7 +34,7 @@ func runAs(dataDir string) (account, error) {
 	}
 	if me := os.Geteuid(); me != 0 {
 		if exists && owner != me {
-			return account{}, fmt.Errorf("%s belongs to %s, and this process runs as %s: run as its owner, or name another data directory",
+			return account{}, fmt.Errorf("%s is owned by %s, but this process runs as %s: run as the owner, or use another data directory",
 				dataDir, userName(owner), userName(me))
 		}
 		return account{uid: me, gid: os.Getegid(), name: userName(me)}, nil
@@ -50,7 +50,7 @@ func runAs(dataDir string) (account, error) {
 			return accountOf(u)
 		}
 	}
-	return account{}, errors.New("PostgreSQL does not run as root, and this machine has neither a user postgres nor a user nobody: run as an ordinary user")
+	return account{}, errors.New("PostgreSQL cannot run as root, and this machine has neither a user postgres nor a user nobody: run as another user")
 }
 
 func accountOf(u *user.User) (account, error) {
@@ -94,7 +94,7 @@ func (a account) reach(dir, or string) error {
 			bit = 0o010
 		}
 		if info.Mode().Perm()&bit == 0 {
-			return fmt.Errorf("PostgreSQL does not run as root but as user %s, who cannot pass through %s on the way to %s: run `chmod o+x %s`, or %s",
+			return fmt.Errorf("PostgreSQL cannot run as root and runs as user %s, who cannot access %s, a parent of %s: run `chmod o+x %s`, or %s",
 				a.name, at, dir, at, or)
 		}
 		if at == filepath.Dir(at) {
@@ -108,7 +108,7 @@ func (a account) own(path string) error {
 		return nil
 	}
 	if err := os.Lchown(path, a.uid, a.gid); err != nil {
-		return fmt.Errorf("give %s to user %s: %w", path, a.name, err)
+		return fmt.Errorf("change the owner of %s to %s: %w", path, a.name, err)
 	}
 	return nil
 }
@@ -191,5 +191,5 @@ func endProcess(ctx context.Context, pid int, alive func() bool) error {
 			}
 		}
 	}
-	return fmt.Errorf("stop process %d: it does not end", pid)
+	return fmt.Errorf("stop process %d: it does not exit", pid)
 }

@@ -23,7 +23,7 @@ func Kill(t testing.TB, dataDir string) {
 	line, _, _ := strings.Cut(string(data), "\n")
 	pid, err := strconv.Atoi(line)
 	if err != nil || pid <= 1 {
-		t.Fatalf("postmaster.pid says %q", line)
+		t.Fatalf("postmaster.pid contains %q", line)
 	}
 	process, err := os.FindProcess(pid)
 	if err != nil {

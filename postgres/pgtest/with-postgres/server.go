@@ -56,7 +56,7 @@ func start(ctx context.Context, getenv func(string) string) (*server, error) {
 		if err == nil || ctx.Err() != nil {
 			return s, err
 		}
-		say("a Docker engine answers, but no container comes of it, so a local server is used: %v", err)
+		say("the Docker engine responds, but cannot run a container: using a local server: %v", err)
 		return startLocal(ctx, getenv)
 	default:
 		return nil, fmt.Errorf("CHENU_TEST_SERVER is %q: use container, local, or nothing", kind)
@@ -94,7 +94,7 @@ func noEngine(ctx context.Context) error {
 
 func startContainer(ctx context.Context, getenv func(string) string) (*server, error) {
 	if err := noEngine(ctx); err != nil {
-		return nil, fmt.Errorf("no Docker engine answers: %w", err)
+		return nil, fmt.Errorf("no Docker engine responds: %w", err)
 	}
 	image := cmp.Or(getenv("CHENU_TEST_IMAGE"), defaultImage)
 	if err := pull(ctx, image); err != nil {
@@ -118,7 +118,7 @@ func startContainer(ctx context.Context, getenv func(string) string) (*server, e
 	if err != nil {
 		cleanup, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
-		return nil, errors.Join(fmt.Errorf("%w (where the engine reaches no registry, set TESTCONTAINERS_RYUK_DISABLED=true)", err), stop(cleanup))
+		return nil, errors.Join(fmt.Errorf("%w (if the engine cannot access a registry, set TESTCONTAINERS_RYUK_DISABLED=true)", err), stop(cleanup))
 	}
 	url, err := c.ConnectionString(ctx, "sslmode=disable")
 	if err != nil {
@@ -139,7 +139,7 @@ func pull(ctx context.Context, image string) error {
 		return nil
 	}
 	if !cerrdefs.IsNotFound(err) {
-		return fmt.Errorf("look for image %s: %w", image, err)
+		return fmt.Errorf("find image %s: %w", image, err)
 	}
 	say("pulling %s, once", image)
 	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
