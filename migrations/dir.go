@@ -108,8 +108,8 @@ func Read(dir migrate.Dir) ([]File, error) {
 		}
 		// The revision table's key is the version, compared as text: the files must be in the same order.
 		if i > 0 && cmp.Compare(all[i-1].Version(), f.Version()) >= 0 {
-			return nil, invalid(f.Name(), fmt.Sprintf("has version %s, which does not come after version %s of %s", f.Version(), all[i-1].Version(), all[i-1].Name()),
-				"rename it so that its timestamp is later, and run `chenu migrate hash`")
+			return nil, invalid(f.Name(), fmt.Sprintf("has version %s, which is not later than version %s of %s", f.Version(), all[i-1].Version(), all[i-1].Name()),
+				"rename it to a later timestamp, and run `chenu migrate hash`")
 		}
 		files = append(files, *read)
 	}
@@ -121,7 +121,7 @@ func checkSum(dir migrate.Dir) error {
 	if err == nil {
 		return nil
 	}
-	const advice = "if that is intended, run `chenu migrate hash` and review the change of atlas.sum; else restore the file"
+	const advice = "if the change is intended, run `chenu migrate hash` and review atlas.sum; otherwise restore the file"
 	var sum *migrate.ChecksumError
 	switch {
 	case errors.As(err, &sum):
@@ -129,7 +129,7 @@ func checkSum(dir migrate.Dir) error {
 	case errors.Is(err, migrate.ErrChecksumNotFound):
 		return &Refusal{Kind: ErrDirectory, Reason: "atlas.sum is missing", Advice: "run `chenu migrate hash`"}
 	case errors.Is(err, migrate.ErrChecksumFormat), errors.Is(err, migrate.ErrChecksumMismatch):
-		return &Refusal{Kind: ErrDirectory, Reason: "atlas.sum was edited or merged by hand", Advice: "check that the files are as intended, and run `chenu migrate hash`"}
+		return &Refusal{Kind: ErrDirectory, Reason: "atlas.sum was edited or merged manually", Advice: "check the files, and run `chenu migrate hash`"}
 	case errors.Is(err, fs.ErrNotExist):
 		return &Refusal{Kind: ErrDirectory, Reason: "the migration directory cannot be read", Err: err}
 	}
@@ -177,7 +177,7 @@ func parse(f migrate.File, hash string) (*File, error) {
 		read.Statements[i].Line = read.LineAt(i, 0)
 		if m := reForbidden.FindString(s.Text); m != "" {
 			return nil, invalid(fmt.Sprintf("%s:%d", name, read.Statements[i].Line), fmt.Sprintf("contains %s", strings.Join(strings.Fields(strings.ToUpper(m)), " ")),
-				"remove it: the file is applied as one transaction of the owner (or, with `-- atlas:txmode none`, without a transaction)")
+				"remove the statement: the file runs in one transaction of the owner (or, with `-- atlas:txmode none`, without a transaction)")
 		}
 	}
 	if !read.Transaction && !read.Sets("lock_timeout") {

@@ -143,7 +143,7 @@ func TestServeEndsWithItsPostgres(t *testing.T) {
 	pgtest.Kill(t, dir)
 	await("after the kill", ended, out, exitFailed)
 	logins.Wait()
-	if !strings.Contains(out.String(), "in "+dir) || !strings.Contains(out.String(), "ended by itself: signal: killed") {
+	if !strings.Contains(out.String(), "in "+dir) || !strings.Contains(out.String(), "stopped unexpectedly: signal: killed") {
 		t.Errorf("the service does not say why it ended: %s", out)
 	}
 

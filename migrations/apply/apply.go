@@ -214,10 +214,10 @@ func versionOf(files []migrations.File, to string) (string, error) {
 		versions = append(versions, f.Version)
 	}
 	if len(versions) == 0 {
-		versions = []string{"none: the directory is empty"}
+		versions = []string{"no version, because the directory is empty"}
 	}
-	return "", &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("there is no migration %q", to),
-		Advice: "choose one of " + strings.Join(versions, ", ")}
+	return "", &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("unknown migration %q", to),
+		Advice: "use one of " + strings.Join(versions, ", ")}
 }
 
 func describe(f *migrations.File, partial *migrate.Revision) AppliedFile {
@@ -292,7 +292,7 @@ func (a *applier) transaction(ctx context.Context, f *migrations.File, r *migrat
 func (a *applier) attempt(ctx context.Context, f *migrations.File, r *migrate.Revision) (err error) {
 	tx, err := a.session.Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: begin: %w", f.Name, err)
+		return fmt.Errorf("%s: start a transaction: %w", f.Name, err)
 	}
 	defer func() {
 		if err != nil {
@@ -309,9 +309,9 @@ func (a *applier) attempt(ctx context.Context, f *migrations.File, r *migrate.Re
 			}
 		}
 		if err := a.statement(ctx, f, i, ""); err != nil {
-			kept := "nothing of the file was kept"
+			kept := "the file was rolled back"
 			if r.Applied > 0 {
-				kept = fmt.Sprintf("the first %d statements stay applied from an earlier attempt, nothing after them", r.Applied)
+				kept = fmt.Sprintf("the first %d statements remain applied from an earlier attempt, and the rest was rolled back", r.Applied)
 			}
 			return a.failed(ctx, f, i, r.Applied, kept, err)
 		}
@@ -321,10 +321,10 @@ func (a *applier) attempt(ctx context.Context, f *migrations.File, r *migrate.Re
 		return fmt.Errorf("%s: %w", f.Name, err)
 	}
 	if err := tx.Commit(ctx); err != nil {
-		e := &StatementError{File: f.Name, Version: f.Version, Statements: len(f.Statements), Err: err, kept: "nothing of the file was kept"}
-		e.Advice = e.kept + ": mend it, run `chenu migrate hash`, and apply again"
+		e := &StatementError{File: f.Name, Version: f.Version, Statements: len(f.Statements), Err: err, kept: "the file was rolled back"}
+		e.Advice = e.kept + ": correct the file, run `chenu migrate hash`, and apply again"
 		if state(err) == "" {
-			e.Advice = "the connection was lost, and whether the file is applied is not known: see `chenu migrate status`"
+			e.Advice = "the connection was lost, so it is unknown whether the file was applied: run `chenu migrate status`"
 		}
 		return e
 	}
@@ -342,7 +342,7 @@ func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate
 	for i := range r.Applied {
 		if s := f.Statements[i]; s.ChangesSession() {
 			if _, err := a.session.Exec(ctx, s.SQL); err != nil {
-				return a.failed(ctx, f, i, r.Applied, "nothing more was applied", err)
+				return a.failed(ctx, f, i, r.Applied, "no further statement was applied", err)
 			}
 		}
 	}
@@ -358,7 +358,7 @@ func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate
 			if err == nil {
 				return nil
 			}
-			kept := fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", i)
+			kept := fmt.Sprintf("the %d statements before it remain applied, and the next apply resumes with this statement", i)
 			if i == 0 {
 				kept = "no statement before it was applied"
 			}
@@ -370,8 +370,8 @@ func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate
 			r.Error, r.ExecutionTime = failed.Err.Error(), time.Since(r.ExecutedAt)
 			if again && alreadyThere(failed.Err) {
 				r.Error = interrupted // what is there may be what that attempt made: it is still not known
-				failed.Advice = failed.kept + ": an earlier attempt was interrupted in this statement, and may have finished it: " +
-					"drop what it made, or say IF NOT EXISTS and run `chenu migrate hash`, and apply again"
+				failed.Advice = failed.kept + ": an earlier attempt was interrupted in this statement and may have completed it: " +
+					"drop the object that it created, or add IF NOT EXISTS and run `chenu migrate hash`, and apply again"
 			}
 			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 			defer cancel()
@@ -404,7 +404,7 @@ func (a *applier) stopped(ctx context.Context, f *migrations.File, r *migrate.Re
 	if err := a.revisions.WriteRevision(late, r); err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
 	}
-	return a.failed(late, f, r.Applied, r.Applied, fmt.Sprintf("the %d statements before it stay applied, and the next apply goes on with it", r.Applied), ctx.Err())
+	return a.failed(late, f, r.Applied, r.Applied, fmt.Sprintf("the %d statements before it remain applied, and the next apply resumes with this statement", r.Applied), ctx.Err())
 }
 
 func finish(r *migrate.Revision) {
@@ -459,37 +459,37 @@ func (a *applier) failed(ctx context.Context, f *migrations.File, i, kept int, k
 func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn.PgError) string {
 	if refused == nil || strings.HasPrefix(refused.Code, "57P") {
 		if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
-			return "it was stopped; apply again"
+			return "the run was canceled; apply again"
 		}
-		return "the connection was lost; see `chenu migrate status`, and apply again"
+		return "the connection was lost; run `chenu migrate status`, and apply again"
 	}
 	switch {
 	case refused.Code == stateQueryCanceled && strings.Contains(refused.Message, "statement timeout"):
-		return fmt.Sprintf("it ran for longer than the statement timeout of %s, which bounds how long others wait for its locks: "+
-			"do less in one statement, or put it into a file that begins with `-- atlas:txmode none`, or apply with a longer --statement-timeout", a.session.statementTimeout)
+		return fmt.Sprintf("the statement exceeded the statement timeout of %s, which limits how long its locks block other sessions: "+
+			"split the statement, or move it to a file that starts with `-- atlas:txmode none`, or apply with a longer --statement-timeout", a.session.statementTimeout)
 	case refused.Code == stateQueryCanceled:
-		return "it was stopped; apply again"
+		return "the run was canceled; apply again"
 	}
 	switch left, err := leftover(ctx, a.session, e.SQL); {
 	case err != nil || left == nil: // this only makes the advice better
 	case refused.Code == stateUniqueViolation:
-		return fmt.Sprintf("rows are alike that must not be: mend them, and apply again, which first drops what is left of the index (%s)", left.Name)
+		return fmt.Sprintf("rows have duplicate keys: correct them, and apply again, which first drops the invalid index %s", left.Name)
 	default:
-		return fmt.Sprintf("apply again, which first drops what is left of the index (%s)", left.Name)
+		return fmt.Sprintf("apply again, which first drops the invalid index %s", left.Name)
 	}
 	switch {
 	case refused.Code == stateActiveTransaction:
-		return "put the statement into a file of its own that begins with `-- atlas:txmode none` and an empty line, and run `chenu migrate hash`"
+		return "move the statement to a file of its own that starts with `-- atlas:txmode none` and an empty line, and run `chenu migrate hash`"
 	case refused.Code == stateInsufficientPrivilege && strings.Contains(refused.Message, "row-level security"):
-		return "row-level security would hide rows from it, so it would silently do less than it says: " +
-			"ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE ROW LEVEL SECURITY after it in the same file (if the table that is named is one that a trigger writes, " +
-			"also SET row_security = on before it and off after it), and run `chenu migrate hash`"
+		return "row-level security would hide rows from the statement: " +
+			"add ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE ROW LEVEL SECURITY after it in the same file (if a trigger writes to the named table, " +
+			"add SET row_security = on before it and off after it), and run `chenu migrate hash`"
 	case refused.Code == stateInsufficientPrivilege:
-		return owner + " lacks this right: `chenu bootstrap` gives what the migrations need"
+		return owner + " lacks this privilege: run `chenu bootstrap`, which grants what migrations need"
 	case alreadyThere(e.Err):
-		return "the database has it already, though no migration that was applied here made it: see whether this is the right database, and what made it"
+		return "the object already exists, but no migration that was applied here created it: check that this is the right database, and who created the object"
 	}
-	return "mend the file, run `chenu migrate hash`, and apply again"
+	return "correct the file, run `chenu migrate hash`, and apply again"
 }
 
 func alreadyThere(err error) bool {

@@ -280,7 +280,7 @@ func TestApply_To(t *testing.T) {
 		o.To = version
 		return apply.Apply(t.Context(), b.db.MigrateURL, o)
 	}
-	if _, err := to("4"); err == nil || !strings.Contains(err.Error(), `there is no migration "4"; choose one of 1, 2, 3`) {
+	if _, err := to("4"); err == nil || !strings.Contains(err.Error(), `unknown migration "4"; use one of 1, 2, 3`) {
 		t.Errorf("an unknown version: %v", err)
 	}
 	if report, err := to("2_b.sql"); err != nil || report.To != "2" {
@@ -303,7 +303,7 @@ func TestApply_FailureInTransaction(t *testing.T) {
 	})
 	failed := b.fails()
 	b.want("place", fmt.Sprintf("%s:%d %d/%d kept %d", failed.File, failed.Line, failed.Statement, failed.Statements, failed.Kept), "2_b.sql:5 2/3 kept 0")
-	b.contains(failed.Error(), `2_b.sql:5: statement 2 of 3: ERROR: column "nothing" does not exist`, "nothing of the file was kept", "chenu migrate hash")
+	b.contains(failed.Error(), `2_b.sql:5: statement 2 of 3: ERROR: column "nothing" does not exist`, "the file was rolled back", "chenu migrate hash")
 	b.want("tables", b.tables(), "a")
 	b.want("revisions", b.versions(), "1:1/1")
 	b.want("state", string(b.status().State), "behind")
@@ -319,7 +319,7 @@ func TestApply_FailureInCommit(t *testing.T) {
 	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a (id int PRIMARY KEY);\n" +
 		"CREATE TABLE b (id int REFERENCES a DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO b VALUES (1);"})
 	failed := b.fails()
-	b.contains(failed.Error(), "1_a.sql: commit: ERROR: insert or update on table", "nothing of the file was kept")
+	b.contains(failed.Error(), "1_a.sql: commit: ERROR: insert or update on table", "the file was rolled back")
 	b.want("tables", b.tables(), "")
 	b.want("revisions", b.versions(), "")
 }
@@ -330,7 +330,7 @@ func TestApply_ResumesExactly(t *testing.T) {
 	b := setup(t, map[string]string{"1_a.sql": head + "INSERT INTO a VALUES (1/0);\nINSERT INTO a VALUES (3);", "2_b.sql": "CREATE TABLE b ();"})
 	failed := b.fails()
 	b.want("place", fmt.Sprintf("%s:%d %d/%d kept %d", failed.File, failed.Line, failed.Statement, failed.Statements, failed.Kept), "1_a.sql:5 3/4 kept 2")
-	b.contains(failed.Error(), "the 2 statements before it stay applied, and the next apply goes on with it")
+	b.contains(failed.Error(), "the 2 statements before it remain applied, and the next apply resumes with this statement")
 	b.want("rows", b.ask("SELECT id FROM a"), "1")
 	b.want("revisions", b.versions(), "1:2/4")
 	status := b.status()
@@ -348,7 +348,7 @@ func TestApply_ResumesExactly(t *testing.T) {
 	if !errors.Is(err, migrations.ErrChanged) {
 		t.Fatalf("an applied statement was changed: %v", err)
 	}
-	b.contains(err.Error(), "1_a.sql stopped after statement 2 of 4, and statement 1 was changed since")
+	b.contains(err.Error(), "1_a.sql stopped after statement 2 of 4, and statement 1 has changed since")
 
 	b.edit("1_a.sql", head+"INSERT INTO a VALUES (2);\nINSERT INTO a VALUES (3);\nINSERT INTO a VALUES (4);")
 	report := b.mustApply()
@@ -367,10 +367,10 @@ func TestApply_Refuses(t *testing.T) {
 		kind   error
 		says   string
 	}{
-		{"an applied file that was edited and hashed again", func(b *bundle) { b.edit("10_a.sql", "CREATE TABLE a (id bigint);") }, migrations.ErrChanged, "10_a.sql is not what was applied"},
+		{"an applied file that was edited and hashed again", func(b *bundle) { b.edit("10_a.sql", "CREATE TABLE a (id bigint);") }, migrations.ErrChanged, "10_a.sql differs from the file that was applied"},
 		{"a file that was edited and not hashed", func(b *bundle) { dbtest.WriteFile(b.t, b.path, "30_c.sql", "CREATE TABLE x ();") }, migrations.ErrDirectory, "30_c.sql was edited"},
-		{"a file before an applied one", func(b *bundle) { b.edit("15_x.sql", "CREATE TABLE x ();") }, migrations.ErrOutOfOrder, "15_x.sql: not applied, but comes before version 20"},
-		{"a file before the first", func(b *bundle) { b.edit("00_x.sql", "CREATE TABLE x ();") }, migrations.ErrOutOfOrder, "00_x.sql: not applied"},
+		{"a file before an applied one", func(b *bundle) { b.edit("15_x.sql", "CREATE TABLE x ();") }, migrations.ErrOutOfOrder, "15_x.sql is not applied, but is older than version 20"},
+		{"a file before the first", func(b *bundle) { b.edit("00_x.sql", "CREATE TABLE x ();") }, migrations.ErrOutOfOrder, "00_x.sql is not applied"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -418,13 +418,13 @@ func TestApply_NoRights(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		b.contains(err.Error(), "may not become chenu_owner", "GRANT chenu_owner TO")
+		b.contains(err.Error(), "cannot SET ROLE chenu_owner", "GRANT chenu_owner TO")
 	}
 	_, err := apply.Apply(t.Context(), strings.Replace(b.db.MigrateURL, b.db.Name, "nowhere_at_all", 1), b.options())
 	if !errors.Is(err, migrations.ErrNoRights) {
 		t.Errorf("no database: %v", err)
 	} else {
-		b.contains(err.Error(), `there is no database "nowhere_at_all"; make it with`)
+		b.contains(err.Error(), `database "nowhere_at_all" does not exist; create it with`)
 	}
 	if _, err := apply.Apply(t.Context(), "postgres://u:sesam@%zz/", b.options()); err == nil || strings.Contains(err.Error(), "sesam") {
 		t.Errorf("a malformed URL: %v", err)
@@ -443,7 +443,7 @@ func TestApply_Pooler(t *testing.T) {
 	if !errors.Is(err, migrations.ErrPooled) {
 		t.Fatalf("got %v", err)
 	}
-	b.contains(err.Error(), "use the URL of the server itself")
+	b.contains(err.Error(), "use the URL of the PostgreSQL server")
 	b.want("tables", b.tables(), "")
 	if _, err := apply.ReadStatus(t.Context(), pooled, dbtest.OpenDir(t, b.path)); !errors.Is(err, migrations.ErrPooled) {
 		t.Errorf("status: %v", err)
@@ -607,7 +607,7 @@ func TestApply_ConnectionLost(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			b.contains(err.Error(), "the connection was lost; see `chenu migrate status`, and apply again")
+			b.contains(err.Error(), "the connection was lost; run `chenu migrate status`, and apply again")
 			b.want("tables", b.tables(), test.tables)
 			b.want("revisions", b.versions(), test.revisions)
 			if test.directive != "" {
@@ -629,7 +629,7 @@ func TestApply_InterruptedAfterTheStatement(t *testing.T) {
 	b.exec("UPDATE atlas_schema_revisions.atlas_schema_revisions SET applied = 0, error = 'interrupted: it is not known whether this statement was finished', error_stmt = 'CREATE TABLE a (id int);'")
 	b.exec("DROP TABLE b")
 	for range 2 { // what is not known stays so
-		b.contains(b.fails().Error(), "an earlier attempt was interrupted in this statement, and may have finished it")
+		b.contains(b.fails().Error(), "an earlier attempt was interrupted in this statement and may have completed it")
 		b.contains(b.status().Stopped.Error, "it is not known")
 	}
 	b.edit("1_a.sql", "-- atlas:txmode none\n\nCREATE TABLE IF NOT EXISTS a (id int);\nCREATE TABLE b (id int);")
@@ -656,7 +656,7 @@ func TestApply_Canceled(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	b.contains(err.Error(), "1_a.sql:4: statement 2 of 2", "it was stopped; apply again")
+	b.contains(err.Error(), "1_a.sql:4: statement 2 of 2", "the run was canceled; apply again")
 	b.want("still running", b.ask("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'chenu migrate' AND state = 'active'"), "0")
 	b.want("revisions", b.versions(), "1:1/2")
 	b.contains(b.status().Stopped.Error, "canceling statement")
@@ -708,12 +708,12 @@ func TestApply_Advice(t *testing.T) {
 		{name: "a lock that is not to be had", before: "CREATE TABLE a (id int); ALTER TABLE a OWNER TO chenu_owner", hold: "LOCK TABLE a IN ACCESS SHARE MODE",
 			sql: "ALTER TABLE a ADD COLUMN b int;", says: []string{"for longer than the lock timeout of 50ms", "--lock-timeout"}},
 		{name: "not in a transaction", before: "CREATE TABLE a (id int); ALTER TABLE a OWNER TO chenu_owner",
-			sql: "CREATE INDEX CONCURRENTLY ON a (id);", says: []string{"put the statement into a file of its own that begins with `-- atlas:txmode none`"}},
-		{name: "another's table", before: "CREATE TABLE a (id int)", sql: "ALTER TABLE a ADD COLUMN b int;", says: []string{"must be owner of table a", "chenu_owner lacks this right"}},
-		{name: "there already", before: "CREATE TABLE a (id int)", sql: "CREATE TABLE a (id int);", says: []string{"no migration that was applied here made it"}},
+			sql: "CREATE INDEX CONCURRENTLY ON a (id);", says: []string{"move the statement to a file of its own that starts with `-- atlas:txmode none`"}},
+		{name: "another's table", before: "CREATE TABLE a (id int)", sql: "ALTER TABLE a ADD COLUMN b int;", says: []string{"must be owner of table a", "chenu_owner lacks this privilege"}},
+		{name: "there already", before: "CREATE TABLE a (id int)", sql: "CREATE TABLE a (id int);", says: []string{"no migration that was applied here created it"}},
 		{name: "an index build that failed", before: "CREATE TABLE a (id int); INSERT INTO a VALUES (1), (1); ALTER TABLE a OWNER TO chenu_owner",
-			sql: "-- atlas:txmode none\n\nCREATE UNIQUE INDEX CONCURRENTLY a_id ON a (id);", says: []string{"could not create unique index", "rows are alike that must not be", "first drops what is left of the index (public.a_id)"}},
-		{name: "COMMIT in a procedure", sql: "DO $$ BEGIN COMMIT; END $$;", says: []string{"nothing of the file was kept"}},
+			sql: "-- atlas:txmode none\n\nCREATE UNIQUE INDEX CONCURRENTLY a_id ON a (id);", says: []string{"could not create unique index", "rows have duplicate keys", "first drops the invalid index public.a_id"}},
+		{name: "COMMIT in a procedure", sql: "DO $$ BEGIN COMMIT; END $$;", says: []string{"the file was rolled back"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

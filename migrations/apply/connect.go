@@ -106,22 +106,22 @@ func connect(ctx context.Context, url string, with settings, notice func(string)
 func (s *session) isDirect(ctx context.Context) error {
 	var pid uint32
 	if err := s.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
-		return fmt.Errorf("look at the session: %w", err)
+		return fmt.Errorf("read the session: %w", err)
 	}
 	if pid != s.PgConn().PID() {
-		return &migrations.Refusal{Kind: migrations.ErrPooled, Reason: "the database URL leads through a connection pooler, which does not keep the migration's lock and role together",
-			Advice: "use the URL of the server itself"}
+		return &migrations.Refusal{Kind: migrations.ErrPooled, Reason: "the database URL names a connection pooler, which can run statements of a migration in different sessions",
+			Advice: "use the URL of the PostgreSQL server"}
 	}
 	return nil
 }
 
 func parseURL(url string) (*pgx.ConnConfig, error) {
 	if url == "" {
-		return nil, errors.New("no database URL is given")
+		return nil, errors.New("the database URL is missing")
 	}
 	config, err := pgx.ParseConfig(url) // its errors leave the password out
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+		return nil, fmt.Errorf("parse the database URL: %w", err)
 	}
 	// When the caller gives up, end the statement on the server as well: a plain deadline would leave it running there,
 	// with its locks. The connection survives, so that what happened can still be recorded.
@@ -135,7 +135,7 @@ func dial(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		if state(err) == stateInvalidCatalogName {
-			return nil, &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("there is no database %q", config.Database), Advice: "make it with `chenu bootstrap`"}
+			return nil, &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("database %q does not exist", config.Database), Advice: "create it with `chenu bootstrap`"}
 		}
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
@@ -154,14 +154,14 @@ func (s *session) reset(ctx context.Context) error {
 	_, err := s.Exec(ctx, sessionSQL, owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName, fmt.Sprint(s.statementTimeout.Milliseconds()))
 	switch state(err) {
 	case stateInvalidParameter:
-		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "there is no role " + owner + " on this server", Advice: "make the roles with `chenu bootstrap`"}
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "role " + owner + " does not exist on this server", Advice: "create the roles with `chenu bootstrap`"}
 	case stateInsufficientPrivilege:
 		user := s.Config().User
-		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the login %s may not become %s", user, owner),
-			Advice: fmt.Sprintf("migrate with the login that `chenu bootstrap` makes for it, or let an administrator run: GRANT %s TO %s", owner, pgx.Identifier{user}.Sanitize())}
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the login %s cannot SET ROLE %s", user, owner),
+			Advice: fmt.Sprintf("use the login that `chenu bootstrap` creates for migrations, or ask an administrator to run: GRANT %s TO %s", owner, pgx.Identifier{user}.Sanitize())}
 	}
 	if err != nil {
-		return fmt.Errorf("become %s: %w", owner, err)
+		return fmt.Errorf("set role %s: %w", owner, err)
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (s *session) reset(ctx context.Context) error {
 func (s *session) waitForLocks(ctx context.Context) (restore func(), err error) {
 	const setSQL = "SELECT set_config('lock_timeout', $1, false)"
 	if _, err := s.Exec(ctx, setSQL, "0"); err != nil {
-		return nil, fmt.Errorf("end the lock timeout: %w", err)
+		return nil, fmt.Errorf("disable the lock timeout: %w", err)
 	}
 	return func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -201,7 +201,7 @@ func (s *session) lock(ctx context.Context, name string, wait time.Duration, wai
 	for pause := first; ; pause = min(2*pause, longest) {
 		var taken bool
 		if err := s.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lockKey(name)).Scan(&taken); err != nil {
-			return fmt.Errorf("take the lock: %w", err)
+			return fmt.Errorf("acquire the migration lock: %w", err)
 		}
 		if taken {
 			return nil
@@ -222,16 +222,16 @@ func (s *session) lock(ctx context.Context, name string, wait time.Duration, wai
 				return err
 			}
 			if holder == "" {
-				holder = "one session after another"
+				holder = "a sequence of other sessions"
 			}
-			return &migrations.Refusal{Kind: migrations.ErrLocked, Reason: fmt.Sprintf("another run is at work on this database: %s has the lock %s, and did not give it back within %s", holder, name, wait),
-				Advice: "wait for it, or end it with pg_terminate_backend if nobody knows of it, and try again"}
+			return &migrations.Refusal{Kind: migrations.ErrLocked, Reason: fmt.Sprintf("another migration is running on this database: %s held the lock %s for longer than %s", holder, name, wait),
+				Advice: "wait until it has finished, or end an abandoned session with pg_terminate_backend, and try again"}
 		}
 		timer := time.NewTimer(min(left, pause+rand.N(pause))) //nolint:gosec // only spreads the attempts
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("wait for the lock: %w", ctx.Err())
+			return fmt.Errorf("wait for the migration lock: %w", ctx.Err())
 		case <-timer.C:
 		}
 	}
@@ -255,9 +255,9 @@ WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("find who has the lock: %w", err)
+		return "", fmt.Errorf("find the holder of the migration lock: %w", err)
 	}
-	holder := fmt.Sprintf("process %d of the server", pid)
+	holder := fmt.Sprintf("server process %d", pid)
 	if program != "" {
 		holder += fmt.Sprintf(", %q", program)
 	}

@@ -35,11 +35,11 @@ WHERE NOT i.indisvalid AND c.relpersistence <> 't' AND NOT EXISTS (
 func invalidIndexes(ctx context.Context, s *session) ([]InvalidIndex, error) {
 	rows, err := s.Query(ctx, invalidSQL+" ORDER BY 1")
 	if err != nil {
-		return nil, fmt.Errorf("look for invalid indexes: %w", err)
+		return nil, fmt.Errorf("find invalid indexes: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[InvalidIndex])
 	if err != nil {
-		return nil, fmt.Errorf("look for invalid indexes: %w", err)
+		return nil, fmt.Errorf("find invalid indexes: %w", err)
 	}
 	return all, nil
 }
@@ -61,14 +61,14 @@ func leftover(ctx context.Context, s *session, sql string) (*InvalidIndex, error
 	const condition = ` AND c.relkind = 'i' AND k.conname IS NULL AND c.relname = (parse_ident($1))[1] AND i.indrelid = to_regclass($2)`
 	rows, err := s.Query(ctx, invalidSQL+condition, m[1], m[2])
 	if err != nil {
-		return nil, fmt.Errorf("look for what is left of the index: %w", err)
+		return nil, fmt.Errorf("find the invalid index: %w", err)
 	}
 	left, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByPos[InvalidIndex])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for what is left of the index: %w", err)
+		return nil, fmt.Errorf("find the invalid index: %w", err)
 	}
 	return left, nil
 }
@@ -84,7 +84,7 @@ func (a *applier) dropInvalid(ctx context.Context, at Position, begun string) er
 		return err
 	}
 	if _, err := a.session.Exec(ctx, left.Remove); err != nil {
-		return fmt.Errorf("drop what an earlier attempt left of it: %w", err)
+		return fmt.Errorf("drop the invalid index of an earlier attempt: %w", err)
 	}
 	a.event(InvalidIndexDropped{Position: at, Index: *left})
 	return nil

@@ -128,7 +128,7 @@ func TestApply_GivesUpLock(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	b.want("attempts, kept", fmt.Sprint(failed.Attempts, failed.Kept), "2 1")
-	b.contains(failed.Advice, "the 1 statements before it stay applied", "for longer than the lock timeout of 2s, 2 times (process ", `"the holder" of `, "--lock-retries")
+	b.contains(failed.Advice, "the 1 statements before it remain applied", "for longer than the lock timeout of 2s, 2 times (server process ", `"the holder" of `, "--lock-retries")
 	b.contains(b.status().Stopped.Error, "lock timeout")
 	release()
 	b.mustApply()
@@ -153,7 +153,7 @@ func TestApply_CanceledRetry(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
-	b.contains(err.Error(), "nothing of the file was kept: it was stopped; apply again")
+	b.contains(err.Error(), "the file was rolled back: the run was canceled; apply again")
 	release()
 	b.mustApply()
 }
@@ -270,7 +270,7 @@ func TestApply_InterruptedBuild(t *testing.T) {
 		{"the connection is lost", func(b *bundle, _ func()) {
 			b.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'chenu migrate'")
 		}, "the connection was lost"},
-		{"it is stopped", func(_ *bundle, cancel func()) { cancel() }, "it was stopped; apply again"},
+		{"it is stopped", func(_ *bundle, cancel func()) { cancel() }, "the run was canceled; apply again"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -373,7 +373,7 @@ func TestApply_ServerKilled(t *testing.T) {
 	pgtest.Kill(t, data)
 	await(t, "the end of the server", server.Done())
 	_ = server.Stop(t.Context()) // says how it ended
-	if err := await(t, "the end", done); err == nil || !strings.Contains(err.Error(), "the connection was lost; see `chenu migrate status`") {
+	if err := await(t, "the end", done); err == nil || !strings.Contains(err.Error(), "the connection was lost; run `chenu migrate status`") {
 		t.Fatalf("got %v", err)
 	}
 
@@ -634,5 +634,5 @@ func TestApply_StatementTimeout(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	b.contains(err.Error(), "nothing of the file was kept: it ran for longer than the statement timeout of 10ms", "--statement-timeout")
+	b.contains(err.Error(), "the file was rolled back: the statement exceeded the statement timeout of 10ms", "--statement-timeout")
 }

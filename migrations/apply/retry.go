@@ -34,7 +34,7 @@ func (a *applier) retry(ctx context.Context, try func() error) error {
 		case <-ctx.Done():
 			timer.Stop()
 			failed.Err = errors.Join(ctx.Err(), failed.Err)
-			failed.Advice = failed.kept + ": it was stopped; apply again"
+			failed.Advice = failed.kept + ": the run was canceled; apply again"
 			return err
 		case <-timer.C:
 		}
@@ -53,9 +53,9 @@ func backoff(attempt int) time.Duration {
 }
 
 func (a *applier) lockAdvice(failed *StatementError) string {
-	what := fmt.Sprintf("another session has had the table for longer than the lock timeout of %s", a.LockTimeout)
+	what := fmt.Sprintf("another session held its lock for longer than the lock timeout of %s", a.LockTimeout)
 	if state(failed.Err) == stateDeadlockDetected {
-		what = "another session and this one waited for each other"
+		what = "a deadlock with another session"
 	}
 	if failed.Attempts > 1 {
 		what += fmt.Sprintf(", %d times", failed.Attempts)
@@ -85,7 +85,7 @@ func (b *budget) share(ctx context.Context, tx pgx.Tx) error {
 	}
 	b.given = left
 	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(left.Milliseconds(), 1))); err != nil {
-		return fmt.Errorf("share the lock timeout: %w", err)
+		return fmt.Errorf("set the remaining lock timeout: %w", err)
 	}
 	return nil
 }

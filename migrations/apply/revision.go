@@ -78,7 +78,7 @@ func (r *Revisions) exists(ctx context.Context) (bool, error) {
 	err := r.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2)`, revisionSchema, revisionTable).Scan(&exists)
 	if err != nil {
-		return false, fmt.Errorf("look for the revision table: %w", err)
+		return false, fmt.Errorf("find the revision table: %w", err)
 	}
 	return exists, nil
 }
@@ -90,8 +90,8 @@ func (r *Revisions) create(ctx context.Context) error {
 	}
 	if _, err := r.db.Exec(ctx, createRevisionsSQL); err != nil {
 		if state(err) == stateInsufficientPrivilege {
-			return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: owner + " may not create a schema in this database", Err: err,
-				Advice: "let an administrator run `chenu bootstrap`, or: ALTER DATABASE … OWNER TO " + owner}
+			return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: owner + " has no privilege to create a schema in this database", Err: err,
+				Advice: "ask an administrator to run `chenu bootstrap`, or: ALTER DATABASE … OWNER TO " + owner}
 		}
 		return fmt.Errorf("create the revision table: %w", err)
 	}
@@ -164,7 +164,7 @@ func (r *Revisions) ReadRevision(ctx context.Context, version string) (*migrate.
 func readError(err error) error {
 	if state(err) == stateInsufficientPrivilege {
 		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the revision table cannot be read", Err: err,
-			Advice: "if the Atlas CLI made it as another role, let that role run: ALTER SCHEMA atlas_schema_revisions OWNER TO " + owner +
+			Advice: "if the Atlas CLI created it as another role, run as that role: ALTER SCHEMA atlas_schema_revisions OWNER TO " + owner +
 				"; ALTER TABLE atlas_schema_revisions.atlas_schema_revisions OWNER TO " + owner}
 	}
 	return fmt.Errorf("read the revision table: %w", err)

@@ -163,8 +163,8 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 			continue
 		}
 		if i != len(revisions)-1 {
-			return next, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s was begun and not finished (%d of %d statements), but %s was applied after it", r.Version, r.Applied, r.Total, revisions[i+1].Version),
-				Advice: "finish it by hand and mark it as done with `atlas migrate set`"}
+			return next, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s is only partly applied (%d of %d statements), but %s was applied after it", r.Version, r.Applied, r.Total, revisions[i+1].Version),
+				Advice: "apply the remaining statements with psql, and record the version with `atlas migrate set`"}
 		}
 		next.partial = r
 	}
@@ -193,11 +193,11 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 	if len(late) > 0 {
 		// What the database has that we have not explains it better than the order.
 		if gone := unknownAfter(revisions, byVersion, ""); len(gone) > 0 {
-			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("the database has applied %s, which this directory does not have, and not %s, which it has", strings.Join(gone, ", "), strings.Join(late, ", ")),
-				Advice: "bring the histories together: take over the missing files, and give the others a timestamp after them"}
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("the database has applied %s, which this directory does not contain, and has not applied %s, which it contains", strings.Join(gone, ", "), strings.Join(late, ", ")),
+				Advice: "merge the two histories: add the missing files, and rename the others to a later timestamp"}
 		}
-		return planned{}, &migrations.Refusal{Kind: migrations.ErrOutOfOrder, Reason: fmt.Sprintf("%s: not applied, but comes before version %s, which is", strings.Join(late, ", "), last),
-			Advice: "give it a timestamp after that (rename it) and run `chenu migrate hash`"}
+		return planned{}, &migrations.Refusal{Kind: migrations.ErrOutOfOrder, Reason: fmt.Sprintf("%s is not applied, but is older than version %s, which is applied", strings.Join(late, ", "), last),
+			Advice: "rename it to a later timestamp, and run `chenu migrate hash`"}
 	}
 
 	// Each hash covers all files before it, so the first that differs is the one that was touched.
@@ -205,16 +205,16 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 		f, ok := byVersion[r.Version]
 		switch {
 		case !ok && len(files) > 0 && r.Version < files[len(files)-1].Version:
-			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s (%s) was applied to this database, but its file is gone", r.Version, r.Description),
-				Advice: "restore it: applied migrations stay"}
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s (%s) was applied to this database, but its file is missing", r.Version, r.Description),
+				Advice: "restore the file: applied migrations must not be removed"}
 		case !ok && r == next.partial:
-			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s (%s) was begun on this database and not finished, and this directory does not have its file", r.Version, r.Description),
-				Advice: "apply with the directory, or the release, that has it"}
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s (%s) is only partly applied to this database, and this directory does not contain its file", r.Version, r.Description),
+				Advice: "apply with the directory, or the release, that contains the file"}
 		case !ok, r == next.partial, r.Hash == "" || r.Type.Has(migrate.RevisionTypeResolved) && r.Applied < r.Total:
 			// Newer than the directory; compared statement by statement below; never hashed, or finished by hand.
 		case r.Hash != f.Hash:
-			return planned{}, &migrations.Refusal{Kind: migrations.ErrChanged, Reason: fmt.Sprintf("%s is not what was applied to this database at %s", f.Name, r.ExecutedAt.UTC().Format(time.RFC3339)),
-				Advice: "restore it as it was (hashing the directory again does not help), and put what is to change into a new file"}
+			return planned{}, &migrations.Refusal{Kind: migrations.ErrChanged, Reason: fmt.Sprintf("%s differs from the file that was applied to this database at %s", f.Name, r.ExecutedAt.UTC().Format(time.RFC3339)),
+				Advice: "restore the original file (hashing the directory again does not help), and write the change to a new file"}
 		}
 	}
 
@@ -250,8 +250,8 @@ func resumable(f *migrations.File, r *migrate.Revision) error {
 		if i < len(f.Statements) && i < len(r.PartialHashes) && strings.TrimPrefix(r.PartialHashes[i], "h1:") == f.Statements[i].Sum {
 			continue
 		}
-		return &migrations.Refusal{Kind: migrations.ErrChanged, Reason: fmt.Sprintf("%s stopped after statement %d of %d, and statement %d was changed since", f.Name, r.Applied, r.Total, i+1),
-			Advice: fmt.Sprintf("restore the first %d statements as they were; only what comes after them may be mended", r.Applied)}
+		return &migrations.Refusal{Kind: migrations.ErrChanged, Reason: fmt.Sprintf("%s stopped after statement %d of %d, and statement %d has changed since", f.Name, r.Applied, r.Total, i+1),
+			Advice: fmt.Sprintf("restore the first %d statements; only later statements may be changed", r.Applied)}
 	}
 	return nil
 }

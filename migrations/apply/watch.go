@@ -114,7 +114,7 @@ func scanBlocker(row pgx.CollectableRow) (string, error) {
 	if pid == 0 {
 		return "a prepared transaction, see pg_prepared_xacts", nil
 	}
-	s := "process " + strconv.Itoa(int(pid)) + " of the server"
+	s := "server process " + strconv.Itoa(int(pid))
 	if program != "" {
 		s += ", " + strconv.Quote(program)
 	}

@@ -49,7 +49,7 @@ func TestDiffErrors(t *testing.T) {
 	}{
 		"name":        {func(in *plan.Input) { in.Name = "../x" }, `invalid migration name "../x": use a few words`},
 		"no name":     {func(in *plan.Input) { in.Name = " " }, `invalid migration name " "`},
-		"no server":   {func(in *plan.Input) { in.DevURL = "" }, "no development server is given"},
+		"no server":   {func(in *plan.Input) { in.DevURL = "" }, "the URL of the development server is missing"},
 		"edited file": {func(in *plan.Input) { in.Dir = edited }, "if the files are as intended, run `chenu migrate hash`"},
 		"failing replay": {func(in *plan.Input) {
 			in.Dir = dirWith("20260101000000_first.sql", "SELECT 1;\n\nSELECT nothing;\n")
