@@ -14,7 +14,7 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// backfill gives a column of existing rows a value.
+// backfill fills a column of existing rows.
 type backfill struct {
 	column     *schema.Column
 	expression string
@@ -23,8 +23,8 @@ type backfill struct {
 	rewrites   bool // as a default of a new column it would have Postgres write every row anew
 }
 
-// needsValue says whether existing rows would be without a value in the new
-// column: it is NOT NULL, and neither default, generation nor identity fills it.
+// needsValue reports whether a new column is NOT NULL, and neither a default, an expression nor an
+// identity fills it.
 func needsValue(c *schema.Column) bool {
 	if c.Type.Null || c.Default != nil {
 		return false
@@ -41,7 +41,7 @@ func needsValue(c *schema.Column) bool {
 	return true
 }
 
-// backfill finds the declared expression, or refuses the plan.
+// backfill returns the declared expression, or refuses the plan.
 func (p *planning) backfill(t *schema.Table, column string) (string, bool) {
 	expression, ok := lookup(t, column, p.in.Backfills, p.declaration.Backfills)
 	if !ok {
@@ -52,8 +52,8 @@ func (p *planning) backfill(t *schema.Table, column string) (string, bool) {
 	return expression, ok
 }
 
-// defaultOf is the column's default; none if a sequence, identity or
-// generation fills it.
+// defaultOf returns the default of the column. It reports false if a sequence, identity or
+// expression fills it.
 func defaultOf(c *schema.Column) (string, bool) {
 	if _, serial := c.Type.Type.(*postgres.SerialType); serial || generated(c) != "" {
 		return "", false
@@ -67,9 +67,9 @@ func defaultOf(c *schema.Column) (string, bool) {
 	return "", false
 }
 
-// examine finds out whether the expression stands by itself, without a row,
-// and whether its value is new for each. Postgres decides, in the desired
-// database, where its functions exist.
+// examine finds out whether the expression refers to no column, and whether its value differs for
+// each row. Postgres decides this in the desired database, where the functions of the expression
+// exist.
 func (p *planning) examine(ctx context.Context, b *backfill) error {
 	_, err := p.driver.ExecContext(ctx, "SELECT ("+b.expression+") WHERE false")
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
@@ -86,7 +86,7 @@ func (p *planning) examine(ctx context.Context, b *backfill) error {
 	return err
 }
 
-// rewrites tries the column on a table that goes at once.
+// rewrites adds the column to a temporary table, and reports whether Postgres rewrites it.
 func (p *planning) rewrites(ctx context.Context, b *backfill) (_ bool, err error) {
 	if _, err := p.driver.ExecContext(ctx, "BEGIN"); err != nil {
 		return false, err
@@ -127,12 +127,11 @@ func (p *planning) appendOnly(t *schema.Table) bool {
 	return slices.Contains(p.declaration.AppendOnly, t.Schema.Name+"."+t.Name)
 }
 
-// backfills adds the steps for one table's columns; notNull are the changes of
-// those that stood. A new column whose value names no other column comes with
-// it as a default that is taken away at once: Postgres stores such a value once
-// for all rows, so that no row is written, no trigger fires and an append-only
-// table stays as it is. Other values need an UPDATE, which the table's policies
-// would keep from the owner. It gives the columns that are filled later.
+// backfills adds the steps for the columns of one table. notNull are the changes of existing
+// columns. If the value of a new column refers to no other column, the column is added with this
+// value as a default that is dropped at once: Postgres stores such a value once for all rows, so no
+// row is written, no trigger fires, and an append-only table can get the column. Other values need
+// an UPDATE, from which policies would hide rows. It returns the columns that are filled later.
 // https://www.postgresql.org/docs/current/ddl-alter.html#DDL-ALTER-ADDING-A-COLUMN
 func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfill, notNull []schema.Change) (map[string]bool, error) {
 	var updated []backfill
@@ -203,8 +202,8 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 	return later, nil
 }
 
-// requireLate makes columns NOT NULL without a scan that holds a lock: Postgres
-// takes a validated check for it.
+// requireLate sets NOT NULL without a scan under a lock: Postgres accepts a validated check as
+// proof.
 // https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-SET-DROP-NOT-NULL
 func (p *planning) requireLate(ctx context.Context, t *schema.Table, updated []backfill, notNull []schema.Change) error {
 	var (
@@ -233,8 +232,8 @@ func (p *planning) requireLate(ctx context.Context, t *schema.Table, updated []b
 	return nil
 }
 
-// fill adds a statement that fills columns, with a query that finds out whether
-// it can be trusted.
+// fill adds a statement that fills columns, with a query that fails if policies would hide rows
+// from it.
 func (p *planning) fill(at phase, t *schema.Table, columns []backfill, sql, note string) {
 	var expressions []string
 	for _, b := range columns {
@@ -243,10 +242,9 @@ func (p *planning) fill(at phase, t *schema.Table, columns []backfill, sql, note
 	p.steps = append(p.steps, step{phase: at, sql: sql, note: note, trust: "SELECT " + strings.Join(expressions, ", ") + " FROM " + tableName(t) + " WHERE false"})
 }
 
-// heedPolicies has policies hold again for what a table's triggers write, and
-// gives what ends that. Migrations run with row_security off, so that a
-// statement from which a policy would hide rows fails; the statements of a
-// definer's function do, too.
+// heedPolicies turns row_security on for what the table's triggers write; the returned function
+// turns it off. Migrations run with row_security off, so that a statement fails if a policy would
+// hide rows from it, including statements in SECURITY DEFINER functions.
 func (p *planning) heedPolicies(at phase, t *schema.Table) (end func()) {
 	state, local := p.work, "LOCAL "
 	if at.part() != partMain {
@@ -265,8 +263,8 @@ func (p *planning) heedPolicies(at phase, t *schema.Table) (end func()) {
 	return func() { p.add(at, "SET "+local+"row_security = off", "") }
 }
 
-// reader is what must not see the columns before they are filled, "" if
-// nothing is: a policy would hide, or show, the wrong rows.
+// reader returns an object that must not read the columns before they are filled, such as a policy,
+// which would hide or show the wrong rows; "" if there is none.
 func (p *planning) reader(t *schema.Table, columns []backfill) string {
 	for _, b := range columns {
 		for _, of := range p.desired.State.Dependents(columnKey(t, b.column.Name)) {
@@ -281,8 +279,7 @@ func (p *planning) reader(t *schema.Table, columns []backfill) string {
 	return ""
 }
 
-// update is one statement for all of a table's columns, which leaves values
-// that are there alone.
+// update returns one statement for all columns of a table, which keeps existing values.
 func update(t *schema.Table, columns []backfill) string {
 	sets, missing := assignments(columns)
 	return "UPDATE " + tableName(t) + " SET " + sets + " WHERE " + missing
@@ -301,8 +298,8 @@ func assignments(columns []backfill) (sets, missing string) {
 	return strings.Join(all, ", "), strings.Join(conditions, " OR ")
 }
 
-// batchBlocks is how much of a table one batch fills: some hundred rows, which
-// takes some ten milliseconds, or some hundred where each is audited (0.2 ms).
+// batchBlocks is the number of blocks that one batch fills: some hundred rows, which take about ten
+// milliseconds, or about a hundred if each row is audited (0.2 ms).
 const batchBlocks = 16
 
 // inBatches is an update in batches that each commit, over ranges of blocks: one

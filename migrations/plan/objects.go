@@ -9,8 +9,7 @@ import (
 	"github.com/chenu/chenu/postgres/syntax"
 )
 
-// objects plans what Atlas does not know, from what will stand of the current
-// objects to the desired ones.
+// objects plans the objects that Atlas does not support.
 func (p *planning) objects() {
 	p.partitions() // first: their privileges, security and triggers follow
 	functions := p.functions()
@@ -35,7 +34,7 @@ func (p *planning) objects() {
 	p.privileges()
 }
 
-// of is the object as its type, nil if there is none.
+// of returns the object as its type, nil if there is none.
 func of[T catalog.Object](o catalog.Object) T {
 	t, _ := o.(T)
 	return t
@@ -65,8 +64,8 @@ func (p *planning) partitions() {
 	}
 }
 
-// functions plans functions without their owners and privileges. It gives the
-// new ones by key.
+// functions plans functions without their owners and privileges. It returns the new functions by
+// key.
 func (p *planning) functions() map[catalog.Key]bool {
 	created := map[catalog.Key]bool{}
 	late := p.lateFunctions()
@@ -109,8 +108,8 @@ func (p *planning) functions() map[catalog.Key]bool {
 	return created
 }
 
-// unchecked says why function bodies are not checked while the plan is
-// applied, "" if they can be. They were, in the desired database.
+// unchecked returns the reason why function bodies are not checked when the plan is applied, or "".
+// The desired database has checked them.
 func (p *planning) unchecked(early bool, changed []*catalog.Function) string {
 	tables := slices.ContainsFunc(p.steps, func(s step) bool { return s.phase > phaseFunctions && s.phase < phaseLateFunctions })
 	switch {
@@ -123,7 +122,7 @@ func (p *planning) unchecked(early bool, changed []*catalog.Function) string {
 	}
 }
 
-// functionText is the declared text, as CREATE or CREATE OR REPLACE.
+// functionText returns the declared text, as CREATE or CREATE OR REPLACE.
 func (p *planning) functionText(f *catalog.Function, replace bool) string {
 	text := f.Definition
 	if s := p.declaration.statement(CreateFunction, f.Key()); s != nil {
@@ -140,8 +139,8 @@ func (p *planning) functionText(f *catalog.Function, replace bool) string {
 	return "CREATE" + text[at:]
 }
 
-// staleNote warns when values that a function made earlier stay: Postgres
-// does not compute stored columns, indexes and checks again.
+// staleNote returns a warning if results of the old function remain, because Postgres does not
+// compute stored columns, indexes and checks again.
 func (p *planning) staleNote(have *catalog.Function, key catalog.Key) string {
 	if have == nil {
 		return ""
@@ -162,8 +161,8 @@ func (p *planning) staleNote(have *catalog.Function, key catalog.Key) string {
 	return "Existing rows keep the results of the old body in " + strings.Join(users, ", ") + "."
 }
 
-// lateFunctions are those that cannot exist before the tables change, since
-// their signature or their SQL-standard body names what is new there.
+// lateFunctions are the functions that cannot exist before the tables change, because their
+// signature or SQL-standard body names a new object.
 func (p *planning) lateFunctions() map[catalog.Key]bool {
 	late := map[catalog.Key]bool{}
 	for again := true; again; {
@@ -178,8 +177,7 @@ func (p *planning) lateFunctions() map[catalog.Key]bool {
 	return late
 }
 
-// isNew says whether a table or column is not in the current state, or is
-// made anew.
+// isNew reports whether a table or column is not in the current state, or is created again.
 func (p *planning) isNew(key catalog.Key) bool {
 	if key.Kind != catalog.KindTable && key.Kind != catalog.KindColumn {
 		return false
@@ -195,8 +193,8 @@ func (p *planning) isNew(key catalog.Key) bool {
 	return !ok
 }
 
-// functionOrder is the order of declaration, except that a function comes
-// after those it depends on.
+// functionOrder is the order of declaration, except that a function follows the functions that it
+// calls.
 func (p *planning) functionOrder() []*catalog.Function {
 	place := func(f *catalog.Function) int {
 		return slices.IndexFunc(p.declaration.Statements, func(s *Statement) bool {
@@ -231,8 +229,7 @@ func (p *planning) functionOrder() []*catalog.Function {
 	return ordered
 }
 
-// owners gives functions to their owners. A new function is the planner's own
-// role's until then.
+// owners sets the owners of functions. Until then, the planner's role owns a new function.
 func (p *planning) owners(created map[catalog.Key]bool) {
 	give := map[[2]string][]string{} // by schema and role
 	for _, key := range sortedKeys(p.want) {
@@ -268,7 +265,7 @@ func (p *planning) owners(created map[catalog.Key]bool) {
 	}
 }
 
-// mayCreate says whether the role may create in the schema anyhow.
+// mayCreate reports whether the role has CREATE on the schema.
 func (p *planning) mayCreate(schemaName, role string) bool {
 	key := catalog.PrivilegesOf(catalog.Key{Kind: catalog.KindSchema, Name: schemaName})
 	has := func(o catalog.Object) bool {
@@ -280,8 +277,7 @@ func (p *planning) mayCreate(schemaName, role string) bool {
 	return has(p.work[key]) && has(p.want[key])
 }
 
-// handedOver is what ALTER … OWNER makes of privileges: the new owner gets the
-// old one's.
+// handedOver returns the privileges after ALTER … OWNER: the new owner gets those of the old owner.
 func handedOver(from *catalog.Privileges, owner string) *catalog.Privileges {
 	to := &catalog.Privileges{Of: from.Of, Owner: owner}
 	for _, g := range from.Grants {
@@ -356,7 +352,7 @@ func (p *planning) policy(have, want *catalog.Policy) {
 	}
 }
 
-// policyText is the statement that makes the policy, in Postgres' words.
+// policyText returns the statement that creates the policy, as Postgres prints it.
 func policyText(p *catalog.Policy) string {
 	text := "CREATE POLICY " + catalog.Ident(p.Name) + " ON " + p.Key().Qualified()
 	if !p.Permissive {

@@ -13,13 +13,11 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// Statements that take as long as a table is large must not hold a lock that
-// keeps others from it. So a plan has two files. The first is one transaction
-// of what needs its locks for a moment only: new rules hold for new rows alone.
-// The second is no transaction: it fills existing rows, builds indexes and
-// checks the rules, while allows reads and writes, and then does what that made
-// possible, with a lock on one table at a time and for a moment. What was needed
-// to fill the rows and is to go does so in a third.
+// Statements whose time grows with the table must not hold a lock that blocks other sessions. So a
+// plan has up to three files. The first is one transaction with short locks: new constraints apply
+// only to new rows. The second runs without a transaction: it fills existing rows, builds indexes
+// and validates constraints while reads and writes go on, and then completes these changes with a
+// short lock on one table at a time. The third drops what was needed to fill the rows.
 
 // part is a file of the plan.
 type part int
@@ -30,7 +28,7 @@ const (
 	partDrop
 )
 
-// of says which file the statements of a phase are in.
+// of returns the file of the statements of a phase.
 func (at phase) part() part {
 	switch {
 	case at >= phaseLateTableDrops:
@@ -49,8 +47,8 @@ func partitioned(t *schema.Table) bool {
 	})
 }
 
-// constraint is what makes an index a constraint's, nil if nothing does. Atlas
-// also gives the foreign keys that refer to it.
+// constraint returns the attribute of an index that belongs to a constraint, or nil. Atlas also
+// returns the foreign keys that refer to it.
 func constraint(i *schema.Index) *postgres.Constraint {
 	for _, a := range i.Attrs {
 		if c, ok := a.(*postgres.Constraint); ok && (c.IsUnique() || c.IsExclude()) {
@@ -60,10 +58,10 @@ func constraint(i *schema.Index) *postgres.Constraint {
 	return nil
 }
 
-// buildsConcurrently says whether an index of an existing table can be built
-// outside a transaction: that of an exclusion constraint cannot, nor one of a
-// partitioned table, nor a unique one that a new table refers to, or without
-// which rows would be alike for a while.
+// buildsConcurrently reports whether an index of an existing table can be built outside a
+// transaction. This excludes indexes of exclusion constraints and of partitioned tables, unique
+// indexes that a new table refers to, and unique indexes without which duplicates could be written
+// meanwhile.
 func (p *planning) buildsConcurrently(t *schema.Table, i *schema.Index, all []schema.Change) bool {
 	if c := constraint(i); p.atOnce || partitioned(t) || c != nil && !c.IsUnique() || p.unbuilt[catalog.Qualify(t.Schema.Name, i.Name)] {
 		return false
@@ -82,8 +80,7 @@ func sameTable(a, b *schema.Table) bool {
 	return a.Name == b.Name && (a.Schema == nil || b.Schema == nil || a.Schema.Name == b.Schema.Name)
 }
 
-// build adds the concurrent build of an index, under a name of its own if
-// another has that name until then.
+// build adds the concurrent build of an index, under a temporary name if the name is in use.
 func (p *planning) build(ctx context.Context, t *schema.Table, i *schema.Index, name string) error {
 	as := *p.declaredIndex(t, i)
 	as.Attrs = slices.DeleteFunc(slices.Clone(as.Attrs), func(a schema.Attr) bool {
@@ -117,8 +114,7 @@ func (p *planning) build(ctx context.Context, t *schema.Table, i *schema.Index, 
 	return nil
 }
 
-// addIndex builds an index that is new: that of a constraint becomes one when
-// it is there.
+// addIndex builds a new index. An index of a constraint is attached to it after the build.
 func (p *planning) addIndex(ctx context.Context, t *schema.Table, i *schema.Index) error {
 	if err := p.build(ctx, t, i, i.Name); err != nil {
 		return err
@@ -133,8 +129,8 @@ func (p *planning) addIndex(ctx context.Context, t *schema.Table, i *schema.Inde
 	return nil
 }
 
-// replaceIndex builds an index beside the one of its name, so that there is
-// always one, and changes them in a moment.
+// replaceIndex builds the new index next to the old one, so that there is always an index, and then
+// swaps their names.
 func (p *planning) replaceIndex(ctx context.Context, t *schema.Table, i *schema.Index) error {
 	name := shorten(i.Name, "_new")
 	if err := p.build(ctx, t, i, name); err != nil {
@@ -145,7 +141,7 @@ func (p *planning) replaceIndex(ctx context.Context, t *schema.Table, i *schema.
 	return nil
 }
 
-// dropIndex drops an index after those that may replace it are built.
+// dropIndex drops an index after its replacement is built.
 func (p *planning) dropIndex(ctx context.Context, t *schema.Table, c *schema.DropIndex) error {
 	if constraint(c.I) != nil {
 		return p.alter(ctx, phaseSettle, "", t, c)
@@ -161,9 +157,9 @@ func (p *planning) dropConcurrently(at phase, t *schema.Table, i *schema.Index, 
 	})
 }
 
-// primaryKey makes the primary key of an index that is built before; old is
-// the one that it replaces, nil if there is none. It says no if that cannot
-// be: other tables refer to the old one, or a column may still be NULL.
+// primaryKey creates the primary key from an index that was built before. old is the key that it
+// replaces, or nil. It returns false if that is not possible, because other tables refer to the old
+// key or a column may be NULL.
 func (p *planning) primaryKey(ctx context.Context, t *schema.Table, old, key *schema.Index, all []schema.Change) (bool, error) {
 	if p.atOnce || partitioned(t) {
 		return false, nil
@@ -213,15 +209,13 @@ func (p *planning) primaryKey(ctx context.Context, t *schema.Table, old, key *sc
 	return true, nil
 }
 
-// shorten appends a suffix to a name, within the length that Postgres gives
-// names.
+// shorten appends a suffix to a name, within the maximum length of names in Postgres.
 func shorten(name, suffix string) string {
 	const longest = 63 // NAMEDATALEN - 1
 	return name[:min(len(name), longest-len(suffix))] + suffix
 }
 
-// addCheck adds a check that holds for new rows from its phase on, and is
-// checked for the others later.
+// addCheck adds a check that applies to new rows from its phase on, and is validated later.
 func (p *planning) addCheck(ctx context.Context, at phase, t *schema.Table, c *schema.Check) error {
 	change := &schema.AddCheck{C: p.declaredCheck(t, c)}
 	if p.atOnce {
@@ -230,8 +224,7 @@ func (p *planning) addCheck(ctx context.Context, at phase, t *schema.Table, c *s
 	return p.notValid(ctx, at, t, c.Name, change)
 }
 
-// notValid adds a constraint of a table that stands, as NOT VALID, and its
-// validation.
+// notValid adds a constraint of an existing table as NOT VALID, and its validation.
 func (p *planning) notValid(ctx context.Context, at phase, t *schema.Table, name string, change schema.Change) error {
 	planned, err := p.driver.PlanChanges(ctx, "plan", []schema.Change{&schema.ModifyTable{T: t, Changes: []schema.Change{change}}})
 	if err != nil {
@@ -248,16 +241,17 @@ func (p *planning) notValid(ctx context.Context, at phase, t *schema.Table, name
 	return nil
 }
 
-// link is a foreign key that comes.
+// link is a new foreign key.
 type link struct {
 	table *schema.Table
 	add   *schema.AddForeignKey
 }
 
-// link adds a foreign key. Postgres checks existing rows with a query that the
-// owner's own policies would filter, so FORCE must be off meanwhile.
+// link adds a foreign key. Postgres checks existing rows with a query to which the owner's policies
+// apply, so FORCE must be off meanwhile.
 func (p *planning) link(ctx context.Context, l link) error {
-	// Postgres knows no NOT VALID foreign keys of partitioned tables before 18.
+	// Before version 18, Postgres does not support NOT VALID for foreign keys of partitioned
+	// tables.
 	if p.atOnce || partitioned(l.table) {
 		return p.linkAtOnce(ctx, l.table, l.add)
 	}
@@ -288,14 +282,14 @@ func (p *planning) linkAtOnce(ctx context.Context, t *schema.Table, c *schema.Ad
 	return err
 }
 
-// forced says whether the owner's policies hold for itself, in a state.
+// forced reports whether row-level security is forced for the owner of a table in a state.
 func forced(state map[catalog.Key]catalog.Object, schemaName, name string) bool {
 	s, ok := state[catalog.Key{Kind: catalog.KindSecurity, Schema: schemaName, Name: name}].(*catalog.Security)
 	return ok && s.Enabled && s.Forced
 }
 
-// unforce lets the owner past the policies of a table that exists, and gives
-// what ends that.
+// unforce exempts the owner from the policies of an existing table. The returned function ends
+// this.
 func (p *planning) unforce(at phase, note, schemaName, name string) (restore func()) {
 	state := p.work
 	if at.part() != partMain {
@@ -309,8 +303,8 @@ func (p *planning) unforce(at phase, note, schemaName, name string) (restore fun
 	return func() { p.add(at, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY", "") }
 }
 
-// unforceLate is unforce for what fills and checks the rest: once for each
-// table, however many statements that are.
+// unforceLate is unforce for the statements that fill and check rows online. It adds one statement
+// per table.
 func (p *planning) unforceLate(t *schema.Table) {
 	if t.Schema == nil || p.unforced[tableName(t)] || !forced(p.want, t.Schema.Name, t.Name) {
 		return
@@ -320,8 +314,8 @@ func (p *planning) unforceLate(t *schema.Table) {
 	p.add(phaseReforce, "ALTER TABLE "+tableName(t)+" FORCE ROW LEVEL SECURITY", "")
 }
 
-// dropLate puts what destroys behind what may read it when existing rows
-// are filled.
+// dropLate moves destroying statements behind those that may read the data while existing rows are
+// filled.
 func (p *planning) dropLate() {
 	if !slices.ContainsFunc(p.steps, func(s step) bool { return s.phase == phaseFill }) {
 		return

@@ -1,10 +1,9 @@
-// Package plan writes migrations. It compares the state that the migration
-// directory reaches with the desired state, both built in databases of their
-// own on a development server, and plans one new file from the differences:
-// tables, keys, checks and indexes by Atlas; functions, triggers, policies,
-// row security, privileges and default partitions by itself. It runs the plan
-// before it gives it away, so a plan is known to work, to reach the desired
-// state, and to take the locks that its comments name.
+// Package plan writes migrations. It compares the state that the migration directory produces with
+// the desired state, both built on a development server, and plans new files from the differences.
+// Atlas plans tables, keys, checks and indexes; this package plans functions, triggers, policies,
+// row-level security, privileges and default partitions. It runs a plan before it returns it, so a
+// plan is known to succeed, to produce the desired state, and to take the locks that its comments
+// name.
 package plan
 
 import (
@@ -27,39 +26,37 @@ import (
 // File is a file of desired-state SQL.
 type File struct{ Name, SQL string }
 
-// Desired builds the wanted state.
+// Desired builds the desired state.
 type Desired interface {
-	// Build brings the empty database of the session to the wanted state, as
-	// Owner, and says what was declared.
+	// Build brings the empty database of the session to the desired state, as the owner, and
+	// returns what was declared.
 	Build(ctx context.Context, s *dev.Session) (*Declaration, error)
 }
 
 // Input is what Diff plans from.
 type Input struct {
-	// Name says what the migration is for: lower-case words. It becomes part
-	// of the file's name.
+	// Name states the intent of the migration in lower-case words. It becomes part of the file
+	// names.
 	Name string
 	// Conventions are the project's names. They are required.
 	Conventions *project.Conventions
 	// Dir is the migration directory. Diff reads it; Write writes it.
 	Dir migrate.Dir
-	// Desired is where to go.
+	// Desired is the desired state.
 	Desired Desired
-	// DevURL is a login on a development server that may create databases
-	// and roles. Nothing there is touched but databases that Diff makes and
-	// drops, and our roles, which it creates when they are missing.
+	// DevURL is a login on a development server that may create databases and roles. Diff only
+	// changes databases that it creates and drops there, and creates the roles of the project if
+	// they are missing.
 	DevURL string
-	// Backfills gives, by table.column or schema.table.column, the SQL
-	// expression that fills a column of existing rows when it becomes NOT
-	// NULL. They add to the ones that Desired declares.
+	// Backfills contains, by table.column or schema.table.column, the SQL expression that fills a
+	// column of existing rows when it becomes NOT NULL. The expressions are added to those that
+	// Desired declares.
 	Backfills Expressions
-	// Conversions gives, by the same names, the USING expression of a change
-	// of a column's type.
+	// Conversions contains, by the same names, the USING expression of a change of a column's type.
 	Conversions Expressions
-	// AllowDestructive permits a plan that drops columns or tables with what
-	// is in them.
+	// AllowDestructive permits a plan that drops columns or tables with their data.
 	AllowDestructive bool
-	// Now is the time of the plan; the zero time means the present.
+	// Now is the time of the plan. The zero value means the current time.
 	Now time.Time
 }
 
@@ -86,28 +83,26 @@ func (e Expressions) Set(text string) error {
 	return nil
 }
 
-// Plan is what Diff found. Its SQL is final: it has been run.
+// Plan is the result of Diff. Its SQL is final: it was run.
 type Plan struct {
-	// Files are those that are needed of three, in the order they apply:
-	// <UTC timestamp>_<name>.sql, one transaction that needs its locks for a
-	// moment; _online.sql, outside a transaction, what takes long and keeps
-	// nobody waiting; _drop.sql, one transaction, what goes after that.
+	// Files are up to three files in the order in which they are applied: <UTC
+	// timestamp>_<name>.sql, one transaction with short locks; _online.sql, without a transaction,
+	// for statements that take long but do not block reads or writes; _drop.sql, one transaction
+	// that drops what the other files needed.
 	Files   []File
 	Summary []string // who gains or loses access, what is locked or destroyed, in lines to print
 }
 
-// Refusal is an error that says what is missing for a plan, and what to do.
+// Refusal is an error that states why there is no plan, and what to do.
 type Refusal struct{ Reasons []string }
 
-// Error joins the reasons, one a line.
+// Error returns the reasons, one per line.
 func (r *Refusal) Error() string { return strings.Join(r.Reasons, "\n") }
 
-// Diff plans the migration that leads from the state of the directory to the
-// desired state. It returns nil and no error when there is nothing to do. It
-// writes nothing; see Write.
+// Diff plans the migration from the state of the directory to the desired state. It returns nil
+// without an error if there is no difference. It writes nothing; see Write.
 //
-// A plan that would lose data, or needs to be told something, is refused with
-// a *Refusal.
+// Diff returns a *Refusal if a plan would lose data or needs more information.
 func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 	name, err := checkName(in.Name)
 	if err != nil {
@@ -174,7 +169,7 @@ func Diff(ctx context.Context, in Input) (_ *Plan, err error) {
 	} else if len(rest) > 0 {
 		return nil, fmt.Errorf("the plan does not reach the desired state; after it:\n\t%s", strings.Join(rest, "\n\t"))
 	}
-	// Roles are the whole server's, where others may be at work. No plan changes any.
+	// Roles belong to the server, where other runs can change them. No plan changes a role.
 	reached.State.Roles = current.State.Roles
 	changes, err := access.Compare(current.State, reached.State)
 	if err != nil {

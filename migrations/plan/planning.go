@@ -14,11 +14,10 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// phase orders the statements of a plan. What must go goes first, so that
-// nothing holds on to what changes after it; what comes follows in the order
-// in which one thing needs another: functions before the tables whose
-// generated columns and checks call them, tables before policies and triggers,
-// those before the privileges that let anyone reach a row.
+// phase is the order of the statements of a plan. Objects that must be dropped are dropped first,
+// so that nothing depends on what changes. New objects follow their dependencies: functions before
+// the tables whose generated columns and checks call them, tables before policies and triggers, and
+// these before the privileges that give access to rows.
 type phase int
 
 const (
@@ -72,20 +71,20 @@ type step struct {
 	phase phase
 	sql   string
 	note  string // what it does, for the reviewer; may be empty
-	// destroys names the data that is lost; empty for most.
+	// destroys names the data that the statement deletes; empty for most.
 	destroys string
-	// successor is what comes in this plan and looks as if it were what is
-	// destroyed, by another name; and what a plan is asked for to fill it.
+	// successor is a new object of this plan that looks like the destroyed object under another
+	// name. filling is what fills it.
 	successor, filling string
-	// trust is a query that fails if policies would hide rows from the
-	// statement, for which row_security may be on; empty for most.
+	// trust is a query that fails if policies would hide rows from the statement, even if the
+	// statement itself runs with row_security on; empty for most.
 	trust string
-	// alone is what a statement does that cannot run in a transaction, and so
-	// cannot be watched; nil for others. TestKnownLocks holds it to a server.
+	// alone is the effect of a statement that cannot run in a transaction, and so cannot be
+	// observed; nil for others. TestKnownLocks compares it with a server.
 	alone *dev.Effect
 }
 
-// planning is a plan in the making.
+// planning is an unfinished plan.
 type planning struct {
 	in          Input
 	driver      migrate.Driver
@@ -93,29 +92,28 @@ type planning struct {
 	desired     *dev.Inspection
 	declaration *Declaration
 
-	// work is what will stand of the current objects, after the steps
-	// planned so far.
+	// work contains the current objects as they are after the steps planned so far.
 	work map[catalog.Key]catalog.Object
 	want map[catalog.Key]catalog.Object
 
 	steps    []step
 	refusals []string
 
-	// atOnce says that all must be one transaction, whatever waits for it.
+	// atOnce reports whether everything must be one transaction, even if it blocks other sessions.
 	atOnce bool
-	// unforced are the tables that the owner gets past the policies of, to
-	// fill and check what stands.
+	// unforced are the tables with NO FORCE ROW LEVEL SECURITY while existing rows are filled and
+	// checked.
 	unforced map[string]bool
-	// links are the foreign keys that come to tables that stand.
+	// links are the foreign keys that are added to existing tables.
 	links []link
-	// lateKeys are the tables of which a unique index is built online.
+	// lateKeys are the tables on which a unique index is built online.
 	lateKeys map[string]bool
-	// unbuilt are the unique indexes, by schema and name, that had to go before
-	// the tables could change: they come back in the same transaction.
+	// unbuilt are the unique indexes, by schema and name, that were dropped before the tables could
+	// change. They are created again in the same transaction.
 	unbuilt map[string]bool
 
-	// oldFunctions are the functions that must be dropped before they come
-	// back, by their current key.
+	// oldFunctions are the functions that must be dropped before they are created again, by their
+	// current key.
 	oldFunctions map[catalog.Key]bool
 	// rebuilt are the generated columns that are dropped and added again.
 	rebuilt map[catalog.Key]bool
@@ -137,7 +135,7 @@ func (p *planning) refuse(format string, args ...any) {
 	p.refusals = append(p.refusals, fmt.Sprintf(format, args...))
 }
 
-// plan fills steps. Current's realm is changed on the way; desired stays.
+// plan fills steps. It changes the realm of current, but not desired.
 func (p *planning) plan(ctx context.Context) error {
 	p.checkOverloads()
 	p.checkOthers()
@@ -163,9 +161,8 @@ func (p *planning) plan(ctx context.Context) error {
 	return p.refused()
 }
 
-// renaming is how to rename what the step destroys while the service goes on:
-// a name that changes in one moment is wrong for all that runs before or after
-// it.
+// renaming returns the advice for renaming what the step destroys. A rename in one step would break
+// every release that runs before or after it.
 func (s step) renaming() string {
 	if s.successor == "" {
 		return "; to rename instead, see docs/expand-and-contract.md"
@@ -185,14 +182,14 @@ func (p *planning) refused() error {
 	return &Refusal{Reasons: p.refusals}
 }
 
-// ordered gives the steps as they run.
+// ordered returns the steps in the order in which they run.
 func (p *planning) ordered() []step {
 	slices.SortStableFunc(p.steps, func(a, b step) int { return cmp.Compare(a.phase, b.phase) })
 	return p.steps
 }
 
-// checkOverloads refuses two functions of one name: a declaration could not
-// be told from the other, and calls would depend on argument types.
+// checkOverloads rejects two functions with the same name: their declarations could not be
+// distinguished, and calls would depend on argument types.
 func (p *planning) checkOverloads() {
 	for _, state := range []*catalog.State{p.current.State, p.desired.State} {
 		for i, f := range state.Functions {
@@ -203,14 +200,14 @@ func (p *planning) checkOverloads() {
 	}
 }
 
-// partOfTable says of an Other's key that it is a property of something that
-// is planned, rather than a thing of its own.
+// partOfTable reports whether the key of an Other is a property of a planned object, not an object
+// of its own.
 func partOfTable(key catalog.Key) bool {
 	return key.Kind == "inheritance"
 }
 
-// checkOthers refuses what cannot be planned. What the migrations made by
-// hand and the desired state does not speak of is left alone.
+// checkOthers rejects differences that cannot be planned. Objects that only migrations create, and
+// that the desired state does not mention, are kept.
 func (p *planning) checkOthers() {
 	for _, d := range catalog.Compare(p.current.State, p.desired.State) {
 		switch {
@@ -224,8 +221,8 @@ func (p *planning) checkOthers() {
 	}
 }
 
-// madeByHand says of an object that is not desired whether it is left alone:
-// only migrations that somebody wrote can have made it.
+// madeByHand reports whether an object that is not desired is kept, because only a migration that
+// someone wrote can have created it.
 func madeByHand(o catalog.Object) bool {
 	switch o := o.(type) {
 	case *catalog.Other:
@@ -242,8 +239,8 @@ func isOther(o catalog.Object) bool {
 	return ok
 }
 
-// lookup finds what was declared for a column, by table.column or
-// schema.table.column; the caller's word goes before the declaration's.
+// lookup returns what was declared for a column, by table.column or schema.table.column. The
+// caller's expression takes precedence over the declaration.
 func lookup(t *schema.Table, column string, all ...Expressions) (string, bool) {
 	for _, m := range all {
 		for _, name := range []string{t.Schema.Name + "." + t.Name + "." + column, t.Name + "." + column} {

@@ -15,30 +15,29 @@ import (
 	"github.com/chenu/chenu/postgres/syntax"
 )
 
-// Who must run a repair.
+// The roles that run the statements of a repair.
 const (
-	// Admin is an administrator: a superuser, or who made the roles.
+	// Admin is an administrator: a superuser, or the creator of the roles.
 	Admin = "admin"
-	// AsOwner is any login that may become Owner.
+	// AsOwner is a login that can SET ROLE to the owner.
 	AsOwner = "owner"
 )
 
 // Repair is a statement that undoes a difference.
 type Repair struct {
-	// SQL is the statement without a semicolon, empty where there is none and
-	// Withheld says what to do by hand.
+	// SQL is the statement without a semicolon. It is empty if Withheld states what to do manually.
 	SQL string `json:"sql,omitempty"`
 	As  string `json:"as"` // admin or owner
-	// Note says what the statement does or needs.
+	// Note states the effect or requirement of the statement.
 	Note string `json:"note,omitempty"`
-	// Withheld says why it should be looked at before it runs. It is empty
-	// for what may run as it stands.
+	// Withheld is the reason to review the statement before it runs. It is empty if the statement
+	// can run without a review.
 	Withheld string `json:"withheld,omitempty"`
 	object   string // of the difference that it undoes, where that is one alone
 }
 
-// repair plans the way back from the live state to the expected one. It uses
-// up the inspections.
+// repair plans the statements from the live state to the expected state. It changes the
+// inspections.
 func (c *comparison) repair(ctx context.Context, driver migrate.Driver) []Repair {
 	r := &repairing{
 		planning: newPlanning(Input{Conventions: c.conventions, AllowDestructive: true}, driver, c.is, c.should, &Declaration{}),
@@ -58,8 +57,8 @@ func (c *comparison) repair(ctx context.Context, driver migrate.Driver) []Repair
 	return r.assemble()
 }
 
-// repairing is the plan of a repair. The planning does most of it; what a
-// migration would never contain, or what Atlas does not see, comes beside it.
+// repairing is the plan of a repair. The planning does most of it; statements that a migration
+// never contains, or that Atlas cannot plan, are kept separately.
 type repairing struct {
 	*planning
 	byAdmin, first, last []Repair
@@ -69,8 +68,8 @@ func (r *repairing) manual(format string, args ...any) {
 	r.last = append(r.last, Repair{As: AsOwner, Withheld: fmt.Sprintf(format, args...)})
 }
 
-// owners gives objects back to their owners, which only an administrator can
-// who may become both. What the former owner had by itself goes along.
+// owners restores the owners of objects. Only an administrator that is a member of both roles can
+// do this. Implicit privileges of the former owner move along.
 func (r *repairing) owners() {
 	for _, key := range sortedKeys(r.want) {
 		want, ok := r.want[key].(*catalog.Privileges)
@@ -101,8 +100,8 @@ func (r *repairing) owners() {
 	}
 }
 
-// hidden looks after the tables and schemas that Atlas cannot read, as Owner
-// has no right there: it must not make them again.
+// hidden handles the tables and schemas that Atlas cannot read because the owner has no privilege
+// on them, so that they are not created again.
 func (r *repairing) hidden() {
 	for _, key := range sortedKeys(r.work, r.want) {
 		switch {
@@ -131,7 +130,7 @@ func (r *repairing) hidden() {
 	}
 }
 
-// forgetSchema takes what goes with a schema out of the plan.
+// forgetSchema removes the objects of a dropped schema from the plan.
 func (r *repairing) forgetSchema(name string) {
 	for key, object := range r.work {
 		privileges, ok := object.(*catalog.Privileges)
@@ -152,8 +151,8 @@ func (r *repairing) isPartition(key catalog.Key) bool {
 
 func destroying(what string) string { return "this drops " + what + " with all its data" }
 
-// keep are the things that may be somebody's, or hold what cannot be made
-// again, with what to think of before dropping one.
+// keep contains the kinds of objects that someone may need, or that cannot be created again, with
+// the reason to withhold their DROP.
 var keep = map[catalog.Kind]string{
 	"sequence":      "this loses the current value of the sequence",
 	"extension":     "the extension may be in use, and its objects are dropped with it",
@@ -161,8 +160,7 @@ var keep = map[catalog.Kind]string{
 	"foreign table": "the foreign table may be in use",
 }
 
-// others drops what somebody added, and asks for hands where something of the
-// kind is expected.
+// others drops unexpected objects, and reports missing ones that only a migration can create.
 func (r *repairing) others(accepted []string) {
 	for _, d := range catalog.Compare(r.current.State, r.desired.State) {
 		have, _ := d.From.(*catalog.Other)
@@ -180,7 +178,7 @@ func (r *repairing) others(accepted []string) {
 			r.byAdmin = append(r.byAdmin, repair)
 			continue
 		case "view", "materialized view":
-			// It goes first: nothing that changes below may have it stand on it.
+			// The view is dropped first, so no later object depends on it.
 			r.current.State.Dependencies = slices.DeleteFunc(r.current.State.Dependencies, func(dep catalog.Dependency) bool {
 				return dep.Of.Kind == catalog.KindView && dep.Of.Schema+"."+dep.Of.Name == have.Identity
 			})
@@ -189,8 +187,7 @@ func (r *repairing) others(accepted []string) {
 	}
 }
 
-// views brings back the privileges of views that migrations made by hand,
-// which the planner leaves alone.
+// views restores the privileges of views that migrations created without the planner.
 func (r *repairing) views() {
 	for _, key := range sortedKeys(r.want) {
 		want, ok := r.want[key].(*catalog.Privileges)
@@ -211,8 +208,7 @@ func (r *repairing) views() {
 	}
 }
 
-// attach brings back a DEFAULT partition that was detached, rather than make
-// another.
+// attach attaches a DEFAULT partition again that was detached, instead of creating a new one.
 func (r *repairing) attach() {
 	for _, key := range sortedKeys(r.want) {
 		want, ok := r.want[key].(*catalog.Partition)
@@ -232,8 +228,8 @@ func (r *repairing) attach() {
 	}
 }
 
-// details repairs constraints and indexes in Postgres' own words, which say
-// more than Atlas reads, and takes them out of Atlas' hands.
+// details repairs constraints and indexes with the definitions of Postgres, which contain more than
+// Atlas reads, and hides these differences from Atlas.
 func (r *repairing) details() {
 	both := map[catalog.Key]bool{}
 	for _, space := range r.current.Realm.Schemas {
@@ -267,7 +263,7 @@ func (r *repairing) details() {
 	}
 }
 
-// same gives a table the keys, checks and indexes of another.
+// same gives a table the keys, checks and indexes of another table.
 func same(t, to *schema.Table) {
 	t.Indexes, t.ForeignKeys, t.PrimaryKey = slices.Clone(to.Indexes), slices.Clone(to.ForeignKeys), to.PrimaryKey
 	isCheck := func(a schema.Attr) bool {
@@ -323,8 +319,8 @@ func (r *repairing) constraint(d catalog.Difference, relinked map[catalog.Key]bo
 	restore()
 }
 
-// unforceReferring lets the owner past the policies of both tables of a
-// foreign key, for the query by which existing rows are checked.
+// unforceReferring exempts the owner from the policies of both tables of a foreign key, for the
+// query that checks existing rows.
 func (r *repairing) unforceReferring(d catalog.Difference) (restore func()) {
 	const note = "Without this, policies would hide existing rows from the query that checks them."
 	text := detail(d.To)
@@ -359,8 +355,7 @@ func (r *repairing) index(d catalog.Difference, relinked map[catalog.Key]bool) {
 	}
 }
 
-// relink drops the foreign keys that stand on an index which goes, and makes
-// them again behind it.
+// relink drops the foreign keys that depend on a dropped index, and creates them again afterwards.
 func (r *repairing) relink(index catalog.Key, done map[catalog.Key]bool) {
 	expected := r.desired.State.Objects()
 	for _, key := range r.current.State.Dependents(index) {
@@ -376,7 +371,7 @@ func (r *repairing) relink(index catalog.Key, done map[catalog.Key]bool) {
 	}
 }
 
-// changes plans tables and columns. What is refused stays to be done by hand.
+// changes plans tables and columns. Refused changes are reported as manual work.
 func (r *repairing) changes(ctx context.Context) {
 	changes, err := r.stage()
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
@@ -408,8 +403,8 @@ func (r *repairing) changes(ctx context.Context) {
 	}
 }
 
-// planTables has each table planned by itself if they cannot be together, so
-// that one which cannot be planned does not stand in the way of the others.
+// planTables plans each table separately if they cannot be planned together, so that one
+// unsupported change does not prevent the others.
 func (r *repairing) planTables(ctx context.Context, changes []schema.Change) {
 	steps := slices.Clone(r.steps)
 	if r.tables(ctx, changes) == nil {
@@ -445,8 +440,7 @@ func isPrivileges(o catalog.Object) bool {
 	return ok
 }
 
-// defaults brings default privileges back. Only their role, or a member of
-// it, can.
+// defaults restores default privileges. Only their role or a member of it can alter them.
 func (r *repairing) defaults() {
 	for _, d := range catalog.Compare(r.current.State, r.desired.State) {
 		at, ok := either(d).(*catalog.Defaults)
@@ -484,8 +478,8 @@ func (r *repairing) defaults() {
 	}
 }
 
-// assemble puts all in order: the administrator's statements, then what goes
-// first, the plan, and the rest.
+// assemble returns all statements in order: those of the administrator, the drops, the plan, and
+// the rest.
 func (r *repairing) assemble() []Repair {
 	all := slices.Concat(r.byAdmin, r.first)
 	for _, s := range r.ordered() {
@@ -501,8 +495,8 @@ func (r *repairing) assemble() []Repair {
 	return append(all, r.last...)
 }
 
-// WriteRepair writes the repair as a script for psql: what an administrator
-// must run in one transaction, and what Owner must in another.
+// WriteRepair writes the repair as a psql script with one transaction for an administrator and one
+// for the owner.
 func (d *Drift) WriteRepair(w io.Writer) error {
 	var b strings.Builder
 	version := "the state of version " + d.Version

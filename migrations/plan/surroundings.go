@@ -10,7 +10,7 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// logins are the logins that are meant to be members of our roles.
+// logins are the expected members of the roles of the project.
 type logins struct {
 	roles map[string]string // by login
 	asker string            // who asks; a DBA need not be listed
@@ -24,10 +24,10 @@ func expectedLogins(more map[string]string) logins {
 
 func (l logins) names() []string { return slices.Sorted(maps.Keys(l.roles)) }
 
-// add makes the login that asks a known one.
+// add adds the login of this session, which is expected.
 func (l *logins) add(asker string) { l.asker = asker }
 
-// found notes a difference and what repairs it.
+// found records a difference and its repair.
 func (c *comparison) found(all *[]Difference, d Difference, repairs ...Repair) {
 	d.Security, d.beside = true, true
 	*all = append(*all, d)
@@ -84,7 +84,7 @@ func (c *comparison) database(all *[]Difference) {
 	}
 }
 
-// attribute is what CREATE ROLE and ALTER ROLE call one power.
+// attribute is an attribute of a role, by its name in CREATE ROLE.
 type attribute struct {
 	word string
 	has  func(*catalog.ClusterRole) bool
@@ -150,7 +150,7 @@ func (c *comparison) roles(all *[]Difference) {
 	}
 }
 
-// edge is who is a member of what.
+// edge is a membership.
 type edge struct{ role, member string }
 
 func (c *comparison) memberships(all *[]Difference) {
@@ -182,9 +182,9 @@ func (c *comparison) memberships(all *[]Difference) {
 	}
 }
 
-// expectedMembership is what the words of a membership of which no migration
-// speaks should be: what they are where it is none of our business, and none
-// where it is not meant to be.
+// expectedMembership returns the options that a membership should have if no migration mentions it.
+// Such memberships keep their options, unless they give access that must not exist: then it returns
+// "".
 func (c *comparison) expectedMembership(e edge, is []*catalog.Membership) string {
 	live := c.membershipWords(is)
 	member, _ := c.around.Role(e.member)
@@ -231,14 +231,14 @@ func sortedEdges(states ...map[edge][]*catalog.Membership) []edge {
 	})
 }
 
-// membershipWords sums up the grants of one membership, "" if there is none.
+// membershipWords describes the grants of one membership, "" if there is none.
 func (c *comparison) membershipWords(grants []*catalog.Membership) string {
 	if len(grants) == 0 {
 		return ""
 	}
 	var admin, inherit, set bool
 	for _, m := range grants {
-		// Before PostgreSQL 16 inheriting is the member's attribute, compared as such.
+		// Before PostgreSQL 16, INHERIT is an attribute of the member and is compared there.
 		admin, inherit, set = admin || m.Admin, inherit || m.Inherit && c.version >= 160000, set || m.Set
 	}
 	return memberWords(admin, inherit, set)
@@ -258,7 +258,7 @@ func memberWords(admin, inherit, set bool) string {
 	return text
 }
 
-// regrant are the statements that make a membership what its words say.
+// regrant returns the statements that give a membership the expected options.
 func (c *comparison) regrant(e edge, is []*catalog.Membership, expected string) []Repair {
 	role, member := catalog.Ident(e.role), catalog.Ident(e.member)
 	var all []Repair
@@ -279,8 +279,8 @@ func (c *comparison) regrant(e edge, is []*catalog.Membership, expected string) 
 	return append(all, Repair{SQL: sql, As: Admin})
 }
 
-// settingNames are those that change whose rows a session reaches, or what a
-// statement means, before the service has said anything.
+// settingNames are settings that change which rows a session can access, or the meaning of its
+// statements, before its first statement.
 var settingNames = []string{
 	"row_security", "role", "session_authorization", "search_path", "session_replication_role", "session_preload_libraries", "local_preload_libraries",
 	"transform_null_equals",
@@ -314,7 +314,7 @@ func (c *comparison) settings(all *[]Difference) {
 	}
 }
 
-// settingName writes a setting's name, of which the parts may need quotes.
+// settingName quotes the parts of a setting's name if necessary.
 func settingName(name string) string {
 	parts := strings.Split(name, ".")
 	for i := range parts {
@@ -323,9 +323,9 @@ func settingName(name string) string {
 	return strings.Join(parts, ".")
 }
 
-// partitions compares how partitions that were made at run time are protected
-// with the DEFAULT one beside them. Whoever may read one directly meets its
-// policies, not those of its parent.
+// partitions compares the protection of partitions that were created at run time with that of the
+// DEFAULT partition. A query that names a partition is subject to its policies, not those of its
+// parent.
 func (c *comparison) partitions(all *[]Difference) {
 	should := c.should.State.Objects()
 	for _, p := range c.around.Partitions {
