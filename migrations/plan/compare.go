@@ -12,9 +12,9 @@ import (
 	"github.com/chenu/chenu/postgres/syntax"
 )
 
-// differences says in sentences how from differs from to; none means that
-// there is nothing to plan. It looks closer than the plan does: at everything
-// Postgres writes of a table, and at everything Atlas would change.
+// differences describes in sentences how from differs from to. It returns nothing if there is
+// nothing to plan. It compares more than the plan does: everything that Postgres prints of a table,
+// and everything that Atlas would change.
 func differences(driver migrate.Driver, from, to *dev.Inspection) ([]string, error) {
 	var all []string
 	whole := map[[2]string]bool{} // tables that only one side has
@@ -46,7 +46,7 @@ func differences(driver migrate.Driver, from, to *dev.Inspection) ([]string, err
 	return all, nil
 }
 
-// tableOf is the table that an object belongs to.
+// tableOf returns the table of an object.
 func tableOf(d catalog.Difference) [2]string {
 	for _, o := range []catalog.Object{d.From, d.To} {
 		switch o := o.(type) {
@@ -63,8 +63,8 @@ func tableOf(d catalog.Difference) [2]string {
 	return [2]string{d.Key.Schema, d.Key.Name}
 }
 
-// indexTable finds the table in what pg_get_indexdef gives:
-// CREATE … INDEX name ON [ONLY] schema.table USING ….
+// indexTable returns the table in a result of pg_get_indexdef: CREATE … INDEX name ON [ONLY]
+// schema.table USING ….
 func indexTable(definition string) string {
 	p := &parser{source: definition, tokens: syntax.Lex(definition)}
 	for !p.end() && !p.words("on") {
@@ -75,8 +75,8 @@ func indexTable(definition string) string {
 	return name
 }
 
-// atlasDifference names what an Atlas change changes: comments, which only
-// Atlas reads, and if nothing else is known, all.
+// atlasDifference names what an Atlas change changes: comments, which only Atlas reads, and
+// everything if no other difference is known.
 func atlasDifference(change schema.Change, known bool) []string {
 	var all []string
 	say := func(text string) { all = append(all, text) }

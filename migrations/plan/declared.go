@@ -13,24 +13,21 @@ import (
 	"github.com/chenu/chenu/postgres/syntax"
 )
 
-// Declaration is what a Desired declared, as people wrote it. Postgres writes
-// expressions its own way, and not always the same way when it reads them
-// back; so states are compared in Postgres' words and files are written in
-// the declared ones.
+// Declaration is what a Desired declared, in its original text. Postgres prints expressions in
+// another form, and not always in the same form when it parses them again. So states are compared
+// in the form of Postgres, and files are written in the declared form.
 type Declaration struct {
 	Statements []*Statement
-	// Tables holds tables as they were declared; nil if they were not
-	// declared as data.
+	// Tables contains the declared tables. It is nil if they were not declared as data.
 	Tables *schema.Realm
 	// Backfills and Conversions are as in Input.
 	Backfills, Conversions Expressions
-	// AppendOnly names the tables, as schema.table, that refuse UPDATE to
-	// everyone.
+	// AppendOnly names the tables, as schema.table, that reject UPDATE.
 	AppendOnly []string
 }
 
-// StatementKind says what a Statement does. The desired state beside its
-// tables consists of these kinds only.
+// StatementKind is the kind of a Statement. Apart from its tables, a desired state contains only
+// statements of these kinds.
 type StatementKind int
 
 // The kinds of statements.
@@ -51,19 +48,19 @@ type Statement struct {
 	Kind     StatementKind
 	Text     string // without the semicolon
 	Position string // file:line
-	// Schema and Name are the object's, or its table's for policies and
-	// triggers, which have their own name in Sub.
+	// Schema and Name are those of the object, or of the table of a policy or trigger, whose own
+	// name is in Sub.
 	Schema, Name, Sub string
-	// Using and Check are a policy's expressions with their parentheses.
+	// Using and Check are the expressions of a policy, with their parentheses.
 	Using, Check string
-	// Role is a function's new owner.
+	// Role is the new owner of a function.
 	Role string
 }
 
-// Parse reads a desired-state file. Unqualified names are in schema public.
-// Statements of no known kind come out as OtherStatement.
+// Parse parses a desired-state file. Unqualified names are in schema public. Statements of an
+// unknown kind are returned as OtherStatement.
 func Parse(file File) ([]*Statement, error) {
-	// A driver scans the same way without a connection.
+	// The driver needs no connection to scan.
 	scanned, err := (*postgres.Driver)(nil).ScanStmts(file.SQL)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file.Name, err)
@@ -136,9 +133,8 @@ func parse(scanned *migrate.Stmt) *Statement {
 	return s
 }
 
-// execution is what to run for the statement. To give a function away, the
-// new owner must have the right to create in its schema, which narrow roles
-// do not have and shall not keep.
+// execution returns the statements to run. To change the owner of a function, the new owner needs
+// CREATE on its schema, which narrow roles do not have, so it is granted and revoked.
 func (s *Statement) execution() []string {
 	if s.Kind == AlterFunctionOwner {
 		return bracketOwner(s.Schema, s.Role, s.Text)
@@ -171,7 +167,7 @@ func (p *parser) next() syntax.Token {
 	return p.tokens[p.at-1]
 }
 
-// words consumes the words if exactly they come next.
+// words consumes the words if they are next.
 func (p *parser) words(words ...string) bool {
 	for i, word := range words {
 		if p.at+i >= len(p.tokens) || p.tokens[p.at+i].Kind != syntax.Word || p.tokens[p.at+i].Text != word {
@@ -194,8 +190,8 @@ func (p *parser) qualified() (schemaName, name string) {
 	return "public", name
 }
 
-// parentheses consumes a parenthesised text and gives it with its parentheses;
-// "" if none comes next.
+// parentheses consumes a text in parentheses and returns it with its parentheses; "" if there is
+// none.
 func (p *parser) parentheses() string {
 	if p.end() || p.tokens[p.at].Text != "(" {
 		return ""
@@ -214,7 +210,7 @@ func (p *parser) parentheses() string {
 	return p.source[start:]
 }
 
-// rest is the text of the tokens that are left.
+// rest returns the texts of the remaining tokens.
 func (p *parser) rest() []string {
 	var texts []string
 	for _, t := range p.tokens[p.at:] {
@@ -223,7 +219,7 @@ func (p *parser) rest() []string {
 	return texts
 }
 
-// statement finds the declaration of an object.
+// statement returns the declaration of an object.
 func (d *Declaration) statement(kind StatementKind, key catalog.Key) *Statement {
 	i := slices.IndexFunc(d.Statements, func(s *Statement) bool {
 		if s.Kind != kind || s.Schema != key.Schema || s.Name != key.Name {
@@ -237,6 +233,6 @@ func (d *Declaration) statement(kind StatementKind, key catalog.Key) *Statement 
 	return d.Statements[i]
 }
 
-// SQL is a desired state that is written in plain SQL. Its files run in
-// order; any statement may stand in them.
+// SQL returns a desired state that is written in SQL. Its files run in order and may contain any
+// statement.
 func SQL(files ...File) Desired { return plainSQL(files) }

@@ -25,9 +25,8 @@ func (f plainSQL) Build(ctx context.Context, s *dev.Session) (*Declaration, erro
 	return d, nil
 }
 
-// build makes the desired state in one transaction and has Postgres check the
-// bodies of its functions, which could not be checked before the tables they
-// speak of existed.
+// build builds the desired state in one transaction. Postgres checks the bodies of functions at its
+// end, because the bodies can refer to tables that are created later.
 func build(ctx context.Context, s *dev.Session, desired Desired) (declaration *Declaration, err error) {
 	err = s.Transaction(ctx, func() error {
 		if err := s.Exec(ctx, "SET LOCAL check_function_bodies = off"); err != nil {
@@ -47,7 +46,7 @@ func build(ctx context.Context, s *dev.Session, desired Desired) (declaration *D
 	return declaration, nil
 }
 
-// declare runs statements of the declaration, in their order.
+// declare runs statements of the declaration in order.
 func declare(ctx context.Context, s *dev.Session, statements ...*Statement) error {
 	for _, statement := range statements {
 		for _, sql := range statement.execution() {

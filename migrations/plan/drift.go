@@ -20,62 +20,61 @@ import (
 	"github.com/chenu/chenu/postgres/project"
 )
 
-// DriftInput is what Drift compares.
+// DriftInput is the input of ReadDrift.
 type DriftInput struct {
 	// Conventions are the project's names. They are required.
 	Conventions *project.Conventions
-	// URL is the live database, with a login that is a member of Owner. It is
-	// only read, in one read-only transaction.
+	// URL is the live database, with a login that is a member of the owner role. It is only read,
+	// in one read-only transaction.
 	URL string
 	// Dir is the migration directory that the database should have applied.
 	Dir migrate.Dir
-	// DevServer gives a login on a development server of that major version
-	// of PostgreSQL, which may create databases and roles.
+	// DevServer returns a login on a development server of that major version of PostgreSQL, which
+	// may create databases and roles.
 	DevServer func(ctx context.Context, major int) (url string, err error)
-	// Logins are the logins that are meant to be members of our roles, and of
-	// which, beside those that Bootstrap makes by default.
+	// Logins maps the logins that are expected as members of the project's roles to their role, in
+	// addition to those that Bootstrap creates by default.
 	Logins map[string]string
-	// Accept are objects, as Difference.Object names them, that may be as they
-	// are. Only what no migration speaks of can be accepted.
+	// Accept contains objects, by their Difference.Object, that may differ. Only objects that no
+	// migration defines can be accepted.
 	Accept []string
-	// Progress is told of each step; may be nil.
+	// Progress is called before each step. It may be nil.
 	Progress func(step string)
 }
 
-// Drift is how a live database differs from what its migrations make.
+// Drift is the result of comparing a live database with its migrations.
 type Drift struct {
 	Database string `json:"database"`
-	// Version is the migration that the database is at and was compared with,
-	// empty before the first. State says whether newer files are pending.
+	// Version is the last migration that the database has applied, and with which it was compared;
+	// "" if there is none. State reports whether later files are pending.
 	Version string      `json:"version"`
 	State   apply.State `json:"state"`
-	// Differences come in the order of importance: first those that decide
-	// who may do what. None means that all is as it should be.
+	// Differences starts with those that decide on access. It is empty if the database is as its
+	// migrations define it.
 	Differences []Difference `json:"differences"`
-	// Repair is what would undo them, in order.
+	// Repair contains the statements that undo the differences, in order.
 	Repair []Repair `json:"repair"`
 
 	owner string // the role that the repair runs as
 }
 
-// Difference is one thing that is not as its migrations make it.
+// Difference is an object that differs from its migrations.
 type Difference struct {
-	Kind   string `json:"kind"`   // what it is: table, policy, privileges, membership, …
-	Object string `json:"object"` // which one, such as policy human_select on public.notes
-	What   string `json:"what"`   // what about it, as a sentence
-	// Live and Expected are the two definitions, empty where there is none.
+	Kind   string `json:"kind"`   // kind of the object: table, policy, privileges, membership, …
+	Object string `json:"object"` // name of the object, such as policy human_select on public.notes
+	What   string `json:"what"`   // the difference, as a sentence
+	// Live and Expected are the two definitions, "" if the object does not exist.
 	Live     string `json:"live,omitempty"`
 	Expected string `json:"expected,omitempty"`
-	// Security says that it may decide who sees or changes what.
+	// Security reports whether the object can decide on access.
 	Security bool `json:"security"`
-	// beside says that no migration speaks of the object.
+	// beside reports that no migration defines the object.
 	beside bool
 }
 
-// ReadDrift compares a live database with what its migrations make: objects
-// that were changed by hand, privileges that were given, roles that gained
-// power, and whatever somebody added. Partitions made at run time are none of
-// that, as long as they are protected as the DEFAULT one is.
+// ReadDrift compares a live database with the result of its migrations: objects that were changed
+// or added manually, granted privileges, and roles with more attributes. Partitions that were
+// created at run time are no difference if they are protected like the DEFAULT partition.
 func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	if in.Progress == nil {
 		in.Progress = func(string) {}
@@ -139,7 +138,7 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// Postgres writes definitions in the words of its version.
+	// The definitions that Postgres prints depend on its version.
 	if a, b := is.State.Version/10000, should.State.Version/10000; a != b {
 		return nil, fmt.Errorf("the database runs PostgreSQL %d and the development server PostgreSQL %d: use a development server of the same major version", a, b)
 	}
@@ -169,8 +168,8 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	return d, nil
 }
 
-// elsewhere refuses a development server that the live database is on: making
-// the roles there would change what is to be compared.
+// elsewhere rejects a development server that also hosts the live database: creating the roles
+// there would change what is compared.
 func elsewhere(ctx context.Context, devURL, rolePrefix string, live *catalog.Surroundings) error {
 	conn, err := pgx.Connect(ctx, devURL)
 	if err != nil {
@@ -191,7 +190,7 @@ func elsewhere(ctx context.Context, devURL, rolePrefix string, live *catalog.Sur
 	return nil
 }
 
-// accepting leaves out what was accepted, with what would repair it.
+// accepting removes the accepted differences and their repair.
 func (c *comparison) accepting(objects []string, all []Difference) ([]Difference, error) {
 	for _, d := range all {
 		if slices.Contains(objects, d.Object) && !d.beside {
@@ -203,7 +202,7 @@ func (c *comparison) accepting(objects []string, all []Difference) ([]Difference
 	return slices.DeleteFunc(all, func(d Difference) bool { return slices.Contains(objects, d.Object) }), nil
 }
 
-// explainConnect says what to do about a login that cannot become the owner role.
+// explainConnect adds advice to the error of a login that cannot SET ROLE to the owner.
 func explainConnect(err error, owner string) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || pg.Code != "42501" && pg.Code != "22023" {
@@ -213,7 +212,7 @@ func explainConnect(err error, owner string) error {
 		Advice: "use the login that `chenu bootstrap` creates for migrations, or ask an administrator to grant " + owner + " to this login"}
 }
 
-// appliedFiles is the part of the directory that the database has.
+// appliedFiles returns the files of the directory that the database has applied.
 func appliedFiles(dir migrate.Dir, status *apply.Status) (migrate.Dir, error) {
 	switch status.State {
 	case apply.Current, apply.Behind:
@@ -240,25 +239,25 @@ func appliedFiles(dir migrate.Dir, status *apply.Status) (migrate.Dir, error) {
 	return applied, nil
 }
 
-// comparison is the work of one ReadDrift.
+// comparison is the state of one ReadDrift.
 type comparison struct {
 	conventions      *project.Conventions
 	version          int // server_version_num
 	is, should       *dev.Inspection
 	around, expected *catalog.Surroundings
 	known            logins
-	// admin are statements that repair what is no object; found by the way.
+	// admin are statements that repair differences of the database, roles and settings.
 	admin    []Repair
 	accepted []string
 }
 
-// guards are the kinds of objects that decide who sees or changes what.
+// guards are the kinds of objects that decide on access.
 var guards = []catalog.Kind{
 	catalog.KindPolicy, catalog.KindSecurity, catalog.KindPrivileges, catalog.KindDefaults, catalog.KindFunction, catalog.KindTrigger,
 	catalog.KindSchema, "view", "materialized view", "rule", "event trigger", "extension", "foreign table", "publication",
 }
 
-// objects compares what is in the databases.
+// objects compares the objects of the two databases.
 func (c *comparison) objects(driver migrate.Driver) ([]Difference, error) {
 	var all []Difference
 	found := catalog.Compare(c.is.State, c.should.State)
@@ -295,7 +294,7 @@ func (c *comparison) objects(driver migrate.Driver) ([]Difference, error) {
 		})
 	}
 	known := len(all) > 0
-	// Comments, and what else only Atlas knows.
+	// Atlas compares comments and the rest.
 	changes, err := driver.RealmDiff(c.is.Realm, c.should.Realm, schema.DiffNormalized())
 	if err != nil {
 		if known {
@@ -328,7 +327,7 @@ func onlyOwner(a, b *catalog.Function) bool {
 	return as == *b
 }
 
-// sentence is the difference without the definitions, which stand beside it.
+// sentence describes the difference without the definitions.
 func sentence(d catalog.Difference) string {
 	if live, ok := d.From.(*catalog.Detail); ok && d.To != nil {
 		expected := d.To.(*catalog.Detail)
@@ -349,7 +348,7 @@ func sentence(d catalog.Difference) string {
 	return d.String()
 }
 
-// definition is the object in SQL, or as near to it as it comes.
+// definition returns the object in SQL, or a description close to it.
 func definition(o catalog.Object) string {
 	switch o := o.(type) {
 	case *catalog.Function:
@@ -376,7 +375,7 @@ func definition(o catalog.Object) string {
 	}
 }
 
-// privileges says of an object's owner and privileges what differs.
+// privileges returns the differences of an object's owner and privileges.
 func (c *comparison) privileges(d catalog.Difference, oneSided map[catalog.Key]bool) []Difference {
 	of := either(d).(*catalog.Privileges).Of
 	is, should := &catalog.Privileges{}, &catalog.Privileges{}
@@ -418,14 +417,14 @@ func (c *comparison) privileges(d catalog.Difference, oneSided map[catalog.Key]b
 	return all
 }
 
-// others leaves out what an owner has by itself.
+// others returns the privileges without the implicit privileges of the owner.
 func others(p *catalog.Privileges) []catalog.Grant {
 	return slices.DeleteFunc(slices.Clone(p.Grants), func(g catalog.Grant) bool {
 		return g.Grantee == p.Owner && slices.Contains(p.Initial, g)
 	})
 }
 
-// linked says of a sequence that it goes wherever its table goes.
+// linked reports whether the sequence belongs to a column, so that its owner follows the table.
 func linked(s *catalog.State, of catalog.Key) bool {
 	return of.Kind == catalog.KindSequence && !slices.ContainsFunc(s.Others, func(o *catalog.Other) bool {
 		return o.Type == string(catalog.KindSequence) && o.Identity == of.Schema+"."+of.Name
@@ -472,7 +471,7 @@ func grantWords(all []catalog.Grant) string {
 	return strings.Join(roles, "; ")
 }
 
-// securityWords says whether a table's policies apply.
+// securityWords describes the row-level security of a table.
 func securityWords(s *catalog.Security) string {
 	switch {
 	case !s.Enabled:

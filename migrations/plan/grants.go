@@ -8,13 +8,12 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// privilegeOrder is how privileges are listed.
+// privilegeOrder is the order in which privileges are listed.
 var privilegeOrder = []string{
 	"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE", "CREATE", "EXECUTE",
 }
 
-// securable is an object with its columns, of which privileges are given and
-// taken together.
+// securable is an object with its columns, whose privileges are granted and revoked together.
 type securable struct {
 	key     catalog.Key
 	initial []catalog.Grant // what a new one has by itself
@@ -46,7 +45,7 @@ func (p *planning) privileges() {
 
 func (p *planning) privilegesOf(s *securable, role string) {
 	have, want := only(s.have, role), only(s.want, role)
-	// What goes. Taking a privilege on the table takes it on all columns too.
+	// REVOKE first: revoking a privilege on the table revokes it on all columns too.
 	gone := less(have, want)
 	for _, g := range gone[""] {
 		for column, grants := range have {
@@ -125,8 +124,7 @@ func (p *planning) securables() []*securable {
 			}
 		}
 	}
-	// Objects that go take their privileges with them; views and the like
-	// are not planned.
+	// Dropped objects lose their privileges, and views are not planned.
 	all = slices.DeleteFunc(all, func(s *securable) bool { return len(s.want) == 0 || s.key.Kind == catalog.KindView })
 	for _, s := range all {
 		if s.isNew {
@@ -142,7 +140,7 @@ func (p *planning) securables() []*securable {
 	return all
 }
 
-// only keeps one role's grants.
+// only returns the grants of one role.
 func only(grants map[string][]catalog.Grant, role string) map[string][]catalog.Grant {
 	mine := map[string][]catalog.Grant{}
 	for column, all := range grants {
@@ -155,7 +153,7 @@ func only(grants map[string][]catalog.Grant, role string) map[string][]catalog.G
 	return mine
 }
 
-// less is what of a is not in b.
+// less returns the grants of a that are not in b.
 func less(a, b map[string][]catalog.Grant) map[string][]catalog.Grant {
 	rest := map[string][]catalog.Grant{}
 	for column, grants := range a {
@@ -168,9 +166,9 @@ func less(a, b map[string][]catalog.Grant) map[string][]catalog.Grant {
 	return rest
 }
 
-// list writes privileges, those on columns with the columns in the table's
-// order: SELECT, UPDATE (title, content). Every privilege of the object is
-// ALL, so that the file means the same where a newer Postgres has one more.
+// list returns the privileges as SQL, with columns in the order of the table: SELECT, UPDATE
+// (title, content). It lists all privileges by name instead of ALL, so that the file has the same
+// meaning on a newer Postgres.
 func (p *planning) list(s *securable, grants map[string][]catalog.Grant) string {
 	if len(grants[""]) > 1 && len(grants[""]) == len(s.all) && len(grants) == 1 {
 		return "ALL"
@@ -218,7 +216,7 @@ func (p *planning) columnOrder(key catalog.Key, grants map[string][]catalog.Gran
 	return names
 }
 
-// onObject is the object as GRANT names it.
+// onObject names the object as GRANT does.
 func (p *planning) onObject(key catalog.Key) string {
 	switch key.Kind {
 	case catalog.KindSchema:
@@ -236,7 +234,7 @@ func (p *planning) onObject(key catalog.Key) string {
 	}
 }
 
-// ownersOf are the privileges that an owner has by itself: all there are.
+// ownersOf returns the implicit privileges of an owner: all of the object.
 func ownersOf(privileges *catalog.Privileges) []string {
 	var all []string
 	for _, g := range privileges.Initial {

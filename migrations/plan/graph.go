@@ -19,9 +19,8 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// Graph is the desired state that the project's graph describes: Ent's tables,
-// altered by what is said of them in policies, then the written and rendered
-// SQL.
+// Graph returns the desired state of the project's graph: the tables of Ent, changed by their
+// descriptions in policies, and then the written and rendered SQL.
 func Graph(entTables []*entschema.Table, described []policies.Table, files []policies.File) Desired {
 	return &graph{entTables, described, files}
 }
@@ -32,8 +31,8 @@ type graph struct {
 	files     []policies.File
 }
 
-// Build implements Desired. Functions run first, since generated columns and
-// checks call them; the few that need a table are put off until it is there.
+// Build implements Desired. Functions are created first, because generated columns and checks call
+// them. Functions that need a table are created after it.
 func (g *graph) Build(ctx context.Context, s *dev.Session) (*Declaration, error) {
 	realm, err := g.realm(ctx, s)
 	if err != nil {
@@ -86,8 +85,7 @@ func (g *graph) Build(ctx context.Context, s *dev.Session) (*Declaration, error)
 	return d, nil
 }
 
-// undefined says whether a statement failed for want of a table, type or
-// function.
+// undefined reports whether a statement failed because a table, type or function does not exist.
 func undefined(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && slices.Contains([]string{"42P01", "42704", "42883"}, pg.Code)
@@ -124,7 +122,7 @@ func (g *graph) backfills() Expressions {
 	return all
 }
 
-// realm is Ent's tables as Atlas sees them, altered by their descriptions.
+// realm returns the tables of Ent as Atlas represents them, changed by their descriptions.
 func (g *graph) realm(ctx context.Context, s *dev.Session) (*schema.Realm, error) {
 	driver := entsql.NewDriver(dialect.Postgres, entsql.Conn{ExecQuerier: s.SQL()})
 	atlas, err := entschema.NewMigrate(driver)
@@ -165,7 +163,7 @@ type graphBuilder struct {
 	described map[string]policies.Table
 }
 
-// place puts a table into the schema that its description names; Ent has none.
+// place moves a table to the schema that its description names. Ent does not set schemas.
 func (b *graphBuilder) place(t *schema.Table) error {
 	d, ok := b.described[t.Name]
 	if !ok {
@@ -181,7 +179,7 @@ func (b *graphBuilder) place(t *schema.Table) error {
 	return nil
 }
 
-// alter turns Ent's table into ours.
+// alter changes a table of Ent as described.
 func (b *graphBuilder) alter(t *schema.Table, d policies.Table) error {
 	for _, c := range t.Columns {
 		if err := alterColumn(c, d); err != nil {
@@ -223,12 +221,12 @@ func alterColumn(c *schema.Column, d policies.Table) error {
 		return fmt.Errorf("column %s is not described in policies: run `make generate`", c.Name)
 	}
 	rules := described.Rules
-	// Ent's strings and enums are varchar; ours have their limits in checks.
+	// Strings and enums of Ent are varchar. Here their limits are checks.
 	if s, ok := c.Type.Type.(*schema.StringType); ok && s.T == postgres.TypeVarChar {
 		c.Type.Type = &schema.StringType{T: postgres.TypeText}
 	}
 	if rules.Derived {
-		// Ent lets the service leave these out; the database fills them.
+		// In Ent these columns are optional, because the database fills them.
 		c.Type.Null = rules.Nullable
 	}
 	if rules.Default != "" {
@@ -241,8 +239,8 @@ func alterColumn(c *schema.Column, d policies.Table) error {
 	return nil
 }
 
-// addSearch adds the column that full-text search looks into. The words are
-// taken as they are: notes are in any language.
+// addSearch adds the column for full-text search. It uses words unchanged, because texts can be in
+// any language.
 func (b *graphBuilder) addSearch(t *schema.Table, d policies.Table) {
 	if d.Search == nil {
 		return
@@ -257,7 +255,7 @@ func (b *graphBuilder) addSearch(t *schema.Table, d policies.Table) {
 	t.AddColumns(c)
 }
 
-// addRetired adds the columns that wait to be dropped.
+// addRetired adds the columns that a later release drops.
 func addRetired(t *schema.Table, d policies.Table) error {
 	for _, r := range d.Retired {
 		parsed, err := postgres.ParseType(r.Type)
@@ -271,9 +269,9 @@ func addRetired(t *schema.Table, d policies.Table) error {
 	return nil
 }
 
-// addReferences replaces Ent's foreign keys by composite ones, so that no row
-// can refer to another identity's, and ties every row to its owner. They are
-// NO ACTION or CASCADE: SET NULL would clear the owner.
+// addReferences replaces the foreign keys of Ent with composite keys, so that no row can refer to a
+// row of another identity, and adds a reference from each row to its owner. The keys are NO ACTION
+// or CASCADE: SET NULL would clear the owner.
 func (b *graphBuilder) addReferences(t *schema.Table, d policies.Table) error {
 	t.ForeignKeys = nil
 	owner, owned := t.Column(d.Owner)
@@ -323,8 +321,8 @@ func reference(t *schema.Table, name string, target *schema.Table, columns []*sc
 	return nil
 }
 
-// addUniqueExpressions adds the unique indexes that Ent cannot express. All
-// but that of identities, which are their own owners, lead with the owner.
+// addUniqueExpressions adds the unique indexes that Ent does not support. All start with the owner,
+// except those of identities, which own themselves.
 func addUniqueExpressions(t *schema.Table, d policies.Table) error {
 	for _, u := range d.Uniques {
 		if u.Expression == "" {

@@ -18,7 +18,7 @@ var headers = [3]string{
 
 var suffixes = [3]string{"", "_online", "_drop"}
 
-// render writes the plan's files.
+// render returns the files of the plan.
 func (p *planning) render(version, name string, e *effects, access []string) *Plan {
 	planned := &Plan{}
 	used := map[part]bool{}

@@ -11,19 +11,19 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// seen is what a statement was seen to do to a table.
+// seen is the observed effect of a statement on a table.
 type seen struct {
 	dev.Effect
 	under dev.LockMode // the strongest lock that its transaction had then
 }
 
-// effects are what a plan was seen to do to the tables that stood before it.
+// effects are the observed effects of a plan on the tables that existed before it.
 type effects struct {
 	steps [][]seen                   // by step
 	held  [3]map[string]dev.LockMode // by part: the strongest lock of each table
 }
 
-// trial is a plan that is tried on a development database.
+// trial runs a plan on a development database.
 type trial struct {
 	*effects
 	session *dev.Session
@@ -31,8 +31,8 @@ type trial struct {
 	now     dev.Observation // the same, in the running transaction
 }
 
-// run runs the plan as applying it does, and watches what each statement
-// locks, scans and rewrites of the tables that stood before.
+// run runs the plan as apply does, and observes the locks, scans and rewrites of each statement on
+// existing tables.
 func run(ctx context.Context, s *dev.Session, steps []step, current *dev.Inspection) (*effects, error) {
 	t := &trial{effects: &effects{steps: make([][]seen, len(steps))}, session: s}
 	for at := range t.held {
@@ -59,8 +59,7 @@ func run(ctx context.Context, s *dev.Session, steps []step, current *dev.Inspect
 	return t.effects, nil
 }
 
-// file runs steps, the first of which is number first, as one transaction if
-// they can be one.
+// file runs steps, starting with number first, in one transaction if possible.
 func (t *trial) file(ctx context.Context, steps []step, first int, at part) error {
 	if s := steps[0]; s.alone != nil {
 		if err := t.session.Exec(ctx, s.sql); err != nil {
@@ -72,14 +71,14 @@ func (t *trial) file(ctx context.Context, steps []step, first int, at part) erro
 	if err := t.transaction(ctx, steps, first, at); !errors.Is(err, errCommits) {
 		return err
 	}
-	// It commits by itself, which was left out so that it could be watched.
+	// The statement commits, so it ran without its commits above to be observed.
 	if err := t.session.Exec(ctx, steps[0].sql); err != nil {
 		return planFailed(steps[0], err)
 	}
 	return nil
 }
 
-// errCommits undoes a statement that has to run outside a transaction.
+// errCommits rolls back a statement that must run outside a transaction.
 var errCommits = errors.New("it commits")
 
 const commits = "COMMIT;"
@@ -120,8 +119,8 @@ func (t *trial) transaction(ctx context.Context, steps []step, first int, at par
 	})
 }
 
-// trust refuses a backfill that reads a table whose policies would hide rows
-// from it: it would fill in too little, and nobody would know.
+// trust rejects a backfill that reads a table whose policies would hide rows from it: it would
+// silently fill fewer rows.
 func (t *trial) trust(ctx context.Context, s step) error {
 	if s.trust == "" {
 		return nil
@@ -144,8 +143,7 @@ func (t *trial) trust(ctx context.Context, s step) error {
 	return t.session.Exec(ctx, "SET LOCAL row_security = "+was)
 }
 
-// add keeps what a reviewer wants to know: of locks those that keep others
-// from changing the table, or from more.
+// add keeps the effects for the comments: locks that block writes or more, scans and rewrites.
 func (e *effects) add(i int, at part, all []dev.Effect) {
 	for _, f := range all {
 		f.Through = 0 // of what is the table's own, its lock tells
@@ -165,7 +163,7 @@ func (e *effects) add(i int, at part, all []dev.Effect) {
 	}
 }
 
-// planFailed explains a statement of the plan that Postgres refused.
+// planFailed adds advice to the error of a planned statement.
 func planFailed(s step, err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && s.phase == phaseColumns && (pg.Code == "42804" || pg.Code == "42846") {
 		return &Refusal{Reasons: []string{fmt.Sprintf(

@@ -13,10 +13,9 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// tables turns Atlas' changes into steps. Atlas would alter a table in one
-// statement; here each statement has one intent and its place among the
-// others, so that a reviewer sees what each one locks, and so that keys fit
-// together across tables.
+// tables turns the changes of Atlas into steps. Atlas would alter a table in one statement. Here
+// each statement has one purpose and its place in the order, so that a reviewer sees its locks, and
+// so that keys of several tables fit together.
 func (p *planning) tables(ctx context.Context, changes []schema.Change) error {
 	var added []schema.Change
 	for _, change := range changes {
@@ -52,7 +51,7 @@ func (p *planning) tables(ctx context.Context, changes []schema.Change) error {
 	return nil
 }
 
-// atlas has Atlas write the statements of changes.
+// atlas adds the statements that Atlas plans for the changes.
 func (p *planning) atlas(ctx context.Context, at phase, note string, changes ...schema.Change) error {
 	planned, err := p.driver.PlanChanges(ctx, "plan", changes, func(o *migrate.PlanOptions) {
 		if at == phaseTables {
@@ -72,7 +71,7 @@ func (p *planning) atlas(ctx context.Context, at phase, note string, changes ...
 	return nil
 }
 
-// alter is atlas for parts of one table's change.
+// alter is atlas for parts of the change of one table.
 func (p *planning) alter(ctx context.Context, at phase, note string, t *schema.Table, parts ...schema.Change) error {
 	if len(parts) == 0 {
 		return nil
@@ -80,8 +79,8 @@ func (p *planning) alter(ctx context.Context, at phase, note string, t *schema.T
 	return p.atlas(ctx, at, note, &schema.ModifyTable{T: t, Changes: parts})
 }
 
-// dropSchema drops a schema with its tables. It leaves CASCADE out: whatever
-// else is found in it has been planned, or makes the plan fail.
+// dropSchema drops a schema with its tables, without CASCADE: other objects in it have a step of
+// their own, or the plan fails.
 func (p *planning) dropSchema(s *schema.Schema) {
 	for _, t := range s.Tables {
 		p.dropTable(t, nil)
@@ -107,7 +106,7 @@ func (p *planning) dropTable(t *schema.Table, changes []schema.Change) {
 	p.forgetTable(t.Schema.Name, t.Name)
 }
 
-// alike says whether two tables have the same columns.
+// alike reports whether two tables have the same columns.
 func alike(a, b *schema.Table) bool {
 	return len(a.Columns) == len(b.Columns) && !slices.ContainsFunc(a.Columns, func(c *schema.Column) bool {
 		same, ok := b.Column(c.Name)
@@ -115,8 +114,8 @@ func alike(a, b *schema.Table) bool {
 	})
 }
 
-// changesKeys says whether a table's keys change, so that references to it
-// must go before.
+// changesKeys reports whether the keys of a table change, so that foreign keys to it must be
+// dropped first.
 func changesKeys(changes []schema.Change, t *schema.Table) bool {
 	for _, change := range changes {
 		m, ok := change.(*schema.ModifyTable)
@@ -133,8 +132,8 @@ func changesKeys(changes []schema.Change, t *schema.Table) bool {
 	return false
 }
 
-// forgetTable takes what goes with a table out of the current objects, and so
-// for its partitions.
+// forgetTable removes a dropped table, its partitions and their dependents from the current
+// objects.
 func (p *planning) forgetTable(schemaName, name string) {
 	for key, object := range p.work {
 		switch o := object.(type) {
@@ -153,7 +152,7 @@ func (p *planning) forgetTable(schemaName, name string) {
 			}
 		}
 	}
-	// Sequences of identity columns have privileges of their own.
+	// Sequences of identity columns have their own privileges.
 	for _, d := range p.current.State.Dependencies {
 		if d.Of.Kind == catalog.KindSequence && d.On.Schema == schemaName && d.On.Name == name {
 			delete(p.work, catalog.PrivilegesOf(d.Of))
@@ -161,7 +160,7 @@ func (p *planning) forgetTable(schemaName, name string) {
 	}
 }
 
-// modifyTable splits one table's change into its parts.
+// modifyTable splits the change of one table into its parts.
 func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all []schema.Change) error {
 	var (
 		t                                 = m.T
@@ -297,8 +296,8 @@ func (p *planning) modifyTable(ctx context.Context, m *schema.ModifyTable, all [
 	return nil
 }
 
-// newColumn says how a new column gets its values: nil if Postgres sees to it,
-// without an expression if none was declared.
+// newColumn returns how a new column is filled: nil if Postgres fills it, and without an expression
+// if none was declared.
 func (p *planning) newColumn(ctx context.Context, t *schema.Table, c *schema.Column) (*backfill, error) {
 	b := &backfill{column: p.declaredColumn(t, c), added: true}
 	required := needsValue(b.column)
@@ -335,7 +334,7 @@ func (p *planning) dropColumn(t *schema.Table, c *schema.Column, changes []schem
 	delete(p.work, catalog.PrivilegesOf(columnKey(t, c.Name)))
 }
 
-// convert completes a change of type by what was declared for it.
+// convert adds the declared expression to a change of type.
 func (p *planning) convert(ctx context.Context, t *schema.Table, c *schema.ModifyColumn) error {
 	using, ok := lookup(t, c.To.Name, p.in.Conversions, p.declaration.Conversions)
 	if !ok {
@@ -356,8 +355,7 @@ func (p *planning) convert(ctx context.Context, t *schema.Table, c *schema.Modif
 	return p.alter(ctx, phaseUnbuild, "", t, &schema.ModifyColumn{From: c.From, To: &bare, Change: schema.ChangeDefault})
 }
 
-// The declared forms. What is not found among the declared tables stays as
-// Postgres wrote it.
+// The declared forms of expressions. An expression that is not declared keeps the form of Postgres.
 
 func (p *planning) declared(t *schema.Table) *schema.Table {
 	if p.declaration.Tables == nil {
@@ -397,7 +395,7 @@ func (p *planning) declaredTable(t *schema.Table) *schema.Table {
 	return &as
 }
 
-// brief leaves out what a foreign key does anyway.
+// brief removes the default actions of a foreign key.
 func brief(fk *schema.ForeignKey) *schema.ForeignKey {
 	as := *fk
 	if as.OnUpdate == schema.NoAction {

@@ -12,12 +12,12 @@ import (
 	"ariga.io/atlas/sql/migrate"
 )
 
-// versionLayout is Atlas' form of a version: a UTC time to the second.
+// versionLayout is the form of a version in Atlas: a UTC time in seconds.
 const versionLayout = "20060102150405"
 
 var nameForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
 
-// checkName gives the name as it stands in file names.
+// checkName returns the name in the form of file names.
 func checkName(name string) (string, error) {
 	as := strings.ToLower(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.TrimSpace(name)))
 	if !nameForm.MatchString(as) {
@@ -26,8 +26,8 @@ func checkName(name string) (string, error) {
 	return as, nil
 }
 
-// nextVersion is the time now, or one second after the newest file if that is
-// later: versions must grow, whatever the clock of whoever wrote that file.
+// nextVersion returns the current time, or one second after the newest file if that is later:
+// versions must increase even if clocks differ.
 func nextVersion(dir migrate.Dir, now time.Time) (string, error) {
 	if err := migrate.Validate(dir); err != nil {
 		return "", fmt.Errorf("migration directory: %w: if the files are as intended, run `chenu migrate hash`", err)
@@ -48,7 +48,7 @@ func nextVersion(dir migrate.Dir, now time.Time) (string, error) {
 	return version, nil
 }
 
-// after is the version one second later.
+// after returns the version one second later.
 func after(version string) string {
 	t, err := time.Parse(versionLayout, version)
 	if err != nil {
@@ -57,9 +57,9 @@ func after(version string) string {
 	return t.Add(time.Second).Format(versionLayout)
 }
 
-// Write puts the plan's files into the directory at path and renews its
-// atlas.sum. Each file appears whole or not at all. It refuses when the
-// directory has changed since the plan was made.
+// Write writes the files of the plan to the directory at path and updates its atlas.sum. Each file
+// is written completely or not at all. Write returns an error if the directory has changed since
+// Diff read it.
 func Write(path string, planned *Plan) (err error) {
 	dir, err := migrate.NewLocalDir(path)
 	if err != nil {
@@ -110,8 +110,8 @@ func Write(path string, planned *Plan) (err error) {
 	return nil
 }
 
-// writeWhole writes beside the file and renames, so that a reader sees the
-// old content or the new.
+// writeWhole writes a temporary file and renames it, so that a reader sees the old content or the
+// new.
 func writeWhole(name string, content []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), ".*.tmp")
 	if err != nil {

@@ -57,8 +57,7 @@ func runsCode(n *pg.Node) bool {
 	return n == nil || n.GetDoStmt() != nil || n.GetCallStmt() != nil || n.GetSelectStmt() != nil || n.GetExecuteStmt() != nil
 }
 
-// changes are the columns to which a statement gives other values, and their
-// table.
+// changes returns the columns that a statement sets, and their table.
 func changes(n *pg.Node) (table string, columns []string) {
 	switch {
 	case n.GetUpdateStmt() != nil:
@@ -92,8 +91,7 @@ func targets(list []*pg.Node) []string {
 	return all
 }
 
-// fires are the triggers that a statement fires for rows of a table that was
-// there.
+// fires returns the triggers that a statement fires for rows of an existing table.
 func fires(f *replay.File, n *pg.Node) []string {
 	var event string
 	switch {

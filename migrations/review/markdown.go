@@ -106,13 +106,13 @@ func markdownAccess(b *strings.Builder, changes []access.Change) {
 	}
 }
 
-// escape keeps text from being taken for markup, within a table too.
+// escape escapes Markdown, within tables too.
 func escape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "<", "&lt;", ">", "&gt;", "`", "\\`", "[", `\[`).Replace(s)
 }
 
-// code is text as it stands, within a table too: a code span cannot escape the
-// bar that ends a cell, but markup within <code> can.
+// code returns the text as code, within tables too: a code span cannot escape the bar that ends a
+// cell, but markup within <code> can.
 func code(s string) string {
 	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "*", "&#42;", "_", "&#95;", "`", "&#96;", "[", "&#91;", "\n", " ").Replace(s)
 	return "<code>" + s + "</code>"

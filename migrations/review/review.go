@@ -1,8 +1,7 @@
-// Package report says of migration files what a DBA decides by: what each
-// statement locks and whom that keeps waiting, what it reads from end to end
-// or writes anew, whether it can fail on data that is there, under which
-// timeouts it runs, and what would be safer; and who gains or loses access to
-// what. It states what package replay saw Postgres do.
+// Package review reports on migration files. For each statement it lists the locks and what they
+// block, scans and rewrites, possible failures on existing rows, timeouts, and a safer form. It
+// also reports which roles gain or lose access. The facts are those that package replay observed on
+// a server.
 package review
 
 import (
@@ -18,44 +17,43 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// Report is what is said of some files, in the order in which they apply.
+// Report is the report on migration files, in the order in which they apply.
 type Report struct {
-	// ServerVersion is of the server that the files were tried on, as 150018.
+	// ServerVersion is the version of the development server, such as 150018.
 	ServerVersion int    `json:"server_version"`
 	Files         []File `json:"files"`
-	// Access is what changes from before the first file to after the last; nil
-	// if a statement fails.
+	// Access contains the changes of access from before the first file to after the last. It is nil
+	// if a statement failed.
 	Access []access.Change `json:"access"`
 	Totals Totals          `json:"totals"`
-	// Findings are about no file, such as a history that is not linear.
+	// Findings are those that concern no file, such as an edited history.
 	Findings []lint.Finding `json:"findings,omitempty"`
-	// Sizes are of the live database, if one was asked, by table.
+	// Sizes are the sizes of tables in the live database, if it was measured.
 	Sizes map[string]Size `json:"sizes,omitempty"`
 }
 
-// File is what is said of one file.
+// File is the report on one file.
 type File struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	// Transaction is false for a file of which each statement commits by
-	// itself. In a transaction each lock is held until the end of the file.
+	// Transaction is false if each statement of the file commits separately. In a transaction, each
+	// lock is held until the file ends.
 	Transaction bool            `json:"transaction"`
 	Statements  []Statement     `json:"statements"`
 	Locks       []Lock          `json:"locks"`  // the strongest on each table
 	Access      []access.Change `json:"access"` // what the file changes; nil if it fails
-	// Findings are about the file as a whole.
+	// Findings are those that concern the whole file.
 	Findings []lint.Finding `json:"findings,omitempty"`
 }
 
-// Statement is what is said of one statement. Tables are those that stand
-// before the file.
+// Statement is the report on one statement. Tables are those that existed before the file.
 type Statement struct {
 	Line   int     `json:"line"`
 	SQL    string  `json:"sql"`
 	Tables []Table `json:"tables"`
-	// Fires are the triggers that run for what it writes.
+	// Fires names the triggers that fire for the written rows.
 	Fires []string `json:"fires,omitempty"`
-	// MayFail are the ways in which it can fail on rows that are there.
+	// MayFail lists the conditions of existing rows under which the statement fails.
 	MayFail []string `json:"may_fail,omitempty"`
 	// Commits reports whether the statement is a block that commits: it
 	// releases its locks at its next commit.
@@ -63,7 +61,7 @@ type Statement struct {
 	// FromManual reports whether the locks are those of the Postgres manual:
 	// a statement that cannot run in a transaction cannot be observed.
 	FromManual bool `json:"from_manual,omitempty"`
-	// LockTimeout and StatementTimeout are in nanoseconds; 0 is none.
+	// LockTimeout and StatementTimeout are in nanoseconds; 0 means no timeout.
 	LockTimeout      time.Duration  `json:"lock_timeout_ns"`
 	StatementTimeout time.Duration  `json:"statement_timeout_ns"`
 	Findings         []lint.Finding `json:"findings,omitempty"`
@@ -75,7 +73,7 @@ type Statement struct {
 	newTimeouts bool
 }
 
-// Table is what a statement does to a table.
+// Table is the effect of a statement on a table.
 type Table struct {
 	Name string `json:"name"`
 	// Lock is the lock that the statement takes, if it is stronger than the
@@ -111,7 +109,7 @@ type Lock struct {
 	mode dev.LockMode
 }
 
-// Totals count over all files.
+// Totals are counts over all files.
 type Totals struct {
 	Files      int `json:"files"`
 	Statements int `json:"statements"`

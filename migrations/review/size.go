@@ -9,18 +9,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Size is how large a table of the live database is, with its partitions.
+// Size is the size of a table of the live database, with its partitions.
 type Size struct {
 	// Rows is the planner's estimate; -1 if the table was never analyzed.
 	Rows int64 `json:"rows"`
-	// Bytes are the table's own, IndexBytes those of its indexes.
+	// Bytes is the size of the table, and IndexBytes that of its indexes.
 	Bytes      int64 `json:"bytes"`
 	IndexBytes int64 `json:"index_bytes"`
 }
 
-// sizesQuery reads sizes without a lock on any table but the briefest, which
-// an AccessExclusiveLock of another session keeps waiting no longer than the
-// lock timeout.
+// sizesQuery takes only short ACCESS SHARE locks, and waits for an ACCESS EXCLUSIVE lock of another
+// session no longer than the lock timeout.
 const sizesQuery = `
 SELECT t.name, coalesce(sum(c.reltuples) FILTER (WHERE c.relkind <> 'p'), -1)::bigint,
 	coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint, coalesce(sum((
@@ -32,8 +31,7 @@ JOIN pg_catalog.pg_class c ON c.oid = top.oid
 	OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(top.oid) p)
 GROUP BY t.name`
 
-// Measure adds the sizes that the tables of the report have in a live
-// database. It reads in one read-only transaction, which writes nothing at all.
+// Measure adds the sizes of the tables in a live database. It uses one read-only transaction.
 func (r *Report) Measure(ctx context.Context, url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

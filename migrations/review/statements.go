@@ -11,8 +11,8 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// mayFail says how a statement can fail on rows that are there: on tables that
-// stand before the file, as new ones are empty.
+// mayFail returns the ways in which a statement can fail on existing rows. Tables that the file
+// creates are empty and not considered.
 func mayFail(file *replay.File, s *replay.Statement) []string {
 	n := s.Node
 	f := failures{file: file, effects: s.Effects}
@@ -51,7 +51,7 @@ type failures struct {
 	all     []string
 }
 
-// write adds a way for a table that was there; %s is its name.
+// write adds a way to fail for a table that existed before the file; %s is its name.
 func (f *failures) write(table *pg.RangeVar, how string) {
 	if name := replay.Name(table); f.file.Existed[name] {
 		f.all = append(f.all, strings.ReplaceAll(how, "%s", name))
@@ -78,7 +78,7 @@ func (f *failures) alterTable(s *pg.AlterTableStmt) {
 		case pg.AlterTableType_AT_AddColumn:
 			f.column(table, c.GetDef().GetColumnDef())
 		case pg.AlterTableType_AT_SetNotNull:
-			// With a validated check that says so, Postgres need not look.
+			// If a validated check proves that there is no NULL, Postgres does not scan.
 			if slices.ContainsFunc(f.effects, func(e dev.Effect) bool { return e.Scanned }) {
 				f.write(table, "if a row of %s has NULL in "+c.GetName())
 			}
@@ -97,7 +97,7 @@ func (f *failures) alterTable(s *pg.AlterTableStmt) {
 	}
 }
 
-// column is about a column that is added.
+// column adds the failures of a new column.
 func (f *failures) column(table *pg.RangeVar, c *pg.ColumnDef) {
 	var notNull, filled bool
 	for _, node := range c.GetConstraints() {
@@ -125,8 +125,8 @@ func (f *failures) column(table *pg.RangeVar, c *pg.ColumnDef) {
 	}
 }
 
-// conversion is about a column that gets another type. Where no value is looked
-// at, or each value of the old type is one of the new, none can fail.
+// conversion adds the failures of a change of type. There are none if Postgres reads no value, or
+// if every value of the old type is valid in the new type.
 func (f *failures) conversion(table *pg.RangeVar, name string, c *pg.ColumnDef) {
 	looked := slices.ContainsFunc(f.effects, func(e dev.Effect) bool { return e.Table == replay.Name(table) && (e.Rewritten || e.Scanned) })
 	if !looked || c.GetRawDefault() == nil && slices.Contains(wider[f.columnType(table, name)], typeName(c)) {
@@ -135,8 +135,8 @@ func (f *failures) conversion(table *pg.RangeVar, name string, c *pg.ColumnDef) 
 	f.write(table, "if a value of "+name+" in %s cannot be converted")
 }
 
-// wider are types that have every value of another, by the names that
-// format_type and the parser give them.
+// wider maps a type to the types that contain all its values, by the names of format_type and of
+// the parser.
 var wider = map[string][]string{
 	"smallint": {"int4", "int8", "numeric", "float4", "float8"},
 	"integer":  {"int8", "numeric", "float8"},
@@ -144,7 +144,7 @@ var wider = map[string][]string{
 	"real":     {"float8"},
 }
 
-// columnType is a column's type before the file, without what limits it.
+// columnType returns the type of a column before the file, without modifiers.
 func (f *failures) columnType(table *pg.RangeVar, name string) string {
 	for _, d := range f.file.Before.State.Details {
 		if d.Of.Kind == catalog.KindColumn && d.Of.Qualified() == replay.Name(table) && d.Of.Sub == name {
@@ -155,7 +155,7 @@ func (f *failures) columnType(table *pg.RangeVar, name string) string {
 	return ""
 }
 
-// typeName is the last part of a column's type, if nothing limits it.
+// typeName returns the last part of the name of a column's type, "" if the type has modifiers.
 func typeName(c *pg.ColumnDef) string {
 	names := c.GetTypeName().GetNames()
 	if len(names) == 0 || len(c.GetTypeName().GetTypmods()) > 0 || len(c.GetTypeName().GetArrayBounds()) > 0 {
@@ -179,7 +179,7 @@ func (f *failures) constraint(table *pg.RangeVar, c *pg.Constraint, column strin
 			f.write(table, "if a row of %s violates "+name)
 		}
 	case pg.ConstrType_CONSTR_FOREIGN:
-		// A new column without a default is null, and refers to nothing.
+		// A new column without a default is NULL and refers to no row.
 		if !c.GetSkipValidation() && column == "" {
 			f.write(table, "if a row of %s refers to a row that "+replay.Name(c.GetPktable())+" does not contain")
 		}
@@ -203,8 +203,8 @@ func (f *failures) constraint(table *pg.RangeVar, c *pg.Constraint, column strin
 	}
 }
 
-// writes are the tables of which a statement changes rows, as far as it says
-// so: what its triggers and functions do is seen by their locks.
+// writes returns the tables whose rows the statement itself changes. Writes of triggers and
+// functions are visible only through their locks.
 func writes(n *pg.Node) []string {
 	switch {
 	case n.GetUpdateStmt() != nil:

@@ -1,6 +1,6 @@
-// Package access says who may do what with which rows of a database, as
-// privileges, row-level security and the memberships of roles come out
-// together, and what changes between two states of it.
+// Package access computes which role may run which command on which rows of a database, as the
+// combined effect of privileges, row-level security and role memberships. It also compares two
+// states.
 package access
 
 import (
@@ -15,28 +15,27 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// Commands are those that row-level security knows.
+// Commands are the commands to which row-level security applies.
 var Commands = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
 
-// Access is what a role may do with a table's rows by one command.
+// Access is the access of a role to the rows of a table by one command.
 type Access struct {
 	Table   string `json:"table"` // schema.name, quoted where SQL needs it
 	Command string `json:"command"`
 	Role    string `json:"role"`
-	// Columns that the command may name; none listed means all, also those to
-	// come. A DELETE has none.
+	// Columns are the columns that the command may name. If it is empty, the command may name all
+	// columns, including future ones. It is empty for DELETE.
 	Columns []string `json:"columns,omitempty"`
-	// Using are the rows that stand which the command reaches, Check what new
-	// rows must be: SQL as Postgres writes it, "true" for all. Empty where the
-	// command has no such rows.
+	// Using is the condition for existing rows, and Check that for new rows, in SQL as Postgres
+	// prints it; "true" if there is no condition. They are empty if the command has no such rows.
 	Using string `json:"using,omitempty"`
 	Check string `json:"check,omitempty"`
-	// Policies decide; none when row-level security does not apply.
+	// Policies are the policies that decide. It is empty if row-level security does not apply.
 	Policies []string `json:"policies,omitempty"`
 }
 
-// Matrix lists every access that there is, by table, role and command. What is
-// not listed is refused. Roles are those that are granted something, and ours.
+// Matrix returns all access by table, role and command. Access that is not listed is denied. The
+// roles are those with privileges and those of the project.
 func Matrix(state *catalog.State) ([]Access, error) {
 	r := newReader(state, nil)
 	var all []Access
@@ -62,7 +61,7 @@ func Matrix(state *catalog.State) ([]Access, error) {
 	return all, errors.Join(r.errs...)
 }
 
-// reader answers for one state.
+// reader reads the access of one state.
 type reader struct {
 	state    *catalog.State
 	roles    []string            // in order; PUBLIC is first if it is granted something
@@ -85,8 +84,8 @@ type entryKey struct {
 	role, command string
 }
 
-// newReader reads the state. The roles that count are those that it names in privileges,
-// owners and policies, those in also, and those of bypassing.
+// newReader reads the state. It considers the roles that privileges, owners and policies name, the
+// roles in also, and those that bypasses reports.
 func newReader(state *catalog.State, also []string) *reader {
 	r := &reader{
 		state: state, parents: map[string][]string{}, powerful: map[string]bool{}, oids: map[catalog.Key]uint32{},
@@ -113,9 +112,9 @@ func newReader(state *catalog.State, also []string) *reader {
 	return r
 }
 
-// readRoles reads which roles count and whose rights each has. Roles belong to the whole
-// server: one that the state does not name comes from another database, and has in this one
-// what PUBLIC and the roles that it is a member of have, which is reported for those.
+// readRoles reads the roles to consider and their memberships. Roles belong to the whole server. A
+// role that the state does not name belongs to another database; its access in this one is that of
+// PUBLIC and of the roles that it is a member of, which are reported separately.
 func (r *reader) readRoles(also []string) {
 	members := map[string][]string{}
 	named := map[string]bool{}
@@ -126,7 +125,7 @@ func (r *reader) readRoles(also []string) {
 		inherits := slices.Contains(role.Attributes, "INHERIT")
 		for _, of := range role.MemberOf {
 			parent, options, _ := strings.Cut(of, " WITH")
-			// From PostgreSQL 16 on each membership says it for itself.
+			// Since PostgreSQL 16, INHERIT is an option of the membership.
 			if r.state.Version >= 160000 {
 				inherits = !strings.Contains(options, "OUT INHERIT")
 			}
@@ -154,7 +153,7 @@ func (r *reader) readRoles(also []string) {
 			named[role.Name] = true
 		}
 	}
-	// What everybody has is said once, of PUBLIC.
+	// Access that every role has is reported once, for PUBLIC.
 	r.roles = slices.SortedFunc(maps.Keys(named), func(a, b string) int {
 		return cmp.Or(cmp.Compare(index(b == catalog.Public), index(a == catalog.Public)), cmp.Compare(a, b))
 	})
@@ -173,8 +172,8 @@ func (r *reader) readRoles(also []string) {
 	}
 }
 
-// bypasses reports whether the role has the rights of a role that counts, and no policy
-// limits it: it reaches more rows than the role whose rights it has.
+// bypasses reports whether the role has the privileges of a considered role and no policy limits
+// it, so that it can access more rows than that role.
 func (r *reader) bypasses(role *catalog.Role, members map[string][]string, named map[string]bool) bool {
 	if !slices.Contains(role.Attributes, "BYPASSRLS") || slices.Contains(role.Attributes, "SUPERUSER") {
 		return false
@@ -198,12 +197,12 @@ func index(is bool) int {
 	return 0
 }
 
-// has says whether a role has the rights of another, as everybody has PUBLIC's.
+// has reports whether a role has the privileges of another role. Every role has those of PUBLIC.
 func (r *reader) has(role, of string) bool {
 	return of == catalog.Public || slices.Contains(r.parents[role], of)
 }
 
-// tables are the tables in the order of their names.
+// tables returns the tables, sorted by name.
 func (r *reader) tables() []uint32 {
 	var all []uint32
 	for oid, relation := range r.state.Relations {
@@ -215,7 +214,7 @@ func (r *reader) tables() []uint32 {
 	return all
 }
 
-// rows are some of a table's rows: as a formula, and as SQL to show.
+// rows is a set of rows of a table, as a formula and as SQL.
 type rows struct {
 	formula predicate.Formula
 	text    string
@@ -226,7 +225,7 @@ var (
 	nobody = rows{predicate.Never, "false"}
 )
 
-// entry is one role's access to one table by one command.
+// entry is the access of one role to one table by one command.
 type entry struct {
 	all          bool           // all columns
 	columns      map[int]string // else these, by number
@@ -245,7 +244,7 @@ func (e *entry) columnNames() []string {
 	return slices.Sorted(maps.Values(e.columns))
 }
 
-// entry finds out what a role may do; nothing, when there is no such table.
+// entry computes the access of a role. It is empty if there is no such table.
 func (r *reader) entry(table uint32, role, command string) *entry {
 	key := entryKey{table, role, command}
 	if e, ok := r.entries[key]; ok {
@@ -265,8 +264,8 @@ func (r *reader) entry(table uint32, role, command string) *entry {
 	return e
 }
 
-// privileges fills the columns that the command may name. Without USAGE of
-// the schema nobody can name the table.
+// privileges sets the columns that the command may name. Without USAGE on the schema there are
+// none.
 func (r *reader) privileges(e *entry, relation catalog.Relation, role, command string) {
 	if r.powerful[role] && r.isSuperuser(role) {
 		e.all = true
@@ -341,7 +340,7 @@ func (r *reader) rows(table catalog.Key, role, command string) (using, check row
 	return combine(permissive[0], restrictive[0]), combine(permissive[1], restrictive[1]), names
 }
 
-// combine is (permissive OR …) AND every restrictive one.
+// combine returns (permissive OR …) AND restrictive AND ….
 func combine(permissive, restrictive []rows) rows {
 	if len(permissive) == 0 {
 		return nobody
@@ -373,7 +372,7 @@ func join(all []rows, by string) string {
 	return strings.Join(texts, by)
 }
 
-// expression reads a policy's expression for a role.
+// expression parses the expression of a policy for a role.
 func (r *reader) expression(table catalog.Key, role, tree, text string) rows {
 	key := treeKey{tree, role, table.Qualified()}
 	formula, ok := r.read[key]

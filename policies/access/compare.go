@@ -12,46 +12,47 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// Effect says what a change does to access.
+// Effect classifies a change of access.
 type Effect string
 
-// The effects. Widening, Narrowing and Unchanged are proven; what cannot be
-// decided soundly is Review.
+// The effects. Widening, Narrowing and Unchanged are proven. Review means that the comparison
+// cannot decide.
 const (
-	// Widening: all that was allowed still is, and perhaps more.
+	// Widening: all previous access remains, and more may be added.
 	Widening Effect = "widening"
-	// Review: somebody must look at it. It may take and give at once.
+	// Review: the effect is unknown. The change may add and remove access.
 	Review Effect = "review"
-	// Narrowing: nothing is allowed that was not, and perhaps less.
+	// Narrowing: no access is added, and some may be removed.
 	Narrowing Effect = "narrowing"
-	// Unchanged: written in another way, the same is allowed.
+	// Unchanged: the definition changed, but the access did not.
 	Unchanged Effect = "unchanged"
 )
 
 var effects = []Effect{Widening, Review, Narrowing, Unchanged}
 
-// Change is one thing about access that differs between two states.
+// Change is a difference in access between two states.
 type Change struct {
 	Effect Effect `json:"effect"`
-	// Object is what it is about: a table's name, or such as "function app.f(uuid)".
+	// Object is the object of the change: the name of a table, or a kind and a name such as
+	// "function app.f(uuid)".
 	Object string `json:"object"`
-	// Command and Role are set for the rows of a table and for privileges.
+	// Command and Role are set for rows of a table and for privileges.
 	Command string `json:"command,omitempty"`
 	Role    string `json:"role,omitempty"`
-	// New says that the object was not there before: what is allowed with it
-	// reaches nothing that stood.
+	// New reports that the object did not exist before, so that the change concerns no existing
+	// row.
 	New bool `json:"new,omitempty"`
-	// What says it in a sentence, for a change that is no Before and After.
+	// What describes the change, if Before and After do not.
 	What string `json:"what,omitempty"`
-	// Before and After are the rows and columns that the command reaches, in
-	// SQL, or an object's definitions; "nothing" when it is refused.
+	// Before and After are the rows and columns that the command can access, in SQL, or definitions
+	// of the object; "nothing" if there is no access.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 }
 
-// Compare says how access changes from one state of a database to a later
-// state of the same database; the object identifiers of both must be of one.
-// What is new comes last; else the order is by effect, object, role and command.
+// Compare returns the changes of access from one state of a database to a later state of the same
+// database. The object identifiers of both states must come from one database. The order is by
+// effect, object, role and command; new objects come last.
 func Compare(before, after *catalog.State) ([]Change, error) {
 	changed := changedRoles(before, after)
 	c := &comparison{before: newReader(before, changed), after: newReader(after, changed)}
@@ -67,7 +68,7 @@ func Compare(before, after *catalog.State) ([]Change, error) {
 	return c.changes, errors.Join(append(c.before.errs, c.after.errs...)...)
 }
 
-// Sort brings changes into the order in which Compare gives them.
+// Sort sorts changes as Compare does.
 func Sort(changes []Change) {
 	slices.SortStableFunc(changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(index(a.New), index(b.New)), cmp.Compare(slices.Index(effects, a.Effect), slices.Index(effects, b.Effect)),
@@ -85,8 +86,7 @@ type comparison struct {
 
 func (c *comparison) add(change Change) { c.changes = append(c.changes, change) }
 
-// tables compares the matrices, table by table; one that has another name now
-// is still the same table.
+// tables compares the matrices by table. A renamed table is the same table.
 func (c *comparison) tables() {
 	c.touched, c.said = map[catalog.Key]bool{}, map[entryKey]bool{}
 	all := map[uint32]bool{}
@@ -134,7 +134,7 @@ func (c *comparison) tables() {
 	}
 }
 
-// words says what an entry allows: "columns (a, b) of rows where …".
+// words describes an entry: "columns (a, b) of rows where …".
 func (e *entry) words(command string) string {
 	if e.none() {
 		return "nothing"
@@ -159,7 +159,7 @@ func where(text string) string {
 	return "where " + text
 }
 
-// entry compares one entry, and says whether anything about it differs.
+// entry compares one entry, and reports whether it differs.
 func (c *comparison) entry(table uint32, role, command string) (effect Effect, differs bool) {
 	a, b := c.before.entry(table, role, command), c.after.entry(table, role, command)
 	switch {
@@ -178,8 +178,8 @@ func (c *comparison) entry(table uint32, role, command string) (effect Effect, d
 	return effectOf(relation), true
 }
 
-// newColumns is what an entry has more, if that is nothing but columns that the
-// table did not have before.
+// newColumns returns the added access of an entry, if it consists only of columns that the table
+// did not have before.
 func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, command string) *entry {
 	a, b := c.before.entry(table, role, command), c.after.entry(table, role, command)
 	more := &entry{using: b.using, check: b.check}
@@ -201,8 +201,8 @@ func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, comm
 	return more
 }
 
-// readable compares the columns that a role may read, and so use to choose rows
-// by; columns that the table did not have before do not count.
+// readable compares the columns that a role may read, and so use in conditions. Columns that the
+// table did not have before are ignored.
 func (c *comparison) readable(table uint32, role string) predicate.Relation {
 	a, b := c.before.entry(table, role, "SELECT"), c.after.entry(table, role, "SELECT")
 	if a.none() || b.none() {
@@ -223,7 +223,7 @@ func effectOf(r predicate.Relation) Effect {
 	}[r]
 }
 
-// both is the relation of two things that must both be allowed.
+// both combines the relations of two conditions that must both be met.
 func both(a, b predicate.Relation) predicate.Relation {
 	switch {
 	case a == predicate.Same:
@@ -257,11 +257,11 @@ func columns(a, b *entry) predicate.Relation {
 	return predicate.Unknown
 }
 
-// rows compares the rows. A command that reads columns reaches only rows that
-// SELECT reaches too, and so do new rows that RETURNING gives; one that reads
-// none does not ask for it. The relation must hold either way.
+// rows compares the rows. A command that reads columns can only access rows that SELECT can access,
+// and so can RETURNING for new rows. A command that reads no column does not need SELECT. The
+// relation must hold in both cases.
 func (c *comparison) rows(table uint32, role, command string, a, b *entry) predicate.Relation {
-	// Rows that stand, and new ones; an INSERT has none of the former.
+	// Existing rows, and new rows. INSERT has no existing rows.
 	var pairs [][2]predicate.Formula
 	if command != "INSERT" {
 		pairs = append(pairs, [2]predicate.Formula{a.using.formula, b.using.formula})
@@ -291,8 +291,7 @@ func (c *comparison) rows(table uint32, role, command string, a, b *entry) predi
 	return relation
 }
 
-// policies names the policies that differ on tables where that changes nothing
-// for anybody.
+// policies reports the changed policies of tables whose access did not change.
 func (c *comparison) policies() {
 	for _, d := range catalog.Compare(c.before.state, c.after.state) {
 		table := catalog.Key{Kind: catalog.KindTable, Schema: d.Key.Schema, Name: d.Key.Name}
@@ -321,7 +320,7 @@ func (c *comparison) policies() {
 	}
 }
 
-// uncommented is all of a policy that counts.
+// uncommented returns the policy without its comment, for comparison.
 func uncommented(p *catalog.Policy) string {
 	as := *p
 	as.Comment = ""
@@ -339,9 +338,9 @@ func securityWords(o catalog.Object) string {
 	}
 }
 
-// privileges compares what the matrix does not hold: privileges on other
-// objects, and those on tables that no policy bounds. What an owner has of its
-// own, and what everybody may do to a new schema's types, goes without saying.
+// privileges compares the privileges that the matrix does not contain: those on other objects, and
+// those on tables to which policies do not apply. It ignores the implicit privileges of owners, and
+// USAGE for PUBLIC on types of a new schema.
 func (c *comparison) privileges() {
 	type holder struct {
 		of   catalog.Key
@@ -404,8 +403,8 @@ func (c *comparison) privileges() {
 	}
 }
 
-// matters says of a privilege on a table's rows that they tell about it: it has,
-// or had, an effect, or it comes or goes with its table.
+// matters reports whether the rows of the table already show the privilege: it has or had an
+// effect, or its table is created or dropped.
 func (c *comparison) matters(key catalog.Key, g catalog.Grant) bool {
 	table := of(key)
 	before, stood := c.before.oids[table]
@@ -416,7 +415,7 @@ func (c *comparison) matters(key catalog.Key, g catalog.Grant) bool {
 	return c.said[entryKey{after, g.Grantee, g.Privilege}] || !c.after.entry(after, g.Grantee, g.Privilege).none()
 }
 
-// of is the object that a privilege is of; a column's is its table.
+// of returns the object of a privilege; for a column, its table.
 func of(key catalog.Key) catalog.Key {
 	if key.Kind == catalog.KindColumn {
 		return catalog.Key{Kind: catalog.KindTable, Schema: key.Schema, Name: key.Name}
@@ -424,7 +423,7 @@ func of(key catalog.Key) catalog.Key {
 	return key
 }
 
-// triggerFunction says of a function that only triggers can call it.
+// triggerFunction reports whether only triggers can call the function.
 func (c *comparison) triggerFunction(of catalog.Key) bool {
 	for _, r := range []*reader{c.before, c.after} {
 		if f, ok := r.objects[of].(*catalog.Function); ok && (f.Result == "trigger" || f.Result == "event_trigger") {
@@ -445,8 +444,8 @@ func listed(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// functions looks at what runs with other rights than its caller's, or by
-// itself.
+// functions compares functions that run with other privileges than those of the caller, or in
+// triggers.
 func (c *comparison) functions() {
 	calls := map[string][]string{} // tables by the trigger function that they call
 	for _, t := range c.after.state.Triggers {
@@ -482,7 +481,7 @@ func (c *comparison) functions() {
 	}
 }
 
-// some names the first of many.
+// some returns the first names of a list.
 func some(all []string) string {
 	const few = 3
 	switch n := len(all); {
@@ -534,7 +533,8 @@ func (c *comparison) triggers() {
 
 var firing = map[string]string{"O": "in ordinary sessions", "A": "always", "R": "only in replica sessions", "D": "never"}
 
-// views are read with the rights of their owner unless they say otherwise.
+// views reports changed views, which use the privileges of their owner unless they have
+// security_invoker.
 func (c *comparison) views() {
 	for _, d := range catalog.Compare(c.before.state, c.after.state) {
 		if !strings.Contains(string(d.Key.Kind), "view") && d.Key.Kind != "rule" {
@@ -550,7 +550,7 @@ func (c *comparison) views() {
 	}
 }
 
-// owners may do anything to what they own.
+// owners reports changed owners, who have all privileges on their objects.
 func (c *comparison) owners() {
 	for _, d := range catalog.Compare(c.before.state, c.after.state) {
 		from, ok := d.From.(*catalog.Privileges)
@@ -564,8 +564,8 @@ func (c *comparison) owners() {
 	}
 }
 
-// changedRoles are the roles that have other attributes or memberships in the two states.
-// They count, whatever else names them.
+// changedRoles returns the roles whose attributes or memberships differ between the two states.
+// They are considered even if nothing else names them.
 func changedRoles(before, after *catalog.State) []string {
 	was := map[string]*catalog.Role{}
 	for _, r := range before.Roles {
@@ -605,7 +605,7 @@ func (c *comparison) roles() {
 	}
 }
 
-// powers are the attributes that let a role do more.
+// powers returns the attributes that give a role more privileges.
 func powers(r *catalog.Role) []string {
 	return slices.DeleteFunc(slices.Clone(r.Attributes), func(a string) bool { return strings.HasPrefix(a, "NO") })
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// MayName says whether code may give a column another value: it has the column's
-// name in it, puts SQL together, or calls a function that somebody made. Triggers
-// do to its rows what they do to those of any write.
+// MayName reports whether code may set a column: it contains the name of the column, builds SQL
+// dynamically, or calls a user-defined function. Triggers are not considered, because they run for
+// every write.
 func MayName(state *catalog.State, code, column string) bool {
 	if strings.Contains(strings.ToLower(code), "u&") || strings.Contains(strings.ToLower(code), strings.ToLower(column)) {
 		return true // escapes spell names that are not there
@@ -24,9 +24,8 @@ func MayName(state *catalog.State, code, column string) bool {
 	return false
 }
 
-// DecidingColumns are the columns that the policies of tables read, by table
-// (schema.name, quoted where SQL needs it), sorted: whoever changes such a value
-// changes who reaches the row.
+// DecidingColumns returns the columns that policies of tables read, by table (schema.name, quoted
+// as in SQL), sorted. A change of such a value can change who can access the row.
 func DecidingColumns(state *catalog.State) (map[string][]string, error) {
 	oids := map[catalog.Key]uint32{}
 	for oid, r := range state.Relations {

@@ -12,10 +12,9 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// meanings tell what expressions mean beyond their own text: what the
-// functions do that they call, and which rows the tables give that they read.
-// Postgres does not record what a function's body uses, so whatever bears a
-// name that stands in it counts, in any schema.
+// meanings contains what expressions mean beyond their text: the bodies of the functions that they
+// call, and the rows of the tables that they read. Postgres does not record what the body of a
+// function uses, so every object whose name occurs in the body is included, in any schema.
 type meanings struct {
 	state  *catalog.State
 	named  map[string][]catalog.Key // by the last part of the name, in lower case
@@ -74,8 +73,7 @@ func newMeanings(state *catalog.State) *meanings {
 	for _, key := range slices.SortedFunc(keys(m.texts), catalog.Key.Compare) {
 		b.WriteString(key.String() + m.texts[key] + m.facts[key])
 	}
-	// Casts, operators, domains and the like are in every expression that is
-	// not the system's own.
+	// Casts, operators and domains can affect every expression that is not part of the system.
 	for _, o := range state.Others {
 		fmt.Fprint(&b, *o)
 	}
@@ -100,8 +98,8 @@ func keys[V any](m map[catalog.Key]V) func(func(catalog.Key) bool) {
 
 func (m *meanings) has(key catalog.Key) bool { _, ok := m.texts[key]; return ok }
 
-// of is predicate.Context's Meaning. What is not read, such as an extension's,
-// means everything there is.
+// of implements Meaning of predicate.Context. An object that was not read, such as one of an
+// extension, depends on everything.
 func (m *meanings) of(field string, oid uint32) string {
 	key, ok := m.state.Routines[oid]
 	if field == "relid" {
@@ -115,8 +113,8 @@ func (m *meanings) of(field string, oid uint32) string {
 	return m.closure(key)
 }
 
-// closure is the meaning of an object: what it says, and what everything says
-// that it names.
+// closure returns the meaning of an object: its definition, and the definitions of all objects that
+// it names.
 func (m *meanings) closure(of catalog.Key) string {
 	if h, ok := m.hashes[of]; ok {
 		return h
@@ -146,7 +144,7 @@ func (m *meanings) closure(of catalog.Key) string {
 	return m.hashes[of]
 }
 
-// names are the words of a text, and the names of several words in it.
+// names returns the words of a text, and the names that consist of several words.
 func (m *meanings) names(text string) []string {
 	all := words(text)
 	for _, name := range m.odd {
@@ -157,17 +155,18 @@ func (m *meanings) names(text string) []string {
 	return all
 }
 
-// dynamic are words of SQL that is put together when it runs.
+// dynamic contains words that indicate dynamic SQL.
 var dynamic = map[string]bool{"execute": true, "query_to_xml": true, "dblink": true}
 
-// words are the names in a text, also those in quotes.
+// words returns the identifiers in a text, including those in quotes.
 func words(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return r != '_' && r != '$' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})
 }
 
-// column says which column a number is. A generated one is what generates it.
+// column returns the meaning of a column by its number. For a generated column it is the
+// expression.
 func (m *meanings) column(relation catalog.Relation, number int) string {
 	if number == 0 { // the whole row
 		all := make([]string, 0, len(relation.Columns))

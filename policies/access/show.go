@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 )
 
-// Words are the rows that the access reaches, in words.
+// Words describes the rows of the access.
 func (a Access) Words() string {
 	using, check := a.inWords(a.Using), a.inWords(a.Check)
 	switch {
@@ -31,9 +31,8 @@ var (
 	inAction = map[bool]string{true: "own rows", false: "every row"}
 )
 
-// inWords says of an expression whether it lets through the identity's own rows
-// or everybody's, and what else it asks. A row belongs to its created_by; an
-// identity is its own.
+// inWords describes whether an expression allows the identity's own rows or every row, and its
+// other conditions. The owner of a row is its created_by; an identity owns itself.
 func (a Access) inWords(text string) string {
 	if text == "" {
 		return ""
@@ -57,8 +56,8 @@ func (a Access) inWords(text string) string {
 	return words
 }
 
-// conjuncts are the parts of an expression that AND connects at its top. As
-// Postgres writes it, every AND with its parts stands in parentheses.
+// conjuncts returns the operands of AND at the top of an expression. Postgres prints each AND with
+// its operands in parentheses.
 func conjuncts(text string) []string {
 	if !strings.HasPrefix(text, "(") || closing(text) != len(text)-1 {
 		return []string{text}
@@ -88,8 +87,8 @@ func conjuncts(text string) []string {
 	return append(parts, inner[start:])
 }
 
-// closing is where the parenthesis closes that the text begins with; -1 if it
-// does not.
+// closing returns the index of the parenthesis that closes the one at the start of the text; -1 if
+// there is none.
 func closing(text string) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -115,7 +114,7 @@ func (a Access) What() string {
 	return a.Command + " (" + strings.Join(a.Columns, ", ") + ")"
 }
 
-// Predicate is the access's expressions as SQL.
+// Predicate returns the conditions of the access as SQL.
 func (a Access) Predicate() string {
 	switch {
 	case a.Check == "" || a.Check == a.Using:
@@ -130,11 +129,11 @@ func (a Access) Predicate() string {
 // Table is the access to one table.
 type Table struct {
 	Name string
-	// Lines has one line for what is the same for several commands.
+	// Lines has one line for commands with the same access.
 	Lines []Line
 }
 
-// Line is what a role may do in the same way by several commands.
+// Line is the access of a role by commands with the same conditions.
 type Line struct {
 	Role, Words, Predicate string
 	Commands               []string
@@ -161,7 +160,7 @@ func Tables(matrix []Access) []Table {
 	return all
 }
 
-// Text writes the matrix for a terminal, with predicates if asked.
+// Text writes the matrix for a terminal, optionally with conditions.
 func Text(w io.Writer, matrix []Access, predicates bool) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, t := range Tables(matrix) {
@@ -187,7 +186,7 @@ func Text(w io.Writer, matrix []Access, predicates bool) error {
 	return nil
 }
 
-// short names commands, and says how many columns instead of which.
+// short names commands with the number of columns instead of their names.
 func short(commands []string) string {
 	var all []string
 	for _, c := range commands {
@@ -226,7 +225,7 @@ func Document(w io.Writer, matrix []Access) error {
 	return nil
 }
 
-// cell keeps SQL from ending a table's cell or being taken for markup.
+// cell escapes SQL in a cell of a Markdown table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", "&lt;", ">", "&gt;", "_", `\_`).Replace(s)
 }
@@ -236,7 +235,7 @@ var page string
 
 var pageTemplate = template.Must(template.New("page").Parse(page))
 
-// HTML writes the matrix as a page that needs nothing else.
+// HTML writes the matrix as a page without external resources.
 func HTML(w io.Writer, title string, matrix []Access) error {
 	err := pageTemplate.Execute(w, struct {
 		Title  string

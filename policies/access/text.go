@@ -7,8 +7,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// Group is several changes that differ in nothing but the command or the
-// object.
+// Group contains changes that differ only in the command or the object.
 type Group struct {
 	Effect   Effect
 	New      bool
@@ -20,8 +19,8 @@ type Group struct {
 	After    string
 }
 
-// Groups puts together what differs only in its commands, and then what differs
-// only in its objects. The order stays.
+// Groups merges changes that differ only in their commands, and then those that differ only in
+// their objects. It keeps the order.
 func Groups(changes []Change) []Group {
 	var all []Group
 	for _, c := range changes {
@@ -49,12 +48,12 @@ func Groups(changes []Change) []Group {
 	return merged
 }
 
-// like says that two groups may become one.
+// like reports whether two groups can be merged.
 func (g Group) like(o Group) bool {
 	return g.Effect == o.Effect && g.New == o.New && g.Role == o.Role && g.What == o.What && g.Before == o.Before && g.After == o.After
 }
 
-// Head says whom and what the group is about: "chenu_human, SELECT on public.notes".
+// Head names the role, the commands and the objects: "chenu_human, SELECT on public.notes".
 func (g Group) Head() string {
 	objects := strings.Join(g.Objects, ", ")
 	if g.Role == "" {
@@ -63,7 +62,7 @@ func (g Group) Head() string {
 	return g.Role + ", " + strings.Join(g.Commands, ", ") + " on " + objects
 }
 
-// Details says what was and what is, in lines.
+// Details returns lines that describe the previous and the new access.
 func (g Group) Details() []string {
 	var lines []string
 	if g.What != "" {
@@ -81,11 +80,11 @@ func (g Group) Details() []string {
 	return lines
 }
 
-// definitions says that what was and is are whole texts, such as a function's.
+// definitions reports whether Before and After are whole definitions, such as those of a function.
 func (g Group) definitions() bool { return strings.Contains(g.Before, "\n") }
 
-// Diff are the lines in which two definitions differ, with a few around them;
-// none if the group is not about definitions.
+// Diff returns the lines in which two definitions differ, with context. It returns nil if the group
+// has no definitions.
 func (g Group) Diff() []string {
 	if !g.definitions() {
 		return nil
@@ -96,7 +95,7 @@ func (g Group) Diff() []string {
 	return slices.DeleteFunc(lines[min(header, len(lines)):], func(line string) bool { return strings.HasPrefix(line, "\\ ") })
 }
 
-// Title is the effect as a word to begin a line with.
+// Title returns the effect, or "new".
 func (g Group) Title() string {
 	if g.New && (g.Effect == Widening || g.Effect == Unchanged) {
 		return "new"
@@ -104,7 +103,7 @@ func (g Group) Title() string {
 	return string(g.Effect)
 }
 
-// Lines is the whole as plain text, without definitions.
+// Lines returns the changes as plain text, without definitions.
 func Lines(changes []Change) []string {
 	var lines []string
 	for _, g := range Groups(changes) {

@@ -21,8 +21,8 @@ const (
 	Unknown Truth = "unknown" // the row could not be read, or the evaluation failed
 )
 
-// newRow is the row as it would be: what stands, or the defaults, with what is
-// set. Triggers that change it are not foreseen.
+// newRow computes the new row: the existing row, or the defaults, with the assigned columns.
+// Changes by triggers are not included.
 func (w *work) newRow(ctx context.Context) error {
 	var (
 		values []string
@@ -60,7 +60,7 @@ func (w *work) newRow(ctx context.Context) error {
 	return err
 }
 
-// question is one that the policies of a command answer about a row.
+// question is a condition that the policies of a command decide for a row.
 type question struct {
 	words   string
 	command string // polcmd
@@ -68,8 +68,8 @@ type question struct {
 	row     json.RawMessage
 }
 
-// questions are those that Postgres asks. A statement that names columns to
-// find its rows by, or returns some, must also see them.
+// questions returns the conditions that Postgres checks. A statement that reads columns to find
+// rows, or returns columns, also needs the SELECT policies.
 // https://www.postgresql.org/docs/current/sql-createpolicy.html
 func (w *work) questions() []question {
 	see := question{"may read the row", "r", false, w.old}
@@ -118,8 +118,7 @@ func (w *work) stages(ctx context.Context) ([]Stage, error) {
 	return stages, nil
 }
 
-// passed joins the policies: one of the permissive ones must hold, and each of
-// the restrictive ones.
+// passed combines the policies: one permissive policy and all restrictive policies must be true.
 func passed(policies []Policy) *bool {
 	some, unknown, all := false, false, true
 	for _, p := range policies {
@@ -140,7 +139,7 @@ func passed(policies []Policy) *bool {
 	return &yes
 }
 
-// condition evaluates an expression for a row, and so its clauses.
+// condition evaluates an expression and its clauses for a row.
 func (w *work) condition(ctx context.Context, expression string, row json.RawMessage) (Condition, error) {
 	c := Condition{SQL: expression, Value: Unknown}
 	connective, clauses := syntax.Clauses(expression)
@@ -179,8 +178,7 @@ func (w *work) condition(ctx context.Context, expression string, row json.RawMes
 	return c, nil
 }
 
-// decide sums up: what Postgres answered is the verdict, and what was read of
-// the catalog and the row says why.
+// decide sets the verdict from the answer of Postgres, and the reason from the catalog and the row.
 func (w *work) decide(e *Explanation) {
 	a := e.Answer
 	verb := strings.ToUpper(w.Command)
@@ -234,7 +232,7 @@ func (w *work) permission(e *Explanation) string {
 	return strings.Join(parts, "; ")
 }
 
-// refusal names the clauses because of which the first question was denied.
+// refusal names the clauses that rejected the row.
 func (w *work) refusal(e *Explanation) string {
 	for _, s := range e.Stages {
 		if s.Passed == nil || *s.Passed {
@@ -267,7 +265,7 @@ func (w *work) refusal(e *Explanation) string {
 	return "the policies hide the row"
 }
 
-// deciding are the clauses that made a condition anything but true.
+// deciding returns the clauses of a condition that are not true.
 func deciding(c Condition) string {
 	var parts []string
 	for _, clause := range c.Clauses {

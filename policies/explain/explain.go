@@ -1,7 +1,6 @@
-// Package explain tells of one row of a live database whether an identity may
-// see it or write it, and which clause of which policy decided. It asks
-// Postgres by trying, in a transaction that is always rolled back, and changes
-// and locks nothing that others would notice.
+// Package explain explains whether an identity may read or write one row of a live database, and
+// which clause of which policy decides. It tries the statement in a transaction that is always
+// rolled back, and takes no lock that other sessions would notice.
 package explain
 
 import (
@@ -24,18 +23,18 @@ import (
 const (
 	// lockTimeout bounds the wait for a row that another session is changing.
 	lockTimeout = 2 * time.Second
-	// statementTimeout bounds everything else.
+	// statementTimeout limits each statement.
 	statementTimeout = 15 * time.Second
 )
 
-// Input is a question.
+// Input is the question to explain.
 type Input struct {
 	// Conventions are the project's names. They are required.
 	Conventions *project.Conventions
-	// URL has a login that can become Role, like the logins of the service.
+	// URL is a login that can SET ROLE to Role, like the logins of the service.
 	URL string
-	// AuditURL has a login that can become the auditor, to whom the policies show every row. If it is empty, a row that Role
-	// does not see cannot be distinguished from a row that does not exist.
+	// AuditURL is a login that can SET ROLE to the auditor, whose policies show every row. If it is
+	// empty, a row that Role cannot read cannot be distinguished from a row that does not exist.
 	AuditURL string
 	Identity uuid.UUID
 	// Agent acts for the identity if Role is the agents' role, whose policies require its capabilities. If it is zero, no
@@ -54,7 +53,7 @@ type Assignment struct {
 	Value  *string
 }
 
-// Verdict is what came of it.
+// Verdict is the result.
 type Verdict string
 
 // The verdicts.
@@ -63,7 +62,7 @@ const (
 	Refused Verdict = "refused"
 )
 
-// Reason says what decided, in a word that does not change.
+// Reason names what decided. Its values do not change.
 type Reason string
 
 // The reasons.
@@ -76,30 +75,30 @@ const (
 	ByConstraint Reason = "constraint" // a check, key or trigger
 )
 
-// Explanation is an answer.
+// Explanation is the answer.
 type Explanation struct {
 	Table    string    `json:"table"`
 	Command  string    `json:"command"`
 	Role     string    `json:"role"`
 	Identity uuid.UUID `json:"identity"`
-	// ID is the row's; nil if none was named.
+	// ID is the id of the row; nil if none was given.
 	ID      *uuid.UUID `json:"id,omitempty"`
 	Verdict Verdict    `json:"verdict"`
 	Reason  Reason     `json:"reason"`
 	// Because is the reason as a sentence.
 	Because string `json:"because"`
-	// Exists says whether there is such a row; absent where that could not be
-	// read or nothing was asked of one.
+	// Exists reports whether the row exists. It is nil if that is unknown, or if the command needs
+	// no row.
 	Exists *bool `json:"exists,omitempty"`
-	// Privileges are what the role may name, before any row is looked at.
+	// Privileges are the privileges of the role on the table.
 	Privileges Privileges `json:"privileges"`
-	// RowSecurity says whether policies apply.
+	// RowSecurity reports whether policies apply.
 	RowSecurity bool `json:"row_security"`
-	// Stages are the questions that the policies answer, in order.
+	// Stages are the conditions that the policies decide, in order.
 	Stages []Stage `json:"stages"`
-	// Answer is what Postgres said to the attempt.
+	// Answer is the response of Postgres to the attempt.
 	Answer Answer `json:"answer"`
-	// Notes say what was assumed.
+	// Notes state assumptions.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -107,28 +106,27 @@ type Explanation struct {
 type Privileges struct {
 	Granted bool     `json:"granted"`
 	Columns []string `json:"columns,omitempty"`
-	// Lacking are columns that were to be set and may not be.
+	// Lacking contains the assigned columns that the role may not set.
 	Lacking []string `json:"lacking,omitempty"`
 }
 
-// Stage is one question about one row.
+// Stage is one condition for one row.
 type Stage struct {
-	// Question is it in words: "may read the row".
+	// Question describes the condition: "may read the row".
 	Question string `json:"question"`
-	// Passed is the policies' answer; absent where it could not be found out.
+	// Passed is the decision of the policies; nil if it is unknown.
 	Passed   *bool    `json:"passed,omitempty"`
 	Policies []Policy `json:"policies"`
 }
 
-// Policy is one that applies, with its value for the row.
+// Policy is a policy that applies, with its value for the row.
 type Policy struct {
 	Name       string `json:"name"`
 	Permissive bool   `json:"permissive"`
 	Condition
 }
 
-// Condition is an expression with its value, and those of the clauses that it
-// consists of.
+// Condition is an expression with its value and its clauses.
 type Condition struct {
 	SQL   string `json:"sql"`
 	Value Truth  `json:"value"`
@@ -137,25 +135,24 @@ type Condition struct {
 	Clauses    []Condition `json:"clauses,omitempty"`
 }
 
-// Truth is true, false, null, or what kept it from being found out.
+// Truth is the value of a condition, or unknown.
 type Truth string
 
-// Answer is what Postgres said.
+// Answer is the response of Postgres.
 type Answer struct {
 	Rows int64 `json:"rows"` // seen or written
-	// SQLState and Message are of the error, if there was one. Constraint is
-	// the one that it names.
+	// SQLState, Message and Constraint are those of the error, if there was one.
 	SQLState   string `json:"sqlstate,omitempty"`
 	Message    string `json:"message,omitempty"`
 	Constraint string `json:"constraint,omitempty"`
 }
 
-// usage is a question that was put wrongly.
+// usage is the error of an invalid Input.
 type usage struct{ text string }
 
 func (u usage) Error() string { return u.text }
 
-// IsUsage says of an error that the question was put wrongly.
+// IsUsage reports whether the error is that of an invalid Input.
 func IsUsage(err error) bool {
 	_, ok := errors.AsType[usage](err)
 	return ok
@@ -163,7 +160,7 @@ func IsUsage(err error) bool {
 
 func wrong(format string, args ...any) error { return usage{fmt.Sprintf(format, args...)} }
 
-// Explain answers. The error is nil whenever it could tell.
+// Explain answers the question. A refusal is a verdict, not an error.
 func Explain(ctx context.Context, in Input) (_ *Explanation, err error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -197,7 +194,7 @@ func (in *Input) check() error {
 	return nil
 }
 
-// work is the answering of one question.
+// work is the state of one Explain.
 type work struct {
 	Input
 	conn, audit *pgx.Conn // audit is nil if there is none
@@ -226,7 +223,7 @@ func (w *work) close() error {
 	return errors.Join(errs...)
 }
 
-// open begins the transactions. Both see the same state of the database.
+// open starts the transactions. Both use the same snapshot of the database.
 func (w *work) open(ctx context.Context) (err error) {
 	if w.conn, err = dial(ctx, w.URL); err != nil {
 		return err
@@ -241,7 +238,7 @@ func (w *work) open(ctx context.Context) (err error) {
 	}
 	auditURL := w.AuditURL
 	if auditURL == "" {
-		// A superuser's login, or one that may become both, does for both.
+		// If the login is a superuser or a member of both roles, one connection is enough.
 		may := false
 		if err := w.tx.QueryRow(ctx, "SELECT pg_has_role(session_user, $1::name, 'MEMBER')", w.Conventions.Auditor).Scan(&may); err != nil {
 			return fmt.Errorf("read the login: %w", err)
@@ -367,7 +364,7 @@ func (w *work) explain(ctx context.Context) (*Explanation, error) {
 	return e, nil
 }
 
-// readRow finds the row past the policies, as the auditor.
+// readRow reads the row as the auditor, whose policies show every row.
 func (w *work) readRow(ctx context.Context, e *Explanation) error {
 	if w.ID == uuid.Nil {
 		return nil
@@ -404,7 +401,7 @@ func (w *work) readRow(ctx context.Context, e *Explanation) error {
 	return nil
 }
 
-// restart begins again after an error.
+// restart starts a new transaction after an error.
 func (w *work) restart(ctx context.Context) error {
 	if err := w.tx.Rollback(ctx); err != nil {
 		return fmt.Errorf("roll back: %w", err)
@@ -420,8 +417,8 @@ func (w *work) restart(ctx context.Context) error {
 	return w.become(ctx)
 }
 
-// fill completes what the service itself sets on a new row, and finds a
-// column for an update of nothing in particular.
+// fill sets the columns of a new row that the service sets, and selects a column for an update
+// without assignments.
 func (w *work) fill(e *Explanation) error {
 	for _, a := range w.Set {
 		if !w.table.has(a.Column) {
@@ -451,7 +448,7 @@ func (w *work) fill(e *Explanation) error {
 	return nil
 }
 
-// savepoint runs fn and undoes what it did.
+// savepoint runs fn and rolls back its changes.
 func (w *work) savepoint(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	inner, err := w.tx.Begin(ctx)
 	if err != nil {
@@ -464,7 +461,7 @@ func (w *work) savepoint(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return err
 }
 
-// attempt really does it, as the service would, and undoes it.
+// attempt runs the statement as the service would, and rolls it back.
 func (w *work) attempt(ctx context.Context) (*Answer, error) {
 	sql, args := w.statement()
 	answer := &Answer{}
@@ -496,7 +493,7 @@ func (w *work) attempt(ctx context.Context) (*Answer, error) {
 	return answer, nil
 }
 
-// statement is the attempt. Writes return the id, as the service's do.
+// statement returns the SQL of the attempt. Writes return the id, as those of the service do.
 func (w *work) statement() (sql string, args []any) {
 	where := func() string {
 		args = append(args, w.ID.String())

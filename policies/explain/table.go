@@ -12,7 +12,7 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// table is what the catalog says of the table, for one role.
+// table is the catalog's description of the table, for one role.
 type table struct {
 	oid      uint32
 	name     string // schema.name as SQL reads it
@@ -57,16 +57,15 @@ const columnsSQL = `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a
 FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
-// policiesSQL picks the policies that hold for the role as Postgres does:
-// those for everybody, and those for a role whose rights it has.
+// policiesSQL selects the policies for the role as Postgres does: those for PUBLIC, and those for a
+// role whose privileges it has.
 const policiesSQL = `SELECT p.polname::text, p.polcmd::text, p.polpermissive,
 	coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), ''), coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), '')
 FROM pg_catalog.pg_policy p
 WHERE p.polrelid = $1::oid AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) o WHERE CASE o WHEN 0 THEN true ELSE pg_catalog.pg_has_role($2::name, o, 'USAGE') END)
 ORDER BY NOT p.polpermissive, p.polname`
 
-// readTable reads the catalog with an empty search path, so that Postgres
-// qualifies what it writes.
+// readTable reads the catalog with an empty search path, so that Postgres qualifies names.
 func readTable(ctx context.Context, tx pgx.Tx, in Input) (t table, err error) {
 	space, name, ok := strings.Cut(in.Table, ".")
 	if !ok {
@@ -106,13 +105,13 @@ func (t *table) has(name string) bool {
 	return slices.ContainsFunc(t.columns, func(c column) bool { return c.Name == name })
 }
 
-// typeOf is the column's type as SQL reads it.
+// typeOf returns the type of a column in SQL.
 func (t *table) typeOf(name string) string {
 	i := slices.IndexFunc(t.columns, func(c column) bool { return c.Name == name })
 	return t.columns[i].Type
 }
 
-// columnsFor are the columns that the role may name in the command.
+// columnsFor returns the columns that the role may name in the command.
 func (t *table) columnsFor(command string) []string {
 	var all []string
 	for _, c := range t.columns {
