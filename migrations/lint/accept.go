@@ -31,14 +31,14 @@ type acceptance struct {
 var (
 	reAccept = regexp.MustCompile(`(?m)^-- *atlas:nolint\b[ \t]*([^\r\n]*)`)
 	reCode   = regexp.MustCompile(`^[A-Z]{2}[0-9]{3}$`)
-	// analyzers are the names that Atlas takes for all codes of an analyzer.
+	// analyzers are the names with which Atlas accepts all codes of an analyzer.
 	analyzers = []string{"destructive", "data_depend", "condrop", "incompatible", "concurrent_index"}
 )
 
-// noStatement marks an acceptance that stands above nothing.
+// noStatement is the statement of an acceptance that is not directly above one.
 const noStatement = -2
 
-// acceptances reads those of the file.
+// acceptances returns the acceptances of the file.
 func (p *pass) acceptances() []*acceptance {
 	file := migrate.NewLocalFile(p.Name, []byte(p.Text))
 	whole := len(file.Directive("nolint"))
@@ -93,8 +93,8 @@ func readAcceptance(value string) *acceptance {
 	return a
 }
 
-// accept marks the findings that the file accepts, and adds those about what it
-// accepts wrongly.
+// accept sets Accepted in the findings that the file accepts, and adds findings about invalid
+// acceptances.
 func (p *pass) accept(findings []Finding) []Finding {
 	all := p.acceptances()
 	for i := range findings {
@@ -119,8 +119,8 @@ func (p *pass) accept(findings []Finding) []Finding {
 	return findings
 }
 
-// problems are what is wrong with an acceptance. In a file that failed there
-// may be more to find than was found.
+// problems returns what is wrong with an acceptance. If the file failed, later statements may have
+// findings too, so an acceptance without a finding is not reported.
 func (a *acceptance) problems(failed bool) []string {
 	switch {
 	case a.problem != "":

@@ -18,7 +18,7 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// atlasRules are those of Atlas' open analyzers, under its codes.
+// atlasRules are the rules of Atlas' open-source analyzers, under their codes.
 var atlasRules = []rule{
 	{Rule: Rule{"BC101", "table-renamed", "A table is renamed", themeAtlas, Error}, check: byAtlas("BC101", renameTable)},
 	{Rule: Rule{"BC102", "column-renamed", "A column is renamed", themeAtlas, Error}, check: byAtlas("BC102", renameColumn)},
@@ -36,8 +36,7 @@ var atlasRules = []rule{
 	{Rule: Rule{"MF104", "made-not-null", "SET NOT NULL may fail on NULL", themeAtlas, Warning}, check: byAtlas("MF104", findNulls)},
 }
 
-// analyze does what the rules share. Atlas' analyzers run each by itself: what
-// one finds must not keep the next from looking.
+// analyze runs Atlas' analyzers, each separately, so that the findings of one do not stop the next.
 func (p *pass) analyze(ctx context.Context) error {
 	if p.After != nil {
 		changes, err := access.Compare(p.Before.State, p.After.State)
@@ -55,7 +54,7 @@ func (p *pass) analyze(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("compare the tables around line %d: %w", s.Line, err)
 		}
-		// A position is whatever tells the statements apart.
+		// The position only needs to identify the statement.
 		file.Changes = append(file.Changes, &sqlcheck.Change{
 			Changes: renames(s.Node, withoutMoves(s.Node, changes)), Stmt: &migrate.Stmt{Pos: i, Text: s.SQL},
 		})
@@ -65,7 +64,7 @@ func (p *pass) analyze(ctx context.Context) error {
 		return fmt.Errorf("create Atlas' analyzers: %w", err)
 	}
 	for _, a := range analyzers {
-		// Its error says that it found something.
+		// The error only states that there are findings.
 		_ = a.Analyze(ctx, &sqlcheck.Pass{File: file, Reporter: sqlcheck.ReportWriterFunc(func(r sqlcheck.Report) {
 			p.atlas = append(p.atlas, r.Diagnostics...)
 		})})
@@ -73,9 +72,8 @@ func (p *pass) analyze(ctx context.Context) error {
 	return nil
 }
 
-// withoutMoves leaves out what Atlas takes for a drop, though it still stands:
-// tables that become partitions, which it does not see, or get another schema;
-// and schemas with another name.
+// withoutMoves removes drops that Atlas reports for objects that still exist: tables that become
+// partitions, which Atlas does not read, or move to another schema, and renamed schemas.
 func withoutMoves(n *pg.Node, changes schema.Changes) schema.Changes {
 	if n.GetAlterObjectSchemaStmt() != nil || n.GetRenameStmt().GetRenameType() == pg.ObjectType_OBJECT_SCHEMA {
 		return nil
@@ -89,8 +87,7 @@ func withoutMoves(n *pg.Node, changes schema.Changes) schema.Changes {
 	return changes
 }
 
-// renames puts a rename for the drop and the addition as which two states show
-// one.
+// renames replaces the drop and the addition of a renamed object by a rename.
 func renames(n *pg.Node, changes schema.Changes) schema.Changes {
 	r := n.GetRenameStmt()
 	if r == nil {
@@ -126,7 +123,7 @@ func renames(n *pg.Node, changes schema.Changes) schema.Changes {
 	return changes
 }
 
-// byAtlas makes the check of a rule whose findings Atlas made.
+// byAtlas returns the check of a rule whose findings come from Atlas.
 func byAtlas(code string, advice func(p *pass, i int, text string) string) func(*pass) {
 	return func(p *pass) {
 		for _, d := range p.atlas {
@@ -141,7 +138,7 @@ func byAtlas(code string, advice func(p *pass, i int, text string) string) func(
 	}
 }
 
-// harmless says of what Atlas found that it cannot fail.
+// harmless reports whether a finding of Atlas cannot fail.
 func (p *pass) harmless(d sqlcheck.Diagnostic) bool {
 	a := p.node(d.Pos).GetAlterTableStmt()
 	if d.Code == "DS103" {
@@ -163,8 +160,8 @@ func (p *pass) harmless(d sqlcheck.Diagnostic) bool {
 	return false
 }
 
-// computedAgain says whether all columns that are dropped are generated ones, and
-// there again after the file.
+// computedAgain reports whether all dropped columns are generated columns that exist again after
+// the file.
 func (p *pass) computedAgain(table string, cmds []*pg.Node) bool {
 	generated := func(s *catalog.State, name string) bool {
 		return slices.ContainsFunc(s.Details, func(d *catalog.Detail) bool {
@@ -218,8 +215,8 @@ func renameColumn(p *pass, i int, _ string) string {
 		fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;", table, was))
 }
 
-// findDuplicates asks for what the index would refuse: not for rows with a NULL
-// in the key, unless it says NULLS NOT DISTINCT.
+// findDuplicates returns a query for the rows that the index would reject. Rows with NULL in the
+// key are no duplicates, unless the index has NULLS NOT DISTINCT.
 func findDuplicates(p *pass, i int, _ string) string {
 	n := p.node(i)
 	var table string
@@ -282,11 +279,11 @@ func findNulls(p *pass, i int, _ string) string {
 	return lines(append([]string{"-- this must return 0:"}, all...)...)
 }
 
-// fileParser answers what the analyzers ask about the text of the file.
+// fileParser answers the questions of the analyzers about the file.
 type fileParser struct{ p *pass }
 
-// ColumnFilledBefore implements what package datadepend asks: it says whether a statement before the position fills the
-// column where it is NULL.
+// ColumnFilledBefore implements an interface of package datadepend: it reports whether a statement
+// before the position fills the column where it is NULL.
 func (f fileParser) ColumnFilledBefore(_ []*migrate.Stmt, t *schema.Table, c *schema.Column, pos int) (bool, error) {
 	for _, s := range f.p.Statements[:pos] {
 		u := s.Node.GetUpdateStmt()
@@ -302,8 +299,8 @@ func (f fileParser) ColumnFilledBefore(_ []*migrate.Stmt, t *schema.Table, c *sc
 	return false, nil
 }
 
-// CreateViewAfter implements what package incompatible asks: it says whether a view takes the old name of a table after the
-// position.
+// CreateViewAfter implements an interface of package incompatible: it reports whether a view gets
+// the old name of a table after the position.
 func (f fileParser) CreateViewAfter(_ []*migrate.Stmt, old, renamed string, pos int) (bool, error) {
 	for _, s := range f.p.Statements[pos:] {
 		v := s.Node.GetViewStmt()

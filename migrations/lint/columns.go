@@ -27,8 +27,7 @@ var columnRules = []rule{
 	{Rule: Rule{"CN229", "duplicate-index", "A duplicate index", themeColumns, Warning}, check: duplicateIndex},
 }
 
-// columns calls fn for each column that is added or gets another type. A table
-// is given with its name alone.
+// columns calls fn for each column that is added or changes its type.
 func (p *pass) columns(fn func(i int, table *pg.RangeVar, c *pg.ColumnDef)) {
 	for i := range p.Statements {
 		s := p.node(i).GetCreateStmt()
@@ -54,7 +53,7 @@ func columnName(table *pg.RangeVar, c *pg.ColumnDef) string {
 	return replay.Name(table) + "." + catalog.Ident(c.GetColname())
 }
 
-// typed makes the check for columns of one type of Postgres' own.
+// typed returns the check for columns of a built-in type.
 func typed(name, why, instead string) func(*pass) {
 	return func(p *pass) {
 		p.columns(func(i int, table *pg.RangeVar, c *pg.ColumnDef) {
@@ -86,7 +85,7 @@ func varcharLimit(p *pass) {
 	})
 }
 
-// smallKey concerns keys that are counted up; a key of several columns is not.
+// smallKey checks primary keys of one column that use a sequence of small integers.
 func smallKey(p *pass) {
 	p.columns(func(i int, table *pg.RangeVar, c *pg.ColumnDef) {
 		name := typeName(c.GetTypeName())
@@ -116,8 +115,8 @@ func noPrimaryKey(p *pass) {
 	})
 }
 
-// duplicateIndex compares what follows the names of index and table. A unique
-// index serves as one that is not.
+// duplicateIndex compares definitions without the names of index and table. A unique index can
+// replace one that is not unique.
 func duplicateIndex(p *pass) {
 	if p.After == nil {
 		return

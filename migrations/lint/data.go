@@ -24,7 +24,7 @@ var dataRules = []rule{
 	{Rule: Rule{"CN210", "nullable", "A column becomes nullable", themeData, Warning}, check: nullable},
 }
 
-// fresh calls fn for the keys that are not the same before the file.
+// fresh calls fn for the keys that are new or changed after the file.
 func (p *pass) fresh(fn func(k key)) {
 	if p.After == nil {
 		return
@@ -34,7 +34,7 @@ func (p *pass) fresh(fn func(k key)) {
 		before[d.Of] = d.Definition
 	}
 	for _, d := range p.After.State.Details {
-		// A validated constraint is the same one.
+		// A constraint that was validated is unchanged.
 		if was, ok := before[p.before(d.Of)]; ok && strings.TrimSuffix(was, " NOT VALID") == d.Definition {
 			continue
 		}
@@ -44,7 +44,7 @@ func (p *pass) fresh(fn func(k key)) {
 	}
 }
 
-// whereKey finds the statement that made a key.
+// whereKey returns the statement that created a key.
 func (p *pass) whereKey(k key) int {
 	table := k.of.Name
 	if k.of.Kind == catalog.KindIndex {
@@ -64,7 +64,7 @@ func (p *pass) whereKey(k key) int {
 	return p.whereTable(table, k.table)
 }
 
-// whereTable finds the statement that made or last changed a table.
+// whereTable returns the statement that created or last changed a table.
 func (p *pass) whereTable(name, qualified string) int {
 	created := p.last(func(n *pg.Node) bool {
 		return replay.Name(n.GetCreateStmt().GetRelation()) == qualified || replay.Name(n.GetCreateTableAsStmt().GetInto().GetRel()) == qualified
@@ -138,7 +138,7 @@ func dropCascade(p *pass) {
 	})
 }
 
-// objects are the keys of what has the kind and name before the file.
+// objects returns the keys of the objects with this kind and name before the file.
 func (p *pass) objects(kind catalog.Kind, name string) []catalog.Key {
 	var all []catalog.Key
 	for _, d := range p.Before.State.Dependencies {
@@ -195,7 +195,7 @@ func emptiesTable(p *pass) {
 	}
 }
 
-// forced are the tables whose policies hold for their owner when statement i
+// forced reports whether row-level security of the table is forced for its owner when statement i
 // runs.
 func (p *pass) forced(i int, table string) bool {
 	forced := false
@@ -225,14 +225,13 @@ func (p *pass) forced(i int, table string) bool {
 	return forced
 }
 
-// rowSecurityRefuses says whether Postgres refused the statement because a
-// policy would have hidden rows from it. The body of a function is checked under
-// them, too, but reaches no rows then.
+// rowSecurityRefuses reports whether Postgres rejected the statement because a policy would have
+// hidden rows from it. The body of a function is checked in this way too, but then reads no rows.
 func rowSecurityRefuses(s *replay.Statement) bool {
 	return s.Err != nil && s.Node.GetCreateFunctionStmt() == nil && s.Err.Code == insufficientPrivilege && strings.Contains(s.Err.Message, "row-level security")
 }
 
-// touched are the tables whose rows a statement reads or writes.
+// touched returns the tables whose rows a statement reads or writes.
 func touched(n *pg.Node) []string {
 	var all []string
 	add := func(r *pg.RangeVar) {
@@ -297,7 +296,7 @@ func backfillUnderForce(p *pass) {
 	}
 }
 
-// validates are the two tables of a foreign key whose rows statement i checks.
+// validates returns the two tables of a foreign key whose rows statement i checks.
 func (p *pass) validates(i int) []string {
 	a := p.node(i).GetAlterTableStmt()
 	table := replay.Name(a.GetRelation())
@@ -318,8 +317,8 @@ func (p *pass) validates(i int) []string {
 	return nil
 }
 
-// refers is the table that a foreign key refers to when statement i runs; "" if
-// there is no such key.
+// refers returns the table that a foreign key refers to when statement i runs; "" if there is no
+// such key.
 func (p *pass) refers(i int, table, name string) string {
 	for j := range i {
 		a := p.node(j).GetAlterTableStmt()
@@ -389,7 +388,7 @@ func unlogged(p *pass) {
 	})
 }
 
-// renamed is about what BC101 and BC102 are not: tables and columns are theirs.
+// renamed checks renames that BC101 (tables) and BC102 (columns) do not cover.
 func renamed(p *pass) {
 	change := func(i int, what, was, is string) {
 		p.report(i, fmt.Sprintf("%s %s is renamed to %s: running releases still use the old name.", what, was, is),
@@ -428,8 +427,7 @@ func (p *pass) hadFunction(name string) bool {
 	return slices.ContainsFunc(p.Before.State.Functions, func(f *catalog.Function) bool { return catalog.Qualify(f.Schema, f.Name) == name })
 }
 
-// interfaceDropped passes over what has a successor of the same name, whose
-// arguments the program must suit anyway.
+// interfaceDropped ignores objects that are replaced by one of the same name.
 func interfaceDropped(p *pass) {
 	if p.After == nil {
 		return

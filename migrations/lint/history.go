@@ -18,19 +18,19 @@ var fileRules = []rule{
 	{Rule: Rule{"CN006", "not-understood", "A statement cannot be parsed", themeFile, Warning}, check: notUnderstood},
 }
 
-// History is what others know of the directory's files. The zero value is
-// nothing.
+// History is what a branch and a database know about the files of the directory. The zero value
+// contains nothing.
 type History struct {
-	// Base names the branch that the directory is compared with.
+	// Base is the name of the branch to compare with.
 	Base string
-	// Edited and Removed are files that stood there when the branch was left.
+	// Edited and Removed are files that were on that branch at the common ancestor.
 	Edited, Removed []string
-	// Merged are the files that were added there since, and Added those added
-	// here.
+	// Merged are the files that were added to that branch since, and Added those that were added to
+	// this one.
 	Merged, Added []string
-	// Refusal is why a database refuses the directory, if it does.
+	// Refusal is the error with which a database rejects the directory, or nil.
 	Refusal error
-	// PublicMay are the privileges that PUBLIC has on the database itself.
+	// PublicMay are the privileges of PUBLIC on the database.
 	PublicMay []string
 }
 
@@ -72,7 +72,8 @@ func (h *History) findings() []Finding {
 	return all
 }
 
-// sentence ends a text with a full stop; file names keep their first letter.
+// sentence adds a full stop to a text. It keeps the case of the first letter, because the text can
+// start with a file name.
 func sentence(s string) string {
 	if s == "" || strings.HasSuffix(s, ".") {
 		return s
@@ -87,8 +88,7 @@ const (
 	insufficientPrivilege = "42501"
 )
 
-// explained says whether another rule says what the refused statement is
-// refused for.
+// explained reports whether another rule explains why the statement was rejected.
 func (p *pass) explained(i int) bool {
 	n := p.node(i)
 	switch p.Statements[i].Err.Code {

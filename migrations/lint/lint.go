@@ -1,11 +1,10 @@
-// Package lint finds in migration files what a DBA would object to: what keeps
-// readers and writers waiting, loses or refuses data, or lets someone see or do
-// more than meant. It judges what package replay has recorded: how Postgres
-// parsed each statement, what it locked, read and wrote when it ran, and how
-// the database was before and after.
+// Package lint checks migration files for statements that block other sessions, lose or reject
+// data, or give more access than intended. It uses what package replay recorded: the parsed
+// statements, the locks, reads and writes of each statement, and the state of the database before
+// and after.
 //
-// A finding that is as it should be is accepted in the file, with a reason, by
-// Atlas' own directive; see acceptances. Each rule has a page in docs/lint.
+// A file accepts a finding with a reason, in a directive of Atlas; see acceptance. Each rule has a
+// page in docs/lint.
 package lint
 
 import (
@@ -18,46 +17,43 @@ import (
 	"github.com/chenu/chenu/postgres/project"
 )
 
-// Severity says how bad a finding is.
+// Severity is the severity of a finding.
 type Severity string
 
 const (
-	// Error is for what loses data, opens a hole, or stops the service.
+	// Error: loses data, opens a security hole, or blocks the service.
 	Error Severity = "error"
-	// Warning is for what can hurt, depending on what only people know.
+	// Warning: can do so, depending on facts that the check does not know.
 	Warning Severity = "warning"
 )
 
-// Finding is one thing that a rule found.
+// Finding is a finding of a rule.
 type Finding struct {
 	Code     string   `json:"code"`
 	Name     string   `json:"name"`
 	Severity Severity `json:"severity"`
-	// File is its name in the directory; "" if it is about the database.
+	// File is the name in the directory; "" if the finding concerns the database.
 	File string `json:"file,omitempty"`
-	// Line is where the statement begins, from 1; 0 if the finding is not about
-	// a statement.
+	// Line is the first line of the statement, from 1; 0 if the finding concerns no statement.
 	Line int `json:"line,omitempty"`
-	// Statement counts from 1; 0 if the finding is not about one.
+	// Statement is the number of the statement, from 1; 0 if the finding concerns none.
 	Statement int    `json:"statement,omitempty"`
 	Message   string `json:"message"`
-	// Advice is what to do instead: where there is one, the SQL for this very
-	// statement. It may have several lines.
+	// Advice is what to do instead, as SQL for this statement if possible. It can have several
+	// lines.
 	Advice string `json:"advice,omitempty"`
-	// Accepted is the reason that the file gives; "" if it is not accepted.
+	// Accepted is the reason that the file states; "" if the finding is not accepted.
 	Accepted string `json:"accepted,omitempty"`
 }
 
-// Options say what a project expects of its tables and roles, and what is known
-// of its history. The zero value is right for ours.
+// Options are the conventions of the project and its history.
 type Options struct {
 	// Conventions are the project's names. They are required.
 	Conventions *project.Conventions
 	History     History
 }
 
-// Run gives the findings of the recorded files, in the order of the files and
-// their statements.
+// Run returns the findings of the recorded files, in the order of the files and their statements.
 func Run(ctx context.Context, record *replay.Record, options Options) ([]Finding, error) {
 	all := options.History.findings()
 	keys := keyReader{}
@@ -82,12 +78,12 @@ func Run(ctx context.Context, record *replay.Record, options Options) ([]Finding
 	return slices.Compact(all), nil
 }
 
-// Open are the findings that are not accepted.
+// Open returns the findings that are not accepted.
 func Open(all []Finding) []Finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return f.Accepted != "" })
 }
 
-// Noun is the severity with its article.
+// Noun returns the severity with its article.
 func (s Severity) Noun() string {
 	if s == Error {
 		return "an error"

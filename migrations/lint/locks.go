@@ -110,7 +110,7 @@ func concurrentlyInTransaction(p *pass) {
 	}
 }
 
-// hidesInvalidIndex passes over an index that the file drops first.
+// hidesInvalidIndex ignores an index that the file drops first.
 func hidesInvalidIndex(p *pass) {
 	dropped := map[string]bool{}
 	for i := range p.Statements {
@@ -128,8 +128,8 @@ func hidesInvalidIndex(p *pass) {
 	}
 }
 
-// constraints calls fn for each constraint that is added to a table that may
-// have rows, be it by itself or with a column.
+// constraints calls fn for each constraint that is added to a table that may have rows, separately
+// or with a column.
 func (p *pass) constraints(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd, c *pg.Constraint, column *pg.ColumnDef)) {
 	p.alter(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
 		switch cmd.GetSubtype() {
@@ -145,8 +145,7 @@ func (p *pass) constraints(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTable
 	})
 }
 
-// validateLater is the advice to add a constraint unvalidated and check the rows
-// afterwards.
+// validateLater returns the advice to add a constraint as NOT VALID and to validate it later.
 func (p *pass) validateLater(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd, c *pg.Constraint, column *pg.ColumnDef, name string) string {
 	c = proto.Clone(c).(*pg.Constraint)
 	c.SkipValidation, c.InitiallyValid, c.Conname = true, false, name
@@ -416,8 +415,8 @@ func severalTables(p *pass) {
 	}
 }
 
-// atOnce is the table of which a statement changes rows without a bound to how
-// many, and what it does to them; nil if there is none.
+// atOnce returns the table of which a statement changes an unbounded number of rows, and the
+// change; nil if there is none.
 func (p *pass) atOnce(i int) (table *pg.RangeVar, what string) {
 	n := p.node(i)
 	var where *pg.Node
@@ -448,8 +447,8 @@ func (p *pass) atOnce(i int) (table *pg.RangeVar, what string) {
 	return table, verb + " an unbounded number of rows of " + replay.Name(table)
 }
 
-// bounded says whether a condition says by the table's primary key which rows
-// are meant, takes some at a time, or joins with a list of values.
+// bounded reports whether a condition compares the primary key of the table, has a LIMIT, or joins
+// with a list of values.
 func (p *pass) bounded(table string, where *pg.Node, from []*pg.Node) bool {
 	for _, f := range from {
 		if len(f.GetRangeSubselect().GetSubquery().GetSelectStmt().GetValuesLists()) == 0 {
@@ -493,8 +492,8 @@ func backfillAtOnce(p *pass) {
 	}
 }
 
-// batches writes a statement as a loop over some rows at a time; "" if the loop
-// might not end: a row that was changed must not match WHERE any more.
+// batches returns a statement as a loop over batches; "" if the loop might not end, because a
+// changed row still matches WHERE.
 func (p *pass) batches(i int, table string) string {
 	n := p.node(i)
 	update, remove := n.GetUpdateStmt(), n.GetDeleteStmt()
@@ -552,7 +551,7 @@ func rewrites(p *pass) {
 	}
 }
 
-// adds says whether a statement is an ALTER TABLE with such a part.
+// adds reports whether a statement is an ALTER TABLE with such a subcommand.
 func adds(n *pg.Node, t pg.AlterTableType) bool {
 	return slices.ContainsFunc(n.GetAlterTableStmt().GetCmds(), func(c *pg.Node) bool { return c.GetAlterTableCmd().GetSubtype() == t })
 }
@@ -575,8 +574,8 @@ func dropIndex(p *pass) {
 	}
 }
 
-// indexed is the table of an index that was there before the file, unless it is
-// a partitioned one, which cannot be dropped concurrently; else "".
+// indexed returns the table of an index that existed before the file; "" for the index of a
+// partitioned table, which cannot be dropped concurrently.
 func (p *pass) indexed(index string) string {
 	for _, d := range p.Before.State.Details {
 		if d.Of.Kind == catalog.KindIndex && d.Of.Qualified() == index {
@@ -610,7 +609,7 @@ func reindex(p *pass) {
 	}
 }
 
-// judged says whether another rule speaks of what an ALTER TABLE reads.
+// judged reports whether another rule already covers the scan of an ALTER TABLE.
 func (p *pass) judged(i int) bool {
 	if slices.ContainsFunc(p.atlas, func(d sqlcheck.Diagnostic) bool { return d.Pos == i && d.Code == "MF103" }) {
 		return true // it fails anyway
@@ -648,8 +647,7 @@ func waiters(m dev.LockMode) string {
 	return "Writes"
 }
 
-// lockAt is the strongest lock on a table that the transaction holds when
-// statement i has run.
+// lockAt returns the strongest lock on a table that the transaction holds after statement i.
 func (p *pass) lockAt(i int, table string) dev.LockMode {
 	var mode dev.LockMode
 	from := 0
@@ -688,8 +686,8 @@ func workUnderLock(p *pass) {
 	}
 }
 
-// work says what a statement does that takes the longer, the more rows there
-// are; and on which tables another rule speaks of their lock already.
+// work returns the part of a statement whose time grows with the number of rows, and the tables
+// whose lock another rule already covers.
 func (p *pass) work(i int) (string, []string) {
 	if table, what := p.atOnce(i); table != nil {
 		return what, nil

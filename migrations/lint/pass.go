@@ -18,20 +18,19 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// pass is the rules' way through one file.
+// pass is one run of the rules over a file.
 type pass struct {
 	*replay.File
 	options  Options
 	keys     keyReader
 	rule     *rule
 	findings []Finding
-	// old has for each statement the tables and views that were there before
-	// the file and may have rows when it runs.
+	// old contains, for each statement, the tables and views that existed before the file and may
+	// have rows when the statement runs.
 	old []map[string]bool
-	// former is the name before the file of a table that it renames.
+	// former maps a table that the file renames to its previous name.
 	former map[string]catalog.Key
-	// partitioned are the partitioned tables; parents the tables of default
-	// partitions.
+	// partitioned are the partitioned tables. parents maps default partitions to their tables.
 	partitioned map[string]bool
 	parents     map[string]string
 	atlas       []sqlcheck.Diagnostic
@@ -57,7 +56,7 @@ func newPass(file *replay.File, options Options, keys keyReader) *pass {
 	return p
 }
 
-// rename notes what a table was called before the file.
+// rename records the previous name of a renamed table.
 func (p *pass) rename(n *pg.Node) {
 	var was *pg.RangeVar
 	var is string
@@ -77,7 +76,7 @@ func (p *pass) rename(n *pg.Node) {
 	p.former[is] = first
 }
 
-// before is the key that an object had before the file.
+// before returns the key that an object had before the file.
 func (p *pass) before(k catalog.Key) catalog.Key {
 	if was, ok := p.former[k.Qualified()]; ok && k.Kind != catalog.KindIndex && k.Kind != catalog.KindFunction {
 		k.Schema, k.Name = was.Schema, was.Name
@@ -85,8 +84,8 @@ func (p *pass) before(k catalog.Key) catalog.Key {
 	return k
 }
 
-// follow does to the names of the tables that may have rows what a statement
-// does to the tables.
+// follow applies the drops, renames and additions of a statement to the names of tables that may
+// have rows.
 func follow(old map[string]bool, n *pg.Node) {
 	switch {
 	case n.GetCreateStmt() != nil:
@@ -115,8 +114,8 @@ func follow(old map[string]bool, n *pg.Node) {
 			old[catalog.Qualify(n.GetAlterObjectSchemaStmt().GetNewschema(), was.GetRelname())] = true
 		}
 	case n.GetInsertStmt() != nil:
-		// Nobody knows how many rows: from here on the table is like an old one,
-		// if it is one.
+		// The number of rows is unknown, so the table is treated like one that existed before the
+		// file.
 	}
 }
 
@@ -131,19 +130,19 @@ func schemaOf(r *pg.RangeVar) string {
 	return r.GetSchemaname()
 }
 
-// node is what the parser read of statement i; nil if nothing.
+// node returns the parsed statement i; nil if it could not be parsed.
 func (p *pass) node(i int) *pg.Node { return p.Statements[i].Node }
 
-// isOld says of a table whether it may have rows when statement i runs.
+// isOld reports whether a table existed before the file and may have rows when statement i runs.
 func (p *pass) isOld(i int, table *pg.RangeVar) bool { return p.old[i][replay.Name(table)] }
 
-// text is statement i for an advice; a long one is cut.
+// text returns statement i for an advice, truncated if it is long.
 func (p *pass) text(i int) string {
 	const most = 200
 	return strings.TrimSuffix(p.Statements[i].Oneline(most), ";") + ";"
 }
 
-// effects are those of statement i on tables that may have rows.
+// effects returns the effects of statement i on tables that may have rows.
 func (p *pass) effects(i int) []dev.Effect {
 	var all []dev.Effect
 	for _, e := range p.Statements[i].Effects {
@@ -154,7 +153,7 @@ func (p *pass) effects(i int) []dev.Effect {
 	return all
 }
 
-// effect is that of statement i on the table; zero if it has none.
+// effect returns the effect of statement i on the table; zero if there is none.
 func (p *pass) effect(i int, table string) dev.Effect {
 	for _, e := range p.effects(i) {
 		if e.Table == table {
@@ -164,8 +163,7 @@ func (p *pass) effect(i int, table string) dev.Effect {
 	return dev.Effect{}
 }
 
-// report adds a finding of the running rule about statement i, or with i < 0
-// about the whole file.
+// report adds a finding of the running rule about statement i, or about the whole file if i < 0.
 func (p *pass) report(i int, message, advice string) {
 	p.reportAs(p.rule.Severity, i, message, advice)
 }
@@ -178,8 +176,7 @@ func (p *pass) reportAs(severity Severity, i int, message, advice string) {
 	p.findings = append(p.findings, f)
 }
 
-// alter calls fn for each part of each ALTER TABLE of a table that may have
-// rows.
+// alter calls fn for each subcommand of each ALTER TABLE on a table that may have rows.
 func (p *pass) alter(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd)) {
 	p.alterAny(func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd) {
 		if p.isOld(i, table) {
@@ -188,7 +185,7 @@ func (p *pass) alter(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd)) 
 	})
 }
 
-// alterAny does so for each ALTER TABLE.
+// alterAny calls fn for each subcommand of each ALTER TABLE.
 func (p *pass) alterAny(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd)) {
 	for i, s := range p.Statements {
 		a := s.Node.GetAlterTableStmt()
@@ -198,14 +195,13 @@ func (p *pass) alterAny(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd
 	}
 }
 
-// refused says whether statement i is the one that Postgres refused, with the
-// code.
+// refused reports whether Postgres rejected statement i with the code.
 func (p *pass) refused(i int, code string) bool {
 	return p.Statements[i].Err != nil && p.Statements[i].Err.Code == code
 }
 
-// last finds the last statement that says yes; else the last whose text has
-// all the words, as those in a block of code do; else -1.
+// last returns the last statement for which yes returns true. Otherwise it returns the last
+// statement whose text contains all the words, such as a block of code, or -1.
 func (p *pass) last(yes func(n *pg.Node) bool, words ...string) int {
 	for i, s := range slices.Backward(p.Statements) {
 		if s.Node != nil && yes(s.Node) {
@@ -229,7 +225,7 @@ func containsAll(text string, words []string) bool {
 	return len(words) > 0
 }
 
-// sql writes a node as SQL; "" if that cannot be done.
+// sql returns a node as SQL; "" if that is not possible.
 func sql(n *pg.Node) string {
 	text, err := pgquery.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: n}}})
 	if err != nil {
@@ -238,21 +234,21 @@ func sql(n *pg.Node) string {
 	return text
 }
 
-// changed is a copy of the node with a change made to it, as SQL.
+// changed returns a changed copy of the node as SQL.
 func changed(n *pg.Node, change func(*pg.Node)) string {
 	n = proto.Clone(n).(*pg.Node)
 	change(n)
 	return sql(n)
 }
 
-// alterSQL writes an ALTER TABLE that has only the one part.
+// alterSQL returns an ALTER TABLE with only this subcommand.
 func alterSQL(n *pg.Node, cmd *pg.AlterTableCmd) string {
 	return changed(n, func(n *pg.Node) {
 		n.GetAlterTableStmt().Cmds = []*pg.Node{{Node: &pg.Node_AlterTableCmd{AlterTableCmd: cmd}}}
 	})
 }
 
-// expression parses an expression; nil if that cannot be done.
+// expression parses an expression; nil if that is not possible.
 func expression(text string) *pg.Node {
 	n := replay.Parse("SELECT " + text)
 	targets := n.GetSelectStmt().GetTargetList()
@@ -262,7 +258,7 @@ func expression(text string) *pg.Node {
 	return targets[0].GetResTarget().GetVal()
 }
 
-// texts are the strings of a list of names.
+// texts returns the strings of a list of names.
 func texts(nodes []*pg.Node) []string {
 	all := make([]string, len(nodes))
 	for i, n := range nodes {
@@ -271,7 +267,7 @@ func texts(nodes []*pg.Node) []string {
 	return all
 }
 
-// idents writes column names as SQL does.
+// idents returns column names as in SQL.
 func idents(names []string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
@@ -280,7 +276,7 @@ func idents(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// named is the qualified name of a list of one or two names.
+// named returns the qualified name of a list of one or two names.
 func named(names []*pg.Node) string {
 	parts := texts(names)
 	switch len(parts) {
@@ -292,7 +288,7 @@ func named(names []*pg.Node) string {
 	return catalog.Qualify(parts[len(parts)-2], parts[len(parts)-1])
 }
 
-// lines joins what is to be printed on lines of its own.
+// lines joins lines.
 func lines(all ...string) string {
 	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "\n")
 }
@@ -304,7 +300,7 @@ const (
 
 var comments = regexp.MustCompile(`--[^\n]*|(?s:/\*.*?\*/)`)
 
-// uncommented is SQL without its comments.
+// uncommented returns SQL without comments.
 func uncommented(sql string) string { return comments.ReplaceAllString(sql, " ") }
 
 func scanned(e dev.Effect) bool { return e.Scanned || e.Rewritten }

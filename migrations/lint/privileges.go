@@ -21,8 +21,8 @@ var privilegeRules = []rule{
 	{Rule: Rule{"CN406", "foreign-owner", "An object with another owner", themePrivileges, Error}, check: foreignOwner},
 }
 
-// grants calls fn for each object and grantee with what the file gave them, the
-// owner's own privileges and those that every new object gives apart.
+// grants calls fn for each object and grantee with the privileges that the file granted, without
+// those of the owner and the default ones of a new object.
 func (p *pass) grants(fn func(of *catalog.Privileges, grantee string, given []catalog.Grant)) {
 	if p.After == nil {
 		return
@@ -48,7 +48,7 @@ func (p *pass) grants(fn func(of *catalog.Privileges, grantee string, given []ca
 	}
 }
 
-// ownerOf is who owns an object; a column has its table's owner.
+// ownerOf returns the owner of an object; for a column, the owner of its table.
 func (p *pass) ownerOf(of *catalog.Privileges) string {
 	if of.Owner != "" {
 		return of.Owner
@@ -61,7 +61,7 @@ func (p *pass) ownerOf(of *catalog.Privileges) string {
 	return ""
 }
 
-// whereGrant finds what last granted something on an object to a role.
+// whereGrant returns the last statement that granted a privilege on an object to a role.
 func (p *pass) whereGrant(of catalog.Key, grantee string) int {
 	name := of.Qualified()
 	if of.Kind == catalog.KindSchema {
@@ -78,7 +78,7 @@ func (p *pass) whereGrant(of catalog.Key, grantee string) int {
 	}, of.Name, grantee)
 }
 
-// onSQL is an object as GRANT and REVOKE name it.
+// onSQL names an object as GRANT and REVOKE do.
 func onSQL(k catalog.Key) string {
 	switch k.Kind {
 	case catalog.KindTable, catalog.KindView, catalog.KindColumn:
@@ -103,7 +103,7 @@ func privilegeNames(k catalog.Key, grants []catalog.Grant) []string {
 	return all
 }
 
-// needless are the privileges that no request needs, by kind of object.
+// needless reports whether no request needs the privilege on this kind of object.
 func needless(k catalog.Kind, privilege string) bool {
 	switch k {
 	case catalog.KindTable, catalog.KindView, catalog.KindColumn:
@@ -126,8 +126,8 @@ func needlessPrivilege(p *pass) {
 	})
 }
 
-// foreignGrantee passes over what PUBLIC may execute: a function that runs as
-// its caller gives nobody anything, and CN310 is about the others.
+// foreignGrantee ignores EXECUTE for PUBLIC: a function that runs with the privileges of its caller
+// gives no access, and CN310 covers the others.
 func foreignGrantee(p *pass) {
 	p.grants(func(of *catalog.Privileges, grantee string, all []catalog.Grant) {
 		if p.ours(grantee) || grantee == catalog.Public && of.Of.Kind == catalog.KindFunction {
@@ -190,7 +190,7 @@ func databasePublic(p *pass) {
 	}
 }
 
-// accessNames are the privileges of a GRANT or REVOKE.
+// accessNames returns the privileges of a GRANT or REVOKE.
 func accessNames(g *pg.GrantStmt) []string {
 	var names []string
 	for _, a := range g.GetPrivileges() {
@@ -202,7 +202,7 @@ func accessNames(g *pg.GrantStmt) []string {
 	return names
 }
 
-// managesRoles says whether a statement makes or changes roles, or who is one.
+// managesRoles reports whether a statement creates or changes roles or memberships.
 func managesRoles(n *pg.Node) bool {
 	switch {
 	case n.GetCreateRoleStmt() != nil, n.GetAlterRoleStmt() != nil, n.GetAlterRoleSetStmt() != nil, n.GetDropRoleStmt() != nil,
@@ -243,7 +243,7 @@ func foreignOwner(p *pass) {
 		if is.Owner == "" || is.Owner == p.options.Conventions.Owner || was != nil && was.Owner == is.Owner || is.Of.Kind == catalog.KindFunction && p.ours(is.Owner) {
 			return
 		}
-		// Schema public is the cluster's until someone takes it.
+		// A new database has schema public with this owner.
 		if is.Of.Kind == catalog.KindSchema && is.Owner == "pg_database_owner" {
 			return
 		}

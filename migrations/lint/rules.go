@@ -2,24 +2,23 @@ package lint
 
 import "slices"
 
-// Rule is what it looks for, to be named in documents.
+// Rule describes a rule for the documents.
 type Rule struct {
 	Code, Name, Title string
 	Theme             string
 	Severity          Severity
 }
 
-// rule is a Rule with what finds its findings. Codes are never used again for
-// something else: files name them.
+// rule is a Rule with its check. A code is never used for another rule, because files name it.
 type rule struct {
 	Rule
 	check func(*pass)
-	// elsewhere says that whether it finds something does not depend on the
-	// file alone, so that an acceptance without a finding is no mistake.
+	// elsewhere reports that the findings do not depend on the file alone, so that an acceptance
+	// without a finding is valid.
 	elsewhere bool
 }
 
-// The themes, in the order of the documents.
+// The themes, in the order of the pages.
 const (
 	themeFile       = "The file and its history"
 	themeLocks      = "Locks"
@@ -30,10 +29,10 @@ const (
 	themeAtlas      = "Atlas' analyzers"
 )
 
-// rules are all rules. The documents are made from this list.
+// rules are all rules. The index of the pages is generated from this list.
 var rules = slices.Concat(fileRules, lockRules, dataRules, columnRules, securityRules, privilegeRules, atlasRules)
 
-// Rules are all rules, in the order of the documents.
+// Rules returns all rules, in the order of the pages.
 func Rules() []Rule {
 	all := make([]Rule, len(rules))
 	for i, r := range rules {

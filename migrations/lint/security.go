@@ -45,8 +45,7 @@ func (p *pass) owner(state *catalog.State, table string) string {
 	return ""
 }
 
-// changedObjects gives the objects that are new, or not the same, after the
-// file.
+// changedObjects calls fn for the objects that are new or changed after the file.
 func changedObjects[T catalog.Object](p *pass, of func(*catalog.State) []T, fn func(was, is T)) {
 	if p.After == nil {
 		return
@@ -79,7 +78,7 @@ func (p *pass) isPartition(table string) bool {
 	return slices.ContainsFunc(p.After.State.Partitions, func(d *catalog.Partition) bool { return catalog.Qualify(d.Schema, d.Name) == table })
 }
 
-// whereSecurity finds what last said something of a table's row security.
+// whereSecurity returns the last statement that changed the row-level security of a table.
 func (p *pass) whereSecurity(s *catalog.Security) int {
 	table := s.Key().Qualified()
 	at := p.last(func(n *pg.Node) bool {
@@ -113,7 +112,7 @@ func rowSecurityNotForced(p *pass) {
 	})
 }
 
-// wherePolicy finds what last made or changed a policy.
+// wherePolicy returns the last statement that created or changed a policy.
 func (p *pass) wherePolicy(policy *catalog.Policy) int {
 	table := policy.Key().Qualified()
 	return p.last(func(n *pg.Node) bool {
@@ -123,7 +122,7 @@ func (p *pass) wherePolicy(policy *catalog.Policy) int {
 	}, policy.Name, policy.Table)
 }
 
-// commands are those that a policy is for.
+// commands returns the commands to which a policy applies.
 func commands(policy *catalog.Policy) []string {
 	if policy.Command == "ALL" {
 		return []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
@@ -131,7 +130,7 @@ func commands(policy *catalog.Policy) []string {
 	return []string{policy.Command}
 }
 
-// meet are the common ones of two lists of roles, of which PUBLIC is all.
+// meet returns the intersection of two lists of roles, where PUBLIC means all roles.
 func meet(a, b []string) []string {
 	if slices.Contains(a, catalog.Public) {
 		return b
@@ -182,8 +181,8 @@ func policyDropped(p *pass) {
 	}
 }
 
-// replaced says whether a policy that is gone has a new one of its kind, for all
-// of its commands and roles.
+// replaced reports whether new policies of the same kind replace a dropped policy for all its
+// commands and roles.
 func (p *pass) replaced(gone *catalog.Policy) bool {
 	old := map[catalog.Key]bool{}
 	for _, policy := range p.Before.State.Policies {
@@ -204,9 +203,8 @@ func (p *pass) replaced(gone *catalog.Policy) bool {
 
 var reColumns = regexp.MustCompile(`^columns \([^)]*\),? ?`)
 
-// policyWidened is about the rows of tables that stand: what a grant adds to the
-// columns is the access diff's to tell, and who passes by all policies is for
-// CN301 and CN302.
+// policyWidened checks the rows of existing tables. The access report covers columns that a grant
+// adds, and CN301 and CN302 cover tables without effective policies.
 func policyWidened(p *pass) {
 	for _, c := range p.access {
 		if c.New || c.Role == p.options.Conventions.Owner || c.Before == "nothing" || !slices.Contains(access.Commands, c.Command) ||
@@ -237,7 +235,7 @@ func policyWidened(p *pass) {
 	}
 }
 
-// unprotected says of a table that policies decide nothing about it any more.
+// unprotected reports whether row-level security of the table is disabled.
 func (p *pass) unprotected(table string) bool {
 	return slices.ContainsFunc(p.After.State.Security, func(s *catalog.Security) bool { return s.Key().Qualified() == table && !s.Enabled })
 }
@@ -294,7 +292,7 @@ func policiesOr(p *pass) {
 	})
 }
 
-// served are the roles that the serving login can become, with itself.
+// served returns the serving login and the roles that it can switch to.
 func (p *pass) served() []string {
 	members := map[string][]string{}
 	for _, r := range p.After.State.Roles {
@@ -314,13 +312,13 @@ func (p *pass) served() []string {
 	return all
 }
 
-// ours says whether a role is one of those that the project makes.
+// ours reports whether the project creates the role.
 func (p *pass) ours(role string) bool {
 	return slices.ContainsFunc(p.After.State.Roles, func(r *catalog.Role) bool { return r.Name == role })
 }
 
-// reachable are the roles of a policy that a user of the service can come to
-// have: all but those of ours that the serving login cannot become.
+// reachable returns the roles of a policy that a user of the service can act as: all except roles
+// of the project that the serving login cannot switch to.
 func (p *pass) reachable(policy *catalog.Policy) []string {
 	served := p.served()
 	var all []string
@@ -372,8 +370,8 @@ func policyWithoutOwner(p *pass) {
 	})
 }
 
-// owned says whether a predicate can be true only of rows whose owner it has
-// compared with something that is not of the row.
+// owned reports whether a predicate can be true only for rows whose owner equals a value that does
+// not come from the row.
 func owned(n *pg.Node, owner string) bool {
 	switch {
 	case n.GetAConst() != nil:
@@ -398,7 +396,7 @@ func owned(n *pg.Node, owner string) bool {
 	return false
 }
 
-// isColumn says whether a node is that column, perhaps in another type.
+// isColumn reports whether a node is the column, possibly with a cast.
 func isColumn(n *pg.Node, name string) bool {
 	for n.GetTypeCast() != nil {
 		n = n.GetTypeCast().GetArg()
@@ -411,7 +409,7 @@ func hasColumn(n *pg.Node) bool {
 	return mentions(n, func(n *pg.Node) bool { return n.GetColumnRef() != nil })
 }
 
-// head and body are the two parts of what pg_get_functiondef writes.
+// head and body return the two parts of a result of pg_get_functiondef.
 func head(f *catalog.Function) string {
 	h, _ := split(f)
 	return h
@@ -426,7 +424,7 @@ func split(f *catalog.Function) (head, body string) {
 	return f.Definition, ""
 }
 
-// whereFunction finds what last said something of a function.
+// whereFunction returns the last statement that changed a function.
 func (p *pass) whereFunction(f *catalog.Function) int {
 	name := catalog.Qualify(f.Schema, f.Name)
 	at := p.last(func(n *pg.Node) bool {
@@ -441,7 +439,7 @@ func (p *pass) whereFunction(f *catalog.Function) int {
 	}, f.Name)
 }
 
-// signature is a function as ALTER FUNCTION names it.
+// signature names a function as ALTER FUNCTION does.
 func signature(f *catalog.Function) string {
 	kind := "FUNCTION "
 	if f.Kind == "p" {
@@ -568,7 +566,7 @@ func viewNotInvoker(p *pass) {
 	p.viewsOfBlocks(names)
 }
 
-// viewsOfBlocks reports the new views that no statement is seen to make.
+// viewsOfBlocks reports the new views that no statement of the file creates directly.
 func (p *pass) viewsOfBlocks(seen []string) {
 	views := func(s *catalog.State) map[string]bool {
 		all := map[string]bool{}
@@ -633,8 +631,8 @@ func keyNotLedByOwner(p *pass) {
 	})
 }
 
-// unindexed are the foreign keys that no index supports: the columns must be the
-// first ones of one, in any order.
+// unindexed returns the foreign keys whose columns are not the first columns of an index, in any
+// order.
 func (p *pass) unindexed(state *catalog.State) map[catalog.Key]key {
 	keys := p.keys.all(state)
 	all := map[catalog.Key]key{}
@@ -677,7 +675,7 @@ func referenceWithoutIndex(p *pass) {
 	}
 }
 
-// unlisted are the tables whose rows are read by owner without an index for it.
+// unlisted returns the tables whose policies compare the owner and that have no index for it.
 func (p *pass) unlisted(state *catalog.State) map[string]bool {
 	led := map[string]bool{}
 	for _, k := range p.keys.all(state) {
@@ -714,8 +712,7 @@ func listWithoutIndex(p *pass) {
 	}
 }
 
-// partitionReachable concerns partitions that the file makes, and what it
-// grants on others.
+// partitionReachable checks partitions that the file creates, and grants on others.
 func partitionReachable(p *pass) {
 	partition := map[string]bool{}
 	for _, name := range p.Before.State.RuntimePartitions {
@@ -784,7 +781,7 @@ func roleName(n *pg.Node) string {
 	}
 }
 
-// expressions are those of a policy.
+// expressions returns the expressions of a policy.
 func expressions(policy *catalog.Policy) []*pg.Node {
 	var all []*pg.Node
 	for _, text := range []string{policy.Using, policy.Check} {
@@ -795,8 +792,7 @@ func expressions(policy *catalog.Policy) []*pg.Node {
 	return all
 }
 
-// callsSetting is the name of the setting that a node reads; "" if it is not
-// such a call.
+// callsSetting returns the name of the setting that a node reads; "" if it reads none.
 func callsSetting(n *pg.Node) (name string, mayMiss bool) {
 	names := texts(n.GetFuncCall().GetFuncname())
 	if len(names) == 0 || names[len(names)-1] != "current_setting" {
@@ -873,8 +869,8 @@ func runsOnce(s *pg.SubLink) bool {
 	})
 }
 
-// noRowSecurityKind concerns materialized views and foreign tables, which have
-// no policies, once a role may read them.
+// noRowSecurityKind checks materialized views and foreign tables, which have no policies, that a
+// role may read.
 func noRowSecurityKind(p *pass) {
 	if p.After == nil {
 		return

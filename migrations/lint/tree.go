@@ -10,14 +10,14 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// walk calls fn for the node and, as long as it says so, for those below it.
+// walk calls fn for the node, and for its children if fn returns true.
 func walk(n *pg.Node, fn func(*pg.Node) bool) {
 	if n != nil {
 		walkMessage(n.ProtoReflect(), fn)
 	}
 }
 
-// mentions says whether the node, or one below it, is such a one.
+// mentions reports whether such returns true for the node or a node below it.
 func mentions(n *pg.Node, such func(*pg.Node) bool) bool {
 	found := false
 	walk(n, func(n *pg.Node) bool {
@@ -45,8 +45,7 @@ func walkMessage(m protoreflect.Message, fn func(*pg.Node) bool) {
 	})
 }
 
-// key is a constraint or index as its definition has it: its columns, "" for an
-// expression.
+// key is a parsed constraint or index. Its columns are "" for expressions.
 type key struct {
 	of        catalog.Key
 	kind      pg.ConstrType // CONSTR_TYPE_UNDEFINED for an index
@@ -60,11 +59,10 @@ type key struct {
 	condition *pg.Node // of a partial index
 }
 
-// keyReader reads keys. Most are the same before and after most files, and
-// parsing takes its time.
+// keyReader caches parsed keys, because most keys do not change and parsing takes time.
 type keyReader map[catalog.Detail]*key
 
-// all are the keys, foreign keys and indexes of a state.
+// all returns the keys, foreign keys and indexes of a state.
 func (r keyReader) all(state *catalog.State) []key {
 	var all []key
 	for _, d := range state.Details {
@@ -130,7 +128,7 @@ func readKey(d *catalog.Detail) (key, bool) {
 	}
 }
 
-// columnsOfKey are the columns of the table's constraint whose definition begins so,
+// columnsOfKey returns the columns of the table's constraint whose definition starts with prefix,
 // as it was before the file.
 func (p *pass) columnsOfKey(table, prefix string) []string {
 	for _, d := range p.Before.State.Details {
@@ -142,7 +140,7 @@ func (p *pass) columnsOfKey(table, prefix string) []string {
 	return nil
 }
 
-// columnsOf are the names of a table's columns.
+// columnsOf returns the names of a table's columns.
 func columnsOf(state *catalog.State, table string) []string {
 	for _, r := range state.Relations {
 		if r.Key.Qualified() == table {
@@ -156,7 +154,7 @@ func columnsOf(state *catalog.State, table string) []string {
 	return nil
 }
 
-// expressionSQL writes an expression as SQL, in brackets.
+// expressionSQL returns an expression as SQL, in parentheses.
 func expressionSQL(n *pg.Node) string {
 	text := sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
 		TargetList:  []*pg.Node{pg.MakeResTargetNodeWithVal(n, 0)},
@@ -165,7 +163,7 @@ func expressionSQL(n *pg.Node) string {
 	return "(" + strings.TrimPrefix(text, "SELECT ") + ")"
 }
 
-// typeSQL writes a type as SQL.
+// typeSQL returns a type as SQL.
 func typeSQL(t *pg.TypeName) string {
 	text := sql(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
 		TargetList: []*pg.Node{pg.MakeResTargetNodeWithVal(&pg.Node{Node: &pg.Node_TypeCast{TypeCast: &pg.TypeCast{
@@ -179,8 +177,7 @@ func typeSQL(t *pg.TypeName) string {
 	return strings.TrimSuffix(strings.TrimPrefix(text, "SELECT "), " 'x'")
 }
 
-// typeName is the last part of a type's name, as the parser has it: int4, not
-// integer.
+// typeName returns the last part of a type's name in the parser: int4, not integer.
 func typeName(t *pg.TypeName) string {
 	if names := texts(t.GetNames()); len(names) > 0 {
 		return names[len(names)-1]
@@ -188,7 +185,7 @@ func typeName(t *pg.TypeName) string {
 	return ""
 }
 
-// serialType is the type of a serial column's numbers; "" for another type.
+// serialType returns the integer type of a serial column; "" for another type.
 func serialType(t *pg.TypeName) string {
 	switch typeName(t) {
 	case "serial", "serial4":

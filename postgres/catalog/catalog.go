@@ -1,8 +1,6 @@
-// Package catalog reads the objects of a live database that Atlas does not
-// read (functions, triggers, policies, row security, privileges, owners,
-// default partitions), gives each a key that is the same in every database,
-// and compares two such states. The planner plans with it; drift is reported
-// with it.
+// Package catalog reads the objects of a live database that Atlas does not read (functions,
+// triggers, policies, row-level security, privileges, owners, default partitions), gives each a key
+// that is the same in every database, and compares two such states.
 package catalog
 
 import (
@@ -12,17 +10,17 @@ import (
 	"strings"
 )
 
-// RevisionsSchema is where Atlas keeps its revision table. It belongs to the
-// tool that applies migrations, so a State leaves it out.
+// RevisionsSchema is the schema of Atlas' revision table. It belongs to the tool that applies
+// migrations, so a State does not contain it.
 const RevisionsSchema = "atlas_schema_revisions"
 
-// Public is the grantee that stands for every role.
+// Public is the grantee that means every role.
 const Public = "PUBLIC"
 
-// Kind says what a Key names.
+// Kind is the kind of the object that a Key names.
 type Kind string
 
-// The kinds of keys. An Other has more.
+// The kinds of keys. An Other has further kinds.
 const (
 	KindSchema     Kind = "schema"
 	KindTable      Kind = "table"
@@ -40,16 +38,15 @@ const (
 	KindConstraint Kind = "constraint"
 )
 
-// Key names one object the same way in every database. Sub is the column,
-// policy, trigger or constraint of the relation Name; it is empty for objects
-// that stand by themselves. A function's Sub holds its argument types.
+// Key names an object in the same way in every database. Sub is the column, policy, trigger or
+// constraint of the relation Name; it is empty for other objects. For a function, Sub contains the
+// argument types.
 type Key struct {
 	Kind              Kind
 	Schema, Name, Sub string
 }
 
-// String is the key as a person would write it: "policy notes_read on
-// public.personal_notes".
+// String returns the key in words: "policy notes_read on public.personal_notes".
 func (k Key) String() string {
 	switch {
 	case k.Kind == KindSchema:
@@ -73,8 +70,8 @@ func (k Key) String() string {
 	}
 }
 
-// Qualified is schema and name, quoted where SQL needs it. For a column,
-// policy or trigger that is its table.
+// Qualified returns schema and name, quoted as in SQL. For a column, policy or trigger these are
+// the names of its table.
 func (k Key) Qualified() string { return Qualify(k.Schema, k.Name) }
 
 // Compare orders keys by kind, schema, name and part.
@@ -90,8 +87,8 @@ type Object interface {
 // Function is a function or procedure.
 type Function struct {
 	Schema, Name string
-	// Types and Arguments are its arguments: the types alone, and with modes
-	// and names; no defaults.
+	// Types and Arguments are the arguments: only their types, and with modes and names. They
+	// contain no defaults.
 	Types, Arguments string
 	Result           string
 	Kind             string // f: function, p: procedure
@@ -112,8 +109,8 @@ func (f *Function) Replaces(old *Function) bool {
 	return f.Arguments == old.Arguments && f.Result == old.Result && f.Kind == old.Kind && f.Defaults >= old.Defaults
 }
 
-// Trigger is a trigger that someone created: neither one that a constraint
-// brings nor one that a partition inherits.
+// Trigger is a trigger that was created explicitly, not one that belongs to a constraint or that a
+// partition inherits.
 type Trigger struct {
 	Schema, Table, Name string
 	Function            string // schema.name of what it calls
@@ -126,8 +123,8 @@ type Trigger struct {
 // Key of the trigger.
 func (t *Trigger) Key() Key { return Key{KindTrigger, t.Schema, t.Table, t.Name} }
 
-// Policy is a row security policy, its expressions as Postgres writes them.
-// An empty expression means that there is none.
+// Policy is a row-level security policy, with its expressions as Postgres prints them. An empty
+// expression means that there is none.
 type Policy struct {
 	Schema, Table, Name string
 	Command             string // ALL, SELECT, INSERT, UPDATE or DELETE
@@ -140,25 +137,24 @@ type Policy struct {
 // Key of the policy.
 func (p *Policy) Key() Key { return Key{KindPolicy, p.Schema, p.Table, p.Name} }
 
-// Alters says whether ALTER POLICY can turn the policy old into this one: it
-// changes roles and expressions but neither the command nor the kind, and
-// cannot take an expression away.
+// Alters reports whether ALTER POLICY can turn the policy old into this one. It can change roles
+// and expressions, but neither the command nor the kind, and it cannot remove an expression.
 func (p *Policy) Alters(old *Policy) bool {
 	return p.Command == old.Command && p.Permissive == old.Permissive &&
 		(p.Using != "" || old.Using == "") && (p.Check != "" || old.Check == "")
 }
 
-// Security tells whether a table's policies apply, and to its owner too.
+// Security reports whether the policies of a table apply, and whether they apply to its owner.
 type Security struct {
 	Schema, Table   string
 	Enabled, Forced bool
 }
 
-// Key of the row security.
+// Key of the row-level security.
 func (s *Security) Key() Key { return Key{KindSecurity, s.Schema, s.Table, ""} }
 
-// Partition is a DEFAULT partition. Other partitions are made while the
-// database is in use and are data, as their rows are.
+// Partition is a DEFAULT partition. Other partitions are created at run time and are treated as
+// data.
 type Partition struct {
 	Schema, Name              string
 	ParentSchema, ParentTable string
@@ -167,15 +163,15 @@ type Partition struct {
 // Key of the partition.
 func (p *Partition) Key() Key { return Key{KindPartition, p.Schema, p.Name, ""} }
 
-// Grant lets a role do one thing, or also pass that on.
+// Grant is a privilege of a role, optionally with grant option.
 type Grant struct {
 	Grantee   string `json:"grantee"`
 	Privilege string `json:"privilege"`
 	Grantable bool   `json:"grantable"`
 }
 
-// Privileges is who owns an object and who may do what with it. A column has
-// no owner and only the grants made on the column itself.
+// Privileges contains the owner of an object and the grants on it. A column has no owner and only
+// the grants on the column itself.
 type Privileges struct {
 	Of     Key
 	Owner  string
@@ -281,20 +277,18 @@ type State struct {
 	// Trees are the policies' expressions as Postgres keeps them. What they
 	// name by OID is in Relations and Routines.
 	Trees map[Key]Trees
-	// Relations and Routines are tables, views and functions by OID, as long as
-	// they are not the system's own.
+	// Relations and Routines are tables, views and functions by OID, without those of the system.
 	Relations map[uint32]Relation
 	Routines  map[uint32]Key
-	// Operators are the system's own operators that give a truth value, and
-	// Volatile the functions that give another result at each call, by OID.
+	// Operators are the operators of the system that return a boolean, and Volatile the functions
+	// whose result can change between calls, by OID.
 	Operators map[uint32]Operator
 	Volatile  map[uint32]bool
-	// RuntimePartitions are the tables that are partitions but not DEFAULT
-	// ones, as schema.name.
+	// RuntimePartitions are the partitions that are not DEFAULT partitions, as schema.name.
 	RuntimePartitions []string
 }
 
-// Objects is the state by key, without roles and dependencies.
+// Objects returns the state by key, without roles and dependencies.
 func (s *State) Objects() map[Key]Object {
 	all := map[Key]Object{}
 	add(all, s.Functions)
@@ -315,7 +309,7 @@ func add[T Object](all map[Key]Object, some []T) {
 	}
 }
 
-// Dependents are the keys of what depends on the object, in order.
+// Dependents returns the keys of the objects that depend on the object, sorted.
 func (s *State) Dependents(on Key) []Key {
 	var of []Key
 	for _, d := range s.Dependencies {
@@ -326,14 +320,14 @@ func (s *State) Dependents(on Key) []Key {
 	return of
 }
 
-// Difference is one object that is not the same in two states. From is nil
-// when the object is new, To when it is gone.
+// Difference is an object that differs between two states. From is nil if the object is new, and To
+// if it was dropped.
 type Difference struct {
 	Key      Key
 	From, To Object
 }
 
-// String says in a few words what differs.
+// String describes the difference.
 func (d Difference) String() string {
 	switch {
 	case d.From == nil:
@@ -354,8 +348,8 @@ func (d Difference) String() string {
 	return d.Key.String() + " differs: " + strings.Join(what, ", ")
 }
 
-// Compare gives what must change for from to become to, ordered by key. Roles
-// belong to the cluster and are compared by CompareRoles.
+// Compare returns the differences between from and to, ordered by key. Roles belong to the server
+// and are compared by CompareRoles.
 func Compare(from, to *State) []Difference {
 	a, b := from.Objects(), to.Objects()
 	var all []Difference
@@ -384,7 +378,7 @@ func equal(a, b Object) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// CompareRoles says in sentences how roles that exist in both states differ.
+// CompareRoles describes in sentences how roles that exist in both states differ.
 func CompareRoles(from, to *State) []string {
 	have := map[string]*Role{}
 	for _, r := range from.Roles {

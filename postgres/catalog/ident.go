@@ -7,8 +7,8 @@ import (
 
 var plain = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
-// keywords are the words that Postgres 15 to 18 do not take as a plain name
-// everywhere: SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'.
+// keywords are the words that Postgres 15 to 18 do not accept as a name everywhere: SELECT word
+// FROM pg_get_keywords() WHERE catcode <> 'U'.
 var keywords = func() map[string]bool {
 	all := map[string]bool{}
 	for word := range strings.FieldsSeq(`
@@ -29,7 +29,7 @@ var keywords = func() map[string]bool {
 	return all
 }()
 
-// Ident writes a name as SQL reads it, quoted only where it must be.
+// Ident returns a name as in SQL, quoted only if necessary.
 func Ident(name string) string {
 	if plain.MatchString(name) && !keywords[name] {
 		return name
@@ -37,7 +37,7 @@ func Ident(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// Qualify writes schema and name as SQL reads them.
+// Qualify returns schema and name as in SQL.
 func Qualify(schema, name string) string {
 	if schema == "" {
 		return Ident(name)

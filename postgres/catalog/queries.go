@@ -1,9 +1,8 @@
 package catalog
 
-// scope limits every query to what people made: spaces are the schemas and
-// relations the tables, views, sequences and indexes; neither holds members
-// of extensions. A partition counts only when it and the partitions above it
-// are DEFAULT ones.
+// scope limits every query to user-defined objects: spaces are the schemas, and relations the
+// tables, views, sequences and indexes, without members of extensions. A partition is included only
+// if it and its parents are DEFAULT partitions.
 const scope = `
 WITH spaces AS MATERIALIZED (
 	SELECT n.oid, n.nspname AS schema, n.nspowner, n.nspacl
@@ -85,8 +84,8 @@ FROM relations WHERE relkind IN ('r', 'p', 'v', 'm', 'f')`
 const routinesQuery = scope + `
 SELECT oid, schema, proname::text, types FROM functions`
 
-// operatorsQuery gives the system's operators alone (FirstNormalObjectId is
-// 16384): what another claims to commute with or negate need not be so.
+// operatorsQuery returns only the operators of the system (FirstNormalObjectId is 16384), because
+// the declared commutator and negator of others may be wrong.
 const operatorsQuery = `
 SELECT o.oid, o.oprcom::oid, o.oprnegate::oid, p.proisstrict
 FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
@@ -111,8 +110,8 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f') AND pg_catalog.pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'
 ORDER BY 1`
 
-// grants writes an ACL as a sorted JSON array; who granted is left out, as it
-// is always the owner in what the planner makes.
+// grants returns an ACL as a sorted JSON array, without grantors: in planned databases the grantor
+// is always the owner.
 func grants(acl string) string {
 	return `(
 	SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
@@ -151,9 +150,8 @@ SELECT pg_catalog.pg_get_userbyid(d.defaclrole)::text, coalesce(n.nspname::text,
 FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
 ORDER BY 1, 2, 3`
 
-// rolesQuery reads our own roles. Postgres 16 gave each membership its own
-// INHERIT and SET options; they are read through jsonb so that one query
-// suits 15 too.
+// rolesQuery reads the roles of the project. Since Postgres 16 each membership has its own INHERIT
+// and SET options; they are read through jsonb so that the query also runs on 15.
 const rolesQuery = `
 SELECT r.rolname::text,
 	pg_catalog.array_remove(ARRAY[
@@ -174,8 +172,8 @@ SELECT r.rolname::text,
 	)
 FROM pg_catalog.pg_roles r WHERE starts_with(r.rolname::text, $1) ORDER BY 1`
 
-// othersQuery names what neither Atlas nor this package can plan. Properties
-// that exist in newer versions only are read through jsonb.
+// othersQuery names the objects that neither Atlas nor this package can plan. Properties that exist
+// only in newer versions are read through jsonb.
 const othersQuery = scope + `
 SELECT * FROM (
 	SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END AS type,
@@ -266,11 +264,10 @@ SELECT * FROM (
 ) others
 ORDER BY 1, 2`
 
-// detailsQuery writes columns, constraints and indexes in full, as Postgres
-// does. What a partition has from its parent is left out. Of a column's options
-// only those that ALTER TABLE can set are compared (manual, ALTER TABLE, SET
-// attribute_option): servers from 15.20 on store a pg_attver of their own beside
-// them, which differs from one database to the next.
+// detailsQuery returns the complete definitions of columns, constraints and indexes, without those
+// that a partition has from its parent. Of the options of a column only those are compared that
+// ALTER TABLE can set (SET attribute_option): servers from 15.20 on store a pg_attver too, which
+// differs between databases.
 const detailsQuery = scope + `
 SELECT '` + string(KindColumn) + `' AS kind, r.schema, r.relname::text, a.attname::text, pg_catalog.concat_ws(' ',
 	pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -302,9 +299,9 @@ SELECT '` + string(KindTable) + `', schema, relname, '',
 FROM relations WHERE relkind IN ('r', 'p') AND NOT relispartition
 ORDER BY 1, 2, 3, 4`
 
-// dependenciesQuery pairs named objects: who cannot be without what. A row
-// type stands for its table, a default or generation expression for its
-// column, a view's rule for the view.
+// dependenciesQuery returns pairs of named objects, the first of which depends on the second. A row
+// type counts as its table, a default or generation expression as its column, and the rule of a
+// view as the view.
 const dependenciesQuery = scope + `, named AS MATERIALIZED (
 	SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class, oid, 0 AS part,
 		CASE relkind WHEN 'v' THEN '` + string(KindView) + `' WHEN 'm' THEN '` + string(KindView) + `' WHEN 'S' THEN '` + string(KindSequence) + `'

@@ -23,14 +23,14 @@ func Read(ctx context.Context, conn *pgx.Conn, rolePrefix string) (*State, error
 	return ReadIn(ctx, tx, rolePrefix)
 }
 
-// ReadIn is Read within the caller's transaction, which should be REPEATABLE
-// READ. It leaves the transaction's search_path empty.
+// ReadIn is Read within the caller's transaction, which should be REPEATABLE READ. It sets the
+// transaction's search_path to ''.
 func ReadIn(ctx context.Context, tx pgx.Tx, rolePrefix string) (*State, error) {
 	var (
 		s     = &State{}
 		batch pgx.Batch
 	)
-	// An empty search path makes Postgres qualify every name it writes.
+	// With an empty search path, Postgres qualifies all names.
 	batch.Queue("SET LOCAL search_path = ''").Exec(func(pgconn.CommandTag) error { return nil })
 	batch.Queue("SELECT current_setting('server_version_num')::int").QueryRow(func(row pgx.Row) error { return row.Scan(&s.Version) })
 	queue(&batch, functionsQuery, &s.Functions)
@@ -47,7 +47,7 @@ func ReadIn(ctx context.Context, tx pgx.Tx, rolePrefix string) (*State, error) {
 			err := row.Scan(&p.Of.Kind, &p.Of.Schema, &p.Of.Name, &p.Of.Sub, &p.Owner, &p.Grants, &p.Initial)
 			return &p, err
 		})
-		// A column whose last grant was taken back keeps an empty list.
+		// A column whose last grant was revoked keeps an empty list.
 		s.Privileges = slices.DeleteFunc(s.Privileges, func(p *Privileges) bool { return p.Of.Kind == KindColumn && len(p.Grants) == 0 })
 		return err
 	})

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// codeForRoles finds code that may put the name of a role together.
+// codeForRoles matches code that can assemble the name of a role.
 var codeForRoles = regexp.MustCompile(`(?is)\b(DO|CALL|SELECT)\b.*\bROLE\b`)
 
 // RolesAfter returns the roles as sql changed them, of those read before and after it ran.

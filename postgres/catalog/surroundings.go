@@ -7,15 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Surroundings are what decides who may do what in a database and is no
-// object of it: the database's own owner and privileges, the roles concerned,
-// their memberships, the settings that sessions begin with, and how the
-// partitions that were made at run time are protected.
+// Surroundings are facts that decide on access but are not objects of the database: its owner and
+// privileges, the roles and their memberships, the initial settings of sessions, and the protection
+// of partitions that were created at run time.
 type Surroundings struct {
 	Database, Owner string
-	// User is the login that read them.
+	// User is the login of the session.
 	User string
-	// Server tells one running server from another.
+	// Server identifies the running server.
 	Server      string
 	Grants      []Grant // on the database
 	Roles       []*ClusterRole
@@ -24,31 +23,30 @@ type Surroundings struct {
 	Partitions  []*RuntimePartition
 }
 
-// ClusterRole is a role with what makes it powerful.
+// ClusterRole is a role with its attributes.
 type ClusterRole struct {
 	Name                                                string
 	Superuser, Login, Inherit, BypassRLS                bool
 	CreateRole, CreateDB, Replication, MayConnect, Ours bool
 }
 
-// Membership is one grant of a role to another. Inherit and Set are the
-// grant's own from PostgreSQL 16 on, before what follows from the member.
+// Membership is one grant of a role to another. Inherit and Set are options of the grant since
+// PostgreSQL 16; before, they follow from the member.
 type Membership struct {
 	Role, Member        string
 	Admin, Inherit, Set bool
 	Grantor             string
 }
 
-// Setting is what ALTER DATABASE or ALTER ROLE … SET left for sessions to
-// begin with. Role is empty when it holds for every role; Everywhere says
-// that it holds in every database.
+// Setting is an initial setting of sessions by ALTER DATABASE or ALTER ROLE … SET. Role is empty if
+// the setting applies to every role. Everywhere reports whether it applies in every database.
 type Setting struct {
 	Role        string
 	Everywhere  bool
 	Name, Value string
 }
 
-// RuntimePartition is a partition that is no DEFAULT one, with its protection.
+// RuntimePartition is a partition that is not a DEFAULT partition, with its protection.
 type RuntimePartition struct {
 	Schema, Name              string
 	ParentSchema, ParentTable string
@@ -60,8 +58,8 @@ type RuntimePartition struct {
 	Grants                    []Grant
 }
 
-// concerned limits a query to our roles, to the logins given, and to whoever
-// is a member of one, directly or not.
+// concerned limits a query to the roles of the project, the given logins, and the direct and
+// indirect members of both.
 const concerned = `
 WITH RECURSIVE concerned AS (
 	SELECT oid FROM pg_catalog.pg_roles WHERE starts_with(rolname::text, $2) OR rolname = ANY ($1::text[]) OR rolname = session_user
@@ -74,8 +72,7 @@ SELECT r.rolname::text, r.rolsuper, r.rolcanlogin, r.rolinherit, r.rolbypassrls,
 	pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT'), starts_with(r.rolname::text, $2) AND NOT r.rolcanlogin
 FROM pg_catalog.pg_roles r JOIN concerned c ON c.oid = r.oid ORDER BY 1`
 
-// What exists from PostgreSQL 16 on is read through jsonb, so that one query
-// suits 15 too.
+// Columns that exist since PostgreSQL 16 are read through jsonb, so that the query also runs on 15.
 const membershipsQuery = concerned + `
 SELECT g.rolname::text, r.rolname::text, m.admin_option,
 	coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, r.rolinherit),
@@ -114,8 +111,8 @@ JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
 WHERE c.relispartition AND c.relkind IN ('r', 'p') AND pg_catalog.pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'
 ORDER BY 1, 2`
 
-// ReadSurroundings reads them in the caller's transaction. The logins are
-// roles to look at beside ours. The session may be any role.
+// ReadSurroundings reads the surroundings in the caller's transaction. It includes the given
+// logins. The session can have any role.
 func ReadSurroundings(ctx context.Context, tx pgx.Tx, rolePrefix string, logins []string) (*Surroundings, error) {
 	var (
 		s     = &Surroundings{}
@@ -132,7 +129,7 @@ func ReadSurroundings(ctx context.Context, tx pgx.Tx, rolePrefix string, logins 
 	return s, nil
 }
 
-// Role finds a role by name.
+// Role returns a role by name.
 func (s *Surroundings) Role(name string) (*ClusterRole, bool) {
 	for _, r := range s.Roles {
 		if r.Name == name {

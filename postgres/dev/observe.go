@@ -9,8 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// LockMode is a lock on a table; a stronger one is greater. The zero value is
-// none. https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
+// LockMode is a table lock mode. A stronger lock has a greater value. The zero value means no lock.
 type LockMode int
 
 // The lock modes.
@@ -31,10 +30,10 @@ var lockModes = []string{
 	"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
 }
 
-// ParseLockMode reads a mode as pg_locks has it; 0 for another text.
+// ParseLockMode parses a mode of pg_locks; it returns 0 for another text.
 func ParseLockMode(mode string) LockMode { return LockMode(max(0, slices.Index(lockModes, mode))) }
 
-// String names the lock as the manual does.
+// String returns the name of the lock in the Postgres manual.
 func (m LockMode) String() string {
 	return []string{
 		"", "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
@@ -56,13 +55,13 @@ func (m LockMode) Blocking() string {
 	}
 }
 
-// Effect is what happened to one table, as Postgres itself reports it.
+// Effect is the observed effect on one table.
 type Effect struct {
 	Table string // schema.name, quoted where SQL needs it
-	// Lock is the one it has now, if that is stronger than the one it had.
+	// Lock is the new lock, if it is stronger than the one that was held before.
 	Lock LockMode
-	// Through is the same of its indexes and partitions, whichever is locked
-	// most: a query on the table opens them too, and waits for them.
+	// Through is the strongest new lock on an index or partition of the table. A query on the table
+	// opens these too, and waits for them.
 	Through   LockMode
 	Rewritten bool // it has another file
 	Scanned   bool // it was read from end to end
@@ -72,8 +71,7 @@ type Effect struct {
 // partitions block, in words.
 func (e Effect) Blocking() string { return max(e.Lock, e.Through).Blocking() }
 
-// Observation is the state of every table and view within the running
-// transaction.
+// Observation is the state of all tables and views within the running transaction.
 type Observation map[uint32]observed
 
 type observed struct {
@@ -103,8 +101,7 @@ const observeQuery = `
 	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 	ORDER BY 2`
 
-// Observe reads what the running transaction has locked, read and written anew
-// so far.
+// Observe reads what the running transaction has locked, read and rewritten so far.
 func (s *Session) Observe(ctx context.Context) (Observation, error) {
 	rows, err := s.conn.Query(ctx, observeQuery, lockModes)
 	if err != nil {
@@ -121,8 +118,8 @@ func (s *Session) Observe(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// Effects are what happened between two observations of one transaction, to
-// the tables that are in the first, by name.
+// Effects returns the effects between two observations of one transaction on the tables of the
+// first, sorted by name.
 func (o Observation) Effects(after Observation) []Effect {
 	effects := map[uint32]*Effect{}
 	of := func(oid uint32) *Effect {
@@ -162,7 +159,7 @@ func (o Observation) Effects(after Observation) []Effect {
 	return all
 }
 
-// Names are the names of the tables and views.
+// Names returns the names of the tables and views.
 func (o Observation) Names() map[string]bool {
 	names := map[string]bool{}
 	for _, one := range o {
@@ -173,8 +170,8 @@ func (o Observation) Names() map[string]bool {
 	return names
 }
 
-// TableOf is the table of an index; "" if there is no such index. Both are
-// named as schema.name, quoted where SQL needs it.
+// TableOf returns the table of an index; "" if there is no such index. Both are named as
+// schema.name, quoted as in SQL.
 func (o Observation) TableOf(index string) string {
 	for _, one := range o {
 		if one.Index && one.Name == index {
@@ -184,7 +181,7 @@ func (o Observation) TableOf(index string) string {
 	return ""
 }
 
-// Only keeps of an observation what another has too.
+// Only returns the part of an observation that another contains too.
 func (o Observation) Only(others Observation) Observation {
 	kept := Observation{}
 	for oid, one := range o {

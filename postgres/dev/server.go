@@ -1,6 +1,6 @@
-// Package dev makes databases on a development server in which a migration
-// directory is replayed or a desired state built, and reads what came of it.
-// Its sessions are those of whoever applies migrations.
+// Package dev creates databases on a development server, in which a migration directory is replayed
+// or a desired state is built, and reads the resulting state. Its sessions have the settings of
+// those that apply migrations.
 package dev
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/chenu/chenu/postgres/project"
 )
 
-// Server is the development server, with the databases made on it.
+// Server is a development server with the databases that were created on it.
 type Server struct {
 	url         string
 	conventions *project.Conventions
@@ -70,9 +70,9 @@ func (s *Server) prepare(ctx context.Context) error {
 	return nil
 }
 
-// roles makes the cluster's roles. Others may be at it, too: then Postgres
-// finds one row changed under its hands, and it is tried again. A login that
-// may not make roles has to find them there.
+// roles creates the roles of the project. If another session changes them at the same time,
+// Postgres reports a concurrent update, and the statement is retried. If the login may not create
+// roles, they must exist.
 func (s *Server) roles(ctx context.Context) error {
 	const attempts = 5
 	var err error
@@ -104,13 +104,13 @@ func (s *Server) drop(ctx context.Context, name string) error {
 	return nil
 }
 
-// Close drops the databases, also when the caller's context has ended.
+// Close drops the databases, even if the caller's context has ended.
 func (s *Server) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	var errs []error
 	if s.admin.IsClosed() {
-		// A cancelled query closes its connection.
+		// A canceled query closes its connection.
 		admin, err := pgx.Connect(ctx, s.url)
 		if err != nil {
 			return fmt.Errorf("reconnect to drop the development databases: %w", err)
@@ -126,8 +126,8 @@ func (s *Server) Close(ctx context.Context) error {
 // Create creates an empty database that the owner role owns, and a session on it.
 func (s *Server) Create(ctx context.Context) (*Session, error) {
 	name := fmt.Sprintf("%s%d_%s", s.databasePrefix(), time.Now().Unix(), strings.ToLower(rand.Text()[:12]))
-	// template0 holds nothing of the server's own. The locale is fixed, so
-	// that a plan does not depend on the machine it is made on.
+	// template0 contains no objects of this server. The locale is fixed, so that a plan does not
+	// depend on the machine.
 	_, err := s.admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0 OWNER "+catalog.Ident(s.conventions.Owner)+" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
 	if err != nil {
 		return nil, fmt.Errorf("create a development database (the login needs CREATEDB and membership in %s): %w", s.conventions.Owner, err)
@@ -164,8 +164,8 @@ func Connect(ctx context.Context, url string, conventions *project.Conventions) 
 	if err != nil {
 		return nil, fmt.Errorf("parse the database URL: %w", err)
 	}
-	// Reading definitions may need a lock that a migration has. It must wait
-	// no longer than others may have to wait behind it.
+	// Reading definitions can need a lock that a migration holds. The wait is limited, because
+	// other sessions wait behind it.
 	config.RuntimeParams["lock_timeout"] = "3s"
 	session := &Session{database: config.Database, conventions: conventions, pool: openPool(config, conventions.Owner)}
 	if err := session.connect(ctx); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/chenu/chenu/postgres/project"
 )
 
-// Session is one connection to one database, as the owner role.
+// Session is a connection to a database, as the owner role.
 type Session struct {
 	conventions *project.Conventions
 	database    string
@@ -46,8 +46,8 @@ func (s *Session) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// Close ends the connection; one that the server or a cancelled context ended
-// already is no error.
+// Close closes the connection. It returns no error if the server or a canceled context has closed
+// it already.
 func (s *Session) Close() error {
 	if s.atlas != nil {
 		_ = s.atlas.Close()
@@ -55,7 +55,7 @@ func (s *Session) Close() error {
 	return s.pool.Close()
 }
 
-// Exec runs one statement by the simple protocol, as a migration does.
+// Exec runs one statement in the simple protocol, as a migration does.
 func (s *Session) Exec(ctx context.Context, sql string) error {
 	_, err := s.conn.PgConn().Exec(ctx, sql).ReadAll()
 	return err
@@ -73,16 +73,16 @@ func (s *Session) Transaction(ctx context.Context, fn func() error) error {
 	return s.Exec(ctx, "COMMIT")
 }
 
-// SQL is the session's connection, for what wants database/sql.
+// SQL returns the connection for database/sql.
 func (s *Session) SQL() *sql.Conn { return s.atlas }
 
-// Conn is the same connection, for what wants pgx.
+// Conn returns the same connection for pgx.
 func (s *Session) Conn() *pgx.Conn { return s.conn }
 
-// Driver is Atlas on the session.
+// Driver returns Atlas' driver on the session.
 func (s *Session) Driver() migrate.Driver { return s.driver }
 
-// Savepoint runs fn so that its failure leaves the transaction usable.
+// Savepoint runs fn so that the transaction remains usable if it fails.
 func (s *Session) Savepoint(ctx context.Context, fn func() error) error {
 	if err := s.Exec(ctx, "SAVEPOINT attempt"); err != nil {
 		return err
@@ -93,8 +93,7 @@ func (s *Session) Savepoint(ctx context.Context, fn func() error) error {
 	return s.Exec(ctx, "RELEASE SAVEPOINT attempt")
 }
 
-// CheckBodies calls each function's language validator, as CREATE FUNCTION
-// would have done.
+// CheckBodies calls the language validator of each function, as CREATE FUNCTION does.
 func (s *Session) CheckBodies(ctx context.Context) error {
 	const query = `
 		SELECT p.oid::regprocedure::text, l.lanvalidator::regproc::text, p.oid
@@ -114,7 +113,7 @@ func (s *Session) CheckBodies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A body may read tables whose policies concern the owner.
+	// A body may read tables whose policies apply to the owner.
 	if err := s.Exec(ctx, "SET row_security = on"); err != nil {
 		return err
 	}
@@ -126,8 +125,8 @@ func (s *Session) CheckBodies(ctx context.Context) error {
 	return s.Exec(ctx, "RESET row_security")
 }
 
-// Replay runs the directory's files as applying them does: each in one
-// transaction, unless it says otherwise.
+// Replay runs the files of the directory as apply does: each in one transaction, unless it has `--
+// atlas:txmode none`.
 func (s *Session) Replay(ctx context.Context, dir migrate.Dir) error {
 	files, err := migrate.FilesFromLastCheckpoint(dir)
 	if err != nil {
@@ -156,7 +155,7 @@ func (s *Session) Replay(ctx context.Context, dir migrate.Dir) error {
 		if err != nil {
 			return err
 		}
-		// A file may leave settings behind that the next must not see.
+		// Settings of one file must not affect the next.
 		if err := s.Exec(ctx, "RESET ALL"); err != nil {
 			return err
 		}
@@ -164,14 +163,14 @@ func (s *Session) Replay(ctx context.Context, dir migrate.Dir) error {
 	return nil
 }
 
-// Inspection is one database's state: the tables as Atlas reads them, and the rest.
+// Inspection is the state of one database: the tables as Atlas reads them, and the rest.
 type Inspection struct {
 	Realm *schema.Realm
 	State *catalog.State
 }
 
-// Inspect reads both halves of the state from one snapshot, in a read-only
-// transaction in which also may read what more there is.
+// Inspect reads both parts of the state from one snapshot, in a read-only transaction. The
+// functions in also can read more in this transaction.
 func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*Inspection, error) {
 	tx, err := s.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
@@ -196,9 +195,9 @@ func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*
 	return in, nil
 }
 
-// Realm reads the tables alone, in the running transaction if there is one.
+// Realm reads only the tables, in the running transaction if there is one.
 func (s *Session) Realm(ctx context.Context) (*schema.Realm, error) {
-	// The revision table is the applying tool's own.
+	// The revision table belongs to the tool that applies migrations.
 	realm, err := s.driver.InspectRealm(ctx, &schema.InspectRealmOption{Exclude: []string{catalog.RevisionsSchema}})
 	if err != nil {
 		return nil, fmt.Errorf("inspect tables: %w", err)
@@ -206,8 +205,8 @@ func (s *Session) Realm(ctx context.Context) (*schema.Realm, error) {
 	return realm, nil
 }
 
-// forgetPartitionKeys removes the foreign keys that Postgres adds for every
-// partition of a referenced table; they come and go with the partitions.
+// forgetPartitionKeys removes the foreign keys that Postgres adds for every partition of a
+// referenced table: they are created and dropped with the partitions.
 func (in *Inspection) forgetPartitionKeys() {
 	partitions := map[string]bool{}
 	for _, name := range in.State.RuntimePartitions {
@@ -225,7 +224,7 @@ func (in *Inspection) forgetPartitionKeys() {
 	}
 }
 
-// Table finds a table of the realm.
+// Table returns a table of the realm.
 func (in *Inspection) Table(schemaName, name string) (*schema.Table, bool) {
 	s, ok := in.Realm.Schema(schemaName)
 	if !ok {
@@ -234,7 +233,7 @@ func (in *Inspection) Table(schemaName, name string) (*schema.Table, bool) {
 	return s.Table(name)
 }
 
-// Describe adds to a Postgres error what helps the author of the SQL.
+// Describe adds the detail, hint and position of a Postgres error to its message.
 func Describe(err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
