@@ -24,7 +24,7 @@ func Read(ctx context.Context, conn *pgx.Conn, rolePrefix string) (*State, error
 }
 
 // ReadIn is Read within the caller's transaction, which should be REPEATABLE READ. It sets the
-// transaction's search_path to ''.
+// transaction's search_path to ”.
 func ReadIn(ctx context.Context, tx pgx.Tx, rolePrefix string) (*State, error) {
 	var (
 		s     = &State{}

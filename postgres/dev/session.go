@@ -233,7 +233,7 @@ func (in *Inspection) Table(schemaName, name string) (*schema.Table, bool) {
 	return s.Table(name)
 }
 
-// Describe adds the detail, hint and position of a Postgres error to its message.
+// Describe returns a Postgres error with its detail, hint and context in the message. Other errors are unchanged.
 func Describe(err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
