@@ -1,13 +1,15 @@
-// Package migrations is the history of the database's schema, and what applies it.
+// Package migrations contains the history of the database's schema.
 //
-// The directory holds Atlas-format files, <timestamp>_<name>.sql, and atlas.sum, their checksums. It is append-only: a
-// file that was applied anywhere is never edited. Tables, policies, functions, triggers and grants stand in it together;
-// roles do not, because they belong to the cluster and not to one database: Bootstrap makes those.
+// The directory contains files in Atlas' format, <timestamp>_<name>.sql, and atlas.sum with their
+// checksums. It is append-only: a file that was applied to a database is never edited. It contains
+// tables, policies, functions, triggers and grants. Roles belong to the server, not to one
+// database, so Bootstrap creates them.
 //
-// The record of what was applied is the Atlas CLI's own table, row for row, and both take the same advisory lock, so that
-// this package and the CLI can be used in turn on one database. What this package adds: every session is the owner, with
-// row_security off; `-- atlas:txmode none` is honoured; an applied file that was edited is refused even if the directory
-// was hashed again; a dry run and Status write nothing at all.
+// Package apply applies the files. It uses the revision table and the advisory lock of the Atlas
+// CLI, so that both can be used alternately on one database. It differs from the CLI in this: every
+// session runs as the owner with row_security off; `-- atlas:txmode none` is supported; an applied
+// file that was edited is rejected even if the directory was hashed again; a dry run and ReadStatus
+// write nothing.
 package migrations
 
 import (
@@ -26,7 +28,7 @@ func Embedded() (migrate.Dir, error) {
 	return readDir(files)
 }
 
-// readDir copies a directory into memory as it is, without judging it: Validate does that.
+// readDir copies a directory into memory unchanged. Validate checks it.
 func readDir(from fs.FS) (migrate.Dir, error) {
 	names, err := fs.Glob(from, "*.sql")
 	if err != nil {

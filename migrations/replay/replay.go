@@ -1,9 +1,7 @@
-// Package replay runs migration files on a development database as applying
-// them does, statement by statement, and records what Postgres itself says of
-// each: which locks it took, what it read from end to end or wrote anew, which
-// timeouts it ran under; and how the database was before and after each file.
-// Plans and lint findings are made from these records, so that they state what
-// was seen.
+// Package replay runs migration files on a development database as apply does, statement by
+// statement, and records the effects that Postgres reports: locks, scans, rewrites and timeouts,
+// and the state of the database before and after each file. Reports and lint findings are based on
+// these records.
 package replay
 
 import (
@@ -26,21 +24,21 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// Input is what Run replays.
+// Input is the input of Run.
 type Input struct {
-	// Files is the whole directory.
+	// Files are all files of the directory.
 	Files []migrations.File
-	// Want says of a file whether to record it. What comes before the first
-	// such file is only run, and what comes after the last one not at all.
+	// Want reports whether to record a file. Files before the first recorded file are only run.
+	// Files after the last recorded file are not run.
 	Want func(migrations.File) bool
-	// Tables asks for the tables around each statement that changes one which
-	// stood before its file, as Atlas' analyzers need them. That takes a while.
+	// Tables requests the tables before and after each statement that changes an existing table,
+	// which Atlas' analyzers need. This takes time.
 	Tables bool
-	// Progress is called before each recorded file; may be nil.
+	// Progress is called before each recorded file. It may be nil.
 	Progress func(name string)
 }
 
-// Record is what happened.
+// Record is the result of Run.
 type Record struct {
 	ServerVersion int // server_version_num
 	Files         []*File
@@ -50,44 +48,41 @@ type Record struct {
 type File struct {
 	migrations.File
 	Statements []*Statement
-	// Before and After are the whole states. After is nil if a statement
-	// failed.
+	// Before and After are the complete states. After is nil if a statement failed.
 	Before, After *dev.Inspection
-	// Existed has the tables and views that were there before the file, as
-	// schema.name, quoted where SQL needs it.
+	// Existed contains the tables and views that existed before the file, as schema.name, quoted as
+	// in SQL.
 	Existed map[string]bool
-	// Failed is the statement that Postgres refused, nil if none. Nothing
-	// after it was run, in no file.
+	// Failed is the statement that Postgres rejected, nil if there is none. No later statement of
+	// any file was run.
 	Failed *Statement
 }
 
-// Statement is a statement of a file and what it did.
+// Statement is a statement of a file with its effects.
 type Statement struct {
 	migrations.Statement
-	// Node is the statement as Postgres' own parser reads it; nil if the
-	// parser, which is of PostgreSQL 17, does not know it.
+	// Node is the parsed statement; nil if the parser of PostgreSQL 17 cannot parse it.
 	Node *pg.Node
-	// Effects are on tables that existed before the file.
+	// Effects are the effects on tables that existed before the file.
 	Effects []dev.Effect
-	// Alone says that it cannot run in a transaction: its locks are known from
-	// the manual, not seen.
+	// Alone reports whether the statement cannot run in a transaction. Its locks are then those of
+	// the manual, not observed.
 	Alone bool
-	// Commits says that it is a block of code that commits by itself. Its
-	// effects were seen with the commits left out.
+	// Commits reports whether the statement is a block of code that commits. Its effects were
+	// observed without the commits.
 	Commits bool
-	// LockTimeout and StatementTimeout are in force while it runs; 0 is none.
+	// LockTimeout and StatementTimeout are the timeouts of the statement; 0 means no timeout.
 	LockTimeout, StatementTimeout time.Duration
-	// Before and After are the tables around it, if Input.Tables asked for
-	// them and it can change one that stood before the file; else nil. What the
-	// file does to its own new tables may lie between an After and the next
-	// Before.
+	// Before and After are the tables around the statement, if Input.Tables is set and the
+	// statement can change a table that existed before the file; otherwise nil. Changes of new
+	// tables can happen between an After and the next Before.
 	Before, After *schema.Realm
-	// Err is why Postgres refused it; nil if it did not.
+	// Err is the error of Postgres; nil if the statement succeeded.
 	Err *pgconn.PgError
 }
 
-// Run replays on a new database of the server. A statement that fails is no
-// error: it is recorded. One in a file that is not recorded is.
+// Run replays files on a new database of the server. A failing statement is recorded, not returned
+// as an error, unless its file is not recorded.
 func Run(ctx context.Context, server *dev.Server, in Input) (*Record, error) {
 	first, last := -1, -1
 	for i, f := range in.Files {
@@ -169,7 +164,7 @@ func (r *run) run(ctx context.Context) error {
 	if err != nil && !errors.Is(err, errRefused) {
 		return err
 	}
-	// A file may leave settings behind that the next must not see.
+	// Settings of one file must not affect the next.
 	if err := r.session.Exec(ctx, "RESET ALL"); err != nil {
 		return err
 	}
@@ -183,7 +178,7 @@ func (r *run) run(ctx context.Context) error {
 	return nil
 }
 
-// settings are the session's as `chenu migrate apply` has them by default.
+// settings sets the default timeouts of `chenu migrate apply`.
 func (r *run) settings(ctx context.Context) error {
 	statement := time.Duration(0)
 	if r.file.Transaction {
@@ -222,8 +217,8 @@ func (r *run) statements(ctx context.Context) error {
 	return nil
 }
 
-// statement runs one statement and observes it. In a file that is no
-// transaction each gets one of its own, unless it cannot run in one.
+// statement runs one statement and observes it. In a file without a transaction, each statement
+// gets its own transaction if it can run in one.
 func (r *run) statement(ctx context.Context, s *Statement) error {
 	if r.file.Transaction {
 		return r.observed(ctx, s, s.SQL)
@@ -253,8 +248,8 @@ var errUndo = errors.New("undo")
 
 var commits = regexp.MustCompile(`(?i)\bCOMMIT\b`)
 
-// withoutCommits observes a block of code as if it did not commit, and undoes
-// it. What it does to rows can depend on the commits; its locks do not.
+// withoutCommits observes a block of code without its commits, and rolls it back. Its writes can
+// depend on the commits, but its locks do not.
 func (r *run) withoutCommits(ctx context.Context, s *Statement) error {
 	err := r.session.Transaction(ctx, func() error {
 		r.seen = nil
@@ -302,7 +297,7 @@ func (r *run) timeouts(ctx context.Context, s *Statement) error {
 	return nil
 }
 
-// Parse reads one statement with Postgres' own parser; nil if it cannot.
+// Parse parses one statement; it returns nil if the parser cannot.
 func Parse(sql string) *pg.Node {
 	result, err := pgquery.Parse(sql)
 	if err != nil || len(result.GetStmts()) != 1 {
@@ -311,8 +306,8 @@ func Parse(sql string) *pg.Node {
 	return result.GetStmts()[0].GetStmt()
 }
 
-// changesTables says whether a statement may change what Atlas reads of tables
-// that stood before the file.
+// changesTables reports whether a statement may change what Atlas reads of tables that existed
+// before the file.
 func (r *run) changesTables(n *pg.Node) bool {
 	switch {
 	case n.GetCreateStmt() != nil:
@@ -333,8 +328,8 @@ func (r *run) changesTables(n *pg.Node) bool {
 	return n == nil
 }
 
-// known are the locks of statements that cannot run in a transaction, by the
-// manual of each. locks_test.go holds them to a server.
+// known returns the locks of statements that cannot run in a transaction, according to the manual.
+// locks_test.go compares them with a server.
 func (r *run) known(n *pg.Node) []dev.Effect {
 	named := func(name string, mode dev.LockMode, scanned bool) []dev.Effect {
 		if of := r.there.TableOf(name); of != "" {
@@ -373,7 +368,7 @@ func (r *run) known(n *pg.Node) []dev.Effect {
 	return nil
 }
 
-// objectName is a name of DROP's list.
+// objectName returns a name of the list of DROP.
 func objectName(n *pg.Node) string {
 	space, name := "public", ""
 	for _, item := range n.GetList().GetItems() {
@@ -385,7 +380,7 @@ func objectName(n *pg.Node) string {
 	return catalog.Qualify(space, name)
 }
 
-// Name is a table's name as Effects have it; without a schema it is public.
+// Name returns a table's name in the form of Effects. The default schema is public.
 func Name(table *pg.RangeVar) string {
 	if table == nil {
 		return ""
@@ -397,7 +392,7 @@ func Name(table *pg.RangeVar) string {
 	return catalog.Qualify(space, table.GetRelname())
 }
 
-// Oneline is the statement on one line, cut to width.
+// Oneline returns the statement on one line, truncated to width.
 func (s *Statement) Oneline(width int) string {
 	text := strings.Join(strings.Fields(s.SQL), " ")
 	if r := []rune(text); len(r) > width {

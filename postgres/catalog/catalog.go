@@ -176,22 +176,22 @@ type Privileges struct {
 	Of     Key
 	Owner  string
 	Grants []Grant
-	// Initial is what a new object of that kind and owner grants by itself.
+	// Initial contains the default privileges of a new object of this kind and owner.
 	Initial []Grant
 }
 
-// Key of the privileges: that of their object, marked as privileges.
+// Key of the privileges: that of their object, with the kind of privileges.
 func (p *Privileges) Key() Key { return PrivilegesOf(p.Of) }
 
-// PrivilegesOf is the key under which the privileges of an object stand.
+// PrivilegesOf returns the key of the privileges of an object.
 func PrivilegesOf(of Key) Key { return Key{Kind: KindPrivileges, Name: of.String()} }
 
-// Defaults is what ALTER DEFAULT PRIVILEGES says for objects that a role
-// creates, in one schema or (Schema empty) in all.
+// Defaults are the default privileges (ALTER DEFAULT PRIVILEGES) for objects that a role creates,
+// in one schema or, if Schema is empty, in all.
 type Defaults struct {
 	Role, Schema, Objects string
 	Grants                []Grant
-	// Initial is what holds where nothing was altered.
+	// Initial contains the privileges without ALTER DEFAULT PRIVILEGES.
 	Initial []Grant
 }
 
@@ -204,24 +204,21 @@ func (d *Defaults) Key() Key {
 	return Key{Kind: KindDefaults, Name: name}
 }
 
-// Other is an object, or a property of one, that neither Atlas nor this
-// package can plan: a view, a rule, a deferrable constraint, a storage
-// option. It is read so that a difference is seen and refused, not missed.
+// Other is an object, or a property of one, that neither Atlas nor this package can plan: a view, a
+// rule, a deferrable constraint, a storage option. It is read so that a difference is reported.
 type Other struct {
 	Type, Identity string
 	Definition     string
-	// Drop is the statement that takes it away; empty where there is no such
-	// one statement.
+	// Drop is the statement that drops the object; empty if there is no single statement.
 	Drop string
 }
 
 // Key of the object.
 func (o *Other) Key() Key { return Key{Kind: Kind(o.Type), Name: o.Identity} }
 
-// Detail is a table, column, constraint or index in full, as Postgres writes
-// it. Atlas plans these, but does not see all there is to them: it misses
-// collations, and whether a constraint is deferrable or validated. Details
-// show what it missed.
+// Detail is the complete definition of a table, column, constraint or index, as Postgres prints it.
+// Atlas plans these objects but does not read all their properties, such as collations and whether
+// a constraint is deferrable or validated. Details show these differences.
 type Detail struct {
 	Of         Key
 	Definition string
@@ -230,20 +227,18 @@ type Detail struct {
 // Key of the object.
 func (d *Detail) Key() Key { return d.Of }
 
-// Role is a role of the cluster with what makes it powerful.
+// Role is a role of the server with its attributes.
 type Role struct {
 	Name       string
 	Attributes []string // such as LOGIN, SUPERUSER, BYPASSRLS, NOINHERIT
 	MemberOf   []string // with the options of the membership
 }
 
-// Dependency says that Postgres will not drop or retype On while Of stands,
-// or drops Of with it.
+// Dependency reports that Postgres does not drop or retype On while Of exists, or drops Of with it.
 type Dependency struct{ Of, On Key }
 
-// Trees are a policy's expressions in the form of nodeToString, which says of
-// every operator, function and column which one it is. Empty means that there
-// is none.
+// Trees are the expressions of a policy in the form of nodeToString, which identifies each
+// operator, function and column. They are empty if there is no expression.
 type Trees struct{ Using, Check string }
 
 // Relation is a table or view with the names of its columns by number.
@@ -252,15 +247,14 @@ type Relation struct {
 	Columns map[int]string
 }
 
-// Operator is what is known of a truth-valued operator: the operators that say
-// the same with the arguments in the other order, and the opposite; 0 if there
-// is none. A strict one is null when an argument is.
+// Operator is an operator that returns a boolean, with the OIDs of its commutator and its negator,
+// or 0. A strict operator returns NULL if an argument is NULL.
 type Operator struct {
 	OID, Commutator, Negator uint32
 	Strict                   bool
 }
 
-// State is everything Read found.
+// State is the result of Read.
 type State struct {
 	Version      int // server_version_num
 	Functions    []*Function
@@ -274,8 +268,8 @@ type State struct {
 	Details      []*Detail
 	Roles        []*Role
 	Dependencies []Dependency
-	// Trees are the policies' expressions as Postgres keeps them. What they
-	// name by OID is in Relations and Routines.
+	// Trees are the expressions of policies as Postgres stores them. The objects that they name by
+	// OID are in Relations and Routines.
 	Trees map[Key]Trees
 	// Relations and Routines are tables, views and functions by OID, without those of the system.
 	Relations map[uint32]Relation

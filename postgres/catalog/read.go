@@ -23,8 +23,8 @@ func Read(ctx context.Context, conn *pgx.Conn, rolePrefix string) (*State, error
 	return ReadIn(ctx, tx, rolePrefix)
 }
 
-// ReadIn is Read within the caller's transaction, which should be REPEATABLE READ. It sets the
-// transaction's search_path to ”.
+// ReadIn is Read within the caller's transaction, which should be REPEATABLE READ. It
+// clears the transaction's search_path.
 func ReadIn(ctx context.Context, tx pgx.Tx, rolePrefix string) (*State, error) {
 	var (
 		s     = &State{}

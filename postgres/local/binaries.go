@@ -21,14 +21,15 @@ import (
 )
 
 const (
-	// minMajor is the oldest version that has all that our migrations use.
+	// minMajor is the oldest version that supports the features that the migrations use.
 	minMajor = 15
-	// fetchMajor is what gets fetched when nothing asks for another version.
+	// fetchMajor is the version to download if no other version is requested.
 	fetchMajor = 18
 )
 
-// usualPlaces are where the packages of Debian, Red Hat, Alpine, Homebrew, Postgres.app and PostgreSQL's own build put
-// the server's programs, which are often not on the PATH.
+// usualPlaces are the directories in which the packages of Debian, Red Hat, Alpine, Homebrew,
+// Postgres.app and PostgreSQL itself install the server's programs, which are often not on the
+// PATH.
 var usualPlaces = []string{
 	"/usr/lib/postgresql/*/bin",
 	"/usr/pgsql-*/bin",
@@ -40,7 +41,7 @@ var usualPlaces = []string{
 	"/usr/local/pgsql/bin",
 }
 
-// binaries is a directory with the programs of one PostgreSQL.
+// binaries is a directory with the programs of one PostgreSQL version.
 type binaries struct {
 	dir     string
 	major   int
@@ -48,7 +49,8 @@ type binaries struct {
 	version string // as people write it: 17.11
 }
 
-// obtain finds or fetches the programs for a data directory that holds data of the given majors.
+// obtain finds or downloads the programs for a data directory with data of the given major
+// versions.
 func obtain(ctx context.Context, cfg Config, home string, data []int) (binaries, error) {
 	found := findBinaries(ctx, cfg)
 	if ctx.Err() != nil { // so nothing was found, which means nothing
@@ -91,8 +93,9 @@ func wanted(version int) string {
 	return strconv.Itoa(version)
 }
 
-// chooseMajor decides which major version runs: the one asked for, else the one of the existing data (the newest, where
-// an upgrade left the old data beside the new), else the newest found, else the one to fetch. found is newest first.
+// chooseMajor returns the major version to run: the requested one, or that of the existing data
+// (the newest, if an upgrade kept old data), or the newest installed, or the one to download. found
+// is sorted from new to old.
 func chooseMajor(home string, data []int, found []binaries, version int) (int, error) {
 	switch {
 	case version != 0 && version < minMajor:
@@ -109,7 +112,8 @@ func chooseMajor(home string, data []int, found []binaries, version int) (int, e
 	return fetchMajor, nil
 }
 
-// findBinaries lists the PostgreSQL installations of this machine, those fetched before included, newest first.
+// findBinaries returns the PostgreSQL installations of this machine, including downloaded ones,
+// sorted from new to old.
 func findBinaries(ctx context.Context, cfg Config) []binaries {
 	patterns := cfg.places
 	if patterns == nil {
@@ -131,7 +135,8 @@ func findBinaries(ctx context.Context, cfg Config) []binaries {
 				continue
 			}
 			seen[program] = true
-			// The link's target stands beside initdb. Below root's own directories the server's user could not run it.
+			// The target of the link is in the directory of initdb. In a directory of root, the
+			// server's user could not run it.
 			bin, err := inspect(ctx, filepath.Dir(program))
 			if err == nil && bin.major >= minMajor && anyone().reach(bin.dir, "") == nil {
 				found = append(found, bin)
@@ -149,7 +154,7 @@ func findBinaries(ctx context.Context, cfg Config) []binaries {
 
 var versionLine = regexp.MustCompile(`^postgres \(PostgreSQL\) ((\d+)\.(\d+))`)
 
-// inspect asks the programs in dir for their version. A beta (18beta1) does not count as a version.
+// inspect returns the version of the programs in dir. Beta versions (18beta1) are rejected.
 func inspect(ctx context.Context, dir string) (binaries, error) {
 	if _, err := exec.LookPath(filepath.Join(dir, "initdb")); err != nil {
 		return binaries{}, err
@@ -175,8 +180,8 @@ func inspect(ctx context.Context, dir string) (binaries, error) {
 	return binaries{dir: dir, major: major, minor: minor, version: string(m[1])}, nil
 }
 
-// builds are the newest of https://github.com/zonkyio/embedded-postgres-binaries, which embedded-postgres fetches from
-// Maven Central, by major version, as of November 2026.
+// builds are the newest builds of https://github.com/zonkyio/embedded-postgres-binaries by major
+// version, as of November 2026. embedded-postgres downloads them from Maven Central.
 func builds() map[int]embeddedpostgres.PostgresVersion {
 	m := map[int]embeddedpostgres.PostgresVersion{15: "15.19.0", 16: "16.15.0", 17: "17.11.0", 18: "18.4.0"}
 	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
@@ -236,7 +241,8 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 		case <-tick.C:
 			fmt.Fprintf(cfg.Progress, "postgres: still downloading, %.0fs\n", time.Since(start).Seconds())
 		case <-ctx.Done():
-			// The library cannot be interrupted. If this process ends before it does, the next fetch removes what it left.
+			// The library cannot be interrupted. If this process exits first, the next download
+			// removes the rest.
 			go func() {
 				<-ended
 				_ = os.RemoveAll(work)
@@ -262,10 +268,10 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 	return inspect(ctx, filepath.Join(dir, "bin"))
 }
 
-// fetchInto uses embedded-postgres to download, check and unpack a build into work/postgresql. The library does that as
-// the first part of starting a server, and can neither start one as root nor be told where to stop; so it is given a
-// data directory that cannot exist, and always returns an error after unpacking. Whether the programs are there tells how
-// it went.
+// fetchInto uses embedded-postgres to download, verify and unpack a build into work/postgresql. The
+// library does this as the first part of starting a server. It cannot start one as root and has no
+// option to stop after unpacking. So it gets a data directory that cannot exist and always returns
+// an error after unpacking; the download succeeded if the programs exist.
 func fetchInto(cfg Config, build embeddedpostgres.PostgresVersion, work string) error {
 	file := filepath.Join(work, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -285,7 +291,8 @@ func fetchInto(cfg Config, build embeddedpostgres.PostgresVersion, work string) 
 	return embeddedpostgres.NewDatabase(c).Start()
 }
 
-// openToAll lets every user run the programs below dir, whatever the umask was when they were unpacked.
+// openToAll allows every user to run the programs below dir, whatever the umask was when they were
+// unpacked.
 func openToAll(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type()&fs.ModeSymlink != 0 {

@@ -21,21 +21,22 @@ import (
 const (
 	lockName     = "lock"
 	passwordName = "superuser.password" // in PGDATA
-	// partialPrefix marks a database that is being made. Only a finished one gets its real name.
+	// partialPrefix is the prefix of a database cluster that is being created. A finished one is
+	// renamed.
 	partialPrefix = ".initdb-"
-	// ephemeralPrefix marks the directories that an ephemeral server lives in.
+	// ephemeralPrefix is the prefix of the directories of ephemeral servers.
 	ephemeralPrefix = "chenu-postgres-"
-	// abandonedAfter is how old an ephemeral directory that nobody has locked must be before it counts as left behind by
-	// a process that was killed. A living process locks its directory right after making it.
+	// abandonedAfter is the minimum age of an ephemeral directory without a lock to be treated as
+	// abandoned by a killed process. A running process locks its directory right after creating it.
 	abandonedAfter = time.Minute
-	// unfinishedTimeout is how long the programs of an initdb that was ended early may go on writing. Measured: under a
-	// second on a busy machine.
+	// unfinishedTimeout limits how long the programs of a terminated initdb may keep writing.
+	// Measured: less than a second on a busy machine.
 	unfinishedTimeout = 30 * time.Second
 )
 
 func dataName(major int) string { return "postgres-" + strconv.Itoa(major) }
 
-// openHome makes and locks the directory that holds everything of this server.
+// openHome creates and locks the directory that contains all files of this server.
 func (s *Server) openHome(cfg Config) (string, error) {
 	home := cfg.DataDir
 	switch {
@@ -57,7 +58,8 @@ func (s *Server) openHome(cfg Config) (string, error) {
 	case home == "":
 		return "", errors.New("the data directory of PostgreSQL is missing")
 	}
-	// Absolute and without symbolic links: the server changes its working directory, and an orphan is recognised by it.
+	// The path is absolute and without symbolic links: the server changes its working directory,
+	// and an orphan is recognized by this path.
 	home, err := filepath.Abs(home)
 	if err != nil {
 		return "", fmt.Errorf("find the data directory: %w", err)
@@ -68,7 +70,8 @@ func (s *Server) openHome(cfg Config) (string, error) {
 		return "", fmt.Errorf("create the data directory: %w", err)
 	}
 	if isNew || cfg.Ephemeral {
-		// Whatever the umask, the server's user must be able to pass through; what is inside is closed by itself.
+		// Whatever the umask is, the server's user must have access to the directory. Its contents
+		// have their own permissions.
 		if err := os.Chmod(home, 0o755); err != nil {
 			return "", fmt.Errorf("create the data directory: %w", err)
 		}
@@ -79,7 +82,8 @@ func (s *Server) openHome(cfg Config) (string, error) {
 	return home, s.lock(home)
 }
 
-// lock makes this process the only one that uses home, until it ends. The kernel drops the lock of a killed process.
+// lock locks home for this process until it exits. The kernel releases the lock of a killed
+// process.
 func (s *Server) lock(home string) error {
 	name := filepath.Join(home, lockName)
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
@@ -107,7 +111,7 @@ func (s *Server) lock(home string) error {
 	return nil
 }
 
-// removeAbandoned removes ephemeral directories whose process was killed before it could.
+// removeAbandoned removes the ephemeral directories of killed processes.
 func removeAbandoned(parent string) {
 	dirs, err := filepath.Glob(filepath.Join(parent, ephemeralPrefix+"*"))
 	if err != nil {
@@ -129,7 +133,7 @@ func removeAbandoned(parent string) {
 	}
 }
 
-// dataMajors lists the major versions that home holds data of, ascending.
+// dataMajors returns the major versions of the data in home, ascending.
 func dataMajors(home string) ([]int, error) {
 	if _, err := os.Stat(filepath.Join(home, "PG_VERSION")); err == nil {
 		return nil, fmt.Errorf("%s is the data directory of another PostgreSQL server: use a separate directory for chenu, or set a database URL to use that server", home)
@@ -168,7 +172,7 @@ func dataMajors(home string) ([]int, error) {
 	return majors, nil
 }
 
-// prepare makes the database if there is none yet, and reads its superuser's password.
+// prepare creates the database cluster if there is none, and reads the password of its superuser.
 func (s *Server) prepare(ctx context.Context, cfg Config, home string, bin binaries, who account) error {
 	if _, err := os.Stat(filepath.Join(s.dataDir, "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
 		if !cfg.Ephemeral {
@@ -189,10 +193,10 @@ func (s *Server) prepare(ctx context.Context, cfg Config, home string, bin binar
 	return nil
 }
 
-// initialise runs initdb under a temporary name and renames the finished database to its own, so that an interrupted
-// one is never taken for a database.
+// initialise runs initdb under a temporary name and renames the finished cluster, so that an
+// interrupted one is never used.
 func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin binaries, who account) error {
-	// The lock is held, so whatever is here was left by a process that is gone.
+	// This process holds the lock, so the process that created these is gone.
 	left, err := filepath.Glob(filepath.Join(home, partialPrefix+"*"))
 	if err != nil {
 		return err
@@ -225,8 +229,9 @@ func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin b
 	} else {
 		args = append(args, "--data-checksums")
 	}
-	// A locale that knows Unicode and depends on no library of the system: the built-in one where there is one (from 17).
-	// Before, C.UTF-8 where the system has it, else C, which compares by bytes and changes the case of ASCII letters only.
+	// The locale supports Unicode and does not depend on a library of the system: the built-in
+	// locale from 17 on. Before, it is C.UTF-8 if the system has it, otherwise C, which compares
+	// bytes and changes the case of ASCII letters only.
 	locales := [][]string{{"--locale=C.UTF-8"}, {"--locale=C"}}
 	if bin.major >= 17 {
 		locales = [][]string{{"--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"}}
@@ -257,8 +262,8 @@ func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin b
 	return syncDir(home)
 }
 
-// removeUnfinished removes a directory of an initdb that was ended early. The server that initdb had started outlives it by
-// moments and still makes files, so that a directory may no longer be empty when its turn comes.
+// removeUnfinished removes a directory of a terminated initdb. The server that initdb had started
+// exits a little later and can still create files, so removing the directory is retried.
 func removeUnfinished(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, unfinishedTimeout)
 	defer cancel()
@@ -275,8 +280,8 @@ func removeUnfinished(ctx context.Context, dir string) error {
 	}
 }
 
-// runChild runs a short-lived program of PostgreSQL as the server's user and returns what it printed. The program does not
-// outlive this process.
+// runChild runs a short-lived program of PostgreSQL as the server's user and returns its output.
+// The program does not outlive this process.
 func runChild(ctx context.Context, cmd *exec.Cmd, who account) ([]byte, error) {
 	var out bytes.Buffer
 	cmd.Env = serverEnv()
@@ -297,7 +302,7 @@ func runChild(ctx context.Context, cmd *exec.Cmd, who account) ([]byte, error) {
 	}
 }
 
-// processKind is what a process number stands for.
+// processKind classifies a process id.
 type processKind int
 
 const (
@@ -307,8 +312,8 @@ const (
 	processUnknown             // cannot be told
 )
 
-// stopOrphans stops a server that still runs on dataDir although the process that started it is gone. The lock is held,
-// so no living process can be using it.
+// stopOrphans stops a server that still runs on dataDir although the process that started it is
+// gone. This process holds the lock, so no other process uses the server.
 func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error {
 	name := filepath.Join(dataDir, "postmaster.pid")
 	text, err := os.ReadFile(name)
@@ -327,7 +332,8 @@ func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error 
 	case processGone:
 		return nil // PostgreSQL recognises the stale file, and backends that outlived their server
 	case processOther:
-		// The number was given to another process, which PostgreSQL would take for a running server.
+		// The process id belongs to another process now, which PostgreSQL would treat as a running
+		// server.
 		if err := os.Remove(name); err != nil {
 			return fmt.Errorf("remove the stale %s: %w", name, err)
 		}

@@ -1,9 +1,9 @@
 // Package local runs a PostgreSQL server on this machine as a child of this process.
 //
-// It is what `chenu serve` stands on when no database is configured, and what the planner and the tests use when they
-// need a server of their own. The programs are found on the machine or fetched once; the data outlives the process, is
-// never wiped, and belongs to one process at a time. As root the server runs as an unprivileged user, because PostgreSQL
-// refuses to run as root.
+// `chenu serve` uses it if no database is configured; the planner and the tests use it if they need
+// a server. The programs are installed on the machine or downloaded once. The data outlives the
+// process, is never deleted, and is used by one process at a time. If the process is root, the
+// server runs as an unprivileged user, because PostgreSQL does not run as root.
 package local
 
 import (
@@ -34,13 +34,13 @@ const (
 	// maxSocketPath is the longest path that every Unix accepts for a socket: sun_path has 104 bytes on the BSDs and
 	// macOS, 108 on Linux, one of them the final NUL.
 	maxSocketPath = 103
-	// socketFile is the longest name that PostgreSQL gives its socket.
+	// socketFile is the longest name of a PostgreSQL socket.
 	socketFile = "/.s.PGSQL.65535"
 
-	// stopGrace is how long a fast shutdown may take before an immediate one follows. A fast shutdown ends with a
-	// checkpoint, which writes at most what shared_buffers holds.
+	// stopGrace limits a fast shutdown before an immediate one follows. A fast shutdown ends with a
+	// checkpoint, which writes at most the size of shared_buffers.
 	stopGrace = 30 * time.Second
-	// killGrace is how long an immediate shutdown may take. PostgreSQL itself kills its children after 5 seconds.
+	// killGrace limits an immediate shutdown. PostgreSQL itself kills its children after 5 seconds.
 	killGrace = 8 * time.Second
 
 	pollInterval     = 20 * time.Millisecond
@@ -48,21 +48,24 @@ const (
 	progressInterval = 2 * time.Second
 )
 
-// Config says what server to run. The zero value with a DataDir is right for a service.
+// Config configures a server. The zero value with a DataDir is right for a service.
 type Config struct {
-	// DataDir holds the data in DataDir/postgres-<major>, the server's log beside it, and a lock. It is made if it
-	// does not exist. With Ephemeral it may be empty, which means the system's directory for temporary files.
+	// DataDir contains the data in DataDir/postgres-<major>, the server's log, and a lock. It is
+	// created if it does not exist. With Ephemeral it may be empty, which means the system's
+	// directory for temporary files.
 	DataDir string
-	// Progress gets a line whenever something takes long: fetching PostgreSQL, creating a database, recovering one.
-	// Nil discards them.
+	// Progress receives a line when a step takes long: downloading PostgreSQL, creating a cluster,
+	// recovery. If it is nil, the lines are discarded.
 	Progress io.Writer
-	// Ephemeral makes a fresh server in a new directory under DataDir, without any durability, which Stop removes: for
-	// tests and development databases.
+	// Ephemeral creates a new server without durability in a new directory under DataDir, which
+	// Stop removes. It is for tests and development databases.
 	Ephemeral bool
-	// Version is the major version to run. 0 means the one that the existing data needs, else the newest found.
+	// Version is the major version to run. 0 means the version of the existing data, or the newest
+	// installed version.
 	Version int
-	// CacheDir is where a fetched PostgreSQL is kept. Empty means the user's cache directory, or /var/cache/chenu for
-	// root, whose own cache directory the server's user could not enter.
+	// CacheDir is the directory for a downloaded PostgreSQL. If it is empty, it is the user's cache
+	// directory, or /var/cache/chenu for root, whose own cache directory the server's user cannot
+	// access.
 	CacheDir string
 
 	repository string   // base URL of the Maven repository to fetch from; "" is Maven Central
@@ -88,13 +91,14 @@ type Server struct {
 	stopErr  error
 }
 
-// Start runs a server and returns when it accepts connections. When ctx ends before, it stops what it has begun. From then
-// on ctx does not matter: what still runs when a service's context ends needs the database to end well. The server's life
-// ends with Stop or with this process, even one that is killed; it does not end with a Ctrl-C in the terminal, which is for
-// this process to act on.
+// Start runs a server and returns when it accepts connections. If ctx ends before, Start stops the
+// server. Later ctx has no effect, because a service still needs the database while it shuts down.
+// The server ends with Stop or with this process, even if the process is killed. It does not end
+// with Ctrl-C in the terminal, which this process handles.
 //
-// A data directory that another process uses, whose data is of another major version than any PostgreSQL to be had, or
-// that the server's user cannot enter, gives an error that says what to do. Start never removes or overwrites data.
+// Start returns an error with advice if another process uses the data directory, if no available
+// PostgreSQL has the major version of the data, or if the server's user cannot access the
+// directory. Start never removes or overwrites data.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard
@@ -149,7 +153,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// URL is the address of the named database as the bootstrap superuser, over TCP on the loopback interface.
+// URL returns the URL of a database for the bootstrap superuser, over TCP on the loopback
+// interface.
 func (s *Server) URL(database string) string {
 	u := url.URL{
 		Scheme:   "postgres",
@@ -161,22 +166,23 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
-// Major is the server's major version.
+// Major returns the server's major version.
 func (s *Server) Major() int { return s.major }
 
-// Done is closed when the server has ended, for whatever reason.
+// Done is closed when the server has exited.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err says why the server ended by itself, with the last lines of its log. It is nil while the server runs and after
-// it was stopped.
+// Err returns why the server exited unexpectedly, with the last lines of its log. It is nil while
+// the server runs and after Stop.
 func (s *Server) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.exit
 }
 
-// Stop disconnects all clients, shuts the server down and waits for it; a second call waits for the first. When ctx ends
-// before a clean shutdown does, the server is stopped without one, and recovers at its next start.
+// Stop disconnects all clients, shuts the server down and waits until it has exited. A second call
+// waits for the first. If ctx ends before a clean shutdown does, the server is stopped immediately,
+// and recovers at its next start.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		s.mu.Lock()
@@ -214,7 +220,7 @@ func (s *Server) shutDown(ctx context.Context) error {
 	return fmt.Errorf("stop PostgreSQL: process %d does not exit", s.cmd.Process.Pid)
 }
 
-// release undoes what Start did besides running the server, newest first.
+// release undoes the other actions of Start, in reverse order.
 func (s *Server) release() {
 	for _, undo := range slices.Backward(s.cleanup) {
 		undo()
@@ -222,8 +228,8 @@ func (s *Server) release() {
 	s.cleanup = nil
 }
 
-// run starts the server and waits until it answers. It tries again after the two things that pass by themselves: another
-// process took the free port first, and processes of a server that was killed have not noticed yet.
+// run starts the server and waits until it responds. It retries in two cases: another process used
+// the free port first, or processes of a killed server are still running.
 func (s *Server) run(ctx context.Context, cfg Config, bin binaries, who account) error {
 	sockets, err := s.socketDir(who)
 	if err != nil {
@@ -264,12 +270,13 @@ func (s *Server) run(ctx context.Context, cfg Config, bin binaries, who account)
 	}
 }
 
-// EphemeralSettings are the settings of a server that holds nothing worth keeping, as name=value.
+// EphemeralSettings returns the settings of a server without durability, as name=value.
 func EphemeralSettings() []string {
 	return []string{
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
 		"checkpoint_timeout=1d", "max_wal_size=4GB", "shared_buffers=256MB", "max_connections=200",
-		// Its workers hold databases that a test wants to drop, and nothing lives long enough to need it.
+		// Autovacuum workers would prevent tests from dropping databases, and no database lives
+		// long enough to need them.
 		"autovacuum=off",
 	}
 }
@@ -313,8 +320,8 @@ func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) e
 	})
 }
 
-// ready waits until the server answers a query. It sets no limit of its own: recovery after a crash takes as long as
-// it takes, and a server that cannot start ends.
+// ready waits until the server answers a query. It has no timeout: recovery after a crash can take
+// long, and a server that cannot start exits.
 func (s *Server) ready(ctx context.Context, progress io.Writer) error {
 	start, next := time.Now(), progressInterval
 	tick := time.NewTicker(pollInterval)
@@ -324,7 +331,7 @@ func (s *Server) ready(ctx context.Context, progress io.Writer) error {
 		if err == nil {
 			return conn.Close(ctx)
 		}
-		// Class 28 is a refused log-in. Whoever refuses it, waiting does not help.
+		// Class 28 is a rejected login. Waiting does not help.
 		if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && strings.HasPrefix(pgErr.Code, "28") {
 			return fmt.Errorf("log in as %s with the password in %s: %s", superuser, filepath.Join(s.dataDir, passwordName), pgErr.Message)
 		}
@@ -342,8 +349,8 @@ func (s *Server) ready(ctx context.Context, progress io.Writer) error {
 	}
 }
 
-// socketDir is the data directory itself, so that nothing is left behind elsewhere, unless its path is too long for a
-// socket.
+// socketDir is the data directory, so that no file remains elsewhere, unless its path is too long
+// for a socket.
 func (s *Server) socketDir(who account) (string, error) {
 	if len(s.dataDir)+len(socketFile) <= maxSocketPath {
 		return s.dataDir, nil
@@ -363,7 +370,7 @@ func (s *Server) socketDir(who account) (string, error) {
 	return "", fmt.Errorf("%s and the directory for temporary files are too long for a socket path or not accessible to the server's user; set TMPDIR to a shorter directory that this user can access", s.dataDir)
 }
 
-// freePort asks the system for a port that nothing listens on.
+// freePort returns a free port.
 func freePort(ctx context.Context) (int, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -373,8 +380,8 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// serverEnv leaves out everything that could lead the server astray, PG* variables among them. Without LC_ALL,
-// PostgreSQL on macOS refuses to start.
+// serverEnv returns the environment without variables that affect the server, such as PG*. Without
+// LC_ALL, PostgreSQL on macOS does not start.
 func serverEnv() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 }

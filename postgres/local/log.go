@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxLogBytes is the size at which the next start moves the log aside, keeping one older file.
+	// maxLogBytes is the size at which the next start renames the log. One older file is kept.
 	maxLogBytes = 10 << 20
 	tailLines   = 12
 	tailBytes   = 8 << 10
