@@ -74,7 +74,7 @@ func runPoliciesShow(ctx context.Context, args []string, env environment) error 
 	var out bytes.Buffer
 	switch format {
 	case "markdown":
-		err = access.Document(&out, matrix)
+		err = access.Document(&out, matrix, &policies.Conventions)
 	case "html":
 		err = access.HTML(&out, "Access to rows by role", matrix)
 	default:

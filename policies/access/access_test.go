@@ -386,7 +386,7 @@ func TestDocument(t *testing.T) {
 		return slices.ContainsFunc(state.Roles, func(r *catalog.Role) bool { return r.Name == a.Role && slices.Contains(r.Attributes, "LOGIN") })
 	})
 	var got bytes.Buffer
-	if err := access.Document(&got, all); err != nil {
+	if err := access.Document(&got, all, &policies.Conventions); err != nil {
 		t.Fatal(err)
 	}
 	const path = "../../docs/access.md"

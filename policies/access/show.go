@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/chenu/chenu/postgres/project"
 )
 
 // Words describes the rows of the access.
@@ -205,14 +207,14 @@ func short(commands []string) string {
 const documentHead = `# Who may do what with which rows
 
 Generated from the migrations by "chenu policies show --format markdown". A test compares it with them. Access that is not listed is denied.
-Own rows are those of the identity that the session runs as, app.identity_id. The service runs requests as chenu_human or chenu_agent; the other
+Own rows are those of the identity that the session runs as, %s. The service runs requests as %s; the other
 roles own functions that run with their privileges, or verify.
 `
 
-// Document writes the matrix as docs/access.md.
-func Document(w io.Writer, matrix []Access) error {
+// Document writes the matrix as a page of Markdown.
+func Document(w io.Writer, matrix []Access, conventions *project.Conventions) error {
 	var b strings.Builder
-	b.WriteString(documentHead)
+	fmt.Fprintf(&b, documentHead, conventions.IdentitySetting, strings.Join(conventions.Serving(), " or "))
 	for _, t := range Tables(matrix) {
 		fmt.Fprintf(&b, "\n## %s\n\n| role | commands | rows | predicate |\n|---|---|---|---|\n", t.Name)
 		for _, l := range t.Lines {

@@ -53,7 +53,7 @@ func (g Group) like(o Group) bool {
 	return g.Effect == o.Effect && g.New == o.New && g.Role == o.Role && g.What == o.What && g.Before == o.Before && g.After == o.After
 }
 
-// Head names the role, the commands and the objects: "chenu_human, SELECT on public.notes".
+// Head names the role, the commands and the objects: "human, SELECT on public.notes".
 func (g Group) Head() string {
 	objects := strings.Join(g.Objects, ", ")
 	if g.Role == "" {
