@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -90,6 +91,23 @@ func (a *applier) dropInvalid(ctx context.Context, at Position, begun string) er
 	return nil
 }
 
+// waitForEnd waits until the server process has ended. Until then the index that it was building counts as being built.
+func waitForEnd(ctx context.Context, s *session, pid uint32) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var running bool
+		if err := s.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = $1)", pid).Scan(&running); err != nil || !running {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // remaining returns the indexes that are invalid when Apply ends. The session may have ended before.
 func (a *applier) remaining(ctx context.Context, url string) []InvalidIndex {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -99,6 +117,7 @@ func (a *applier) remaining(ctx context.Context, url string) []InvalidIndex {
 	if s.IsClosed() {
 		if s, err = connect(ctx, url, settings{readOnly: true}, nil); err == nil {
 			defer s.close()
+			err = waitForEnd(ctx, s, a.session.PgConn().PID())
 		}
 	}
 	var all []InvalidIndex

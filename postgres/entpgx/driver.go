@@ -291,7 +291,7 @@ func (c *Driver) once(ctx context.Context, prelude *Prelude, readOnly bool, quer
 		// BEGIN and the like would leave the connection in a transaction; the pool
 		// then destroys it.
 		if status := w.pg.TxStatus(); err == nil && status != idle {
-			err = errors.New("entpgx: the statement began a transaction: use Tx")
+			err = errors.New("entpgx: the statement started a transaction: use Tx")
 		}
 		conn.Release()
 		if err == nil {

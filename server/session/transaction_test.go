@@ -403,7 +403,7 @@ func TestTxEnds(t *testing.T) {
 	if _, err := b.Client().BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelLinearizable}); err == nil {
 		t.Error("an isolation level that Postgres does not have")
 	}
-	if _, err := b.Client().ExecContext(ctx, "BEGIN"); err == nil || !strings.Contains(err.Error(), "began a transaction") {
+	if _, err := b.Client().ExecContext(ctx, "BEGIN"); err == nil || !strings.Contains(err.Error(), "started a transaction") {
 		t.Errorf("BEGIN as a statement: %v", err)
 	}
 	// Bare statements of the same client go on undisturbed.
