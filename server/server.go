@@ -150,7 +150,6 @@ var tags = map[string]string{
 	"Me":            "The caller's identity and its sessions.",
 	"threads":       "Threads, which are lines of thought or work, and their events.",
 	"checkpoints":   "Checkpoints: requests for approvals, which people approve or reject.",
-	"ledger":        "Signed log of all changes, and proofs from it.",
 	"personal":      "Notes, tasks and habits.",
 	"business":      "Contacts, projects and invoices.",
 	"creative":      "Creative projects and assets, with the prompts of AI-generated assets.",

@@ -88,7 +88,7 @@ func (s *Service) Mount(a *api.API) {
 		Description: "Creates an identity, opens its first session and returns its tokens. If the e-mail address is already used, the response is " +
 			"409 `email_taken`.",
 		Responses: map[int]string{http.StatusCreated: "The account was created, and its first session is open."},
-		Limit:     "register",
+		Limit:     api.GroupRegister,
 		Status:    http.StatusCreated,
 		Problems:  []int{http.StatusConflict, http.StatusServiceUnavailable},
 	}, s.register)
@@ -98,7 +98,7 @@ func (s *Service) Mount(a *api.API) {
 		Description: "Opens a session and returns its tokens. A wrong password, an unknown e-mail address and an account that is not " +
 			"allowed to log in have the same response, 401 `invalid_credentials`.",
 		Responses: map[int]string{http.StatusOK: "The tokens of the new session."},
-		Limit:     "login",
+		Limit:     api.GroupLogin,
 		Problems:  []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
 	}, s.login)
 	api.Handle(a, api.Op{

@@ -23,14 +23,14 @@ import (
 
 func (s *Service) mountMail(a *api.API) {
 	api.HandlePublic(a, api.Op{
-		ID: "verify-email", Method: http.MethodPost, Path: "/v1/auth/verify-email", Tag: accounts, Limit: "login",
+		ID: "verify-email", Method: http.MethodPost, Path: "/v1/auth/verify-email", Tag: accounts, Limit: api.GroupLogin,
 		Summary:     "Verify an e-mail address",
 		Description: "Accepts the token that was sent by mail after the registration and records that the e-mail address is verified. The token is valid once and for three days.",
 		Responses:   map[int]string{http.StatusNoContent: "The e-mail address is verified."},
 	}, s.verifyEmail)
 	api.Handle(a, api.Op{
 		ID: "request-email-verification", Method: http.MethodPost, Path: "/v1/auth/request-email-verification", Tag: accounts, Status: http.StatusAccepted,
-		HumansOnly: true, Limit: "mail",
+		HumansOnly: true, Limit: api.GroupMail,
 		Summary: "Request another verification mail",
 		Description: "Sends another verification token by mail, unless the address is already verified or the last token is less than a minute old. " +
 			"Earlier tokens stay valid until they expire. Agents cannot call this operation.",
@@ -38,14 +38,14 @@ func (s *Service) mountMail(a *api.API) {
 	}, s.requestVerification)
 	api.HandlePublic(a, api.Op{
 		ID: "request-password-reset", Method: http.MethodPost, Path: "/v1/auth/request-password-reset", Tag: accounts, Status: http.StatusAccepted,
-		Limit:   "mail",
+		Limit:   api.GroupMail,
 		Summary: "Request a password reset mail",
 		Description: "Sends a reset token to the e-mail address, if an account has it and the last token is at least a minute old. " +
 			"Earlier tokens stay valid until they expire or one of them is used. The response is always the same and is sent before the account is looked up.",
 		Responses: map[int]string{http.StatusAccepted: "The request was accepted, whether or not the account exists."},
 	}, s.requestReset)
 	api.HandlePublic(a, api.Op{
-		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts, Limit: "login",
+		ID: "reset-password", Method: http.MethodPost, Path: "/v1/auth/reset-password", Tag: accounts, Limit: api.GroupLogin,
 		Summary: "Reset a password",
 		Description: "Accepts the token that was sent by mail, replaces the password and ends all sessions. The token is valid once and for an hour. " +
 			"The reset also verifies the e-mail address, revokes all credentials of the identity's agents, suspends the agents that were " +

@@ -23,7 +23,7 @@ const IdleLifetime = 14 * 24 * time.Hour
 
 func (s *Service) mountRefresh(a *api.API) {
 	api.HandlePublic(a, api.Op{
-		ID: "refresh-session", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: accounts, Limit: "refresh",
+		ID: "refresh-session", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: accounts, Limit: api.GroupRefresh,
 		Summary: "Refresh a session",
 		Description: "Exchanges a refresh token for a new access token and the next refresh token. Each refresh token is valid once. " +
 			"For 10 seconds after its first use, the same token gets 409 `refresh_in_progress`, and the session stays valid: another request, " +

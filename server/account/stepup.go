@@ -20,7 +20,7 @@ import (
 
 func (s *Service) mountStepUp(a *api.API) {
 	api.HandleDetached(a, api.Op{
-		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, HumansOnly: true, Limit: "login",
+		ID: "step-up", Method: http.MethodPost, Path: "/v1/auth/step-up", Tag: accounts, HumansOnly: true, Limit: api.GroupLogin,
 		Summary: "Re-authenticate",
 		Description: "Checks the password and returns an access token of the same session whose `auth_time` is now. Operations that need a recent " +
 			"authentication, such as the approval of a checkpoint, accept this token for 5 minutes. A wrong password counts as a failed login, " +
@@ -29,7 +29,7 @@ func (s *Service) mountStepUp(a *api.API) {
 		Problems:  []int{http.StatusServiceUnavailable},
 	}, s.stepUp)
 	api.HandleDetached(a, api.Op{
-		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, HumansOnly: true, Limit: "login",
+		ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password", Tag: me, HumansOnly: true, Limit: api.GroupLogin,
 		Summary: "Change your password",
 		Description: "Replaces the password and ends all other sessions. Requires the current password. With `revoke_agents`, the change also revokes all " +
 			"credentials of the identity's agents, suspends the agents that were approved before the e-mail address was verified, and expires the " +

@@ -67,7 +67,7 @@ func (s *Service) Mount(a *api.API) {
 			"the agent, and `scope` the agent's capabilities: the tags of the operations that it may call, with `:read` for read-only access. The token is valid for at most ten minutes. It " +
 			"becomes invalid with the credential, and when the agent is suspended or dismissed or loses a capability in `scope`.",
 		Responses: map[int]string{http.StatusOK: "The access token of the agent."},
-		Limit:     "agent-token",
+		Limit:     api.GroupAgentToken,
 		Problems:  []int{http.StatusUnauthorized},
 	}, s.token)
 }

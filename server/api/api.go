@@ -193,6 +193,13 @@ func (a *API) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if limiter := a.config.Limiter; limiter != nil {
+		for _, o := range a.operations {
+			if !limiter.Limits(o.Limit) {
+				a.fail(fmt.Errorf("%s: there is no rate limit for the group %q", o.ID, o.Limit))
+			}
+		}
+	}
 	if err := a.serveDocument(document); err != nil {
 		return nil, err
 	}

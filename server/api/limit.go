@@ -26,12 +26,27 @@ const (
 	ByAgent    By = "agent"
 )
 
-// Limiter counts requests, and says when there were too many.
+// Group is a group of operations that have rate limits of their own, besides those of all operations.
+type Group string
+
+// The groups of operations.
+const (
+	GroupAll        Group = "" // all operations
+	GroupRegister   Group = "register"
+	GroupLogin      Group = "login"
+	GroupRefresh    Group = "refresh"
+	GroupMail       Group = "mail"
+	GroupAgentToken Group = "agent-token"
+)
+
+// Limiter counts requests, and refuses those that exceed a limit.
 type Limiter interface {
-	// Count counts one request, of the operations in the group or of all when it is empty,
-	// against the limit by what key names: a client's address, an account with a network or
-	// session, an identity's or agent's id. One that is too many is a [problem.RateLimited].
-	Count(ctx context.Context, group string, by By, key string) (Quota, error)
+	// Limits reports whether the limiter has a rule for the group.
+	Limits(group Group) bool
+	// Count counts one request of an operation in the group against the limit of what key names: the address of a client,
+	// an account with a network or session, the id of an identity or agent. It returns a [problem.RateLimited] if the
+	// request exceeds the limit. A group that Limits does not report is an error.
+	Count(ctx context.Context, group Group, by By, key string) (Quota, error)
 }
 
 // Quota is what a limit leaves, in the terms of draft-ietf-httpapi-ratelimit-headers-10.
@@ -84,13 +99,13 @@ func ClientNetwork(ip string) string {
 	return network.String()
 }
 
-// limited says whether requests are counted.
-func (o *operation) limited() bool { return !o.public || o.Limit != "" }
+// limited reports whether requests are counted.
+func (o *operation) limited() bool { return !o.public || o.Limit != GroupAll }
 
 // limit counts the request: by who makes it, and in the operation's group by where it
 // comes from, before anything of it is looked at.
 func (o *operation) limit(ctx context.Context, c *gin.Context, id auth.Identity) error {
-	if o.Limit != "" {
+	if o.Limit != GroupAll {
 		if err := o.count(ctx, c, o.Limit, ByAddress, c.ClientIP()); err != nil {
 			return err
 		}
@@ -99,27 +114,27 @@ func (o *operation) limit(ctx context.Context, c *gin.Context, id auth.Identity)
 	case o.public:
 		return nil
 	case id.Kind == auth.Agent:
-		return o.count(ctx, c, "", ByAgent, id.ActorID.String())
+		return o.count(ctx, c, GroupAll, ByAgent, id.ActorID.String())
 	}
-	if o.Limit != "" {
+	if o.Limit != GroupAll {
 		// A known session has a limit of its own, whatever others do to the account.
 		if err := o.count(ctx, c, o.Limit, ByAccount, id.ID.String()+" "+id.SessionID.String()); err != nil {
 			return err
 		}
 	}
-	return o.count(ctx, c, "", ByIdentity, id.ID.String())
+	return o.count(ctx, c, GroupAll, ByIdentity, id.ID.String())
 }
 
 // limitAccount counts the request by the account that it is about and the client's network.
 func (o *operation) limitAccount(ctx context.Context, c *gin.Context, in any) error {
 	about, ok := in.(AccountInput)
-	if o.Limit == "" || !ok {
+	if o.Limit == GroupAll || !ok {
 		return nil
 	}
 	return o.count(ctx, c, o.Limit, ByAccount, about.RateAccount()+" "+ClientNetwork(c.ClientIP()))
 }
 
-func (o *operation) count(ctx context.Context, c *gin.Context, group string, by By, key string) error {
+func (o *operation) count(ctx context.Context, c *gin.Context, group Group, by By, key string) error {
 	if o.api.config.Limiter == nil {
 		return nil
 	}

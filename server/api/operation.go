@@ -70,8 +70,8 @@ type Op struct {
 	HumansOnly bool
 	// Timeout bounds the operation; zero is the API's own.
 	Timeout time.Duration
-	// Limit names a group of operations that have rate limits of their own: see [Limiter].
-	Limit string
+	// Limit is the group of operations whose rate limits hold for this operation too.
+	Limit Group
 	// detached operations run outside any transaction: see [HandleDetached].
 	detached bool
 }

@@ -59,7 +59,7 @@ func (l Limit) String() string {
 // Rule is the limit of a group of operations by what their requests are counted by. The
 // group of all operations is empty.
 type Rule struct {
-	Group string
+	Group api.Group
 	By    api.By
 	// Default is the limit without configuration. About describes the requests that are limited.
 	Default Limit
@@ -68,24 +68,24 @@ type Rule struct {
 
 // Name names the rule in headers and configuration.
 func (r Rule) Name() string {
-	if r.Group == "" {
+	if r.Group == api.GroupAll {
 		return string(r.By)
 	}
-	return r.Group + "-" + string(r.By)
+	return string(r.Group) + "-" + string(r.By)
 }
 
 // Rules are all limits that there are.
 var Rules = []Rule{
-	{"", api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity, without its agents."},
-	{"", api.ByAgent, Limit{1200, time.Minute}, "Requests of one agent."},
-	{"login", api.ByAddress, Limit{60, time.Minute}, "Requests from one address with a password or a mailed token, such as logins."},
-	{"login", api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account from one network, and password checks in one session."},
-	{"register", api.ByAddress, Limit{30, 10 * time.Minute}, "Registrations from one address."},
-	{"refresh", api.ByAddress, Limit{600, time.Minute}, "Session refreshes from one address."},
-	{"mail", api.ByAddress, Limit{30, 10 * time.Minute}, "Requests from one address that send a mail."},
-	{"mail", api.ByAccount, Limit{6, time.Hour}, "Requests from one network for mails to one account."},
-	{"agent-token", api.ByAddress, Limit{300, time.Minute}, "Requests for tokens of agents from one address."},
-	{"agent-token", api.ByAccount, Limit{60, 10 * time.Minute}, "Requests for tokens from one network with one credential of an agent."},
+	{api.GroupAll, api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity, without its agents."},
+	{api.GroupAll, api.ByAgent, Limit{1200, time.Minute}, "Requests of one agent."},
+	{api.GroupLogin, api.ByAddress, Limit{60, time.Minute}, "Requests from one address with a password or a mailed token, such as logins."},
+	{api.GroupLogin, api.ByAccount, Limit{30, 10 * time.Minute}, "Logins to one account from one network, and password checks in one session."},
+	{api.GroupRegister, api.ByAddress, Limit{30, 10 * time.Minute}, "Registrations from one address."},
+	{api.GroupRefresh, api.ByAddress, Limit{600, time.Minute}, "Session refreshes from one address."},
+	{api.GroupMail, api.ByAddress, Limit{30, 10 * time.Minute}, "Requests from one address that send a mail."},
+	{api.GroupMail, api.ByAccount, Limit{6, time.Hour}, "Requests from one network for mails to one account."},
+	{api.GroupAgentToken, api.ByAddress, Limit{300, time.Minute}, "Requests for tokens of agents from one address."},
+	{api.GroupAgentToken, api.ByAccount, Limit{60, 10 * time.Minute}, "Requests for tokens from one network with one credential of an agent."},
 }
 
 // Limits are limits by the names of their rules. A rule that it does not have has its

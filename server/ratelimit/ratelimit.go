@@ -19,6 +19,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ type Limiter struct {
 }
 
 type rule struct {
-	group string
+	group api.Group
 	by    api.By
 }
 
@@ -86,7 +87,7 @@ func New(db Database, secret auth.Secret, limits Limits, log *slog.Logger) *Limi
 		// Who tries passwords waits until they can be counted. An ordinary request that can't
 		// be finds the database away itself; a fault of the buckets alone shall not stop the
 		// work of people and agents who are known.
-		b.closed = r.Group != ""
+		b.closed = r.Group != api.GroupAll
 		if !b.closed {
 			b.batch = max(1, limit.Requests/leaseDivisor)
 		}
@@ -106,9 +107,18 @@ type tokens struct {
 	asked time.Time // when quota was true
 }
 
-// Count implements [api.Limiter].
-func (l *Limiter) Count(ctx context.Context, group string, by api.By, key string) (api.Quota, error) {
+// Limits implements [api.Limiter].
+func (l *Limiter) Limits(group api.Group) bool {
+	return slices.ContainsFunc(Rules, func(r Rule) bool { return r.Group == group })
+}
+
+// Count implements [api.Limiter]. Requests are not counted by what no rule of their group names, and not against a limit
+// that is off.
+func (l *Limiter) Count(ctx context.Context, group api.Group, by api.By, key string) (api.Quota, error) {
 	b, ok := l.rules[rule{group, by}]
+	if !ok && !l.Limits(group) {
+		return api.Quota{}, fmt.Errorf("ratelimit: there is no rule for the group %q", group)
+	}
 	if !ok {
 		return api.Quota{}, nil
 	}

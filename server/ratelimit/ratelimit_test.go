@@ -61,7 +61,7 @@ func (b *bundle) instance(t testing.TB, limits Limits) (*Limiter, *counting) {
 }
 
 // spend counts requests and returns how many were let through.
-func spend(t *testing.T, l *Limiter, group string, by api.By, key string, requests int) int {
+func spend(t *testing.T, l *Limiter, group api.Group, by api.By, key string, requests int) int {
 	t.Helper()
 	through := 0
 	for range requests {
@@ -86,7 +86,7 @@ func TestInstancesShareBuckets(t *testing.T) {
 	b := setup(t)
 	limits := Limits{"identity": {300, 24 * time.Hour}, "login-account": {40, 24 * time.Hour}}
 	for _, test := range []struct {
-		group string
+		group api.Group
 		by    api.By
 		want  int
 	}{{"", api.ByIdentity, 300}, {"login", api.ByAccount, 40}} {
@@ -216,8 +216,11 @@ func TestWithoutDatabase(t *testing.T) {
 			t.Errorf("%s: %v", r.Name(), err)
 		}
 	}
-	if quota, err := l.Count(t.Context(), "nothing", api.ByAddress, "key"); err != nil || quota != (api.Quota{}) {
-		t.Errorf("a group without limit: %+v, %v", quota, err)
+	if quota, err := l.Count(t.Context(), "nothing", api.ByAddress, "key"); err == nil {
+		t.Errorf("a group without a rule: %+v", quota)
+	}
+	if quota, err := l.Count(t.Context(), api.GroupRegister, api.ByAccount, "key"); err != nil || quota != (api.Quota{}) {
+		t.Errorf("a group whose rules do not count by account: %+v, %v", quota, err)
 	}
 	off := New(broken{}, auth.NewSecret(), Limits{"login-address": {}}, slog.New(slog.DiscardHandler))
 	if _, err := off.Count(t.Context(), "login", api.ByAddress, "key"); err != nil {
