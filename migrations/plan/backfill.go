@@ -178,17 +178,17 @@ func (p *planning) backfills(ctx context.Context, t *schema.Table, all []backfil
 	}
 	if reader := p.reader(t, updated); reader != "" {
 		restore := p.unforce(phaseBackfills, "Without this, policies would hide rows from the UPDATE.", t.Schema.Name, t.Name)
-		heed := p.heedPolicies(phaseBackfills, t)
+		disableRowSecurity := p.enableRowSecurity(phaseBackfills, t)
 		p.fill(phaseBackfills, t, updated, update(t, updated), "Fills existing rows in one statement. Triggers of the table fire for each row. Batches are not possible, because "+reader+
 			" must never read a row that is not filled. To fill in batches, add this dependency in a later migration.")
-		heed()
+		disableRowSecurity()
 		restore()
 		return nil, p.alter(ctx, phaseBackfills, "", t, notNull...)
 	}
 	restore := p.unforce(phaseFill, "Without this, policies would hide rows from the UPDATE.", t.Schema.Name, t.Name)
-	heed := p.heedPolicies(phaseFill, t)
+	disableRowSecurity := p.enableRowSecurity(phaseFill, t)
 	p.fill(phaseFill, t, updated, inBatches(t, updated, true), "Fills existing rows in batches. Each row is locked until its batch commits. Triggers of the table fire for each row.")
-	heed()
+	disableRowSecurity()
 	restore()
 	if len(notNull) > 0 {
 		if err := p.requireLate(ctx, t, updated, notNull); err != nil {
@@ -221,9 +221,9 @@ func (p *planning) requireLate(ctx context.Context, t *schema.Table, updated []b
 	p.add(phaseHold, "ALTER TABLE "+table+" ADD CONSTRAINT "+check+" CHECK ("+strings.Join(present, " AND ")+") NOT VALID",
 		"From now on, every row that is written must have a value.")
 	p.unforceLate(t)
-	heed := p.heedPolicies(phaseRefill, t)
+	disableRowSecurity := p.enableRowSecurity(phaseRefill, t)
 	p.fill(phaseRefill, t, filled, inBatches(t, filled, false), "Fills the rows that other sessions wrote while the batches ran.")
-	heed()
+	disableRowSecurity()
 	p.add(phaseValidate, "ALTER TABLE "+table+" VALIDATE CONSTRAINT "+check, "")
 	if err := p.alter(ctx, phaseRequire, "Postgres does not scan the table, because the validated check proves that every row has a value.", t, notNull...); err != nil {
 		return err
@@ -242,10 +242,10 @@ func (p *planning) fill(at phase, t *schema.Table, columns []backfill, sql, note
 	p.steps = append(p.steps, step{phase: at, sql: sql, note: note, trust: "SELECT " + strings.Join(expressions, ", ") + " FROM " + tableName(t) + " WHERE false"})
 }
 
-// heedPolicies turns row_security on for what the table's triggers write; the returned function
+// enableRowSecurity turns row_security on for what the table's triggers write; the returned function
 // turns it off. Migrations run with row_security off, so that a statement fails if a policy would
 // hide rows from it, including statements in SECURITY DEFINER functions.
-func (p *planning) heedPolicies(at phase, t *schema.Table) (end func()) {
+func (p *planning) enableRowSecurity(at phase, t *schema.Table) (end func()) {
 	state, local := p.work, "LOCAL "
 	if at.part() != partMain {
 		state, local = p.want, ""

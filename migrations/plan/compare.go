@@ -26,7 +26,7 @@ func differences(driver migrate.Driver, from, to *dev.Inspection) ([]string, err
 	}
 	for _, d := range found {
 		switch {
-		case d.To == nil && madeByHand(d.From):
+		case d.To == nil && onlyInMigrations(d.From):
 		case d.Key.Kind != catalog.KindTable && whole[tableOf(d)]: // said by its table
 		default:
 			all = append(all, d.String())

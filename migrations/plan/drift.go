@@ -87,14 +87,14 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	defer func() { err = errors.Join(err, live.Close()) }()
 	known := expectedLogins(in.Logins)
 	var (
-		status *apply.Status
-		around *catalog.Surroundings
+		status      *apply.Status
+		environment *catalog.Environment
 	)
 	is, err := live.Inspect(ctx, func(tx pgx.Tx) (err error) {
 		if status, err = apply.ReadStatusOn(ctx, tx, in.Dir); err != nil {
 			return err
 		}
-		around, err = catalog.ReadSurroundings(ctx, tx, in.Conventions.RolePrefix(), known.names())
+		environment, err = catalog.ReadEnvironment(ctx, tx, in.Conventions.RolePrefix(), known.names())
 		return err
 	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" { // lock_not_available
@@ -103,7 +103,7 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	if err != nil {
 		return nil, err
 	}
-	known.add(around.User)
+	known.add(environment.User)
 	applied, err := appliedFiles(in.Dir, status)
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := elsewhere(ctx, devURL, in.Conventions.RolePrefix(), around); err != nil {
+	if err := rejectLiveServer(ctx, devURL, in.Conventions.RolePrefix(), environment); err != nil {
 		return nil, err
 	}
 	server, err := dev.Open(ctx, devURL, in.Conventions)
@@ -130,9 +130,9 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	if err := replayed.Replay(ctx, applied); err != nil {
 		return nil, err
 	}
-	var aroundDev *catalog.Surroundings
+	var expectedEnvironment *catalog.Environment
 	should, err := replayed.Inspect(ctx, func(tx pgx.Tx) (err error) {
-		aroundDev, err = catalog.ReadSurroundings(ctx, tx, in.Conventions.RolePrefix(), nil)
+		expectedEnvironment, err = catalog.ReadEnvironment(ctx, tx, in.Conventions.RolePrefix(), nil)
 		return err
 	})
 	if err != nil {
@@ -144,12 +144,12 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	}
 
 	in.Progress("comparing")
-	d := &Drift{Database: around.Database, Version: status.Version, State: status.State, Differences: []Difference{}, Repair: []Repair{}, owner: in.Conventions.Owner}
-	c := &comparison{conventions: in.Conventions, version: is.State.Version, is: is, should: should, around: around, expected: aroundDev, known: known}
+	d := &Drift{Database: environment.Database, Version: status.Version, State: status.State, Differences: []Difference{}, Repair: []Repair{}, owner: in.Conventions.Owner}
+	c := &comparison{conventions: in.Conventions, version: is.State.Version, is: is, should: should, environment: environment, expected: expectedEnvironment, known: known}
 	if d.Differences, err = c.objects(replayed.Driver()); err != nil {
 		return nil, err
 	}
-	d.Differences = append(d.Differences, c.surroundings()...)
+	d.Differences = append(d.Differences, c.compareEnvironment()...)
 	if d.Differences, err = c.accepting(in.Accept, d.Differences); err != nil {
 		return nil, err
 	}
@@ -168,9 +168,9 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	return d, nil
 }
 
-// elsewhere rejects a development server that also hosts the live database: creating the roles
+// rejectLiveServer rejects a development server that also hosts the live database: creating the roles
 // there would change what is compared.
-func elsewhere(ctx context.Context, devURL, rolePrefix string, live *catalog.Surroundings) error {
+func rejectLiveServer(ctx context.Context, devURL, rolePrefix string, live *catalog.Environment) error {
 	conn, err := pgx.Connect(ctx, devURL)
 	if err != nil {
 		return fmt.Errorf("connect to the development server: %w", err)
@@ -180,11 +180,11 @@ func elsewhere(ctx context.Context, devURL, rolePrefix string, live *catalog.Sur
 	if err != nil {
 		return fmt.Errorf("read the roles of the development server: %w", err)
 	}
-	around, err := catalog.ReadSurroundings(ctx, tx, rolePrefix, nil)
+	environment, err := catalog.ReadEnvironment(ctx, tx, rolePrefix, nil)
 	if err != nil {
 		return err
 	}
-	if around.Server == live.Server {
+	if environment.Server == live.Server {
 		return errors.New("the development server also hosts the live database, and replaying migrations there would change its roles: use another server")
 	}
 	return nil
@@ -241,11 +241,11 @@ func appliedFiles(dir migrate.Dir, status *apply.Status) (migrate.Dir, error) {
 
 // comparison is the state of one ReadDrift.
 type comparison struct {
-	conventions      *project.Conventions
-	version          int // server_version_num
-	is, should       *dev.Inspection
-	around, expected *catalog.Surroundings
-	known            logins
+	conventions           *project.Conventions
+	version               int // server_version_num
+	is, should            *dev.Inspection
+	environment, expected *catalog.Environment
+	known                 logins
 	// admin are statements that repair differences of the database, roles and settings.
 	admin    []Repair
 	accepted []string
@@ -405,7 +405,7 @@ func (c *comparison) privileges(d catalog.Difference, oneSided map[catalog.Key]b
 				Live: is.Owner, Expected: should.Owner, Security: true,
 			})
 		}
-		is = handedOver(is, should.Owner) // what follows from it is no difference of its own
+		is = withOwner(is, should.Owner) // what follows from it is no difference of its own
 	}
 	more, fewer := without(is.Grants, should.Grants), without(should.Grants, is.Grants)
 	if len(more)+len(fewer) > 0 {

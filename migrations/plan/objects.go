@@ -56,7 +56,7 @@ func (p *planning) partitions() {
 		want, wanted := p.want[key].(*catalog.Partition)
 		if had && (!wanted || *have != *want) {
 			p.steps = append(p.steps, step{phase: phasePartitionDrops, sql: "DROP TABLE " + key.Qualified(), destroys: "partition " + key.Qualified()})
-			p.forgetTable(have.Schema, have.Name)
+			p.removeTable(have.Schema, have.Name)
 		}
 		if wanted && (!had || *have != *want) {
 			p.add(phasePartitions, "CREATE TABLE "+key.Qualified()+" PARTITION OF "+catalog.Qualify(want.ParentSchema, want.ParentTable)+" DEFAULT", "")
@@ -247,7 +247,7 @@ func (p *planning) owners(created map[catalog.Key]bool) {
 		to := [2]string{want.Schema, want.Owner}
 		give[to] = append(give[to], "ALTER "+routine(want)+" "+key.Qualified()+"("+want.Types+") OWNER TO "+catalog.Ident(want.Owner))
 		if privileges := of[*catalog.Privileges](p.work[catalog.PrivilegesOf(key)]); privileges != nil {
-			p.work[catalog.PrivilegesOf(key)] = handedOver(privileges, want.Owner)
+			p.work[catalog.PrivilegesOf(key)] = withOwner(privileges, want.Owner)
 		}
 	}
 	for _, to := range slices.SortedFunc(maps.Keys(give), func(a, b [2]string) int { return strings.Compare(a[0]+" "+a[1], b[0]+" "+b[1]) }) {
@@ -277,8 +277,8 @@ func (p *planning) mayCreate(schemaName, role string) bool {
 	return has(p.work[key]) && has(p.want[key])
 }
 
-// handedOver returns the privileges after ALTER … OWNER: the new owner gets those of the old owner.
-func handedOver(from *catalog.Privileges, owner string) *catalog.Privileges {
+// withOwner returns the privileges after ALTER … OWNER: the new owner gets those of the old owner.
+func withOwner(from *catalog.Privileges, owner string) *catalog.Privileges {
 	to := &catalog.Privileges{Of: from.Of, Owner: owner}
 	for _, g := range from.Grants {
 		if g.Grantee == from.Owner {

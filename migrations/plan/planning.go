@@ -221,9 +221,9 @@ func (p *planning) checkOthers() {
 	}
 }
 
-// madeByHand reports whether an object that is not desired is kept, because only a migration that
+// onlyInMigrations reports whether an object that is not desired is kept, because only a migration that
 // someone wrote can have created it.
-func madeByHand(o catalog.Object) bool {
+func onlyInMigrations(o catalog.Object) bool {
 	switch o := o.(type) {
 	case *catalog.Other:
 		return !partOfTable(o.Key())

@@ -91,7 +91,7 @@ func (r *repairing) owners() {
 			}
 			r.byAdmin = append(r.byAdmin, Repair{SQL: "ALTER " + on + " OWNER TO " + catalog.Ident(want.Owner), As: Admin})
 		}
-		r.work[key] = handedOver(have, want.Owner)
+		r.work[key] = withOwner(have, want.Owner)
 		if f != nil {
 			as := *f
 			as.Owner = want.Owner
@@ -124,14 +124,14 @@ func (r *repairing) hidden() {
 			privileges := r.work[key].(*catalog.Privileges)
 			if privileges.Of.Kind == catalog.KindSchema && !r.in.Conventions.Creates(privileges.Owner) {
 				r.byAdmin = append(r.byAdmin, Repair{SQL: "DROP SCHEMA " + privileges.Of.Qualified() + " CASCADE", As: Admin, Withheld: destroying(privileges.Of.String())})
-				r.forgetSchema(privileges.Of.Name)
+				r.removeSchema(privileges.Of.Name)
 			}
 		}
 	}
 }
 
-// forgetSchema removes the objects of a dropped schema from the plan.
-func (r *repairing) forgetSchema(name string) {
+// removeSchema removes the objects of a dropped schema from the plan.
+func (r *repairing) removeSchema(name string) {
 	for key, object := range r.work {
 		privileges, ok := object.(*catalog.Privileges)
 		if key.Schema == name || ok && (privileges.Of.Schema == name || privileges.Of.Kind == catalog.KindSchema && privileges.Of.Name == name) {

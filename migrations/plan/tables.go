@@ -103,7 +103,7 @@ func (p *planning) dropTable(t *schema.Table, changes []schema.Change) {
 		}
 	}
 	p.steps = append(p.steps, drop)
-	p.forgetTable(t.Schema.Name, t.Name)
+	p.removeTable(t.Schema.Name, t.Name)
 }
 
 // alike reports whether two tables have the same columns.
@@ -132,9 +132,9 @@ func changesKeys(changes []schema.Change, t *schema.Table) bool {
 	return false
 }
 
-// forgetTable removes a dropped table, its partitions and their dependents from the current
+// removeTable removes a dropped table, its partitions and their dependents from the current
 // objects.
-func (p *planning) forgetTable(schemaName, name string) {
+func (p *planning) removeTable(schemaName, name string) {
 	for key, object := range p.work {
 		switch o := object.(type) {
 		case *catalog.Trigger, *catalog.Policy, *catalog.Security:
@@ -148,7 +148,7 @@ func (p *planning) forgetTable(schemaName, name string) {
 		case *catalog.Partition:
 			if o.ParentSchema == schemaName && o.ParentTable == name {
 				delete(p.work, key)
-				p.forgetTable(o.Schema, o.Name)
+				p.removeTable(o.Schema, o.Name)
 			}
 		}
 	}

@@ -208,7 +208,7 @@ func (c *claims) hold(f review.File, sql string) {
 		waits := ""
 		for _, l := range f.Locks {
 			if l.Table == name {
-				waits = l.Waits
+				waits = l.Blocks
 			}
 		}
 		if got := c.blocked("SELECT FROM " + name + " LIMIT 0"); got != (waits == "blocks reads and writes") {

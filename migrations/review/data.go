@@ -14,9 +14,9 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// rowsThatChangeHands returns the statements that may change the values of columns that policies
+// changesOfOwnership returns the statements that may change the values of columns that policies
 // use: then other identities reach the rows although no policy changes.
-func rowsThatChangeHands(f *replay.File) ([]access.Change, error) {
+func changesOfOwnership(f *replay.File) ([]access.Change, error) {
 	deciding, err := access.DecidingColumns(f.Before.State)
 	if err != nil {
 		return nil, fmt.Errorf("read the policies before %s: %w", f.Name, err)

@@ -72,7 +72,7 @@ func (r *Report) markdownFile(b *strings.Builder, f *File) {
 	if len(f.Locks) > 0 {
 		b.WriteString("\n| table | strongest lock | from line | blocks |\n|---|---|---:|---|\n")
 		for _, l := range f.Locks {
-			fmt.Fprintf(b, "| %s | %s | %d | %s |\n", code(l.Table), modes(l.Mode, l.Through), l.Line, l.Waits)
+			fmt.Fprintf(b, "| %s | %s | %d | %s |\n", code(l.Table), modes(l.Mode, l.Through), l.Line, l.Blocks)
 		}
 	}
 	if f.Access != nil {

@@ -82,9 +82,9 @@ type Table struct {
 	// Through is the lock that the statement takes on an index or a partition
 	// of the table, if that blocks more: queries on the table open those too.
 	Through string `json:"through,omitempty"`
-	// Waits is what these locks block: "blocks reads and writes",
+	// Blocks is what these locks block: "blocks reads and writes",
 	// "blocks writes", or "allows reads and writes".
-	Waits string `json:"waits,omitempty"`
+	Blocks string `json:"waits,omitempty"`
 	// Scanned reports whether the whole table is read, Rewritten whether the
 	// table and its indexes are rewritten, which needs as much free space.
 	Scanned   bool `json:"scanned,omitempty"`
@@ -102,7 +102,7 @@ type Lock struct {
 	// it blocks more.
 	Mode    string `json:"lock,omitempty"`
 	Through string `json:"through,omitempty"`
-	Waits   string `json:"waits"`
+	Blocks  string `json:"waits"`
 	// Line is where the lock is taken. In a transaction it is held until the
 	// end of the file.
 	Line int `json:"line"`
@@ -154,11 +154,11 @@ func New(ctx context.Context, record *replay.Record, options lint.Options) (*Rep
 		}
 		r.Access = []access.Change{}
 		for _, f := range record.Files {
-			hands, err := rowsThatChangeHands(f)
+			ownership, err := changesOfOwnership(f)
 			if err != nil {
 				return nil, err
 			}
-			for _, h := range hands {
+			for _, h := range ownership {
 				h.What = f.Name + ", " + h.What
 				r.Access = append(r.Access, h)
 			}
@@ -197,7 +197,7 @@ func newFile(f *replay.File, found []lint.Finding) (File, error) {
 			statement.Error = dev.Describe(s.Err).Error()
 		}
 		for _, e := range s.Effects {
-			t := Table{Name: e.Table, Lock: e.Lock.String(), Waits: e.Blocking(), Scanned: e.Scanned && !e.Rewritten, Rewritten: e.Rewritten, mode: max(e.Lock, e.Through)}
+			t := Table{Name: e.Table, Lock: e.Lock.String(), Blocks: e.Blocking(), Scanned: e.Scanned && !e.Rewritten, Rewritten: e.Rewritten, mode: max(e.Lock, e.Through)}
 			if e.Through >= dev.Share && e.Blocking() != e.Lock.Blocking() {
 				t.Through = e.Through.String()
 			}
@@ -206,7 +206,7 @@ func newFile(f *replay.File, found []lint.Finding) (File, error) {
 				t.Lock = ""
 			}
 			if t.Lock == "" && t.Through == "" {
-				t.Waits, t.mode = "", 0
+				t.Blocks, t.mode = "", 0
 			}
 			if t.Lock == "" && t.Through == "" && !t.Scanned && !t.Rewritten && !t.Writes {
 				continue
@@ -221,11 +221,11 @@ func newFile(f *replay.File, found []lint.Finding) (File, error) {
 		if err != nil {
 			return File{}, fmt.Errorf("compare access around %s: %w", f.Name, err)
 		}
-		hands, err := rowsThatChangeHands(f)
+		ownership, err := changesOfOwnership(f)
 		if err != nil {
 			return File{}, err
 		}
-		file.Access = slices.Concat(hands, changes)
+		file.Access = slices.Concat(ownership, changes)
 		access.Sort(file.Access)
 		if file.Access == nil {
 			file.Access = []access.Change{}
@@ -239,7 +239,7 @@ func (f *File) lock(t Table, line int) {
 	if t.mode < dev.RowExclusive {
 		return
 	}
-	l := Lock{Table: t.Name, Mode: t.Lock, Through: t.Through, Waits: t.Waits, Line: line, mode: t.mode}
+	l := Lock{Table: t.Name, Mode: t.Lock, Through: t.Through, Blocks: t.Blocks, Line: line, mode: t.mode}
 	i := slices.IndexFunc(f.Locks, func(o Lock) bool { return o.Table == t.Name })
 	switch {
 	case i < 0:

@@ -89,7 +89,7 @@ func (t *text) file(f *File) {
 	if len(f.Locks) > 0 {
 		t.line("  " + t.strong("locks"))
 		for _, l := range f.Locks {
-			t.line(fmt.Sprintf("    %s, %s from line %d: %s", l.Table, modes(l.Mode, l.Through), l.Line, t.waits(l.Waits)))
+			t.line(fmt.Sprintf("    %s, %s from line %d: %s", l.Table, modes(l.Mode, l.Through), l.Line, t.blocks(l.Blocks)))
 		}
 	}
 	if f.Access != nil {
@@ -102,7 +102,7 @@ func (t *text) head(s *Statement) string {
 	return fmt.Sprintf("  line %d  %s", s.Line, oneLine(s.SQL, 110))
 }
 
-func (t *text) waits(s string) string {
+func (t *text) blocks(s string) string {
 	switch s {
 	case "blocks reads and writes":
 		return t.bad(s)
@@ -125,7 +125,7 @@ func (t *text) point(p point) {
 			word = strings.Repeat(" ", 9)
 		}
 		if before, after, ok := strings.Cut(line, "blocks reads and writes"); ok && p.word == "locks" {
-			line = before + t.waits("blocks reads and writes") + after
+			line = before + t.blocks("blocks reads and writes") + after
 		}
 		t.line("    " + word + " " + line)
 	}

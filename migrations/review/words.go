@@ -28,8 +28,8 @@ func (r *Report) points(f *File, s *Statement) []point {
 		until = "until the file ends"
 	}
 	for _, t := range s.Tables {
-		if t.Waits != "" {
-			add("locks", fmt.Sprintf("%s, %s %s: %s", t.Name, modes(t.Lock, t.Through), until, t.Waits))
+		if t.Blocks != "" {
+			add("locks", fmt.Sprintf("%s, %s %s: %s", t.Name, modes(t.Lock, t.Through), until, t.Blocks))
 		}
 	}
 	for _, t := range s.Tables {
@@ -190,7 +190,7 @@ func (r *Report) summary() []string {
 // legend explains blocking locks, if the report has one.
 func (r *Report) legend() []string {
 	waits := slices.ContainsFunc(r.Files, func(f File) bool {
-		return slices.ContainsFunc(f.Locks, func(l Lock) bool { return l.Waits != "allows reads and writes" })
+		return slices.ContainsFunc(f.Locks, func(l Lock) bool { return l.Blocks != "allows reads and writes" })
 	})
 	if !waits {
 		return nil

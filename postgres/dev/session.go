@@ -191,7 +191,7 @@ func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*
 		return nil, err
 	}
 	in := &Inspection{realm, state}
-	in.forgetPartitionKeys()
+	in.removePartitionKeys()
 	return in, nil
 }
 
@@ -205,9 +205,9 @@ func (s *Session) Realm(ctx context.Context) (*schema.Realm, error) {
 	return realm, nil
 }
 
-// forgetPartitionKeys removes the foreign keys that Postgres adds for every partition of a
+// removePartitionKeys removes the foreign keys that Postgres adds for every partition of a
 // referenced table: they are created and dropped with the partitions.
-func (in *Inspection) forgetPartitionKeys() {
+func (in *Inspection) removePartitionKeys() {
 	partitions := map[string]bool{}
 	for _, name := range in.State.RuntimePartitions {
 		partitions[name] = true

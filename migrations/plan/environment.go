@@ -37,8 +37,8 @@ func (c *comparison) found(all *[]Difference, d Difference, repairs ...Repair) {
 	}
 }
 
-// surroundings compares what belongs to the cluster or to the database as a whole.
-func (c *comparison) surroundings() []Difference {
+// compareEnvironment compares what belongs to the cluster or to the database as a whole.
+func (c *comparison) compareEnvironment() []Difference {
 	var all []Difference
 	c.database(&all)
 	c.roles(&all)
@@ -49,18 +49,18 @@ func (c *comparison) surroundings() []Difference {
 }
 
 func (c *comparison) database(all *[]Difference) {
-	name := catalog.Ident(c.around.Database)
+	name := catalog.Ident(c.environment.Database)
 	object := "database " + name
-	if c.around.Owner != c.conventions.Owner {
+	if c.environment.Owner != c.conventions.Owner {
 		c.found(all, Difference{
-			Kind: "owner", Object: "owner of " + object, What: object + " is owned by " + c.around.Owner + " and should be owned by " + c.conventions.Owner,
-			Live: c.around.Owner, Expected: c.conventions.Owner,
+			Kind: "owner", Object: "owner of " + object, What: object + " is owned by " + c.environment.Owner + " and should be owned by " + c.conventions.Owner,
+			Live: c.environment.Owner, Expected: c.conventions.Owner,
 		}, Repair{SQL: "ALTER DATABASE " + name + " OWNER TO " + c.conventions.Owner, As: Admin})
 	}
-	for _, g := range c.around.Grants {
+	for _, g := range c.environment.Grants {
 		_, known := c.known.roles[g.Grantee]
 		known = known || g.Grantee == c.known.asker
-		if g.Grantee == c.around.Owner || g.Grantee == c.conventions.Owner || known && g.Privilege == "CONNECT" && !g.Grantable {
+		if g.Grantee == c.environment.Owner || g.Grantee == c.conventions.Owner || known && g.Privilege == "CONNECT" && !g.Grantable {
 			continue
 		}
 		c.found(all, Difference{
@@ -69,12 +69,12 @@ func (c *comparison) database(all *[]Difference) {
 		}, Repair{SQL: "REVOKE " + g.Privilege + " ON DATABASE " + name + " FROM " + grantee(g.Grantee) + " CASCADE", As: AsOwner})
 	}
 	for _, login := range c.known.names() {
-		r, ok := c.around.Role(login)
+		r, ok := c.environment.Role(login)
 		missing := catalog.Grant{Grantee: login, Privilege: "CONNECT"}
-		if !ok || slices.ContainsFunc(c.around.Grants, func(g catalog.Grant) bool { return g.Grantee == login && g.Privilege == "CONNECT" }) || r.MayConnect && r.Superuser {
+		if !ok || slices.ContainsFunc(c.environment.Grants, func(g catalog.Grant) bool { return g.Grantee == login && g.Privilege == "CONNECT" }) || r.MayConnect && r.Superuser {
 			continue
 		}
-		if !slices.ContainsFunc(c.around.Memberships, func(m *catalog.Membership) bool { return m.Member == login && m.Role == c.known.roles[login] }) {
+		if !slices.ContainsFunc(c.environment.Memberships, func(m *catalog.Membership) bool { return m.Member == login && m.Role == c.known.roles[login] }) {
 			continue // it serves another database
 		}
 		c.found(all, Difference{
@@ -134,7 +134,7 @@ func (c *comparison) roles(all *[]Difference) {
 		if !c.conventions.Creates(should.Name) {
 			continue
 		}
-		if is, ok := c.around.Role(should.Name); ok {
+		if is, ok := c.environment.Role(should.Name); ok {
 			compare("role", is, should)
 			continue
 		}
@@ -144,7 +144,7 @@ func (c *comparison) roles(all *[]Difference) {
 			Repair{SQL: "CREATE ROLE " + name + " " + words, As: Admin})
 	}
 	for _, login := range c.known.names() {
-		if is, ok := c.around.Role(login); ok && login != c.known.asker {
+		if is, ok := c.environment.Role(login); ok && login != c.known.asker {
 			compare("login", is, &catalog.ClusterRole{Name: login, Login: true, Inherit: c.known.roles[login] == c.conventions.Auditor})
 		}
 	}
@@ -154,7 +154,7 @@ func (c *comparison) roles(all *[]Difference) {
 type edge struct{ role, member string }
 
 func (c *comparison) memberships(all *[]Difference) {
-	is, should := edges(c.around), map[edge][]*catalog.Membership{}
+	is, should := edges(c.environment), map[edge][]*catalog.Membership{}
 	for e, grants := range edges(c.expected) {
 		if c.conventions.Creates(e.role) && c.conventions.Creates(e.member) {
 			should[e] = grants
@@ -187,7 +187,7 @@ func (c *comparison) memberships(all *[]Difference) {
 // "".
 func (c *comparison) expectedMembership(e edge, is []*catalog.Membership) string {
 	live := c.membershipWords(is)
-	member, _ := c.around.Role(e.member)
+	member, _ := c.environment.Role(e.member)
 	_, knownMember := c.known.roles[e.member]
 	_, knownRole := c.known.roles[e.role]
 	switch {
@@ -210,7 +210,7 @@ func (c *comparison) expectedMembership(e edge, is []*catalog.Membership) string
 	}
 }
 
-func edges(s *catalog.Surroundings) map[edge][]*catalog.Membership {
+func edges(s *catalog.Environment) map[edge][]*catalog.Membership {
 	all := map[edge][]*catalog.Membership{}
 	for _, m := range s.Memberships {
 		e := edge{m.Role, m.Member}
@@ -287,7 +287,7 @@ var settingNames = []string{
 }
 
 func (c *comparison) settings(all *[]Difference) {
-	for _, s := range c.around.Settings {
+	for _, s := range c.environment.Settings {
 		name := strings.ToLower(s.Name)
 		if !slices.Contains(settingNames, name) && !strings.HasPrefix(name, "app.") {
 			continue
@@ -296,12 +296,12 @@ func (c *comparison) settings(all *[]Difference) {
 			continue
 		}
 		var object, sql string
-		inDatabase := " IN DATABASE " + catalog.Ident(c.around.Database)
+		inDatabase := " IN DATABASE " + catalog.Ident(c.environment.Database)
 		switch {
 		case s.Role == "" && s.Everywhere:
 			object, sql = "every role", "ALTER ROLE ALL"
 		case s.Role == "":
-			object, sql = "database "+catalog.Ident(c.around.Database), "ALTER DATABASE "+catalog.Ident(c.around.Database)
+			object, sql = "database "+catalog.Ident(c.environment.Database), "ALTER DATABASE "+catalog.Ident(c.environment.Database)
 		case s.Everywhere:
 			object, sql = "role "+catalog.Ident(s.Role), "ALTER ROLE "+catalog.Ident(s.Role)
 		default:
@@ -328,7 +328,7 @@ func settingName(name string) string {
 // parent.
 func (c *comparison) partitions(all *[]Difference) {
 	should := c.should.State.Objects()
-	for _, p := range c.around.Partitions {
+	for _, p := range c.environment.Partitions {
 		var model *catalog.Partition
 		for _, m := range c.should.State.Partitions {
 			if m.ParentSchema == p.ParentSchema && m.ParentTable == p.ParentTable {

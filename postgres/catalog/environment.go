@@ -7,10 +7,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Surroundings are facts that decide on access but are not objects of the database: its owner and
+// Environment contains facts that decide on access but are not objects of the database: its owner and
 // privileges, the roles and their memberships, the initial settings of sessions, and the protection
 // of partitions that were created at run time.
-type Surroundings struct {
+type Environment struct {
 	Database, Owner string
 	// User is the login of the session.
 	User string
@@ -111,11 +111,11 @@ JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
 WHERE c.relispartition AND c.relkind IN ('r', 'p') AND pg_catalog.pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'
 ORDER BY 1, 2`
 
-// ReadSurroundings reads the surroundings in the caller's transaction. It includes the given
+// ReadEnvironment reads the environment in the caller's transaction. It includes the given
 // logins. The session can have any role.
-func ReadSurroundings(ctx context.Context, tx pgx.Tx, rolePrefix string, logins []string) (*Surroundings, error) {
+func ReadEnvironment(ctx context.Context, tx pgx.Tx, rolePrefix string, logins []string) (*Environment, error) {
 	var (
-		s     = &Surroundings{}
+		s     = &Environment{}
 		batch pgx.Batch
 	)
 	batch.Queue(databaseQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&s.Database, &s.Owner, &s.User, &s.Server, &s.Grants) })
@@ -130,7 +130,7 @@ func ReadSurroundings(ctx context.Context, tx pgx.Tx, rolePrefix string, logins 
 }
 
 // Role returns a role by name.
-func (s *Surroundings) Role(name string) (*ClusterRole, bool) {
+func (s *Environment) Role(name string) (*ClusterRole, bool) {
 	for _, r := range s.Roles {
 		if r.Name == name {
 			return r, true
