@@ -17,41 +17,43 @@ import (
 )
 
 const (
-	// DefaultLockTimeout is how long a statement waits for a lock on a table. A statement that waits for an exclusive lock
-	// makes every later query on the table wait behind it, so it had better give up and be tried again.
+	// DefaultLockTimeout limits the wait of a statement for a lock on a table. While a statement waits for an
+	// exclusive lock, all later queries on the table wait behind it, so the statement is canceled and retried.
 	DefaultLockTimeout = 5 * time.Second
-	// DefaultStatementTimeout is how long a statement of a file that is one transaction may run. Such a file keeps its locks
-	// until it commits, so that a statement that runs for long keeps others waiting for as long: it belongs into a file
-	// with `-- atlas:txmode none`, which has no such limit, since an index build may take hours and keeps nobody waiting.
+	// DefaultStatementTimeout limits a statement of a file that is one transaction. Such a file holds its locks until
+	// it commits, so a long statement blocks other sessions for its whole duration. A file with `-- atlas:txmode
+	// none` has no such limit, because an index build can take hours and does not block reads or writes.
 	DefaultStatementTimeout = 10 * time.Minute
-	// DefaultLockRetries is how often what did not get a lock is tried again: with the pauses between, for some minutes.
+	// DefaultLockRetries is the number of retries after a lock timeout. Together with the pauses they take some
+	// minutes.
 	DefaultLockRetries = 10
-	// DefaultWait is how long Apply waits for another migration of the same database, as when several replicas of a
-	// service start at once.
+	// DefaultWait limits the wait for another migration of the same database, for example when several replicas of a
+	// service start at the same time.
 	DefaultWait = time.Minute
 )
 
-// Options of Apply. The zero value applies everything that this program was built with.
+// Options of Apply. The zero value applies all files that the program was built with.
 type Options struct {
 	Dir    migrate.Dir // nil means Embedded
 	To     string      // version, or file name, to stop after; "" means the last
 	DryRun bool        // say what would be applied, in a read-only session without the lock, and write nothing
-	// LockTimeout is the lock_timeout of the session, and of all statements of a file that is one transaction together: what
-	// the first have locked waits for the others' locks, too. 0 means DefaultLockTimeout, and none while an index is built, rebuilt
-	// or dropped CONCURRENTLY: reads and writes do not queue behind the locks that those wait for, and one that gives up
-	// has built in vain. Negative means to wait for ever. What a file sets by itself holds within it.
+	// LockTimeout is the lock_timeout of the session. The statements of a file that is one transaction share it,
+	// because the locks of the first statements are held while later statements wait. 0 means DefaultLockTimeout, but
+	// no timeout while an index is built, rebuilt or dropped CONCURRENTLY: reads and writes do not queue behind the
+	// locks that these statements wait for, and a canceled build is lost. A negative value means no timeout. A file
+	// can set its own timeout.
 	LockTimeout time.Duration
-	// StatementTimeout is the statement_timeout of the session. 0 means DefaultStatementTimeout for files that are one
-	// transaction, and none for the others; negative means none. What a file sets by itself holds within it.
+	// StatementTimeout is the statement_timeout of the session. 0 means DefaultStatementTimeout for files that are
+	// one transaction, and no timeout for others. A negative value means no timeout. A file can set its own timeout.
 	StatementTimeout time.Duration
-	// LockRetries is how often a file that is one transaction, or a statement of another, is tried again after a lock
-	// timeout or a deadlock. 0 means DefaultLockRetries, negative means never.
+	// LockRetries is the number of retries of a file that is one transaction, or of a statement of another file,
+	// after a lock timeout or a deadlock. 0 means DefaultLockRetries. A negative value means no retry.
 	LockRetries int
 	Wait        time.Duration // for another migration to end; 0 means DefaultWait, negative means not at all
 	Progress    func(Event)   // called as things happen, one call at a time; may be nil
 }
 
-// Report of Apply. With an error it holds what was applied before that.
+// Report of Apply. If Apply returns an error, it contains the files that were applied before.
 type Report struct {
 	From    string        // version before; "" if none
 	To      string        // version after, or that a dry run would reach
@@ -70,19 +72,21 @@ type AppliedFile struct {
 	Took        time.Duration
 }
 
-// Apply brings the database at url to the end of the directory, or to Options.To. The login must be a member of
-// the owner role, or a superuser; the connection must be a direct one, because the lock and the role belong to the session.
+// Apply applies the pending files of the directory, up to Options.To, to the database at url. The login must be a
+// member of the owner role, or a superuser. The connection must be direct, because the lock and the role belong to the
+// session.
 //
-// Each file is one transaction together with its row in the revision table: it is applied and recorded, or neither. A file
-// with `-- atlas:txmode none` is recorded before and after each statement; when it fails, the next Apply goes on with the
-// statement that failed. What contradicts the history is refused before anything runs: a *migrations.Refusal. A statement that fails
-// is a *StatementError. Files before the one that failed stay applied.
+// Each file runs in one transaction together with its row in the revision table. The revision of a file with `--
+// atlas:txmode none` is written before and after each statement; after a failure, the next Apply resumes with the
+// statement that failed. Apply returns a *migrations.Refusal, before it runs a statement, if the directory
+// contradicts the history. It returns a *StatementError if a statement fails. Files before the failed one remain
+// applied.
 //
-// A concurrent index build that ends before its time leaves an invalid index. When its statement is tried again, by this
-// Apply or the next, that index is dropped first: an invalid one of exactly that name on exactly that table, and no other.
-// Those that are in the database at the end are in the Report.
+// An interrupted concurrent index build leaves an invalid index. If its statement is tried again, by this Apply or a
+// later one, the index is dropped first, if it is invalid and has exactly that name on exactly that table. The Report
+// contains the indexes that are invalid at the end.
 //
-// When ctx ends, the statement that is running is ended on the server too.
+// If ctx ends, the running statement is canceled on the server too.
 func Apply(ctx context.Context, url string, o Options) (report Report, err error) {
 	a := &applier{noLockTimeout: o.LockTimeout == 0, unlimited: o.StatementTimeout == 0}
 	if err := o.setDefaults(); err != nil {
@@ -201,7 +205,7 @@ func (o *Options) setDefaults() error {
 	return nil
 }
 
-// versionOf finds the version that to names; "" is "".
+// versionOf returns the version of to, which is a version or a file name; "" for "".
 func versionOf(files []migrations.File, to string) (string, error) {
 	if to == "" {
 		return "", nil
@@ -248,7 +252,7 @@ func (a *applier) event(e Event) {
 	}
 }
 
-// file applies one file, from where partial says it stopped.
+// file applies one file, starting with the statement at which partial stopped.
 func (a *applier) file(ctx context.Context, f *migrations.File, partial *migrate.Revision) error {
 	began := time.Now()
 	if a.session.statementTimeout = a.StatementTimeout; !f.Transaction && a.unlimited {
@@ -261,7 +265,7 @@ func (a *applier) file(ctx context.Context, f *migrations.File, partial *migrate
 	if r == nil {
 		r = &migrate.Revision{Version: f.Version, Description: f.Description, Type: migrate.RevisionTypeExecute}
 	}
-	// The rest of a file that stopped may have been edited since.
+	// Statements that were not applied may have been edited since.
 	r.Hash, r.Total, r.ExecutedAt, r.OperatorVersion = f.Hash, len(f.Statements), began.UTC(), operator()
 	a.event(FileStarted{File: f.Name, Applied: r.Applied, Statements: r.Total})
 	var err error
@@ -277,7 +281,7 @@ func (a *applier) file(ctx context.Context, f *migrations.File, partial *migrate
 	return nil
 }
 
-// transaction applies a file and writes its revision as one.
+// transaction applies a file and writes its revision in one transaction.
 func (a *applier) transaction(ctx context.Context, f *migrations.File, r *migrate.Revision) error {
 	return a.retry(ctx, func() error {
 		attempt := *r
@@ -331,12 +335,12 @@ func (a *applier) attempt(ctx context.Context, f *migrations.File, r *migrate.Re
 	return nil
 }
 
-// interrupted is what the revision of a file that is not a transaction says of a statement that is running. It stays if
-// this process or the connection ends before the outcome is known.
+// interrupted is the error in the revision of a file that is not a transaction while a statement runs. It remains if
+// this process or the connection ends before the result is known. Databases contain this text, so it must not change.
 const interrupted = "interrupted: it is not known whether this statement was finished"
 
-// statements applies a file statement by statement. The revision is written between any two, so that it is exact to the
-// statement however this ends.
+// statements applies a file statement by statement. It writes the revision after each, so that the revision is exact
+// whenever the run ends.
 func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate.Revision) error {
 	// The settings of the statements that are already applied ended with their session.
 	for i := range r.Applied {
@@ -387,7 +391,7 @@ func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate
 		}
 	}
 	finish(r)
-	// All is done: that is recorded even when the caller has just given up.
+	// The file is complete. This is recorded even if ctx has just ended.
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	if err := a.revisions.WriteRevision(late, r); err != nil {
@@ -396,7 +400,7 @@ func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate
 	return nil
 }
 
-// stopped records what is done when the caller has given up between two statements.
+// stopped writes the revision when ctx has ended between two statements.
 func (a *applier) stopped(ctx context.Context, f *migrations.File, r *migrate.Revision) error {
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
@@ -412,7 +416,7 @@ func finish(r *migrate.Revision) {
 	r.ExecutionTime = time.Since(r.ExecutedAt)
 }
 
-// statement runs one statement; begun is the one at its place that an earlier attempt began, "" if none did.
+// statement runs one statement. begun is the statement at this position that an earlier attempt started, or "".
 func (a *applier) statement(ctx context.Context, f *migrations.File, i int, begun string) error {
 	s := f.Statements[i]
 	at := Position{File: f.Name, Line: s.Line, Statement: i + 1, Statements: len(f.Statements), SQL: s.SQL}
@@ -439,12 +443,12 @@ func (a *applier) run(ctx context.Context, at Position, noLockTimeout bool, begu
 	if err := a.dropInvalid(ctx, at, begun); err != nil {
 		return err
 	}
-	// Without arguments pgx uses the simple protocol, which takes whatever psql takes.
+	// Without arguments pgx uses the simple protocol, which accepts the same SQL as psql.
 	_, err := a.session.Exec(ctx, at.SQL)
 	return err
 }
 
-// failed makes the error of a statement, and says what to do about it.
+// failed returns the error of a statement with advice.
 func (a *applier) failed(ctx context.Context, f *migrations.File, i, kept int, keptText string, err error) *StatementError {
 	e := &StatementError{File: f.Name, Version: f.Version, Statement: i + 1, Statements: len(f.Statements), Line: f.Statements[i].Line,
 		SQL: f.Statements[i].SQL, Kept: kept, Attempts: 1, Err: err, kept: keptText}
@@ -500,7 +504,7 @@ func alreadyThere(err error) bool {
 	return false
 }
 
-// byteOffset turns the server's count of characters into one of bytes.
+// byteOffset converts an offset in characters, as the server counts, into one in bytes.
 func byteOffset(s string, characters int) int {
 	for i := range s {
 		if characters == 0 {
@@ -511,7 +515,7 @@ func byteOffset(s string, characters int) int {
 	return len(s)
 }
 
-// operator is what the revision table says applied a file.
+// operator returns the name of this program for the revision table.
 func operator() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return "chenu " + info.Main.Version

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// lockName is the Atlas CLI's: the two exclude each other.
+	// migrateLock is the name of the Atlas CLI's lock, so that the two exclude each other.
 	migrateLock = "atlas_migrate_execute"
 
 	applicationName = "chenu migrate"
 
-	// closeTimeout is how long saying goodbye to the server, or recording an error, may take after the caller gave up.
+	// closeTimeout limits closing the connection, and recording an error, after ctx has ended.
 	closeTimeout = 5 * time.Second
 )
 
@@ -50,9 +50,9 @@ const (
 	stateInternalError         = "XX000" // such as "tuple concurrently updated"
 )
 
-// sessionSQL makes the session the owner's, whoever logged in, and independent of what the login, the database or an
-// earlier file set. row_security is off so that a statement that a policy would hide rows from fails, instead of quietly
-// touching none of them. A login's own time limits must not end a long index build: ours stand in their place.
+// sessionSQL sets the role to the owner, and settings that do not depend on the login, the database or an earlier
+// file. row_security is off so that a statement fails if a policy would hide rows from it, instead of silently
+// ignoring them. The timeouts replace those of the login, which must not end a long index build.
 const sessionSQL = `SELECT
 	set_config('role', $1, false),
 	set_config('row_security', 'off', false),
@@ -69,13 +69,13 @@ type session struct {
 	settings
 }
 
-// settings of a session that are not always the same; a timeout of 0 is none.
+// settings of a session. A timeout of 0 means none.
 type settings struct {
 	lockTimeout, statementTimeout time.Duration
 	readOnly                      bool
 }
 
-// connect opens a session that is the owner's. notice gets the server's notices; it may be nil.
+// connect opens a session as the owner. notice receives the server's notices; it may be nil.
 func connect(ctx context.Context, url string, with settings, notice func(string)) (*session, error) {
 	config, err := parseURL(url)
 	if err != nil {
@@ -100,9 +100,9 @@ func connect(ctx context.Context, url string, with settings, notice func(string)
 	return s, nil
 }
 
-// isDirect refuses a connection through a pooler, behind which the lock and the role of one transaction may not be there
-// in the next, and may be there for someone else. A pooler gives a process id of its own making at the start. One that
-// pools whole sessions would do, but looks the same.
+// isDirect rejects a connection through a pooler, where the next transaction can run in another session, without the
+// lock and the role. A pooler reports a process id of its own at the start of a connection. A pooler in session mode
+// would work, but cannot be distinguished.
 func (s *session) isDirect(ctx context.Context) error {
 	var pid uint32
 	if err := s.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
@@ -123,8 +123,8 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the database URL: %w", err)
 	}
-	// When the caller gives up, end the statement on the server as well: a plain deadline would leave it running there,
-	// with its locks. The connection survives, so that what happened can still be recorded.
+	// If ctx ends, cancel the statement on the server as well: otherwise it would continue there and hold its locks.
+	// The connection survives, so that the revision can still be written.
 	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: closeTimeout}
 	}
@@ -142,7 +142,7 @@ func dial(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// reset puts the session's settings back to what they were at its start: a file must not see those of the one before.
+// reset restores the initial settings of the session, so that a file does not see the settings of the previous one.
 func (s *session) reset(ctx context.Context) error {
 	if _, err := s.Exec(ctx, "RESET ALL"); err != nil {
 		return fmt.Errorf("reset the session: %w", err)
@@ -166,7 +166,7 @@ func (s *session) reset(ctx context.Context) error {
 	return nil
 }
 
-// waitForLocks ends the lock timeout until restore.
+// waitForLocks disables the lock timeout until restore is called.
 func (s *session) waitForLocks(ctx context.Context) (restore func(), err error) {
 	const setSQL = "SELECT set_config('lock_timeout', $1, false)"
 	if _, err := s.Exec(ctx, setSQL, "0"); err != nil {
@@ -185,16 +185,16 @@ func (s *session) close() {
 	_ = s.Close(ctx) // nothing is left to lose: all work is committed or rolled back by now
 }
 
-// lockKey is how Atlas turns a lock's name into Postgres's number (ariga.io/atlas/sql/postgres, Driver.Lock).
+// lockKey returns Postgres' number for the name of a lock, as Atlas does (ariga.io/atlas/sql/postgres, Driver.Lock).
 func lockKey(name string) int64 {
 	h := fnv.New32()
 	h.Write([]byte(name)) // never fails
 	return int64(h.Sum32())
 }
 
-// lock takes the session-level advisory lock of that name, waiting for it as long as wait. It polls rather than blocks: a
-// session that waits inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY of the one that has the lock would
-// wait for it in turn. waiting is called once, with who has it, if it must wait. The lock ends with the session.
+// lock acquires the session-level advisory lock, and waits for it up to wait. It polls, because a session that waits
+// in a statement holds a snapshot, and CREATE INDEX CONCURRENTLY of the lock's holder would wait for that snapshot.
+// waiting is called once with the holder, if lock must wait. The lock ends with the session.
 func (s *session) lock(ctx context.Context, name string, wait time.Duration, waiting func(holder string)) error {
 	const first, longest = 25 * time.Millisecond, time.Second
 	deadline := time.Now().Add(wait)
@@ -237,8 +237,8 @@ func (s *session) lock(ctx context.Context, name string, wait time.Duration, wai
 	}
 }
 
-// lockHolder says who has the lock: "" if nobody does. Others' names and times are hidden from an ordinary role, which
-// then sees the process id only.
+// lockHolder returns the session that holds the lock; "" if there is none. A role without privileges sees only the
+// process id.
 func (s *session) lockHolder(ctx context.Context, name string) (string, error) {
 	const holderSQL = `SELECT l.pid, coalesce(a.application_name, ''), a.backend_start
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// retry calls try until it succeeds, fails for another reason than a lock, or was called often enough.
+// retry calls try until it succeeds, fails for another reason than a lock, or has failed after all retries.
 func (a *applier) retry(ctx context.Context, try func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := try()
@@ -45,8 +45,8 @@ func lockMissed(err error) bool {
 	return state(err) == stateLockNotAvailable || state(err) == stateDeadlockDetected
 }
 
-// backoff is the pause after an attempt: up to twice as long each time, and any part of that, so that those who wait for
-// the same lock do not come back together.
+// backoff returns the pause after an attempt: a random part of a limit that doubles each time, so that sessions that
+// wait for the same lock do not retry together.
 func backoff(attempt int) time.Duration {
 	const first, longest = 500 * time.Millisecond, 30 * time.Second
 	return rand.N(min(first<<min(attempt-1, 10), longest)) //nolint:gosec // only spreads the attempts
@@ -66,8 +66,8 @@ func (a *applier) lockAdvice(failed *StatementError) string {
 	return what + ": apply again at a quieter time, or with a longer --lock-timeout or more --lock-retries"
 }
 
-// budget is what is left of the lock timeout in a transaction. Who waits for a lock that its first statement has also waits
-// while the others wait for theirs: that must not add up.
+// budget is the remaining lock timeout of a transaction. A session that waits for a lock of its first statement also
+// waits while later statements wait for theirs, so these waits share one timeout.
 type budget struct {
 	whole, given time.Duration
 	began        time.Time
@@ -77,7 +77,8 @@ func newBudget(whole time.Duration) *budget {
 	return &budget{whole: whole, given: whole, began: time.Now()}
 }
 
-// share gives the next statement what is left, less a tenth for running, and never less than a tenth of the whole.
+// share sets the lock timeout of the next statement to the remainder, less a tenth for running, and at least a tenth
+// of the whole.
 func (b *budget) share(ctx context.Context, tx pgx.Tx) error {
 	left := max(9*(b.whole-time.Since(b.began))/10, b.whole/10)
 	if b.whole == 0 || b.given-left < b.whole/20 { // not worth saying

@@ -13,13 +13,14 @@ import (
 	"github.com/chenu/chenu/migrations"
 )
 
-// The Atlas CLI's names.
+// Names of the Atlas CLI.
 const (
 	revisionSchema = "atlas_schema_revisions"
 	revisionTable  = "atlas_schema_revisions"
 )
 
-// createRevisionsSQL is what the CLI creates, so that its own migration of the table (it keeps one) finds nothing to do.
+// createRevisionsSQL creates what the CLI creates, so that the CLI's own migration of the table has nothing to
+// change.
 const createRevisionsSQL = `CREATE SCHEMA IF NOT EXISTS atlas_schema_revisions;
 CREATE TABLE IF NOT EXISTS atlas_schema_revisions.atlas_schema_revisions (
 	version character varying NOT NULL,
@@ -37,7 +38,7 @@ CREATE TABLE IF NOT EXISTS atlas_schema_revisions.atlas_schema_revisions (
 	PRIMARY KEY (version)
 );`
 
-// A row whose version begins with a dot is not a revision: the CLI keeps an identifier of the table in one.
+// A row whose version starts with a dot is not a revision: the CLI stores an identifier of the table in it.
 const selectRevisionSQL = `SELECT version, description, type, applied, total, executed_at, execution_time,
 	coalesce(error, ''), coalesce(error_stmt, ''), hash, partial_hashes, operator_version
 FROM atlas_schema_revisions.atlas_schema_revisions WHERE left(version, 1) <> '.'`
@@ -51,15 +52,15 @@ ON CONFLICT (version) DO UPDATE SET
 	error = excluded.error, error_stmt = excluded.error_stmt,
 	hash = excluded.hash, partial_hashes = excluded.partial_hashes, operator_version = excluded.operator_version`
 
-// Querier is what Revisions needs of a connection, a pool or a transaction of pgx.
+// Querier is the part of a connection, pool or transaction of pgx that Revisions needs.
 type Querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Revisions reads and writes the Atlas CLI's revision table. In a transaction it writes as part of it. It does not make
-// the table: where there is none, it reads no revisions and refuses to write.
+// Revisions reads and writes the revision table of the Atlas CLI. In a transaction, its writes are part of it. It
+// does not create the table: without the table it reads no revisions, and writing fails.
 type Revisions struct{ db Querier }
 
 var _ migrate.RevisionReadWriter = (*Revisions)(nil)
@@ -72,7 +73,7 @@ func (r *Revisions) Ident() *migrate.TableIdent {
 	return &migrate.TableIdent{Schema: revisionSchema, Name: revisionTable}
 }
 
-// exists reports whether there is a revision table.
+// exists reports whether the revision table exists.
 func (r *Revisions) exists(ctx context.Context) (bool, error) {
 	var exists bool
 	err := r.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -83,7 +84,7 @@ WHERE n.nspname = $1 AND c.relname = $2)`, revisionSchema, revisionTable).Scan(&
 	return exists, nil
 }
 
-// create makes the revision table if it is not there.
+// create creates the revision table if it does not exist.
 func (r *Revisions) create(ctx context.Context) error {
 	if exists, err := r.exists(ctx); err != nil || exists {
 		return err
@@ -98,7 +99,7 @@ func (r *Revisions) create(ctx context.Context) error {
 	return nil
 }
 
-// Whether the revision table is there without the trigger that refuses TRUNCATE, while the function of the trigger is there.
+// unprotectedSQL returns whether the revision table lacks the trigger that rejects TRUNCATE while the trigger's function exists.
 const unprotectedSQL = `SELECT to_regprocedure('app.refuse_truncate()') IS NOT NULL AND EXISTS (
 	SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = $1 AND c.relname = $2 AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'refuse_truncate'))`
@@ -106,13 +107,13 @@ const unprotectedSQL = `SELECT to_regprocedure('app.refuse_truncate()') IS NOT N
 const protectSQL = `CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON atlas_schema_revisions.atlas_schema_revisions
 	FOR EACH STATEMENT EXECUTE FUNCTION app.refuse_truncate()`
 
-// protect makes TRUNCATE of the revision table fail, as that of every table of the schema does. A migration cannot do it:
-// the table is not there when the Atlas CLI or the planner replays the files. Before the migration that creates the
-// function, protect does nothing.
+// protect makes TRUNCATE of the revision table fail, like that of every table of the schema. A migration cannot do this,
+// because the table does not exist when the Atlas CLI or the planner replays the files. Before the migration that creates
+// the function, protect does nothing.
 func (r *Revisions) protect(ctx context.Context) error {
 	var unprotected bool
 	if err := r.db.QueryRow(ctx, unprotectedSQL, revisionSchema, revisionTable).Scan(&unprotected); err != nil {
-		return fmt.Errorf("look for the trigger of the revision table: %w", err)
+		return fmt.Errorf("check the trigger of the revision table: %w", err)
 	}
 	if !unprotected {
 		return nil
@@ -123,12 +124,12 @@ func (r *Revisions) protect(ctx context.Context) error {
 	return nil
 }
 
-// ReadRevisions implements migrate.RevisionReadWriter: all of them, in the order of their versions.
+// ReadRevisions implements migrate.RevisionReadWriter. It returns all revisions in the order of their versions.
 func (r *Revisions) ReadRevisions(ctx context.Context) ([]*migrate.Revision, error) {
 	if exists, err := r.exists(ctx); err != nil || !exists {
 		return nil, err
 	}
-	// "C" compares as Go does, and so as the files are sorted; the database's own collation may not.
+	// The collation "C" compares as Go does, which is the order of the files; the database's collation may differ.
 	rows, err := r.db.Query(ctx, selectRevisionSQL+` ORDER BY version COLLATE "C"`)
 	if err != nil {
 		return nil, readError(err)

@@ -11,19 +11,19 @@ import (
 	"github.com/chenu/chenu/migrations"
 )
 
-// State is where a database stands in relation to a migration directory.
+// State is the state of a database relative to a migration directory.
 type State string
 
 const (
-	// Current: every file is applied, and nothing else.
+	// Current: all files are applied, and no others.
 	Current State = "current"
 	// Behind: files are pending.
 	Behind State = "behind"
-	// Ahead: every file is applied, and the database has newer ones that this directory does not know.
+	// Ahead: all files are applied, and the database has newer ones that are not in this directory.
 	Ahead State = "ahead"
-	// Partial: a file that is not one transaction was begun and not finished; Apply resumes it.
+	// Partial: a file that is not one transaction is partly applied. Apply resumes it.
 	Partial State = "partial"
-	// Conflict: history and directory contradict each other, and Apply refuses.
+	// Conflict: the history contradicts the directory, and Apply returns a refusal.
 	Conflict State = "conflict"
 )
 
@@ -33,23 +33,23 @@ type Status struct {
 	Version string `json:"version"` // of the last file that is wholly applied; "" if none
 	Head    string `json:"head"`    // of the directory's last file; "" if it is empty
 
-	Applied []Applied `json:"applied"`           // what the database knows, oldest first
+	Applied []Applied `json:"applied"`           // rows of the revision table, oldest first
 	Pending []string  `json:"pending"`           // files that Apply would run, in order; the partial one is the first
 	Unknown []string  `json:"unknown,omitempty"` // applied versions newer than the directory
 	Stopped *Stopped  `json:"stopped,omitempty"` // in state Partial, and in Conflict if there is such a file
 
-	// Problem is the refusal that Apply would give, in state Conflict.
+	// Problem is the refusal that Apply would return, in state Conflict.
 	Problem string `json:"problem,omitempty"`
-	// Running says who is migrating this database at this moment; "" if nobody is.
+	// Running is the session that is migrating this database; "" if there is none.
 	Running string `json:"running,omitempty"`
-	// Invalid are the indexes that concurrent builds left unfinished, those of this moment not counted. Only Status looks
-	// for them.
+	// Invalid contains the invalid indexes of failed concurrent builds, without those that are being built. Only
+	// ReadStatus sets it.
 	Invalid []InvalidIndex `json:"invalid_indexes,omitempty"`
 
 	err error
 }
 
-// Err returns the error that Apply would refuse with, or nil.
+// Err returns the refusal that Apply would return, or nil.
 func (s *Status) Err() error { return s.err }
 
 // Applied is one row of the revision table.
@@ -62,18 +62,18 @@ type Applied struct {
 	By         string        `json:"by"` // the program that applied it
 }
 
-// Stopped describes a file that was begun and not finished.
+// Stopped describes a partly applied file.
 type Stopped struct {
 	Version    string `json:"version"`
-	Applied    int    `json:"applied"`    // statements that are done and stay so
-	Statements int    `json:"statements"` // of how many
-	Statement  string `json:"statement"`  // the one that failed or was interrupted
+	Applied    int    `json:"applied"`    // statements that remain applied
+	Statements int    `json:"statements"` // statements of the file
+	Statement  string `json:"statement"`  // the statement that failed or was interrupted
 	Error      string `json:"error"`
 }
 
-// ReadStatus compares the database at url with dir. It writes nothing, and sees to it with a read-only session; it does
-// not wait for a migration that is running. A directory that is not valid, and a database that cannot be read, are errors;
-// what Apply would refuse is not: it is the state Conflict.
+// ReadStatus compares the database at url with dir. It uses a read-only session and does not wait for a running
+// migration. It returns an error if the directory is invalid or the database cannot be read. A refusal of Apply is
+// not an error but the state Conflict.
 func ReadStatus(ctx context.Context, url string, dir migrate.Dir) (*Status, error) {
 	files, err := migrations.Read(dir)
 	if err != nil {
@@ -132,21 +132,21 @@ func newStatus(files []migrations.File, revisions []*migrate.Revision) *Status {
 	return status
 }
 
-// planned is what is to be done.
+// planned contains the files to apply.
 type planned struct {
 	pending []*migrations.File
 	partial *migrate.Revision // of pending[0], if that was begun before
 	unknown []string          // applied versions after the last file, when nothing is pending
 }
 
-// done reports whether the revision needs nothing more. Atlas's `migrate set` marks a half-applied file as finished by
-// hand without counting its statements.
+// done reports whether nothing of the revision remains. `atlas migrate set` resolves a partly applied file without
+// counting its statements.
 func done(r *migrate.Revision) bool {
 	return r.Applied >= r.Total || r.Type.Has(migrate.RevisionTypeResolved) || r.Type == migrate.RevisionTypeBaseline
 }
 
-// plan decides what is pending, or why nothing may be applied. It is stricter than Atlas's executor, which notices neither
-// an edited applied file, nor a removed one, nor one added before the first.
+// plan returns the pending files, or the reason why no file may be applied. It is stricter than Atlas' executor,
+// which detects neither an edited or removed applied file, nor a file added before the first.
 func plan(files []migrations.File, revisions []*migrate.Revision) (planned, error) {
 	var next planned
 	byVersion := make(map[string]*migrations.File, len(files))
@@ -157,7 +157,7 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 	for _, r := range revisions {
 		applied[r.Version] = r
 	}
-	// Only the last revision can be unfinished: whoever applies stops there.
+	// Only the last revision can be unfinished, because apply stops there.
 	for i, r := range revisions {
 		if done(r) {
 			continue
@@ -169,8 +169,8 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 		next.partial = r
 	}
 
-	// A file without a revision, before the last version that has one, was added too late. Baselined files were not to
-	// be applied at all.
+	// A file without a revision that is older than the last applied version was added too late. Files before a
+	// baseline are never applied.
 	var last, first string
 	if len(revisions) > 0 {
 		last = revisions[len(revisions)-1].Version
@@ -191,7 +191,7 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 		next.pending = append(next.pending, f)
 	}
 	if len(late) > 0 {
-		// What the database has that we have not explains it better than the order.
+		// Applied versions that are missing here explain this better than the order.
 		if gone := unknownAfter(revisions, byVersion, ""); len(gone) > 0 {
 			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("the database has applied %s, which this directory does not contain, and has not applied %s, which it contains", strings.Join(gone, ", "), strings.Join(late, ", ")),
 				Advice: "merge the two histories: add the missing files, and rename the others to a later timestamp"}
@@ -200,7 +200,7 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 			Advice: "rename it to a later timestamp, and run `chenu migrate hash`"}
 	}
 
-	// Each hash covers all files before it, so the first that differs is the one that was touched.
+	// Each hash covers all files before it, so the first that differs was changed.
 	for _, r := range revisions {
 		f, ok := byVersion[r.Version]
 		switch {

@@ -63,8 +63,8 @@ type Effect struct {
 	// Through is the strongest new lock on an index or partition of the table. A query on the table
 	// opens these too, and waits for them.
 	Through   LockMode
-	Rewritten bool // it has another file
-	Scanned   bool // it was read from end to end
+	Rewritten bool // the table has a new file
+	Scanned   bool // the whole table was read
 }
 
 // Blocking returns what the locks on the table, its indexes and its
