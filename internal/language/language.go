@@ -37,6 +37,8 @@ var retired = []struct{ phrase, instead string }{
 	{"point|points|pointed|pointing", "refer, time, place"},
 	{"mark|marks|marked|marking", "flag, field, set"},
 	{"moment|moments", "time"},
+	{"mend|mends|mended|mending", "correct, fix"},
+	{"anew", "again, rewrite"},
 }
 
 // allowed are exact phrases with a retired word that is the term of the field there.

@@ -243,8 +243,7 @@ func unknownAfter(revisions []*migrate.Revision, known map[string]*migrations.Fi
 	return unknown
 }
 
-// resumable checks that the statements that are done already still stand in the file as they ran: what failed may be
-// mended, what was applied may not.
+// resumable checks that the applied statements of the file have not changed. Later statements may have changed.
 func resumable(f *migrations.File, r *migrate.Revision) error {
 	for i := range r.Applied {
 		if i < len(f.Statements) && i < len(r.PartialHashes) && strings.TrimPrefix(r.PartialHashes[i], "h1:") == f.Statements[i].Sum {

@@ -20,7 +20,7 @@ type backfill struct {
 	expression string
 	added      bool // the column is new
 	constant   bool // the expression names no column of the row
-	rewrites   bool // as a default of a new column it would have Postgres write every row anew
+	rewrites   bool // a new column with this default would rewrite the table
 }
 
 // needsValue reports whether a new column is NOT NULL, and neither a default, an expression nor an
@@ -302,11 +302,10 @@ func assignments(columns []backfill) (sets, missing string) {
 // milliseconds, or about a hundred if each row is audited (0.2 ms).
 const batchBlocks = 16
 
-// inBatches is an update in batches that each commit, over ranges of blocks: one
-// pass reads the table once, with TID range scans. Rows that move meanwhile
-// are met by the next pass. The first time, rows that others have locked are
-// left alone, so that neither waits for the other; what is left then waits.
-// It begins anew without harm.
+// inBatches returns an update in batches with a commit each, over ranges of blocks: one pass reads
+// the table once, with TID range scans. The next pass fills rows that moved meanwhile. The first
+// statement skips rows that other sessions have locked, so that neither waits for the other; the
+// second waits for them. The statement can be run again.
 func inBatches(t *schema.Table, columns []backfill, first bool) string {
 	sets, missing := assignments(columns)
 	if len(columns) > 1 {

@@ -22,46 +22,46 @@ type phase int
 
 const (
 	phaseSchemas        phase = iota
-	phaseUnguard              // policies and triggers that go, or stand on what changes
-	phaseRevokes              // privileges that go
-	phaseUnlink               // foreign keys that go
-	phaseUnbuild              // indexes, constraints, defaults and generated columns that go or are made anew
+	phaseUnguard              // policies and triggers that are dropped, or depend on changed objects
+	phaseRevokes              // revoked privileges
+	phaseUnlink               // dropped foreign keys
+	phaseUnbuild              // indexes, constraints, defaults and generated columns that are dropped or created again
 	phaseOldFunctions         // functions whose signature changes
 	phaseBodies               // SET LOCAL check_function_bodies
 	phaseFunctions            // functions, before the tables
-	phaseColumns              // columns that come or change
-	phaseBackfills            // values for rows that stand
-	phaseTableDrops           // tables and columns that go: after the backfills, which may read them
-	phasePartitionDrops       // DEFAULT partitions that go
+	phaseColumns              // new and changed columns
+	phaseBackfills            // values for existing rows
+	phaseTableDrops           // dropped tables and columns: after the backfills, which may read them
+	phasePartitionDrops       // dropped DEFAULT partitions
 	phaseKeys                 // primary keys, unique constraints, indexes, checks
 	phaseTables               // new tables
-	phaseLinks                // foreign keys that come
+	phaseLinks                // new foreign keys
 	phaseLateFunctions        // functions that need the new tables
 	phaseOwners               // owners of functions
 	phasePartitions           // DEFAULT partitions
-	phaseSecurity             // row security
+	phaseSecurity             // row-level security
 	phasePolicies
 	phaseTriggers
 	phaseGrants
 	phaseComments
-	phaseFunctionDrops // functions that nothing uses any more
+	phaseFunctionDrops // functions that are no longer used
 	phaseSchemaDrops
 
-	phaseFill          // values for rows that stand, in batches
+	phaseFill          // values for existing rows, in batches
 	phaseBuild         // indexes
-	phaseBuilt         // what is said of them
-	phaseUnbuildLate   // indexes that others replace
-	phaseHold          // constraints that the rows so far, or the keys, had to be ready for
-	phaseUnforce       // the owner gets past policies
-	phaseRefill        // values for rows that came meanwhile
+	phaseBuilt         // comments on them
+	phaseUnbuildLate   // replaced indexes
+	phaseHold          // constraints that need filled rows or new keys
+	phaseUnforce       // NO FORCE ROW LEVEL SECURITY
+	phaseRefill        // values for rows that were written meanwhile
 	phaseValidateLinks // foreign keys
 	phaseReforce
 	phaseValidate // checks
 	phaseRequire  // NOT NULL
-	phaseSettle   // constraints of indexes, indexes that take another's place
-	phaseSettled  // what is said of them
+	phaseSettle   // constraints of indexes, and replaced indexes
+	phaseSettled  // comments on them
 
-	phaseLateTableDrops // what goes after what read it
+	phaseLateTableDrops // tables and columns that the backfills read
 	phaseLateFunctionDrops
 	phaseLateSchemaDrops
 )
