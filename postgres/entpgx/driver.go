@@ -163,8 +163,7 @@ func (q entQuerier) ExecContext(ctx context.Context, query string, args ...any) 
 	return affected{r.tag}, nil
 }
 
-// Query, Exec, QueryContext and ExecContext run one statement as the identity in
-// the context, in one round trip and a transaction of its own.
+// Query runs one statement with the prelude of the context, in one round trip and a transaction of its own.
 func (c *Driver) Query(ctx context.Context, query string, args, v any) error {
 	return entQuerier{single{c}}.Query(ctx, query, args, v)
 }
