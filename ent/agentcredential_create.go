@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/agentcredential"
@@ -22,7 +20,6 @@ type AgentCredentialCreate struct {
 	config
 	mutation *AgentCredentialMutation
 	hooks    []Hook
-	conflict []sql.ConflictOption
 }
 
 // SetCreatedBy sets the "created_by" field.
@@ -222,7 +219,6 @@ func (_c *AgentCredentialCreate) createSpec() (*AgentCredential, *sqlgraph.Creat
 		_spec = sqlgraph.NewCreateSpec(agentcredential.Table, sqlgraph.NewFieldSpec(agentcredential.FieldID, field.TypeUUID))
 	)
 	_spec.Schema = _c.schemaConfig.AgentCredential
-	_spec.OnConflict = _c.conflict
 	if id, ok := _c.mutation.ID(); ok {
 		_node.ID = id
 		_spec.ID.Value = &id
@@ -280,246 +276,11 @@ func (_c *AgentCredentialCreate) createSpec() (*AgentCredential, *sqlgraph.Creat
 	return _node, _spec
 }
 
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.AgentCredential.Create().
-//		SetCreatedBy(v).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.AgentCredentialUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *AgentCredentialCreate) OnConflict(opts ...sql.ConflictOption) *AgentCredentialUpsertOne {
-	_c.conflict = opts
-	return &AgentCredentialUpsertOne{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.AgentCredential.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *AgentCredentialCreate) OnConflictColumns(columns ...string) *AgentCredentialUpsertOne {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &AgentCredentialUpsertOne{
-		create: _c,
-	}
-}
-
-type (
-	// AgentCredentialUpsertOne is the builder for "upsert"-ing
-	//  one AgentCredential node.
-	AgentCredentialUpsertOne struct {
-		create *AgentCredentialCreate
-	}
-
-	// AgentCredentialUpsert is the "OnConflict" setter.
-	AgentCredentialUpsert struct {
-		*sql.UpdateSet
-	}
-)
-
-// SetRevokedAt sets the "revoked_at" field.
-func (u *AgentCredentialUpsert) SetRevokedAt(v time.Time) *AgentCredentialUpsert {
-	u.Set(agentcredential.FieldRevokedAt, v)
-	return u
-}
-
-// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
-func (u *AgentCredentialUpsert) UpdateRevokedAt() *AgentCredentialUpsert {
-	u.SetExcluded(agentcredential.FieldRevokedAt)
-	return u
-}
-
-// ClearRevokedAt clears the value of the "revoked_at" field.
-func (u *AgentCredentialUpsert) ClearRevokedAt() *AgentCredentialUpsert {
-	u.SetNull(agentcredential.FieldRevokedAt)
-	return u
-}
-
-// SetLastUsedAt sets the "last_used_at" field.
-func (u *AgentCredentialUpsert) SetLastUsedAt(v time.Time) *AgentCredentialUpsert {
-	u.Set(agentcredential.FieldLastUsedAt, v)
-	return u
-}
-
-// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
-func (u *AgentCredentialUpsert) UpdateLastUsedAt() *AgentCredentialUpsert {
-	u.SetExcluded(agentcredential.FieldLastUsedAt)
-	return u
-}
-
-// ClearLastUsedAt clears the value of the "last_used_at" field.
-func (u *AgentCredentialUpsert) ClearLastUsedAt() *AgentCredentialUpsert {
-	u.SetNull(agentcredential.FieldLastUsedAt)
-	return u
-}
-
-// UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
-// Using this option is equivalent to using:
-//
-//	client.AgentCredential.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(agentcredential.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *AgentCredentialUpsertOne) UpdateNewValues() *AgentCredentialUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		if _, exists := u.create.mutation.ID(); exists {
-			s.SetIgnore(agentcredential.FieldID)
-		}
-		if _, exists := u.create.mutation.CreatedBy(); exists {
-			s.SetIgnore(agentcredential.FieldCreatedBy)
-		}
-		if _, exists := u.create.mutation.CreatedAt(); exists {
-			s.SetIgnore(agentcredential.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.AgentID(); exists {
-			s.SetIgnore(agentcredential.FieldAgentID)
-		}
-		if _, exists := u.create.mutation.Name(); exists {
-			s.SetIgnore(agentcredential.FieldName)
-		}
-		if _, exists := u.create.mutation.SecretHash(); exists {
-			s.SetIgnore(agentcredential.FieldSecretHash)
-		}
-		if _, exists := u.create.mutation.PublicKey(); exists {
-			s.SetIgnore(agentcredential.FieldPublicKey)
-		}
-		if _, exists := u.create.mutation.ExpiresAt(); exists {
-			s.SetIgnore(agentcredential.FieldExpiresAt)
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.AgentCredential.Create().
-//	    OnConflict(sql.ResolveWithIgnore()).
-//	    Exec(ctx)
-func (u *AgentCredentialUpsertOne) Ignore() *AgentCredentialUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *AgentCredentialUpsertOne) DoNothing() *AgentCredentialUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the AgentCredentialCreate.OnConflict
-// documentation for more info.
-func (u *AgentCredentialUpsertOne) Update(set func(*AgentCredentialUpsert)) *AgentCredentialUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&AgentCredentialUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// SetRevokedAt sets the "revoked_at" field.
-func (u *AgentCredentialUpsertOne) SetRevokedAt(v time.Time) *AgentCredentialUpsertOne {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.SetRevokedAt(v)
-	})
-}
-
-// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
-func (u *AgentCredentialUpsertOne) UpdateRevokedAt() *AgentCredentialUpsertOne {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.UpdateRevokedAt()
-	})
-}
-
-// ClearRevokedAt clears the value of the "revoked_at" field.
-func (u *AgentCredentialUpsertOne) ClearRevokedAt() *AgentCredentialUpsertOne {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.ClearRevokedAt()
-	})
-}
-
-// SetLastUsedAt sets the "last_used_at" field.
-func (u *AgentCredentialUpsertOne) SetLastUsedAt(v time.Time) *AgentCredentialUpsertOne {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.SetLastUsedAt(v)
-	})
-}
-
-// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
-func (u *AgentCredentialUpsertOne) UpdateLastUsedAt() *AgentCredentialUpsertOne {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.UpdateLastUsedAt()
-	})
-}
-
-// ClearLastUsedAt clears the value of the "last_used_at" field.
-func (u *AgentCredentialUpsertOne) ClearLastUsedAt() *AgentCredentialUpsertOne {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.ClearLastUsedAt()
-	})
-}
-
-// Exec executes the query.
-func (u *AgentCredentialUpsertOne) Exec(ctx context.Context) error {
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for AgentCredentialCreate.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *AgentCredentialUpsertOne) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// Exec executes the UPSERT query and returns the inserted/updated ID.
-func (u *AgentCredentialUpsertOne) ID(ctx context.Context) (id uuid.UUID, err error) {
-	if u.create.driver.Dialect() == dialect.MySQL {
-		// In case of "ON CONFLICT", there is no way to get back non-numeric ID
-		// fields from the database since MySQL does not support the RETURNING clause.
-		return id, errors.New("ent: AgentCredentialUpsertOne.ID is not supported by MySQL driver. Use AgentCredentialUpsertOne.Exec instead")
-	}
-	node, err := u.create.Save(ctx)
-	if err != nil {
-		return id, err
-	}
-	return node.ID, nil
-}
-
-// IDX is like ID, but panics if an error occurs.
-func (u *AgentCredentialUpsertOne) IDX(ctx context.Context) uuid.UUID {
-	id, err := u.ID(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
 // AgentCredentialCreateBulk is the builder for creating many AgentCredential entities in bulk.
 type AgentCredentialCreateBulk struct {
 	config
 	err      error
 	builders []*AgentCredentialCreate
-	conflict []sql.ConflictOption
 }
 
 // Save creates the AgentCredential entities in the database.
@@ -549,7 +310,6 @@ func (_c *AgentCredentialCreateBulk) Save(ctx context.Context) ([]*AgentCredenti
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
-					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -596,183 +356,6 @@ func (_c *AgentCredentialCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *AgentCredentialCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.AgentCredential.CreateBulk(builders...).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.AgentCredentialUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *AgentCredentialCreateBulk) OnConflict(opts ...sql.ConflictOption) *AgentCredentialUpsertBulk {
-	_c.conflict = opts
-	return &AgentCredentialUpsertBulk{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.AgentCredential.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *AgentCredentialCreateBulk) OnConflictColumns(columns ...string) *AgentCredentialUpsertBulk {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &AgentCredentialUpsertBulk{
-		create: _c,
-	}
-}
-
-// AgentCredentialUpsertBulk is the builder for "upsert"-ing
-// a bulk of AgentCredential nodes.
-type AgentCredentialUpsertBulk struct {
-	create *AgentCredentialCreateBulk
-}
-
-// UpdateNewValues updates the mutable fields using the new values that
-// were set on create. Using this option is equivalent to using:
-//
-//	client.AgentCredential.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(agentcredential.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *AgentCredentialUpsertBulk) UpdateNewValues() *AgentCredentialUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		for _, b := range u.create.builders {
-			if _, exists := b.mutation.ID(); exists {
-				s.SetIgnore(agentcredential.FieldID)
-			}
-			if _, exists := b.mutation.CreatedBy(); exists {
-				s.SetIgnore(agentcredential.FieldCreatedBy)
-			}
-			if _, exists := b.mutation.CreatedAt(); exists {
-				s.SetIgnore(agentcredential.FieldCreatedAt)
-			}
-			if _, exists := b.mutation.AgentID(); exists {
-				s.SetIgnore(agentcredential.FieldAgentID)
-			}
-			if _, exists := b.mutation.Name(); exists {
-				s.SetIgnore(agentcredential.FieldName)
-			}
-			if _, exists := b.mutation.SecretHash(); exists {
-				s.SetIgnore(agentcredential.FieldSecretHash)
-			}
-			if _, exists := b.mutation.PublicKey(); exists {
-				s.SetIgnore(agentcredential.FieldPublicKey)
-			}
-			if _, exists := b.mutation.ExpiresAt(); exists {
-				s.SetIgnore(agentcredential.FieldExpiresAt)
-			}
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.AgentCredential.Create().
-//		OnConflict(sql.ResolveWithIgnore()).
-//		Exec(ctx)
-func (u *AgentCredentialUpsertBulk) Ignore() *AgentCredentialUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *AgentCredentialUpsertBulk) DoNothing() *AgentCredentialUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the AgentCredentialCreateBulk.OnConflict
-// documentation for more info.
-func (u *AgentCredentialUpsertBulk) Update(set func(*AgentCredentialUpsert)) *AgentCredentialUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&AgentCredentialUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// SetRevokedAt sets the "revoked_at" field.
-func (u *AgentCredentialUpsertBulk) SetRevokedAt(v time.Time) *AgentCredentialUpsertBulk {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.SetRevokedAt(v)
-	})
-}
-
-// UpdateRevokedAt sets the "revoked_at" field to the value that was provided on create.
-func (u *AgentCredentialUpsertBulk) UpdateRevokedAt() *AgentCredentialUpsertBulk {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.UpdateRevokedAt()
-	})
-}
-
-// ClearRevokedAt clears the value of the "revoked_at" field.
-func (u *AgentCredentialUpsertBulk) ClearRevokedAt() *AgentCredentialUpsertBulk {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.ClearRevokedAt()
-	})
-}
-
-// SetLastUsedAt sets the "last_used_at" field.
-func (u *AgentCredentialUpsertBulk) SetLastUsedAt(v time.Time) *AgentCredentialUpsertBulk {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.SetLastUsedAt(v)
-	})
-}
-
-// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
-func (u *AgentCredentialUpsertBulk) UpdateLastUsedAt() *AgentCredentialUpsertBulk {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.UpdateLastUsedAt()
-	})
-}
-
-// ClearLastUsedAt clears the value of the "last_used_at" field.
-func (u *AgentCredentialUpsertBulk) ClearLastUsedAt() *AgentCredentialUpsertBulk {
-	return u.Update(func(s *AgentCredentialUpsert) {
-		s.ClearLastUsedAt()
-	})
-}
-
-// Exec executes the query.
-func (u *AgentCredentialUpsertBulk) Exec(ctx context.Context) error {
-	if u.create.err != nil {
-		return u.create.err
-	}
-	for i, b := range u.create.builders {
-		if len(b.conflict) != 0 {
-			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the AgentCredentialCreateBulk instead", i)
-		}
-	}
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for AgentCredentialCreateBulk.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *AgentCredentialUpsertBulk) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/collectedwrite"
@@ -22,7 +20,6 @@ type CollectedWriteCreate struct {
 	config
 	mutation *CollectedWriteMutation
 	hooks    []Hook
-	conflict []sql.ConflictOption
 }
 
 // SetCreatedBy sets the "created_by" field.
@@ -220,7 +217,6 @@ func (_c *CollectedWriteCreate) createSpec() (*CollectedWrite, *sqlgraph.CreateS
 		_spec = sqlgraph.NewCreateSpec(collectedwrite.Table, sqlgraph.NewFieldSpec(collectedwrite.FieldID, field.TypeUUID))
 	)
 	_spec.Schema = _c.schemaConfig.CollectedWrite
-	_spec.OnConflict = _c.conflict
 	if id, ok := _c.mutation.ID(); ok {
 		_node.ID = id
 		_spec.ID.Value = &id
@@ -268,200 +264,11 @@ func (_c *CollectedWriteCreate) createSpec() (*CollectedWrite, *sqlgraph.CreateS
 	return _node, _spec
 }
 
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.CollectedWrite.Create().
-//		SetCreatedBy(v).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.CollectedWriteUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *CollectedWriteCreate) OnConflict(opts ...sql.ConflictOption) *CollectedWriteUpsertOne {
-	_c.conflict = opts
-	return &CollectedWriteUpsertOne{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.CollectedWrite.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *CollectedWriteCreate) OnConflictColumns(columns ...string) *CollectedWriteUpsertOne {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &CollectedWriteUpsertOne{
-		create: _c,
-	}
-}
-
-type (
-	// CollectedWriteUpsertOne is the builder for "upsert"-ing
-	//  one CollectedWrite node.
-	CollectedWriteUpsertOne struct {
-		create *CollectedWriteCreate
-	}
-
-	// CollectedWriteUpsert is the "OnConflict" setter.
-	CollectedWriteUpsert struct {
-		*sql.UpdateSet
-	}
-)
-
-// SetAudited sets the "audited" field.
-func (u *CollectedWriteUpsert) SetAudited(v bool) *CollectedWriteUpsert {
-	u.Set(collectedwrite.FieldAudited, v)
-	return u
-}
-
-// UpdateAudited sets the "audited" field to the value that was provided on create.
-func (u *CollectedWriteUpsert) UpdateAudited() *CollectedWriteUpsert {
-	u.SetExcluded(collectedwrite.FieldAudited)
-	return u
-}
-
-// UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
-// Using this option is equivalent to using:
-//
-//	client.CollectedWrite.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(collectedwrite.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *CollectedWriteUpsertOne) UpdateNewValues() *CollectedWriteUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		if _, exists := u.create.mutation.ID(); exists {
-			s.SetIgnore(collectedwrite.FieldID)
-		}
-		if _, exists := u.create.mutation.CreatedBy(); exists {
-			s.SetIgnore(collectedwrite.FieldCreatedBy)
-		}
-		if _, exists := u.create.mutation.CreatedAt(); exists {
-			s.SetIgnore(collectedwrite.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.CheckpointID(); exists {
-			s.SetIgnore(collectedwrite.FieldCheckpointID)
-		}
-		if _, exists := u.create.mutation.Place(); exists {
-			s.SetIgnore(collectedwrite.FieldPlace)
-		}
-		if _, exists := u.create.mutation.TableName(); exists {
-			s.SetIgnore(collectedwrite.FieldTableName)
-		}
-		if _, exists := u.create.mutation.Operation(); exists {
-			s.SetIgnore(collectedwrite.FieldOperation)
-		}
-		if _, exists := u.create.mutation.RowID(); exists {
-			s.SetIgnore(collectedwrite.FieldRowID)
-		}
-		if _, exists := u.create.mutation.Payload(); exists {
-			s.SetIgnore(collectedwrite.FieldPayload)
-		}
-		if _, exists := u.create.mutation.Element(); exists {
-			s.SetIgnore(collectedwrite.FieldElement)
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.CollectedWrite.Create().
-//	    OnConflict(sql.ResolveWithIgnore()).
-//	    Exec(ctx)
-func (u *CollectedWriteUpsertOne) Ignore() *CollectedWriteUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *CollectedWriteUpsertOne) DoNothing() *CollectedWriteUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the CollectedWriteCreate.OnConflict
-// documentation for more info.
-func (u *CollectedWriteUpsertOne) Update(set func(*CollectedWriteUpsert)) *CollectedWriteUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&CollectedWriteUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// SetAudited sets the "audited" field.
-func (u *CollectedWriteUpsertOne) SetAudited(v bool) *CollectedWriteUpsertOne {
-	return u.Update(func(s *CollectedWriteUpsert) {
-		s.SetAudited(v)
-	})
-}
-
-// UpdateAudited sets the "audited" field to the value that was provided on create.
-func (u *CollectedWriteUpsertOne) UpdateAudited() *CollectedWriteUpsertOne {
-	return u.Update(func(s *CollectedWriteUpsert) {
-		s.UpdateAudited()
-	})
-}
-
-// Exec executes the query.
-func (u *CollectedWriteUpsertOne) Exec(ctx context.Context) error {
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for CollectedWriteCreate.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *CollectedWriteUpsertOne) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// Exec executes the UPSERT query and returns the inserted/updated ID.
-func (u *CollectedWriteUpsertOne) ID(ctx context.Context) (id uuid.UUID, err error) {
-	if u.create.driver.Dialect() == dialect.MySQL {
-		// In case of "ON CONFLICT", there is no way to get back non-numeric ID
-		// fields from the database since MySQL does not support the RETURNING clause.
-		return id, errors.New("ent: CollectedWriteUpsertOne.ID is not supported by MySQL driver. Use CollectedWriteUpsertOne.Exec instead")
-	}
-	node, err := u.create.Save(ctx)
-	if err != nil {
-		return id, err
-	}
-	return node.ID, nil
-}
-
-// IDX is like ID, but panics if an error occurs.
-func (u *CollectedWriteUpsertOne) IDX(ctx context.Context) uuid.UUID {
-	id, err := u.ID(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
 // CollectedWriteCreateBulk is the builder for creating many CollectedWrite entities in bulk.
 type CollectedWriteCreateBulk struct {
 	config
 	err      error
 	builders []*CollectedWriteCreate
-	conflict []sql.ConflictOption
 }
 
 // Save creates the CollectedWrite entities in the database.
@@ -491,7 +298,6 @@ func (_c *CollectedWriteCreateBulk) Save(ctx context.Context) ([]*CollectedWrite
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
-					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -538,161 +344,6 @@ func (_c *CollectedWriteCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *CollectedWriteCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.CollectedWrite.CreateBulk(builders...).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.CollectedWriteUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *CollectedWriteCreateBulk) OnConflict(opts ...sql.ConflictOption) *CollectedWriteUpsertBulk {
-	_c.conflict = opts
-	return &CollectedWriteUpsertBulk{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.CollectedWrite.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *CollectedWriteCreateBulk) OnConflictColumns(columns ...string) *CollectedWriteUpsertBulk {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &CollectedWriteUpsertBulk{
-		create: _c,
-	}
-}
-
-// CollectedWriteUpsertBulk is the builder for "upsert"-ing
-// a bulk of CollectedWrite nodes.
-type CollectedWriteUpsertBulk struct {
-	create *CollectedWriteCreateBulk
-}
-
-// UpdateNewValues updates the mutable fields using the new values that
-// were set on create. Using this option is equivalent to using:
-//
-//	client.CollectedWrite.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(collectedwrite.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *CollectedWriteUpsertBulk) UpdateNewValues() *CollectedWriteUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		for _, b := range u.create.builders {
-			if _, exists := b.mutation.ID(); exists {
-				s.SetIgnore(collectedwrite.FieldID)
-			}
-			if _, exists := b.mutation.CreatedBy(); exists {
-				s.SetIgnore(collectedwrite.FieldCreatedBy)
-			}
-			if _, exists := b.mutation.CreatedAt(); exists {
-				s.SetIgnore(collectedwrite.FieldCreatedAt)
-			}
-			if _, exists := b.mutation.CheckpointID(); exists {
-				s.SetIgnore(collectedwrite.FieldCheckpointID)
-			}
-			if _, exists := b.mutation.Place(); exists {
-				s.SetIgnore(collectedwrite.FieldPlace)
-			}
-			if _, exists := b.mutation.TableName(); exists {
-				s.SetIgnore(collectedwrite.FieldTableName)
-			}
-			if _, exists := b.mutation.Operation(); exists {
-				s.SetIgnore(collectedwrite.FieldOperation)
-			}
-			if _, exists := b.mutation.RowID(); exists {
-				s.SetIgnore(collectedwrite.FieldRowID)
-			}
-			if _, exists := b.mutation.Payload(); exists {
-				s.SetIgnore(collectedwrite.FieldPayload)
-			}
-			if _, exists := b.mutation.Element(); exists {
-				s.SetIgnore(collectedwrite.FieldElement)
-			}
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.CollectedWrite.Create().
-//		OnConflict(sql.ResolveWithIgnore()).
-//		Exec(ctx)
-func (u *CollectedWriteUpsertBulk) Ignore() *CollectedWriteUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *CollectedWriteUpsertBulk) DoNothing() *CollectedWriteUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the CollectedWriteCreateBulk.OnConflict
-// documentation for more info.
-func (u *CollectedWriteUpsertBulk) Update(set func(*CollectedWriteUpsert)) *CollectedWriteUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&CollectedWriteUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// SetAudited sets the "audited" field.
-func (u *CollectedWriteUpsertBulk) SetAudited(v bool) *CollectedWriteUpsertBulk {
-	return u.Update(func(s *CollectedWriteUpsert) {
-		s.SetAudited(v)
-	})
-}
-
-// UpdateAudited sets the "audited" field to the value that was provided on create.
-func (u *CollectedWriteUpsertBulk) UpdateAudited() *CollectedWriteUpsertBulk {
-	return u.Update(func(s *CollectedWriteUpsert) {
-		s.UpdateAudited()
-	})
-}
-
-// Exec executes the query.
-func (u *CollectedWriteUpsertBulk) Exec(ctx context.Context) error {
-	if u.create.err != nil {
-		return u.create.err
-	}
-	for i, b := range u.create.builders {
-		if len(b.conflict) != 0 {
-			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the CollectedWriteCreateBulk instead", i)
-		}
-	}
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for CollectedWriteCreateBulk.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *CollectedWriteUpsertBulk) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/datatype"
@@ -23,7 +21,6 @@ type HabitCheckInCreate struct {
 	config
 	mutation *HabitCheckInMutation
 	hooks    []Hook
-	conflict []sql.ConflictOption
 }
 
 // SetCreatedBy sets the "created_by" field.
@@ -183,7 +180,6 @@ func (_c *HabitCheckInCreate) createSpec() (*HabitCheckIn, *sqlgraph.CreateSpec)
 		_spec = sqlgraph.NewCreateSpec(habitcheckin.Table, sqlgraph.NewFieldSpec(habitcheckin.FieldID, field.TypeUUID))
 	)
 	_spec.Schema = _c.schemaConfig.HabitCheckIn
-	_spec.OnConflict = _c.conflict
 	if id, ok := _c.mutation.ID(); ok {
 		_node.ID = id
 		_spec.ID.Value = &id
@@ -225,162 +221,11 @@ func (_c *HabitCheckInCreate) createSpec() (*HabitCheckIn, *sqlgraph.CreateSpec)
 	return _node, _spec
 }
 
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.HabitCheckIn.Create().
-//		SetCreatedBy(v).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.HabitCheckInUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *HabitCheckInCreate) OnConflict(opts ...sql.ConflictOption) *HabitCheckInUpsertOne {
-	_c.conflict = opts
-	return &HabitCheckInUpsertOne{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.HabitCheckIn.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *HabitCheckInCreate) OnConflictColumns(columns ...string) *HabitCheckInUpsertOne {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &HabitCheckInUpsertOne{
-		create: _c,
-	}
-}
-
-type (
-	// HabitCheckInUpsertOne is the builder for "upsert"-ing
-	//  one HabitCheckIn node.
-	HabitCheckInUpsertOne struct {
-		create *HabitCheckInCreate
-	}
-
-	// HabitCheckInUpsert is the "OnConflict" setter.
-	HabitCheckInUpsert struct {
-		*sql.UpdateSet
-	}
-)
-
-// UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
-// Using this option is equivalent to using:
-//
-//	client.HabitCheckIn.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(habitcheckin.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *HabitCheckInUpsertOne) UpdateNewValues() *HabitCheckInUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		if _, exists := u.create.mutation.ID(); exists {
-			s.SetIgnore(habitcheckin.FieldID)
-		}
-		if _, exists := u.create.mutation.CreatedBy(); exists {
-			s.SetIgnore(habitcheckin.FieldCreatedBy)
-		}
-		if _, exists := u.create.mutation.CreatedAt(); exists {
-			s.SetIgnore(habitcheckin.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.HabitID(); exists {
-			s.SetIgnore(habitcheckin.FieldHabitID)
-		}
-		if _, exists := u.create.mutation.CheckedInOn(); exists {
-			s.SetIgnore(habitcheckin.FieldCheckedInOn)
-		}
-		if _, exists := u.create.mutation.Note(); exists {
-			s.SetIgnore(habitcheckin.FieldNote)
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.HabitCheckIn.Create().
-//	    OnConflict(sql.ResolveWithIgnore()).
-//	    Exec(ctx)
-func (u *HabitCheckInUpsertOne) Ignore() *HabitCheckInUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *HabitCheckInUpsertOne) DoNothing() *HabitCheckInUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the HabitCheckInCreate.OnConflict
-// documentation for more info.
-func (u *HabitCheckInUpsertOne) Update(set func(*HabitCheckInUpsert)) *HabitCheckInUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&HabitCheckInUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *HabitCheckInUpsertOne) Exec(ctx context.Context) error {
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for HabitCheckInCreate.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *HabitCheckInUpsertOne) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// Exec executes the UPSERT query and returns the inserted/updated ID.
-func (u *HabitCheckInUpsertOne) ID(ctx context.Context) (id uuid.UUID, err error) {
-	if u.create.driver.Dialect() == dialect.MySQL {
-		// In case of "ON CONFLICT", there is no way to get back non-numeric ID
-		// fields from the database since MySQL does not support the RETURNING clause.
-		return id, errors.New("ent: HabitCheckInUpsertOne.ID is not supported by MySQL driver. Use HabitCheckInUpsertOne.Exec instead")
-	}
-	node, err := u.create.Save(ctx)
-	if err != nil {
-		return id, err
-	}
-	return node.ID, nil
-}
-
-// IDX is like ID, but panics if an error occurs.
-func (u *HabitCheckInUpsertOne) IDX(ctx context.Context) uuid.UUID {
-	id, err := u.ID(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
 // HabitCheckInCreateBulk is the builder for creating many HabitCheckIn entities in bulk.
 type HabitCheckInCreateBulk struct {
 	config
 	err      error
 	builders []*HabitCheckInCreate
-	conflict []sql.ConflictOption
 }
 
 // Save creates the HabitCheckIn entities in the database.
@@ -410,7 +255,6 @@ func (_c *HabitCheckInCreateBulk) Save(ctx context.Context) ([]*HabitCheckIn, er
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
-					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -457,135 +301,6 @@ func (_c *HabitCheckInCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *HabitCheckInCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.HabitCheckIn.CreateBulk(builders...).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.HabitCheckInUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *HabitCheckInCreateBulk) OnConflict(opts ...sql.ConflictOption) *HabitCheckInUpsertBulk {
-	_c.conflict = opts
-	return &HabitCheckInUpsertBulk{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.HabitCheckIn.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *HabitCheckInCreateBulk) OnConflictColumns(columns ...string) *HabitCheckInUpsertBulk {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &HabitCheckInUpsertBulk{
-		create: _c,
-	}
-}
-
-// HabitCheckInUpsertBulk is the builder for "upsert"-ing
-// a bulk of HabitCheckIn nodes.
-type HabitCheckInUpsertBulk struct {
-	create *HabitCheckInCreateBulk
-}
-
-// UpdateNewValues updates the mutable fields using the new values that
-// were set on create. Using this option is equivalent to using:
-//
-//	client.HabitCheckIn.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(habitcheckin.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *HabitCheckInUpsertBulk) UpdateNewValues() *HabitCheckInUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		for _, b := range u.create.builders {
-			if _, exists := b.mutation.ID(); exists {
-				s.SetIgnore(habitcheckin.FieldID)
-			}
-			if _, exists := b.mutation.CreatedBy(); exists {
-				s.SetIgnore(habitcheckin.FieldCreatedBy)
-			}
-			if _, exists := b.mutation.CreatedAt(); exists {
-				s.SetIgnore(habitcheckin.FieldCreatedAt)
-			}
-			if _, exists := b.mutation.HabitID(); exists {
-				s.SetIgnore(habitcheckin.FieldHabitID)
-			}
-			if _, exists := b.mutation.CheckedInOn(); exists {
-				s.SetIgnore(habitcheckin.FieldCheckedInOn)
-			}
-			if _, exists := b.mutation.Note(); exists {
-				s.SetIgnore(habitcheckin.FieldNote)
-			}
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.HabitCheckIn.Create().
-//		OnConflict(sql.ResolveWithIgnore()).
-//		Exec(ctx)
-func (u *HabitCheckInUpsertBulk) Ignore() *HabitCheckInUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *HabitCheckInUpsertBulk) DoNothing() *HabitCheckInUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the HabitCheckInCreateBulk.OnConflict
-// documentation for more info.
-func (u *HabitCheckInUpsertBulk) Update(set func(*HabitCheckInUpsert)) *HabitCheckInUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&HabitCheckInUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *HabitCheckInUpsertBulk) Exec(ctx context.Context) error {
-	if u.create.err != nil {
-		return u.create.err
-	}
-	for i, b := range u.create.builders {
-		if len(b.conflict) != 0 {
-			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the HabitCheckInCreateBulk instead", i)
-		}
-	}
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for HabitCheckInCreateBulk.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *HabitCheckInUpsertBulk) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/reference"
@@ -22,7 +20,6 @@ type ReferenceCitationCreate struct {
 	config
 	mutation *ReferenceCitationMutation
 	hooks    []Hook
-	conflict []sql.ConflictOption
 }
 
 // SetCreatedBy sets the "created_by" field.
@@ -185,7 +182,6 @@ func (_c *ReferenceCitationCreate) createSpec() (*ReferenceCitation, *sqlgraph.C
 		_spec = sqlgraph.NewCreateSpec(referencecitation.Table, sqlgraph.NewFieldSpec(referencecitation.FieldID, field.TypeUUID))
 	)
 	_spec.Schema = _c.schemaConfig.ReferenceCitation
-	_spec.OnConflict = _c.conflict
 	if id, ok := _c.mutation.ID(); ok {
 		_node.ID = id
 		_spec.ID.Value = &id
@@ -241,162 +237,11 @@ func (_c *ReferenceCitationCreate) createSpec() (*ReferenceCitation, *sqlgraph.C
 	return _node, _spec
 }
 
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.ReferenceCitation.Create().
-//		SetCreatedBy(v).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.ReferenceCitationUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *ReferenceCitationCreate) OnConflict(opts ...sql.ConflictOption) *ReferenceCitationUpsertOne {
-	_c.conflict = opts
-	return &ReferenceCitationUpsertOne{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.ReferenceCitation.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *ReferenceCitationCreate) OnConflictColumns(columns ...string) *ReferenceCitationUpsertOne {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &ReferenceCitationUpsertOne{
-		create: _c,
-	}
-}
-
-type (
-	// ReferenceCitationUpsertOne is the builder for "upsert"-ing
-	//  one ReferenceCitation node.
-	ReferenceCitationUpsertOne struct {
-		create *ReferenceCitationCreate
-	}
-
-	// ReferenceCitationUpsert is the "OnConflict" setter.
-	ReferenceCitationUpsert struct {
-		*sql.UpdateSet
-	}
-)
-
-// UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
-// Using this option is equivalent to using:
-//
-//	client.ReferenceCitation.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(referencecitation.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *ReferenceCitationUpsertOne) UpdateNewValues() *ReferenceCitationUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		if _, exists := u.create.mutation.ID(); exists {
-			s.SetIgnore(referencecitation.FieldID)
-		}
-		if _, exists := u.create.mutation.CreatedBy(); exists {
-			s.SetIgnore(referencecitation.FieldCreatedBy)
-		}
-		if _, exists := u.create.mutation.CreatedAt(); exists {
-			s.SetIgnore(referencecitation.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.CitingID(); exists {
-			s.SetIgnore(referencecitation.FieldCitingID)
-		}
-		if _, exists := u.create.mutation.CitedID(); exists {
-			s.SetIgnore(referencecitation.FieldCitedID)
-		}
-		if _, exists := u.create.mutation.Locator(); exists {
-			s.SetIgnore(referencecitation.FieldLocator)
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.ReferenceCitation.Create().
-//	    OnConflict(sql.ResolveWithIgnore()).
-//	    Exec(ctx)
-func (u *ReferenceCitationUpsertOne) Ignore() *ReferenceCitationUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *ReferenceCitationUpsertOne) DoNothing() *ReferenceCitationUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the ReferenceCitationCreate.OnConflict
-// documentation for more info.
-func (u *ReferenceCitationUpsertOne) Update(set func(*ReferenceCitationUpsert)) *ReferenceCitationUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&ReferenceCitationUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *ReferenceCitationUpsertOne) Exec(ctx context.Context) error {
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for ReferenceCitationCreate.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *ReferenceCitationUpsertOne) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// Exec executes the UPSERT query and returns the inserted/updated ID.
-func (u *ReferenceCitationUpsertOne) ID(ctx context.Context) (id uuid.UUID, err error) {
-	if u.create.driver.Dialect() == dialect.MySQL {
-		// In case of "ON CONFLICT", there is no way to get back non-numeric ID
-		// fields from the database since MySQL does not support the RETURNING clause.
-		return id, errors.New("ent: ReferenceCitationUpsertOne.ID is not supported by MySQL driver. Use ReferenceCitationUpsertOne.Exec instead")
-	}
-	node, err := u.create.Save(ctx)
-	if err != nil {
-		return id, err
-	}
-	return node.ID, nil
-}
-
-// IDX is like ID, but panics if an error occurs.
-func (u *ReferenceCitationUpsertOne) IDX(ctx context.Context) uuid.UUID {
-	id, err := u.ID(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
 // ReferenceCitationCreateBulk is the builder for creating many ReferenceCitation entities in bulk.
 type ReferenceCitationCreateBulk struct {
 	config
 	err      error
 	builders []*ReferenceCitationCreate
-	conflict []sql.ConflictOption
 }
 
 // Save creates the ReferenceCitation entities in the database.
@@ -426,7 +271,6 @@ func (_c *ReferenceCitationCreateBulk) Save(ctx context.Context) ([]*ReferenceCi
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
-					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -473,135 +317,6 @@ func (_c *ReferenceCitationCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *ReferenceCitationCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.ReferenceCitation.CreateBulk(builders...).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.ReferenceCitationUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *ReferenceCitationCreateBulk) OnConflict(opts ...sql.ConflictOption) *ReferenceCitationUpsertBulk {
-	_c.conflict = opts
-	return &ReferenceCitationUpsertBulk{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.ReferenceCitation.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *ReferenceCitationCreateBulk) OnConflictColumns(columns ...string) *ReferenceCitationUpsertBulk {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &ReferenceCitationUpsertBulk{
-		create: _c,
-	}
-}
-
-// ReferenceCitationUpsertBulk is the builder for "upsert"-ing
-// a bulk of ReferenceCitation nodes.
-type ReferenceCitationUpsertBulk struct {
-	create *ReferenceCitationCreateBulk
-}
-
-// UpdateNewValues updates the mutable fields using the new values that
-// were set on create. Using this option is equivalent to using:
-//
-//	client.ReferenceCitation.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(referencecitation.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *ReferenceCitationUpsertBulk) UpdateNewValues() *ReferenceCitationUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		for _, b := range u.create.builders {
-			if _, exists := b.mutation.ID(); exists {
-				s.SetIgnore(referencecitation.FieldID)
-			}
-			if _, exists := b.mutation.CreatedBy(); exists {
-				s.SetIgnore(referencecitation.FieldCreatedBy)
-			}
-			if _, exists := b.mutation.CreatedAt(); exists {
-				s.SetIgnore(referencecitation.FieldCreatedAt)
-			}
-			if _, exists := b.mutation.CitingID(); exists {
-				s.SetIgnore(referencecitation.FieldCitingID)
-			}
-			if _, exists := b.mutation.CitedID(); exists {
-				s.SetIgnore(referencecitation.FieldCitedID)
-			}
-			if _, exists := b.mutation.Locator(); exists {
-				s.SetIgnore(referencecitation.FieldLocator)
-			}
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.ReferenceCitation.Create().
-//		OnConflict(sql.ResolveWithIgnore()).
-//		Exec(ctx)
-func (u *ReferenceCitationUpsertBulk) Ignore() *ReferenceCitationUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *ReferenceCitationUpsertBulk) DoNothing() *ReferenceCitationUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the ReferenceCitationCreateBulk.OnConflict
-// documentation for more info.
-func (u *ReferenceCitationUpsertBulk) Update(set func(*ReferenceCitationUpsert)) *ReferenceCitationUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&ReferenceCitationUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *ReferenceCitationUpsertBulk) Exec(ctx context.Context) error {
-	if u.create.err != nil {
-		return u.create.err
-	}
-	for i, b := range u.create.builders {
-		if len(b.conflict) != 0 {
-			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the ReferenceCitationCreateBulk instead", i)
-		}
-	}
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for ReferenceCitationCreateBulk.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *ReferenceCitationUpsertBulk) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/datatype"
@@ -22,7 +20,6 @@ type StreamHistoryCreate struct {
 	config
 	mutation *StreamHistoryMutation
 	hooks    []Hook
-	conflict []sql.ConflictOption
 }
 
 // SetCreatedBy sets the "created_by" field.
@@ -215,7 +212,6 @@ func (_c *StreamHistoryCreate) createSpec() (*StreamHistory, *sqlgraph.CreateSpe
 		_spec = sqlgraph.NewCreateSpec(streamhistory.Table, sqlgraph.NewFieldSpec(streamhistory.FieldID, field.TypeUUID))
 	)
 	_spec.Schema = _c.schemaConfig.StreamHistory
-	_spec.OnConflict = _c.conflict
 	if id, ok := _c.mutation.ID(); ok {
 		_node.ID = id
 		_spec.ID.Value = &id
@@ -259,174 +255,11 @@ func (_c *StreamHistoryCreate) createSpec() (*StreamHistory, *sqlgraph.CreateSpe
 	return _node, _spec
 }
 
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.StreamHistory.Create().
-//		SetCreatedBy(v).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.StreamHistoryUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *StreamHistoryCreate) OnConflict(opts ...sql.ConflictOption) *StreamHistoryUpsertOne {
-	_c.conflict = opts
-	return &StreamHistoryUpsertOne{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.StreamHistory.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *StreamHistoryCreate) OnConflictColumns(columns ...string) *StreamHistoryUpsertOne {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &StreamHistoryUpsertOne{
-		create: _c,
-	}
-}
-
-type (
-	// StreamHistoryUpsertOne is the builder for "upsert"-ing
-	//  one StreamHistory node.
-	StreamHistoryUpsertOne struct {
-		create *StreamHistoryCreate
-	}
-
-	// StreamHistoryUpsert is the "OnConflict" setter.
-	StreamHistoryUpsert struct {
-		*sql.UpdateSet
-	}
-)
-
-// UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
-// Using this option is equivalent to using:
-//
-//	client.StreamHistory.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(streamhistory.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *StreamHistoryUpsertOne) UpdateNewValues() *StreamHistoryUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		if _, exists := u.create.mutation.ID(); exists {
-			s.SetIgnore(streamhistory.FieldID)
-		}
-		if _, exists := u.create.mutation.CreatedBy(); exists {
-			s.SetIgnore(streamhistory.FieldCreatedBy)
-		}
-		if _, exists := u.create.mutation.CreatedAt(); exists {
-			s.SetIgnore(streamhistory.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.ContentID(); exists {
-			s.SetIgnore(streamhistory.FieldContentID)
-		}
-		if _, exists := u.create.mutation.ContentType(); exists {
-			s.SetIgnore(streamhistory.FieldContentType)
-		}
-		if _, exists := u.create.mutation.Title(); exists {
-			s.SetIgnore(streamhistory.FieldTitle)
-		}
-		if _, exists := u.create.mutation.StartedAt(); exists {
-			s.SetIgnore(streamhistory.FieldStartedAt)
-		}
-		if _, exists := u.create.mutation.WatchedSeconds(); exists {
-			s.SetIgnore(streamhistory.FieldWatchedSeconds)
-		}
-		if _, exists := u.create.mutation.DurationSeconds(); exists {
-			s.SetIgnore(streamhistory.FieldDurationSeconds)
-		}
-		if _, exists := u.create.mutation.Device(); exists {
-			s.SetIgnore(streamhistory.FieldDevice)
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.StreamHistory.Create().
-//	    OnConflict(sql.ResolveWithIgnore()).
-//	    Exec(ctx)
-func (u *StreamHistoryUpsertOne) Ignore() *StreamHistoryUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *StreamHistoryUpsertOne) DoNothing() *StreamHistoryUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the StreamHistoryCreate.OnConflict
-// documentation for more info.
-func (u *StreamHistoryUpsertOne) Update(set func(*StreamHistoryUpsert)) *StreamHistoryUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&StreamHistoryUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *StreamHistoryUpsertOne) Exec(ctx context.Context) error {
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for StreamHistoryCreate.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *StreamHistoryUpsertOne) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// Exec executes the UPSERT query and returns the inserted/updated ID.
-func (u *StreamHistoryUpsertOne) ID(ctx context.Context) (id uuid.UUID, err error) {
-	if u.create.driver.Dialect() == dialect.MySQL {
-		// In case of "ON CONFLICT", there is no way to get back non-numeric ID
-		// fields from the database since MySQL does not support the RETURNING clause.
-		return id, errors.New("ent: StreamHistoryUpsertOne.ID is not supported by MySQL driver. Use StreamHistoryUpsertOne.Exec instead")
-	}
-	node, err := u.create.Save(ctx)
-	if err != nil {
-		return id, err
-	}
-	return node.ID, nil
-}
-
-// IDX is like ID, but panics if an error occurs.
-func (u *StreamHistoryUpsertOne) IDX(ctx context.Context) uuid.UUID {
-	id, err := u.ID(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
 // StreamHistoryCreateBulk is the builder for creating many StreamHistory entities in bulk.
 type StreamHistoryCreateBulk struct {
 	config
 	err      error
 	builders []*StreamHistoryCreate
-	conflict []sql.ConflictOption
 }
 
 // Save creates the StreamHistory entities in the database.
@@ -456,7 +289,6 @@ func (_c *StreamHistoryCreateBulk) Save(ctx context.Context) ([]*StreamHistory, 
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
-					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -503,147 +335,6 @@ func (_c *StreamHistoryCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *StreamHistoryCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.StreamHistory.CreateBulk(builders...).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.StreamHistoryUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *StreamHistoryCreateBulk) OnConflict(opts ...sql.ConflictOption) *StreamHistoryUpsertBulk {
-	_c.conflict = opts
-	return &StreamHistoryUpsertBulk{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.StreamHistory.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *StreamHistoryCreateBulk) OnConflictColumns(columns ...string) *StreamHistoryUpsertBulk {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &StreamHistoryUpsertBulk{
-		create: _c,
-	}
-}
-
-// StreamHistoryUpsertBulk is the builder for "upsert"-ing
-// a bulk of StreamHistory nodes.
-type StreamHistoryUpsertBulk struct {
-	create *StreamHistoryCreateBulk
-}
-
-// UpdateNewValues updates the mutable fields using the new values that
-// were set on create. Using this option is equivalent to using:
-//
-//	client.StreamHistory.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(streamhistory.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *StreamHistoryUpsertBulk) UpdateNewValues() *StreamHistoryUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		for _, b := range u.create.builders {
-			if _, exists := b.mutation.ID(); exists {
-				s.SetIgnore(streamhistory.FieldID)
-			}
-			if _, exists := b.mutation.CreatedBy(); exists {
-				s.SetIgnore(streamhistory.FieldCreatedBy)
-			}
-			if _, exists := b.mutation.CreatedAt(); exists {
-				s.SetIgnore(streamhistory.FieldCreatedAt)
-			}
-			if _, exists := b.mutation.ContentID(); exists {
-				s.SetIgnore(streamhistory.FieldContentID)
-			}
-			if _, exists := b.mutation.ContentType(); exists {
-				s.SetIgnore(streamhistory.FieldContentType)
-			}
-			if _, exists := b.mutation.Title(); exists {
-				s.SetIgnore(streamhistory.FieldTitle)
-			}
-			if _, exists := b.mutation.StartedAt(); exists {
-				s.SetIgnore(streamhistory.FieldStartedAt)
-			}
-			if _, exists := b.mutation.WatchedSeconds(); exists {
-				s.SetIgnore(streamhistory.FieldWatchedSeconds)
-			}
-			if _, exists := b.mutation.DurationSeconds(); exists {
-				s.SetIgnore(streamhistory.FieldDurationSeconds)
-			}
-			if _, exists := b.mutation.Device(); exists {
-				s.SetIgnore(streamhistory.FieldDevice)
-			}
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.StreamHistory.Create().
-//		OnConflict(sql.ResolveWithIgnore()).
-//		Exec(ctx)
-func (u *StreamHistoryUpsertBulk) Ignore() *StreamHistoryUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *StreamHistoryUpsertBulk) DoNothing() *StreamHistoryUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the StreamHistoryCreateBulk.OnConflict
-// documentation for more info.
-func (u *StreamHistoryUpsertBulk) Update(set func(*StreamHistoryUpsert)) *StreamHistoryUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&StreamHistoryUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *StreamHistoryUpsertBulk) Exec(ctx context.Context) error {
-	if u.create.err != nil {
-		return u.create.err
-	}
-	for i, b := range u.create.builders {
-		if len(b.conflict) != 0 {
-			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the StreamHistoryCreateBulk instead", i)
-		}
-	}
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for StreamHistoryCreateBulk.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *StreamHistoryUpsertBulk) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/datatype"
@@ -23,7 +21,6 @@ type ThreadEventCreate struct {
 	config
 	mutation *ThreadEventMutation
 	hooks    []Hook
-	conflict []sql.ConflictOption
 }
 
 // SetCreatedBy sets the "created_by" field.
@@ -292,7 +289,6 @@ func (_c *ThreadEventCreate) createSpec() (*ThreadEvent, *sqlgraph.CreateSpec) {
 		_spec = sqlgraph.NewCreateSpec(threadevent.Table, sqlgraph.NewFieldSpec(threadevent.FieldID, field.TypeUUID))
 	)
 	_spec.Schema = _c.schemaConfig.ThreadEvent
-	_spec.OnConflict = _c.conflict
 	if id, ok := _c.mutation.ID(); ok {
 		_node.ID = id
 		_spec.ID.Value = &id
@@ -374,228 +370,11 @@ func (_c *ThreadEventCreate) createSpec() (*ThreadEvent, *sqlgraph.CreateSpec) {
 	return _node, _spec
 }
 
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.ThreadEvent.Create().
-//		SetCreatedBy(v).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.ThreadEventUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *ThreadEventCreate) OnConflict(opts ...sql.ConflictOption) *ThreadEventUpsertOne {
-	_c.conflict = opts
-	return &ThreadEventUpsertOne{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.ThreadEvent.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *ThreadEventCreate) OnConflictColumns(columns ...string) *ThreadEventUpsertOne {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &ThreadEventUpsertOne{
-		create: _c,
-	}
-}
-
-type (
-	// ThreadEventUpsertOne is the builder for "upsert"-ing
-	//  one ThreadEvent node.
-	ThreadEventUpsertOne struct {
-		create *ThreadEventCreate
-	}
-
-	// ThreadEventUpsert is the "OnConflict" setter.
-	ThreadEventUpsert struct {
-		*sql.UpdateSet
-	}
-)
-
-// SetContentSalt sets the "content_salt" field.
-func (u *ThreadEventUpsert) SetContentSalt(v []byte) *ThreadEventUpsert {
-	u.Set(threadevent.FieldContentSalt, v)
-	return u
-}
-
-// UpdateContentSalt sets the "content_salt" field to the value that was provided on create.
-func (u *ThreadEventUpsert) UpdateContentSalt() *ThreadEventUpsert {
-	u.SetExcluded(threadevent.FieldContentSalt)
-	return u
-}
-
-// ClearContentSalt clears the value of the "content_salt" field.
-func (u *ThreadEventUpsert) ClearContentSalt() *ThreadEventUpsert {
-	u.SetNull(threadevent.FieldContentSalt)
-	return u
-}
-
-// UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
-// Using this option is equivalent to using:
-//
-//	client.ThreadEvent.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(threadevent.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *ThreadEventUpsertOne) UpdateNewValues() *ThreadEventUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		if _, exists := u.create.mutation.ID(); exists {
-			s.SetIgnore(threadevent.FieldID)
-		}
-		if _, exists := u.create.mutation.CreatedBy(); exists {
-			s.SetIgnore(threadevent.FieldCreatedBy)
-		}
-		if _, exists := u.create.mutation.CreatedAt(); exists {
-			s.SetIgnore(threadevent.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.ThreadID(); exists {
-			s.SetIgnore(threadevent.FieldThreadID)
-		}
-		if _, exists := u.create.mutation.Sequence(); exists {
-			s.SetIgnore(threadevent.FieldSequence)
-		}
-		if _, exists := u.create.mutation.GetType(); exists {
-			s.SetIgnore(threadevent.FieldType)
-		}
-		if _, exists := u.create.mutation.SchemaVersion(); exists {
-			s.SetIgnore(threadevent.FieldSchemaVersion)
-		}
-		if _, exists := u.create.mutation.Payload(); exists {
-			s.SetIgnore(threadevent.FieldPayload)
-		}
-		if _, exists := u.create.mutation.ActorID(); exists {
-			s.SetIgnore(threadevent.FieldActorID)
-		}
-		if _, exists := u.create.mutation.ActorKind(); exists {
-			s.SetIgnore(threadevent.FieldActorKind)
-		}
-		if _, exists := u.create.mutation.CausationID(); exists {
-			s.SetIgnore(threadevent.FieldCausationID)
-		}
-		if _, exists := u.create.mutation.CorrelationID(); exists {
-			s.SetIgnore(threadevent.FieldCorrelationID)
-		}
-		if _, exists := u.create.mutation.CheckpointID(); exists {
-			s.SetIgnore(threadevent.FieldCheckpointID)
-		}
-		if _, exists := u.create.mutation.RequestID(); exists {
-			s.SetIgnore(threadevent.FieldRequestID)
-		}
-		if _, exists := u.create.mutation.ContentDigest(); exists {
-			s.SetIgnore(threadevent.FieldContentDigest)
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.ThreadEvent.Create().
-//	    OnConflict(sql.ResolveWithIgnore()).
-//	    Exec(ctx)
-func (u *ThreadEventUpsertOne) Ignore() *ThreadEventUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *ThreadEventUpsertOne) DoNothing() *ThreadEventUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the ThreadEventCreate.OnConflict
-// documentation for more info.
-func (u *ThreadEventUpsertOne) Update(set func(*ThreadEventUpsert)) *ThreadEventUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&ThreadEventUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// SetContentSalt sets the "content_salt" field.
-func (u *ThreadEventUpsertOne) SetContentSalt(v []byte) *ThreadEventUpsertOne {
-	return u.Update(func(s *ThreadEventUpsert) {
-		s.SetContentSalt(v)
-	})
-}
-
-// UpdateContentSalt sets the "content_salt" field to the value that was provided on create.
-func (u *ThreadEventUpsertOne) UpdateContentSalt() *ThreadEventUpsertOne {
-	return u.Update(func(s *ThreadEventUpsert) {
-		s.UpdateContentSalt()
-	})
-}
-
-// ClearContentSalt clears the value of the "content_salt" field.
-func (u *ThreadEventUpsertOne) ClearContentSalt() *ThreadEventUpsertOne {
-	return u.Update(func(s *ThreadEventUpsert) {
-		s.ClearContentSalt()
-	})
-}
-
-// Exec executes the query.
-func (u *ThreadEventUpsertOne) Exec(ctx context.Context) error {
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for ThreadEventCreate.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *ThreadEventUpsertOne) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// Exec executes the UPSERT query and returns the inserted/updated ID.
-func (u *ThreadEventUpsertOne) ID(ctx context.Context) (id uuid.UUID, err error) {
-	if u.create.driver.Dialect() == dialect.MySQL {
-		// In case of "ON CONFLICT", there is no way to get back non-numeric ID
-		// fields from the database since MySQL does not support the RETURNING clause.
-		return id, errors.New("ent: ThreadEventUpsertOne.ID is not supported by MySQL driver. Use ThreadEventUpsertOne.Exec instead")
-	}
-	node, err := u.create.Save(ctx)
-	if err != nil {
-		return id, err
-	}
-	return node.ID, nil
-}
-
-// IDX is like ID, but panics if an error occurs.
-func (u *ThreadEventUpsertOne) IDX(ctx context.Context) uuid.UUID {
-	id, err := u.ID(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
 // ThreadEventCreateBulk is the builder for creating many ThreadEvent entities in bulk.
 type ThreadEventCreateBulk struct {
 	config
 	err      error
 	builders []*ThreadEventCreate
-	conflict []sql.ConflictOption
 }
 
 // Save creates the ThreadEvent entities in the database.
@@ -625,7 +404,6 @@ func (_c *ThreadEventCreateBulk) Save(ctx context.Context) ([]*ThreadEvent, erro
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
-					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -672,183 +450,6 @@ func (_c *ThreadEventCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *ThreadEventCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.ThreadEvent.CreateBulk(builders...).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.ThreadEventUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *ThreadEventCreateBulk) OnConflict(opts ...sql.ConflictOption) *ThreadEventUpsertBulk {
-	_c.conflict = opts
-	return &ThreadEventUpsertBulk{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.ThreadEvent.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *ThreadEventCreateBulk) OnConflictColumns(columns ...string) *ThreadEventUpsertBulk {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &ThreadEventUpsertBulk{
-		create: _c,
-	}
-}
-
-// ThreadEventUpsertBulk is the builder for "upsert"-ing
-// a bulk of ThreadEvent nodes.
-type ThreadEventUpsertBulk struct {
-	create *ThreadEventCreateBulk
-}
-
-// UpdateNewValues updates the mutable fields using the new values that
-// were set on create. Using this option is equivalent to using:
-//
-//	client.ThreadEvent.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(threadevent.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *ThreadEventUpsertBulk) UpdateNewValues() *ThreadEventUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		for _, b := range u.create.builders {
-			if _, exists := b.mutation.ID(); exists {
-				s.SetIgnore(threadevent.FieldID)
-			}
-			if _, exists := b.mutation.CreatedBy(); exists {
-				s.SetIgnore(threadevent.FieldCreatedBy)
-			}
-			if _, exists := b.mutation.CreatedAt(); exists {
-				s.SetIgnore(threadevent.FieldCreatedAt)
-			}
-			if _, exists := b.mutation.ThreadID(); exists {
-				s.SetIgnore(threadevent.FieldThreadID)
-			}
-			if _, exists := b.mutation.Sequence(); exists {
-				s.SetIgnore(threadevent.FieldSequence)
-			}
-			if _, exists := b.mutation.GetType(); exists {
-				s.SetIgnore(threadevent.FieldType)
-			}
-			if _, exists := b.mutation.SchemaVersion(); exists {
-				s.SetIgnore(threadevent.FieldSchemaVersion)
-			}
-			if _, exists := b.mutation.Payload(); exists {
-				s.SetIgnore(threadevent.FieldPayload)
-			}
-			if _, exists := b.mutation.ActorID(); exists {
-				s.SetIgnore(threadevent.FieldActorID)
-			}
-			if _, exists := b.mutation.ActorKind(); exists {
-				s.SetIgnore(threadevent.FieldActorKind)
-			}
-			if _, exists := b.mutation.CausationID(); exists {
-				s.SetIgnore(threadevent.FieldCausationID)
-			}
-			if _, exists := b.mutation.CorrelationID(); exists {
-				s.SetIgnore(threadevent.FieldCorrelationID)
-			}
-			if _, exists := b.mutation.CheckpointID(); exists {
-				s.SetIgnore(threadevent.FieldCheckpointID)
-			}
-			if _, exists := b.mutation.RequestID(); exists {
-				s.SetIgnore(threadevent.FieldRequestID)
-			}
-			if _, exists := b.mutation.ContentDigest(); exists {
-				s.SetIgnore(threadevent.FieldContentDigest)
-			}
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.ThreadEvent.Create().
-//		OnConflict(sql.ResolveWithIgnore()).
-//		Exec(ctx)
-func (u *ThreadEventUpsertBulk) Ignore() *ThreadEventUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *ThreadEventUpsertBulk) DoNothing() *ThreadEventUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the ThreadEventCreateBulk.OnConflict
-// documentation for more info.
-func (u *ThreadEventUpsertBulk) Update(set func(*ThreadEventUpsert)) *ThreadEventUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&ThreadEventUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// SetContentSalt sets the "content_salt" field.
-func (u *ThreadEventUpsertBulk) SetContentSalt(v []byte) *ThreadEventUpsertBulk {
-	return u.Update(func(s *ThreadEventUpsert) {
-		s.SetContentSalt(v)
-	})
-}
-
-// UpdateContentSalt sets the "content_salt" field to the value that was provided on create.
-func (u *ThreadEventUpsertBulk) UpdateContentSalt() *ThreadEventUpsertBulk {
-	return u.Update(func(s *ThreadEventUpsert) {
-		s.UpdateContentSalt()
-	})
-}
-
-// ClearContentSalt clears the value of the "content_salt" field.
-func (u *ThreadEventUpsertBulk) ClearContentSalt() *ThreadEventUpsertBulk {
-	return u.Update(func(s *ThreadEventUpsert) {
-		s.ClearContentSalt()
-	})
-}
-
-// Exec executes the query.
-func (u *ThreadEventUpsertBulk) Exec(ctx context.Context) error {
-	if u.create.err != nil {
-		return u.create.err
-	}
-	for i, b := range u.create.builders {
-		if len(b.conflict) != 0 {
-			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the ThreadEventCreateBulk instead", i)
-		}
-	}
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for ThreadEventCreateBulk.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *ThreadEventUpsertBulk) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

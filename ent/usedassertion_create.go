@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/chenu/chenu/ent/usedassertion"
@@ -21,7 +19,6 @@ type UsedAssertionCreate struct {
 	config
 	mutation *UsedAssertionMutation
 	hooks    []Hook
-	conflict []sql.ConflictOption
 }
 
 // SetCreatedBy sets the "created_by" field.
@@ -163,7 +160,6 @@ func (_c *UsedAssertionCreate) createSpec() (*UsedAssertion, *sqlgraph.CreateSpe
 		_spec = sqlgraph.NewCreateSpec(usedassertion.Table, sqlgraph.NewFieldSpec(usedassertion.FieldID, field.TypeUUID))
 	)
 	_spec.Schema = _c.schemaConfig.UsedAssertion
-	_spec.OnConflict = _c.conflict
 	if id, ok := _c.mutation.ID(); ok {
 		_node.ID = id
 		_spec.ID.Value = &id
@@ -191,162 +187,11 @@ func (_c *UsedAssertionCreate) createSpec() (*UsedAssertion, *sqlgraph.CreateSpe
 	return _node, _spec
 }
 
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.UsedAssertion.Create().
-//		SetCreatedBy(v).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.UsedAssertionUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *UsedAssertionCreate) OnConflict(opts ...sql.ConflictOption) *UsedAssertionUpsertOne {
-	_c.conflict = opts
-	return &UsedAssertionUpsertOne{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.UsedAssertion.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *UsedAssertionCreate) OnConflictColumns(columns ...string) *UsedAssertionUpsertOne {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &UsedAssertionUpsertOne{
-		create: _c,
-	}
-}
-
-type (
-	// UsedAssertionUpsertOne is the builder for "upsert"-ing
-	//  one UsedAssertion node.
-	UsedAssertionUpsertOne struct {
-		create *UsedAssertionCreate
-	}
-
-	// UsedAssertionUpsert is the "OnConflict" setter.
-	UsedAssertionUpsert struct {
-		*sql.UpdateSet
-	}
-)
-
-// UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
-// Using this option is equivalent to using:
-//
-//	client.UsedAssertion.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(usedassertion.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *UsedAssertionUpsertOne) UpdateNewValues() *UsedAssertionUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		if _, exists := u.create.mutation.ID(); exists {
-			s.SetIgnore(usedassertion.FieldID)
-		}
-		if _, exists := u.create.mutation.CreatedBy(); exists {
-			s.SetIgnore(usedassertion.FieldCreatedBy)
-		}
-		if _, exists := u.create.mutation.CreatedAt(); exists {
-			s.SetIgnore(usedassertion.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.CredentialID(); exists {
-			s.SetIgnore(usedassertion.FieldCredentialID)
-		}
-		if _, exists := u.create.mutation.JtiDigest(); exists {
-			s.SetIgnore(usedassertion.FieldJtiDigest)
-		}
-		if _, exists := u.create.mutation.ExpiresAt(); exists {
-			s.SetIgnore(usedassertion.FieldExpiresAt)
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.UsedAssertion.Create().
-//	    OnConflict(sql.ResolveWithIgnore()).
-//	    Exec(ctx)
-func (u *UsedAssertionUpsertOne) Ignore() *UsedAssertionUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *UsedAssertionUpsertOne) DoNothing() *UsedAssertionUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the UsedAssertionCreate.OnConflict
-// documentation for more info.
-func (u *UsedAssertionUpsertOne) Update(set func(*UsedAssertionUpsert)) *UsedAssertionUpsertOne {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&UsedAssertionUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *UsedAssertionUpsertOne) Exec(ctx context.Context) error {
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for UsedAssertionCreate.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *UsedAssertionUpsertOne) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// Exec executes the UPSERT query and returns the inserted/updated ID.
-func (u *UsedAssertionUpsertOne) ID(ctx context.Context) (id uuid.UUID, err error) {
-	if u.create.driver.Dialect() == dialect.MySQL {
-		// In case of "ON CONFLICT", there is no way to get back non-numeric ID
-		// fields from the database since MySQL does not support the RETURNING clause.
-		return id, errors.New("ent: UsedAssertionUpsertOne.ID is not supported by MySQL driver. Use UsedAssertionUpsertOne.Exec instead")
-	}
-	node, err := u.create.Save(ctx)
-	if err != nil {
-		return id, err
-	}
-	return node.ID, nil
-}
-
-// IDX is like ID, but panics if an error occurs.
-func (u *UsedAssertionUpsertOne) IDX(ctx context.Context) uuid.UUID {
-	id, err := u.ID(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
 // UsedAssertionCreateBulk is the builder for creating many UsedAssertion entities in bulk.
 type UsedAssertionCreateBulk struct {
 	config
 	err      error
 	builders []*UsedAssertionCreate
-	conflict []sql.ConflictOption
 }
 
 // Save creates the UsedAssertion entities in the database.
@@ -376,7 +221,6 @@ func (_c *UsedAssertionCreateBulk) Save(ctx context.Context) ([]*UsedAssertion, 
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
-					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -423,135 +267,6 @@ func (_c *UsedAssertionCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *UsedAssertionCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
-		panic(err)
-	}
-}
-
-// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
-// of the `INSERT` statement. For example:
-//
-//	client.UsedAssertion.CreateBulk(builders...).
-//		OnConflict(
-//			// Update the row with the new values
-//			// the was proposed for insertion.
-//			sql.ResolveWithNewValues(),
-//		).
-//		// Override some of the fields with custom
-//		// update values.
-//		Update(func(u *ent.UsedAssertionUpsert) {
-//			SetCreatedBy(v+v).
-//		}).
-//		Exec(ctx)
-func (_c *UsedAssertionCreateBulk) OnConflict(opts ...sql.ConflictOption) *UsedAssertionUpsertBulk {
-	_c.conflict = opts
-	return &UsedAssertionUpsertBulk{
-		create: _c,
-	}
-}
-
-// OnConflictColumns calls `OnConflict` and configures the columns
-// as conflict target. Using this option is equivalent to using:
-//
-//	client.UsedAssertion.Create().
-//		OnConflict(sql.ConflictColumns(columns...)).
-//		Exec(ctx)
-func (_c *UsedAssertionCreateBulk) OnConflictColumns(columns ...string) *UsedAssertionUpsertBulk {
-	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
-	return &UsedAssertionUpsertBulk{
-		create: _c,
-	}
-}
-
-// UsedAssertionUpsertBulk is the builder for "upsert"-ing
-// a bulk of UsedAssertion nodes.
-type UsedAssertionUpsertBulk struct {
-	create *UsedAssertionCreateBulk
-}
-
-// UpdateNewValues updates the mutable fields using the new values that
-// were set on create. Using this option is equivalent to using:
-//
-//	client.UsedAssertion.Create().
-//		OnConflict(
-//			sql.ResolveWithNewValues(),
-//			sql.ResolveWith(func(u *sql.UpdateSet) {
-//				u.SetIgnore(usedassertion.FieldID)
-//			}),
-//		).
-//		Exec(ctx)
-func (u *UsedAssertionUpsertBulk) UpdateNewValues() *UsedAssertionUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
-		for _, b := range u.create.builders {
-			if _, exists := b.mutation.ID(); exists {
-				s.SetIgnore(usedassertion.FieldID)
-			}
-			if _, exists := b.mutation.CreatedBy(); exists {
-				s.SetIgnore(usedassertion.FieldCreatedBy)
-			}
-			if _, exists := b.mutation.CreatedAt(); exists {
-				s.SetIgnore(usedassertion.FieldCreatedAt)
-			}
-			if _, exists := b.mutation.CredentialID(); exists {
-				s.SetIgnore(usedassertion.FieldCredentialID)
-			}
-			if _, exists := b.mutation.JtiDigest(); exists {
-				s.SetIgnore(usedassertion.FieldJtiDigest)
-			}
-			if _, exists := b.mutation.ExpiresAt(); exists {
-				s.SetIgnore(usedassertion.FieldExpiresAt)
-			}
-		}
-	}))
-	return u
-}
-
-// Ignore sets each column to itself in case of conflict.
-// Using this option is equivalent to using:
-//
-//	client.UsedAssertion.Create().
-//		OnConflict(sql.ResolveWithIgnore()).
-//		Exec(ctx)
-func (u *UsedAssertionUpsertBulk) Ignore() *UsedAssertionUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
-	return u
-}
-
-// DoNothing configures the conflict_action to `DO NOTHING`.
-// Supported only by SQLite and PostgreSQL.
-func (u *UsedAssertionUpsertBulk) DoNothing() *UsedAssertionUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.DoNothing())
-	return u
-}
-
-// Update allows overriding fields `UPDATE` values. See the UsedAssertionCreateBulk.OnConflict
-// documentation for more info.
-func (u *UsedAssertionUpsertBulk) Update(set func(*UsedAssertionUpsert)) *UsedAssertionUpsertBulk {
-	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
-		set(&UsedAssertionUpsert{UpdateSet: update})
-	}))
-	return u
-}
-
-// Exec executes the query.
-func (u *UsedAssertionUpsertBulk) Exec(ctx context.Context) error {
-	if u.create.err != nil {
-		return u.create.err
-	}
-	for i, b := range u.create.builders {
-		if len(b.conflict) != 0 {
-			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the UsedAssertionCreateBulk instead", i)
-		}
-	}
-	if len(u.create.conflict) == 0 {
-		return errors.New("ent: missing options for UsedAssertionCreateBulk.OnConflict")
-	}
-	return u.create.Exec(ctx)
-}
-
-// ExecX is like Exec, but panics if an error occurs.
-func (u *UsedAssertionUpsertBulk) ExecX(ctx context.Context) {
-	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

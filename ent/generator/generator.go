@@ -28,7 +28,7 @@ func Run(schemaDir, templateDir, policiesDir string) error {
 	err = entc.Generate(schemaDir, &gen.Config{
 		Features: []gen.Feature{
 			gen.FeatureExecQuery, gen.FeatureIntercept, gen.FeatureLock,
-			gen.FeatureModifier, gen.FeatureSchemaConfig, gen.FeatureUpsert,
+			gen.FeatureModifier, gen.FeatureSchemaConfig,
 		},
 		Templates: []*gen.Template{templates},
 		Hooks: []gen.Hook{func(next gen.Generator) gen.Generator {

@@ -4,6 +4,7 @@ package rsvp
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"entgo.io/ent/dialect/sql"
@@ -52,14 +53,20 @@ type answerOutput struct {
 	Body *ent.EventRSVP
 }
 
+// answerSQL stores the answer, or replaces the status of the answer that is stored.
+const answerSQL = `INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status)
+VALUES ($1, nullif(current_setting('app.identity_id', true), '')::uuid, $2, $3, $4)
+ON CONFLICT (created_by, event_id, contact_id) DO UPDATE SET status = excluded.status`
+
 func answer(ctx context.Context, tx *ent.Tx, in *answerInput) (*answerOutput, error) {
 	if err := exists(ctx, tx, in.ID); err != nil {
 		return nil, err
 	}
-	err := tx.EventRSVP.Create().SetEventID(in.ID).SetContactID(in.Body.ContactID).SetStatus(in.Body.Status).
-		OnConflictColumns(eventrsvp.FieldCreatedBy, eventrsvp.FieldEventID, eventrsvp.FieldContactID).
-		Update(func(u *ent.EventRSVPUpsert) { u.UpdateStatus() }).Exec(ctx)
+	id, err := uuid.NewV7()
 	if err != nil {
+		return nil, fmt.Errorf("create an id: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, answerSQL, id, in.ID, in.Body.ContactID, in.Body.Status); err != nil {
 		return nil, err
 	}
 	row, err := tx.EventRSVP.Query().Where(eventrsvp.EventID(in.ID), eventrsvp.ContactID(in.Body.ContactID)).Only(ctx)
