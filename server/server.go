@@ -72,10 +72,13 @@ type Server struct {
 // New connects to the database, reads the signing keys, and registers every
 // route. It refuses a login that the wall does not hold for (session.Open).
 func New(ctx context.Context, c Config) (_ *Server, err error) {
-	s := &Server{config: c, log: c.Log}
-	if s.log == nil {
-		s.log = slog.Default()
+	if c.Log == nil {
+		c.Log = slog.Default() //nolint:forbidigo // the documented default, which everything below is given
 	}
+	if c.Session.Logger == nil {
+		c.Session.Logger = c.Log
+	}
+	s := &Server{config: c, log: c.Log}
 	if s.db, err = session.Open(ctx, c.Session); err != nil {
 		return nil, err
 	}
@@ -84,13 +87,13 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 			s.db.Close()
 		}
 	}()
-	if s.keys, err = auth.OpenKeys(ctx, account.KeyStore{DB: s.db}, c.Secret, c.PreviousSecrets()...); err != nil {
+	if s.keys, err = auth.OpenKeys(ctx, account.KeyStore{DB: s.db}, s.log, c.Secret, c.PreviousSecrets()...); err != nil {
 		return nil, err
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db, DevelopmentTokens: c.DevelopmentTokens})
 	issuer := auth.NewIssuer(s.keys, c.Tokens)
 	s.accounts, err = account.New(account.Config{
-		DB: s.db, Keys: s.keys, Issuer: issuer, Authenticator: authenticator,
+		DB: s.db, Keys: s.keys, Issuer: issuer, Authenticator: authenticator, Log: s.log,
 		Mail: c.Mail, BaseURL: c.BaseURL, DevelopmentTokens: c.DevelopmentTokens,
 	})
 	if err != nil {
@@ -107,7 +110,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	routes(a, s.accounts, &agent.Service{DB: s.db, Issuer: issuer, Tokens: c.Tokens},
+	routes(a, s.accounts, &agent.Service{DB: s.db, Issuer: issuer, Tokens: c.Tokens, Log: s.log},
 		&privacy.Service{Authenticator: authenticator}, s.checks()...)
 	if s.handler, err = a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)

@@ -166,7 +166,7 @@ func openEmbeddedAccounts(ctx context.Context, env environment) (_ *account.Serv
 	}
 	log := c.logger(env.Stderr)
 	if db, ok := openRunning(ctx, &c, log); ok {
-		return accountsOn(ctx, c, db, db.Close)
+		return accountsOn(ctx, c, db, log, db.Close)
 	}
 	own, err := startEmbedded(ctx, &c, env.Stderr)
 	if err != nil {
@@ -182,7 +182,7 @@ func openEmbeddedAccounts(ctx context.Context, env environment) (_ *account.Serv
 		stop()
 		return nil, nil, err
 	}
-	return accountsOn(ctx, c, db, func() {
+	return accountsOn(ctx, c, db, log, func() {
 		db.Close()
 		stop()
 	})
@@ -220,15 +220,15 @@ func noted(c *config) bool {
 	return true
 }
 
-func accountsOn(ctx context.Context, c config, db *session.DB, closeAll func()) (*account.Service, func(), error) {
-	keys, err := auth.OpenKeys(ctx, account.KeyStore{DB: db}, c.Secret, c.server("", nil).PreviousSecrets()...)
+func accountsOn(ctx context.Context, c config, db *session.DB, log *slog.Logger, closeAll func()) (*account.Service, func(), error) {
+	keys, err := auth.OpenKeys(ctx, account.KeyStore{DB: db}, log, c.Secret, c.server("", nil).PreviousSecrets()...)
 	if err != nil {
 		closeAll()
 		return nil, nil, err
 	}
 	tokens := auth.Config{Issuer: c.Issuer, Audience: c.Audience}
 	accounts, err := account.New(account.Config{
-		DB: db, Keys: keys, Issuer: auth.NewIssuer(keys, tokens),
+		DB: db, Log: log, Keys: keys, Issuer: auth.NewIssuer(keys, tokens),
 		Authenticator:     auth.NewAuthenticator(auth.NewVerifier(keys, tokens), account.Sessions{DB: db, DevelopmentTokens: c.Embedded}),
 		DevelopmentTokens: c.Embedded,
 	})

@@ -186,9 +186,10 @@ func openAccounts(ctx context.Context, env environment) (*account.Service, func(
 	if c.Secret == (auth.Secret{}) {
 		return nil, nil, errors.New("CHENU_SECRET_KEY is not set: set it to the secret key of the service")
 	}
-	db, err := session.Open(ctx, c.server("", c.logger(env.Stderr)).Session)
+	log := c.logger(env.Stderr)
+	db, err := session.Open(ctx, c.server("", log).Session)
 	if err != nil {
 		return nil, nil, err
 	}
-	return accountsOn(ctx, c, db, db.Close)
+	return accountsOn(ctx, c, db, log, db.Close)
 }

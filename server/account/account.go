@@ -9,6 +9,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -34,7 +35,9 @@ const byPassword = "pwd"
 
 // Config is what the accounts are made of. DB, Keys, Issuer and Authenticator are needed.
 type Config struct {
-	DB            *session.DB
+	DB *session.DB
+	// Log gets warnings and errors; nil means slog.Default().
+	Log           *slog.Logger
 	Keys          *auth.Keys
 	Issuer        *auth.Issuer
 	Authenticator *auth.Authenticator
@@ -66,6 +69,9 @@ type Service struct {
 
 // New returns the account's operations.
 func New(c Config) (*Service, error) {
+	if c.Log == nil {
+		c.Log = slog.Default() //nolint:forbidigo // the documented default
+	}
 	h, err := newHasher(hashParams, c.HashConcurrency)
 	if err != nil {
 		return nil, err

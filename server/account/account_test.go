@@ -56,7 +56,7 @@ func (b *bundle) instance(t testing.TB) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(i.session.Close)
-	if i.keys, err = auth.OpenKeys(t.Context(), KeyStore{DB: i.session}, i.secret); err != nil {
+	if i.keys, err = auth.OpenKeys(t.Context(), KeyStore{DB: i.session}, slog.Default(), i.secret); err != nil { //nolint:forbidigo // TestMain reads it
 		t.Fatal(err)
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(i.keys, auth.Config{}), Sessions{DB: i.session, DevelopmentTokens: true})
@@ -72,7 +72,7 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	i.service.refusals = time.Millisecond
 	a, err := api.New(api.Config{
 		Transactor: i.session, Authenticate: authenticator.Authenticate,
-		PageKey: i.secret.Derive("page-tokens"), Log: slog.Default(),
+		PageKey: i.secret.Derive("page-tokens"), Log: slog.Default(), //nolint:forbidigo // TestMain reads it
 	})
 	if err != nil {
 		t.Fatal(err)

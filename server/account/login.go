@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -147,7 +146,7 @@ func (s *Service) recordRefusal(ctx context.Context, who auth.Identity, a attemp
 		return err
 	})
 	if err != nil {
-		slog.ErrorContext(ctx, "a refused login could not be recorded", "identity_id", who.ID, "error", err)
+		s.Log.ErrorContext(ctx, "a refused login could not be recorded", "identity_id", who.ID, "error", err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -102,7 +101,7 @@ func (s *Service) post(ctx context.Context, l letter) {
 	case s.letters <- l:
 	default:
 		s.posted.Delete(l.key())
-		slog.WarnContext(ctx, "too many mails wait: one is dropped", "kind", l.kind)
+		s.Log.WarnContext(ctx, "too many mails wait: one is dropped", "kind", l.kind)
 	}
 }
 
@@ -149,7 +148,7 @@ func (s *Service) deliver(ctx context.Context, l letter) {
 	defer cancel()
 	m, err := s.write(ctx, l)
 	if err != nil {
-		slog.ErrorContext(ctx, "a mail could not be written", "kind", l.kind, "error", err)
+		s.Log.ErrorContext(ctx, "a mail could not be written", "kind", l.kind, "error", err)
 		return
 	}
 	if m == nil {
@@ -161,7 +160,7 @@ func (s *Service) deliver(ctx context.Context, l letter) {
 			return
 		}
 		if try == len(mailPauses) || ctx.Err() != nil {
-			slog.ErrorContext(ctx, "a mail could not be sent", "kind", l.kind, "tries", try+1, "error", err)
+			s.Log.ErrorContext(ctx, "a mail could not be sent", "kind", l.kind, "tries", try+1, "error", err)
 			return
 		}
 		select {

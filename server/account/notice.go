@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -107,7 +106,7 @@ func (s *Service) runNotices(ctx, sending context.Context) {
 		for ctx.Err() == nil {
 			n, err := s.sendNotices(sending)
 			if err != nil && ctx.Err() == nil {
-				slog.WarnContext(ctx, "notices could not be sent", "error", err)
+				s.Log.WarnContext(ctx, "notices could not be sent", "error", err)
 			}
 			if err != nil || n < noticesAtOnce {
 				break
@@ -142,7 +141,7 @@ func (s *Service) sendNotices(ctx context.Context) (int, error) {
 	}
 	for _, d := range taken {
 		if err := s.sendNotice(ctx, d.id, d.owner); err != nil {
-			slog.ErrorContext(ctx, "a notice could not be sent", "notice_id", d.id, "error", err)
+			s.Log.ErrorContext(ctx, "a notice could not be sent", "notice_id", d.id, "error", err)
 		}
 	}
 	return len(taken), nil

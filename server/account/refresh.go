@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -111,7 +110,7 @@ func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error
 			WithRetryAfter(time.Second)
 	case outcomeReused:
 		s.Authenticator.Forget(who)
-		slog.WarnContext(ctx, "a refresh token came a second time: its session is revoked", "identity_id", who.ID, "session_id", who.SessionID)
+		s.Log.WarnContext(ctx, "a refresh token came a second time: its session is revoked", "identity_id", who.ID, "session_id", who.SessionID)
 		return nil, refusedRefresh()
 	default:
 		return nil, refusedRefresh()

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 
 // Service are the agents' operations. Safe for concurrent use.
 type Service struct {
+	Log    *slog.Logger
 	DB     *session.DB
 	Issuer *auth.Issuer
 	// Tokens names the service in the assertions that agents sign.

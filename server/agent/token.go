@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -71,7 +70,7 @@ func (s *Service) refuse(ctx context.Context, client clientID, have found, reaso
 			return err
 		})
 		if err != nil {
-			slog.ErrorContext(ctx, "an agent's refused login could not be recorded", "credential_id", client.credential, "error", err)
+			s.Log.ErrorContext(ctx, "an agent's refused login could not be recorded", "credential_id", client.credential, "error", err)
 		}
 	}
 	return problem.New(http.StatusUnauthorized, "invalid_client", "The credential is unknown, wrong, revoked or over, or its agent may not work.").

@@ -118,7 +118,7 @@ func New(c Config) (*API, error) {
 		a.timeout = DefaultTimeout
 	}
 	if a.log == nil {
-		a.log = slog.Default()
+		a.log = slog.Default() //nolint:forbidigo // the documented default
 	}
 	var err error
 	a.engine, err = a.newEngine()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"time"
@@ -62,7 +61,7 @@ func (o *operation) writeStream(c *gin.Context, r *response) {
 	ctx, cancel := context.WithTimeout(r.ctx, cmp.Or(o.api.config.StreamTimeout, DefaultStreamTimeout))
 	defer cancel()
 	if err := r.stream(ctx, validTransactor{o.api.transactor, o.api.config.StillValid}, w); err != nil {
-		slog.WarnContext(r.ctx, "a stream ended with an error", "operation", o.ID, "error", err)
+		o.api.log.WarnContext(r.ctx, "a stream ended with an error", "operation", o.ID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -103,7 +104,7 @@ func newBundle(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{secret: NewSecret(), store: &memory{}, clock: &clock{now: time.Now().Truncate(time.Second)}}
 	var err error
-	if b.keys, err = OpenKeys(context.Background(), b.store, b.secret); err != nil {
+	if b.keys, err = OpenKeys(context.Background(), b.store, slog.New(slog.DiscardHandler), b.secret); err != nil {
 		t.Fatal(err)
 	}
 	b.keys.now = b.clock.Now

@@ -70,6 +70,7 @@ type KeyStore interface {
 // planted in the database verifies nothing. Safe for concurrent use.
 type Keys struct {
 	store  KeyStore
+	log    *slog.Logger
 	aead   cipher.AEAD
 	older  []cipher.AEAD // open what was sealed before the secret was rotated
 	now    func() time.Time
@@ -93,12 +94,12 @@ type keySet struct {
 // an error when the active key was sealed under another secret. New keys are sealed under
 // secret. Keys that are sealed under one of the previous secrets open too, while the secret is
 // being rotated.
-func OpenKeys(ctx context.Context, store KeyStore, secret Secret, previous ...Secret) (*Keys, error) {
+func OpenKeys(ctx context.Context, store KeyStore, log *slog.Logger, secret Secret, previous ...Secret) (*Keys, error) {
 	aead, err := sealer(secret)
 	if err != nil {
 		return nil, err
 	}
-	k := &Keys{store: store, aead: aead, now: time.Now}
+	k := &Keys{store: store, log: log, aead: aead, now: time.Now}
 	for _, s := range previous {
 		older, err := sealer(s)
 		if err != nil {
@@ -151,7 +152,7 @@ func (k *Keys) Refresh(ctx context.Context) error {
 		case err != nil && s.Status == KeyActive:
 			return err
 		case err != nil:
-			slog.WarnContext(ctx, "ignored a signing key", "kid", s.ID, "error", err)
+			k.log.WarnContext(ctx, "ignored a signing key", "kid", s.ID, "error", err)
 			continue
 		}
 		set.public[s.ID.String()] = private.Public().(ed25519.PublicKey)
@@ -182,7 +183,7 @@ func (k *Keys) Run(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := k.Refresh(ctx); err != nil && ctx.Err() == nil {
-			slog.ErrorContext(ctx, "the signing keys could not be reloaded; the earlier keys stay in use", "error", err)
+			k.log.ErrorContext(ctx, "the signing keys could not be reloaded; the earlier keys stay in use", "error", err)
 		}
 	}
 }

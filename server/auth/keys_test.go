@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func TestInstancesAgreeOnTheFirstKey(t *testing.T) {
 	for i := range all {
 		wg.Go(func() {
 			var err error
-			if all[i], err = OpenKeys(t.Context(), store, secret); err != nil {
+			if all[i], err = OpenKeys(t.Context(), store, slog.New(slog.DiscardHandler), secret); err != nil {
 				t.Error(err)
 			}
 		})
@@ -118,7 +119,7 @@ func TestPlantedKeyVerifiesNothing(t *testing.T) {
 func TestAnotherSecret(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	_, err := OpenKeys(t.Context(), b.store, NewSecret())
+	_, err := OpenKeys(t.Context(), b.store, slog.New(slog.DiscardHandler), NewSecret())
 	if err == nil || !strings.Contains(err.Error(), "CHENU_SECRET_KEY") {
 		t.Errorf("err = %v, want one that names the variable", err)
 	}
@@ -127,7 +128,7 @@ func TestAnotherSecret(t *testing.T) {
 func TestUnknownKeyReloads(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	other, err := OpenKeys(t.Context(), b.store, b.secret)
+	other, err := OpenKeys(t.Context(), b.store, slog.New(slog.DiscardHandler), b.secret)
 	if err != nil {
 		t.Fatal(err)
 	}

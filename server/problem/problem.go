@@ -276,7 +276,7 @@ func Write(c *gin.Context, err error) {
 
 func logCause(c *gin.Context, p *Problem, id string, err error) {
 	ctx := c.Request.Context()
-	log := slog.Default()
+	log := slog.Default() //nolint:forbidigo // of a request that the API has not given a logger
 	if own, ok := c.Value(logKey).(*slog.Logger); ok {
 		log = own
 	}

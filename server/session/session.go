@@ -69,7 +69,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.AgentURL = cfg.HumanURL
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+		cfg.Logger = slog.Default() //nolint:forbidigo // the documented default
 	}
 	if cfg.shared() {
 		if !cfg.SharedLogin {

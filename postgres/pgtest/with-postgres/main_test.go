@@ -71,7 +71,7 @@ func TestCommand(t *testing.T) {
 		{name: "given server, no command", env: []string{urlVariable + "=postgres://given"}, out: "postgres://given\n"},
 		{name: "unknown kind", env: []string{"CHENU_TEST_SERVER=cloud"}, code: 125, stderr: `CHENU_TEST_SERVER is "cloud": use container, local, or nothing`},
 		{name: "unknown version", env: []string{"CHENU_TEST_MAJOR=new"}, code: 125, stderr: `CHENU_TEST_MAJOR is "new"`},
-		{name: "too old version", env: []string{"CHENU_TEST_MAJOR=9"}, code: 125, stderr: "the oldest that works is 15"},
+		{name: "too old version", env: []string{"CHENU_TEST_MAJOR=9"}, code: 125, stderr: "is not supported: use 15 or newer"},
 		// Nothing listens on port 1, so whether there is an engine or not, there is no container.
 		{name: "no container", env: []string{"CHENU_TEST_SERVER=container", "CHENU_TEST_IMAGE=localhost:1/none:1"}, code: 125},
 		{name: "local instead of a container", env: []string{"CHENU_TEST_SERVER=", "CHENU_TEST_IMAGE=localhost:1/none:1"}, args: []string{"true"}, stderr: "of this machine"},
