@@ -24,12 +24,15 @@ END
 $$;
 
 -- Returns the version of the payloads that events have now. All types have the same one. The
--- service has it too; an event of another version would say what nobody can read.
+-- service has it too; an event of another version would say what nobody can read. Postgres keeps
+-- the plan of a PL/pgSQL function; it would plan one in SQL again in each transaction.
 CREATE FUNCTION app.event_schema_version() RETURNS integer
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 1
+BEGIN
+    RETURN 1;
+END
 $$;
 
 -- What an event makes of a thread: the fold of the projection, and the only
@@ -354,12 +357,15 @@ BEGIN
         state := result;
     END LOOP;
 
-    SELECT CASE WHEN state ? 'type' THEN state ->> 'type' ELSE present.type END AS type,
-        CASE WHEN state ? 'visibility' THEN state ->> 'visibility' ELSE present.visibility END AS visibility,
-        CASE WHEN state ? 'title' THEN state ->> 'title' ELSE present.title END AS title,
-        CASE WHEN state ? 'parent_thread_id' THEN (state ->> 'parent_thread_id')::uuid ELSE present.parent_thread_id END AS parent_thread_id,
-        CASE WHEN state ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) ELSE present.tags END AS tags
-    INTO becomes;
+    becomes := present;
+    IF state ?| '{type,visibility,title,parent_thread_id,tags}' THEN
+        SELECT CASE WHEN state ? 'type' THEN state ->> 'type' ELSE present.type END AS type,
+            CASE WHEN state ? 'visibility' THEN state ->> 'visibility' ELSE present.visibility END AS visibility,
+            CASE WHEN state ? 'title' THEN state ->> 'title' ELSE present.title END AS title,
+            CASE WHEN state ? 'parent_thread_id' THEN (state ->> 'parent_thread_id')::uuid ELSE present.parent_thread_id END AS parent_thread_id,
+            CASE WHEN state ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) ELSE present.tags END AS tags
+        INTO becomes;
+    END IF;
 
     -- What is appended to a public thread is published. One event thread.updated says nothing
     -- but the change of the thread, which has a gate of its own: if it does change the thread.

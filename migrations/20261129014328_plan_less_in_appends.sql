@@ -1,0 +1,209 @@
+-- plan less in appends
+--
+-- Runs in one transaction: other sessions see all of it or nothing.
+-- Access:
+--   review: function app.append_events(uuid, bigint, jsonb)
+--       the body changed; it runs with the privileges of chenu_threads
+
+CREATE OR REPLACE FUNCTION app.event_schema_version() RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN 1;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.append_events(thread_id uuid, expected_sequence bigint, events jsonb) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    -- The arguments change nothing about the best plan, and planning for each costs more
+    -- than running it.
+    SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    thread constant uuid := thread_id;
+    expected constant bigint := expected_sequence;
+    given jsonb := events;
+    size integer;
+    item jsonb;
+    kind text;
+    pointer text;
+    event_id uuid;
+    ids uuid[] := '{}';
+    present record;
+    before record;
+    becomes record;
+    state jsonb;
+    parent uuid;
+    result jsonb;
+    moment timestamptz;
+BEGIN
+    IF (jsonb_typeof(given) = 'array' AND jsonb_array_length(given) BETWEEN 1 AND 100) IS NOT TRUE THEN
+        RAISE EXCEPTION '1 to 100 events are appended at once' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/events", "code": "out_of_range"}';
+    END IF;
+    size := jsonb_array_length(given);
+    FOR place IN 0 .. size - 1 LOOP
+        item := given -> place;
+        kind := item ->> 'type';
+        -- What the service itself records would mean nothing if anybody could say it.
+        IF kind = 'thread.created' OR kind LIKE 'checkpoint.%' THEN
+            RAISE EXCEPTION 'only the service itself records this event' USING ERRCODE = 'CH403',
+                DETAIL = jsonb_build_object('pointer', format('/events/%s/type', place), 'code', 'not_in_enum',
+                    'detail', 'Only the service itself records events of this type.');
+        END IF;
+        IF item -> 'schema_version' IS DISTINCT FROM to_jsonb(app.event_schema_version()) THEN
+            RAISE EXCEPTION 'events have the schema version %', app.event_schema_version() USING ERRCODE = 'CH422',
+                DETAIL = jsonb_build_object('pointer', format('/events/%s/schema_version', place), 'code', 'invalid_value');
+        END IF;
+        IF item ? 'id' THEN
+            event_id := item ->> 'id';
+            IF event_id = ANY (ids) THEN
+                RAISE EXCEPTION 'two events of one id' USING ERRCODE = 'CH422',
+                    DETAIL = jsonb_build_object('pointer', format('/events/%s/id', place), 'code', 'not_unique');
+            END IF;
+            ids := ids || event_id;
+        END IF;
+    END LOOP;
+    IF caller IS NULL THEN
+        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+    END IF;
+
+    SELECT t.status, t.visibility, t.sphere, t.last_sequence, t.type, t.title, t.parent_thread_id, t.tags INTO present
+    FROM public.threads t WHERE t.created_by = caller AND t.id = thread
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such thread' USING ERRCODE = 'CH404';
+    END IF;
+    -- What an agent must not read does not exist for it.
+    IF app.actor_kind() = 'agent' THEN
+        IF NOT app.has_capabilities('threads:read', present.sphere || ':read') THEN
+            PERFORM app.refuse_inactive_agent();
+            RAISE EXCEPTION 'no such thread' USING ERRCODE = 'CH404';
+        END IF;
+        PERFORM app.require_capabilities('threads', present.sphere);
+    END IF;
+
+    -- A statement of its own after the lock: it sees what was committed meanwhile. The
+    -- array makes the ids an index condition; a join alone may read all of the owner's.
+    IF ids <> '{}' AND EXISTS (
+        SELECT FROM public.thread_events e WHERE e.created_by = caller AND e.id = ANY (ids) AND e.thread_id = thread
+    ) THEN
+        SELECT count(*) FILTER (WHERE e.type = g.event ->> 'type'
+                AND e.schema_version = (g.event ->> 'schema_version')::integer AND e.payload = g.event -> 'payload'
+                AND e.causation_id IS NOT DISTINCT FROM (g.event ->> 'causation_id')::uuid
+                AND e.correlation_id IS NOT DISTINCT FROM (g.event ->> 'correlation_id')::uuid) AS alike,
+            count(DISTINCT e.sequence - g.place) AS runs,
+            max(e.sequence) AS last_sequence,
+            jsonb_agg(jsonb_build_object('id', e.id, 'sequence', e.sequence, 'type', e.type, 'created_at', e.created_at)
+                ORDER BY e.sequence) AS events
+        INTO before
+        FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place)
+        JOIN public.thread_events e ON e.id = (g.event ->> 'id')::uuid
+        WHERE e.created_by = caller AND e.id = ANY (ids) AND e.thread_id = thread;
+        IF before.alike = size AND before.runs = 1 THEN
+            RETURN jsonb_build_object('replayed', true, 'last_sequence', before.last_sequence, 'events', before.events);
+        END IF;
+        RAISE EXCEPTION 'an event of this id is there with other content' USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "event_id_reused", "detail": "An event with one of these ids was appended before, with other content or among other events."}';
+    END IF;
+
+    IF expected <> present.last_sequence AND (expected > present.last_sequence OR EXISTS (
+        SELECT FROM public.thread_events e
+        WHERE e.created_by = caller AND e.thread_id = thread AND e.sequence > expected AND e.checkpoint_id IS NULL
+    )) THEN
+        RAISE EXCEPTION 'the thread is at sequence %', present.last_sequence USING ERRCODE = 'CH412',
+            DETAIL = jsonb_build_object('code', 'stale_sequence', 'present', jsonb_build_object('last_sequence', present.last_sequence));
+    END IF;
+
+    state := jsonb_build_object('status', present.status);
+    FOR place IN 0 .. size - 1 LOOP
+        item := given -> place;
+        kind := item ->> 'type';
+        pointer := '/events/' || place;
+        IF item ? 'id' AND NOT app.id_tells_time((item ->> 'id')::uuid) THEN
+            RAISE EXCEPTION 'id is not a UUIDv7 of this hour' USING ERRCODE = 'CH422',
+                DETAIL = jsonb_build_object('pointer', pointer || '/id', 'code', 'invalid_id');
+        END IF;
+        IF octet_length((item -> 'payload')::text) > 262144 THEN
+            RAISE EXCEPTION 'a payload is larger than 256 KiB' USING ERRCODE = 'CH422',
+                DETAIL = jsonb_build_object('pointer', pointer || '/payload', 'code', 'too_long',
+                    'detail', 'A payload may have at most 256 KiB.');
+        END IF;
+        IF item ? 'causation_id' OR kind IN ('decision.revised', 'action.executed') THEN
+            PERFORM app.check_event_references(caller, thread, given, place);
+        END IF;
+        IF kind = 'link.added' AND app.uri_allowed(item -> 'payload' ->> 'uri') IS NOT TRUE THEN
+            RAISE EXCEPTION 'a link is not a URI with an allowed scheme' USING ERRCODE = 'CH422',
+                DETAIL = jsonb_build_object('pointer', pointer || '/payload/uri', 'code', 'invalid_format',
+                    'detail', 'A link must be a URI with an allowed scheme.');
+        END IF;
+        IF kind = 'thread.updated' THEN
+            PERFORM app.check_thread_fields(item -> 'payload', '{type,visibility,title,parent_thread_id,tags}', pointer || '/payload');
+            parent := item -> 'payload' ->> 'parent_thread_id';
+            IF parent IS NOT NULL THEN
+                PERFORM app.check_thread_parent(caller, thread, parent, pointer || '/payload/parent_thread_id');
+            END IF;
+        END IF;
+        result := app.thread_after(state, kind, item -> 'payload');
+        IF result ->> 'status' IS NULL THEN
+            RAISE EXCEPTION '% is forbidden while the thread is %', kind, state ->> 'status' USING ERRCODE = 'CH409',
+                DETAIL = jsonb_build_object('code', 'forbidden_transition', 'present', jsonb_build_object('status', state -> 'status'),
+                    'detail', format('The thread is %s, and takes no event %s then.', state ->> 'status', kind));
+        END IF;
+        state := result;
+    END LOOP;
+
+    becomes := present;
+    IF state ?| '{type,visibility,title,parent_thread_id,tags}' THEN
+        SELECT CASE WHEN state ? 'type' THEN state ->> 'type' ELSE present.type END AS type,
+            CASE WHEN state ? 'visibility' THEN state ->> 'visibility' ELSE present.visibility END AS visibility,
+            CASE WHEN state ? 'title' THEN state ->> 'title' ELSE present.title END AS title,
+            CASE WHEN state ? 'parent_thread_id' THEN (state ->> 'parent_thread_id')::uuid ELSE present.parent_thread_id END AS parent_thread_id,
+            CASE WHEN state ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) ELSE present.tags END AS tags
+        INTO becomes;
+    END IF;
+
+    -- What is appended to a public thread is published. One event thread.updated says nothing
+    -- but the change of the thread, which has a gate of its own: if it does change the thread.
+    IF present.visibility = 'public' AND NOT (size = 1 AND kind = 'thread.updated'
+        AND ROW(becomes.type, becomes.visibility, becomes.title, becomes.parent_thread_id, becomes.tags)
+            IS DISTINCT FROM ROW(present.type, present.visibility, present.title, present.parent_thread_id, present.tags)
+        AND item ->> 'causation_id' IS NULL AND item ->> 'correlation_id' IS NULL) THEN
+        SELECT jsonb_agg(CASE WHEN g.event ? 'id' THEN g.event ELSE g.event || jsonb_build_object('id', app.uuid_v7()) END ORDER BY g.place)
+        INTO given FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place);
+        FOR place IN 0 .. size - 1 LOOP
+            PERFORM app.gate_event(thread, present.sphere, given -> place);
+        END LOOP;
+    END IF;
+
+    WITH appended AS (
+        INSERT INTO public.thread_events (id, created_by, thread_id, sequence, type, schema_version, payload,
+            actor_id, actor_kind, causation_id, correlation_id, request_id)
+        SELECT coalesce((g.event ->> 'id')::uuid, app.uuid_v7()), caller, thread, present.last_sequence + g.place,
+            g.event ->> 'type', (g.event ->> 'schema_version')::integer, g.event -> 'payload',
+            nullif(current_setting('app.actor_id', true), '')::uuid, app.actor_kind(),
+            (g.event ->> 'causation_id')::uuid, (g.event ->> 'correlation_id')::uuid,
+            nullif(current_setting('app.request_id', true), '')::uuid
+        FROM jsonb_array_elements(given) WITH ORDINALITY AS g(event, place) ORDER BY g.place
+        RETURNING id, sequence, type, created_at
+    )
+    SELECT jsonb_agg(jsonb_build_object('id', a.id, 'sequence', a.sequence, 'type', a.type, 'created_at', a.created_at) ORDER BY a.sequence),
+        (array_agg(a.created_at ORDER BY a.sequence DESC))[1]
+    INTO result, moment FROM appended a;
+    UPDATE public.threads t SET
+        last_sequence = t.last_sequence + size,
+        event_count = t.event_count + size,
+        last_event_at = moment,
+        status = state ->> 'status',
+        type = becomes.type,
+        visibility = becomes.visibility,
+        title = becomes.title,
+        parent_thread_id = becomes.parent_thread_id,
+        tags = becomes.tags
+    WHERE t.created_by = caller AND t.id = thread;
+    RETURN jsonb_build_object('replayed', false, 'last_sequence', present.last_sequence + size, 'events', result);
+END
+$$;
