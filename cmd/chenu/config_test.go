@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/ratelimit"
 )
@@ -102,10 +103,8 @@ func TestConfigurationPage(t *testing.T) {
 		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", v.name, v.fallback, v.doc)
 	}
 	want.WriteString("\n")
-	if *update {
-		if err := os.WriteFile(path, []byte(before+begin+want.String()+end+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if golden.Update() {
+		golden.Write(t, path, []byte(before+begin+want.String()+end+after))
 		table = want.String()
 	}
 	if table != want.String() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -17,12 +16,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/postgres/local"
 )
-
-var update = flag.Bool("update", false, "write what the scripts' cmp commands compare with anew")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"chenu": main})
@@ -53,7 +51,7 @@ func TestScripts(t *testing.T) {
 			t.Cleanup(func() { dropBootstrapped(t, prefix) })
 			testscript.Run(t, testscript.Params{
 				Files:         []string{script},
-				UpdateScripts: *update,
+				UpdateScripts: golden.Update(),
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("CHENU_MIGRATE_DATABASE_URL", db.MigrateURL)
 					env.Setenv("SERVICE_URL", db.ServiceURL)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
@@ -375,30 +375,13 @@ func TestBootstrapSQL(t *testing.T) {
 	if !strings.Contains(script, roles) {
 		t.Error("the roles are not in the script")
 	}
-	golden(t, "testdata/bootstrap.sql", strings.Replace(script, roles, "-- (policies/roles.sql)", 1))
+	golden.File(t, "testdata/bootstrap.sql", strings.Replace(script, roles, "-- (policies/roles.sql)", 1))
 	if _, err := apply.BootstrapSQL(apply.BootstrapOptions{Database: "x y"}); err == nil {
 		t.Error("a name with a space is accepted")
 	}
 }
 
 // golden compares with a file, or writes it when the tests are run with -update.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is not what it was; run the test with -update and review the change. Got:\n%s", path, got)
-	}
-}
-
 // Others may make the roles at the same time without the lock, as the planner does on a development server.
 func TestBootstrap_WhileOthersMakeRoles(t *testing.T) {
 	t.Parallel()

@@ -1,36 +1,16 @@
 package diagram_test
 
 import (
-	"flag"
-	"os"
 	"testing"
 
 	"ariga.io/atlas/sql/schema"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/diagram"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/dev"
 )
-
-var update = flag.Bool("update", false, "write the golden files and docs/schema.md anew")
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is not what the migrations make; go test ./migrations/diagram -update writes it anew. It would be:\n%s", path, got)
-	}
-}
 
 func realm(t *testing.T, db *dbtest.DB) *schema.Realm {
 	t.Helper()
@@ -53,7 +33,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "../../docs/schema.md", got)
+	golden.File(t, "../../docs/schema.md", got)
 }
 
 const small = `
@@ -77,13 +57,13 @@ func TestNotations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/all.mmd", all.Mermaid())
-	golden(t, "testdata/all.dot", all.DOT())
+	golden.File(t, "testdata/all.mmd", all.Mermaid())
+	golden.File(t, "testdata/all.dot", all.DOT())
 	few, err := diagram.New(r, diagram.Options{Tables: []string{"app.passports", "public.Odd Names"}, NoOwners: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/few.mmd", few.Mermaid())
+	golden.File(t, "testdata/few.mmd", few.Mermaid())
 	if _, err := diagram.New(r, diagram.Options{Tables: []string{"nothing"}}); err == nil || err.Error() != "unknown table nothing" {
 		t.Errorf("a table that is not there: %v", err)
 	}

@@ -1,10 +1,7 @@
 package lint_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,8 +17,6 @@ import (
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/dev"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // directory makes a directory of files, in their order.
 func directory(t *testing.T, texts ...string) []migrations.File {
@@ -212,22 +207,4 @@ func show(all []lint.Finding) string {
 		}
 	}
 	return b.String()
-}
-
-// golden compares with a file, or writes it.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is not what it was; run the test with -update and look at the difference:\n%s", filepath.Base(path), got)
-	}
 }

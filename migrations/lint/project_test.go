@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
@@ -36,7 +37,7 @@ func TestProject(t *testing.T) {
 			break
 		}
 	}
-	golden(t, "testdata/project.golden", show(run(t, 0, files, lint.Options{Conventions: &policies.Conventions})))
+	golden.File(t, "testdata/project.golden", show(run(t, 0, files, lint.Options{Conventions: &policies.Conventions})))
 }
 
 // The index of the pages is generated from the rules.
@@ -60,7 +61,7 @@ Generated from the rules: go test ./migrations/lint -run TestIndex -update
 		}
 		fmt.Fprintf(&b, "| [%s](%[1]s.md) | `%s` | %s | %s |\n", r.Code, r.Name, r.Severity, r.Title)
 	}
-	golden(t, "../../docs/lint/README.md", b.String())
+	golden.File(t, "../../docs/lint/README.md", b.String())
 }
 
 func TestRules(t *testing.T) {

@@ -3,7 +3,6 @@ package plan_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,14 +14,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/dev"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden plans in testdata")
 
 // TestPlans runs the scripts in testdata. Each gives two desired states; the
 // plan from the first to the second is compared with the golden one, applied
@@ -205,7 +203,7 @@ func (s *script) golden(t *testing.T, name, got string) {
 	got = strings.ReplaceAll(got, "MAINTAIN, ", "") // a privilege of PostgreSQL 17 and later
 	if want := s.file(name); got == want {
 		return
-	} else if !*update {
+	} else if !golden.Update() {
 		t.Errorf("%s differs (go test ./migrations/plan -update rewrites it)\ngot:\n%s\nwant:\n%s", name, got, want)
 		return
 	}
@@ -218,9 +216,7 @@ func (s *script) golden(t *testing.T, name, got string) {
 	if !found {
 		s.archive.Files = append(s.archive.Files, txtar.File{Name: name, Data: []byte(got)})
 	}
-	if err := os.WriteFile(s.path, txtar.Format(s.archive), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	golden.Write(t, s.path, txtar.Format(s.archive))
 }
 
 // check runs the queries of check.sql; each must give one row, true.

@@ -3,19 +3,16 @@ package review_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/review"
 )
-
-var update = flag.Bool("update", false, "write the golden reports in testdata anew")
 
 // TestReports compares reports with the golden ones in testdata. A script has
 // first.sql, which is not reported on; then 2.sql and further files, which are;
@@ -34,17 +31,17 @@ func TestReports(t *testing.T) {
 				t.Fatal(err)
 			}
 			var files []string
-			golden := map[string]*[]byte{}
+			wanted := map[string]*[]byte{}
 			for i, f := range archive.Files {
 				if strings.HasSuffix(f.Name, ".sql") {
 					files = append(files, string(f.Data))
 				} else {
-					golden[f.Name] = &archive.Files[i].Data
+					wanted[f.Name] = &archive.Files[i].Data
 				}
 			}
 			r := plan(t, files[0], files[1:]...)
 			r.ServerVersion = 0 // the machine's own
-			for name, want := range golden {
+			for name, want := range wanted {
 				var b bytes.Buffer
 				switch name {
 				case "text":
@@ -62,16 +59,14 @@ func TestReports(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if *update {
+				if golden.Update() {
 					*want = b.Bytes()
 				} else if got := b.String(); got != string(*want) {
 					t.Errorf("%s: got\n%s\nwant\n%s", name, got, *want)
 				}
 			}
-			if *update {
-				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
-					t.Fatal(err)
-				}
+			if golden.Update() {
+				golden.Write(t, path, txtar.Format(archive))
 			}
 		})
 	}

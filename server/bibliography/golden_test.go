@@ -3,8 +3,6 @@ package bibliography
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,9 +11,8 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // library has every kind, and what is hard to write.
 var library = []*ent.Reference{
@@ -69,19 +66,7 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	for format, file := range map[string]string{"bibtex": "library.bib", "csl-json": "library.json"} {
 		got := written(t, format, library...)
-		path := filepath.Join("testdata", file)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("%s is not as kept; -update rewrites it:\n%s", format, got)
-		}
+		golden.File(t, filepath.Join("testdata", file), got)
 	}
 }
 

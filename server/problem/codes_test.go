@@ -1,7 +1,6 @@
 package problem_test
 
 import (
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -16,11 +15,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/internal/language"
 	"github.com/chenu/chenu/server/problem"
 )
-
-var update = flag.Bool("update", false, "write docs/problems.md")
 
 // TestPage compares docs/problems.md with the definitions. With -update it writes the page.
 func TestPage(t *testing.T) {
@@ -53,18 +51,7 @@ This page is generated: ` + "`go test ./server/problem -run TestPage -update`" +
 	for _, d := range problem.FieldDefinitions {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.Code, d.Cause, d.Remedy)
 	}
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	page, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(page) != b.String() {
-		t.Error("docs/problems.md differs from the definitions: run go test ./server/problem -run TestPage -update")
-	}
+	golden.File(t, path, b.String())
 }
 
 // TestEveryCodeIsDefined finds the codes in the Go code of the service and in the functions of

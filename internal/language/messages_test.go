@@ -1,0 +1,27 @@
+package language_test
+
+import (
+	"testing"
+
+	"github.com/chenu/chenu/internal/language"
+)
+
+// TestMessages reads the errors, advice, progress and reports of the packages that DBAs meet, and of those below them.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	for dir, skip := range map[string][]string{
+		"migrations":       {"bootstrap.go"},
+		"policies/access":  nil,
+		"policies/explain": nil,
+		// chenu migrate drift --accept takes the names of objects in catalog.go, so they do not change.
+		"postgres": {"ident.go", "queries.go", "catalog.go"},
+	} {
+		findings, err := language.Messages("../../"+dir, skip...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, finding := range findings {
+			t.Error(finding)
+		}
+	}
+}
