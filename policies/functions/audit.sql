@@ -12,6 +12,7 @@ DECLARE
     new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
     present jsonb := coalesce(new_row, old_row);
     left_out text[] := TG_ARGV[3:];
+    kind constant text := app.actor_kind();
     approved text[] := string_to_array(current_setting('app.approved_write', true), ' ');
     approval uuid;
     before jsonb;
@@ -19,10 +20,10 @@ DECLARE
 BEGIN
     IF TG_ARGV[0] <> 'identity' THEN
         PERFORM app.refuse_inactive();
-    ELSIF old_row ->> 'status' = 'erased' OR old_row ->> 'status' = 'locked' AND app.actor_kind() <> 'system' THEN
+    ELSIF old_row ->> 'status' = 'erased' OR old_row ->> 'status' = 'locked' AND kind <> 'system' THEN
         RAISE EXCEPTION 'the identity is locked or was erased' USING ERRCODE = 'CH401';
     END IF;
-    IF app.actor_kind() = 'agent' THEN
+    IF kind = 'agent' THEN
         PERFORM app.refuse_inactive_agent();
     END IF;
     IF TG_OP = 'UPDATE' THEN
@@ -50,7 +51,7 @@ BEGIN
         (present ->> TG_ARGV[1])::uuid,
         nullif(current_setting('app.actor_id', true), '')::uuid,
         -- A function that tidies up runs as nobody, although in the role of a human.
-        CASE WHEN nullif(current_setting('app.identity_id', true), '') IS NULL THEN 'system' ELSE app.actor_kind() END,
+        CASE WHEN nullif(current_setting('app.identity_id', true), '') IS NULL THEN 'system' ELSE kind END,
         CASE
             WHEN TG_ARGV[0] = 'checkpoint' AND TG_OP = 'INSERT' THEN 'checkpoint_requested'
             WHEN TG_ARGV[0] = 'checkpoint' AND TG_OP = 'UPDATE' AND after ? 'consumed_at' THEN 'checkpoint_consumed'

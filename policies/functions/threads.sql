@@ -287,12 +287,12 @@ BEGIN
         PERFORM app.require_capabilities('threads', present.sphere);
     END IF;
 
-    -- A statement of its own after the lock: it sees what was committed meanwhile. The
-    -- array makes the ids an index condition; a join alone may read all of the owner's.
-    IF ids <> '{}' AND EXISTS (
-        SELECT FROM public.thread_events e WHERE e.created_by = caller AND e.id = ANY (ids) AND e.thread_id = thread
-    ) THEN
-        SELECT count(*) FILTER (WHERE e.type = g.event ->> 'type'
+    -- The conditions that need no query come first, alone: they are evaluated without one.
+    IF ids <> '{}' THEN
+        -- A statement after the lock sees what was committed while it waited for the lock. The
+        -- array makes the ids an index condition; a join alone may read all rows of the owner.
+        SELECT count(*) AS stored,
+            count(*) FILTER (WHERE e.type = g.event ->> 'type'
                 AND e.schema_version = (g.event ->> 'schema_version')::integer AND e.payload = g.event -> 'payload'
                 AND e.causation_id IS NOT DISTINCT FROM (g.event ->> 'causation_id')::uuid
                 AND e.correlation_id IS NOT DISTINCT FROM (g.event ->> 'correlation_id')::uuid) AS alike,
@@ -307,16 +307,23 @@ BEGIN
         IF before.alike = size AND before.runs = 1 THEN
             RETURN jsonb_build_object('replayed', true, 'last_sequence', before.last_sequence, 'events', before.events);
         END IF;
-        RAISE EXCEPTION 'an event of this id is there with other content' USING ERRCODE = 'CH409',
-            DETAIL = '{"code": "event_id_reused", "detail": "An event with one of these ids was appended before, with other content or among other events."}';
+        IF before.stored > 0 THEN
+            RAISE EXCEPTION 'an event of this id is there with other content' USING ERRCODE = 'CH409',
+                DETAIL = '{"code": "event_id_reused", "detail": "An event with one of these ids was appended before, with other content or among other events."}';
+        END IF;
     END IF;
 
-    IF expected <> present.last_sequence AND (expected > present.last_sequence OR EXISTS (
-        SELECT FROM public.thread_events e
-        WHERE e.created_by = caller AND e.thread_id = thread AND e.sequence > expected AND e.checkpoint_id IS NULL
-    )) THEN
-        RAISE EXCEPTION 'the thread is at sequence %', present.last_sequence USING ERRCODE = 'CH412',
-            DETAIL = jsonb_build_object('code', 'stale_sequence', 'present', jsonb_build_object('last_sequence', present.last_sequence));
+    IF expected <> present.last_sequence THEN
+        -- The order makes Postgres read the index of the thread's sequences, and stop at the
+        -- first event that is not a step of a checkpoint.
+        IF expected > present.last_sequence OR (
+            SELECT true FROM public.thread_events e
+            WHERE e.created_by = caller AND e.thread_id = thread AND e.sequence > expected AND e.checkpoint_id IS NULL
+            ORDER BY e.sequence LIMIT 1
+        ) THEN
+            RAISE EXCEPTION 'the thread is at sequence %', present.last_sequence USING ERRCODE = 'CH412',
+                DETAIL = jsonb_build_object('code', 'stale_sequence', 'present', jsonb_build_object('last_sequence', present.last_sequence));
+        END IF;
     END IF;
 
     state := jsonb_build_object('status', present.status);

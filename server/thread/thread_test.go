@@ -834,3 +834,59 @@ func TestStepInAnArchivedThread(t *testing.T) {
 
 // within bounds what a test waits for.
 const within = time.Minute
+
+// TestAppendReadsNoOtherEvents checks that the cost of an append does not grow with the number of
+// events: no query reads all rows of thread_events, whichever sequence or ids the caller expects.
+// One owner has all the events, for which the planner is most tempted to do so.
+func TestAppendReadsNoOtherEvents(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	thread := begin(b.human(t, b.ada))[len("/v1/threads/"):]
+	conn, err := pgx.Connect(t.Context(), b.db.AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	const note = `{"type": "note.added", "schema_version": 1, "payload": {"text": "x"}}`
+	many := fmt.Sprintf("SELECT app.append_events('%s', NULL, '[%s]') FROM generate_series(1, 30)", thread, strings.Repeat(note+",", 99)+note)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := fmt.Sprintf("SELECT set_config('app.identity_id', '%s', true), set_config('role', 'chenu_human', true)", b.ada)
+	for _, statement := range []string{settings, many} {
+		if _, err := tx.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(t, "ANALYZE thread_events")
+	for name, call := range map[string]string{
+		"no sequence":    fmt.Sprintf("SELECT app.append_events('%s', NULL, '[%s]')", thread, note),
+		"the last":       fmt.Sprintf("SELECT app.append_events('%s', 3001, '[%s]')", thread, note),
+		"an id":          fmt.Sprintf(`SELECT app.append_events('%s', NULL, '[%s, "id": "%s"}]')`, thread, strings.TrimSuffix(note, "}"), newID()),
+		"an earlier one": fmt.Sprintf("DO $$BEGIN PERFORM app.append_events('%s', 7, '[%s]'); EXCEPTION WHEN SQLSTATE 'CH412' THEN NULL; END$$", thread, note),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tx, err := conn.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tx.Rollback(context.Background()) }()
+			for _, statement := range []string{settings, call, "SELECT set_config('role', 'none', true)"} {
+				if _, err := tx.Exec(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var read int64
+			if err := tx.QueryRow(t.Context(), "SELECT pg_stat_get_xact_tuples_returned('thread_events'::regclass)").Scan(&read); err != nil {
+				t.Fatal(err)
+			}
+			if read > 0 {
+				t.Errorf("read %d rows of thread_events one after the other, want none", read)
+			}
+		})
+	}
+}
