@@ -148,10 +148,12 @@ GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, 
 -- Records that something was read whose reads are audited: the only success that
 -- a serving role may claim.
 CREATE FUNCTION app.record_read(resource_type text, resource_id uuid, details jsonb, sphere text) RETURNS uuid
-    LANGUAGE sql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT app.record_event('read', 'success', resource_type, resource_id, details, sphere)
+BEGIN
+    RETURN app.record_event('read', 'success', resource_type, resource_id, details, sphere);
+END
 $$;
 ALTER FUNCTION app.record_read(text, uuid, jsonb, text) OWNER TO chenu_audit;
 REVOKE EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) FROM PUBLIC;
@@ -159,10 +161,12 @@ GRANT EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) TO chenu_huma
 
 -- Records that the caller was denied something.
 CREATE FUNCTION app.record_denial(action text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL) RETURNS uuid
-    LANGUAGE sql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT app.record_event(action, 'denied', resource_type, resource_id, details, sphere)
+BEGIN
+    RETURN app.record_event(action, 'denied', resource_type, resource_id, details, sphere);
+END
 $$;
 ALTER FUNCTION app.record_denial(text, text, uuid, jsonb, text) OWNER TO chenu_audit;
 REVOKE EXECUTE ON FUNCTION app.record_denial(text, text, uuid, jsonb, text) FROM PUBLIC;

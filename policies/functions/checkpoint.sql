@@ -7,21 +7,25 @@
 -- SHA-256 of the payload as jsonb prints it: keys in a fixed order, no duplicates (manual,
 -- section 8.14). Nothing else computes a digest.
 CREATE FUNCTION app.payload_digest(payload jsonb) RETURNS bytea
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT sha256(convert_to(payload::text, 'UTF8'))
+BEGIN
+    RETURN sha256(convert_to(payload::text, 'UTF8'));
+END
 $$;
 
 -- Who acts: an identity's human is the identity itself, whatever the settings say.
 CREATE FUNCTION app.actor() RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT nullif(CASE app.actor_kind()
+BEGIN
+    RETURN nullif(CASE app.actor_kind()
         WHEN 'human' THEN current_setting('app.identity_id', true)
         ELSE current_setting('app.actor_id', true)
-    END, '')::uuid
+    END, '')::uuid;
+END
 $$;
 
 -- Whether gates hold for the session: for everybody but who owns the tables or is a
@@ -29,10 +33,12 @@ $$;
 -- the audit trail records what they do. A login that merely inherits a serving role has
 -- no role set, counts as system, and is held.
 CREATE FUNCTION app.gates_hold() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT NOT pg_has_role(coalesce(nullif(current_setting('role', true), 'none'), session_user)::name, 'chenu_owner', 'MEMBER')
+BEGIN
+    RETURN NOT pg_has_role(coalesce(nullif(current_setting('role', true), 'none'), session_user)::name, 'chenu_owner', 'MEMBER');
+END
 $$;
 
 -- Uses up the checkpoint that app.checkpoint_id names, when it approves exactly this
@@ -403,10 +409,12 @@ $$;
 
 -- How long a request can be decided, and its approval be used, unless it says otherwise.
 CREATE FUNCTION app.checkpoint_lifetime(type text) RETURNS interval
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN type IN ('cost', 'identity') THEN interval '15 minutes' ELSE interval '24 hours' END
+BEGIN
+    RETURN CASE WHEN type IN ('cost', 'identity') THEN interval '15 minutes' ELSE interval '24 hours' END;
+END
 $$;
 
 -- Reports whether the text reads like the action of a write, such as "insert invoice", whatever its

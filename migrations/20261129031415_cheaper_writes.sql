@@ -2,10 +2,18 @@
 --
 -- Runs in one transaction: other sessions see all of it or nothing.
 -- Access:
+--   review: function app.account_write(oid, text, text, text, text[], text, jsonb, jsonb)
+--       the body changed; it runs with the privileges of chenu_gate
 --   review: function app.append_events(uuid, bigint, jsonb)
 --       the body changed; it runs with the privileges of chenu_threads
 --   review: function app.audit()
 --       the body changed; it runs when app.agent_credentials, app.event_rsvps, app.habit_check_ins or one of 27 other tables changes, with the privileges of chenu_audit
+--   review: function app.check_collected()
+--       the body changed; it runs when app.collected_writes changes, with the privileges of chenu_gate
+--   review: function app.record_denial(text, text, uuid, jsonb, text)
+--       the body changed; it runs with the privileges of chenu_audit
+--   review: function app.record_read(text, uuid, jsonb, text)
+--       the body changed; it runs with the privileges of chenu_audit
 
 CREATE OR REPLACE FUNCTION app.audit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -94,6 +102,64 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION app.record_read(resource_type text, resource_id uuid, details jsonb, sphere text) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN app.record_event('read', 'success', resource_type, resource_id, details, sphere);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.record_denial(action text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN app.record_event(action, 'denied', resource_type, resource_id, details, sphere);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.payload_digest(payload jsonb) RETURNS bytea
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN sha256(convert_to(payload::text, 'UTF8'));
+END
+$$;
+
+-- Existing rows keep the results of the old body in column app.idempotency_keys.actor_id.
+CREATE OR REPLACE FUNCTION app.actor() RETURNS uuid
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN nullif(CASE app.actor_kind()
+        WHEN 'human' THEN current_setting('app.identity_id', true)
+        ELSE current_setting('app.actor_id', true)
+    END, '')::uuid;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.gates_hold() RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN NOT pg_has_role(coalesce(nullif(current_setting('role', true), 'none'), session_user)::name, 'chenu_owner', 'MEMBER');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.checkpoint_lifetime(type text) RETURNS interval
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN type IN ('cost', 'identity') THEN interval '15 minutes' ELSE interval '24 hours' END;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION app.uuid_v7(at timestamptz DEFAULT clock_timestamp()) RETURNS uuid
     LANGUAGE plpgsql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -119,6 +185,15 @@ BEGIN
     -- The first 48 bits are milliseconds since 1970.
     RETURN app.actor_kind() = 'system' OR get_byte(octets, 6) >> 4 = 7
         AND abs(date_part('epoch', clock_timestamp()) * 1000 - ('x' || encode(substr(octets, 1, 6), 'hex'))::bit(48)::bigint) <= 3600000;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.uuid_v7_floor(at timestamptz) RETURNS uuid
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;
 END
 $$;
 
@@ -329,5 +404,130 @@ BEGIN
         tags = becomes.tags
     WHERE t.created_by = caller AND t.id = thread;
     RETURN jsonb_build_object('replayed', false, 'last_sequence', present.last_sequence + size, 'events', result);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.checkpoint_usable(status text, consumed_at timestamptz, use_before timestamptz) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(status = 'approved' AND consumed_at IS NULL AND use_before > clock_timestamp(), false);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.account_write(
+    relation oid, resource text, owner text, sphere text, left_out text[], operation text, old_row jsonb, new_row jsonb
+) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    present jsonb := CASE WHEN operation = 'DELETE' THEN old_row ELSE new_row END;
+    name text;
+    columns text[];
+    content jsonb;
+    approval uuid;
+BEGIN
+    -- The steps of checkpoints are no writes of the caller's.
+    IF NOT app.gates_hold() OR resource = 'checkpoint' OR resource = 'thread_event' AND present ->> 'checkpoint_id' IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT c.relname INTO name FROM pg_class c WHERE c.oid = relation;
+    UPDATE app.collected_writes w SET audited = true
+     WHERE w.created_by = caller AND NOT w.audited AND w.table_name = name AND w.operation = account_write.operation
+       AND w.row_id = (present ->> 'id')::uuid
+    RETURNING w.checkpoint_id INTO approval;
+    IF FOUND THEN
+        RETURN approval;
+    END IF;
+    IF resource = 'thread_event' THEN
+        content := app.event_content(present);
+    ELSE
+        columns := app.client_columns(relation);
+        IF columns IS NOT NULL THEN
+            SELECT jsonb_object_agg(c, present -> c) INTO content FROM unnest(columns) AS c WHERE c NOT IN ('id', owner);
+        ELSE
+            content := present - left_out - '{id,created_at,updated_at,updated_by,updated_by_kind,version}'::text[] - owner;
+        END IF;
+    END IF;
+    RETURN app.take_write(jsonb_build_object(
+        'identity', present ->> owner,
+        'type', NULL,
+        'sphere', coalesce(nullif(account_write.sphere, ''), present ->> 'sphere'),
+        'resource_type', resource,
+        'table', name,
+        'operation', operation,
+        'id', old_row ->> 'id',
+        'version', old_row -> 'version',
+        'values', content), (present ->> 'id')::uuid, false);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION app.check_collected() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    -- The arguments change nothing about the best plan, and planning for each costs more
+    -- than running it.
+    SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
+    transaction_id constant bigint := pg_current_xact_id()::text::bigint;
+    earliest constant uuid := app.uuid_v7_floor(transaction_timestamp() - interval '5 seconds');
+    used record;
+    named public.checkpoints;
+    accounted integer;
+    made integer;
+    written integer;
+BEGIN
+    IF NOT app.gates_hold() THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        IF pg_trigger_depth() > 1 THEN
+            RAISE EXCEPTION 'the writes of an approval are checked when the transaction commits' USING ERRCODE = 'CH423',
+                DETAIL = '{"code": "checkpoint_mismatch"}';
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF NEW.checkpoint_id IS NULL THEN
+        RAISE EXCEPTION 'a transaction in collecting mode never commits' USING ERRCODE = 'CH403';
+    END IF;
+    IF NEW.created_by IS DISTINCT FROM caller THEN
+        RAISE EXCEPTION 'the identity was changed under an approval' USING ERRCODE = 'CH403';
+    END IF;
+    IF NOT EXISTS (SELECT FROM app.collected_writes w WHERE w.created_by = caller AND w.id = NEW.id) THEN
+        RETURN NULL; -- It was checked with the first one.
+    END IF;
+    FOR used IN
+        SELECT w.checkpoint_id AS id, count(*) AS made FROM app.collected_writes w WHERE w.created_by = caller GROUP BY w.checkpoint_id
+    LOOP
+        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = used.id;
+        IF used.made IS DISTINCT FROM app.approved_count(named.payload) THEN
+            PERFORM app.refuse_write('checkpoint_mismatch', NULL,
+                app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+        END IF;
+    END LOOP;
+    SELECT count(*) FILTER (WHERE w.audited), count(*) INTO accounted, made FROM app.collected_writes w WHERE w.created_by = caller;
+    -- The ids of the transaction's audit rows tell that they are not older than it, unless the
+    -- clock was set back meanwhile. The ids of a transaction's savepoints follow its own, in 32
+    -- bits: the comparison saves a call for each older row.
+    SELECT count(*) INTO written FROM public.audit_logs a
+     WHERE a.created_by = caller AND a.id >= earliest
+       AND ((a.xmin::text::bigint - transaction_id) & 4294967295) < 2147483648 AND app.written_here(a.xmin)
+       AND a.outcome = 'success' AND a.action NOT IN ('read', 'login', 'logout', 'credential_change')
+       AND a.resource_type <> 'checkpoint' AND (a.resource_type <> 'thread_event' OR a.after ->> 'checkpoint_id' IS NULL);
+    IF accounted <> written OR accounted <> made OR EXISTS (SELECT FROM pg_cursors c WHERE c.is_holdable) THEN
+        PERFORM app.refuse_write('checkpoint_mismatch', NULL,
+                app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+    END IF;
+    UPDATE public.checkpoints c SET consumed_at = clock_timestamp()
+     WHERE c.created_by = caller AND c.consumed_at IS NULL
+       AND c.id IN (SELECT w.checkpoint_id FROM app.collected_writes w WHERE w.created_by = caller);
+    DELETE FROM app.collected_writes w WHERE w.created_by = caller;
+    RETURN NULL;
 END
 $$;
