@@ -11,6 +11,7 @@ import (
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/bind"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 )
@@ -40,7 +41,7 @@ type IdentityInput struct {
 
 type updateIn struct {
 	IfMatch api.IfMatch `header:"If-Match"`
-	Body    api.Patch[IdentityInput]
+	Body    bind.Patch[IdentityInput]
 }
 
 func (*Service) update(ctx context.Context, tx *ent.Tx, in *updateIn) (*meOut, error) {

@@ -1,8 +1,8 @@
-// Package api is the machinery between HTTP and the operations. A typed function given to
-// [Handle] becomes three things at once: a route, a transaction as the caller, and an
-// operation of the OpenAPI document. Everything that holds for all operations is here:
-// strict decoding, validation by the published schema, problems, request ids, entity tags,
-// page tokens, merge patches, idempotency keys, health and the document itself.
+// Package api runs operations. A typed function given to [Handle] becomes three things at once: a
+// route, a transaction as the caller, and an operation of the OpenAPI document. The package has
+// what holds for all operations: problems, request ids, entity tags, page tokens, idempotency
+// keys, rate limits and health. Packages below it have one job each: bind fills and validates
+// inputs, body reads and writes JSON, openapi makes the document, docs shows it.
 package api
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/server/api/openapi"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
@@ -75,7 +76,7 @@ type Config struct {
 type API struct {
 	config       Config
 	engine       *gin.Engine
-	schemas      *schemas
+	schemas      *openapi.Schemas
 	operations   []*operation
 	transactor   Transactor
 	outcomes     Outcomes
@@ -99,7 +100,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{
 		config:          c,
-		schemas:         newSchemas(c.Describe),
+		schemas:         openapi.NewSchemas(c.Describe),
 		transactor:      c.Transactor,
 		outcomes:        c.Outcomes,
 		authenticate:    c.Authenticate,

@@ -22,6 +22,7 @@ import (
 	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/api/bind"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
@@ -90,7 +91,7 @@ type (
 	updateInput struct {
 		ID      uuid.UUID   `path:"id"`
 		IfMatch api.IfMatch `header:"If-Match"`
-		Body    api.Patch[ThingInput]
+		Body    bind.Patch[ThingInput]
 	}
 	deleteInput struct {
 		ID      uuid.UUID   `path:"id"`

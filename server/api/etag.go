@@ -11,6 +11,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/chenu/chenu/server/api/body"
 	"github.com/chenu/chenu/server/problem"
 )
 
@@ -41,7 +42,7 @@ func (e ETag) With(computed ...any) (ETag, error) {
 	if len(computed) == 0 {
 		return e, nil
 	}
-	data, err := Marshal(computed)
+	data, err := body.Marshal(computed)
 	if err != nil {
 		return "", fmt.Errorf("hash computed fields: %w", err)
 	}
@@ -148,7 +149,8 @@ func (m IfMatch) CheckSteps(version, steps int64) error {
 		WithHeader("ETag", string(StepTag(version, steps)))
 }
 
-func ifMatchRequired() *problem.Problem {
+// Missing returns the problem of status 428 for a request without the header.
+func (IfMatch) Missing() error {
 	return problem.New(http.StatusPreconditionRequired, "if_match_required", "This operation requires the header If-Match. Set it to the ETag of the resource.").
 		WithErrors(problem.In("If-Match", "required", "This header is required."))
 }

@@ -11,15 +11,12 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/idempotencykey"
+	"github.com/chenu/chenu/server/api/bind"
+	"github.com/chenu/chenu/server/api/openapi"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
-
-const idempotencyHeader = "Idempotency-Key"
-
-// maxIdempotencyKey bounds the key, in characters.
-const maxIdempotencyKey = 255
 
 // Outcome is what a POST answered, kept under its Idempotency-Key.
 type Outcome struct {
@@ -46,20 +43,20 @@ type Outcomes interface {
 
 // idempotencyKeyOf reads the header; empty when there is none.
 func idempotencyKeyOf(h http.Header) (string, error) {
-	values := h.Values(idempotencyHeader)
+	values := h.Values(openapi.IdempotencyHeader)
 	switch {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1:
-		return "", problem.Malformed(problem.In(idempotencyHeader, "repeated_parameter", "Send this header once."))
+		return "", problem.Malformed(problem.In(openapi.IdempotencyHeader, "repeated_parameter", "Send this header once."))
 	case values[0] == "":
-		return "", problem.Invalid(problem.In(idempotencyHeader, "too_short", "This value must have at least 1 character."))
-	case len(values[0]) > maxIdempotencyKey:
-		return "", problem.Invalid(problem.In(idempotencyHeader, "too_long", fmt.Sprintf("This value must have at most %s.", count(maxIdempotencyKey, "character"))))
+		return "", problem.Invalid(problem.In(openapi.IdempotencyHeader, "too_short", "This value must have at least 1 character."))
+	case len(values[0]) > openapi.MaxIdempotencyKey:
+		return "", problem.Invalid(problem.In(openapi.IdempotencyHeader, "too_long", fmt.Sprintf("This value must have at most %s.", bind.Count(openapi.MaxIdempotencyKey, "character"))))
 	}
 	for _, b := range []byte(values[0]) {
 		if b < ' ' || b > '~' {
-			return "", problem.Invalid(problem.In(idempotencyHeader, "invalid_character", "This value must have only printable ASCII characters."))
+			return "", problem.Invalid(problem.In(openapi.IdempotencyHeader, "invalid_character", "This value must have only printable ASCII characters."))
 		}
 	}
 	return values[0], nil
@@ -117,7 +114,7 @@ func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 func replay(known *Outcome, digest []byte) (*response, error) {
 	if string(known.Digest) != string(digest) {
 		return nil, problem.New(http.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was already used with another request.").
-			WithErrors(problem.In(idempotencyHeader, "idempotency_key_reused", "Use a new key for a new request."))
+			WithErrors(problem.In(openapi.IdempotencyHeader, "idempotency_key_reused", "Use a new key for a new request."))
 	}
 	r := &response{status: known.Status, header: http.Header{}, body: known.Body, replayed: true}
 	for name, value := range known.Header {

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/server/api/bind"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 )
@@ -84,7 +85,7 @@ func (a *API) observe(c *gin.Context) {
 	}
 	attributes := []slog.Attr{
 		slog.String("request_id", id.String()),
-		slog.String("method", printable(c.Request.Method)),
+		slog.String("method", bind.Printable(c.Request.Method)),
 		slog.String("route", route),
 		slog.Int("status", c.Writer.Status()),
 		slog.Int("bytes", max(0, c.Writer.Size())),

@@ -21,6 +21,9 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/postgres/entpgx"
+	"github.com/chenu/chenu/server/api/bind"
+	"github.com/chenu/chenu/server/api/body"
+	"github.com/chenu/chenu/server/api/openapi"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
@@ -95,7 +98,7 @@ type operation struct {
 	Op
 	api    *API
 	public bool
-	in     *input
+	in     *bind.Input
 	out    *output
 	newIn  func() any
 	run    func(ctx context.Context, tx *ent.Tx, in any) (any, error)
@@ -110,7 +113,7 @@ type operation struct {
 // the same tags for the schema as a body's (jsonschema, jsonschema_description); a pointer
 // is nil when the parameter was not given, another type has its schema's default or its
 // zero value. A field Body is the body: a named type, a pointer to one when it may be
-// missing, or a [Patch]. Other struct fields, [Page] for one, are looked into. All of it is
+// missing, or a [bind.Patch]. Other struct fields, [Page] for one, are looked into. All of it is
 // validated before fn runs; whatever is wrong is answered in one problem with pointers.
 //
 // Out is a struct. Its fields may be tagged header:"ETag"; empty ones are not sent. A
@@ -166,16 +169,16 @@ func (o *operation) prepare(in, out reflect.Type) (err error) {
 	if o.ID == "" || o.Summary == "" || o.Tag == "" {
 		return errors.New("it needs an ID, a Summary and a Tag")
 	}
-	if o.in, err = inputOf(in, o.api.schemas); err != nil {
+	if o.in, err = bind.Of(in, o.api.schemas); err != nil {
 		return err
 	}
 	if o.out, err = outputOf(out, o.api.schemas); err != nil {
 		return err
 	}
 	var declared []string
-	for _, p := range o.in.parameters {
-		if p.in == inPath {
-			declared = append(declared, p.name)
+	for _, p := range o.in.Parameters {
+		if p.In == openapi.InPath {
+			declared = append(declared, p.Name)
 		}
 	}
 	slices.Sort(declared)
@@ -186,7 +189,7 @@ func (o *operation) prepare(in, out reflect.Type) (err error) {
 	}
 	switch o.Method {
 	case http.MethodGet, http.MethodDelete:
-		if o.in.bodyIndex != nil {
+		if o.in.BodySchema != nil {
 			return fmt.Errorf("a %s has no body", o.Method)
 		}
 	case http.MethodPost, http.MethodPatch, http.MethodPut:
@@ -211,7 +214,7 @@ func (o *operation) prepare(in, out reflect.Type) (err error) {
 	for media, value := range o.Media {
 		schema := Raw{}.JSONSchema()
 		if value != nil {
-			schema = o.api.schemas.of(reflect.TypeOf(value))
+			schema = o.api.schemas.Of(reflect.TypeOf(value))
 		}
 		o.out.media = append(o.out.media, rawMedia{media, schema})
 	}
@@ -260,7 +263,7 @@ type outputHeader struct {
 	schema      *jsonschema.Schema
 }
 
-func outputOf(t reflect.Type, s *schemas) (*output, error) {
+func outputOf(t reflect.Type, s *openapi.Schemas) (*output, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("the output %v is not a struct", t)
 	}
@@ -272,12 +275,12 @@ func outputOf(t reflect.Type, s *schemas) (*output, error) {
 		case ok:
 			out.headers = append(out.headers, outputHeader{
 				name: http.CanonicalHeaderKey(name), index: f.Index,
-				description: f.Tag.Get("jsonschema_description"), schema: s.of(f.Type),
+				description: f.Tag.Get("jsonschema_description"), schema: s.Of(f.Type),
 			})
 		case f.Name == "Status" && f.Type.Kind() == reflect.Int:
 			out.statusIndex = f.Index
 		case f.Name == "Body":
-			out.bodyIndex, out.bodySchema = f.Index, s.of(f.Type)
+			out.bodyIndex, out.bodySchema = f.Index, s.Of(f.Type)
 			out.raw = f.Type == reflect.TypeFor[Raw]()
 		default:
 			return nil, fmt.Errorf("%v.%s is neither tagged header nor named Body or Status", t, f.Name)
@@ -335,12 +338,12 @@ func (o *operation) encode(result any) (*response, error) {
 		r.header.Set("Content-Type", raw.Type)
 		r.body, r.stream = raw.Content, raw.Stream
 	case o.out.bodySchema != nil:
-		body, err := Marshal(v.FieldByIndex(o.out.bodyIndex).Interface())
+		content, err := body.Marshal(v.FieldByIndex(o.out.bodyIndex).Interface())
 		if err != nil {
 			return nil, fmt.Errorf("marshal the answer: %w", err)
 		}
 		r.header.Set("Content-Type", o.ContentType)
-		r.body = body
+		r.body = content
 	}
 	return r, nil
 }
@@ -395,12 +398,15 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	}
 	call := &call{operation: o, identity: identity, in: o.newIn(), path: c.Request.URL.Path}
 	v := reflect.ValueOf(call.in).Elem()
-	query, err := o.in.bindParameters(c, v)
+	query, err := o.in.BindParameters(c.Request, c.Param, v)
 	if err != nil {
 		return nil, err
 	}
-	for _, index := range o.in.pages {
-		token := v.FieldByIndex(index).Addr().Interface().(*PageToken)
+	for _, p := range o.in.Parameters {
+		token, ok := reflect.TypeAssert[*PageToken](v.FieldByIndex(p.Index).Addr())
+		if !ok {
+			continue
+		}
 		if err := token.bind(o.api.pageKey, o.api.previousPageKey, call.binding(query)); err != nil {
 			return nil, err
 		}
@@ -408,7 +414,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 		token.budget = call.budget
 		ctx = entpgx.WithRowBudget(ctx, call.budget) //nolint:fatcontext // An operation has one page token.
 	}
-	if call.body, err = o.in.readBody(c, v, o.MaxBodyBytes); err != nil {
+	if call.body, err = o.in.ReadBody(c.Writer, c.Request, v, o.MaxBodyBytes); err != nil {
 		return nil, err
 	}
 	call.query = query
@@ -570,21 +576,19 @@ func authProblem(err error) error {
 
 // checkpointOf reads the header Checkpoint: the approval that a gated write uses.
 func checkpointOf(h http.Header) (uuid.UUID, error) {
-	values := h.Values(checkpointHeader)
+	values := h.Values(openapi.CheckpointHeader)
 	if len(values) == 0 {
 		return uuid.Nil, nil
 	}
 	if len(values) > 1 {
-		return uuid.Nil, problem.Malformed(problem.In(checkpointHeader, "repeated_parameter", "Send this header once."))
+		return uuid.Nil, problem.Malformed(problem.In(openapi.CheckpointHeader, "repeated_parameter", "Send this header once."))
 	}
 	id, ok := canonicalUUID(values[0])
 	if !ok {
-		return uuid.Nil, problem.Invalid(problem.In(checkpointHeader, "invalid_format", "This value must be "+formatWords("uuid")+"."))
+		return uuid.Nil, problem.Invalid(problem.In(openapi.CheckpointHeader, "invalid_format", "This value must be "+bind.FormatWords("uuid")+"."))
 	}
 	return id, nil
 }
-
-const checkpointHeader = "Checkpoint"
 
 // canonicalUUID reads a UUID in the form of RFC 9562 section 4 and no other.
 func canonicalUUID(s string) (uuid.UUID, bool) {

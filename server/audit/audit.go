@@ -13,6 +13,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/body"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -84,7 +85,7 @@ func Discloses(row *ent.AuditLog) (resource string, id *uuid.UUID) {
 func write(w io.Writer, rows []*ent.AuditLog) error {
 	var lines []byte
 	for _, row := range rows {
-		line, err := api.Marshal(row)
+		line, err := body.Marshal(row)
 		if err != nil {
 			return fmt.Errorf("marshal an audit row: %w", err)
 		}

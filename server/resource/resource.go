@@ -17,6 +17,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/bind"
 )
 
 // Reader is a store of rows that clients only read. E is the row, F its filter.
@@ -347,7 +348,7 @@ type createInput[C any] struct {
 type updateInput[U any] struct {
 	ID      uuid.UUID   `path:"id" jsonschema_description:"Id of the resource."`
 	IfMatch api.IfMatch `header:"If-Match"`
-	Body    api.Patch[U]
+	Body    bind.Patch[U]
 }
 
 type deleteInput struct {

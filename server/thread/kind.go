@@ -9,7 +9,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/datatype"
-	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/openapi"
 )
 
 // kind is what one type of event is like: the schema of its payload and its
@@ -207,4 +207,4 @@ func appendable() []kind {
 }
 
 // component is the name under which the payload's schema is published.
-func (k kind) component() string { return api.ComponentRef(reflect.TypeOf(k.payload)) }
+func (k kind) component() string { return openapi.ComponentRef(reflect.TypeOf(k.payload)) }

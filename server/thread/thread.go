@@ -23,6 +23,7 @@ import (
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/thread"
 	"github.com/chenu/chenu/server/api"
+	"github.com/chenu/chenu/server/api/bind"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
@@ -274,7 +275,7 @@ func asOf(ctx context.Context, tx *ent.Tx, row *ent.Thread, sequence int64) erro
 type updateIn struct {
 	ID      uuid.UUID   `path:"id"         jsonschema_description:"Id of the thread."`
 	IfMatch api.IfMatch `header:"If-Match"`
-	Body    api.Patch[UpdateThread]
+	Body    bind.Patch[UpdateThread]
 }
 
 type updateOut struct {

@@ -1,4 +1,5 @@
-package api
+// Package docs shows an OpenAPI document as a page for people.
+package docs
 
 import (
 	"bytes"
@@ -13,74 +14,76 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/chenu/chenu/server/api/openapi"
 	"github.com/chenu/chenu/server/problem"
 )
 
-// docsPolicy lets the page load its style and nothing else. The page needs no script, so
-// none is allowed.
-const docsPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// Policy is the Content-Security-Policy of the page. The page can load its style and nothing else:
+// it needs no script.
+const Policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-//go:embed docs/style.css
-var docsStyle []byte
+// Style is the style sheet of the page.
+//
+//go:embed style.css
+var Style []byte
 
-//go:embed docs/page.tmpl
-var docsPage string
+//go:embed page.tmpl
+var page string
 
 // What the page shows, in its order.
 type (
-	docsView struct {
-		Info    info
-		Groups  []docsGroup
-		Schemas []docsSchema
+	view struct {
+		Info    openapi.Info
+		Groups  []group
+		Schemas []schemaView
 		// Problems are the codes of errors, FieldProblems those of errors of fields.
 		Problems      []problem.Definition
 		FieldProblems []problem.FieldDefinition
 	}
-	docsPart struct {
+	part struct {
 		Text string
 		Code bool
 	}
-	docsGroup struct {
+	group struct {
 		Name       string
-		Operations []docsOperation
+		Operations []operation
 	}
-	docsOperation struct {
-		*operationDoc
+	operation struct {
+		*openapi.Operation
 		Method, Path string
 		Public       bool
-		Parameters   []*parameterDoc
-		Common       []*parameterDoc
+		Parameters   []*openapi.Parameter
+		Common       []*openapi.Parameter
 		Body         *jsonschema.Schema
 		Request      string // a command to paste
-		Answers      []docsAnswer
+		Answers      []answer
 	}
-	docsAnswer struct {
+	answer struct {
 		Status  string
-		Answer  *responseDoc
+		Answer  *openapi.Response
 		Schema  *jsonschema.Schema
 		Example string
 	}
-	docsSchema struct {
+	schemaView struct {
 		Name   string
 		Schema *jsonschema.Schema
-		Fields []docsField
+		Fields []field
 	}
-	docsField struct {
+	field struct {
 		Name     string
 		Required bool
 		Schema   *jsonschema.Schema
 	}
 )
 
-// renderDocs makes the page of the document. It is finished HTML: what a person reads
-// does not depend on a script.
-func renderDocs(doc *document) ([]byte, error) {
+// Render returns the page of the document, as HTML that needs no script.
+func Render(doc *openapi.Document) ([]byte, error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{
-		"component": func(ref string) string { return strings.TrimPrefix(ref, componentPrefix) },
+		"component": func(ref string) string { return strings.TrimPrefix(ref, openapi.ComponentPrefix) },
 		"types":     typesOf,
 		"limits":    limitsOf,
 		"prose":     proseOf,
-	}).Parse(docsPage)
+	}).Parse(page)
 	if err != nil {
 		return nil, err
 	}
@@ -89,35 +92,35 @@ func renderDocs(doc *document) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func viewOf(doc *document) docsView {
-	view := docsView{Info: doc.Info, Problems: problem.Definitions, FieldProblems: problem.FieldDefinitions}
+func viewOf(doc *openapi.Document) view {
+	v := view{Info: doc.Info, Problems: problem.Definitions, FieldProblems: problem.FieldDefinitions}
 	methods := []string{"get", "post", "put", "patch", "delete"}
 	for _, tag := range doc.Tags {
-		group := docsGroup{Name: tag.Name}
+		g := group{Name: tag.Name}
 		for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
 			for _, method := range methods {
 				if o := doc.Paths[path][method]; o != nil && o.Tags[0] == tag.Name {
-					group.Operations = append(group.Operations, doc.operationView(o, method, path))
+					g.Operations = append(g.Operations, operationView(doc, o, method, path))
 				}
 			}
 		}
-		view.Groups = append(view.Groups, group)
+		v.Groups = append(v.Groups, g)
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Components.Schemas)) {
 		schema := doc.Components.Schemas[name]
-		s := docsSchema{Name: name, Schema: schema}
+		s := schemaView{Name: name, Schema: schema}
 		if schema.Properties != nil {
 			for p := schema.Properties.Oldest(); p != nil; p = p.Next() {
-				s.Fields = append(s.Fields, docsField{p.Key, slices.Contains(schema.Required, p.Key), p.Value})
+				s.Fields = append(s.Fields, field{p.Key, slices.Contains(schema.Required, p.Key), p.Value})
 			}
 		}
-		view.Schemas = append(view.Schemas, s)
+		v.Schemas = append(v.Schemas, s)
 	}
-	return view
+	return v
 }
 
-func (doc *document) operationView(o *operationDoc, method, path string) docsOperation {
-	v := docsOperation{operationDoc: o, Method: strings.ToUpper(method), Path: path, Public: o.Security != nil}
+func operationView(doc *openapi.Document, o *openapi.Operation, method, path string) operation {
+	v := operation{Operation: o, Method: strings.ToUpper(method), Path: path, Public: o.Security != nil}
 	for _, p := range o.Parameters {
 		if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
 			v.Common = append(v.Common, doc.Components.Parameters[name])
@@ -133,7 +136,7 @@ func (doc *document) operationView(o *operationDoc, method, path string) docsOpe
 	}
 	v.Request = v.command(body)
 	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
-		a := docsAnswer{Status: status, Answer: o.Responses[status]}
+		a := answer{Status: status, Answer: o.Responses[status]}
 		if name, ok := strings.CutPrefix(a.Answer.Ref, "#/components/responses/"); ok {
 			a.Answer = doc.Components.Responses[name]
 		}
@@ -146,7 +149,7 @@ func (doc *document) operationView(o *operationDoc, method, path string) docsOpe
 }
 
 // command is the operation as a call of curl.
-func (v docsOperation) command(body []byte) string {
+func (v operation) command(body []byte) string {
 	var b strings.Builder
 	b.WriteString("curl")
 	if v.Method != http.MethodGet {
@@ -157,7 +160,7 @@ func (v docsOperation) command(body []byte) string {
 		b.WriteString(" \\\n  -H \"Authorization: Bearer $TOKEN\"")
 	}
 	for _, p := range v.Parameters {
-		if p.In == inHeader && p.Required {
+		if p.In == openapi.InHeader && p.Required {
 			fmt.Fprintf(&b, " \\\n  -H '%s: %s'", p.Name, `"v1"`)
 		}
 	}
@@ -176,10 +179,10 @@ func indented(data []byte) string {
 }
 
 // proseOf returns the parts of a sentence. Every second one was between backquotes and is code.
-func proseOf(sentence string) []docsPart {
-	var parts []docsPart
+func proseOf(sentence string) []part {
+	var parts []part
 	for i, text := range strings.Split(sentence, "`") {
-		parts = append(parts, docsPart{Text: text, Code: i%2 == 1})
+		parts = append(parts, part{Text: text, Code: i%2 == 1})
 	}
 	return parts
 }

@@ -1,4 +1,6 @@
-package api
+// Package body reads and writes JSON bodies: strictly, within limits that keep what is stored
+// small, and in one form.
+package body
 
 import (
 	"bytes"
@@ -31,8 +33,8 @@ const (
 	// maxInteger is the largest integer that every reader of JSON keeps exactly (RFC 7493
 	// section 2.2); a larger one would come back as another number.
 	maxInteger = 1<<53 - 1
-	// maxErrors bounds the field errors of one answer.
-	maxErrors = 50
+	// MaxErrors is the largest number of field errors in one response.
+	MaxErrors = 50
 )
 
 // timeLayout is RFC 3339 in UTC with microseconds, as Postgres keeps them.
@@ -56,19 +58,19 @@ var writing = json.JoinOptions(
 // nil slices and maps as empty ones.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, writing) }
 
-// parse reads exactly one JSON value of RFC 8259 into maps, slices, strings, bools, nil
+// Parse reads exactly one JSON value of RFC 8259 into maps, slices, strings, bools, nil
 // and [stdjson.Number]s, the form that schema validation takes. The problem is a 400 for
 // what is no JSON: bad syntax, bad UTF-8, lone surrogates, duplicate names, trailing data,
 // too deep nesting. The field errors are for JSON that can't be stored: NUL characters,
 // which Postgres's text and jsonb do not take, and numbers beyond the limits; in the value,
 // such a number is 0.
-func parse(data []byte) (value any, errs []problem.FieldError, p *problem.Problem) {
+func Parse(data []byte) (value any, errs []problem.FieldError, p *problem.Problem) {
 	return parseWith(reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data))}, data)
 }
 
-// parseStored is parse for JSON that the service itself wrote. It keeps numbers of any size:
+// ParseStored is Parse for JSON that the service itself wrote. It keeps numbers of any size:
 // they may have been stored before there were limits.
-func parseStored(data []byte) (value any, p *problem.Problem) {
+func ParseStored(data []byte) (value any, p *problem.Problem) {
 	value, _, p = parseWith(reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data)), stored: true}, data)
 	return value, p
 }
@@ -88,12 +90,13 @@ func parseWith(r reader, data []byte) (value any, errs []problem.FieldError, p *
 		return nil, nil, malformedJSON("", "trailing_data", fmt.Sprintf("The body has more data after the JSON value, at byte %d. Send one JSON value.", r.dec.InputOffset()))
 	}
 	if errors.Is(err, io.EOF) {
-		return nil, nil, bodyRequired()
+		return nil, nil, Required()
 	}
 	return nil, nil, syntaxProblem(err)
 }
 
-func bodyRequired() *problem.Problem {
+// Required returns the problem of a request without the body that its operation needs.
+func Required() *problem.Problem {
 	return malformedJSON("", "body_required", "The request requires a JSON body.")
 }
 
@@ -201,7 +204,7 @@ func (r *reader) number(s string) stdjson.Number {
 }
 
 func (r *reader) refuse(code, detail string) {
-	if len(r.errs) < maxErrors {
+	if len(r.errs) < MaxErrors {
 		r.errs = append(r.errs, problem.At(string(r.dec.StackPointer()), code, detail))
 	}
 }
@@ -227,9 +230,9 @@ func bounded(s string) bool {
 	return true
 }
 
-// decode fills into, a pointer, from JSON that its schema accepted. What the schema
+// Decode fills into, a pointer, from JSON that its schema accepted. What the schema
 // can't say, such as an integer's size, is a field error here.
-func decode(data []byte, into any) []problem.FieldError {
+func Decode(data []byte, into any) []problem.FieldError {
 	err := json.Unmarshal(data, into)
 	if err == nil {
 		return nil

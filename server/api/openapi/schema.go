@@ -1,4 +1,4 @@
-package api
+package openapi
 
 import (
 	stdjson "encoding/json"
@@ -15,10 +15,10 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// componentPrefix is where the OpenAPI document keeps its schemas.
-const componentPrefix = "#/components/schemas/"
+// ComponentPrefix is where the OpenAPI document keeps its schemas.
+const ComponentPrefix = "#/components/schemas/"
 
-// schemas turns Go types into JSON Schema 2020-12, once, when operations are
+// Schemas turns Go types into JSON Schema 2020-12, once, when operations are
 // registered. What it makes is published in the OpenAPI document and compiled into the
 // validators: there is one schema for both.
 //
@@ -31,26 +31,32 @@ const componentPrefix = "#/components/schemas/"
 //     JSONSchemaComponents() []any.
 //   - Beside the tags of invopop/jsonschema, a field may have item_max_length:"64" (of the
 //     strings in a list) and example:"<JSON>".
-type schemas struct {
-	components jsonschema.Definitions
+type Schemas struct {
+	// Components are the schemas that have a name.
+	Components jsonschema.Definitions
 	types      map[string]reflect.Type
 	describe   func(t reflect.Type, property string) string
 	err        error
 }
 
-func newSchemas(describe func(t reflect.Type, property string) string) *schemas {
-	return &schemas{components: jsonschema.Definitions{}, types: map[string]reflect.Type{}, describe: describe}
+// NewSchemas returns an empty set of schemas. describe returns the description of a property
+// of a struct type that has no tag with one, or an empty text; it may be nil.
+func NewSchemas(describe func(t reflect.Type, property string) string) *Schemas {
+	return &Schemas{Components: jsonschema.Definitions{}, types: map[string]reflect.Type{}, describe: describe}
 }
 
-// of returns the schema of t: a reference to a component where t has a name.
-func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
+// Err returns the first error of building the schemas: two types with one name, or a bad tag.
+func (s *Schemas) Err() error { return s.err }
+
+// Of returns the schema of t: a reference to a component where t has a name.
+func (s *Schemas) Of(t reflect.Type) *jsonschema.Schema {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	named := map[string]reflect.Type{}
 	r := &jsonschema.Reflector{
 		Anonymous: true,
-		Mapper:    inlined,
+		Mapper:    Inlined,
 		Namer: func(t reflect.Type) string {
 			if t.Kind() == reflect.Pointer || t.Name() == "" {
 				return ""
@@ -74,10 +80,10 @@ func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
 			continue
 		}
 		s.types[name] = named[name]
-		s.components[name] = schema
+		s.Components[name] = schema
 	}
 	for name, schema := range definitions {
-		if s.components[name] != schema {
+		if s.Components[name] != schema {
 			continue
 		}
 		rewrite(schema)
@@ -86,9 +92,9 @@ func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
 		}
 	}
 	for name := range definitions {
-		if own, ok := reflect.TypeAssert[referring](reflect.Zero(named[name])); ok && s.components[name] == definitions[name] {
+		if own, ok := reflect.TypeAssert[referring](reflect.Zero(named[name])); ok && s.Components[name] == definitions[name] {
 			for _, component := range own.JSONSchemaComponents() {
-				s.of(reflect.TypeOf(component))
+				s.Of(reflect.TypeOf(component))
 			}
 		}
 	}
@@ -101,7 +107,7 @@ func (s *schemas) of(t reflect.Type) *jsonschema.Schema {
 	return root
 }
 
-func (s *schemas) fail(format string, args ...any) {
+func (s *Schemas) fail(format string, args ...any) {
 	if s.err == nil {
 		s.err = fmt.Errorf(format, args...)
 	}
@@ -113,15 +119,15 @@ type selfDescribing interface{ JSONSchema() *jsonschema.Schema }
 type referring interface{ JSONSchemaComponents() []any }
 
 // ComponentRef is the reference to the component that a named type's schema becomes.
-func ComponentRef(t reflect.Type) string { return componentPrefix + componentName(t.Name()) }
+func ComponentRef(t reflect.Type) string { return ComponentPrefix + componentName(t.Name()) }
 
 var (
 	timeType = reflect.TypeFor[time.Time]()
 	uuidType = reflect.TypeFor[uuid.UUID]()
 )
 
-// inlined gives the schemas that are repeated wherever they are used.
-func inlined(t reflect.Type) *jsonschema.Schema {
+// Inlined returns the schema of t if it is repeated wherever t is used, and nil if it is a component.
+func Inlined(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case timeType:
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}
@@ -166,7 +172,7 @@ func componentName(name string) string {
 func rewrite(schema *jsonschema.Schema) {
 	visit(schema, func(s *jsonschema.Schema) {
 		if name, ok := strings.CutPrefix(s.Ref, "#/$defs/"); ok {
-			s.Ref = componentPrefix + name
+			s.Ref = ComponentPrefix + name
 		}
 		if s.Properties == nil {
 			return
@@ -230,7 +236,7 @@ func visit(s *jsonschema.Schema, f func(*jsonschema.Schema)) {
 }
 
 // refine adds to the properties of the struct t what invopop/jsonschema does not know.
-func (s *schemas) refine(t reflect.Type, schema *jsonschema.Schema) {
+func (s *Schemas) refine(t reflect.Type, schema *jsonschema.Schema) {
 	if schema.Properties == nil {
 		return
 	}
@@ -255,7 +261,7 @@ func (s *schemas) refine(t reflect.Type, schema *jsonschema.Schema) {
 }
 
 // annotate applies the tags of our own to the schema of a field.
-func (s *schemas) annotate(f reflect.StructField, p *jsonschema.Schema) {
+func (s *Schemas) annotate(f reflect.StructField, p *jsonschema.Schema) {
 	if text := f.Tag.Get("item_max_length"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil || p.Items == nil {
@@ -299,21 +305,21 @@ func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	}
 }
 
-// patchOf returns the schema of a merge patch (RFC 7396) for the documents that schema
+// PatchOf returns the schema of a merge patch (RFC 7396) for the documents that schema
 // describes: nothing is required, and what is optional may also be null, which removes
 // it. Objects in it are merged too, so they are patched as well; lists are replaced.
-func (s *schemas) patchOf(schema *jsonschema.Schema) *jsonschema.Schema {
-	if name, ok := strings.CutPrefix(schema.Ref, componentPrefix); ok {
-		target := s.components[name]
+func (s *Schemas) PatchOf(schema *jsonschema.Schema) *jsonschema.Schema {
+	if name, ok := strings.CutPrefix(schema.Ref, ComponentPrefix); ok {
+		target := s.Components[name]
 		if target == nil || target.Type != "object" {
 			return schema
 		}
 		patchName := name + "Patch"
 		out := *schema
-		out.Ref = componentPrefix + patchName
-		if _, made := s.components[patchName]; !made {
-			s.components[patchName] = nil // ends a recursion
-			s.components[patchName] = s.patchOf(target)
+		out.Ref = ComponentPrefix + patchName
+		if _, made := s.Components[patchName]; !made {
+			s.Components[patchName] = nil // ends a recursion
+			s.Components[patchName] = s.PatchOf(target)
 		}
 		return &out
 	}
@@ -321,14 +327,14 @@ func (s *schemas) patchOf(schema *jsonschema.Schema) *jsonschema.Schema {
 	if len(schema.AnyOf) > 0 {
 		out.AnyOf = make([]*jsonschema.Schema, len(schema.AnyOf))
 		for i, option := range schema.AnyOf {
-			out.AnyOf[i] = s.patchOf(option)
+			out.AnyOf[i] = s.PatchOf(option)
 		}
 	}
 	if schema.Properties != nil {
 		out.Properties = jsonschema.NewProperties()
 		out.Required = nil
 		for p := schema.Properties.Oldest(); p != nil; p = p.Next() {
-			property := s.patchOf(p.Value)
+			property := s.PatchOf(p.Value)
 			if !slices.Contains(schema.Required, p.Key) {
 				property = nullable(property)
 			}
@@ -338,16 +344,16 @@ func (s *schemas) patchOf(schema *jsonschema.Schema) *jsonschema.Schema {
 	return &out
 }
 
-// reachable returns the names of the components that the schemas refer to, directly or
+// Reachable returns the names of the components that the schemas refer to, directly or
 // not.
-func (s *schemas) reachable(roots ...*jsonschema.Schema) map[string]bool {
+func (s *Schemas) Reachable(roots ...*jsonschema.Schema) map[string]bool {
 	found := map[string]bool{}
 	var follow func(*jsonschema.Schema)
 	follow = func(schema *jsonschema.Schema) {
-		name, ok := strings.CutPrefix(schema.Ref, componentPrefix)
+		name, ok := strings.CutPrefix(schema.Ref, ComponentPrefix)
 		if ok && !found[name] {
 			found[name] = true
-			visit(s.components[name], follow)
+			visit(s.Components[name], follow)
 		}
 	}
 	for _, root := range roots {

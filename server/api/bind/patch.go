@@ -1,10 +1,11 @@
-package api
+package bind
 
 import (
 	stdjson "encoding/json"
 	"fmt"
 	"reflect"
 
+	"github.com/chenu/chenu/server/api/body"
 	"github.com/chenu/chenu/server/problem"
 )
 
@@ -17,7 +18,7 @@ const mergePatchType = "application/merge-patch+json"
 // application/merge-patch+json or application/json.
 type Patch[T any] struct {
 	document map[string]any
-	target   *validator
+	target   *Validator
 }
 
 // Has tells whether the patch says anything about the field.
@@ -33,22 +34,22 @@ func (p Patch[T]) Empty() bool { return len(p.document) == 0 }
 // client sends; its error is a problem of status 422 with pointers.
 func (p Patch[T]) Apply(current T) (T, error) {
 	var result T
-	data, err := Marshal(current)
+	data, err := body.Marshal(current)
 	if err != nil {
 		return result, fmt.Errorf("marshal what is patched: %w", err)
 	}
-	tree, malformed := parseStored(data)
+	tree, malformed := body.ParseStored(data)
 	if malformed != nil {
 		return result, fmt.Errorf("read what is patched: %s", malformed.Error())
 	}
 	tree = MergePatch(tree, p.document)
-	if errs := p.target.check(tree); len(errs) > 0 {
+	if errs := p.target.Check(tree); len(errs) > 0 {
 		return result, problem.Invalid(errs...)
 	}
 	if data, err = stdjson.Marshal(tree); err != nil {
 		return result, fmt.Errorf("marshal what was patched: %w", err)
 	}
-	if errs := decode(data, &result); len(errs) > 0 {
+	if errs := body.Decode(data, &result); len(errs) > 0 {
 		return result, problem.Invalid(errs...)
 	}
 	return result, nil
@@ -76,15 +77,15 @@ func MergePatch(target, patch any) any {
 	return object
 }
 
-// patchBody is what Handle knows of a Patch.
+// patchBody is what the package knows of any Patch.
 type patchBody interface {
 	patched() reflect.Type
-	bind(document any, target *validator)
+	bind(document any, target *Validator)
 }
 
 func (*Patch[T]) patched() reflect.Type { return reflect.TypeFor[T]() }
 
-func (p *Patch[T]) bind(document any, target *validator) {
+func (p *Patch[T]) bind(document any, target *Validator) {
 	p.document, _ = document.(map[string]any) // The schema admits nothing else.
 	p.target = target
 }

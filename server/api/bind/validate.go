@@ -1,4 +1,4 @@
-package api
+package bind
 
 import (
 	"cmp"
@@ -16,17 +16,19 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/api/body"
 	"github.com/chenu/chenu/server/problem"
 )
 
-// validator checks parsed JSON against one schema of the published document.
-type validator struct{ schema *jsonschema.Schema }
+// A Validator checks parsed JSON against one schema of the OpenAPI document. It is safe for
+// concurrent use.
+type Validator struct{ schema *jsonschema.Schema }
 
 // documentURL names the OpenAPI document while schemas are compiled. Nothing is fetched.
 const documentURL = "chenu:///openapi.json"
 
-// newCompiler returns a compiler for schemas in the OpenAPI document.
-func newCompiler(document []byte) (*jsonschema.Compiler, error) {
+// NewCompiler returns a compiler for schemas in the OpenAPI document.
+func NewCompiler(document []byte) (*jsonschema.Compiler, error) {
 	tree, err := jsonschema.UnmarshalJSON(strings.NewReader(string(document)))
 	if err != nil {
 		return nil, err
@@ -62,17 +64,17 @@ func formatOf(check func(string) error) func(any) error {
 }
 
 // compile returns the validator of the schema at the JSON pointer in the document.
-func compile(c *jsonschema.Compiler, pointer string) (*validator, error) {
+func compile(c *jsonschema.Compiler, pointer string) (*Validator, error) {
 	schema, err := c.Compile(documentURL + "#" + (&url.URL{Path: pointer}).EscapedPath())
 	if err != nil {
 		return nil, fmt.Errorf("compile the schema at %s: %w", pointer, err)
 	}
-	return &validator{schema}, nil
+	return &Validator{schema}, nil
 }
 
-// check returns what is wrong with the value, in the order of the JSON pointers; at most
-// maxErrors.
-func (v *validator) check(value any) []problem.FieldError {
+// Check returns what is wrong with the value, in the order of the JSON pointers; at most
+// [body.MaxErrors].
+func (v *Validator) Check(value any) []problem.FieldError {
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](v.schema.Validate(value))
 	if !ok {
 		return nil // It has no errors of another type.
@@ -85,7 +87,7 @@ func (v *validator) check(value any) []problem.FieldError {
 	errs = slices.CompactFunc(errs, func(a, b problem.FieldError) bool {
 		return *a.Pointer == *b.Pointer && a.Code == b.Code
 	})
-	return errs[:min(len(errs), maxErrors)]
+	return errs[:min(len(errs), body.MaxErrors)]
 }
 
 // flatten collects the leaves of e.
@@ -123,25 +125,25 @@ func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 	case *kind.Const:
 		at("not_in_enum", "This value must be %s.", words([]any{k.Want}))
 	case *kind.Format:
-		at("invalid_format", "This value must be %s.", formatWords(k.Want))
+		at("invalid_format", "This value must be %s.", FormatWords(k.Want))
 	case *kind.Pattern:
 		if k.Want == uriPattern {
-			at("invalid_format", "This value must be %s.", formatWords("uri"))
+			at("invalid_format", "This value must be %s.", FormatWords("uri"))
 			return
 		}
 		at("invalid_format", "This value must match the pattern %s.", k.Want)
 	case *kind.MinLength:
-		at("too_short", "This value must have at least %s.", count(k.Want, "character"))
+		at("too_short", "This value must have at least %s.", Count(k.Want, "character"))
 	case *kind.MaxLength:
-		at("too_long", "This value must have at most %s.", count(k.Want, "character"))
+		at("too_long", "This value must have at most %s.", Count(k.Want, "character"))
 	case *kind.MinItems:
-		at("too_short", "This value must have at least %s.", count(k.Want, "item"))
+		at("too_short", "This value must have at least %s.", Count(k.Want, "item"))
 	case *kind.MaxItems:
-		at("too_long", "This value must have at most %s.", count(k.Want, "item"))
+		at("too_long", "This value must have at most %s.", Count(k.Want, "item"))
 	case *kind.MinProperties:
-		at("too_short", "This value must have at least %s.", count(k.Want, "field"))
+		at("too_short", "This value must have at least %s.", Count(k.Want, "field"))
 	case *kind.MaxProperties:
-		at("too_long", "This value must have at most %s.", count(k.Want, "field"))
+		at("too_long", "This value must have at most %s.", Count(k.Want, "field"))
 	case *kind.UniqueItems:
 		at("not_unique", "The items %d and %d are equal. Remove or change one of them.", k.Duplicates[0], k.Duplicates[1])
 	case *kind.Minimum:
@@ -185,7 +187,8 @@ func number(r *big.Rat) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-func count(n int, what string) string {
+// Count returns the number with its noun, in the plural unless it is 1.
+func Count(n int, what string) string {
 	if n != 1 {
 		what += "s"
 	}
@@ -221,7 +224,8 @@ func typeWords(types []string) string {
 // uriPattern is the pattern of URIs in the dialect of JSON Schema.
 var uriPattern = policies.ECMAPattern(policies.URIPattern)
 
-func formatWords(format string) string {
+// FormatWords describes a format of JSON Schema, to follow "This value must be".
+func FormatWords(format string) string {
 	switch format {
 	case "uuid":
 		return "a UUID, such as 019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"

@@ -1,4 +1,4 @@
-package api
+package openapi
 
 import (
 	"bytes"
@@ -25,10 +25,14 @@ var textExamples = []string{
 	"text", "1.00", "1", "0", "EUR", "some_code", strings.Repeat("0123456789abcdef", 4), `"v1"`,
 }
 
-// example returns a value that the schema accepts, made of the schema's own examples where
+// Example returns a value that the schema accepts, made of the schema's own examples where
 // it has some; false when none was found. Optional fields are in it when they have an
 // example.
-func (s *schemas) example(schema *jsonschema.Schema, depth int) (stdjson.RawMessage, bool) {
+func (s *Schemas) Example(schema *jsonschema.Schema) (stdjson.RawMessage, bool) {
+	return s.example(schema, 0)
+}
+
+func (s *Schemas) example(schema *jsonschema.Schema, depth int) (stdjson.RawMessage, bool) {
 	const deepest = 8 // A recursive type would never end.
 	if depth > deepest {
 		return nil, false
@@ -50,7 +54,7 @@ func (s *schemas) example(schema *jsonschema.Schema, depth int) (stdjson.RawMess
 	case len(schema.Enum) > 0:
 		return given(schema.Enum[0])
 	case schema.Ref != "":
-		component := s.components[strings.TrimPrefix(schema.Ref, componentPrefix)]
+		component := s.Components[strings.TrimPrefix(schema.Ref, ComponentPrefix)]
 		if component == nil {
 			return nil, false
 		}
@@ -81,7 +85,7 @@ func (s *schemas) example(schema *jsonschema.Schema, depth int) (stdjson.RawMess
 	return stdjson.RawMessage("{}"), true // Anything is accepted.
 }
 
-func (s *schemas) objectExample(schema *jsonschema.Schema, depth int) (stdjson.RawMessage, bool) {
+func (s *Schemas) objectExample(schema *jsonschema.Schema, depth int) (stdjson.RawMessage, bool) {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	if schema.Properties != nil {
