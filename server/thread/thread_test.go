@@ -869,24 +869,24 @@ func TestAppendReadsNoOtherEvents(t *testing.T) {
 		"an id":          fmt.Sprintf(`SELECT app.append_events('%s', NULL, '[%s, "id": "%s"}]')`, thread, strings.TrimSuffix(note, "}"), newID()),
 		"an earlier one": fmt.Sprintf("DO $$BEGIN PERFORM app.append_events('%s', 7, '[%s]'); EXCEPTION WHEN SQLSTATE 'CH412' THEN NULL; END$$", thread, note),
 	} {
-		t.Run(name, func(t *testing.T) {
-			tx, err := conn.Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
+		tx, err := conn.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range []string{settings, call, "SELECT set_config('role', 'none', true)"} {
+			if _, err := tx.Exec(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", name, err)
 			}
-			defer func() { _ = tx.Rollback(context.Background()) }()
-			for _, statement := range []string{settings, call, "SELECT set_config('role', 'none', true)"} {
-				if _, err := tx.Exec(t.Context(), statement); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var read int64
-			if err := tx.QueryRow(t.Context(), "SELECT pg_stat_get_xact_tuples_returned('thread_events'::regclass)").Scan(&read); err != nil {
-				t.Fatal(err)
-			}
-			if read > 0 {
-				t.Errorf("read %d rows of thread_events one after the other, want none", read)
-			}
-		})
+		}
+		var read int64
+		if err := tx.QueryRow(t.Context(), "SELECT pg_stat_get_xact_tuples_returned('thread_events'::regclass)").Scan(&read); err != nil {
+			t.Fatal(err)
+		}
+		if read > 0 {
+			t.Errorf("%s: the append read %d rows of thread_events one after the other, want none", name, read)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -13,9 +13,10 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// A Document is an OpenAPI 3.1.1 document, with the fields that the service uses, in the order in
-// which they are written.
+// The document as OpenAPI 3.1.1 defines it, with the fields that the service uses, in the order
+// in which they are written.
 type (
+	// Document is an OpenAPI document.
 	Document struct {
 		OpenAPI      string                           `json:"openapi"`
 		Info         Info                             `json:"info"`
@@ -26,23 +27,29 @@ type (
 		Paths        map[string]map[string]*Operation `json:"paths"`
 		Components   Components                       `json:"components"`
 	}
+	// ExternalDocs links to other documentation.
 	ExternalDocs struct {
 		Description string `json:"description"`
 		URL         string `json:"url"`
 	}
+	// Info names the API.
 	Info struct {
 		Title       string `json:"title"`
 		Version     string `json:"version"`
 		Description string `json:"description,omitempty"`
 	}
+	// Server is an address that serves the API, relative to the document.
 	Server struct {
 		URL string `json:"url"`
 	}
+	// Security lists the accepted security schemes by name.
 	Security map[string][]string
+	// Tag describes a group of operations.
 	Tag      struct {
 		Name        string `json:"name"`
 		Description string `json:"description,omitempty"`
 	}
+	// Components has the objects that others refer to.
 	Components struct {
 		Schemas         jsonschema.Definitions     `json:"schemas"`
 		Responses       map[string]*Response       `json:"responses"`
@@ -50,6 +57,7 @@ type (
 		Headers         map[string]*Header         `json:"headers"`
 		SecuritySchemes map[string]*SecurityScheme `json:"securitySchemes"`
 	}
+	// Operation is one method on one path.
 	Operation struct {
 		ID          string               `json:"operationId"`
 		Tags        []string             `json:"tags"`
@@ -60,6 +68,7 @@ type (
 		Responses   map[string]*Response `json:"responses"`
 		Security    *[]Security          `json:"security,omitempty"`
 	}
+	// Parameter is a parameter of an operation, or refers to one.
 	Parameter struct {
 		Ref         string             `json:"$ref,omitempty"`
 		Name        string             `json:"name,omitempty"`
@@ -68,25 +77,30 @@ type (
 		Required    bool               `json:"required,omitempty"`
 		Schema      *jsonschema.Schema `json:"schema,omitempty"`
 	}
+	// RequestBody is the body of a request by media type.
 	RequestBody struct {
 		Required bool              `json:"required,omitempty"`
 		Content  map[string]*Media `json:"content"`
 	}
+	// Media describes the content of a body.
 	Media struct {
 		Schema  *jsonschema.Schema `json:"schema"`
 		Example stdjson.RawMessage `json:"example,omitempty"`
 	}
+	// Response is a response of an operation, or refers to one.
 	Response struct {
 		Ref         string             `json:"$ref,omitempty"`
 		Description string             `json:"description,omitempty"`
 		Headers     map[string]*Header `json:"headers,omitempty"`
 		Content     map[string]*Media  `json:"content,omitempty"`
 	}
+	// Header is a header of a response, or refers to one.
 	Header struct {
 		Ref         string             `json:"$ref,omitempty"`
 		Description string             `json:"description,omitempty"`
 		Schema      *jsonschema.Schema `json:"schema,omitempty"`
 	}
+	// SecurityScheme says how a caller authenticates.
 	SecurityScheme struct {
 		Type         string `json:"type"`
 		Scheme       string `json:"scheme"`
