@@ -45,7 +45,7 @@ type (
 	// Security lists the accepted security schemes by name.
 	Security map[string][]string
 	// Tag describes a group of operations.
-	Tag      struct {
+	Tag struct {
 		Name        string `json:"name"`
 		Description string `json:"description,omitempty"`
 	}
