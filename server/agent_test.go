@@ -1,18 +1,16 @@
 package server_test
 
 import (
-	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/json"
+	"context"
 	"fmt"
-	"maps"
+	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -30,434 +28,6 @@ func hire(t *testing.T, human *apitest.Client, capabilities ...string) string {
 	id, digest := checkpointOf(t, human.Post("/v1/team/agents", agent))
 	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
 	return "/v1/team/agents/" + human.Post("/v1/team/agents", agent, "Checkpoint", id).Want(http.StatusCreated).Object()["id"].(string)
-}
-
-// credential is what an agent asks for its tokens with.
-type credential struct {
-	ID, Secret string
-	ClientID   string `json:"client_id"`
-}
-
-func newCredential(t *testing.T, human *apitest.Client, agent string) credential {
-	t.Helper()
-	var made credential
-	human.Post(agent+"/credentials", map[string]any{"name": "the scheduler's"}).Want(http.StatusCreated).JSON(&made)
-	return made
-}
-
-func (c credential) ask(more ...any) map[string]any {
-	body := map[string]any{"grant_type": "client_credentials", "client_id": c.ClientID, "client_secret": c.Secret}
-	for i := 0; i+1 < len(more); i += 2 {
-		body[more[i].(string)] = more[i+1]
-	}
-	return body
-}
-
-// worker returns a client with a token that the credential gives.
-func (s *service) worker(t *testing.T, c credential) *apitest.Client {
-	t.Helper()
-	token := s.client.For(t).Post("/v1/auth/agent-token", c.ask()).Want(http.StatusOK).Object()["access_token"].(string)
-	return s.client.For(t).As(token)
-}
-
-// wantEnd waits until the worker's token is refused, which takes as long as a session that
-// was found alive counts as alive. How long that is, package auth shows by a clock of its own.
-func wantEnd(t *testing.T, worker *apitest.Client) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
-		r := worker.Get("/v1/me")
-		if r.Status == http.StatusUnauthorized {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the token is still good: %d %s", r.Status, r.Body)
-		}
-	}
-}
-
-func TestAgentsToken(t *testing.T) {
-	t.Parallel()
-	b := newService(t)
-	human, stranger := b.person(t, "ada"), b.person(t, "eve")
-	me := human.Get("/v1/me").Object()["id"].(string)
-	agent := hire(t, human, "business", "team")
-	made := human.Post(agent+"/credentials", map[string]any{"name": "the scheduler's"}, "Idempotency-Key", "k").Want(http.StatusCreated)
-	var c credential
-	made.JSON(&c)
-	if !strings.HasPrefix(c.Secret, "chenu_agent_") {
-		t.Errorf("the secret is %q", c.Secret)
-	}
-	answer := b.client.For(t).Post("/v1/auth/agent-token", c.ask()).Want(http.StatusOK).Object()
-	if answer["scope"] != "business team" || answer["token_type"] != "Bearer" || answer["expires_in"] != 600.0 {
-		t.Errorf("the answer is %v", answer)
-	}
-	token := answer["access_token"].(string)
-	var claims struct {
-		Sub, Scope string
-		Act        struct{ Sub string }
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
-	if err == nil {
-		err = json.Unmarshal(payload, &claims)
-	}
-	if err != nil || claims.Sub != me || "/v1/team/agents/"+claims.Act.Sub != agent || claims.Scope != "business team" {
-		t.Errorf("the token says %s: %v", payload, err)
-	}
-
-	// What it may, what its capabilities do not cover, and what no agent may.
-	worker := b.client.For(t).As(token)
-	made = worker.Post("/v1/business/contacts", map[string]any{"name": "Grace"}).Want(http.StatusCreated)
-	if made.Object()["updated_by"] != claims.Act.Sub || made.Object()["created_by"] != me {
-		t.Errorf("the contact is %s", made.Body)
-	}
-	refused := worker.Get("/v1/personal/notes")
-	refused.WantProblem(http.StatusForbidden, "insufficient_scope")
-	if got := refused.Header.Get("WWW-Authenticate"); got != `Bearer realm="chenu", error="insufficient_scope", scope="personal:read"` {
-		t.Errorf("WWW-Authenticate: %s", got)
-	}
-	worker.Get(agent+"/credentials").WantProblem(http.StatusForbidden, "forbidden")
-	narrower := b.client.For(t).Post("/v1/auth/agent-token", c.ask("scope", "team")).Want(http.StatusOK).Object()["access_token"].(string)
-	b.client.For(t).As(narrower).Get("/v1/business/contacts").WantProblem(http.StatusForbidden, "insufficient_scope")
-	b.client.For(t).Post("/v1/auth/agent-token", c.ask("scope", "team personal")).WantProblem(http.StatusBadRequest, "invalid_scope")
-	b.client.For(t).Post("/v1/auth/agent-token", c.ask("scope", " ")).WantProblem(http.StatusBadRequest, "invalid_scope")
-
-	// Nobody else's, nothing shown again, nothing kept.
-	stranger.Get(agent+"/credentials").WantProblem(http.StatusNotFound, "not_found")
-	stranger.Post(agent+"/credentials", map[string]any{}).WantProblem(http.StatusNotFound, "not_found")
-	stranger.Do(http.MethodDelete, agent+"/credentials/"+c.ID, nil).WantProblem(http.StatusNotFound, "not_found")
-	list := human.Get(agent + "/credentials").Want(http.StatusOK)
-	items := list.Object()["items"].([]any)
-	if len(items) != 1 || items[0].(map[string]any)["last_used_at"] == nil || strings.Contains(string(list.Body), c.Secret) {
-		t.Errorf("the list is %s", list.Body)
-	}
-	var dump string
-	admin := b.db.Pool(t, b.db.AdminURL)
-	if err := admin.QueryRow(t.Context(), `SELECT concat((SELECT jsonb_agg(a) FROM audit_logs a), (SELECT jsonb_agg(k) FROM app.idempotency_keys k),
-		(SELECT jsonb_agg(c) FROM app.agent_credentials c), (SELECT jsonb_agg(c) FROM checkpoints c))`).Scan(&dump); err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(dump, c.Secret) || strings.Contains(dump, base64.StdEncoding.EncodeToString([]byte(c.Secret))) {
-		t.Error("the secret is kept")
-	}
-	trail := b.trail(t, human, "/v1/audit-logs?actor_kind=agent")
-	for _, want := range []string{"login success agent_credential", "create success contact", "read denied request insufficient_scope", "read denied request forbidden"} {
-		if !slices.Contains(trail, want) {
-			t.Errorf("the agent's trail lacks %q: %q", want, trail)
-		}
-	}
-
-	// Dismissed, it is out, with its token and its credential, and gets no other.
-	human.Post(agent+"/dismiss", map[string]any{"reason": "Done."}).Want(http.StatusOK)
-	worker.Post("/v1/business/contacts", map[string]any{"name": "Charles"}).Want(http.StatusUnauthorized) // at once, whatever is cached
-	b.client.For(t).Post("/v1/auth/agent-token", c.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
-	human.Post(agent+"/credentials", map[string]any{}).WantProblem(http.StatusConflict, "agent_dismissed")
-	if item := human.Get(agent + "/credentials").Object()["items"].([]any)[0].(map[string]any); item["revoked_at"] == nil {
-		t.Errorf("the credential of a dismissed agent is %v", item)
-	}
-	wantEnd(t, worker)
-}
-
-// TestAgentsTokenEnds ends a live token in every way that there is beside dismissal.
-func TestAgentsTokenEnds(t *testing.T) {
-	t.Parallel()
-	for name, end := range map[string]func(t *testing.T, b *service, human *apitest.Client, agent string, c credential){
-		"its credential is revoked": func(_ *testing.T, _ *service, human *apitest.Client, agent string, c credential) {
-			for range 2 {
-				human.Do(http.MethodDelete, agent+"/credentials/"+c.ID, nil).Want(http.StatusNoContent)
-			}
-		},
-		"it is suspended": func(_ *testing.T, _ *service, human *apitest.Client, agent string, _ credential) {
-			human.Patch(agent, human.Get(agent).ETag(), map[string]any{"status": "suspended"}).Want(http.StatusOK)
-		},
-		"it loses a capability": func(_ *testing.T, _ *service, human *apitest.Client, agent string, _ credential) {
-			human.Patch(agent, human.Get(agent).ETag(), map[string]any{"capabilities": []string{}}).Want(http.StatusOK)
-		},
-		"its identity is locked": func(t *testing.T, b *service, _ *apitest.Client, _ string, _ credential) {
-			if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET status = 'locked' WHERE email = 'ada@example.org'"); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"its credential is over": func(t *testing.T, b *service, _ *apitest.Client, _ string, _ credential) {
-			if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE app.agent_credentials SET expires_at = clock_timestamp()"); err != nil {
-				t.Fatal(err)
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newService(t)
-			human := b.person(t, "ada")
-			agent := hire(t, human, "me")
-			c := newCredential(t, human, agent)
-			worker := b.worker(t, c)
-			worker.Get("/v1/me").Want(http.StatusOK)
-			end(t, b, human, agent, c)
-			wantEnd(t, worker)
-			if r := b.client.For(t).Post("/v1/auth/agent-token", c.ask()); r.Status != http.StatusUnauthorized && r.Status != http.StatusBadRequest {
-				t.Errorf("it gets another token: %s", r.Body)
-			}
-		})
-	}
-}
-
-// TestCredentials are the limits of credentials.
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	b := newService(t)
-	human := b.person(t, "ada")
-	agent := hire(t, human, "business")
-	for range 20 {
-		human.Post(agent+"/credentials", map[string]any{}).Want(http.StatusCreated)
-	}
-	human.Post(agent+"/credentials", map[string]any{}).WantProblem(http.StatusConflict, "too_many_credentials")
-	for body, pointer := range map[string]string{
-		`{"expires_at":"2020-01-01T00:00:00Z"}`:                                                          "/expires_at",
-		`{"public_key":{"kty":"RSA","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}`: "/public_key/kty",
-		`{"public_key":{"kty":"OKP","crv":"Ed25519","x":"AAAA"}}`:                                        "/public_key/x",
-		`{"secret":"mine"}`: "/secret",
-	} {
-		other := hire(t, human, "business")
-		if p := human.Post(other+"/credentials", body).WantProblem(http.StatusUnprocessableEntity, "validation_failed"); *p.Errors[0].Pointer != pointer {
-			t.Errorf("%s: %+v", body, p.Errors)
-		}
-	}
-	made := newCredential(t, human, hire(t, human, "business"))
-	none := newCredential(t, human, hire(t, human))
-	other := hire(t, human, "team")
-	revoked := newCredential(t, human, other)
-	for name, test := range map[string]struct {
-		body   map[string]any
-		status int
-		code   string
-	}{
-		"unknown":              {made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+newID().String()), http.StatusUnauthorized, "invalid_client"},
-		"another's":            {made.ask("client_id", newID().String()+"."+made.ID), http.StatusUnauthorized, "invalid_client"},
-		"its id alone":         {made.ask("client_id", made.ID), http.StatusUnauthorized, "invalid_client"},
-		"capitals":             {made.ask("client_id", strings.ToUpper(made.ClientID)), http.StatusUnauthorized, "invalid_client"},
-		"wrong":                {made.ask("client_secret", none.Secret), http.StatusUnauthorized, "invalid_client"},
-		"empty":                {made.ask("client_secret", ""), http.StatusUnprocessableEntity, "validation_failed"},
-		"both":                 {made.ask("client_assertion", "x"), http.StatusUnprocessableEntity, "validation_failed"},
-		"other grant":          {made.ask("grant_type", "password"), http.StatusUnprocessableEntity, "validation_failed"},
-		"without capabilities": {none.ask(), http.StatusBadRequest, "invalid_scope"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b.client.For(t).Post("/v1/auth/agent-token", test.body).WantProblem(test.status, test.code)
-		})
-	}
-	t.Run("on record", func(t *testing.T) {
-		t.Parallel()
-		human.Do(http.MethodDelete, other+"/credentials/"+revoked.ID, nil).Want(http.StatusNoContent)
-		b.client.For(t).Post("/v1/auth/agent-token", revoked.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
-		denied := human.Get("/v1/audit-logs?action=login&outcome=denied&actor_kind=system&resource_id=" + revoked.ID).Want(http.StatusOK).Object()["items"].([]any)
-		if details := denied[0].(map[string]any)["details"].(map[string]any); details["reason"] != "not_active" || "/v1/team/agents/"+details["agent_id"].(string) != other {
-			t.Errorf("recorded: %v", denied)
-		}
-	})
-}
-
-// Hardening item 28: failed logins of agents leave one row for each credential, network and hour, and
-// one with the number of the others. The rows do not name the agent as the actor, since anybody may
-// have sent them.
-func TestFailedAgentLoginsDoNotFillTheTrail(t *testing.T) {
-	t.Parallel()
-	b := newService(t)
-	human := b.person(t, "ada")
-	agent := hire(t, human, "business")
-	made := newCredential(t, human, agent)
-	const failures = 7
-	for range failures {
-		b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_secret", "x")).WantProblem(http.StatusUnauthorized, "invalid_client")
-	}
-	// A credential that does not exist leaves nothing.
-	b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+newID().String())).WantProblem(http.StatusUnauthorized, "invalid_client")
-	admin := b.db.Pool(t, b.db.AdminURL)
-	trail := func() []string {
-		t.Helper()
-		rows, err := admin.Query(t.Context(), `SELECT actor_kind || ' ' || coalesce(actor_id::text, 'nobody') || ' ' || (details ->> 'reason') || ' ' || coalesce(details ->> 'count', '1')
-			FROM audit_logs WHERE action = 'login' AND outcome = 'denied' AND resource_type = 'agent_credential' AND resource_id = $1 ORDER BY id`, made.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return list
-	}
-	if got := trail(); !slices.Equal(got, []string{"system nobody wrong_secret 1"}) {
-		t.Errorf("after %d failures: %q", failures, got)
-	}
-	if _, err := admin.Exec(t.Context(), "UPDATE app.login_attempts SET recorded_at = recorded_at - interval '1 hour' WHERE origin LIKE $1 || ' %'", made.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := admin.Exec(t.Context(), "SELECT app.record_failures()"); err != nil {
-		t.Fatal(err)
-	}
-	if got := trail(); !slices.Equal(got, []string{"system nobody wrong_secret 1", "system nobody repeated 6"}) {
-		t.Errorf("after the maintenance: %q", got)
-	}
-	b.client.For(t).Post("/v1/auth/agent-token", made.ask()).Want(http.StatusOK)
-}
-
-// TestAssertions forges what an agent proves itself with by a key.
-func TestAssertions(t *testing.T) {
-	t.Parallel()
-	b := newService(t)
-	human := b.person(t, "ada")
-	agent := hire(t, human, "business")
-	public, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, otherKey, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public)}
-	made := human.Post(agent+"/credentials", map[string]any{"public_key": jwk}).Want(http.StatusCreated).Object()
-	if made["secret"] != nil || made["type"] != "public_key" {
-		t.Errorf("made: %v", made)
-	}
-	id := made["client_id"].(string)
-	withSecret := newCredential(t, human, agent)
-	claims := func(change map[string]any) jwt.MapClaims {
-		now := time.Now()
-		c := jwt.MapClaims{"iss": id, "sub": id, "aud": "chenu", "jti": newID().String(), "iat": now.Unix(), "exp": now.Add(4 * time.Minute).Unix()}
-		for name, value := range change {
-			if c[name] = value; value == nil {
-				delete(c, name)
-			}
-		}
-		return c
-	}
-	sign := func(method jwt.SigningMethod, key any, c jwt.MapClaims, header ...string) string {
-		token := jwt.NewWithClaims(method, c)
-		for i := 0; i+1 < len(header); i += 2 {
-			token.Header[header[i]] = header[i+1]
-		}
-		text, err := token.SignedString(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	ask := func(t *testing.T, client, assertion string) *apitest.Response {
-		t.Helper()
-		return b.client.For(t).Post("/v1/auth/agent-token", map[string]any{
-			"grant_type": "client_credentials", "client_id": client, "client_assertion": assertion,
-			"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-		})
-	}
-	good := sign(jwt.SigningMethodEdDSA, private, claims(nil))
-	token := ask(t, id, good).Want(http.StatusOK).Object()["access_token"].(string)
-	b.client.For(t).As(token).Get("/v1/business/contacts").Want(http.StatusOK)
-	ask(t, id, good).WantProblem(http.StatusUnauthorized, "invalid_client") // once
-
-	eddsa := jwt.SigningMethodEdDSA
-	now := time.Now()
-	for name, assertion := range map[string]string{
-		"another's key":       sign(eddsa, otherKey, claims(nil)),
-		"no algorithm":        sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil)),
-		"HMAC by public key":  sign(jwt.SigningMethodHS256, []byte(public), claims(nil)),
-		"a key it brings":     sign(eddsa, otherKey, claims(nil), "jku", "https://example.org/keys"),
-		"an extension":        sign(eddsa, private, claims(nil), "crit", "exp"),
-		"for others":          sign(eddsa, private, claims(map[string]any{"aud": "other"})),
-		"for others too":      sign(eddsa, private, claims(map[string]any{"aud": []string{"chenu", "other"}})),
-		"for nobody":          sign(eddsa, private, claims(map[string]any{"aud": nil})),
-		"by another":          sign(eddsa, private, claims(map[string]any{"iss": withSecret.ClientID})),
-		"about another":       sign(eddsa, private, claims(map[string]any{"sub": withSecret.ClientID})),
-		"without end":         sign(eddsa, private, claims(map[string]any{"exp": nil})),
-		"over":                sign(eddsa, private, claims(map[string]any{"exp": now.Add(-time.Minute).Unix()})),
-		"too long":            sign(eddsa, private, claims(map[string]any{"exp": now.Add(time.Hour).Unix()})),
-		"not yet":             sign(eddsa, private, claims(map[string]any{"nbf": now.Add(time.Hour).Unix()})),
-		"from the future":     sign(eddsa, private, claims(map[string]any{"iat": now.Add(time.Hour).Unix()})),
-		"without id":          sign(eddsa, private, claims(map[string]any{"jti": nil})),
-		"a long id":           sign(eddsa, private, claims(map[string]any{"jti": strings.Repeat("x", 300)})),
-		"no token":            "x.y.z",
-		"an access token":     token,
-		"cut off":             good[:len(good)-2],
-		"with another's name": sign(eddsa, private, claims(nil), "x5u", "https://example.org"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ask(t, id, assertion).WantProblem(http.StatusUnauthorized, "invalid_client")
-		})
-	}
-	t.Run("a key's assertion for a secret", func(t *testing.T) {
-		t.Parallel()
-		ask(t, withSecret.ClientID, sign(eddsa, private, claims(map[string]any{"iss": withSecret.ClientID, "sub": withSecret.ClientID}))).
-			WantProblem(http.StatusUnauthorized, "invalid_client")
-	})
-	t.Run("two at once", func(t *testing.T) {
-		t.Parallel()
-		same := sign(eddsa, private, claims(nil))
-		statuses := make(chan int, 2)
-		for range 2 {
-			go func() { statuses <- ask(t, id, same).Status }()
-		}
-		if got := []int{<-statuses, <-statuses}; !slices.Contains(got, http.StatusOK) || !slices.Contains(got, http.StatusUnauthorized) {
-			t.Errorf("answered with %v", got)
-		}
-	})
-	t.Run("a secret for a key", func(t *testing.T) {
-		t.Parallel()
-		b.client.For(t).Post("/v1/auth/agent-token", credential{ClientID: id, Secret: withSecret.Secret}.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
-	})
-}
-
-// operationOf is what the document says of an operation.
-type operationOf struct {
-	ID, method, path string
-	OperationID      string `json:"operationId"` //nolint:tagliatelle // OpenAPI's own name
-	Tags             []string
-	Security         *[]any
-	RequestBody      struct {
-		Content map[string]struct{ Example json.RawMessage }
-	} `json:"requestBody"` //nolint:tagliatelle // OpenAPI's own name
-}
-
-func operations(t *testing.T) []operationOf {
-	t.Helper()
-	data, err := server.Document()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var document struct {
-		Paths map[string]map[string]operationOf
-	}
-	if err := json.Unmarshal(data, &document); err != nil {
-		t.Fatal(err)
-	}
-	var all []operationOf
-	for _, path := range slices.Sorted(maps.Keys(document.Paths)) {
-		for method, o := range document.Paths[path] {
-			o.ID, o.method, o.path = o.OperationID, strings.ToUpper(method), path
-			all = append(all, o)
-		}
-	}
-	return all
-}
-
-// try sends what the document gives as an example.
-func (o operationOf) try(c *apitest.Client) *apitest.Response {
-	path := o.path
-	for strings.Contains(path, "{") {
-		before, rest, _ := strings.Cut(path, "{")
-		_, after, _ := strings.Cut(rest, "}")
-		path = before + newID().String() + after
-	}
-	var body any
-	header := []string{"If-Match", `"v1"`}
-	for media, content := range o.RequestBody.Content {
-		header = append(header, "Content-Type", media)
-		body = "{}"
-		if content.Example != nil && o.method != http.MethodPatch {
-			body = string(content.Example)
-		}
-	}
-	return c.Do(o.method, path, body, header...)
 }
 
 // forHumans are the operations that no agent may call, whatever it may else. Others of what
@@ -655,4 +225,144 @@ func TestReadOnlyCapabilities(t *testing.T) {
 		}
 	}
 	worker.Get("/v1/audit-logs/count").Want(http.StatusOK)
+}
+
+// Hardening item 41: one call stops all agents of an identity, with an old login too. Their tokens
+// end for good; each agent is resumed by itself, with an approval.
+func TestOneCallSuspendsAllAgents(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human, stranger := b.person(t, "ada"), b.person(t, "eve")
+	stale := b.as(t, account.DevelopmentToken{Email: "ada@example.org", AuthTime: time.Now().Add(-time.Hour)})
+	first, second, others := hire(t, human, "business"), hire(t, human, "business"), hire(t, stranger, "business")
+	c := newCredential(t, human, first)
+	workers := []*apitest.Client{b.worker(t, c), b.worker(t, newCredential(t, human, second))}
+	bystander := b.worker(t, newCredential(t, stranger, others))
+	workers[0].Post("/v1/team/agents/suspend-all", nil).WantProblem(http.StatusForbidden, "forbidden")
+	for _, want := range []float64{2, 0} {
+		if got := stale.Post("/v1/team/agents/suspend-all", nil).Want(http.StatusOK).Object()["suspended"]; got != want {
+			t.Errorf("it suspended %v agents, want %v", got, want)
+		}
+	}
+	for _, worker := range workers {
+		worker.Post("/v1/business/contacts", map[string]any{"name": "Grace"}).Want(http.StatusUnauthorized) // at once, whatever is cached
+		wantEnd(t, worker)
+	}
+	bystander.Get("/v1/business/contacts").Want(http.StatusOK)
+	if got := trail(human, strings.TrimPrefix(first, "/v1/team/agents/")); got[0] != "update" {
+		t.Errorf("the trail of the agent is %q", got)
+	}
+
+	// Resuming is for each agent, and does not bring the old token back.
+	resume := map[string]any{"status": "active"}
+	etag := human.Get(first).ETag()
+	id, digest := checkpointOf(t, human.Patch(first, etag, resume))
+	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
+	human.Patch(first, etag, resume, "Checkpoint", id).Want(http.StatusOK)
+	b.worker(t, c).Get("/v1/business/contacts").Want(http.StatusOK)
+	workers[0].Post("/v1/business/contacts", map[string]any{"name": "Grace"}).Want(http.StatusUnauthorized)
+	workers[0].Get("/v1/business/contacts").Want(http.StatusUnauthorized)
+	if got := human.Get(second).Object()["status"]; got != "suspended" {
+		t.Errorf("the other agent is %v", got)
+	}
+
+	// The database decides: agents may not call it, and it reaches the caller's own agents only.
+	me := human.Get("/v1/me").Object()["id"].(string)
+	if err := b.inTransaction(t, "chenu_agent", me, "", "SELECT app.suspend_all_agents()"); sqlstate(err) != "42501" {
+		t.Errorf("as an agent: %v", err)
+	}
+	if err := b.inTransaction(t, "chenu_human", me, "", "SELECT app.suspend_agents('x', 'infinity')"); sqlstate(err) != "42501" {
+		t.Errorf("the inner function: %v", err)
+	}
+	if got := stranger.Get(others).Object()["status"]; got != "active" {
+		t.Errorf("another identity's agent is %v", got)
+	}
+}
+
+// Hardening item 37: the owner is told by mail when an agent is hired and when it gets a
+// credential. The mails name neither a secret nor any text that a client chose.
+func TestOwnerIsToldOfAgents(t *testing.T) {
+	t.Parallel()
+	box := make(letters, 100)
+	b := newService(t, func(c *server.Config) { c.Mail = box })
+	mail := mailed(t, b, box)
+	human := b.person(t, "ada")
+	agent := hire(t, human, "business")
+	c := newCredential(t, human, agent)
+	id := strings.TrimPrefix(agent, "/v1/team/agents/")
+	hired, created := mail("An agent was hired"), mail("A credential was created for your agent")
+	if !strings.Contains(hired, id) || !strings.Contains(created, id) || !strings.Contains(created, c.ID) {
+		t.Errorf("the owner is told: %s\n%s", hired, created)
+	}
+	for _, text := range []string{"Bookkeeper", "scheduler", c.Secret} {
+		if strings.Contains(hired+created, text) {
+			t.Errorf("a mail has %q", text)
+		}
+	}
+	admin := b.db.Pool(t, b.db.AdminURL)
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(20 * time.Millisecond) {
+		var open, sent int
+		if err := admin.QueryRow(t.Context(), "SELECT count(*) FILTER (WHERE sent_at IS NULL), count(*) FROM app.account_notices").Scan(&open, &sent); err != nil {
+			t.Fatal(err)
+		}
+		if open == 0 && sent == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d notices are not marked as sent", open, sent)
+		}
+	}
+	var due int
+	if err := admin.QueryRow(t.Context(), "SELECT count(*) FROM app.take_notices(10)").Scan(&due); err != nil || due != 0 {
+		t.Errorf("%d notices would be sent again: %v", due, err)
+	}
+}
+
+// Hardening item 5: a start lists the active agents of identities whose address is not verified.
+func TestStartListsAgentsOfUnverifiedIdentities(t *testing.T) {
+	t.Parallel()
+	var log apitest.Log
+	b := newService(t, func(c *server.Config) {
+		c.Log, c.ListenAddr = slog.New(slog.NewTextHandler(&log, nil)), "127.0.0.1:0"
+	})
+	known, unknown := b.person(t, "ada"), b.person(t, "eve")
+	agents := []string{hire(t, known, "business"), hire(t, unknown, "business")}
+	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET email_verified_at = NULL WHERE email = 'eve@example.org'"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx, func(net.Addr) {}) }()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(log.String(), "chenu accounts unverified"); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log is %s", log.String())
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); !strings.Contains(text, strings.TrimPrefix(agents[1], "/v1/team/agents/")) || strings.Contains(text, strings.TrimPrefix(agents[0], "/v1/team/agents/")) {
+		t.Errorf("the log lists other agents than Eve's: %s", text)
+	}
+}
+
+// Hardening item 34: nothing ever charged an agent's token budget, so the API has none any more and
+// no serving role may set it.
+func TestAgentsHaveNoTokenBudget(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	human := b.person(t, "ada")
+	agent := hire(t, human, "business")
+	if _, ok := human.Get(agent).Want(http.StatusOK).Object()["token_budget"]; ok {
+		t.Error("an agent still has a token budget")
+	}
+	p := human.Patch(agent, human.Get(agent).ETag(), map[string]any{"token_budget": 1}).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+	if *p.Errors[0].Pointer != "/token_budget" {
+		t.Errorf("setting it is refused with %+v", p.Errors)
+	}
+	me := human.Get("/v1/me").Object()["id"].(string)
+	if err := b.inTransaction(t, "chenu_human", me, "", "UPDATE team_agents SET token_budget = 1"); sqlstate(err) != "42501" {
+		t.Errorf("with raw SQL: %v", err)
+	}
 }

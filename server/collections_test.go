@@ -2,96 +2,15 @@ package server_test
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/chenu/chenu/migrations/dbtest"
-	"github.com/chenu/chenu/server"
-	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
-	"github.com/chenu/chenu/server/auth"
-	"github.com/chenu/chenu/server/ratelimit"
-	"github.com/chenu/chenu/server/session"
 )
-
-// service is the whole service on a database of the test's own.
-type service struct {
-	*server.Server
-	db     *dbtest.DB
-	client *apitest.Client
-}
-
-func newService(t *testing.T, change ...func(*server.Config)) *service {
-	t.Helper()
-	db := dbtest.New(t)
-	config := server.Config{
-		DevelopmentTokens: true,
-		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
-		// A model test makes more requests than any person.
-		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
-		Log:    slog.New(slog.DiscardHandler),
-	}
-	for _, fn := range change {
-		fn(&config)
-	}
-	s, err := server.New(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	document, err := server.Document()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &service{s, db, apitest.New(t, s.Handler(), document)}
-}
-
-// person returns a client for an identity of that name, which is made when it is
-// missing, and agentOf one for an agent that acts for it.
-func (s *service) person(t *testing.T, name string) *apitest.Client {
-	t.Helper()
-	return s.as(t, account.DevelopmentToken{Email: name + "@example.org"})
-}
-
-func (s *service) agentOf(t *testing.T, name string) *apitest.Client {
-	t.Helper()
-	return s.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: uuid.Must(uuid.NewV7())})
-}
-
-func (s *service) as(t *testing.T, wanted account.DevelopmentToken) *apitest.Client {
-	t.Helper()
-	return s.client.For(t).AsRenewed(func(t testing.TB) string {
-		t.Helper()
-		token, _, err := s.Accounts().MakeDevelopmentToken(t.Context(), wanted)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return token
-	})
-}
-
-// TestDocumentIsCheckedIn holds the checked-in document against the routes.
-func TestDocumentIsCheckedIn(t *testing.T) {
-	t.Parallel()
-	document, err := server.Document()
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := os.ReadFile("openapi.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(document) != string(kept) {
-		t.Error("server/openapi.json is not the routes' document: run make generate")
-	}
-}
 
 // collection is what the matrix needs of a collection: a body that is taken, a
 // patch of it, and who else it refers to.
@@ -120,8 +39,6 @@ func (s *seed) id(path string, body map[string]any) string {
 func fixed(body map[string]any) func(*seed) map[string]any {
 	return func(*seed) map[string]any { return body }
 }
-
-type object = map[string]any
 
 var collections = []collection{
 	{path: "/v1/threads", body: fixed(object{"founding_intent": "Write the annual report", "sphere": "business"}), patch: object{"title": "Report"}, stays: true},
@@ -278,40 +195,27 @@ func TestCollections(t *testing.T) {
 	}
 }
 
-// listed are the ids of a collection's first page.
-func listed(c *apitest.Client, path string) []string {
-	var list struct {
-		Items []struct {
-			ID string `json:"id"`
-		} `json:"items"`
-	}
-	c.Get(path).Want(http.StatusOK).JSON(&list)
-	var ids []string
-	for _, item := range list.Items {
-		ids = append(ids, item.ID)
-	}
-	return ids
-}
-
-// trail are the audited actions on a row, newest first.
-func trail(c *apitest.Client, id string) []string {
-	var list struct {
-		Items []struct {
-			Action string `json:"action"`
-		} `json:"items"`
-	}
-	c.Get("/v1/audit-logs?resource_id=" + id).Want(http.StatusOK).JSON(&list)
-	var actions []string
-	for _, item := range list.Items {
-		actions = append(actions, item.Action)
-	}
-	return actions
-}
-
 // sameProblem tells whether two problems differ in the request's id alone.
 func sameProblem(a, b *apitest.Response) bool {
 	x, y := a.Object(), b.Object()
 	delete(x, "request_id")
 	delete(y, "request_id")
 	return fmt.Sprint(x) == fmt.Sprint(y) && a.Status == b.Status
+}
+
+// Hardening item 7: a patch of a row leaves the numbers that it does not name as they are,
+// also those that were stored before there were limits.
+func TestPatchKeepsStoredNumbers(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.person(t, "ada")
+	r := c.Post("/v1/creative/assets", `{"name":"a","kind":"image","uri":"https://example.org/a","media_type":"image/png","size_bytes":1}`).Want(http.StatusCreated)
+	path := r.Header.Get("Location")
+	if _, err := s.db.Pool(t, s.db.AdminURL).Exec(t.Context(), `UPDATE creative_assets SET parameters = '{"a": 1e300}' WHERE id = $1`, path[len(path)-36:]); err != nil {
+		t.Fatal(err)
+	}
+	got := c.Patch(path, "*", map[string]any{"name": "b"}).Want(http.StatusOK).Object()
+	if got["parameters"].(map[string]any)["a"] != 1e300 {
+		t.Errorf("the parameters became %v", got["parameters"])
+	}
 }

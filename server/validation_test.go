@@ -236,3 +236,104 @@ func TestUniqueness(t *testing.T) {
 		})
 	}
 }
+
+// TestReferences names rows that are not there, or another identity's: the same answer,
+// with the pointer, and nothing is written.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada, eve := s.person(t, "ada"), s.person(t, "eve")
+	hers := eve.Post("/v1/business/contacts", object{"name": "Grace"}).Want(http.StatusCreated).Object()["id"]
+	invoice := func(contact any) object {
+		return object{"number": "1", "currency": "EUR", "contact_id": contact,
+			"line_items": []any{object{"description": "x", "quantity": "1", "unit_price": "1.00", "tax_rate": "0"}}}
+	}
+	for name, contact := range map[string]any{"another's": hers, "nobody's": newID()} {
+		problem := ada.Post("/v1/business/invoices", invoice(contact)).
+			WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+		if len(problem.Errors) != 1 || problem.Errors[0].Pointer == nil || *problem.Errors[0].Pointer != "/contact_id" {
+			t.Errorf("%s: errors %+v, want one at /contact_id", name, problem.Errors)
+		}
+		if ids := listed(ada, "/v1/business/invoices"); len(ids) != 0 {
+			t.Errorf("%s: written all the same: %v", name, ids)
+		}
+	}
+	own := ada.Post("/v1/business/invoices", invoice(nil)).Want(http.StatusCreated)
+	ada.Patch(own.Header.Get("Location"), own.ETag(), object{"contact_id": hers}).
+		WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+	if got := ada.Get(own.Header.Get("Location")).Want(http.StatusOK).Object()["contact_id"]; got != nil {
+		t.Errorf("the invoice names %v", got)
+	}
+}
+
+// Hardening item 7: free-form JSON takes numbers of at most 40 digits and exponents from -40
+// to 40, wherever a client chooses the content.
+func TestFreeFormNumbersAreLimited(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.person(t, "ada")
+	thread := c.Post("/v1/threads", map[string]any{"founding_intent": "Count", "sphere": "personal"}).Want(http.StatusCreated).Header.Get("Location")
+	for _, test := range []struct{ name, method, path, body, pointer string }{
+		{"parameters of an asset", "POST", "/v1/creative/assets", `{"name":"a","kind":"image","uri":"https://example.org/a","media_type":"image/png","size_bytes":1,"parameters":{"a":[%s]}}`, "/parameters/a/0"},
+		{"settings of a group", "POST", "/v1/community/groups", `{"name":"a","settings":{"a":%s}}`, "/settings/a"},
+		{"settings of the identity", "PATCH", "/v1/me", `{"settings":{"a":%s}}`, "/settings/a"},
+		{"content of a checkpoint", "POST", "/v1/checkpoints", `{"type":"cost","resource_type":"report","action":"x","content":{"a":%s}}`, "/content/a"},
+		{"details of an event", "POST", thread + "/events", `{"events":[{"type":"action.proposed","payload":{"action":"x","details":{"a":%s}}}]}`, "/events/0/payload/details/a"},
+	} {
+		for _, number := range []string{"1e308", "1e41", "1e-41", "0." + strings.Repeat("1", 40), "-1e308"} {
+			r := c.Do(test.method, test.path, fmt.Sprintf(test.body, number), "If-Match", "*")
+			p := r.WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+			if len(p.Errors) != 1 || p.Errors[0].Pointer == nil || *p.Errors[0].Pointer != test.pointer || p.Errors[0].Code != "out_of_range" {
+				t.Errorf("%s: %s: %s", test.name, number, r.Body)
+			}
+		}
+		for _, number := range []string{"1e40", "-1.5e-40", "0." + strings.Repeat("1", 39), "12345"} {
+			if r := c.Do(test.method, test.path, fmt.Sprintf(test.body, number), "If-Match", "*"); r.Status/100 != 2 {
+				t.Errorf("%s: %s: %d %s", test.name, number, r.Status, r.Body)
+			}
+		}
+	}
+}
+
+// Hardening item 35: no URI runs a program where it is opened, in any field that has one.
+func TestURIsThatRunProgramsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newService(t)
+	agent := b.agentOf(t, "ada")
+	thread := agent.Post("/v1/threads", object{"founding_intent": "x", "sphere": "personal"}).Want(http.StatusCreated).Header.Get("Location")
+	fields := []struct {
+		path, pointer string
+		body          func(uri string) object
+	}{
+		{"/v1/creative/assets", "/uri", func(uri string) object {
+			return object{"name": "n", "kind": "image", "uri": uri, "media_type": "image/png", "size_bytes": 1}
+		}},
+		{"/v1/community/events", "/online_url", func(uri string) object {
+			return object{"title": "t", "starts_at": "2030-01-01T10:00:00Z", "ends_at": "2030-01-01T11:00:00Z", "time_zone": "UTC", "online_url": uri}
+		}},
+		{"/v1/scholar/references", "/url", func(uri string) object {
+			return object{"title": "t", "authors": []string{"a"}, "citation_key": "k", "url": uri}
+		}},
+		{"/v1/social/posts", "/media/0/uri", func(uri string) object {
+			return object{"body": "b", "media": []object{{"uri": uri, "media_type": "image/png"}}}
+		}},
+		{"/v1/government/compliance-items", "/evidence/0/uri", func(uri string) object {
+			return object{"name": "n", "regulation": "r", "authority": "a", "evidence": []object{{"uri": uri, "sha256": strings.Repeat("0", 64)}}}
+		}},
+		{thread + "/events", "/events/0/payload/uri", func(uri string) object {
+			return object{"events": []object{{"type": "link.added", "payload": object{"uri": uri}}}}
+		}},
+	}
+	for _, field := range fields {
+		for _, uri := range []string{
+			"javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x", "blob:https://example.org/x", "file:///etc/passwd",
+			" javascript:alert(1)", "\tjavascript:alert(1)", "\x01javascript:alert(1)", "java\nscript:alert(1)", "//example.org", "/cover.png", "https:", "https://example.org/a b",
+		} {
+			p := agent.Post(field.path, field.body(uri)).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
+			if len(p.Errors) != 1 || *p.Errors[0].Pointer != field.pointer || p.Errors[0].Code != "invalid_format" || !strings.Contains(p.Errors[0].Detail, "starts with one of https:, http:") {
+				t.Errorf("%q at %s: %+v", uri, field.path, p.Errors)
+			}
+		}
+		agent.Post(field.path, field.body("HTTPS://example.org/x")).Want(http.StatusCreated)
+	}
+}

@@ -1,0 +1,199 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies/verify"
+	"github.com/chenu/chenu/server"
+	"github.com/chenu/chenu/server/account"
+	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/ratelimit"
+	"github.com/chenu/chenu/server/session"
+)
+
+// service is the whole service on a database of the test's own.
+type service struct {
+	*server.Server
+	db     *dbtest.DB
+	client *apitest.Client
+}
+
+func newService(t *testing.T, change ...func(*server.Config)) *service {
+	t.Helper()
+	db := dbtest.New(t)
+	config := server.Config{
+		DevelopmentTokens: true,
+		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
+		// A model test makes more requests than any person.
+		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
+		Log:    slog.New(slog.DiscardHandler),
+	}
+	for _, fn := range change {
+		fn(&config)
+	}
+	s, err := server.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	document, err := server.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &service{s, db, apitest.New(t, s.Handler(), document)}
+}
+
+// person returns a client for an identity of that name, which is made when it is
+// missing, and agentOf one for an agent that acts for it.
+func (s *service) person(t *testing.T, name string) *apitest.Client {
+	t.Helper()
+	return s.as(t, account.DevelopmentToken{Email: name + "@example.org"})
+}
+
+func (s *service) agentOf(t *testing.T, name string) *apitest.Client {
+	t.Helper()
+	return s.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: uuid.Must(uuid.NewV7())})
+}
+
+// agentNamed returns a client for the agent with the id, which acts for the identity.
+func (s *service) agentNamed(t *testing.T, name string, agent uuid.UUID) *apitest.Client {
+	t.Helper()
+	return s.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: agent})
+}
+
+func (s *service) as(t *testing.T, wanted account.DevelopmentToken) *apitest.Client {
+	t.Helper()
+	return s.client.For(t).AsRenewed(func(t testing.TB) string {
+		t.Helper()
+		token, _, err := s.Accounts().MakeDevelopmentToken(t.Context(), wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	})
+}
+
+// as makes requests with a token of an answer.
+func (s *service) with(t *testing.T, r *apitest.Response) *apitest.Client {
+	t.Helper()
+	return s.client.For(t).As(r.Object()["access_token"].(string))
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+type object = map[string]any
+
+// listed are the ids of a collection's first page.
+func listed(c *apitest.Client, path string) []string {
+	var list struct {
+		Items []struct {
+			ID string `json:"id"`
+		} `json:"items"`
+	}
+	c.Get(path).Want(http.StatusOK).JSON(&list)
+	var ids []string
+	for _, item := range list.Items {
+		ids = append(ids, item.ID)
+	}
+	return ids
+}
+
+// checkpointOf is the id and digest that a 423 names.
+func checkpointOf(t *testing.T, r *apitest.Response) (id, digest string) {
+	t.Helper()
+	c := r.WantProblem(http.StatusLocked, "checkpoint_required").Checkpoint
+	if c == nil || c.Status != "pending" {
+		t.Fatalf("the refusal has no pending checkpoint: %s", r.Body)
+	}
+	return c.ID.String(), c.Digest
+}
+
+// inTransaction runs statements with raw SQL as a serving role in a session of the identity.
+func (s *service) inTransaction(t *testing.T, role, identity, session string, statements ...string) error {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.db.ServiceURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	return pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true), set_config('app.actor_id', $2, true),
+			set_config('app.session_id', $3, true)`, role, identity, session); err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range statements {
+			if _, err := tx.Exec(t.Context(), statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// recentSession is an open session of the identity that was just authenticated.
+func (s *service) recentSession(t *testing.T, identity string) string {
+	t.Helper()
+	id := newID().String()
+	if _, err := s.db.Pool(t, s.db.AdminURL).Exec(t.Context(), `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr)
+		VALUES ($1, $2, clock_timestamp() + interval '1 day', clock_timestamp(), '{pwd}')`, id, identity); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// behind runs a statement as a superuser and without triggers, so that the row's version stays
+// as it is: it stands for time that passes.
+func (s *service) behind(t *testing.T, statement string, args ...any) {
+	t.Helper()
+	tx, err := s.db.Pool(t, s.db.AdminURL).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
+		t.Fatal(err)
+	}
+	if tag, err := tx.Exec(t.Context(), statement, args...); err != nil || tag.RowsAffected() != 1 {
+		t.Fatalf("%s: %v %v", statement, tag, err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantSound verifies all that the database holds.
+func (s *service) wantSound(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.db.AuditURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	report, err := verify.Database(t.Context(), conn, func(f verify.Finding) { t.Error(f) })
+	if err != nil || report.Rows["threads"] == 0 || report.Rows["audit_logs"] == 0 {
+		t.Errorf("verified %v: %v", report.Rows, err)
+	}
+}
+
+// sqlstate is the error's SQLSTATE; empty when there is no error.
+func sqlstate(err error) string {
+	if err == nil {
+		return ""
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return fmt.Sprint(err)
+}
