@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,10 +25,12 @@ import (
 )
 
 const (
-	trafficNotes = 1_000_000
-	// trafficEmpty is how many of them are filled, and trafficTasks how many
-	// tasks: the audit trail gets a row of each, which takes a fifth of a
-	// millisecond.
+	// trafficRows is the environment variable with the number of notes. make check sets a million: the size that shows
+	// a scan or a rewrite under a lock. make test does the same with the default, which takes a fraction of the time.
+	trafficRows    = "CHENU_TEST_TRAFFIC_ROWS"
+	trafficDefault = 20_000
+	// trafficEmpty is the number of notes that the migration fills, and trafficTasks that of tasks. The audit trail gets
+	// a row of each, which takes a fifth of a millisecond.
 	trafficEmpty      = 10_000
 	trafficTasks      = 5_000
 	trafficIdentities = 10
@@ -58,14 +61,28 @@ func (a altered) Build(ctx context.Context, s *dev.Session) (*plan.Declaration, 
 	return d, nil
 }
 
-// TestTraffic changes a table of a million rows in every way that has an
-// online form, while several identities read and write it and somebody keeps
-// transactions open: no request fails, and none waits for longer than the
-// migration's lock timeout and a moment.
+// trafficNotes returns the number of notes. It must be a multiple of trafficIdentities, so that each has as many.
+func trafficNotes(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(trafficRows)
+	if text == "" {
+		return trafficDefault
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 2*trafficEmpty || n%trafficIdentities != 0 {
+		t.Fatalf("%s is %q: use a multiple of %d, at least %d", trafficRows, text, trafficIdentities, 2*trafficEmpty)
+	}
+	return n
+}
+
+// TestTraffic changes a table in every way that has an online form, while several identities
+// read and write it and somebody keeps transactions open: no request fails, and none waits for
+// longer than the migration's lock timeout and a moment.
 func TestTraffic(t *testing.T) {
 	t.Parallel()
+	notes := trafficNotes(t)
 	database := dbtest.New(t)
-	fillTraffic(t, database.AdminURL)
+	fillTraffic(t, database.AdminURL, notes)
 
 	dir := &migrate.MemDir{}
 	embedded, err := migrations.Embedded()
@@ -110,7 +127,7 @@ func TestTraffic(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	traffic := &traffic{t: t, url: database.ServiceURL}
+	traffic := &traffic{t: t, url: database.ServiceURL, notes: notes}
 	for n := range 4 {
 		traffic.Go(func() { traffic.requests(ctx, n) })
 	}
@@ -176,7 +193,7 @@ func TestTraffic(t *testing.T) {
 
 // fillTraffic fills the tables without their triggers, each identity with
 // every tenth row.
-func fillTraffic(t *testing.T, url string) {
+func fillTraffic(t *testing.T, url string, notes int) {
 	t.Helper()
 	exec(t, url, fmt.Sprintf(`SET session_replication_role = replica;
 INSERT INTO identities (id, email, name) SELECT %[1]s, n || '@example.org', 'Somebody' FROM generate_series(0, %[2]d) n;
@@ -185,7 +202,7 @@ SELECT %[3]s, %[4]s, 'note ' || n, CASE WHEN n >= %[5]d THEN 'Home' END FROM gen
 INSERT INTO personal_tasks (created_by, id, title) SELECT %[3]s, %[4]s, 'Task ' || n FROM generate_series(0, %[7]d) n;
 RESET session_replication_role; ANALYZE personal_notes, personal_tasks`,
 		numbered("7000", "n"), trafficIdentities-1, numbered("7000", "n % "+strconv.Itoa(trafficIdentities)), numbered("7001", "n"),
-		trafficEmpty, trafficNotes-1, trafficTasks-1))
+		trafficEmpty, notes-1, trafficTasks-1))
 }
 
 func numbered(version, n string) string {
@@ -199,8 +216,9 @@ func number(version string, n int) string {
 // traffic is what a service does, by its login.
 type traffic struct {
 	sync.WaitGroup
-	t   *testing.T
-	url string
+	t     *testing.T
+	url   string
+	notes int // rows of personal_notes
 
 	mu   sync.Mutex
 	done int
@@ -264,7 +282,7 @@ func (r *traffic) requests(ctx context.Context, seed int) {
 	defer pace.Stop()
 	for ctx.Err() == nil {
 		<-pace.C
-		note := random.IntN(trafficNotes)
+		note := random.IntN(r.notes)
 		if random.IntN(2) == 0 {
 			note = random.IntN(trafficEmpty) // one that may not be filled yet
 		}
@@ -338,7 +356,7 @@ func (h *holder) hold(ctx context.Context, statement, sql string) {
 	h.held[statement] = true
 	tx, err := as(ctx, h.conn, 0)
 	if err == nil {
-		_, err = tx.Exec(ctx, sql, number("7000", 0), number("7001", trafficNotes-trafficIdentities))
+		_, err = tx.Exec(ctx, sql, number("7000", 0), number("7001", h.traffic.notes-trafficIdentities))
 	}
 	if err != nil {
 		h.traffic.t.Errorf("a transaction that is kept open: %v", err)
