@@ -70,7 +70,7 @@ test-majors: ## run all tests on PostgreSQL 16, 17 and 18, of this machine or fe
 
 test-atlas: ## run the Atlas CLI in turn with ours (builds it; on PostgreSQL 15, the newest that its free version reads)
 	@echo 'building the Atlas CLI; the first time takes a few minutes'
-	@CHENU_TEST_SERVER=local CHENU_TEST_MAJOR=15 $(with_postgres) $(GO) test -timeout 20m -tags atlascli -run AtlasCLI ./migrations $(testflags)
+	@CHENU_TEST_SERVER=local CHENU_TEST_MAJOR=15 $(with_postgres) $(GO) test -timeout 20m -tags atlascli -run AtlasCLI ./migrations/apply $(testflags)
 
 compare: ## compare the speed of requests with that at the commit base=71e3b26; fail if one is 3% slower (needs git)
 	@.ci/compare $(base)

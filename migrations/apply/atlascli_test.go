@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
@@ -95,7 +96,7 @@ func TestAtlasCLI_StopsAndWeResume(t *testing.T) {
 	if err == nil || !strings.Contains(out, "division by zero") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	golden(t, recordingPath, b.record().String())
+	golden.File(t, recordingPath, b.record().String())
 	b.want("owners", b.ask("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('public', 'atlas_schema_revisions')"), "chenu_owner")
 	b.exec("UPDATE knob SET n = 1")
 	b.mustApply()
