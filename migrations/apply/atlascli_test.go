@@ -57,7 +57,7 @@ func (b *bundle) atlas(args ...string) (string, error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	root, err := filepath.Abs("..")
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestAtlasCLI_TheProjectsFiles(t *testing.T) {
 	t.Parallel()
 	b := setupCLI(t, nil)
 	var err error
-	if b.path, err = filepath.Abs("."); err != nil {
+	if b.path, err = filepath.Abs(".."); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := b.atlas("apply"); err != nil {
@@ -328,7 +328,7 @@ func TestAtlasCLI_LintsTheProject(t *testing.T) {
 	t.Parallel()
 	b := setupCLI(t, nil)
 	var err error
-	if b.path, err = filepath.Abs("."); err != nil {
+	if b.path, err = filepath.Abs(".."); err != nil {
 		t.Fatal(err)
 	}
 	b.must([]string{"validate"})
