@@ -1,7 +1,6 @@
 package migrations_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // before applies the migrations before the first one whose name ends so, and connects as the
@@ -35,11 +35,7 @@ func before(t *testing.T, db *dbtest.DB, suffix string) *pgx.Conn {
 	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{To: files[at-1].Version()}); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(t.Context(), db.AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	conn := pgtest.Connect(t, db.AdminURL)
 	return conn
 }
 
@@ -93,11 +89,7 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 	}
 
 	// What the hint says, as the login that migrates.
-	operator, err := pgx.Connect(t.Context(), db.MigrateURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer operator.Close(t.Context())
+	operator := pgtest.Connect(t, db.MigrateURL)
 	for _, fix := range []struct{ table, set string }{
 		{"public.community_events", "online_url = NULL"}, {"public.creative_assets", "uri = 'urn:removed:uri'"}, {"public.scholar_references", "url = NULL"},
 		{"public.government_compliance", "evidence = '[]'"}, {"public.social_posts", "media = '[]'"},
@@ -149,11 +141,7 @@ func TestOperatorShortensLongRows(t *testing.T) {
 	if !ok {
 		t.Fatal("docs/migrations.md has no SQL")
 	}
-	operator, err := pgx.Connect(t.Context(), db.MigrateURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer operator.Close(context.WithoutCancel(t.Context()))
+	operator := pgtest.Connect(t, db.MigrateURL)
 	if _, err := operator.Exec(t.Context(), strings.ReplaceAll(fix, "00000000-0000-0000-0000-000000000000", group)); err != nil {
 		t.Fatal(err)
 	}

@@ -13,13 +13,14 @@ import (
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // hireAgent hires an agent as a superuser, whom no gate holds.
 func hireAgent(t *testing.T, db *dbtest.DB, identity uuid.UUID, status string, capabilities ...string) uuid.UUID {
 	t.Helper()
-	id := newID()
-	_, err := connect(t, db.AdminURL).Exec(t.Context(), "INSERT INTO team_agents (id, created_by, name, status, capabilities) VALUES ($1, $2, 'Bookkeeper', $3, $4)",
+	id := dbtest.NewID()
+	_, err := pgtest.Connect(t, db.AdminURL).Exec(t.Context(), "INSERT INTO team_agents (id, created_by, name, status, capabilities) VALUES ($1, $2, 'Bookkeeper', $3, $4)",
 		id, identity, status, capabilities)
 	if err != nil {
 		t.Fatal(err)
@@ -32,10 +33,10 @@ func TestAgentsWorkOnlyOnTheirTasks(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	mine, others := hireAgent(t, db, w.owner, "active", "team"), hireAgent(t, db, w.owner, "active", "team")
 	task := func(column string, assignee uuid.UUID) uuid.UUID {
-		id := newID()
+		id := dbtest.NewID()
 		_, err := admin.Exec(t.Context(), fmt.Sprintf("INSERT INTO team_tasks (id, created_by, title, %s) VALUES ($1, $2, 'Proofread', $3)", column), id, w.owner, assignee)
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +44,7 @@ func TestAgentsWorkOnlyOnTheirTasks(t *testing.T) {
 		return id
 	}
 	own, other, member := task("agent_id", mine), task("agent_id", others), task("member_id", w.rows()["TeamMember"])
-	insert := fmt.Sprintf("INSERT INTO team_tasks (id, created_by, title, agent_id) VALUES ('%s', '%s', 'Do my work', '%s')", newID(), w.owner, others)
+	insert := fmt.Sprintf("INSERT INTO team_tasks (id, created_by, title, agent_id) VALUES ('%s', '%s', 'Do my work', '%s')", dbtest.NewID(), w.owner, others)
 	tests := []struct {
 		name, statement string
 		task            uuid.UUID
@@ -145,7 +146,7 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 				"that only reads":        {reader, reads},
 				"that is suspended":      {suspended, none},
 				"that was dismissed":     {dismissed, none},
-				"never hired":            {newID(), none},
+				"never hired":            {dbtest.NewID(), none},
 				"of another identity":    {w.agents[w.other], none},
 				"posing as the human":    {w.owner, none},
 			} {
@@ -186,7 +187,7 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 	create := fmt.Sprintf("SELECT app.create_thread(app.uuid_v7(), app.uuid_v7(), 1, %s)", content)
 	request := fmt.Sprintf(`SELECT FROM app.request_checkpoint(jsonb_build_object('identity', '%s', 'type', 'cross_sphere', 'sphere', 'business', 'resource_type', 'x',
 		'action', 'x', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', NULL, 'content', '{}'::jsonb))`, w.owner)
-	thread := newID()
+	thread := dbtest.NewID()
 	inThread := strings.Replace(strings.Replace(request, "'thread_id', NULL", "'thread_id', '"+thread.String()+"'", 1), "'x', 'action'", "'y', 'action'", 1)
 	tx := as(t, agents, "chenu_agent", w.owner, w.agents[w.owner])
 	if _, err := tx.Exec(t.Context(), "SELECT app.create_thread($1, app.uuid_v7(), 1, "+strings.Replace(content, "business", "personal", 1)+")", thread); err != nil {
@@ -206,7 +207,7 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 		{"create a thread without threads", create, without["threads"], "CH403"},
 		{"create a thread as a reader", create, reader, "CH403"},
 		{"create a thread after the dismissal", create, dismissed, "CH401"},
-		{"create a thread as nobody's agent", create, newID(), "CH401"},
+		{"create a thread as nobody's agent", create, dbtest.NewID(), "CH401"},
 		{"append to a thread", event, w.agents[w.owner], one},
 		{"append to a thread of a sphere without its capability", event, without["personal"], "CH404"},
 		{"append to a thread without threads", event, without["threads"], "CH404"},
@@ -221,7 +222,7 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 		{"claim a read", "SELECT app.record_read('contact', NULL, '{}', 'business')", reader, one},
 		{"claim a read after the dismissal", "SELECT app.record_read('contact', NULL, '{}', 'business')", dismissed, "CH401"},
 		{"claim a refusal after the suspension", "SELECT app.record_denial('read', 'contact', NULL, '{}')", suspended, "CH401"},
-		{"claim a refusal as nobody's agent", "SELECT app.record_denial('read', 'contact', NULL, '{}')", newID(), "CH401"},
+		{"claim a refusal as nobody's agent", "SELECT app.record_denial('read', 'contact', NULL, '{}')", dbtest.NewID(), "CH401"},
 	} {
 		if got := try(t, test.actor, test.statement); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
@@ -293,13 +294,13 @@ func TestAgentsSeeTheirOwnRequests(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
-	admin, agents := connect(t, db.AdminURL), db.Pool(t, db.AgentURL)
+	admin, agents := pgtest.Connect(t, db.AdminURL), db.Pool(t, db.AgentURL)
 	mine := hireAgent(t, db, w.owner, "active", "social")
 	made := hireAgent(t, db, w.owner, "dismissed", "social", "checkpoints")
 	reader := hireAgent(t, db, w.owner, "active", "checkpoints:read", "social:read")
 	for i, who := range []uuid.UUID{mine, made} {
 		_, err := admin.Exec(t.Context(), `INSERT INTO checkpoints (id, created_by, sphere, type, action, resource_type, payload, digest, requested_by, requested_by_kind, expires_at)
-			VALUES ($1, $2, $3, 'cost', 'x', 'post', '{}', sha256($4), $5, 'agent', now() + interval '1 hour')`, newID(), w.owner, []string{"social", "business"}[i], who[:], who)
+			VALUES ($1, $2, $3, 'cost', 'x', 'post', '{}', sha256($4), $5, 'agent', now() + interval '1 hour')`, dbtest.NewID(), w.owner, []string{"social", "business"}[i], who[:], who)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -355,7 +356,7 @@ func TestAgentsUseOnlyTheirOwnIdempotencyKeys(t *testing.T) {
 	}
 	for name, actor := range map[string]uuid.UUID{
 		"suspended": hireAgent(t, db, w.owner, "suspended", "personal"), "dismissed": hireAgent(t, db, w.owner, "dismissed", "personal"),
-		"never hired": newID(), "another identity's": w.agents[w.other],
+		"never hired": dbtest.NewID(), "another identity's": w.agents[w.other],
 	} {
 		tx := as(t, agents, "chenu_agent", w.owner, actor)
 		if got := attempt(t, tx, keep, w.owner, "ended"); got != refused {
@@ -372,7 +373,7 @@ func TestTokensFromBeforeASuspensionReachNothing(t *testing.T) {
 	db := dbtest.New(t)
 	w := newWorld(t, db)
 	hired := hireAgent(t, db, w.owner, "active", "personal")
-	if _, err := connect(t, db.AdminURL).Exec(t.Context(), "UPDATE team_agents SET suspended_at = now() - interval '1 minute' WHERE id = $1", hired); err != nil {
+	if _, err := pgtest.Connect(t, db.AdminURL).Exec(t.Context(), "UPDATE team_agents SET suspended_at = now() - interval '1 minute' WHERE id = $1", hired); err != nil {
 		t.Fatal(err)
 	}
 	note := w.rows()["Note"]
@@ -415,11 +416,11 @@ func TestNoWriteCommitsAfterASuspension(t *testing.T) {
 			t.Parallel()
 			db := dbtest.New(t)
 			w := newWorld(t, db)
-			admin := connect(t, db.AdminURL)
+			admin := pgtest.Connect(t, db.AdminURL)
 			agents, humans := db.Pool(t, db.AgentURL), db.Pool(t, db.ServiceURL)
 			for _, agentFirst := range []bool{true, false} {
 				hired := hireAgent(t, db, w.owner, "active", "personal", "team")
-				if _, err := admin.Exec(t.Context(), "INSERT INTO team_tasks (id, created_by, title, agent_id) VALUES ($1, $2, 'x', $3)", newID(), w.owner, hired); err != nil {
+				if _, err := admin.Exec(t.Context(), "INSERT INTO team_tasks (id, created_by, title, agent_id) VALUES ($1, $2, 'x', $3)", dbtest.NewID(), w.owner, hired); err != nil {
 					t.Fatal(err)
 				}
 				end := test.end
@@ -454,7 +455,9 @@ func TestNoWriteCommitsAfterASuspension(t *testing.T) {
 						t.Fatal(err)
 					}
 					go func() { done <- run(human, end) }()
-					waits(t, admin, done)
+					if err := pgtest.AwaitLocks(t.Context(), admin, 1, done); err != nil {
+						t.Fatal(err)
+					}
 					if err := agent.Commit(t.Context()); err != nil {
 						t.Errorf("the agent's write: %v", err)
 					}
@@ -467,13 +470,15 @@ func TestNoWriteCommitsAfterASuspension(t *testing.T) {
 					}
 					// Without the service's lock at the start: the database takes it.
 					go func() { done <- run(agent, task(test.write)) }()
-					waits(t, admin, done)
+					if err := pgtest.AwaitLocks(t.Context(), admin, 1, done); err != nil {
+						t.Fatal(err)
+					}
 				}
 				if err := human.Commit(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				if !agentFirst {
-					if got := outcomeOf(<-done); got != "CH401" {
+					if got := pgtest.SQLState(<-done); got != "CH401" {
 						t.Errorf("a write that began before the end of the agent: %s", got)
 					}
 				}

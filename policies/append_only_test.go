@@ -9,6 +9,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // TestAppendOnly shows that a superuser is refused as well: what happened stays
@@ -17,7 +18,7 @@ func TestAppendOnly(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	newWorld(t, db)
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	if _, err := admin.Exec(t.Context(), "SELECT app.ensure_partitions(2)"); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // TestAuditTrail shows what a change leaves behind: who, what, before and
@@ -20,7 +21,7 @@ func TestAuditTrail(t *testing.T) {
 	db := dbtest.New(t)
 	w := newWorld(t, db)
 	ctx := t.Context()
-	request := newID()
+	request := dbtest.NewID()
 	tx, err := w.service.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestAuditTrail(t *testing.T) {
 	if err := tx.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	rows, _ := admin.Query(ctx, `
 		SELECT concat_ws(' ', action, outcome, resource_type, actor_kind, db_role, sphere, ip,
 			CASE WHEN action = 'update' THEN before ->> 'name' || ' > ' || (after ->> 'name') ELSE before ->> 'title' END,
@@ -90,7 +91,7 @@ func TestNoSecretIsAudited(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	ctx := t.Context()
 	const marker = "$argon2id$v=19$m=8,t=1,p=1$c2VjcmV0$bWFya2Vy"
 	secrets := 0
@@ -100,7 +101,7 @@ func TestNoSecretIsAudited(t *testing.T) {
 				continue
 			}
 			secrets++
-			id, owner, mine := newID(), w.owner, w.rowsOf[w.owner]
+			id, owner, mine := dbtest.NewID(), w.owner, w.rowsOf[w.owner]
 			if table.Owner == "id" {
 				owner = id
 			}
@@ -134,13 +135,13 @@ func TestForgedApprovalIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	agent := hireAgent(t, db, w.owner, "active", "entertainment", "business")
 	agents := db.Pool(t, db.AgentURL)
 	contact := w.rows()["Contact"]
 	// approval makes an approved checkpoint of what the agent asked for.
 	approval := func(consumed string) uuid.UUID {
-		id := newID()
+		id := dbtest.NewID()
 		_, err := admin.Exec(t.Context(), `INSERT INTO checkpoints (id, created_by, sphere, type, status, action, resource_type, resource_id, payload, digest, requested_by,
 				requested_by_kind, expires_at, decided_by, decided_at, use_before, consumed_at)
 			VALUES ($1, $2, 'business', 'cost', 'approved', 'update contact', 'contact', $3, jsonb_build_object('resource_type', 'contact', 'table', 'business_contacts',
@@ -152,7 +153,7 @@ func TestForgedApprovalIsNotRecorded(t *testing.T) {
 		return id
 	}
 	for name, checkpoint := range map[string]uuid.UUID{
-		"one that never existed": newID(), "one that was not used": approval("NULL"), "one that was used before": approval("now()"),
+		"one that never existed": dbtest.NewID(), "one that was not used": approval("NULL"), "one that was used before": approval("now()"),
 	} {
 		tx := as(t, agents, "chenu_agent", w.owner, agent)
 		if _, err := tx.Exec(t.Context(), "SELECT set_config('app.approved_write', $1, true)", fmt.Sprintf("%s contact %s", checkpoint, contact)); err != nil {
@@ -199,7 +200,7 @@ func TestSettingsDoNotFillTheTrail(t *testing.T) {
 	db := dbtest.New(t)
 	w := newWorld(t, db)
 	hired := hireAgent(t, db, w.owner, "active", "personal")
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	long := strings.Repeat("a", 5<<20)
 	for name, test := range map[string]struct{ traceparent, ip, wantTrace, wantIP string }{
@@ -222,7 +223,7 @@ func TestSettingsDoNotFillTheTrail(t *testing.T) {
 				statements = append(statements, "SELECT app.open_session(app.uuid_v7(), now(), now() + interval '1 hour', '{dev}')")
 			}
 			tx := as(t, db.Pool(t, url), role, w.owner, actor)
-			request := newID()
+			request := dbtest.NewID()
 			if _, err := tx.Exec(t.Context(), `SELECT set_config('app.request_id', $1, true), set_config('app.traceparent', $2, true), set_config('app.ip', $3, true)`,
 				request.String(), test.traceparent, test.ip); err != nil {
 				t.Fatal(err)

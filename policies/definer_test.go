@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // definers is the closed list of what works across identities or with more
@@ -122,7 +123,7 @@ var definers = map[string]struct {
 // TestDefiners holds the definer functions to the closed list.
 func TestDefiners(t *testing.T) {
 	t.Parallel()
-	admin := connect(t, dbtest.New(t).AdminURL)
+	admin := pgtest.Connect(t, dbtest.New(t).AdminURL)
 	rows, _ := admin.Query(t.Context(), `
 		SELECT p.proname, p.proowner::regrole::text, array(
 			SELECT a.grantee::regrole::text FROM aclexplode(p.proacl) a WHERE a.grantee <> p.proowner ORDER BY 1)

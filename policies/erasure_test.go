@@ -13,12 +13,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/policies/verify"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // asPerson runs statements as the service does for a person who has just logged in.
@@ -45,7 +45,7 @@ const requestErasureSQL = `SELECT id::text, digest FROM app.request_checkpoint(j
 func (w *world) approveErasure(t *testing.T, who uuid.UUID) (checkpoint string) {
 	t.Helper()
 	ctx := t.Context()
-	if err := w.erase(ctx, who, ""); outcomeOf(err) != "CH423" {
+	if err := w.erase(ctx, who, ""); pgtest.SQLState(err) != "CH423" {
 		t.Fatalf("an erasure without approval: %v", err)
 	}
 	err := w.asPerson(ctx, who, "", func(tx pgx.Tx) error {
@@ -122,7 +122,7 @@ func TestErasure(t *testing.T) {
 			t.Errorf("the owner has nothing in %s: this test shows nothing of it", name)
 		}
 	}
-	if err := w.erase(ctx, w.other, checkpoint); outcomeOf(err) != "CH423" {
+	if err := w.erase(ctx, w.other, checkpoint); pgtest.SQLState(err) != "CH423" {
 		t.Errorf("another's approval: %v", err)
 	}
 	if err := w.erase(ctx, w.owner, checkpoint); err != nil {
@@ -171,7 +171,7 @@ func TestErasure(t *testing.T) {
 		t.Errorf("the erasure is recorded %d times, %v", recorded, err)
 	}
 	// Everything that can be proved still is.
-	auditor := connect(t, db.AuditURL)
+	auditor := pgtest.Connect(t, db.AuditURL)
 	report, err := verify.Database(ctx, auditor, func(f verify.Finding) {
 		if f.CreatedBy == w.owner && f.Table != "threads" { // the fixtures' threads have events of their own making
 			t.Error(f)
@@ -181,7 +181,7 @@ func TestErasure(t *testing.T) {
 		t.Errorf("verified %v: %v", report.Rows, err)
 	}
 	// The address is free, and the identity is nobody's.
-	if err := w.erase(ctx, w.owner, checkpoint); outcomeOf(err) != "CH401" {
+	if err := w.erase(ctx, w.owner, checkpoint); pgtest.SQLState(err) != "CH401" {
 		t.Errorf("erased again: %v", err)
 	}
 	for _, statement := range []string{
@@ -191,11 +191,11 @@ func TestErasure(t *testing.T) {
 		`SELECT app.create_thread(app.uuid_v7(), app.uuid_v7(), 1, '{"founding_intent": "x", "sphere": "personal", "type": "personal", "visibility": "private", "title": null, "parent_thread_id": null, "tags": []}')`,
 	} {
 		err := w.asPerson(ctx, w.owner, "", func(tx pgx.Tx) error { _, err := tx.Exec(ctx, statement); return err })
-		if outcomeOf(err) != "CH401" {
+		if pgtest.SQLState(err) != "CH401" {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
-	next := newID()
+	next := dbtest.NewID()
 	err = w.asPerson(ctx, next, "", func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Ada again')", next, w.owner.String()+"@example.org")
 		return err
@@ -203,13 +203,6 @@ func TestErasure(t *testing.T) {
 	if err != nil {
 		t.Errorf("the address is not free: %v", err)
 	}
-}
-
-func outcomeOf(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return fmt.Sprint(err)
 }
 
 // checkErased looks at every column that could say something of a person.
@@ -244,22 +237,6 @@ func TestErasureWaits(t *testing.T) {
 	admin := db.Pool(t, db.AdminURL)
 	ctx := t.Context()
 	checkpoint := w.approveErasure(t, w.owner)
-	// waiting waits until so many transactions wait for a lock.
-	waiting := func(want int) error {
-		deadline := time.Now().Add(10 * time.Second)
-		for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
-			var n int
-			if err := admin.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n); err != nil {
-				return err
-			}
-			if n >= want {
-				return nil
-			}
-			if time.Now().After(deadline) {
-				return fmt.Errorf("%d transactions wait, not %d", n, want)
-			}
-		}
-	}
 	erased, early, late := make(chan error, 1), make(chan error, 1), make(chan error, 2)
 	// The early one goes on until the erasure waits for it.
 	began := make(chan struct{})
@@ -267,7 +244,7 @@ func TestErasureWaits(t *testing.T) {
 		early <- w.asPerson(ctx, w.owner, "", func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, "INSERT INTO personal_notes (id, created_by, title) VALUES (app.uuid_v7(), $1, 'early')", w.owner)
 			close(began)
-			return errors.Join(err, waiting(1))
+			return errors.Join(err, pgtest.AwaitLocks(ctx, admin, 1, nil))
 		})
 	}()
 	<-began
@@ -284,7 +261,7 @@ func TestErasureWaits(t *testing.T) {
 				late <- w.asPerson(ctx, w.owner, "", func(tx pgx.Tx) error { _, err := tx.Exec(ctx, statement); return err })
 			}()
 		}
-		return waiting(2)
+		return pgtest.AwaitLocks(ctx, admin, 2, nil)
 	})
 	if err := <-early; err != nil {
 		t.Errorf("an early write: %v", err)
@@ -293,7 +270,7 @@ func TestErasureWaits(t *testing.T) {
 		t.Errorf("the erasure: %v", err)
 	}
 	for range 2 {
-		if err := <-late; outcomeOf(err) != "CH401" {
+		if err := <-late; pgtest.SQLState(err) != "CH401" {
 			t.Errorf("a late write: %v", err)
 		}
 	}
@@ -318,7 +295,7 @@ func TestErasureCannotBeBlocked(t *testing.T) {
 	ctx := t.Context()
 	// The address of earlier versions, in a row that was locked by the migration.
 	if _, err := admin.Exec(ctx, `INSERT INTO identities (id, email, name, status) VALUES ($1, $2, 'Eve', 'locked')`,
-		newID(), "erased-"+w.owner.String()+"@erased.invalid"); err != nil {
+		dbtest.NewID(), "erased-"+w.owner.String()+"@erased.invalid"); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.erase(ctx, w.owner, w.approveErasure(t, w.owner)); err != nil {
@@ -332,13 +309,13 @@ func TestErasureCannotBeBlocked(t *testing.T) {
 		t.Errorf("the erased identity has the address %s", email)
 	}
 	// No account takes an address of the domain, whatever it looks like.
-	next := newID()
+	next := dbtest.NewID()
 	for _, taken := range []string{"erased-" + next.String() + "@erased.invalid", "x@Erased.Invalid"} {
 		err := w.asPerson(ctx, next, "", func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Eve')", next, taken)
 			return err
 		})
-		if outcomeOf(err) != "23514" {
+		if pgtest.SQLState(err) != "23514" {
 			t.Errorf("%s: %v", taken, err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/chenu/chenu/migrations/dbtest"
@@ -77,7 +76,7 @@ func TestStreaksAcrossDaylightSaving(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Release()
-			owner, habit := newID(), newID()
+			owner, habit := dbtest.NewID(), dbtest.NewID()
 			for _, statement := range []struct {
 				sql  string
 				args []any
@@ -113,7 +112,7 @@ func TestStreaksOfAnyDays(t *testing.T) {
 	db := dbtest.New(t)
 	admin := db.Pool(t, db.AdminURL)
 	ctx := context.Background()
-	owner := uuid.Must(uuid.NewV7())
+	owner := dbtest.NewID()
 	if _, err := admin.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada')", owner); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +120,7 @@ func TestStreaksOfAnyDays(t *testing.T) {
 		cadence := rapid.SampledFrom([]string{"daily", "weekly", "monthly"}).Draw(t, "cadence")
 		target := rapid.Int64Range(1, 3).Draw(t, "target")
 		offsets := rapid.SliceOfN(rapid.IntRange(0, 90), 1, 60).Draw(t, "days ago")
-		habit := uuid.Must(uuid.NewV7())
+		habit := dbtest.NewID()
 		if _, err := admin.Exec(ctx, "INSERT INTO personal_habits (id, created_by, name, cadence, target_per_period) VALUES ($1, $2, 'x', $3, $4)", habit, owner, cadence, target); err != nil {
 			t.Fatal(err)
 		}

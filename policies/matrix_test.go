@@ -292,7 +292,7 @@ var actions = map[string]func(w *world, t policies.Table, who actor) string{
 		return fmt.Sprintf("SELECT id FROM %s WHERE id = '%s'", t.QualifiedName(), w.rows()[t.Entity])
 	},
 	"insert": func(w *world, t policies.Table, _ actor) string {
-		return w.insert(t, newID(), w.owner, nil)
+		return w.insert(t, dbtest.NewID(), w.owner, nil)
 	},
 	"update": func(w *world, t policies.Table, _ actor) string {
 		column := "created_at"
@@ -335,13 +335,13 @@ var actions = map[string]func(w *world, t policies.Table, who actor) string{
 			}
 		}
 		// The other identity's row, named from a row of the owner's.
-		return w.insert(t, newID(), w.owner, map[string]string{ref.Column: "'" + w.rowsOf[w.other].first[target.Entity].String() + "'"})
+		return w.insert(t, dbtest.NewID(), w.owner, map[string]string{ref.Column: "'" + w.rowsOf[w.other].first[target.Entity].String() + "'"})
 	},
 	"write an ungranted column": func(w *world, t policies.Table, _ actor) string {
 		return fmt.Sprintf("UPDATE %s SET created_at = now() WHERE id = '%s'", t.QualifiedName(), w.rows()[t.Entity])
 	},
 	"insert an ungranted column": func(w *world, t policies.Table, _ actor) string {
-		return w.insert(t, newID(), w.owner, map[string]string{"created_at": "now()"})
+		return w.insert(t, dbtest.NewID(), w.owner, map[string]string{"created_at": "now()"})
 	},
 	"truncate": func(_ *world, t policies.Table, _ actor) string {
 		return "TRUNCATE " + t.QualifiedName()

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
@@ -42,7 +40,7 @@ func TestPartitionsDoNotDeadlockWithWriters(t *testing.T) {
 			t.Fatal("making partitions never waits for the writer")
 		}
 	}
-	if _, err := writer.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada')", uuid.Must(uuid.NewV7())); err != nil {
+	if _, err := writer.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada')", dbtest.NewID()); err != nil {
 		t.Fatalf("the writer: %v", err)
 	}
 	if err := writer.Commit(ctx); err != nil {

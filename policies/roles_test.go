@@ -9,6 +9,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // Hardening item 10: no serving role lists identities. The login for people lists agents of
@@ -18,7 +19,7 @@ func TestServingRolesDoNotListIdentities(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = NULL WHERE id = $1", w.other); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestNoTableCanBeTruncated(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	newWorld(t, db)
-	admin, owner := connect(t, db.AdminURL), connect(t, db.MigrateURL)
+	admin, owner := pgtest.Connect(t, db.AdminURL), pgtest.Connect(t, db.MigrateURL)
 	if _, err := owner.Exec(t.Context(), "SET ROLE chenu_owner"); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestOwnerSeesNoPasswordHash(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	newWorld(t, db)
-	conn := connect(t, db.MigrateURL)
+	conn := pgtest.Connect(t, db.MigrateURL)
 	if _, err := conn.Exec(t.Context(), "SET ROLE chenu_owner"); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestOwnerSeesNoPasswordHash(t *testing.T) {
 func TestPublicKeepsOnlyListedFunctions(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	// Volatile functions with SQL types that need no revoking: they return what the caller may
 	// know, change only the caller's session, or check a privilege of their own.
 	const kept = `^(amvalidate|array_(sample|shuffle)|binary_upgrade_.*|brin_.*|gin_clean_.*|clock_timestamp|current_query|currtid2|currval|lastval|nextval|setval|gen_random_uuid|uuidv[47]|random.*|setseed|timeofday|set_config` +
@@ -181,7 +182,7 @@ func TestServingRolesChooseNoLocks(t *testing.T) {
 	}
 	// None of these locks is one of the numbers that other functions lock.
 	var others int
-	if err := connect(t, db.AdminURL).QueryRow(t.Context(), `SELECT count(*) FROM pg_locks
+	if err := pgtest.Connect(t, db.AdminURL).QueryRow(t.Context(), `SELECT count(*) FROM pg_locks
 		WHERE locktype = 'advisory' AND objsubid <> 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&others); err != nil || others != 0 {
 		t.Errorf("%d locks in the space of other functions, %v", others, err)
 	}
@@ -217,7 +218,7 @@ func TestLogins(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := connect(t, test.url).Exec(t.Context(), test.statement)
+			_, err := pgtest.Connect(t, test.url).Exec(t.Context(), test.statement)
 			if test.want == "" && err == nil {
 				return
 			}
@@ -234,7 +235,7 @@ func TestOwner(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
-	conn := connect(t, db.MigrateURL)
+	conn := pgtest.Connect(t, db.MigrateURL)
 	for _, who := range []string{"", w.owner.String()} {
 		// Migrations run with row_security off: what a policy would hide is then an error.
 		if _, err := conn.Exec(t.Context(), "SELECT set_config('role', 'chenu_owner', false), set_config('row_security', 'on', false), set_config('app.identity_id', $1, false), set_config('app.actor_id', $1, false)", who); err != nil {

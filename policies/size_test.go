@@ -10,6 +10,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // bomb is SQL for a jsonb object whose text is longer than most bytes and whose stored form
@@ -44,7 +45,7 @@ func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtest
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
-	admin := connect(t, db.AdminURL)
+	admin := pgtest.Connect(t, db.AdminURL)
 	rows, err := admin.Query(t.Context(), `SELECT n.nspname, c.relname, a.attname FROM pg_attribute a
 		JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE `+ours+` AND NOT c.relispartition AND a.atttypid IN ('jsonb'::regtype, 'json'::regtype) AND NOT a.attisdropped ORDER BY 1, 2, 3`)
@@ -75,7 +76,7 @@ func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtest
 		if by := described.Rules.MaxBytesBy; by == "app.seal_content()" {
 			// What triggers make of rows that are limited themselves: only a superuser gets here.
 			who = ""
-			statement = w.insert(table, newID(), w.owner, map[string]string{c.Name: bombFor(described)})
+			statement = w.insert(table, dbtest.NewID(), w.owner, map[string]string{c.Name: bombFor(described)})
 		} else if by != "" {
 			write, ok := writers[by]
 			if !ok {
@@ -97,7 +98,7 @@ func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtest
 			if table.Owner == "id" {
 				statement = fmt.Sprintf("UPDATE %s SET %s = %s WHERE id = '%s'", table.QualifiedName(), c.Name, bombFor(described), w.owner)
 			} else {
-				statement = w.insert(table, newID(), w.owner, map[string]string{c.Name: bombFor(described)})
+				statement = w.insert(table, dbtest.NewID(), w.owner, map[string]string{c.Name: bombFor(described)})
 			}
 		}
 		t.Run(c.Table+"."+c.Name, func(t *testing.T) {

@@ -9,17 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // TestUUIDv7 compares the ids that Postgres makes with section 5.7 of RFC 9562, method 3: 48 bits
 // of milliseconds, and units of 256 ns behind the version.
 func TestUUIDv7(t *testing.T) {
 	t.Parallel()
-	conn, err := pgx.Connect(t.Context(), dbtest.New(t).AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	conn := pgtest.Connect(t, dbtest.New(t).AdminURL)
 	seen := map[uuid.UUID]bool{}
 	for _, at := range []string{
 		"1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000999Z", "2026-01-02T03:04:05.678901Z",
@@ -61,11 +58,7 @@ func TestUUIDv7(t *testing.T) {
 // TestIDsTellTheTime checks which ids a serving role may give to a new row.
 func TestIDsTellTheTime(t *testing.T) {
 	t.Parallel()
-	conn, err := pgx.Connect(t.Context(), dbtest.New(t).AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	conn := pgtest.Connect(t, dbtest.New(t).AdminURL)
 	for id, want := range map[string]struct{ human, system bool }{
 		"app.uuid_v7()": {true, true},
 		"app.uuid_v7(clock_timestamp() - interval '59 minutes')": {true, true},

@@ -1,14 +1,12 @@
 package policies_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -18,6 +16,7 @@ import (
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // world is a database in which two identities have a row of everything.
@@ -33,8 +32,8 @@ func (w *world) rows() map[string]uuid.UUID { return w.rowsOf[w.owner].first }
 
 func newWorld(t *testing.T, db *dbtest.DB) *world {
 	t.Helper()
-	w := &world{owner: newID(), other: newID(), rowsOf: map[uuid.UUID]rows{}, agents: map[uuid.UUID]uuid.UUID{}}
-	admin := connect(t, db.AdminURL)
+	w := &world{owner: dbtest.NewID(), other: dbtest.NewID(), rowsOf: map[uuid.UUID]rows{}, agents: map[uuid.UUID]uuid.UUID{}}
+	admin := pgtest.Connect(t, db.AdminURL)
 	for _, who := range []uuid.UUID{w.owner, w.other} {
 		w.rowsOf[who] = rows{map[string]uuid.UUID{}, map[string]uuid.UUID{}}
 		w.populate(t, admin, who)
@@ -70,7 +69,7 @@ func (w *world) populate(t *testing.T, admin *pgx.Conn, who uuid.UUID) {
 				if i == 1 && !referred[table.Name] || fixtures[table.Entity] == nil {
 					continue
 				}
-				id := newID()
+				id := dbtest.NewID()
 				if table.Owner == "id" {
 					id = who
 				}
@@ -109,18 +108,6 @@ func boolOrder(b bool) int {
 	}
 	return 0
 }
-
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
-}
-
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // try runs the statement as the actor and takes it back.
 func (w *world) try(t *testing.T, who actor, statement string) string {
@@ -216,26 +203,4 @@ func attempt(t *testing.T, tx pgx.Tx, statement string, args ...any) string {
 		t.Fatal(err)
 	}
 	return got
-}
-
-// waits returns when a session of the database waits for a lock.
-func waits(t *testing.T, admin *pgx.Conn, done <-chan error) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
-		var waiting bool
-		if err := admin.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')").Scan(&waiting); err != nil {
-			t.Fatal(err)
-		}
-		if waiting {
-			return
-		}
-		select {
-		case err := <-done:
-			t.Fatalf("the statement did not wait: %v", err)
-		default:
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("nothing waits")
-		}
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/mailer"
 )
@@ -181,7 +182,7 @@ func TestResetExpiresPendingRequests(t *testing.T) {
 	// The database decides who may call it.
 	me := owner.Get("/v1/me").Object()["id"].(string)
 	for _, role := range []string{"chenu_human", "chenu_agent"} {
-		if err := b.inTransaction(t, role, me, "", "SELECT app.expire_requests('x', own => true)"); sqlstate(err) != "42501" {
+		if err := b.inTransaction(t, role, me, "", "SELECT app.expire_requests('x', own => true)"); pgtest.SQLState(err) != "42501" {
 			t.Errorf("as %s: %v", role, err)
 		}
 	}

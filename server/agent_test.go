@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/ent/datatype"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
@@ -147,11 +148,7 @@ func TestAgentsLogin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, err := pgx.Connect(t.Context(), b.db.AgentURL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close(t.Context()) }()
+			conn := pgtest.Connect(t, b.db.AgentURL)
 			tx, err := conn.Begin(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -163,7 +160,7 @@ func TestAgentsLogin(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = tx.Exec(t.Context(), test.query)
-			if got := sqlstate(err); got != test.want {
+			if got := pgtest.SQLState(err); got != test.want {
 				t.Errorf("%s: got %q, want %q", test.query, got, test.want)
 			}
 		})
@@ -187,7 +184,7 @@ func TestDevelopmentAgent(t *testing.T) {
 	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE identities SET email_verified_at = now() WHERE email = 'grace@example.org'"); err != nil {
 		t.Fatal(err)
 	}
-	id := uuid.Must(uuid.NewV7())
+	id := dbtest.NewID()
 	hired := b.as(t, account.DevelopmentToken{Email: "grace@example.org", Agent: id})
 	hired.Post("/v1/personal/notes", map[string]any{"title": "By an agent"}).Want(http.StatusCreated)
 	got := hired.Get("/v1/team/agents/" + id.String()).Want(http.StatusOK).Object()
@@ -268,10 +265,10 @@ func TestOneCallSuspendsAllAgents(t *testing.T) {
 
 	// The database decides: agents may not call it, and it reaches the caller's own agents only.
 	me := human.Get("/v1/me").Object()["id"].(string)
-	if err := b.inTransaction(t, "chenu_agent", me, "", "SELECT app.suspend_all_agents()"); sqlstate(err) != "42501" {
+	if err := b.inTransaction(t, "chenu_agent", me, "", "SELECT app.suspend_all_agents()"); pgtest.SQLState(err) != "42501" {
 		t.Errorf("as an agent: %v", err)
 	}
-	if err := b.inTransaction(t, "chenu_human", me, "", "SELECT app.suspend_agents('x', 'infinity')"); sqlstate(err) != "42501" {
+	if err := b.inTransaction(t, "chenu_human", me, "", "SELECT app.suspend_agents('x', 'infinity')"); pgtest.SQLState(err) != "42501" {
 		t.Errorf("the inner function: %v", err)
 	}
 	if got := stranger.Get(others).Object()["status"]; got != "active" {
@@ -362,7 +359,7 @@ func TestAgentsHaveNoTokenBudget(t *testing.T) {
 		t.Errorf("setting it is refused with %+v", p.Errors)
 	}
 	me := human.Get("/v1/me").Object()["id"].(string)
-	if err := b.inTransaction(t, "chenu_human", me, "", "UPDATE team_agents SET token_budget = 1"); sqlstate(err) != "42501" {
+	if err := b.inTransaction(t, "chenu_human", me, "", "UPDATE team_agents SET token_budget = 1"); pgtest.SQLState(err) != "42501" {
 		t.Errorf("with raw SQL: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
 )
@@ -102,7 +103,7 @@ func TestAuditedReads(t *testing.T) {
 			t.Fatalf("%d reads recorded, want %d", reads(), want)
 		}
 	}
-	human.Get(path+"/"+newID().String()).WantProblem(http.StatusNotFound, "not_found")
+	human.Get(path+"/"+dbtest.NewID().String()).WantProblem(http.StatusNotFound, "not_found")
 	if reads() != want {
 		t.Error("the reading of nothing is recorded")
 	}

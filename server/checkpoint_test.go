@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/account"
 )
 
@@ -21,7 +22,7 @@ import (
 func TestStory(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
-	agentID := newID()
+	agentID := dbtest.NewID()
 	human, agent := b.person(t, "ada"), b.agentNamed(t, "ada", agentID)
 
 	// An agent prepares an invoice, which it may, and wants to send it, which it may not.
@@ -158,7 +159,7 @@ func TestOwnRequest(t *testing.T) {
 	done := human.Post("/v1/team/tasks", map[string]any{"title": "Read", "agent_id": agentID, "status": "done"}).Want(http.StatusCreated)
 	waiting, _ := checkpointOf(t, worker.Post("/v1/entertainment/playlists", map[string]any{"name": "n", "visibility": "public"}))
 	worker.Post("/v1/team/agents/"+agentID.String()+"/dismiss", map[string]any{"reason": "x"}).WantProblem(http.StatusForbidden, "forbidden")
-	human.Post("/v1/team/agents/"+newID().String()+"/dismiss", map[string]any{"reason": "x"}).WantProblem(http.StatusNotFound, "not_found")
+	human.Post("/v1/team/agents/"+dbtest.NewID().String()+"/dismiss", map[string]any{"reason": "x"}).WantProblem(http.StatusNotFound, "not_found")
 	for range 2 {
 		got := human.Post("/v1/team/agents/"+agentID.String()+"/dismiss", map[string]any{"reason": "Done."}).Want(http.StatusOK).Object()
 		if got["status"] != "dismissed" || got["dismiss_reason"] != "Done." || got["version"] != 2.0 {
@@ -360,7 +361,7 @@ func TestDifferencesAreWhatTheyLookLike(t *testing.T) {
 func TestAgentCannotFloodTheInbox(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
-	human, agent := b.person(t, "ada"), b.agentNamed(t, "ada", uuid.Must(uuid.NewV7()))
+	human, agent := b.person(t, "ada"), b.agentNamed(t, "ada", dbtest.NewID())
 	ask := func(n int) object {
 		return object{"type": "sensitive", "resource_type": "report", "action": fmt.Sprint("share ", n)}
 	}

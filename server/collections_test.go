@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
@@ -129,7 +130,7 @@ func TestCollections(t *testing.T) {
 			}
 
 			// For another identity it is as if it never was, to the letter.
-			missing := c.path + "/" + uuid.Must(uuid.NewV7()).String()
+			missing := c.path + "/" + dbtest.NewID().String()
 			if hidden, none := eve.Get(self), eve.Get(missing); hidden.Status != http.StatusNotFound || !sameProblem(hidden, none) {
 				t.Errorf("another identity gets %d %s, and for a row that never was %d %s", hidden.Status, hidden.Body, none.Status, none.Body)
 			}

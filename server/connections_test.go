@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
@@ -76,7 +75,7 @@ func TestEveryOperationNeedsOneConnection(t *testing.T) {
 			target := path
 			for strings.Contains(target, "{") {
 				i, j := strings.Index(target, "{"), strings.Index(target, "}")
-				target = target[:i] + uuid.Must(uuid.NewV7()).String() + target[j+1:]
+				target = target[:i] + dbtest.NewID().String() + target[j+1:]
 			}
 			var body any
 			for _, content := range o.RequestBody.Content {
@@ -86,7 +85,7 @@ func TestEveryOperationNeedsOneConnection(t *testing.T) {
 			name := fmt.Sprintf("caller%d", sent)
 			for kind, client := range map[string]*apitest.Client{
 				"person": b.as(t, account.DevelopmentToken{Email: name + "@example.org"}),
-				"agent":  b.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: uuid.Must(uuid.NewV7())}),
+				"agent":  b.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: dbtest.NewID()}),
 				"nobody": b.client.For(t),
 			} {
 				header := []string{"If-Match", "*"}
@@ -149,7 +148,7 @@ func (s schema) example(all map[string]schema, depth int) any {
 	case kind == "boolean":
 		return true
 	case kind == "string" && s.Format == "uuid":
-		return uuid.Must(uuid.NewV7()).String()
+		return dbtest.NewID().String()
 	case kind == "string" && s.Format == "date-time":
 		return time.Now().UTC().Format(time.RFC3339)
 	case kind == "string":
@@ -192,10 +191,8 @@ func TestOneIdentityLeavesConnectionsToOthers(t *testing.T) {
 		}
 		return n
 	}
-	for deadline := time.Now().Add(time.Minute); waiting() == 0; <-time.After(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("nothing waits for the row")
-		}
+	if err := pgtest.AwaitLocks(t.Context(), admin, 1, nil); err != nil {
+		t.Fatal(err)
 	}
 	for range 3 {
 		eve.Post("/v1/personal/notes", map[string]any{"title": "E"}).Want(http.StatusCreated)

@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
@@ -219,8 +221,8 @@ func TestCredentials(t *testing.T) {
 		status int
 		code   string
 	}{
-		"unknown":              {made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+newID().String()), http.StatusUnauthorized, "invalid_client"},
-		"another's":            {made.ask("client_id", newID().String()+"."+made.ID), http.StatusUnauthorized, "invalid_client"},
+		"unknown":              {made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+dbtest.NewID().String()), http.StatusUnauthorized, "invalid_client"},
+		"another's":            {made.ask("client_id", dbtest.NewID().String()+"."+made.ID), http.StatusUnauthorized, "invalid_client"},
 		"its id alone":         {made.ask("client_id", made.ID), http.StatusUnauthorized, "invalid_client"},
 		"capitals":             {made.ask("client_id", strings.ToUpper(made.ClientID)), http.StatusUnauthorized, "invalid_client"},
 		"wrong":                {made.ask("client_secret", none.Secret), http.StatusUnauthorized, "invalid_client"},
@@ -259,7 +261,7 @@ func TestFailedAgentLoginsDoNotFillTheTrail(t *testing.T) {
 		b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_secret", "x")).WantProblem(http.StatusUnauthorized, "invalid_client")
 	}
 	// A credential that does not exist leaves nothing.
-	b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+newID().String())).WantProblem(http.StatusUnauthorized, "invalid_client")
+	b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+dbtest.NewID().String())).WantProblem(http.StatusUnauthorized, "invalid_client")
 	admin := b.db.Pool(t, b.db.AdminURL)
 	trail := func() []string {
 		t.Helper()
@@ -312,7 +314,7 @@ func TestAssertions(t *testing.T) {
 	withSecret := newCredential(t, human, agent)
 	claims := func(change map[string]any) jwt.MapClaims {
 		now := time.Now()
-		c := jwt.MapClaims{"iss": id, "sub": id, "aud": "chenu", "jti": newID().String(), "iat": now.Unix(), "exp": now.Add(4 * time.Minute).Unix()}
+		c := jwt.MapClaims{"iss": id, "sub": id, "aud": "chenu", "jti": dbtest.NewID().String(), "iat": now.Unix(), "exp": now.Add(4 * time.Minute).Unix()}
 		for name, value := range change {
 			if c[name] = value; value == nil {
 				delete(c, name)
@@ -444,7 +446,7 @@ func TestCredentialRulesAreTheDatabases(t *testing.T) {
 	try := func(want, detail, statement string) {
 		t.Helper()
 		err := b.inTransaction(t, "chenu_human", me, session, statement)
-		if sqlstate(err) != want {
+		if pgtest.SQLState(err) != want {
 			t.Errorf("%s: got %v, want %q", statement, err, want)
 		}
 		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !strings.Contains(pg.Detail, detail) {
@@ -511,7 +513,7 @@ func TestSmallOrderKeysProveNothing(t *testing.T) {
 			"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 		}).WantProblem(http.StatusUnauthorized, "invalid_client")
 		me, _, _ := strings.Cut(id, ".")
-		if err := b.inTransaction(t, "chenu_human", me, "", fmt.Sprintf("SELECT app.use_agent_credential('%s', 'swk', NULL, NULL)", made["id"])); sqlstate(err) != "CH401" {
+		if err := b.inTransaction(t, "chenu_human", me, "", fmt.Sprintf("SELECT app.use_agent_credential('%s', 'swk', NULL, NULL)", made["id"])); pgtest.SQLState(err) != "CH401" {
 			t.Errorf("%x is used: %v", key, err)
 		}
 	}
@@ -529,7 +531,7 @@ func forge(t *testing.T, client string, key ed25519.PublicKey) (string, bool) {
 	signature[0] = 1
 	for range 1000 {
 		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
-			"iss": client, "sub": client, "aud": "chenu", "jti": newID().String(), "exp": time.Now().Add(4 * time.Minute).Unix(),
+			"iss": client, "sub": client, "aud": "chenu", "jti": dbtest.NewID().String(), "exp": time.Now().Add(4 * time.Minute).Unix(),
 		})
 		text, err := token.SigningString()
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/api/apitest"
@@ -194,7 +195,7 @@ func (o operationOf) try(c *apitest.Client) *apitest.Response {
 	for strings.Contains(path, "{") {
 		before, rest, _ := strings.Cut(path, "{")
 		_, after, _ := strings.Cut(rest, "}")
-		path = before + newID().String() + after
+		path = before + dbtest.NewID().String() + after
 	}
 	var body any
 	header := []string{"If-Match", `"v1"`}

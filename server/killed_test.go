@@ -157,11 +157,7 @@ func TestKilledInLogins(t *testing.T) {
 	for person := range people {
 		client.Post("/v1/auth/login", credentials(person)).Want(http.StatusOK)
 	}
-	admin, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close(context.Background())
+	admin := pgtest.Connect(t, url)
 	var half, failed int
 	err = admin.QueryRow(t.Context(), `SELECT
 		(SELECT count(*) FROM app.sessions s WHERE NOT EXISTS (SELECT FROM app.refresh_tokens r WHERE r.session_id = s.id)

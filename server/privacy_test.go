@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
@@ -180,17 +181,17 @@ func TestErasureUnderLoad(t *testing.T) {
 	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
 	works := []func() *apitest.Response{
 		func() *apitest.Response {
-			return human.Post("/v1/personal/notes", map[string]any{"title": "more"}, "Idempotency-Key", newID().String())
+			return human.Post("/v1/personal/notes", map[string]any{"title": "more"}, "Idempotency-Key", dbtest.NewID().String())
 		},
 		func() *apitest.Response {
 			return human.Post(thread+"/events", map[string]any{"events": []any{map[string]any{"type": "note.added", "payload": map[string]any{"text": "Dear diary"}}}})
 		},
 		func() *apitest.Response {
 			path := "/v1/personal/notes/" + note.Object()["id"].(string)
-			return human.Patch(path, human.Get(path).ETag(), map[string]any{"title": newID().String()})
+			return human.Patch(path, human.Get(path).ETag(), map[string]any{"title": dbtest.NewID().String()})
 		},
 		func() *apitest.Response {
-			return human.Post("/v1/entertainment/playlists", map[string]any{"name": newID().String(), "visibility": "public"})
+			return human.Post("/v1/entertainment/playlists", map[string]any{"name": dbtest.NewID().String(), "visibility": "public"})
 		},
 	}
 	var all sync.WaitGroup

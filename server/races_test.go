@@ -514,7 +514,7 @@ func (w *world) fill(path string) string {
 		return path
 	}
 	collection, rest, _ := strings.Cut(path, "/{id}")
-	id := uuid.Must(uuid.NewV7()).String()
+	id := dbtest.NewID().String()
 	if slices.ContainsFunc(collections, func(c collectionRow) bool { return c.path == collection }) {
 		id = w.id(collection, 0)
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
 )
@@ -100,7 +100,7 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 	session := func(ago, of string, revoked bool) func(*testing.T) string {
 		return func(t *testing.T) string {
 			t.Helper()
-			id := newID().String()
+			id := dbtest.NewID().String()
 			if _, err := admin.Exec(t.Context(), `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr, revoked_at)
 				SELECT $1, i.id, clock_timestamp() + interval '1 day', clock_timestamp() - $2::interval, '{pwd}', CASE WHEN $4 THEN clock_timestamp() END
 				FROM identities i WHERE email = $3`, id, ago, of, revoked); err != nil {
@@ -119,7 +119,7 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 		"a session of long ago":         {session("5 minutes 1 second", "ada@example.org", false), "chenu_human", refused},
 		"a session that was revoked":    {session("0", "ada@example.org", true), "chenu_human", refused},
 		"another identity's session":    {session("0", "eve@example.org", false), "chenu_human", refused},
-		"a session that does not exist": {is(newID().String()), "chenu_human", refused},
+		"a session that does not exist": {is(dbtest.NewID().String()), "chenu_human", refused},
 		"no session":                    {is(""), "chenu_human", refused},
 		"a recent session, as an agent": {session("0", "ada@example.org", false), "chenu_agent", "42501"},
 	} {
@@ -132,11 +132,7 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 		} {
 			t.Run(what+" with "+name, func(t *testing.T) {
 				t.Parallel()
-				conn, err := pgx.Connect(t.Context(), b.db.ServiceURL)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer func() { _ = conn.Close(t.Context()) }()
+				conn := pgtest.Connect(t, b.db.ServiceURL)
 				tx, err := conn.Begin(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -147,7 +143,7 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 					set_config('app.session_id', $3, true)`, test.role, me, test.session(t)); err != nil {
 					t.Fatal(err)
 				}
-				if _, err = tx.Exec(t.Context(), query); sqlstate(err) != test.want {
+				if _, err = tx.Exec(t.Context(), query); pgtest.SQLState(err) != test.want {
 					t.Errorf("got %v, want %q", err, test.want)
 				}
 			})

@@ -2,8 +2,6 @@ package server_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -11,10 +9,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies/verify"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/api/apitest"
@@ -64,7 +62,7 @@ func (s *service) person(t *testing.T, name string) *apitest.Client {
 
 func (s *service) agentOf(t *testing.T, name string) *apitest.Client {
 	t.Helper()
-	return s.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: uuid.Must(uuid.NewV7())})
+	return s.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: dbtest.NewID()})
 }
 
 // agentNamed returns a client for the agent with the id, which acts for the identity.
@@ -90,8 +88,6 @@ func (s *service) with(t *testing.T, r *apitest.Response) *apitest.Client {
 	t.Helper()
 	return s.client.For(t).As(r.Object()["access_token"].(string))
 }
-
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 type object = map[string]any
 
@@ -123,11 +119,8 @@ func checkpointOf(t *testing.T, r *apitest.Response) (id, digest string) {
 // inTransaction runs statements with raw SQL as a serving role in a session of the identity.
 func (s *service) inTransaction(t *testing.T, role, identity, session string, statements ...string) error {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.db.ServiceURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	conn := pgtest.Connect(t, s.db.ServiceURL)
+	defer func() { _ = conn.Close(t.Context()) }() // not at the end of the test, which may call this often
 	return pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), `SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true), set_config('app.actor_id', $2, true),
 			set_config('app.session_id', $3, true)`, role, identity, session); err != nil {
@@ -145,7 +138,7 @@ func (s *service) inTransaction(t *testing.T, role, identity, session string, st
 // recentSession is an open session of the identity that was just authenticated.
 func (s *service) recentSession(t *testing.T, identity string) string {
 	t.Helper()
-	id := newID().String()
+	id := dbtest.NewID().String()
 	if _, err := s.db.Pool(t, s.db.AdminURL).Exec(t.Context(), `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr)
 		VALUES ($1, $2, clock_timestamp() + interval '1 day', clock_timestamp(), '{pwd}')`, id, identity); err != nil {
 		t.Fatal(err)
@@ -176,24 +169,9 @@ func (s *service) behind(t *testing.T, statement string, args ...any) {
 // wantSound verifies all that the database holds.
 func (s *service) wantSound(t *testing.T) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.db.AuditURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
+	conn := pgtest.Connect(t, s.db.AuditURL)
 	report, err := verify.Database(t.Context(), conn, func(f verify.Finding) { t.Error(f) })
 	if err != nil || report.Rows["threads"] == 0 || report.Rows["audit_logs"] == 0 {
 		t.Errorf("verified %v: %v", report.Rows, err)
 	}
-}
-
-// sqlstate is the error's SQLSTATE; empty when there is no error.
-func sqlstate(err error) string {
-	if err == nil {
-		return ""
-	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return fmt.Sprint(err)
 }

@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations/dbtest"
 )
 
 // refused is a row that its table refuses: the collection's ordinary body with some fields set.
@@ -25,7 +26,7 @@ type refused struct {
 var (
 	long     = func(n int) string { return strings.Repeat("x", n) }
 	many     = func(n int, item any) []any { return slices.Repeat([]any{item}, n) }
-	nobodys  = func() string { return uuid.Must(uuid.NewV7()).String() }
+	nobodys  = func() string { return dbtest.NewID().String() }
 	lineItem = func(set object) object {
 		line := object{"description": "Work", "quantity": "1", "unit_price": "1.00", "tax_rate": "0"}
 		maps.Copy(line, set)
@@ -181,7 +182,7 @@ func TestRules(t *testing.T) {
 			if _, err := tx.Exec(t.Context(), "SELECT set_config('role', 'chenu_human', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $1, true)", me); err != nil {
 				t.Fatal(err)
 			}
-			body["id"], body["created_by"] = uuid.Must(uuid.NewV7()), me
+			body["id"], body["created_by"] = dbtest.NewID(), me
 			row, err := json.Marshal(body)
 			if err != nil {
 				t.Fatal(err)
@@ -248,7 +249,7 @@ func TestReferences(t *testing.T) {
 		return object{"number": "1", "currency": "EUR", "contact_id": contact,
 			"line_items": []any{object{"description": "x", "quantity": "1", "unit_price": "1.00", "tax_rate": "0"}}}
 	}
-	for name, contact := range map[string]any{"another's": hers, "nobody's": newID()} {
+	for name, contact := range map[string]any{"another's": hers, "nobody's": dbtest.NewID()} {
 		problem := ada.Post("/v1/business/invoices", invoice(contact)).
 			WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
 		if len(problem.Errors) != 1 || problem.Errors[0].Pointer == nil || *problem.Errors[0].Pointer != "/contact_id" {

@@ -22,6 +22,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // patience is how long a test waits for what must happen. It never passes when all is well.
@@ -196,11 +197,7 @@ func await[T any](t *testing.T, what string, c <-chan T) T {
 func TestRevisionTableIsProtected(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	conn, err := pgx.Connect(t.Context(), db.AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	conn := pgtest.Connect(t, db.AdminURL)
 	if _, err := conn.Exec(t.Context(), "DROP TRIGGER refuse_truncate ON atlas_schema_revisions.atlas_schema_revisions"); err != nil {
 		t.Fatal(err)
 	}
@@ -209,8 +206,8 @@ func TestRevisionTableIsProtected(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = conn.Exec(t.Context(), "TRUNCATE atlas_schema_revisions.atlas_schema_revisions")
-	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "CH403" {
+	_, err := conn.Exec(t.Context(), "TRUNCATE atlas_schema_revisions.atlas_schema_revisions")
+	if pgtest.SQLState(err) != "CH403" {
 		t.Errorf("TRUNCATE of the revision table: %v, want CH403", err)
 	}
 }

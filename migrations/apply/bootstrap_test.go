@@ -18,6 +18,7 @@ import (
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // bootstrapBundle is a name for a database and logins of the test's own on the shared server.
@@ -142,10 +143,7 @@ func TestServiceLoginsBeginWithTimeouts(t *testing.T) {
 	}
 	settings := func(url string) (got string) {
 		t.Helper()
-		conn, err := pgx.Connect(t.Context(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := pgtest.Connect(t, url)
 		defer func() { _ = conn.Close(t.Context()) }()
 		if err := conn.QueryRow(t.Context(), `SELECT concat_ws(' ', current_setting('idle_in_transaction_session_timeout'),
 			current_setting('statement_timeout'), coalesce(current_setting('transaction_timeout', true), 'none'))`).Scan(&got); err != nil {
@@ -168,11 +166,7 @@ func TestServiceLoginsBeginWithTimeouts(t *testing.T) {
 		t.Errorf("after a later run the login for agents begins with %s", got)
 	}
 	// What is kept open ends.
-	conn, err := pgx.Connect(t.Context(), report.Logins[1].URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	conn := pgtest.Connect(t, report.Logins[1].URL)
 	if _, err := conn.Exec(t.Context(), "BEGIN"); err != nil {
 		t.Fatal(err)
 	}

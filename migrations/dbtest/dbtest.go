@@ -82,6 +82,9 @@ func (d *DB) Hire(t testing.TB, identity, agent uuid.UUID, capabilities ...strin
 	}
 }
 
+// NewID returns an id as rows have: a UUID of version 7.
+func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
 var (
 	migrated = sync.OnceValues(func() (*pgtest.Template, error) { return newTemplate("migrated", true) })
 	empty    = sync.OnceValues(func() (*pgtest.Template, error) { return newTemplate("empty", false) })

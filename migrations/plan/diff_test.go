@@ -17,6 +17,7 @@ import (
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/dev"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 func base(t *testing.T, more ...string) plan.Desired {
@@ -143,7 +144,7 @@ func TestLeftovers(t *testing.T) {
 
 func there(t *testing.T, database string) (yes bool) {
 	t.Helper()
-	err := connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&yes)
+	err := pgtest.Connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&yes)
 	if err != nil {
 		t.Fatal(err)
 	}

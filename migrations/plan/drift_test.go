@@ -11,13 +11,13 @@ import (
 	"testing"
 
 	"ariga.io/atlas/sql/migrate"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // driftSQL is a small schema with one of each kind of object that the
@@ -138,11 +138,7 @@ func (d *live) repair(t *testing.T, drift *plan.Drift) {
 	script := strings.ReplaceAll(b.String(), "\\set ON_ERROR_STOP on\n", "")
 	admin, owner, _ := strings.Cut(script, "-- As chenu_owner")
 	exec(t, d.adminURL, admin)
-	conn, err := pgx.Connect(t.Context(), d.migrateURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
+	conn := pgtest.Connect(t, d.migrateURL)
 	if _, err := conn.PgConn().Exec(t.Context(), "--"+owner).ReadAll(); err != nil {
 		t.Fatalf("the repair fails: %v\n%s", err, script)
 	}
@@ -433,7 +429,7 @@ func TestDriftOfTheProject(t *testing.T) {
 func TestDriftWhileMigrating(t *testing.T) {
 	t.Parallel()
 	d := startDriftServer(t).create(t)
-	tx, err := connect(t, d.adminURL).Begin(t.Context())
+	tx, err := pgtest.Connect(t, d.adminURL).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

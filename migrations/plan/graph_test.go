@@ -10,6 +10,7 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // TestGraph plans the whole graph from nothing, applies the plan, and looks
@@ -33,7 +34,7 @@ func TestGraph(t *testing.T) {
 		t.Fatalf("second Diff: %v, %+v; want no changes", err, again)
 	}
 
-	conn := connect(t, database.AdminURL)
+	conn := pgtest.Connect(t, database.AdminURL)
 	for name, query := range map[string]string{
 		"a foreign key may look into another identity's rows": `
 			SELECT c.conname FROM pg_constraint c

@@ -16,6 +16,7 @@ import (
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/local"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // TestInterruptedEverywhere stops the apply of a plan before each of its
@@ -85,7 +86,7 @@ func TestInterruptedEverywhere(t *testing.T) {
 func otherServer(t *testing.T) string {
 	t.Helper()
 	var major int
-	if err := connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
+	if err := pgtest.Connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
 		t.Fatal(err)
 	}
 	server, err := local.Start(t.Context(), local.Config{Ephemeral: true, Version: major})
@@ -134,19 +135,19 @@ func TestKnownLocks(t *testing.T) {
 		"CREATE UNIQUE INDEX CONCURRENTLY fresh_key ON notes (id)",
 		"DROP INDEX CONCURRENTLY IF EXISTS old",
 	} {
-		writer := connect(t, database.AdminURL)
+		writer := pgtest.Connect(t, database.AdminURL)
 		for _, sql := range []string{"BEGIN", "INSERT INTO notes SELECT WHERE false", "SELECT FROM notes"} {
 			if _, err := writer.Exec(t.Context(), sql); err != nil {
 				t.Fatal(err)
 			}
 		}
-		conn := connect(t, database.AdminURL)
+		conn := pgtest.Connect(t, database.AdminURL)
 		done := make(chan error, 1)
 		go func() {
 			_, err := conn.Exec(t.Context(), statement)
 			done <- err
 		}()
-		observer := connect(t, database.AdminURL)
+		observer := pgtest.Connect(t, database.AdminURL)
 		locks := waiting(t, observer, conn.PgConn().PID())
 		if locks != "ShareUpdateExclusiveLock" {
 			t.Errorf("%s: locks %s", statement, locks)
@@ -218,7 +219,7 @@ func TestFillKeepsNobodyWaiting(t *testing.T) {
 	}
 	// The row is locked until the first statement, which fills, is done: were it
 	// waited for, that would never be.
-	holder := connect(t, database.AdminURL)
+	holder := pgtest.Connect(t, database.AdminURL)
 	if _, err := holder.Exec(t.Context(), "BEGIN; SELECT FROM notes WHERE id = 500 FOR UPDATE"); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ func TestFillKeepsNobodyWaiting(t *testing.T) {
 		t.Errorf("%d rows were passed by; want the one that was locked", missing)
 	}
 	var wrong int
-	if err := connect(t, database.AdminURL).QueryRow(t.Context(), "SELECT count(*) FROM notes WHERE size <> char_length(title)").Scan(&wrong); err != nil || wrong > 0 {
+	if err := pgtest.Connect(t, database.AdminURL).QueryRow(t.Context(), "SELECT count(*) FROM notes WHERE size <> char_length(title)").Scan(&wrong); err != nil || wrong > 0 {
 		t.Errorf("%d rows are wrong: %v", wrong, err)
 	}
 }

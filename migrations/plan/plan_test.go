@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
-	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/chenu/chenu/internal/golden"
@@ -20,6 +19,7 @@ import (
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/dev"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // TestPlans runs the scripts in testdata. Each gives two desired states; the
@@ -222,7 +222,7 @@ func (s *script) golden(t *testing.T, name, got string) {
 // check runs the queries of check.sql; each must give one row, true.
 func (s *script) check(t *testing.T, url string) {
 	t.Helper()
-	conn := connect(t, url)
+	conn := pgtest.Connect(t, url)
 	for query := range strings.SplitSeq(s.file("check.sql"), ";\n") {
 		if strings.TrimSpace(query) == "" {
 			continue
@@ -253,17 +253,7 @@ func applyAll(t *testing.T, url string, dir migrate.Dir) {
 
 func exec(t *testing.T, url, sql string) {
 	t.Helper()
-	if _, err := connect(t, url).PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
+	if _, err := pgtest.Connect(t, url).PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
 		t.Fatalf("%v: %s", err, sql)
 	}
-}
-
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
 }

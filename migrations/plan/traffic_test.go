@@ -22,6 +22,7 @@ import (
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/dev"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 const (
@@ -176,7 +177,7 @@ func TestTraffic(t *testing.T) {
 	if found := drifted(t, database.MigrateURL, otherServer(t), dir); len(found) > 0 {
 		t.Errorf("drift: %v", found)
 	}
-	conn := connect(t, database.AdminURL)
+	conn := pgtest.Connect(t, database.AdminURL)
 	for _, query := range []string{
 		"SELECT count(*) = 0 FROM personal_notes WHERE folder IS NULL",
 		fmt.Sprintf("SELECT count(*) = %d FROM personal_notes WHERE folder = 'note'", trafficEmpty),

@@ -2,7 +2,6 @@ package access_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"html"
@@ -20,6 +19,7 @@ import (
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/policies/access"
 	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 type bundle struct {
@@ -47,11 +47,7 @@ CREATE POLICY agent_select ON notes FOR SELECT TO chenu_agent USING (friend(owne
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dbtest.Empty(t).AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	conn := pgtest.Connect(t, dbtest.Empty(t).AdminURL)
 	return &bundle{t, conn}
 }
 
@@ -368,11 +364,7 @@ func (g changer) change() string {
 // TestDocument keeps docs/access.md what the migrations make.
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	conn, err := pgx.Connect(t.Context(), dbtest.New(t).AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	conn := pgtest.Connect(t, dbtest.New(t).AdminURL)
 	state := (&bundle{t, conn}).state()
 	all, err := access.Matrix(state)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/policies/predicate"
 	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // bundle is a database with one table, whose policies carry expressions.
@@ -26,12 +27,7 @@ CREATE FUNCTION mine(uuid) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true'`
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dbtest.Empty(t).AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{t, conn}
-	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	b := &bundle{t, pgtest.Connect(t, dbtest.Empty(t).AdminURL)}
 	b.exec(table)
 	return b
 }

@@ -1,7 +1,6 @@
 package verify_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,19 +11,8 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies/verify"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
-
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
-}
 
 // TestDatabase tampers with a database as only a superuser can, with triggers
 // switched off, and holds the findings to what was done.
@@ -87,16 +75,16 @@ func TestUndetected(t *testing.T) {
 func tamper(t *testing.T, statement string, want []string) {
 	t.Helper()
 	db := dbtest.New(t)
-	admin, auditor := connect(t, db.AdminURL), connect(t, db.AuditURL)
+	admin, auditor := pgtest.Connect(t, db.AdminURL), pgtest.Connect(t, db.AuditURL)
 	ctx := t.Context()
 	var ids []uuid.UUID
 	for range 2 {
-		identity, id := newID(), newID()
+		identity, id := dbtest.NewID(), dbtest.NewID()
 		ids = append(ids, id)
 		batch := &pgx.Batch{}
 		batch.Queue("INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Ada')", identity, identity.String()+"@example.org")
 		batch.Queue("SELECT set_config('app.identity_id', $1, true)", identity.String())
-		batch.Queue("SELECT app.create_thread($1, $2, 1, $3)", id, newID(), map[string]any{
+		batch.Queue("SELECT app.create_thread($1, $2, 1, $3)", id, dbtest.NewID(), map[string]any{
 			"founding_intent": "Begin", "sphere": "personal", "type": "personal", "visibility": "private", "title": nil, "parent_thread_id": nil, "tags": []string{},
 		})
 		batch.Queue("SELECT app.append_events($1, 1, $2)", id, []map[string]any{
@@ -153,7 +141,7 @@ func TestNeedsAuditor(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	for name, url := range map[string]string{"service": db.ServiceURL, "agent": db.AgentURL} {
-		if _, err := verify.Database(t.Context(), connect(t, url), func(verify.Finding) {}); err == nil || !strings.Contains(err.Error(), "chenu_auditor") {
+		if _, err := verify.Database(t.Context(), pgtest.Connect(t, url), func(verify.Finding) {}); err == nil || !strings.Contains(err.Error(), "chenu_auditor") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -164,7 +152,7 @@ func TestNeedsAuditor(t *testing.T) {
 func TestOpenFunctionsAreReported(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	conn := connect(t, db.AuditURL)
+	conn := pgtest.Connect(t, db.AuditURL)
 	open := func() []string {
 		t.Helper()
 		report, err := verify.Database(t.Context(), conn, func(f verify.Finding) { t.Error(f) })
@@ -176,7 +164,7 @@ func TestOpenFunctionsAreReported(t *testing.T) {
 	if got := open(); len(got) > 0 {
 		t.Errorf("PUBLIC may execute %q", got)
 	}
-	if _, err := connect(t, db.AdminURL).Exec(t.Context(), "GRANT EXECUTE ON FUNCTION lo_create(oid), pg_notify(text, text) TO PUBLIC"); err != nil {
+	if _, err := pgtest.Connect(t, db.AdminURL).Exec(t.Context(), "GRANT EXECUTE ON FUNCTION lo_create(oid), pg_notify(text, text) TO PUBLIC"); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := open(), []string{"lo_create(oid)", "pg_notify(text,text)"}; !slices.Equal(got, want) {

@@ -1,7 +1,6 @@
 package catalog_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 const objects = `
@@ -57,11 +57,7 @@ CREATE EXTENSION pg_trgm SCHEMA app;
 
 func read(t *testing.T, sql ...string) (*catalog.State, *pgx.Conn) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dbtest.Empty(t).AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	conn := pgtest.Connect(t, dbtest.Empty(t).AdminURL)
 	return readAgain(t, conn, sql...), conn
 }
 

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -30,9 +31,14 @@ const (
 	cloneTimeout = time.Minute
 	// maxPoolConns keeps many parallel tests below the server's max_connections.
 	maxPoolConns = 4
+	// lockPoll is the pause between two looks for sessions that wait, and lockTimeout bounds them on a busy machine.
+	lockPoll    = 5 * time.Millisecond
+	lockTimeout = time.Minute
 
 	templateLockName = "pgtest template"
 )
+
+const waitingSQL = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 // Database is the database of one test.
 type Database struct {
@@ -117,6 +123,53 @@ func Pool(t testing.TB, url string) *pgxpool.Pool {
 	}
 	t.Cleanup(pool.Close)
 	return pool
+}
+
+// Connect opens a connection at the URL of a database. The connection is closed when the test ends.
+func Connect(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// SQLState returns the SQLSTATE of an error from the server. It returns "" if err is nil, and the text of any other error.
+func SQLState(err error) string {
+	if err == nil {
+		return ""
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return err.Error()
+}
+
+// AwaitLocks returns nil once at least n sessions of the database wait for a lock. It returns an error if that takes
+// longer than lockTimeout, or if ended, which may be nil, delivers the result of a statement that was expected to wait.
+func AwaitLocks(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, n int, ended <-chan error) error {
+	tick, deadline := time.NewTicker(lockPoll), time.After(lockTimeout)
+	defer tick.Stop()
+	for {
+		var waiting int
+		if err := db.QueryRow(ctx, waitingSQL).Scan(&waiting); err != nil {
+			return fmt.Errorf("count waiting sessions: %w", err)
+		}
+		if waiting >= n {
+			return nil
+		}
+		select {
+		case err := <-ended:
+			return errors.Join(errors.New("the statement ended without waiting for a lock"), err)
+		case <-deadline:
+			return fmt.Errorf("after %s %d sessions wait for a lock, want %d", lockTimeout, waiting, n)
+		case <-tick.C:
+		}
+	}
 }
 
 func (m *Template) clone(ctx context.Context, name string) error {

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/chenu/chenu/migrations/dbtest"
 )
 
 // signer is the service's own signing key, taken out of the database with the secret, so
@@ -118,7 +120,7 @@ func TestForgedTokens(t *testing.T) {
 		"not yet":                   withClaim("nbf", now+3600),
 		"another identity":          withClaim("sub", eve.id),
 		"no session":                withClaim("sid", nil),
-		"a session that is not":     withClaim("sid", uuid.Must(uuid.NewV7()).String()),
+		"a session that is not":     withClaim("sid", dbtest.NewID().String()),
 		"a chain of agents":         withClaim("act", map[string]any{"sub": uuid.NewString(), "act": map[string]any{"sub": uuid.NewString()}}),
 		"payload of another":        strings.Join([]string{strings.Split(ada.token, ".")[0], strings.Split(eve.token, ".")[1], strings.Split(ada.token, ".")[2]}, "."),
 	} {

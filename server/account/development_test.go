@@ -4,8 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/google/uuid"
-
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -34,7 +33,7 @@ func TestDevelopmentTokensAreRefusedInProduction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	agent, _, err := b.service.MakeDevelopmentToken(t.Context(), DevelopmentToken{Email: "bob@example.org", Agent: uuid.Must(uuid.NewV7())})
+	agent, _, err := b.service.MakeDevelopmentToken(t.Context(), DevelopmentToken{Email: "bob@example.org", Agent: dbtest.NewID()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -337,8 +338,8 @@ func TestTokenOfInactiveIdentity(t *testing.T) {
 	}
 	t.Run("nobody", func(t *testing.T) {
 		t.Parallel()
-		id := uuid.Must(uuid.NewV7())
-		token, _, err := b.service.Issuer.Issue(auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: uuid.Must(uuid.NewV7()), AuthTime: time.Now()}, []string{"pwd"})
+		id := dbtest.NewID()
+		token, _, err := b.service.Issuer.Issue(auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: dbtest.NewID(), AuthTime: time.Now()}, []string{"pwd"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -510,7 +511,7 @@ func TestUpdateMeAtOnce(t *testing.T) {
 func TestAgent(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	agent := uuid.Must(uuid.NewV7())
+	agent := dbtest.NewID()
 	token, _, err := b.service.MakeDevelopmentToken(t.Context(), DevelopmentToken{Email: "ada@example.org", Agent: agent})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -161,7 +162,7 @@ func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
 		b.db.ServiceURL: {"chenu_human"}, b.db.AgentURL: {"chenu_agent"}, b.db.AdminURL: {"chenu_human", "chenu_agent", "chenu_gate", "chenu_maintain", "chenu_auditor"},
 	} {
 		for _, role := range roles {
-			if _, err := b.as(t, login, role, "", call); sqlstate(err) != "42501" {
+			if _, err := b.as(t, login, role, "", call); pgtest.SQLState(err) != "42501" {
 				t.Errorf("as %s: %v", role, err)
 			}
 		}
@@ -177,7 +178,7 @@ func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
 		"no private keys":    {`(SELECT array_agg(k.id) FROM app.signing_keys k), '{}'`, "23502"},
 		"one of NULL values": {`(SELECT array_agg(k.id) FROM app.signing_keys k), ARRAY['\x01'::bytea, NULL]`, "23502"},
 	} {
-		if _, err := b.admin.Exec(t.Context(), `SELECT app.reseal_signing_keys(`+test.args+`)`); sqlstate(err) != test.code {
+		if _, err := b.admin.Exec(t.Context(), `SELECT app.reseal_signing_keys(`+test.args+`)`); pgtest.SQLState(err) != test.code {
 			t.Errorf("%s: %v, want %s", name, err, test.code)
 		}
 	}

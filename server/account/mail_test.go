@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/mailer"
 )
 
@@ -105,7 +106,7 @@ func TestVerifyEmail(t *testing.T) {
 	}
 	parsed, _ := parseOpaque(token, 1)
 	for name, bad := range map[string]string{
-		"a word": "token", "another secret": newOpaque(parsed.ids...).text(), "nobody's": newOpaque(uuid.Must(uuid.NewV7())).text(),
+		"a word": "token", "another secret": newOpaque(parsed.ids...).text(), "nobody's": newOpaque(dbtest.NewID()).text(),
 		"another's": opaque{ids: []uuid.UUID{uuid.MustParse(b.register(t, "eve@example.org").id)}, secret: parsed.secret}.text(),
 		"truncated": token[1:], "a refresh token": newOpaque(parsed.ids[0], parsed.ids[0]).text(),
 	} {

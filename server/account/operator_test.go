@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // Hardening item 40: an operator locks an account by the functions that `chenu accounts`
@@ -61,7 +63,7 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 		{"chenu_agent", `INSERT INTO personal_notes (id, created_by, title) VALUES (app.uuid_v7(), '` + ada.id + `', 'x')`},
 		{"chenu_human", `UPDATE identities SET name = 'x'`},
 	} {
-		if _, err := b.as(t, b.db.ServiceURL, test.role, ada.id, test.statement); sqlstate(err) != "CH401" {
+		if _, err := b.as(t, b.db.ServiceURL, test.role, ada.id, test.statement); pgtest.SQLState(err) != "CH401" {
 			t.Errorf("%s, as %s: %v", test.statement, test.role, err)
 		}
 	}
@@ -88,7 +90,7 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 		for _, statement := range []string{
 			`SELECT app.lock_account('eve@example.org')`, `SELECT app.unlock_account('ada@example.org')`, `UPDATE identities SET status = 'locked'`,
 		} {
-			if _, err := b.as(t, b.db.ServiceURL, role, eve.id, statement); sqlstate(err) != "42501" {
+			if _, err := b.as(t, b.db.ServiceURL, role, eve.id, statement); pgtest.SQLState(err) != "42501" {
 				t.Errorf("%s, as %s: %v", statement, role, err)
 			}
 		}
@@ -179,8 +181,8 @@ func TestReservedAddressCannotBeRegistered(t *testing.T) {
 		if at := b.send(t, http.MethodPost, "/v1/auth/register", registration(email, password, "Eve")).problem(http.StatusUnprocessableEntity, "validation_failed"); at != "/email" {
 			t.Errorf("%s: pointer %q", email, at)
 		}
-		id := uuid.Must(uuid.NewV7()).String()
-		if _, err := b.as(t, b.db.ServiceURL, "chenu_human", id, `INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Eve')`, id, email); sqlstate(err) != "23514" {
+		id := dbtest.NewID().String()
+		if _, err := b.as(t, b.db.ServiceURL, "chenu_human", id, `INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Eve')`, id, email); pgtest.SQLState(err) != "23514" {
 			t.Errorf("%s as SQL: %v", email, err)
 		}
 	}
@@ -197,13 +199,8 @@ func TestOperatorsLockDoesNotDeadlock(t *testing.T) {
 		t.Helper()
 		ended := make(chan error, 1)
 		go func() { ended <- call() }()
-		for waiting := 0; waiting <= others; {
-			select {
-			case err := <-ended:
-				t.Fatalf("it did not wait: %v", err)
-			case <-time.After(5 * time.Millisecond):
-				b.scan(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`, nil, &waiting)
-			}
+		if err := pgtest.AwaitLocks(t.Context(), b.admin, others+1, ended); err != nil {
+			t.Fatal(err)
 		}
 		return ended
 	}

@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // newPasswordText is the password that these tests change to.
@@ -48,24 +49,23 @@ func TestNoSessionOpensWithTheOldHash(t *testing.T) {
 		try := func(query string, args ...any) string {
 			t.Helper()
 			if _, err := b.as(t, b.db.ServiceURL, "chenu_human", ada.id, query, args...); err != nil {
-				return sqlstate(err)
+				return pgtest.SQLState(err)
 			}
 			return ""
 		}
-		fresh := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 		var session string
 		b.scan(t, `SELECT id FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &session)
-		if got := try(open, fresh(), old); got != passwordChanged {
+		if got := try(open, dbtest.NewID(), old); got != passwordChanged {
 			t.Errorf("%s: a session opens with the old hash: %q", name, got)
 		}
 		if got := try(again, session, old); got != passwordChanged {
 			t.Errorf("%s: a step-up with the old hash: %q", name, got)
 		}
 		// What a service from before this check sends.
-		if got := try(`SELECT app.open_session($1, now(), now() + interval '1 hour', '{pwd}')`, fresh()); got != passwordChanged {
+		if got := try(`SELECT app.open_session($1, now(), now() + interval '1 hour', '{pwd}')`, dbtest.NewID()); got != passwordChanged {
 			t.Errorf("%s: a session opens without a hash at once after the change: %q", name, got)
 		}
-		if got := try(open, fresh(), b.hash(t, ada.id)); got != "" {
+		if got := try(open, dbtest.NewID(), b.hash(t, ada.id)); got != "" {
 			t.Errorf("%s: no session opens with the present hash: %q", name, got)
 		}
 	}

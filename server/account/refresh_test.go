@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -353,7 +354,7 @@ func TestRefreshForgeries(t *testing.T) {
 		"another's session":          otherSession.text(),
 		"another owner":              otherOwner.text(),
 		"my secret in their session": both.text(),
-		"nobody's":                   newOpaque(uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())).text(),
+		"nobody's":                   newOpaque(dbtest.NewID(), dbtest.NewID()).text(),
 		"nil ids":                    newOpaque(uuid.Nil, uuid.Nil).text(),
 		"of another kind":            newOpaque(parsed.ids[0]).text(),
 	} {

@@ -15,6 +15,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -25,7 +27,7 @@ func (b *bundle) agentToken(t testing.TB, p person) string {
 	t.Helper()
 	var sid uuid.UUID
 	b.scan(t, `SELECT id FROM app.sessions WHERE created_by = $1 ORDER BY id LIMIT 1`, []any{p.id}, &sid)
-	identity, agent := uuid.MustParse(p.id), uuid.Must(uuid.NewV7())
+	identity, agent := uuid.MustParse(p.id), dbtest.NewID()
 	b.db.Hire(t, identity, agent)
 	token, _, err := b.service.Issuer.Issue(auth.Identity{
 		ID: identity, ActorID: agent, Kind: auth.Agent, SessionID: sid, AuthTime: time.Now(),
@@ -312,12 +314,9 @@ func TestBruteForce(t *testing.T) {
 // logged in, or is in the session, and whose request came from an address.
 func (b *bundle) asFrom(t testing.TB, identity, ip, session, query string) (value string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), b.db.ServiceURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
-	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+	conn := pgtest.Connect(t, b.db.ServiceURL)
+	defer func() { _ = conn.Close(t.Context()) }() // not at the end of the test, which may call this often
+	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), `SELECT set_config('role', 'chenu_human', true), set_config('app.identity_id', $1, true),
 			set_config('app.actor_id', $1, true), set_config('app.ip', $2, true), set_config('app.session_id', $3, true)`, identity, ip, session); err != nil {
 			return err
@@ -512,7 +511,7 @@ func TestFailedLoginsDoNotFillTheTrail(t *testing.T) {
 	}
 	for _, role := range []string{"chenu_human", "chenu_agent"} {
 		for _, statement := range []string{`SELECT origin FROM app.login_attempts`, `DELETE FROM app.login_attempts`, `UPDATE app.login_attempts SET failed = 0`} {
-			if _, err := b.as(t, b.db.ServiceURL, role, ada.id, statement); sqlstate(err) != "42501" {
+			if _, err := b.as(t, b.db.ServiceURL, role, ada.id, statement); pgtest.SQLState(err) != "42501" {
 				t.Errorf("%s, as %s: %v", statement, role, err)
 			}
 		}

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,18 +9,17 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // as runs one statement round the service, in a transaction of its own: with the service's
 // login or another, as a role and an identity. It returns the rows' first columns as text.
 func (b *bundle) as(t testing.TB, login, role, identity, query string, args ...any) ([]string, error) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
+	conn := pgtest.Connect(t, login)
+	defer func() { _ = conn.Close(t.Context()) }() // not at the end of the test, which may call this often
 	tx, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -52,13 +50,6 @@ func (b *bundle) as(t testing.TB, login, role, identity, query string, args ...a
 	return got, tx.Commit(t.Context())
 }
 
-func sqlstate(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return fmt.Sprint(err)
-}
-
 // TestRoundTheService says with raw SQL what the service never says.
 func TestRoundTheService(t *testing.T) {
 	t.Parallel()
@@ -69,12 +60,12 @@ func TestRoundTheService(t *testing.T) {
 		ada.id, eve.id).Scan(&adaSession, &eveSession); err != nil {
 		t.Fatal(err)
 	}
-	b.db.Hire(t, uuid.MustParse(ada.id), uuid.Must(uuid.NewV7()))
+	b.db.Hire(t, uuid.MustParse(ada.id), dbtest.NewID())
 	const (
 		human, agent = "chenu_human", "chenu_agent"
 		denied       = "42501" // insufficient_privilege
 	)
-	fresh := func() string { return uuid.Must(uuid.NewV7()).String() }
+	fresh := func() string { return dbtest.NewID().String() }
 	soon := time.Now().Add(time.Hour)
 	for _, test := range []struct {
 		name, role, identity, query string
@@ -180,7 +171,7 @@ func TestRoundTheService(t *testing.T) {
 			t.Parallel()
 			got, err := b.as(t, b.db.ServiceURL, test.role, test.identity, test.query, test.args...)
 			if err != nil || test.state != "" {
-				if state := sqlstate(err); state != test.state {
+				if state := pgtest.SQLState(err); state != test.state {
 					t.Fatalf("err = %v (%s), want %s", err, state, test.state)
 				}
 				return
@@ -196,7 +187,7 @@ func TestRoundTheService(t *testing.T) {
 			`SELECT * FROM app.login_lookup('ada@example.org')`, `SELECT * FROM app.signing_keys()`, `SELECT * FROM app.sessions`,
 			`SELECT hashed_password FROM identities`, `SELECT set_config('role', 'chenu_human', true)`,
 		} {
-			if _, err := b.as(t, b.db.AgentURL, agent, ada.id, query); sqlstate(err) != denied {
+			if _, err := b.as(t, b.db.AgentURL, agent, ada.id, query); pgtest.SQLState(err) != denied {
 				t.Errorf("%s: %v", query, err)
 			}
 		}
@@ -206,7 +197,7 @@ func TestRoundTheService(t *testing.T) {
 		for _, query := range []string{
 			`SELECT * FROM app.login_lookup('ada@example.org')`, `SELECT * FROM app.signing_keys()`, `SELECT id FROM app.sessions`, `SELECT id FROM identities`,
 		} {
-			if _, err := b.as(t, b.db.ServiceURL, "none", ada.id, query); sqlstate(err) != denied {
+			if _, err := b.as(t, b.db.ServiceURL, "none", ada.id, query); pgtest.SQLState(err) != denied {
 				t.Errorf("%s: %v", query, err)
 			}
 		}
@@ -218,7 +209,7 @@ func TestOpenedSession(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	ada := b.register(t, "ada@example.org")
-	id := uuid.Must(uuid.NewV7())
+	id := dbtest.NewID()
 	if _, err := b.as(t, b.db.ServiceURL, "chenu_human", ada.id, `SELECT app.open_session($1, now() + interval '1 day', now() + interval '1 hour', '{pwd,otp}')`, id); err != nil {
 		t.Fatal(err)
 	}

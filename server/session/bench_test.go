@@ -18,6 +18,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/contact"
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
@@ -86,11 +87,11 @@ func benchmark(b *testing.B, op func(ctx context.Context, c *ent.ContactClient, 
 	ids := map[uuid.UUID][]uuid.UUID{}
 	var owners []uuid.UUID
 	for range benchOwners {
-		owner := uuid.Must(uuid.NewV7())
+		owner := dbtest.NewID()
 		owners = append(owners, owner)
 		d.exec(b, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Bench')", owner, owner.String()+"@example.com")
 		for n := range benchRows {
-			id := uuid.Must(uuid.NewV7())
+			id := dbtest.NewID()
 			ids[owner] = append(ids[owner], id)
 			d.exec(b, `INSERT INTO business_contacts (id, created_by, name, email, company, lead_score, tags)
 				VALUES ($1, $2, $3, $4, 'Example Ltd', 50, '{a,b}')`, id, owner, fmt.Sprintf("Contact %d", n), fmt.Sprintf("c%d@example.com", n))

@@ -19,6 +19,8 @@ import (
 	"github.com/chenu/chenu/ent/identity"
 	"github.com/chenu/chenu/ent/invoice"
 	"github.com/chenu/chenu/ent/note"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
@@ -184,16 +186,16 @@ func TestOwnerIsTheDatabases(t *testing.T) {
 	b := setup(t)
 	ctx, _ := b.person(t)
 	_, other := b.person(t)
-	if _, err := b.Client().Note.Create().SetCreatedBy(other).SetTitle("x").SetContent("").Save(ctx); code(err) != "42501" {
+	if _, err := b.Client().Note.Create().SetCreatedBy(other).SetTitle("x").SetContent("").Save(ctx); pgtest.SQLState(err) != "42501" {
 		t.Errorf("a note for another identity: %v", err)
 	}
-	if _, err := b.Client().SigningKey.Query().All(ctx); code(err) != "42501" {
+	if _, err := b.Client().SigningKey.Query().All(ctx); pgtest.SQLState(err) != "42501" {
 		t.Errorf("a table of nobody: %v", err)
 	}
 	hired := uuid.New()
 	b.database.Hire(t, other, hired)
 	agent := auth.With(t.Context(), auth.Identity{ID: other, ActorID: hired, Kind: auth.Agent})
-	if _, err := b.Client().Identity.Update().SetName("x").Save(agent); code(err) != "42501" {
+	if _, err := b.Client().Identity.Update().SetName("x").Save(agent); pgtest.SQLState(err) != "42501" {
 		t.Errorf("an agent changes its human: %v", err)
 	}
 	if got := ok[*ent.Identity](t)(b.Client().Identity.Query().Select(identity.FieldID, identity.FieldName).Only(agent)); got.ID != other || got.Name != "Ada" {
@@ -384,7 +386,7 @@ func TestUpsert(t *testing.T) {
 	victim, _ := b.person(t)
 	hers := ok[*ent.Contact](t)(b.Client().Contact.Create().SetName("hers").Save(victim))
 	b.ways(t, func(t *testing.T, ctx context.Context, id uuid.UUID, c *ent.Client) {
-		key := uuid.Must(uuid.NewV7())
+		key := dbtest.NewID()
 		upsert := func(key uuid.UUID, name, action string) {
 			t.Helper()
 			_, err := c.ExecContext(ctx, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, $3) ON CONFLICT (created_by, id) DO "+action, key, id, name)
@@ -409,7 +411,7 @@ func TestUpsert(t *testing.T) {
 		}
 		for _, currency := range []string{"EUR", "USD"} {
 			_, err := c.ExecContext(ctx, `INSERT INTO business_invoices (id, created_by, number, currency, line_items) VALUES ($1, $3, '7', $2, '[{"description": "x", "quantity": "1", "unit_price": "1", "tax_rate": "0"}]')
-				ON CONFLICT (created_by, number) DO UPDATE SET currency = excluded.currency`, uuid.Must(uuid.NewV7()), currency, id)
+				ON CONFLICT (created_by, number) DO UPDATE SET currency = excluded.currency`, dbtest.NewID(), currency, id)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -436,7 +438,7 @@ func TestLocks(t *testing.T) {
 			_, err := two.Note.Query().Where(note.ID(made.ID)).ForUpdate(sql.WithLockAction(sql.NoWait)).Only(ctx)
 			return err
 		})
-		if code(err) != "55P03" {
+		if pgtest.SQLState(err) != "55P03" {
 			t.Errorf("second lock: %v", err)
 		}
 		if n := len(ok[[]*ent.Note](t)(b.Client().Note.Query().ForShare(sql.WithLockAction(sql.SkipLocked)).All(ctx))); n != 0 {
@@ -508,7 +510,7 @@ func TestConstraintErrors(t *testing.T) {
 				} else {
 					err = test.do(ctx, b.Client())
 				}
-				if !test.is(err) || !sqlgraph.IsConstraintError(err) || !ent.IsConstraintError(err) || code(err) != test.code {
+				if !test.is(err) || !sqlgraph.IsConstraintError(err) || !ent.IsConstraintError(err) || pgtest.SQLState(err) != test.code {
 					t.Errorf("unit %v: error %v", unit, err)
 				}
 				if unit && ok[int](t)(b.Client().Invoice.Query().Count(ctx)) != 0 {

@@ -6,6 +6,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 )
 
 // BenchmarkWrite is the cost of the audit trigger and of the gate, as ratios to the bare
@@ -29,11 +32,7 @@ func BenchmarkWrite(b *testing.B) {
 			for _, trigger := range stage.without {
 				g.exec(b, "DROP TRIGGER "+trigger+" ON entertainment_playlists")
 			}
-			conn, err := pgx.Connect(b.Context(), g.database.ServiceURL)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer func() { _ = conn.Close(b.Context()) }()
+			conn := pgtest.Connect(b, g.database.ServiceURL)
 			checkpoints := make([]uuid.UUID, b.N)
 			if stage.visibility == "public" {
 				for i := range checkpoints {
@@ -45,7 +44,7 @@ func BenchmarkWrite(b *testing.B) {
 				batch := &pgx.Batch{}
 				batch.Queue(`SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $2, true), set_config('app.checkpoint_id', $3, true)`,
 					g.adaID.String(), g.agentID.String(), checkpoints[i].String())
-				batch.Queue("INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $2, $3, $4)", newID(), g.adaID, fmt.Sprint(i), stage.visibility)
+				batch.Queue("INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $2, $3, $4)", dbtest.NewID(), g.adaID, fmt.Sprint(i), stage.visibility)
 				if err := conn.SendBatch(b.Context(), batch).Close(); err != nil {
 					b.Fatal(err)
 				}

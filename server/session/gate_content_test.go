@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 )
@@ -70,8 +71,8 @@ func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
 	g := setupGated(t)
 	for _, who := range []context.Context{g.agent, g.ada} {
 		for _, status := range []string{"submitted", "accepted", "published"} {
-			g.wantLocked(who, t, "INSERT INTO scholar_manuscripts (id, created_by, title, status) VALUES ($1, $2, 't', $3)", newID(), g.adaID, status)
-			id := newID()
+			g.wantLocked(who, t, "INSERT INTO scholar_manuscripts (id, created_by, title, status) VALUES ($1, $2, 't', $3)", dbtest.NewID(), g.adaID, status)
+			id := dbtest.NewID()
 			g.put(who, t, "INSERT INTO scholar_manuscripts (id, created_by, title) VALUES ($1, $2, 't')", id, g.adaID)
 			enter := g.wantLocked(who, t, "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status)
 			if err := g.do(who, g.confirm(t, enter), "UPDATE scholar_manuscripts SET status = $2 WHERE id = $1", id, status); err != nil {
@@ -93,7 +94,7 @@ func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
 func TestRunningTrialIsGatedAsAWhole(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	id := newID()
+	id := dbtest.NewID()
 	g.exec(t, `INSERT INTO government_clinical_trials (id, created_by, registry_id, title, status, ethics_reference, ethics_approved_on, target_enrollment)
 		VALUES ($1, $2, 'EUCT-1', 't', 'recruiting', 'r', '2026-01-01', 9)`, id, g.adaID)
 	for _, set := range []string{
@@ -115,15 +116,15 @@ func TestFutureEthicsApprovalIsRefused(t *testing.T) {
 		VALUES ($1, $2, $3, 't', $4, 'r', $5::text::date)`
 	for _, who := range []context.Context{g.agent, g.ada} {
 		for _, status := range []string{"recruiting", "planned"} {
-			g.wantField(who, t, "/ethics_approved_on", "in_the_future", insert, newID(), g.adaID, newID().String(), status, "2999-01-01")
+			g.wantField(who, t, "/ethics_approved_on", "in_the_future", insert, dbtest.NewID(), g.adaID, dbtest.NewID().String(), status, "2999-01-01")
 		}
-		id := newID()
+		id := dbtest.NewID()
 		g.put(who, t, insert, id, g.adaID, id.String(), "planned", time.Now().UTC().Format(time.DateOnly))
 		g.wantField(who, t, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = '2999-01-01' WHERE id = $1", id)
 		g.wantField(who, t, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = 'infinity' WHERE id = $1", id)
 	}
 	// One from before the rule may be corrected and renamed, but not begun.
-	old := newID()
+	old := dbtest.NewID()
 	g.exec(t, "ALTER TABLE government_clinical_trials DISABLE TRIGGER refuse_future_approval")
 	g.exec(t, insert, old, g.adaID, "EUCT-9", "planned", "2999-01-01")
 	g.exec(t, "ALTER TABLE government_clinical_trials ENABLE TRIGGER refuse_future_approval")
@@ -142,11 +143,11 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 		state       = "UPDATE social_schedules SET status = $2 WHERE id = $1"
 		rewrite     = "UPDATE social_posts SET body = $2 WHERE id = $1"
 	)
-	post, schedule := newID(), newID()
+	post, schedule := dbtest.NewID(), dbtest.NewID()
 	g.put(g.agent, t, newPost, post, g.adaID, nil)
 	g.put(g.agent, t, rewrite, post, "a draft changes freely")
 
-	g.wantLocked(g.agent, t, newPost, newID(), g.adaID, "2026-01-01")
+	g.wantLocked(g.agent, t, newPost, dbtest.NewID(), g.adaID, "2026-01-01")
 	g.wantLocked(g.agent, t, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", post)
 	g.wantLocked(g.agent, t, newSchedule, schedule, g.adaID, post, "mastodon")
 	g.put(g.ada, t, newSchedule, schedule, g.adaID, post, "mastodon") // The human decides by doing it.
@@ -176,7 +177,7 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 	g.wantLocked(g.agent, t, "DELETE FROM social_schedules WHERE id = $1", schedule)
 
 	// A reply covers what it replies to.
-	reply := newID()
+	reply := dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'I agree', $3)", reply, g.adaID, post)
 	c = g.wantLocked(g.agent, t, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply)
 	approval = g.confirm(t, c)
@@ -190,7 +191,7 @@ func TestScheduleAndRewriteAtOnce(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
 	for round := range 30 {
-		post, schedule := newID(), newID()
+		post, schedule := dbtest.NewID(), dbtest.NewID()
 		g.put(g.agent, t, "INSERT INTO social_posts (id, created_by, body) VALUES ($1, $2, 'b')", post, g.adaID)
 		const insert = "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'mastodon', '2035-01-01')"
 		approval := g.confirm(t, g.wantLocked(g.agent, t, insert, schedule, g.adaID, post))
@@ -213,7 +214,7 @@ func TestScheduleAndRewriteAtOnce(t *testing.T) {
 func TestApprovalIsVoidOnceTheContactChanged(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	contact, invoice := newID(), newID()
+	contact, invoice := dbtest.NewID(), dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name, email) VALUES ($1, $2, 'Grace', 'grace@example.org')", contact, g.adaID)
 	g.put(g.agent, t, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
 		VALUES ($1, $2, '1', $3, 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]')`, invoice, g.adaID, contact)
@@ -241,7 +242,7 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 	g := setupGated(t)
 	const newEvent = `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
 		VALUES ($1, $2, $3, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`
-	group, event, elsewhere := newID(), newID(), newID()
+	group, event, elsewhere := dbtest.NewID(), dbtest.NewID(), dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
 	g.put(g.agent, t, newEvent, event, g.adaID, group)
 	g.put(g.agent, t, newEvent, elsewhere, g.adaID, nil)
@@ -258,7 +259,7 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, who := range []context.Context{g.agent, g.ada} {
-		g.wantLocked(who, t, newEvent, newID(), g.adaID, group)
+		g.wantLocked(who, t, newEvent, dbtest.NewID(), g.adaID, group)
 		g.wantLocked(who, t, "UPDATE community_events SET title = 'g' WHERE id = $1", event)
 		g.wantLocked(who, t, "UPDATE community_events SET group_id = NULL WHERE id = $1", event)
 		g.wantLocked(who, t, "UPDATE community_events SET group_id = $2 WHERE id = $1", elsewhere, group)
@@ -266,9 +267,9 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 		g.put(who, t, "UPDATE community_events SET title = 'h' WHERE id = $1", elsewhere)
 	}
 	// Answers are no change of the event.
-	contact := newID()
+	contact := dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", contact, g.adaID)
-	g.put(g.agent, t, "INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status) VALUES ($1, $2, $3, $4, 'going')", newID(), g.adaID, event, contact)
+	g.put(g.agent, t, "INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status) VALUES ($1, $2, $3, $4, 'going')", dbtest.NewID(), g.adaID, event, contact)
 }
 
 // Hardening item 11: whoever approves the publication of a group sees every field of every event
@@ -284,7 +285,7 @@ func TestPublicationShowsAllThatBecomesPublic(t *testing.T) {
 		rename  = "UPDATE community_groups SET name = 'm' WHERE id = $1"
 		leave   = "UPDATE community_events SET group_id = NULL WHERE id = $1"
 	)
-	group, event := newID(), newID()
+	group, event := dbtest.NewID(), dbtest.NewID()
 	g.put(g.agent, t, newGroup, group, g.adaID)
 	g.put(g.agent, t, newEvent, event, g.adaID, group, "What nobody saw")
 	c := g.wantLocked(g.agent, t, publish, group)
@@ -311,7 +312,7 @@ func TestPublicationShowsAllThatBecomesPublic(t *testing.T) {
 	}
 	var others []uuid.UUID
 	for range 50 {
-		others = append(others, newID())
+		others = append(others, dbtest.NewID())
 		g.put(g.agent, t, newEvent, others[len(others)-1], g.adaID, group, strings.Repeat("\U0001f331", 10_000))
 	}
 	tooLarge(g.agent)
@@ -347,7 +348,7 @@ func TestPublicationShowsAllThatBecomesPublic(t *testing.T) {
 func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	group := newID()
+	group := dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
 	const publish = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
 	approval := g.confirm(t, g.wantLocked(g.agent, t, publish, group))
@@ -360,19 +361,10 @@ func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := tx.Exec(t.Context(), `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
-		VALUES ($1, $2, $3, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`, newID(), g.adaID, group); err != nil {
+		VALUES ($1, $2, $3, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`, dbtest.NewID(), g.adaID, group); err != nil {
 		t.Fatal(err)
 	}
-	published := make(chan error, 1)
-	go func() { published <- g.do(g.agent, approval, publish, group) }()
-	for waiting := 0; waiting == 0; {
-		select {
-		case err := <-published:
-			t.Fatalf("the group was published without waiting: %v", err)
-		case <-time.After(10 * time.Millisecond):
-			waiting = g.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-		}
-	}
+	published := g.waits(t, func() error { return g.do(g.agent, approval, publish, group) })
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -387,20 +379,20 @@ func TestReorderedTextIsNotApproved(t *testing.T) {
 	for _, control := range []string{"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"} {
 		text := "pay 1" + control + "000"
 		for _, who := range []context.Context{g.agent, g.ada} {
-			g.wantField(who, t, "/name", "bidirectional_control", g.public, newID(), g.adaID, text)
-			g.put(who, t, g.private, newID(), g.adaID, text)
+			g.wantField(who, t, "/name", "bidirectional_control", g.public, dbtest.NewID(), g.adaID, text)
+			g.put(who, t, g.private, dbtest.NewID(), g.adaID, text)
 			g.wantField(who, t, "/action", "bidirectional_control", ownAction, g.adaID, text, "{}")
 			g.wantField(who, t, "/content/lines/1/a~1b", "bidirectional_control", ownAction, g.adaID, "a", `{"lines": [1, {"a/b": "`+text+`"}]}`)
 			g.wantField(who, t, "/content", "bidirectional_control", ownAction, g.adaID, "a", `{"`+text+`": 1}`)
 		}
 	}
-	contact, invoice := newID(), newID()
+	contact, invoice := dbtest.NewID(), dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, $3)", contact, g.adaID, "Grace\u202e")
 	g.put(g.agent, t, `INSERT INTO business_invoices (id, created_by, number, contact_id, currency, line_items)
 		VALUES ($1, $2, '1', $3, 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]')`, invoice, g.adaID, contact)
 	g.wantField(g.agent, t, "/contact_id", "bidirectional_control", "UPDATE business_invoices SET status = 'sent' WHERE id = $1", invoice)
 	for _, text := range []string{"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f469\u200d\U0001f4bb"} { // a Persian word and an emoji
-		g.wantLocked(g.agent, t, g.public, newID(), g.adaID, text)
+		g.wantLocked(g.agent, t, g.public, dbtest.NewID(), g.adaID, text)
 		g.put(g.agent, t, ownAction, g.adaID, text, "{}")
 	}
 }
@@ -429,7 +421,7 @@ func TestPendingRequestsAreLimited(t *testing.T) {
 	agents := make([]context.Context, 6)
 	ctx := t.Context()
 	for i := range agents {
-		id := newID()
+		id := dbtest.NewID()
 		g.database.Hire(t, g.adaID, id)
 		agents[i] = auth.With(ctx, auth.Identity{ID: g.adaID, ActorID: id, Kind: auth.Agent}) //nolint:fatcontext // Each is derived from the test's own.
 	}
@@ -489,7 +481,7 @@ func TestClientsActionsAreRecognizable(t *testing.T) {
 	for _, action := range []string{"share the report", "updates of the site", "move and delete nothing"} {
 		g.put(g.agent, t, ownAction, g.adaID, action, "{}")
 	}
-	g.wantLocked(g.agent, t, g.public, newID(), g.adaID, "n")
+	g.wantLocked(g.agent, t, g.public, dbtest.NewID(), g.adaID, "n")
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'client'"); n != 3 {
 		t.Errorf("%d of clients, want 3", n)
 	}
@@ -508,7 +500,7 @@ func TestClientsActionsAreRecognizable(t *testing.T) {
 func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	threadID := newID()
+	threadID := dbtest.NewID()
 	g.put(g.ada, t, thread.private, threadID, g.adaID, "n")
 	inserts := map[string]string{
 		"creative_assets_uri_form":            "INSERT INTO creative_assets (id, created_by, name, kind, uri, media_type, size_bytes) VALUES ($1, $2, 'n', 'image', $3, 'image/png', 1)",
@@ -525,7 +517,7 @@ func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
 			"//example.org", "/cover.png", "cover.png", "https:", "xhttps://example.org", "https://example.org/a b", "https://example.org/\x1b", "https://example.org\n",
 		} {
 			for constraint, insert := range inserts {
-				err := g.do(who, uuid.Nil, insert, newID(), g.adaID, uri)
+				err := g.do(who, uuid.Nil, insert, dbtest.NewID(), g.adaID, uri)
 				if problem.From(orNothing(err)).Status != http.StatusUnprocessableEntity || !strings.Contains(err.Error(), constraint) {
 					t.Errorf("%q: got %v, want a violation of %s", uri, err, constraint)
 				}
@@ -534,7 +526,7 @@ func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
 		}
 		for _, uri := range []string{"https://example.org/", "HTTPS://example.org/", "s3://bucket/a", "urn:isbn:0451450523", "ipfs://x/y", "https://example.org/ä"} {
 			for _, insert := range inserts {
-				g.put(who, t, insert, newID(), g.adaID, uri)
+				g.put(who, t, insert, dbtest.NewID(), g.adaID, uri)
 			}
 			g.put(who, t, link, threadID, uri)
 		}
@@ -548,7 +540,7 @@ func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
 func TestRequestsSayNothingButWrites(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	public := newID()
+	public := dbtest.NewID()
 	g.exec(t, thread.public, public, g.adaID, "Sunday")
 	element := func(kind any, resource, table, operation string) map[string]any {
 		return map[string]any{
@@ -623,7 +615,7 @@ func TestRequestsSayNothingButWrites(t *testing.T) {
 func TestAnAppendThatChangesNothingIsGated(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	id, parent := newID(), newID()
+	id, parent := dbtest.NewID(), dbtest.NewID()
 	g.put(g.ada, t, thread.private, parent, g.adaID, "Week")
 	g.put(g.ada, t, thread.private, id, g.adaID, "Sunday")
 	g.put(g.ada, t, "SELECT app.append_events($1, NULL, $2)", id, "["+threadUpdate(`{"parent_thread_id": "`+parent.String()+`"}`)+"]")
@@ -659,7 +651,7 @@ func TestAnAppendThatChangesNothingIsGated(t *testing.T) {
 			`[{"type": "note.added", "payload": {"text": "x"}, "schema_version": `+version+`}]`)
 	}
 	g.wantField(g.agent, t, "/events/0/schema_version", "invalid_value", "SELECT app.append_events($1, NULL, $2)", parent, `[{"type": "note.added", "payload": {"text": "x"}}]`)
-	g.wantField(g.agent, t, "/schema_version", "invalid_value", strings.ReplaceAll(thread.private, "app.uuid_v7(), 1,", "app.uuid_v7(), 777,"), newID(), g.adaID, "x")
+	g.wantField(g.agent, t, "/schema_version", "invalid_value", strings.ReplaceAll(thread.private, "app.uuid_v7(), 1,", "app.uuid_v7(), 777,"), dbtest.NewID(), g.adaID, "x")
 }
 
 // Hardening item 25: a public thread whose founding intent has a bidirectional control from
@@ -678,7 +670,7 @@ func TestUnchangedTextIsNotRefused(t *testing.T) {
 		}
 	}
 	for _, who := range []context.Context{g.agent, g.ada} {
-		id := newID()
+		id := dbtest.NewID()
 		g.exec(t, strings.Replace(thread.public, "'founding_intent', 'x'", "'founding_intent', '"+evil+"'", 1), id, g.adaID, "Sunday")
 		do(who, thread.rename, id, "Monday")
 		g.wantField(who, t, "/title", "bidirectional_control", thread.rename, id, evil)
@@ -686,7 +678,7 @@ func TestUnchangedTextIsNotRefused(t *testing.T) {
 		// To publish the thread again is to publish its founding intent.
 		g.wantField(who, t, "/founding_intent", "bidirectional_control", thread.goPublic, id)
 
-		list, draft := newID(), newID()
+		list, draft := dbtest.NewID(), dbtest.NewID()
 		g.exec(t, playlist.public, list, g.adaID, evil)
 		g.exec(t, playlist.private, draft, g.adaID, evil)
 		const items = `UPDATE entertainment_playlists SET items = jsonb_build_array(jsonb_build_object('content_id', 'c', 'title', $2::text, 'added_at', '2026-01-01T00:00:00Z')) WHERE id = $1`
@@ -695,7 +687,7 @@ func TestUnchangedTextIsNotRefused(t *testing.T) {
 		g.wantField(who, t, "/name", "bidirectional_control", playlist.goPublic, draft)
 		do(who, "DELETE FROM entertainment_playlists WHERE id = $1", list)
 
-		group, event := newID(), newID()
+		group, event := dbtest.NewID(), dbtest.NewID()
 		g.exec(t, "INSERT INTO community_groups (id, created_by, name, visibility) VALUES ($1, $2, 'n', 'public')", group, g.adaID)
 		g.exec(t, `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
 			VALUES ($1, $2, $3, $4, '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`, event, g.adaID, group, evil)

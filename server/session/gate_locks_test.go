@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 )
@@ -47,13 +48,8 @@ func (g *gated) waits(t testing.TB, run func() error) <-chan error {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- run() }()
-	for waiting := 0; waiting == 0; {
-		select {
-		case err := <-ended:
-			t.Fatalf("it did not wait for the other transaction: %v", err)
-		case <-time.After(10 * time.Millisecond):
-			waiting = g.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-		}
+	if err := pgtest.AwaitLocks(t.Context(), g.admin, 1, ended); err != nil {
+		t.Fatal(err)
 	}
 	return ended
 }
@@ -64,7 +60,7 @@ func TestUseOfAPendingCheckpointDoesNotWaitForItsDecision(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
 	for _, decision := range []string{"approved", "rejected"} {
-		id := newID()
+		id := dbtest.NewID()
 		g.exec(t, thread.public, id, g.adaID, "Sunday")
 		note := g.append(id, noteEvent(decision))
 		c := asked(t, g.unit(g.agent, uuid.Nil, note))
@@ -80,7 +76,7 @@ func TestUseOfAPendingCheckpointDoesNotWaitForItsDecision(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := use.Exec(t.Context(), "SELECT app.append_events($1, NULL, $2)", id, "["+noteEvent(decision)+"]")
-		if code := sqlstate(err); code != "CH423" {
+		if code := pgtest.SQLState(err); code != "CH423" {
 			t.Errorf("the use of the pending checkpoint: %v, want CH423", err)
 		}
 		if err := use.Rollback(t.Context()); err != nil {
@@ -108,7 +104,7 @@ func TestNoLockOnACheckpointThatIsNotUsed(t *testing.T) {
 	} {
 		tx := g.opened(t)
 		g.become(t, tx, test.as, test.checkpoint)
-		if _, err := tx.Exec(t.Context(), g.private, newID(), g.adaID, "free"); err != nil {
+		if _, err := tx.Exec(t.Context(), g.private, dbtest.NewID(), g.adaID, "free"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if n := g.count(t, "WITH free AS (SELECT id FROM checkpoints WHERE id = $1 FOR UPDATE SKIP LOCKED) SELECT count(*) FROM free", test.checkpoint); n != 1 {
@@ -140,7 +136,7 @@ var eventChanges = map[string]struct {
 // agent makes the group public.
 func (g *gated) approvedGroup(t testing.TB, in bool) (group, event, approval uuid.UUID) {
 	t.Helper()
-	group, event = newID(), newID()
+	group, event = dbtest.NewID(), dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO community_groups (id, created_by, name) VALUES ($1, $2, 'n')", group, g.adaID)
 	g.put(g.agent, t, `INSERT INTO community_events (id, created_by, group_id, title, starts_at, ends_at, time_zone)
 		VALUES ($1, $2, CASE WHEN $4 THEN $3::uuid END, 'e', '2030-01-01 10:00Z', '2030-01-01 12:00Z', 'UTC')`, event, g.adaID, group, in)
@@ -205,7 +201,7 @@ func TestPublicationDoesNotReadAnOlderSnapshot(t *testing.T) {
 			g.become(t, tx, g.agent, approval)
 			g.put(g.agent, t, eventChanges["changed"].query, event, g.adaID, group)
 			_, err := tx.Exec(t.Context(), publishGroup, group)
-			if code := sqlstate(err); code != "0A000" {
+			if code := pgtest.SQLState(err); code != "0A000" {
 				t.Errorf("the publication: %v, want 0A000", err)
 			}
 		})
@@ -216,7 +212,7 @@ func TestPublicationDoesNotReadAnOlderSnapshot(t *testing.T) {
 func TestRequestsAreNotCountedInAnOlderSnapshot(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	for level, want := range map[string]string{"READ COMMITTED": "<nil>", "REPEATABLE READ": "0A000", "SERIALIZABLE": "0A000"} {
+	for level, want := range map[string]string{"READ COMMITTED": "", "REPEATABLE READ": "0A000", "SERIALIZABLE": "0A000"} {
 		tx := g.opened(t)
 		if _, err := tx.Exec(t.Context(), "SET TRANSACTION ISOLATION LEVEL "+level); err != nil {
 			t.Fatal(err)
@@ -224,7 +220,7 @@ func TestRequestsAreNotCountedInAnOlderSnapshot(t *testing.T) {
 		g.become(t, tx, g.agent, uuid.Nil)
 		_, err := tx.Exec(t.Context(), `SELECT app.request_checkpoint(jsonb_build_object('identity', $1::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
 			'action', 'send', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', NULL, 'content', '{}'::jsonb))`, g.adaID.String())
-		if code := sqlstate(err); code != want {
+		if code := pgtest.SQLState(err); code != want {
 			t.Errorf("%s: %v, want %q", level, err, want)
 		}
 		_ = tx.Rollback(t.Context())
@@ -272,12 +268,12 @@ func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 		// scheduling returns what the human does, to a new post.
 		scheduling := func(t *testing.T, g *gated) (post uuid.UUID, query string, args []any) {
 			t.Helper()
-			post = newID()
+			post = dbtest.NewID()
 			g.put(g.agent, t, newPost, post, g.adaID)
 			if !again {
-				return post, schedule, []any{newID(), g.adaID, post, "scheduled"}
+				return post, schedule, []any{dbtest.NewID(), g.adaID, post, "scheduled"}
 			}
-			cancelled := newID()
+			cancelled := dbtest.NewID()
 			g.put(g.ada, t, schedule, cancelled, g.adaID, post, "cancelled")
 			return post, resume, []any{cancelled}
 		}
@@ -323,7 +319,7 @@ func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 				if level != "READ COMMITTED" {
 					want = "0A000"
 				}
-				if code := sqlstate(<-changed); code != want {
+				if code := pgtest.SQLState(<-changed); code != want {
 					t.Errorf("the change of the scheduled post: %s, want %s", code, want)
 				}
 			})
@@ -335,20 +331,20 @@ func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 func TestAgentChangesNothingThatAScheduleRefersTo(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	first, other, post := newID(), newID(), newID()
+	first, other, post := dbtest.NewID(), dbtest.NewID(), dbtest.NewID()
 	const newPost = "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'b', $3)"
 	g.put(g.agent, t, newPost, first, g.adaID, nil)
 	g.put(g.agent, t, newPost, other, g.adaID, nil)
 	g.put(g.agent, t, newPost, post, g.adaID, first)
-	g.put(g.ada, t, "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'mastodon', '2035-01-01')", newID(), g.adaID, post)
+	g.put(g.ada, t, "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'mastodon', '2035-01-01')", dbtest.NewID(), g.adaID, post)
 	for _, set := range []string{"body = 'c'", "reply_to_id = '" + other.String() + "'", "reply_to_id = NULL", "visibility = 'public'", "published_at = '2026-01-01'"} {
 		g.wantLocked(g.agent, t, "UPDATE social_posts SET "+set+" WHERE id = $1", post)
 	}
-	if code := sqlstate(g.do(g.agent, uuid.Nil, "DELETE FROM social_posts WHERE id = $1", post)); code != "23503" {
+	if code := pgtest.SQLState(g.do(g.agent, uuid.Nil, "DELETE FROM social_posts WHERE id = $1", post)); code != "23503" {
 		t.Errorf("the deletion of the scheduled post: %s, want 23503", code)
 	}
 	// A request to schedule a reply shows which post it replies to.
-	c := g.wantLocked(g.agent, t, "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'bluesky', '2035-01-01')", newID(), g.adaID, post)
+	c := g.wantLocked(g.agent, t, "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'bluesky', '2035-01-01')", dbtest.NewID(), g.adaID, post)
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #>> '{references,post_id,shows,reply_to_id}' = $2::text", c.ID, first); n != 1 {
 		t.Error("the payload does not show what the post replies to")
 	}

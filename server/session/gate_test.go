@@ -16,7 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
@@ -34,7 +36,7 @@ type gated struct {
 
 func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
 	t.Helper()
-	g := &gated{bundle: setup(t, change...), subject: playlist, agentID: newID(), otherAgentI: newID()}
+	g := &gated{bundle: setup(t, change...), subject: playlist, agentID: dbtest.NewID(), otherAgentI: dbtest.NewID()}
 	g.ada, g.adaID = g.person(t)
 	g.eve, g.eveID = g.person(t)
 	g.database.Hire(t, g.adaID, g.agentID)
@@ -44,11 +46,9 @@ func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
 	return g
 }
 
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-
 func (g *gated) person(t testing.TB) (context.Context, uuid.UUID) {
 	t.Helper()
-	id := newID()
+	id := dbtest.NewID()
 	g.exec(t, "INSERT INTO identities (id, email, name, email_verified_at) VALUES ($1, $2, 'Ada', clock_timestamp())", id, id.String()+"@example.org")
 	return g.login(t, id, 0), id
 }
@@ -57,7 +57,7 @@ func (g *gated) person(t testing.TB) (context.Context, uuid.UUID) {
 // of a request in it.
 func (g *gated) login(t testing.TB, person uuid.UUID, ago time.Duration) context.Context {
 	t.Helper()
-	id := newID()
+	id := dbtest.NewID()
 	g.exec(t, `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr)
 		VALUES ($1, $2, clock_timestamp() + interval '1 day', clock_timestamp() - make_interval(secs => $3), '{pwd}')`, id, person, ago.Seconds())
 	return auth.With(t.Context(), auth.Identity{ID: person, ActorID: person, Kind: auth.Human, SessionID: id, AuthTime: time.Now().Add(-ago)})
@@ -113,7 +113,7 @@ func threadUpdate(payload string) string {
 // publish makes the subject anew, public from the first.
 func (g *gated) publish(ctx context.Context, checkpoint uuid.UUID, name string) error {
 	id, _ := auth.From(ctx)
-	return g.do(ctx, checkpoint, g.public, newID(), id.ID, name)
+	return g.do(ctx, checkpoint, g.public, dbtest.NewID(), id.ID, name)
 }
 
 // locked is the 423 that err is, with the code.
@@ -184,7 +184,7 @@ func TestGate(t *testing.T) {
 			return g.publish(g.ada, uuid.Nil, "Sunday")
 		}},
 		"one that does not exist": {"checkpoint_mismatch", func(_ *testing.T, g *gated) error {
-			return g.publish(g.agent, newID(), "Sunday")
+			return g.publish(g.agent, dbtest.NewID(), "Sunday")
 		}},
 		"pending": {"checkpoint_pending", func(t *testing.T, g *gated) error {
 			return g.publish(g.agent, asked(t, g.publish(g.agent, uuid.Nil, "Sunday")).ID, "Sunday")
@@ -220,7 +220,7 @@ func TestGate(t *testing.T) {
 			return g.publish(g.agent, g.approved(t, "Sunday").ID, "Monday")
 		}},
 		"other version": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
-			id := newID()
+			id := dbtest.NewID()
 			c := g.approvedAfter(t, []any{g.private, id, g.adaID, "Sunday"}, g.goPublic, id)
 			for _, name := range []string{"Monday", "Sunday"} { // the same content, two versions later
 				if err := g.do(g.agent, uuid.Nil, g.rename, id, name); err != nil {
@@ -230,7 +230,7 @@ func TestGate(t *testing.T) {
 			return g.do(g.agent, c.ID, g.goPublic, id)
 		}},
 		"other resource": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
-			id, other := newID(), newID()
+			id, other := dbtest.NewID(), dbtest.NewID()
 			c := g.approvedAfter(t, []any{g.private, id, g.adaID, "Sunday"}, g.goPublic, id)
 			if err := g.do(g.agent, uuid.Nil, g.private, other, g.adaID, "Sunday"); err != nil {
 				t.Fatal(err)
@@ -267,25 +267,25 @@ func TestGate(t *testing.T) {
 		}},
 		"used twice in one transaction": {"checkpoint_used", func(t *testing.T, g *gated) error {
 			c := g.approved(t, "Sunday")
-			return g.do(g.agent, c.ID, g.twice, newID(), newID(), g.adaID, "Sunday")
+			return g.do(g.agent, c.ID, g.twice, dbtest.NewID(), dbtest.NewID(), g.adaID, "Sunday")
 		}},
 		"left by DELETE": {"checkpoint_required", func(t *testing.T, g *gated) error {
-			id := newID()
+			id := dbtest.NewID()
 			g.exec(t, g.public, id, g.adaID, "Sunday")
 			return g.do(g.agent, uuid.Nil, "DELETE FROM entertainment_playlists WHERE id = $1", id)
 		}},
 		"left by UPDATE": {"checkpoint_required", func(t *testing.T, g *gated) error {
-			id := newID()
+			id := dbtest.NewID()
 			g.exec(t, g.public, id, g.adaID, "Sunday")
 			return g.do(g.agent, uuid.Nil, g.hide, id)
 		}},
 		"changed while in it": {"checkpoint_required", func(t *testing.T, g *gated) error {
-			id := newID()
+			id := dbtest.NewID()
 			g.exec(t, g.public, id, g.adaID, "Sunday")
 			return g.do(g.agent, uuid.Nil, g.rename, id, "Monday")
 		}},
 		"entered by an upsert": {"checkpoint_required", func(t *testing.T, g *gated) error {
-			id := newID()
+			id := dbtest.NewID()
 			if err := g.do(g.agent, uuid.Nil, g.private, id, g.adaID, "Sunday"); err != nil {
 				t.Fatal(err)
 			}
@@ -314,7 +314,7 @@ func TestGate(t *testing.T) {
 			return g.do(g.agent, uuid.Nil, "UPDATE checkpoints SET use_before = now() + interval '1 hour'")
 		}},
 		"a raw INSERT of a checkpoint": {"forbidden", func(_ *testing.T, g *gated) error {
-			return g.do(g.ada, uuid.Nil, "INSERT INTO checkpoints (id, created_by, type) VALUES ($1, $2, 'cost')", newID(), g.adaID)
+			return g.do(g.ada, uuid.Nil, "INSERT INTO checkpoints (id, created_by, type) VALUES ($1, $2, 'cost')", dbtest.NewID(), g.adaID)
 		}},
 		"the gate's own function": {"forbidden", func(_ *testing.T, g *gated) error {
 			return g.do(g.ada, uuid.Nil, "SELECT app.use_checkpoint('{}')")
@@ -390,11 +390,7 @@ func TestGateAgentLogin(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
 	c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
-	conn, err := pgx.Connect(t.Context(), g.database.AgentURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	conn := pgtest.Connect(t, g.database.AgentURL)
 	forged := fmt.Sprintf(`SELECT set_config('role', '%%s', true), set_config('app.identity_id', '%[1]s', true), set_config('app.actor_id', '%[3]s', true),
 		set_config('app.auth_time', now()::text, true), set_config('app.checkpoint_id', '%[2]s', true), set_config('app.approved_write', '%[2]s', true)`, g.adaID, c.ID, g.agentID)
 	for _, test := range []struct{ role, statement, want string }{
@@ -416,7 +412,7 @@ func TestGateAgentLogin(t *testing.T) {
 		if _, err = tx.Exec(t.Context(), fmt.Sprintf(forged, test.role)); err == nil {
 			statement := test.statement
 			if test.want == "CH423" || test.role == "none" {
-				statement = fmt.Sprintf(statement, newID(), g.adaID)
+				statement = fmt.Sprintf(statement, dbtest.NewID(), g.adaID)
 			}
 			_, err = tx.Exec(t.Context(), statement)
 		}
@@ -428,7 +424,7 @@ func TestGateAgentLogin(t *testing.T) {
 		}
 	}
 	// A login that inherits the agents' privileges acts without becoming anybody.
-	name := "chenu_test_inherits_" + newID().String()[24:]
+	name := "chenu_test_inherits_" + dbtest.NewID().String()[24:]
 	g.exec(t, fmt.Sprintf(`CREATE ROLE %s LOGIN INHERIT PASSWORD 'x' IN ROLE chenu_agent`, name))
 	t.Cleanup(func() { g.exec(t, "DROP ROLE "+name) })
 	tx, err := g.admin.Begin(t.Context())
@@ -439,7 +435,7 @@ func TestGateAgentLogin(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), fmt.Sprintf("SET LOCAL SESSION AUTHORIZATION %s; SET LOCAL app.identity_id = '%s'; SET LOCAL app.actor_id = '%s'", name, g.adaID, g.agentID)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = tx.Exec(t.Context(), g.public, newID(), g.adaID, "Sunday")
+	_, err = tx.Exec(t.Context(), g.public, dbtest.NewID(), g.adaID, "Sunday")
 	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "CH423" {
 		t.Errorf("as a login that inherits: got %v, want CH423", err)
 	}
@@ -524,7 +520,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 		}
 		t.Run(table.Name, func(t *testing.T) {
 			insert := func(values string) (string, uuid.UUID) {
-				id := newID()
+				id := dbtest.NewID()
 				if table.Name == thread.table {
 					return "SELECT " + beginThread("'"+id.String()+"'", "'n'", values), id
 				}
@@ -590,7 +586,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 func TestGateOfTheOwner(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	g.exec(t, g.public, newID(), g.adaID, "Sunday")
+	g.exec(t, g.public, dbtest.NewID(), g.adaID, "Sunday")
 	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_type = 'playlist' AND actor_kind = 'system' AND checkpoint_id IS NULL"); n != 1 {
 		t.Errorf("%d audit rows of the superuser's write, want 1", n)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
 )
@@ -23,7 +24,7 @@ import (
 // begun makes a private thread, and returns its id and the request to make it public.
 func (g *gated) begun(t testing.TB) (id uuid.UUID, publish func(context.Context, uuid.UUID) error) {
 	t.Helper()
-	id = newID()
+	id = dbtest.NewID()
 	if err := g.do(g.agent, uuid.Nil, thread.private, id, g.adaID, "Sunday"); err != nil {
 		t.Fatal(err)
 	}
@@ -260,14 +261,14 @@ func TestStepsAmongAppends(t *testing.T) {
 		func(round int) error { // a post, asked for, approved and made
 			post := "INSERT INTO social_posts (id, created_by, body, visibility, published_at, thread_id) VALUES ($1, $2, $3, 'public', '2026-01-01', $4)"
 			body := fmt.Sprint("post ", round)
-			c := problem.From(g.do(g.agent, uuid.Nil, post, newID(), g.adaID, body, id)).Checkpoint
+			c := problem.From(g.do(g.agent, uuid.Nil, post, dbtest.NewID(), g.adaID, body, id)).Checkpoint
 			if c == nil {
 				return errors.New("the post asked for nothing")
 			}
 			if err := g.decide(g.ada, c, "approved"); err != nil {
 				return err
 			}
-			return g.do(g.agent, c.ID, post, newID(), g.adaID, body, id)
+			return g.do(g.agent, c.ID, post, dbtest.NewID(), g.adaID, body, id)
 		},
 		func(round int) error { // the thread's own title, while others move it on
 			update := fmt.Sprintf("SELECT app.append_events($1, NULL, '[%s]')", threadUpdate(fmt.Sprintf(`{"visibility": "public", "title": "%d"}`, round)))
@@ -286,7 +287,7 @@ func TestStepsAmongAppends(t *testing.T) {
 		func(int) error { // what nobody decides
 			ask := `SELECT app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
 				'action', 'share', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', $1::text, 'content', jsonb_build_object('n', $3::text)), interval '1 second')`
-			return g.do(g.agent, uuid.Nil, ask, id, g.adaID, newID())
+			return g.do(g.agent, uuid.Nil, ask, id, g.adaID, dbtest.NewID())
 		},
 		func(int) error {
 			return g.Anonymous(t.Context(), func(q session.Querier) error {
@@ -326,11 +327,11 @@ func TestStepsOfOtherThings(t *testing.T) {
 	g := setupGated(t)
 	id, _ := g.begun(t)
 	post := "INSERT INTO social_posts (id, created_by, body, visibility, published_at, thread_id) VALUES ($1, $2, 'b', 'public', '2026-01-01', $3)"
-	c := asked(t, g.do(g.agent, uuid.Nil, post, newID(), g.adaID, id))
+	c := asked(t, g.do(g.agent, uuid.Nil, post, dbtest.NewID(), g.adaID, id))
 	if err := g.decide(g.ada, c, "approved"); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.do(g.agent, c.ID, post, newID(), g.adaID, id); err != nil {
+	if err := g.do(g.agent, c.ID, post, dbtest.NewID(), g.adaID, id); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"thread.created agent", "checkpoint.requested agent step", "checkpoint.approved human step", "action.executed agent step"}
@@ -363,7 +364,7 @@ func TestStepsOfOtherThings(t *testing.T) {
 	for ctx, owner := range map[context.Context]uuid.UUID{g.eve: g.eveID, g.ada: g.adaID} {
 		thread := id
 		if owner == g.adaID {
-			thread = newID()
+			thread = dbtest.NewID()
 		}
 		if err := g.do(ctx, uuid.Nil, ask, thread, owner); problem.From(err).Status != http.StatusUnprocessableEntity {
 			t.Errorf("a request in a thread that the caller does not have: %v", err)
@@ -389,7 +390,7 @@ func TestRefusalIsNotLogged(t *testing.T) {
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	batch := &pgx.Batch{}
 	batch.Queue("SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $2, true)", g.adaID.String(), g.agentID.String())
-	batch.Queue(g.public, newID(), g.adaID, "a private matter")
+	batch.Queue(g.public, dbtest.NewID(), g.adaID, "a private matter")
 	err = conn.SendBatch(t.Context(), batch).Close()
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || pg.Code != "CH423" {

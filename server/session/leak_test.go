@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
@@ -51,7 +52,7 @@ func leakHunt(t *testing.T, b *bundle, breakConnections bool) {
 	)
 	for range identities {
 		group.Go(func() {
-			id := uuid.Must(uuid.NewV7())
+			id := dbtest.NewID()
 			kind := []auth.Kind{auth.Human, auth.Agent}[rand.IntN(2)]
 			ctx := auth.With(t.Context(), auth.Identity{ID: id, ActorID: id, Kind: kind})
 			for n := range operations {

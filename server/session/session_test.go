@@ -52,7 +52,7 @@ func open(t testing.TB, d *dbtest.DB, change ...func(*session.Config)) *session.
 // as returns a context of a new person.
 func as(t testing.TB) (context.Context, uuid.UUID) {
 	t.Helper()
-	id := uuid.Must(uuid.NewV7())
+	id := dbtest.NewID()
 	return auth.With(t.Context(), auth.Identity{ID: id, ActorID: id, Kind: auth.Human}), id
 }
 

@@ -12,10 +12,10 @@ import (
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/postgres/entpgx"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
@@ -37,13 +37,6 @@ func (b *bundle) notes(t testing.TB, owner uuid.UUID) (notes []string) {
 		notes = append(notes, s)
 	}
 	return notes
-}
-
-func code(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return ""
 }
 
 var errOwn = errors.New("the work's own error")
@@ -80,7 +73,7 @@ func TestDo(t *testing.T) {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			_, err := tx.ExecContext(ctx, insertThing, id, "a")
 			return err
-		}, func(err error) bool { return code(err) == "25P02" }, false},
+		}, func(err error) bool { return pgtest.SQLState(err) == "25P02" }, false},
 		{"its context ends", func(ctx context.Context, tx *ent.Tx, id uuid.UUID, cancel context.CancelFunc) error {
 			_, err := tx.ExecContext(ctx, insertThing, id, "a")
 			cancel()
@@ -113,7 +106,9 @@ func TestDo(t *testing.T) {
 			}
 			_, err := tx.ExecContext(ctx, "INSERT INTO things (created_by, parent) VALUES ($1, $1)", id)
 			return err
-		}, func(err error) bool { return code(err) == "23503" && sqlgraph.IsForeignKeyConstraintError(err) }, false},
+		}, func(err error) bool {
+			return pgtest.SQLState(err) == "23503" && sqlgraph.IsForeignKeyConstraintError(err)
+		}, false},
 		{"another identity's context", func(_ context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
 			other, _ := as(t)
 			_, err := tx.ExecContext(other, "SELECT 1")
@@ -126,7 +121,7 @@ func TestDo(t *testing.T) {
 		{"another identity's row", func(ctx context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
 			_, err := tx.ExecContext(ctx, insertThing, uuid.New(), "a")
 			return err
-		}, func(err error) bool { return code(err) == "42501" }, false},
+		}, func(err error) bool { return pgtest.SQLState(err) == "42501" }, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -195,7 +190,7 @@ func TestReadOnly(t *testing.T) {
 					_, err := tx.ExecContext(ctx, statement)
 					return err
 				})
-				if c := code(err); c != "25006" && c != "25001" {
+				if c := pgtest.SQLState(err); c != "25006" && c != "25001" {
 					t.Errorf("%s: %v", statement, err)
 				}
 			}
@@ -239,7 +234,7 @@ func TestSerializationFailure(t *testing.T) {
 		_, err := tx.ExecContext(ctx, "UPDATE things SET number = 6")
 		return err
 	})
-	if code(err) != "40001" {
+	if pgtest.SQLState(err) != "40001" {
 		t.Errorf("statement: %v", err)
 	}
 	err = b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(inOne context.Context, one *ent.Tx) error {
@@ -259,7 +254,7 @@ func TestSerializationFailure(t *testing.T) {
 		}
 		return nil
 	})
-	if code(err) != "40001" {
+	if pgtest.SQLState(err) != "40001" {
 		t.Errorf("commit: %v", err)
 	}
 }
@@ -425,7 +420,7 @@ func TestSingleStatementIsATransaction(t *testing.T) {
 	ctx, id := as(t)
 	for range 3 {
 		_, err := b.Client().QueryContext(ctx, "INSERT INTO things (created_by, parent) VALUES ($1, $1) RETURNING id", id)
-		if code(err) != "23503" {
+		if pgtest.SQLState(err) != "23503" {
 			t.Errorf("error %v", err)
 		}
 	}

@@ -14,9 +14,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/ent"
+	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
 	"github.com/chenu/chenu/server/session"
@@ -105,13 +106,6 @@ func (g *gated) raw(ctx context.Context, who auth.Identity, checkpoint uuid.UUID
 	return tx.Commit(ctx)
 }
 
-func sqlstate(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return fmt.Sprint(err)
-}
-
 // Hardening item 4: an approval covered more than what was approved. The human saw only
 // that the thread becomes public; under that approval the agent appended three events.
 func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
@@ -119,7 +113,7 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 	g := setupGated(t)
 	begin := func(t *testing.T) uuid.UUID {
 		t.Helper()
-		id := newID()
+		id := dbtest.NewID()
 		if err := g.do(g.agent, uuid.Nil, thread.private, id, g.adaID, "Sunday"); err != nil {
 			t.Fatal(err)
 		}
@@ -203,11 +197,11 @@ func TestAppendToAPublicThreadNeedsAnApproval(t *testing.T) {
 	for name, as := range map[string]context.Context{"agent": g.agent, "human": g.ada} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			id := newID()
+			id := dbtest.NewID()
 			g.exec(t, thread.public, id, g.adaID, "Sunday")
 			one, two := g.append(id, noteEvent("fine")), g.append(id, noteEvent("first"), noteEvent("second"))
 			for _, approved := range []func() []statement{one, two} {
-				_ = locked(t, g.unit(as, newID(), approved), "checkpoint_mismatch")
+				_ = locked(t, g.unit(as, dbtest.NewID(), approved), "checkpoint_mismatch")
 				c := asked(t, g.unit(as, uuid.Nil, approved))
 				if c.Type != "sensitive" {
 					t.Errorf("the approval is of type %s, want sensitive", c.Type)
@@ -248,14 +242,14 @@ func TestAppendToAPublicThreadNeedsAnApproval(t *testing.T) {
 func TestAnApprovalCoversTheCauseOfAnEvent(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	id := newID()
+	id := dbtest.NewID()
 	g.exec(t, thread.public, id, g.adaID, "Sunday")
 	var created string
 	if err := g.admin.QueryRow(t.Context(), "SELECT id FROM thread_events WHERE thread_id = $1 AND type = 'thread.created'", id).Scan(&created); err != nil {
 		t.Fatal(err)
 	}
 	caused := func(cause string) []statement {
-		first := newID().String()
+		first := dbtest.NewID().String()
 		if cause == "" {
 			cause = first
 		}
@@ -264,7 +258,7 @@ func TestAnApprovalCoversTheCauseOfAnEvent(t *testing.T) {
 	approved := func() []statement { return caused("") }
 	c := g.approve(t, g.agent, approved)
 	_ = locked(t, g.unit(g.agent, c.ID, func() []statement { return caused(created) }), "checkpoint_mismatch")
-	if err := g.unit(g.agent, c.ID, func() []statement { return caused(newID().String()) }); sqlstate(err) != "CH422" {
+	if err := g.unit(g.agent, c.ID, func() []statement { return caused(dbtest.NewID().String()) }); pgtest.SQLState(err) != "CH422" {
 		t.Errorf("a cause that does not exist: %v, want CH422", err)
 	}
 	if err := g.unit(g.agent, c.ID, approved); err != nil {
@@ -280,13 +274,13 @@ func TestAnApprovalCoversTheCauseOfAnEvent(t *testing.T) {
 func TestOneApprovalOfSeveralWrites(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
-	first := newID()
+	first := dbtest.NewID()
 	g.exec(t, g.public, first, g.adaID, "First")
 	batch := func() []statement {
-		contact, list := newID(), newID()
+		contact, list := dbtest.NewID(), dbtest.NewID()
 		return []statement{
 			{"INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", []any{contact, g.adaID}},
-			{"INSERT INTO business_projects (id, created_by, name, contact_id) VALUES ($1, $2, 'new:1 ' || $3::text, $3::uuid)", []any{newID(), g.adaID, contact}},
+			{"INSERT INTO business_projects (id, created_by, name, contact_id) VALUES ($1, $2, 'new:1 ' || $3::text, $3::uuid)", []any{dbtest.NewID(), g.adaID, contact}},
 			{g.public, []any{list, g.adaID, "Second"}},
 			{g.rename, []any{first, "Third"}},
 			{g.rename, []any{list, "Fourth"}},
@@ -336,7 +330,7 @@ func TestOneApprovalOfSeveralWrites(t *testing.T) {
 	}
 	// A write that fails in any case is not asked about.
 	err := g.unit(g.agent, uuid.Nil, func() []statement {
-		return append(same(), statement{"INSERT INTO business_projects (id, created_by, name) VALUES ($1, $2, '')", []any{newID(), g.adaID}})
+		return append(same(), statement{"INSERT INTO business_projects (id, created_by, name) VALUES ($1, $2, '')", []any{dbtest.NewID(), g.adaID}})
 	})
 	if p := problem.From(err); p.Status != http.StatusUnprocessableEntity {
 		t.Errorf("a list with an invalid write: %v, want 422", err)
@@ -349,10 +343,10 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 	g := setupGated(t)
 	agent := auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Agent}
 	contact := func(name string) string {
-		return fmt.Sprintf("INSERT INTO business_contacts (id, created_by, name) VALUES ('%s', '%s', '%s')", newID(), g.adaID, name)
+		return fmt.Sprintf("INSERT INTO business_contacts (id, created_by, name) VALUES ('%s', '%s', '%s')", dbtest.NewID(), g.adaID, name)
 	}
 	list := func(name string) string {
-		return fmt.Sprintf("INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ('%s', '%s', '%s', 'public')", newID(), g.adaID, name)
+		return fmt.Sprintf("INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ('%s', '%s', '%s', 'public')", dbtest.NewID(), g.adaID, name)
 	}
 	const forget, remember = "SELECT set_config('app.checkpoint_id', '', true)", "SELECT set_config('app.checkpoint_id', '%s', true)"
 	const collecting = "SELECT set_config('app.collecting', 'on', true)"
@@ -435,7 +429,7 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 			return []string{collecting, list("evil"), "SELECT FROM app.collected_writes"}
 		}},
 		"adding to the list": {"42501", 0, func(c uuid.UUID) []string {
-			return []string{fmt.Sprintf("INSERT INTO app.collected_writes (id, created_by, checkpoint_id, place, table_name, operation, row_id) VALUES ('%s', '%s', '%s', 1, 'x', 'INSERT', '%[1]s')", newID(), g.adaID, c)}
+			return []string{fmt.Sprintf("INSERT INTO app.collected_writes (id, created_by, checkpoint_id, place, table_name, operation, row_id) VALUES ('%s', '%s', '%s', 1, 'x', 'INSERT', '%[1]s')", dbtest.NewID(), g.adaID, c)}
 		}},
 		"emptying the list":            {"42501", 0, func(uuid.UUID) []string { return []string{"TRUNCATE app.collected_writes"} }},
 		"the mechanism's own function": {"42501", 0, func(uuid.UUID) []string { return []string{"SELECT app.take_write('{}', app.uuid_v7(), false)"} }},
@@ -450,7 +444,7 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 			const both = "SELECT (SELECT count(*) FROM business_contacts) + (SELECT count(*) FROM entertainment_playlists)"
 			before := g.count(t, both)
 			err := g.raw(t.Context(), agent, c.ID, test.write(c.ID)...)
-			if (err == nil) != (test.want == "") || err != nil && sqlstate(err) != test.want {
+			if (err == nil) != (test.want == "") || err != nil && pgtest.SQLState(err) != test.want {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if n := g.count(t, both) - before; n != test.rows {
@@ -476,10 +470,10 @@ func TestAnApprovalOfOneWriteCoversNoOther(t *testing.T) {
 	g := setupGated(t)
 	agent := auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Agent}
 	c := g.approved(t, "Sunday")
-	list := fmt.Sprintf("INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ('%s', '%s', 'Sunday', 'public')", newID(), g.adaID)
-	contact := fmt.Sprintf("INSERT INTO business_contacts (id, created_by, name) VALUES ('%s', '%s', 'x')", newID(), g.adaID)
+	list := fmt.Sprintf("INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ('%s', '%s', 'Sunday', 'public')", dbtest.NewID(), g.adaID)
+	contact := fmt.Sprintf("INSERT INTO business_contacts (id, created_by, name) VALUES ('%s', '%s', 'x')", dbtest.NewID(), g.adaID)
 	for name, statements := range map[string][]string{"before": {contact, list}, "after": {list, contact}} {
-		if err := g.raw(t.Context(), agent, c.ID, statements...); sqlstate(err) != "CH423" {
+		if err := g.raw(t.Context(), agent, c.ID, statements...); pgtest.SQLState(err) != "CH423" {
 			t.Errorf("a write %s the approved one: %v, want CH423", name, err)
 		}
 	}
@@ -493,7 +487,7 @@ func TestListsAreNotMadeUp(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
 	list := func() []statement {
-		return []statement{{g.public, []any{newID(), g.adaID, "a"}}, {g.public, []any{newID(), g.adaID, "b"}}}
+		return []statement{{g.public, []any{dbtest.NewID(), g.adaID, "a"}}, {g.public, []any{dbtest.NewID(), g.adaID, "b"}}}
 	}
 	c := asked(t, g.unit(g.agent, uuid.Nil, list))
 	var payload map[string]any
@@ -533,8 +527,8 @@ func TestListUsedAtOnce(t *testing.T) {
 	for round := range 20 {
 		list := func() []statement {
 			return []statement{
-				{"INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", []any{newID(), g.adaID}},
-				{g.public, []any{newID(), g.adaID, fmt.Sprint(round)}},
+				{"INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", []any{dbtest.NewID(), g.adaID}},
+				{g.public, []any{dbtest.NewID(), g.adaID, fmt.Sprint(round)}},
 			}
 		}
 		c := g.approve(t, g.agent, list)
@@ -575,7 +569,7 @@ func TestRandomLists(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))
 	g := setupGated(t)
-	old := newID()
+	old := dbtest.NewID()
 	g.exec(t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'old')", old, g.adaID)
 	kinds := []string{"contact", "project", "list", "public list", "rename", "remove"}
 	one := func() operation {
@@ -589,15 +583,15 @@ func TestRandomLists(t *testing.T) {
 				of := contacts[o.of%len(contacts)]
 				switch o.kind {
 				case "contact":
-					id := newID()
+					id := dbtest.NewID()
 					contacts = append(contacts, id)
 					all = append(all, statement{"INSERT INTO business_contacts (id, created_by, name, tags) VALUES ($1, $2, $3, ARRAY[$4])", []any{id, g.adaID, o.text, of.String()}})
 				case "project":
-					all = append(all, statement{"INSERT INTO business_projects (id, created_by, name, contact_id) VALUES ($1, $2, $3, $4)", []any{newID(), g.adaID, o.text, of}})
+					all = append(all, statement{"INSERT INTO business_projects (id, created_by, name, contact_id) VALUES ($1, $2, $3, $4)", []any{dbtest.NewID(), g.adaID, o.text, of}})
 				case "list":
-					all = append(all, statement{g.private, []any{newID(), g.adaID, o.text}})
+					all = append(all, statement{g.private, []any{dbtest.NewID(), g.adaID, o.text}})
 				case "public list":
-					all = append(all, statement{g.public, []any{newID(), g.adaID, o.text}})
+					all = append(all, statement{g.public, []any{dbtest.NewID(), g.adaID, o.text}})
 				case "rename":
 					all = append(all, statement{"UPDATE business_contacts SET name = $2 WHERE id = $1", []any{of, fmt.Sprint(o.text, " ", i)}})
 				case "remove": // nothing, where no project has the name

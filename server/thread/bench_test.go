@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -47,8 +48,8 @@ func BenchmarkAppend(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := range threads {
-		threads[i] = newID()
-		if _, err := tx.Exec(b.Context(), "SELECT app.create_thread($1, $2, 1, $3)", threads[i], newID(), object(
+		threads[i] = dbtest.NewID()
+		if _, err := tx.Exec(b.Context(), "SELECT app.create_thread($1, $2, 1, $3)", threads[i], dbtest.NewID(), object(
 			"founding_intent", "Begin", "sphere", "personal", "type", "personal", "visibility", "private", "title", nil, "parent_thread_id", nil, "tags", []string{})); err != nil {
 			b.Fatal(err)
 		}
@@ -58,7 +59,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	// Plans follow statistics, which nobody gathers on a server for tests.
 	for _, id := range threads {
-		if err := appendNotes(b.Context(), db, bundle.ada, id, newID(), newID()); err != nil {
+		if err := appendNotes(b.Context(), db, bundle.ada, id, dbtest.NewID(), dbtest.NewID()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -67,13 +68,13 @@ func BenchmarkAppend(b *testing.B) {
 
 	var sequence atomic.Int64
 	bare := func(ctx context.Context, thread uuid.UUID) error {
-		id := newID()
+		id := dbtest.NewID()
 		_, err := admin.Exec(ctx, `INSERT INTO bare (id, created_by, thread_id, sequence, type, schema_version, payload, actor_kind, content_digest)
 			VALUES ($1, $2, $3, $4, 'note.added', 1, $5, 'human', '')`, id, bundle.ada, thread, sequence.Add(1), object("text", id.String()))
 		return err
 	}
 	service := func(ctx context.Context, thread uuid.UUID) error {
-		return appendNotes(ctx, db, bundle.ada, thread, newID())
+		return appendNotes(ctx, db, bundle.ada, thread, dbtest.NewID())
 	}
 	unaudited := func(on bool) {
 		verb := "ENABLE"

@@ -18,6 +18,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies/verify"
 	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/postgres/pgtest"
@@ -118,7 +119,7 @@ func TestWritersAtOnce(t *testing.T) {
 				}
 				ids := make([]uuid.UUID, 1+n%3)
 				for i := range ids {
-					ids[i] = newID()
+					ids[i] = dbtest.NewID()
 				}
 				if err := appendNotes(t.Context(), b.session, b.ada, thread, ids...); err != nil {
 					t.Error(err)
@@ -134,7 +135,7 @@ func TestWritersAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for won := 0; won < 5 && !t.Failed(); {
 				last := c.Get(path).Want(http.StatusOK).Object()["last_sequence"]
-				id := newID()
+				id := dbtest.NewID()
 				r := c.Post(path+"/events", object("expected_sequence", last, "events", []any{note("x", "id", id)}))
 				if r.Status == http.StatusPreconditionFailed {
 					continue
@@ -157,7 +158,7 @@ func TestOneEventAtOnce(t *testing.T) {
 	b := newBundle(t)
 	c := b.human(t, b.ada)
 	path := begin(c)
-	body := events(note("x", "id", newID()), note("y", "id", newID()))
+	body := events(note("x", "id", dbtest.NewID()), note("y", "id", dbtest.NewID()))
 	var made, again atomic.Int32
 	var wg sync.WaitGroup
 	for range 12 {
@@ -257,7 +258,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	owner := newID()
+	owner := dbtest.NewID()
 	a := &acknowledged{ids: map[uuid.UUID]uuid.UUID{}}
 	admin, err := pgx.Connect(t.Context(), server.URL(database))
 	if err != nil {
@@ -268,8 +269,8 @@ func TestKilled(t *testing.T) {
 	batch.Queue("INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada')", owner)
 	batch.Queue("SELECT set_config('app.identity_id', $1, true)", owner.String())
 	for i := range threads {
-		threads[i] = newID()
-		batch.Queue("SELECT app.create_thread($1, $2, 1, $3)", threads[i], newID(), object(
+		threads[i] = dbtest.NewID()
+		batch.Queue("SELECT app.create_thread($1, $2, 1, $3)", threads[i], dbtest.NewID(), object(
 			"founding_intent", "Begin", "sphere", "personal", "type", "personal", "visibility", "private", "title", nil, "parent_thread_id", nil, "tags", []string{}))
 	}
 	if err := errors.Join(admin.SendBatch(t.Context(), batch).Close(), admin.Close(t.Context())); err != nil {
@@ -298,7 +299,7 @@ func TestKilled(t *testing.T) {
 		for writer := range 8 {
 			wg.Go(func() {
 				for n := 0; ctx.Err() == nil; n++ {
-					id, thread := newID(), threads[(writer*n)%len(threads)]
+					id, thread := dbtest.NewID(), threads[(writer*n)%len(threads)]
 					if err := appendNotes(ctx, db, owner, thread, id); err != nil {
 						doubtful.Store(id, thread)
 						return // The server is gone.

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies/verify"
 	"github.com/chenu/chenu/server/api/apitest"
 )
@@ -120,7 +121,7 @@ func drawEvent(t *rapid.T, parents []any) map[string]any {
 	default:
 		payload = object()
 	}
-	return event(name, payload, "id", newID())
+	return event(name, payload, "id", dbtest.NewID())
 }
 
 func drawChanges(t *rapid.T, parents []any) map[string]any {
@@ -212,7 +213,7 @@ func TestModel(t *testing.T) {
 				if m.appended == nil {
 					rt.Skip("nothing was appended yet")
 				}
-				fail(c.Post(path+"/events", events(note("something else", "id", m.appended[0]["id"]), note("y", "id", newID()))), http.StatusConflict)
+				fail(c.Post(path+"/events", events(note("something else", "id", m.appended[0]["id"]), note("y", "id", dbtest.NewID()))), http.StatusConflict)
 			},
 			"patch": func(rt *rapid.T) {
 				changes := drawChanges(rt, parents)

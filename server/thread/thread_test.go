@@ -18,6 +18,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/auth"
@@ -38,7 +39,7 @@ type bundle struct {
 
 func newBundle(t testing.TB) *bundle {
 	t.Helper()
-	b := &bundle{db: dbtest.New(t), ada: newID(), grace: newID(), agent: newID()}
+	b := &bundle{db: dbtest.New(t), ada: dbtest.NewID(), grace: dbtest.NewID(), agent: dbtest.NewID()}
 	b.admin = b.db.Pool(t, b.db.AdminURL)
 	for _, id := range []uuid.UUID{b.ada, b.grace} {
 		b.exec(t, "INSERT INTO identities (id, email, name) VALUES ($1, $2, 'Test')", id, id.String()+"@example.org")
@@ -86,8 +87,6 @@ func serve(t testing.TB, db *session.DB) (http.Handler, []byte) {
 	}
 	return h, a.Document()
 }
-
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 func (b *bundle) human(t testing.TB, id uuid.UUID) *apitest.Client {
 	t.Helper()
@@ -194,7 +193,7 @@ func TestBadInput(t *testing.T) {
 	for i := range many {
 		many[i] = note("x")
 	}
-	same := newID()
+	same := dbtest.NewID()
 	for name, test := range map[string]struct {
 		method, path string
 		body         any
@@ -211,7 +210,7 @@ func TestBadInput(t *testing.T) {
 		"no events":               {"POST", path + "/events", events(), unprocessable, invalid, []string{"/events"}},
 		"101 events":              {"POST", path + "/events", events(many...), unprocessable, invalid, []string{"/events"}},
 		"an unknown type":         {"POST", path + "/events", events(event("thread.exploded", object())), unprocessable, invalid, []string{"/events/0/type"}},
-		"a type of the service":   {"POST", path + "/events", events(note("x"), event("checkpoint.approved", object("checkpoint_id", newID()))), unprocessable, invalid, []string{"/events/1/type"}},
+		"a type of the service":   {"POST", path + "/events", events(note("x"), event("checkpoint.approved", object("checkpoint_id", dbtest.NewID()))), unprocessable, invalid, []string{"/events/1/type"}},
 		"a second beginning":      {"POST", path + "/events", events(event("thread.created", object())), unprocessable, invalid, []string{"/events/0/type"}},
 		"no payload":              {"POST", path + "/events", events(object("type", "note.added")), unprocessable, invalid, []string{"/events/0/payload"}},
 		"a payload of no object":  {"POST", path + "/events", events(object("type", "note.added", "payload", "x")), unprocessable, invalid, []string{"/events/0/payload"}},
@@ -229,11 +228,11 @@ func TestBadInput(t *testing.T) {
 		"an id of no time":        {"POST", path + "/events", events(note("x"), note("x", "id", uuid.New())), unprocessable, invalid, []string{"/events/1/id"}},
 		"a payload too large":     {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 256<<10))))), unprocessable, invalid, []string{"/events/0/payload"}},
 		"a body too large":        {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 1<<20))))), http.StatusRequestEntityTooLarge, "body_too_large", nil},
-		"a thread of nobody":      {"POST", "/v1/threads/" + newID().String() + "/events", events(note("x")), http.StatusNotFound, "not_found", nil},
+		"a thread of nobody":      {"POST", "/v1/threads/" + dbtest.NewID().String() + "/events", events(note("x")), http.StatusNotFound, "not_found", nil},
 		"a patch of the status":   {"PATCH", path, object("status", "archived"), unprocessable, invalid, []string{"/status"}},
 		"a patch of the intent":   {"PATCH", path, object("founding_intent", "y"), unprocessable, invalid, []string{"/founding_intent"}},
 		"a patch to an ancestor":  {"PATCH", path, object("parent_thread_id", path[len("/v1/threads/"):]), unprocessable, invalid, []string{"/parent_thread_id"}},
-		"a patch to no parent":    {"PATCH", path, object("parent_thread_id", newID()), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
+		"a patch to no parent":    {"PATCH", path, object("parent_thread_id", dbtest.NewID()), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
 		"as of the future":        {"GET", path + "?as_of=2", nil, unprocessable, invalid, []string{"as_of"}},
 		"as of nothing":           {"GET", path + "?as_of=0", nil, unprocessable, invalid, []string{"as_of"}},
 		"including everything":    {"GET", path + "?include=everything", nil, unprocessable, invalid, []string{"include"}},
@@ -263,7 +262,7 @@ func TestEventsReferToEventsThatExist(t *testing.T) {
 	b := newBundle(t)
 	c, grace := b.human(t, b.ada), b.human(t, b.grace)
 	here, elsewhere, foreign := begin(c), begin(c), begin(grace)
-	decision, revision, proposal, remark, away, hers := newID(), newID(), newID(), newID(), newID(), newID()
+	decision, revision, proposal, remark, away, hers := dbtest.NewID(), dbtest.NewID(), dbtest.NewID(), dbtest.NewID(), dbtest.NewID(), dbtest.NewID()
 	decide := func(more ...any) map[string]any {
 		return event("decision.recorded", object("decision", "Print it"), more...)
 	}
@@ -282,23 +281,23 @@ func TestEventsReferToEventsThatExist(t *testing.T) {
 	grace.Post(foreign+"/events", events(decide("id", hers))).Want(http.StatusCreated)
 
 	const payloadOf, proposalOf, causeOf = "/events/0/payload/decision_event_id", "/events/0/payload/proposal_event_id", "/events/0/causation_id"
-	later, self := newID(), newID()
+	later, self := dbtest.NewID(), dbtest.NewID()
 	for _, test := range []struct {
 		name, pointer string
 		events        map[string]any
 	}{
-		{"a decision that is nowhere", payloadOf, events(revise(newID()))},
+		{"a decision that is nowhere", payloadOf, events(revise(dbtest.NewID()))},
 		{"a decision of another thread", payloadOf, events(revise(away))},
 		{"a decision of another identity", payloadOf, events(revise(hers))},
 		{"a note is no decision", payloadOf, events(revise(remark))},
 		{"a decision that comes later", payloadOf, events(revise(later), decide("id", later))},
 		{"a revision of itself", payloadOf, events(revise(self, "id", self))},
-		{"a proposal that is nowhere", proposalOf, events(execute(newID()))},
+		{"a proposal that is nowhere", proposalOf, events(execute(dbtest.NewID()))},
 		{"a decision is no proposal", proposalOf, events(execute(decision))},
-		{"a cause that is nowhere", causeOf, events(note("x", "causation_id", newID()))},
+		{"a cause that is nowhere", causeOf, events(note("x", "causation_id", dbtest.NewID()))},
 		{"a cause of another identity", causeOf, events(note("x", "causation_id", hers))},
 		{"its own cause", causeOf, events(note("x", "id", self, "causation_id", self))},
-		{"the second of two", "/events/1/causation_id", events(note("x"), note("y", "causation_id", newID()))},
+		{"the second of two", "/events/1/causation_id", events(note("x"), note("y", "causation_id", dbtest.NewID()))},
 	} {
 		if at := pointers(t, c.Post(here+"/events", test.events), http.StatusUnprocessableEntity, "reference_not_found"); fmt.Sprint(at) != "["+test.pointer+"]" {
 			t.Errorf("%s: wrong is %v, want %s", test.name, at, test.pointer)
@@ -307,18 +306,14 @@ func TestEventsReferToEventsThatExist(t *testing.T) {
 	if got := c.Get(here).Object(); got["last_sequence"] != 4.0 {
 		t.Errorf("something was appended: the thread is at %v", got["last_sequence"])
 	}
-	fresh := newID()
+	fresh := dbtest.NewID()
 	c.Post(here+"/events", events(revise(decision, "id", revision), revise(revision), execute(proposal), execute(nil), note("x", "causation_id", away),
 		decide("id", fresh), revise(fresh), note("y", "causation_id", fresh))).Want(http.StatusCreated)
 
 	// In raw SQL, as the serving role.
-	service, err := pgx.Connect(t.Context(), b.db.ServiceURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = service.Close(context.Background()) }()
+	service := pgtest.Connect(t, b.db.ServiceURL)
 	statement := fmt.Sprintf(`SELECT app.append_events('%s', NULL, '[{"type": "note.added", "schema_version": 1, "payload": {}, "causation_id": "%s"}]')`,
-		here[len("/v1/threads/"):], newID())
+		here[len("/v1/threads/"):], dbtest.NewID())
 	if got := b.as(t, service, "chenu_human", b.ada, statement); got != "CH422" {
 		t.Errorf("a cause that is nowhere, in SQL: %s", got)
 	}
@@ -330,7 +325,7 @@ func TestEventIDsAreUniqueInTheirThread(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := b.human(t, b.ada)
-	one, two, id := begin(c), begin(c), newID()
+	one, two, id := begin(c), begin(c), dbtest.NewID()
 	first := c.Post(one+"/events", events(note("one", "id", id))).Want(http.StatusCreated)
 	c.Post(two+"/events", events(note("two", "id", id))).Want(http.StatusCreated)
 	c.Post(two+"/events", events(note("three", "id", id))).WantProblem(http.StatusConflict, "event_id_reused")
@@ -352,7 +347,7 @@ func TestAppend(t *testing.T) {
 	b := newBundle(t)
 	c := b.human(t, b.ada)
 	path := begin(c)
-	id, cause := newID(), newID()
+	id, cause := dbtest.NewID(), dbtest.NewID()
 	first := events(note("one", "id", id), note("two", "causation_id", id, "correlation_id", cause))
 	first["events"].([]map[string]any)[1]["id"] = cause
 	first["expected_sequence"] = 1
@@ -373,9 +368,9 @@ func TestAppend(t *testing.T) {
 	for name, body := range map[string]map[string]any{
 		"other text":        events(note("other", "id", id)),
 		"other type":        events(event("intent.refined", object("intent", "one"), "id", id)),
-		"other cause":       events(note("one", "id", id, "causation_id", newID())),
+		"other cause":       events(note("one", "id", id, "causation_id", dbtest.NewID())),
 		"other order":       events(note("two", "id", cause, "causation_id", id, "correlation_id", cause), note("one", "id", id)),
-		"among other ones":  events(note("one", "id", id), note("new", "id", newID())),
+		"among other ones":  events(note("one", "id", id), note("new", "id", dbtest.NewID())),
 		"with one of no id": events(note("one", "id", id), note("new")),
 	} {
 		t.Log(name)
@@ -597,7 +592,7 @@ func TestPublicStaysInvisible(t *testing.T) {
 		t.Fatal(err)
 	}
 	grace := b.human(t, b.grace)
-	absent := grace.Get("/v1/threads/" + newID().String()).Want(http.StatusNotFound).Object()
+	absent := grace.Get("/v1/threads/" + dbtest.NewID().String()).Want(http.StatusNotFound).Object()
 	delete(absent, "request_id")
 	for _, request := range [][2]string{
 		{"GET", path}, {"GET", path + "?as_of=1"}, {"GET", path + "?include=events"}, {"GET", path + "/events"},
@@ -716,11 +711,7 @@ func TestRoundTheService(t *testing.T) {
 	path := begin(b.human(t, b.ada))
 	id := path[len("/v1/threads/"):]
 	conn := func(url string) *pgx.Conn {
-		c, err := pgx.Connect(t.Context(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		c := pgtest.Connect(t, url)
 		return c
 	}
 	service, admin, migrate, agentLogin := conn(b.db.ServiceURL), conn(b.db.AdminURL), conn(b.db.MigrateURL), conn(b.db.AgentURL)
@@ -732,10 +723,10 @@ func TestRoundTheService(t *testing.T) {
 		return fmt.Sprintf(`[{"type": %q, "schema_version": 1, "payload": %s}]`, kind, payload)
 	}
 	insertEvent := fmt.Sprintf(`INSERT INTO thread_events (id, created_by, thread_id, sequence, type, schema_version, payload, actor_kind, content_digest)
-		VALUES ('%s', '%s', '%s', 2, 'note.added', 1, '{}', 'human', '')`, newID(), b.ada, id)
+		VALUES ('%s', '%s', '%s', 2, 'note.added', 1, '{}', 'human', '')`, dbtest.NewID(), b.ada, id)
 	const content = `{"founding_intent": "x", "sphere": "personal", "type": "personal", "visibility": "private", "title": null, "parent_thread_id": null, "tags": []}`
 	createSQL := func(content string) string {
-		return fmt.Sprintf("SELECT app.create_thread('%s', '%s', 1, '%s')", newID(), newID(), content)
+		return fmt.Sprintf("SELECT app.create_thread('%s', '%s', 1, '%s')", dbtest.NewID(), dbtest.NewID(), content)
 	}
 	const denied, human, agent = "42501", "chenu_human", "chenu_agent"
 	tests := []struct {
@@ -756,7 +747,7 @@ func TestRoundTheService(t *testing.T) {
 		{"a human inserts no event", service, human, b.ada, denied, []string{insertEvent}},
 		{"an agent inserts no event", agentLogin, agent, b.ada, denied, []string{insertEvent}},
 		{"the owner inserts no event", migrate, "chenu_owner", uuid.Nil, denied, []string{insertEvent}},
-		{"a human inserts no thread", service, human, b.ada, denied, []string{fmt.Sprintf("INSERT INTO threads (id, created_by, founding_intent, sphere) VALUES ('%s', '%s', 'x', 'personal')", newID(), b.ada)}},
+		{"a human inserts no thread", service, human, b.ada, denied, []string{fmt.Sprintf("INSERT INTO threads (id, created_by, founding_intent, sphere) VALUES ('%s', '%s', 'x', 'personal')", dbtest.NewID(), b.ada)}},
 		{"a human updates no thread", service, human, b.ada, denied, []string{"UPDATE threads SET title = 'x'"}},
 		{"an agent updates no thread", agentLogin, agent, b.ada, denied, []string{"UPDATE threads SET last_sequence = 9"}},
 		{"the owner updates no thread", migrate, "chenu_owner", uuid.Nil, "0 rows", []string{"UPDATE threads SET title = 'x'"}},
@@ -842,11 +833,7 @@ func TestAppendReadsNoOtherEvents(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	thread := begin(b.human(t, b.ada))[len("/v1/threads/"):]
-	conn, err := pgx.Connect(t.Context(), b.db.AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	conn := pgtest.Connect(t, b.db.AdminURL)
 	const note = `{"type": "note.added", "schema_version": 1, "payload": {"text": "x"}}`
 	many := fmt.Sprintf("SELECT app.append_events('%s', NULL, '[%s]') FROM generate_series(1, 30)", thread, strings.Repeat(note+",", 99)+note)
 	tx, err := conn.Begin(t.Context())
@@ -866,7 +853,7 @@ func TestAppendReadsNoOtherEvents(t *testing.T) {
 	for name, call := range map[string]string{
 		"no sequence":    fmt.Sprintf("SELECT app.append_events('%s', NULL, '[%s]')", thread, note),
 		"the last":       fmt.Sprintf("SELECT app.append_events('%s', 3001, '[%s]')", thread, note),
-		"an id":          fmt.Sprintf(`SELECT app.append_events('%s', NULL, '[%s, "id": "%s"}]')`, thread, strings.TrimSuffix(note, "}"), newID()),
+		"an id":          fmt.Sprintf(`SELECT app.append_events('%s', NULL, '[%s, "id": "%s"}]')`, thread, strings.TrimSuffix(note, "}"), dbtest.NewID()),
 		"an earlier one": fmt.Sprintf("DO $$BEGIN PERFORM app.append_events('%s', 7, '[%s]'); EXCEPTION WHEN SQLSTATE 'CH412' THEN NULL; END$$", thread, note),
 	} {
 		tx, err := conn.Begin(t.Context())
