@@ -33,7 +33,7 @@ func withConnections(t *testing.T, n int32) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func withConnections(t *testing.T, n int32) *service {
 func TestEveryOperationNeedsOneConnection(t *testing.T) {
 	t.Parallel()
 	b := withConnections(t, 1)
-	data, err := server.Document()
+	data, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

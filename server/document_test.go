@@ -17,7 +17,6 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/policies"
-	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/problem"
 )
@@ -25,7 +24,7 @@ import (
 // TestDocumentIsCheckedIn holds the checked-in document against the routes.
 func TestDocumentIsCheckedIn(t *testing.T) {
 	t.Parallel()
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +41,7 @@ func TestDocumentIsCheckedIn(t *testing.T) {
 // to a description, and each operation to an error that it documents.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	data, err := server.Document()
+	data, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +117,7 @@ func TestExamples(t *testing.T) {
 // schemes, also one that is added later.
 func TestEveryURIOfADocumentIsLimited(t *testing.T) {
 	t.Parallel()
-	s, err := server.Document()
+	s, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +168,7 @@ type operationOf struct {
 
 func operations(t *testing.T) []operationOf {
 	t.Helper()
-	data, err := server.Document()
+	data, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

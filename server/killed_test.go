@@ -76,7 +76,7 @@ func TestKilledInLogins(t *testing.T) {
 	const people, enough = 3, 12
 	const password = "copper meadow distant violin"
 	dir := openDir(t)
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

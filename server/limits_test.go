@@ -20,7 +20,7 @@ import (
 func limited(t *testing.T, instances int, limits ratelimit.Limits, proxies ...string) []*service {
 	t.Helper()
 	db, secret := dbtest.New(t), auth.NewSecret()
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ type documentedOperation struct{ method, path, id string }
 
 func documented(t *testing.T) []documentedOperation {
 	t.Helper()
-	data, err := server.Document()
+	data, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func TestServiceReconnects(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

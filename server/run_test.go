@@ -41,7 +41,7 @@ func TestRunning(t *testing.T) {
 	if _, err := admin.Exec(t.Context(), `UPDATE app.signing_keys SET created_at = created_at - $1::interval`, auth.KeyMaxAge); err != nil {
 		t.Fatal(err)
 	}
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 func TestTheSecretIsRotatedWithoutDowntime(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

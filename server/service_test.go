@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 	"github.com/chenu/chenu/server/ratelimit"
 	"github.com/chenu/chenu/server/session"
 )
+
+// openAPI returns the OpenAPI document. Writing it takes a tenth of a second, so that the tests share it.
+var openAPI = sync.OnceValues(server.Document)
 
 // service is the whole service on a database of the test's own.
 type service struct {
@@ -46,7 +50,7 @@ func newService(t *testing.T, change ...func(*server.Config)) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	document, err := server.Document()
+	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
