@@ -89,7 +89,7 @@ func otherServer(t *testing.T) string {
 	if err := pgtest.Connect(t, dbtest.ServerURL(t)).QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
 		t.Fatal(err)
 	}
-	server, err := local.Start(t.Context(), local.Config{Ephemeral: true, Version: major})
+	server, err := local.Start(t.Context(), local.Config{Ephemeral: true, DataDir: local.MemoryDir(), Version: major})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -728,3 +728,15 @@ func TestUserOfTheServer(t *testing.T) {
 	}
 	query(t, start(t, Config{DataDir: dir}).URL("postgres"), "SELECT 'yes'")
 }
+
+func TestMemoryDir(t *testing.T) {
+	t.Parallel()
+	dir := MemoryDir()
+	if dir == "" {
+		return // This machine has none, or too little space in it.
+	}
+	// The server may run as another user.
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() || info.Mode().Perm()&0o007 != 0o007 {
+		t.Errorf("%s: %v, %v; want a directory that every user can write", dir, info, err)
+	}
+}

@@ -10,6 +10,7 @@
 // "container" (of the image CHENU_TEST_IMAGE, by testcontainers), "local" (the newest PostgreSQL of this machine, or a
 // fetched one; CHENU_TEST_MAJOR asks for a version), or nothing: a container where a Docker engine answers and has the
 // image or can pull it, else a local one. The server holds nothing that lasts, and is gone afterwards.
+// The data of a local server is in memory if the machine has enough: see local.MemoryDir.
 package main
 
 import (

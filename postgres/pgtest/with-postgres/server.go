@@ -71,7 +71,7 @@ func startLocal(ctx context.Context, getenv func(string) string) (*server, error
 			return nil, fmt.Errorf("CHENU_TEST_MAJOR is %q: use a major version of PostgreSQL, such as 17", text)
 		}
 	}
-	s, err := local.Start(ctx, local.Config{Ephemeral: true, Version: major, Progress: os.Stderr})
+	s, err := local.Start(ctx, local.Config{Ephemeral: true, DataDir: local.MemoryDir(), Version: major, Progress: os.Stderr})
 	if err != nil {
 		return nil, err
 	}
