@@ -8,19 +8,40 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
 )
 
-// accountCommands are the operator's commands for one account. Each calls a function of
+// newAccounts returns the operator's commands for accounts. Each calls a function of
 // policies/functions/operator.sql, which only chenu_owner may call.
-var accountCommands = []command{
-	{"lock", "lock an account and end its sessions", lockAccount},
-	{"unlock", "unlock an account", unlockAccount},
-	{"verify", "verify the e-mail address of an account", verifyAccount},
-	{"unverified", "list active agents of accounts whose e-mail address is not verified", unverifiedAgents},
+func newAccounts(env environment) *cobra.Command {
+	return newGroup(env, "accounts", "lock, unlock or verify an account",
+		"Locks, unlocks and verifies accounts, for the operators of the service.",
+		newAccountCommand(env, "lock", "lock an account and end its sessions", lockAbout, lockAccount),
+		newAccountCommand(env, "unlock", "unlock an account", unlockAbout, unlockAccount),
+		newAccountCommand(env, "verify", "verify the e-mail address of an account", verifyAccountAbout, verifyAccount),
+		newUnverified(env),
+	)
 }
 
-func runAccounts(ctx context.Context, args []string, env environment) error {
-	return runSubcommand(ctx, "accounts", accountCommands, args, env)
+// newAccountCommand returns a command that changes one account. run gets the account's e-mail address.
+func newAccountCommand(env environment, name, short, long string, run func(ctx context.Context, env environment, email string) error) *cobra.Command {
+	var email string
+	cmd := &cobra.Command{
+		Use:     name,
+		Short:   short,
+		Long:    long,
+		Example: "  chenu accounts " + name + " --email ada@example.org",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if email == "" {
+				return usagef("--email is not set: set it to the e-mail address of the account")
+			}
+			return run(cmd.Context(), env, email)
+		},
+	}
+	cmd.Flags().StringVar(&email, "email", "", "e-mail `address` of the account, in upper or lower case")
+	describeExits(cmd, "the account is now in this state", "the account does not exist, or the command failed", "")
+	return cmd
 }
 
 // operatorAbout ends the help of each command for an account.
@@ -30,10 +51,7 @@ The change is recorded in the account's audit trail, with this command and the l
 ran it.
 
 It connects as CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner, or to
-the embedded database.
-
-Exit codes: 0 if the account is now in this state, 1 if the account does not exist or the
-command failed.`
+the embedded database.`
 
 const lockAbout = `Locks an account. It ends the account's sessions, deletes its mailed tokens, and refuses
 logins, password resets and tokens for its agents. The database refuses its writes
@@ -44,11 +62,7 @@ Nothing is deleted. The credentials of its agents work again when the account is
 
 const lockAccountSQL = `SELECT identity_id, changed, ended_sessions FROM app.lock_account($1)`
 
-func lockAccount(ctx context.Context, args []string, env environment) error {
-	email, err := accountFlags("chenu accounts lock --email ADDRESS", lockAbout, args, env)
-	if err != nil {
-		return err
-	}
+func lockAccount(ctx context.Context, env environment, email string) error {
 	var (
 		id       uuid.UUID
 		changed  bool
@@ -61,10 +75,10 @@ func lockAccount(ctx context.Context, args []string, env environment) error {
 		return noAccount(email, err)
 	}
 	if !changed {
-		_, err = fmt.Fprintf(env.Stdout, "The account %s (%s) was already locked.\n", email, id)
+		_, err := fmt.Fprintf(env.Stdout, "The account %s (%s) was already locked.\n", email, id)
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "Locked the account %s (%s) and ended %s.\n", email, id, plural(sessions, "session"))
+	_, err := fmt.Fprintf(env.Stdout, "Locked the account %s (%s) and ended %s.\n", email, id, plural(sessions, "session"))
 	return err
 }
 
@@ -73,11 +87,7 @@ that the lock ended.` + operatorAbout
 
 const unlockAccountSQL = `SELECT identity_id, changed FROM app.unlock_account($1)`
 
-func unlockAccount(ctx context.Context, args []string, env environment) error {
-	email, err := accountFlags("chenu accounts unlock --email ADDRESS", unlockAbout, args, env)
-	if err != nil {
-		return err
-	}
+func unlockAccount(ctx context.Context, env environment, email string) error {
 	var (
 		id      uuid.UUID
 		changed bool
@@ -86,10 +96,10 @@ func unlockAccount(ctx context.Context, args []string, env environment) error {
 		return noAccount(email, err)
 	}
 	if !changed {
-		_, err = fmt.Fprintf(env.Stdout, "The account %s (%s) was not locked.\n", email, id)
+		_, err := fmt.Fprintf(env.Stdout, "The account %s (%s) was not locked.\n", email, id)
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "Unlocked the account %s (%s).\n", email, id)
+	_, err := fmt.Fprintf(env.Stdout, "Unlocked the account %s (%s).\n", email, id)
 	return err
 }
 
@@ -99,11 +109,7 @@ belongs to the owner of the account: anybody can register an account with any ad
 
 const verifyAccountSQL = `SELECT identity_id, changed FROM app.verify_account($1)`
 
-func verifyAccount(ctx context.Context, args []string, env environment) error {
-	email, err := accountFlags("chenu accounts verify --email ADDRESS", verifyAccountAbout, args, env)
-	if err != nil {
-		return err
-	}
+func verifyAccount(ctx context.Context, env environment, email string) error {
 	var (
 		id      uuid.UUID
 		changed bool
@@ -112,10 +118,10 @@ func verifyAccount(ctx context.Context, args []string, env environment) error {
 		return noAccount(email, err)
 	}
 	if !changed {
-		_, err = fmt.Fprintf(env.Stdout, "The e-mail address of the account %s (%s) was already verified.\n", email, id)
+		_, err := fmt.Fprintf(env.Stdout, "The e-mail address of the account %s (%s) was already verified.\n", email, id)
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "Verified the e-mail address of the account %s (%s).\n", email, id)
+	_, err := fmt.Fprintf(env.Stdout, "Verified the e-mail address of the account %s (%s).\n", email, id)
 	return err
 }
 
@@ -130,14 +136,19 @@ the embedded database.`
 // unverifiedAgentsSQL lists all of them.
 const unverifiedAgentsSQL = `SELECT app.account_email(identity_id), identity_id, agent_id FROM app.agents_of_unverified(2147483647)`
 
-func unverifiedAgents(ctx context.Context, args []string, env environment) error {
-	flags := newFlags(env, "chenu accounts unverified", unverifiedAbout)
-	if err := parse(flags, args); err != nil {
-		return err
+func newUnverified(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "unverified",
+		Short: "list active agents of accounts whose e-mail address is not verified",
+		Long:  unverifiedAbout,
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return unverifiedAgents(cmd.Context(), env) },
 	}
-	if flags.NArg() > 0 {
-		return usagef("unexpected argument %q", flags.Arg(0))
-	}
+	describeExits(cmd, "the agents were listed", "the command failed", "")
+	return cmd
+}
+
+func unverifiedAgents(ctx context.Context, env environment) error {
 	type agent struct {
 		Email        string
 		Identity, ID uuid.UUID
@@ -164,23 +175,6 @@ func unverifiedAgents(ctx context.Context, args []string, env environment) error
 		}
 	}
 	return nil
-}
-
-// accountFlags parses the flags of a command for one account and returns the account's
-// e-mail address.
-func accountFlags(synopsis, about string, args []string, env environment) (email string, err error) {
-	flags := newFlags(env, synopsis, about)
-	flags.StringVar(&email, "email", "", "e-mail `address` of the account, in upper or lower case")
-	if err := parse(flags, args); err != nil {
-		return "", err
-	}
-	if flags.NArg() > 0 {
-		return "", usagef("unexpected argument %q", flags.Arg(0))
-	}
-	if email == "" {
-		return "", usagef("--email is not set: set it to the e-mail address of the account")
-	}
-	return email, nil
 }
 
 // noAccount replaces the error of a query without a row.

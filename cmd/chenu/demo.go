@@ -14,32 +14,39 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/account"
 )
 
-// runDemo creates sample data for an identity of the embedded database. It uses the
+func newDemo(env environment) *cobra.Command {
+	var email string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "create sample data in the embedded database",
+		Long: `Creates sample data in every sphere for an identity, and the identity if it does not
+exist. It works only on the embedded database, whether or not the service is running.
+It fails if the identity already has data.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return createDemo(cmd.Context(), env, email) },
+	}
+	cmd.Flags().StringVar(&email, "email", "ada@example.org", "`address` of the identity")
+	describeExits(cmd, "the data was created", "the command failed", "")
+	return cmd
+}
+
+// createDemo creates sample data for an identity of the embedded database. It uses the
 // API, so that every rule is checked.
-func runDemo(ctx context.Context, args []string, env environment) error {
-	flags := newFlags(env, "chenu demo [--email ADDRESS]",
-		"Creates sample data in every sphere for an identity, and the identity if it does not\n"+
-			"exist. It works only on the embedded database, whether or not the service is running.\n"+
-			"It fails if the identity already has data.")
-	email := flags.String("email", "ada@example.org", "`address` of the identity")
-	if err := parse(flags, args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return usagef("unexpected argument %q", flags.Arg(0))
-	}
+func createDemo(ctx context.Context, env environment, email string) error {
 	s, closeServer, err := openEmbeddedServer(ctx, env)
 	if err != nil {
 		return err
 	}
 	defer closeServer()
-	token, _, err := s.Accounts().MakeDevelopmentToken(ctx, account.DevelopmentToken{Email: *email})
+	token, _, err := s.Accounts().MakeDevelopmentToken(ctx, account.DevelopmentToken{Email: email})
 	if err != nil {
-		return fmt.Errorf("create a token for %s: %w", *email, err)
+		return fmt.Errorf("create a token for %s: %w", email, err)
 	}
 
 	ctx, stop := context.WithCancel(ctx)
@@ -47,7 +54,7 @@ func runDemo(ctx context.Context, args []string, env environment) error {
 	go func() { ended <- s.Run(ctx, func(addr net.Addr) { listening <- addr }) }()
 	select {
 	case addr := <-listening:
-		err = demo{"http://" + addr.String(), token, map[string]string{}}.fill(ctx, *email, env.Stdout)
+		err = demo{"http://" + addr.String(), token, map[string]string{}}.fill(ctx, email, env.Stdout)
 		stop()
 		return errors.Join(err, <-ended)
 	case err := <-ended:

@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
+
+	"github.com/spf13/pflag"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/policies"
@@ -15,8 +16,8 @@ import (
 // for review.
 type development struct{ url string }
 
-func (d *development) register(set *flag.FlagSet) {
-	set.StringVar(&d.url, "dev-url", "", "`URL` of a development server, with a login that can create databases and roles;\nby default a temporary server that the command starts")
+func (d *development) register(flags *pflag.FlagSet) {
+	flags.StringVar(&d.url, "dev-url", "", "`URL` of a development server, with a login that can create databases and roles;\nby default a temporary server that the command starts")
 }
 
 // start returns the URL of the server: the configured server, or a temporary one with the

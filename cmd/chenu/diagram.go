@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chenu/chenu/migrations/diagram"
 )
 
@@ -21,42 +23,53 @@ Formats:
   mermaid   for code hosts and editors
   dot       for Graphviz
   svg       requires the program dot of Graphviz
-  markdown  page with all diagrams, as in docs/schema.md
+  markdown  page with all diagrams, as in docs/schema.md`
 
-Exit codes: 0 if the diagram was printed, 1 if the command failed, 64 for a usage error.`
+// tableUsage describes the flag --table of the commands that print something about tables.
+const tableUsage = "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables"
 
 var diagramFormats = []string{"mermaid", "dot", "svg", "markdown"}
 
-func runMigrateDiagram(ctx context.Context, args []string, env environment) (err error) {
+func newMigrateDiagram(env environment) *cobra.Command {
 	var (
 		t      target
 		server development
 		o      diagram.Options
 		format string
 	)
-	set := newFlags(env, "chenu migrate diagram [flags]", diagramAbout)
-	t.registerDir(set)
-	server.register(set)
-	set.StringVar(&format, "format", "mermaid", "output `format`: "+strings.Join(diagramFormats, ", "))
-	set.Func("table", "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables", func(name string) error {
-		o.Tables = append(o.Tables, name)
-		return nil
-	})
-	set.BoolVar(&o.NoColumns, "no-columns", false, "omit the columns")
-	set.BoolVar(&o.NoOwners, "no-owners", false, "omit the foreign keys to the identity that owns a row")
-	if err := parseAll(set, args); err != nil {
-		return err
+	cmd := &cobra.Command{
+		Use:   "diagram",
+		Short: "print a diagram of the tables",
+		Long:  diagramAbout,
+		Example: `  chenu migrate diagram --table contacts --table invoices
+  chenu migrate diagram --format svg > schema.svg`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(diagramFormats, format) {
+				return usagef("unknown format %q: use one of %s", format, strings.Join(diagramFormats, ", "))
+			}
+			return printDiagram(cmd.Context(), env, &t, &server, o, format)
+		},
 	}
-	if !slices.Contains(diagramFormats, format) {
-		return usagef("unknown format %q: use one of %s", format, strings.Join(diagramFormats, ", "))
-	}
+	flags := cmd.Flags()
+	t.registerDir(flags)
+	server.register(flags)
+	flags.StringVar(&format, "format", "mermaid", "output `format`: "+strings.Join(diagramFormats, ", "))
+	flags.StringArrayVar(&o.Tables, "table", nil, tableUsage)
+	flags.BoolVar(&o.NoColumns, "no-columns", false, "omit the columns")
+	flags.BoolVar(&o.NoOwners, "no-owners", false, "omit the foreign keys to the identity that owns a row")
+	describeExits(cmd, "the diagram was printed", "the command failed", "")
+	return cmd
+}
+
+func printDiagram(ctx context.Context, env environment, t *target, server *development, o diagram.Options, format string) (err error) {
 	dot := ""
 	if format == "svg" {
 		if dot, err = exec.LookPath("dot"); err != nil {
 			return errors.New("the program dot of Graphviz is not installed: install Graphviz (apt-get install graphviz, brew install graphviz), or use --format dot or mermaid")
 		}
 	}
-	made, err := replayed(ctx, &t, &server, env)
+	made, err := replayed(ctx, t, server, env)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chenu/chenu/ent/migrate"
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
@@ -14,14 +16,7 @@ import (
 // migrationsDir is where the project keeps its history, from its root.
 const migrationsDir = "migrations"
 
-func runMigrateDiff(ctx context.Context, args []string, env environment) (err error) {
-	var (
-		dir    string
-		server development
-		in     = plan.Input{Conventions: &policies.Conventions}
-		check  bool
-	)
-	set := newFlags(env, "chenu migrate diff [flags] NAME", `Plans the next migration, from the existing migration files to the state that
+const diffAbout = `Plans the next migration, from the existing migration files to the state that
 ent/schema and policies declare. It tests the migration on a development server and
 writes it together with atlas.sum. If nothing changed, it writes nothing. NAME states
 the purpose of the migration, such as add_task_due_date.
@@ -35,28 +30,50 @@ A plan has up to three files, so that long operations do not block reads and wri
   NAME_drop.sql    One transaction that drops the columns from which rows were filled.
 A file is written only if it is needed. A change without an online form is in NAME.sql,
 with a comment about its cost. docs/expand-and-contract.md explains how to rename
-columns and tables while the service is running.
+columns and tables while the service is running.`
 
-Exit codes: 0 if the migration was written or nothing changed, 1 if the plan was refused
-or the command failed, 64 for a usage error. With --check: 2 if something changed.`)
-	set.StringVar(&dir, "dir", migrationsDir, "`directory` of the migration files")
-	server.register(set)
-	set.BoolVar(&in.AllowDestructive, "allow-destructive", false, "allow the migration to drop columns and tables together with their data")
-	in.Backfills, in.Conversions = plan.Expressions{}, plan.Expressions{}
-	set.Var(in.Backfills, "backfill", "`table.column=expression` that computes the values of existing rows for a column that\nbecomes NOT NULL; may be repeated")
-	set.Var(in.Conversions, "convert", "`table.column=expression` that converts the values of a column whose type changes;\nmay be repeated")
-	set.BoolVar(&check, "check", false, "write nothing, and fail if a migration is needed")
-	if err := parse(set, args); err != nil {
-		return err
+func newMigrateDiff(env environment) *cobra.Command {
+	var (
+		dir    string
+		server development
+		in     = plan.Input{Conventions: &policies.Conventions, Backfills: plan.Expressions{}, Conversions: plan.Expressions{}}
+		check  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "diff NAME",
+		Short: "plan the next migration from ent/schema and policies",
+		Long:  diffAbout,
+		Example: `  chenu migrate diff add_task_due_date
+  chenu migrate diff --backfill "tasks.due_on=created_at::date" require_task_due_date
+  chenu migrate diff --check`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 && (len(args) > 0 || !check) {
+				return usagef("expected one argument: the name of the migration, such as add_task_due_date")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in.Name = "check"
+			if len(args) > 0 {
+				in.Name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(args[0]))
+			}
+			return diffMigrations(cmd.Context(), env, dir, &server, in, check)
+		},
 	}
-	switch {
-	case check && set.NArg() == 0:
-		in.Name = "check"
-	case set.NArg() == 1:
-		in.Name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(set.Arg(0)))
-	default:
-		return usagef("expected one argument: the name of the migration, such as add_task_due_date")
-	}
+	flags := cmd.Flags()
+	flags.StringVar(&dir, "dir", migrationsDir, "`directory` of the migration files")
+	server.register(flags)
+	flags.BoolVar(&in.AllowDestructive, "allow-destructive", false, "allow the migration to drop columns and tables together with their data")
+	flags.Var(repeated(in.Backfills.Set), "backfill", "`table.column=expression` that computes the values of existing rows for a column that\nbecomes NOT NULL; may be repeated")
+	flags.Var(repeated(in.Conversions.Set), "convert", "`table.column=expression` that converts the values of a column whose type changes;\nmay be repeated")
+	flags.BoolVar(&check, "check", false, "write nothing, and fail if a migration is needed")
+	describeExits(cmd, "the migration was written, or nothing changed", "the plan was refused, or the command failed", "with --check: a migration is needed")
+	return cmd
+}
+
+// diffMigrations plans the next migration of the directory and writes it, or with check
+// fails if there is one.
+func diffMigrations(ctx context.Context, env environment, dir string, server *development, in plan.Input, check bool) (err error) {
 	if in.Dir, err = openDir(dir); err != nil {
 		return err
 	}

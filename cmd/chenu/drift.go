@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
@@ -45,41 +47,51 @@ If you use other logins than the default logins of chenu bootstrap, name them wi
   repair       list of statements, in order, with: sql; as, the role that runs it (admin:
                a superuser or the creator of the roles; owner: a login that is a member of
                chenu_owner); note; and withheld, the reason to review the statement first:
-               it would delete data, or it must be completed manually
+               it would delete data, or it must be completed manually`
 
-Exit codes: 0 if nothing differs, 2 if something differs, 1 if the command failed, 64 for
-a usage error.`
+// driftForm is the form in which the differences are printed.
+type driftForm struct{ onlySQL, json bool }
 
-func runMigrateDrift(ctx context.Context, args []string, env environment) (err error) {
+func newMigrateDrift(env environment) *cobra.Command {
 	var (
-		t               target
-		server          development
-		in              = plan.DriftInput{Conventions: &policies.Conventions, Logins: map[string]string{}}
-		onlySQL, asJSON bool
+		t      target
+		server development
+		in     = plan.DriftInput{Conventions: &policies.Conventions, Logins: map[string]string{}}
+		form   driftForm
 	)
-	set := newFlags(env, "chenu migrate drift [flags]", driftAbout)
-	t.register(set, env)
-	server.register(set)
-	set.Func("login", "`name=role` of a login and the role of which it should be a member, such as\nshop_service=chenu_app; may be repeated", func(text string) error {
+	cmd := &cobra.Command{
+		Use:   "drift",
+		Short: "compare a database with its migrations",
+		Long:  driftAbout,
+		Example: `  chenu migrate drift --login shop_service=chenu_app --accept 'extension pg_stat_statements'
+  chenu migrate drift --sql > repair.sql`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if form.onlySQL && form.json {
+				return usagef("--sql and --json exclude each other: use one of them")
+			}
+			return reportDrift(cmd.Context(), env, &t, &server, in, form)
+		},
+	}
+	flags := cmd.Flags()
+	t.register(flags, env)
+	server.register(flags)
+	flags.Var(repeated(func(text string) error {
 		login, role, ok := strings.Cut(text, "=")
 		if !ok || login == "" || !strings.HasPrefix(role, "chenu_") {
 			return errors.New("use the form login=role, such as shop_service=chenu_app")
 		}
 		in.Logins[login] = role
 		return nil
-	})
-	set.Func("accept", "`object` to ignore, as named by --json, such as 'extension pg_stat_statements';\nonly for objects that no migration manages; may be repeated", func(object string) error {
-		in.Accept = append(in.Accept, object)
-		return nil
-	})
-	set.BoolVar(&onlySQL, "sql", false, "print only the SQL of the repair, as a script for psql")
-	set.BoolVar(&asJSON, "json", false, "print the result as JSON")
-	if err := parseAll(set, args); err != nil {
-		return err
-	}
-	if onlySQL && asJSON {
-		return usagef("--sql and --json exclude each other: use one of them")
-	}
+	}), "login", "`name=role` of a login and the role of which it should be a member, such as\nshop_service=chenu_app; may be repeated")
+	flags.StringArrayVar(&in.Accept, "accept", nil, "`object` to ignore, as named by --json, such as 'extension pg_stat_statements';\nonly for objects that no migration manages; may be repeated")
+	flags.BoolVar(&form.onlySQL, "sql", false, "print only the SQL of the repair, as a script for psql")
+	flags.BoolVar(&form.json, "json", false, "print the result as JSON")
+	describeExits(cmd, "nothing differs", "the command failed", "something differs")
+	return cmd
+}
+
+func reportDrift(ctx context.Context, env environment, t *target, server *development, in plan.DriftInput, form driftForm) (err error) {
 	if err := t.needURL(); err != nil {
 		return err
 	}
@@ -104,9 +116,9 @@ func runMigrateDrift(ctx context.Context, args []string, env environment) (err e
 		return err
 	}
 	switch {
-	case asJSON:
+	case form.json:
 		err = writeJSON(env.Stdout, drift)
-	case onlySQL:
+	case form.onlySQL:
 		err = drift.WriteRepair(env.Stdout)
 	default:
 		err = printDrift(env.Stdout, drift)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/spf13/cobra"
 
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/policies/explain"
@@ -34,32 +36,69 @@ text, and "column" sets it to NULL. For a new row, id and created_by have defaul
 no row, not seen, gate, constraint), because (a sentence), exists, privileges (granted,
 columns, lacking), row_security, stages (the questions that policies answer, each with
 passed, and policies with name, permissive, sql, value, connective and clauses), answer
-(rows, sqlstate, message, constraint) and notes.
+(rows, sqlstate, message, constraint) and notes.`
 
-Exit codes: 0 if there is a verdict, 1 if the command failed, 64 for a usage error. With
---expect: 2 if the verdict is not the expected one.`
-
-func runPoliciesExplain(ctx context.Context, args []string, env environment) error {
-	var (
-		in               = explain.Input{Conventions: &policies.Conventions}
-		identity, id     string
-		agent            string
-		expect           string
-		asJSON           bool
+func newPoliciesExplain(env environment) *cobra.Command {
+	const (
 		urlVar, auditVar = "CHENU_DATABASE_URL", "CHENU_AUDIT_DATABASE_URL"
 		agentVar         = "CHENU_AGENT_DATABASE_URL"
 	)
-	set := newFlags(env, "chenu policies explain [flags]", explainAbout)
-	set.StringVar(&in.URL, "url", "", "`URL` of the database, with a login that is a member of the role;\nby default "+urlVar+", or "+agentVar+" for chenu_agent")
-	set.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that is a member of chenu_auditor;\nby default "+auditVar)
-	set.Lookup("audit-url").DefValue = "" // It may contain a password.
-	set.StringVar(&identity, "identity", "", "`UUID` of the identity that sends the statement")
-	set.StringVar(&agent, "agent", "", "`UUID` of the agent that acts for the identity, in the role chenu_agent")
-	set.StringVar(&in.Role, "role", "chenu_human", "`role` that the service uses: chenu_human or chenu_agent")
-	set.StringVar(&in.Table, "table", "", "`name` of the table, as schema.name unless the schema is public")
-	set.StringVar(&in.Command, "command", "select", "SQL `command`: select, insert, update or delete")
-	set.StringVar(&id, "id", "", "`UUID` of the row")
-	set.Func("set", "`column=value` to set; may be repeated", func(text string) error {
+	var (
+		in                  = explain.Input{Conventions: &policies.Conventions}
+		identity, id, agent string
+		expect              string
+		asJSON              bool
+	)
+	cmd := &cobra.Command{
+		Use:   "explain",
+		Short: "explain whether an identity can read or write a row",
+		Long:  explainAbout,
+		Example: `  chenu policies explain --identity 0199… --table contacts --id 0199…
+  chenu policies explain --identity 0199… --table invoices --id 0199… --command update --set status=sent
+  chenu policies explain --identity 0199… --agent 0199… --table notes --id 0199… --expect refused`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, u := range []struct {
+				flag, text string
+				into       *uuid.UUID
+			}{{"--identity", identity, &in.Identity}, {"--agent", agent, &in.Agent}, {"--id", id, &in.ID}} {
+				if u.text == "" {
+					continue
+				}
+				var err error
+				if *u.into, err = uuid.Parse(u.text); err != nil {
+					return usagef("%s: %q is not a valid UUID", u.flag, u.text)
+				}
+			}
+			if agent != "" {
+				in.Role = policies.Conventions.Agent
+			}
+			if in.URL == "" && in.Role == policies.Conventions.Agent {
+				in.URL = env.Getenv(agentVar)
+			}
+			if in.URL == "" {
+				in.URL = env.Getenv(urlVar)
+			}
+			switch {
+			case in.URL == "":
+				return usagef("no database is set: set %s or --url", urlVar)
+			case expect != "" && !slices.Contains(verdicts, expect):
+				return usagef("--expect: unknown verdict %q: use allowed or refused", expect)
+			}
+			return explainRow(cmd.Context(), env, in, expect, asJSON)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&in.URL, "url", "", "`URL` of the database, with a login that is a member of the role;\nby default "+urlVar+", or "+agentVar+" for chenu_agent")
+	flags.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that is a member of chenu_auditor;\nby default "+auditVar)
+	flags.Lookup("audit-url").DefValue = "" // It may contain a password.
+	flags.StringVar(&identity, "identity", "", "`UUID` of the identity that sends the statement")
+	flags.StringVar(&agent, "agent", "", "`UUID` of the agent that acts for the identity, in the role chenu_agent")
+	flags.StringVar(&in.Role, "role", "chenu_human", "`role` that the service uses: chenu_human or chenu_agent")
+	flags.StringVar(&in.Table, "table", "", "`name` of the table, as schema.name unless the schema is public")
+	flags.StringVar(&in.Command, "command", "select", "SQL `command`: select, insert, update or delete")
+	flags.StringVar(&id, "id", "", "`UUID` of the row")
+	flags.Var(repeated(func(text string) error {
 		column, value, ok := strings.Cut(text, "=")
 		if column == "" {
 			return errors.New("use the form column=value")
@@ -70,39 +109,18 @@ func runPoliciesExplain(ctx context.Context, args []string, env environment) err
 		}
 		in.Set = append(in.Set, a)
 		return nil
-	})
-	set.StringVar(&expect, "expect", "", "expected `verdict`: allowed or refused")
-	set.BoolVar(&asJSON, "json", false, "print the result as JSON")
-	if err := parseAll(set, args); err != nil {
-		return err
-	}
-	for _, u := range []struct {
-		flag, text string
-		into       *uuid.UUID
-	}{{"--identity", identity, &in.Identity}, {"--agent", agent, &in.Agent}, {"--id", id, &in.ID}} {
-		if u.text == "" {
-			continue
-		}
-		var err error
-		if *u.into, err = uuid.Parse(u.text); err != nil {
-			return usagef("%s: %q is not a valid UUID", u.flag, u.text)
-		}
-	}
-	if agent != "" {
-		in.Role = "chenu_agent"
-	}
-	if in.URL == "" && in.Role == "chenu_agent" {
-		in.URL = env.Getenv(agentVar)
-	}
-	if in.URL == "" {
-		in.URL = env.Getenv(urlVar)
-	}
-	switch {
-	case in.URL == "":
-		return usagef("no database is set: set %s or --url", urlVar)
-	case expect != "" && expect != string(explain.Allowed) && expect != string(explain.Refused):
-		return usagef("--expect: unknown verdict %q: use allowed or refused", expect)
-	}
+	}), "set", "`column=value` to set; may be repeated")
+	flags.StringVar(&expect, "expect", "", "expected `verdict`: allowed or refused")
+	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	describeExits(cmd, "there is a verdict", "the command failed", "with --expect: the verdict is not the expected one")
+	return cmd
+}
+
+var verdicts = []string{string(explain.Allowed), string(explain.Refused)}
+
+// explainRow prints an explanation, and fails if its verdict is not the expected one. An empty expect
+// accepts each verdict.
+func explainRow(ctx context.Context, env environment, in explain.Input, expect string, asJSON bool) error {
 	e, err := explain.Explain(ctx, in)
 	if explain.IsUsage(err) {
 		return usagef("%v", err)

@@ -9,15 +9,26 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 const healthTimeout = 5 * time.Second
 
-func runHealth(ctx context.Context, args []string, env environment) (err error) {
-	flags := newFlags(env, "chenu health", "Checks whether the service at CHENU_LISTEN_ADDR is ready, for the health checks of container\nengines.\n\nExit codes: 0 if the service is ready, 1 if it is not.")
-	if err := parse(flags, args); err != nil {
-		return err
+func newHealth(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "health",
+		Short: "check whether a running service is ready",
+		Long: `Checks whether the service at CHENU_LISTEN_ADDR is ready, for the health checks of container
+engines.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return health(cmd.Context(), env) },
 	}
+	describeExits(cmd, "the service is ready", "the service is not ready, or does not respond", "")
+	return cmd
+}
+
+func health(ctx context.Context, env environment) (err error) {
 	c, err := loadConfig(env)
 	if err != nil {
 		return err

@@ -11,20 +11,27 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
 
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
 )
 
-const keysAbout = `chenu keys rotate replaces the key that signs access tokens, before the current key is a month
-old. The new key is published immediately, so that verifiers can fetch it first, and signs tokens
-ten minutes later. After that, the previous key still verifies its tokens for one hour. No token
-becomes invalid. The running service does these steps.
+// keysDatabase is the part of the help that the commands share.
+const keysDatabase = `
 
-chenu keys rotate-secret replaces the secret key of the service: it encrypts the signing
-keys, which were encrypted under CHENU_PREVIOUS_SECRET_KEY, under CHENU_SECRET_KEY, in one
-transaction. To replace the secret key without downtime:
+It uses the database at CHENU_DATABASE_URL with CHENU_SECRET_KEY, or the embedded Postgres
+if these variables are not set.`
+
+const rotateKeyAbout = `Replaces the key that signs access tokens, before the current key is a month old. The new
+key is published immediately, so that verifiers can fetch it first, and signs tokens ten
+minutes later. After that, the previous key still verifies its tokens for one hour. No token
+becomes invalid. The running service does these steps.` + keysDatabase
+
+const rotateSecretAbout = `Replaces the secret key of the service: it encrypts the signing keys, which were encrypted
+under CHENU_PREVIOUS_SECRET_KEY, under CHENU_SECRET_KEY, in one transaction. To replace the
+secret key without downtime:
 
  1. Set CHENU_PREVIOUS_SECRET_KEY to the current secret key and CHENU_SECRET_KEY to a new one
     (openssl rand -base64 32) for every instance, and restart the instances one by one.
@@ -34,26 +41,37 @@ transaction. To replace the secret key without downtime:
     under the previous secret key become invalid, and rate limits restart.
 
 No session and no access token becomes invalid. The keys can be read from files instead: see
-CHENU_SECRET_KEY_FILE and CHENU_PREVIOUS_SECRET_KEY_FILE.
+CHENU_SECRET_KEY_FILE and CHENU_PREVIOUS_SECRET_KEY_FILE.` + keysDatabase + `
 
-Both commands use the database at CHENU_DATABASE_URL with CHENU_SECRET_KEY, or the embedded
-Postgres if these variables are not set. To replace the secret key of the embedded Postgres, stop
-the service and run chenu keys rotate-secret. The command generates a new secret key, encrypts the
-signing keys under it, changes the passwords of the database's logins, which are derived from it,
-and replaces the file "secret" in CHENU_DATA_DIR. It keeps no copy of the previous secret key. If
-it is interrupted, the service still starts: run the command again.`
+To replace the secret key of the embedded Postgres, stop the service and run the command. It
+generates a new secret key, encrypts the signing keys under it, changes the passwords of the
+database's logins, which are derived from it, and replaces the file "secret" in
+CHENU_DATA_DIR. It keeps no copy of the previous secret key. If it is interrupted, the service
+still starts: run the command again.`
 
-func runKeys(ctx context.Context, args []string, env environment) error {
-	flags := newFlags(env, "chenu keys rotate|rotate-secret", keysAbout)
-	if err := parse(flags, args); err != nil {
-		return err
+func newKeys(env environment) *cobra.Command {
+	rotate := &cobra.Command{
+		Use:   "rotate",
+		Short: "replace the key that signs access tokens",
+		Long:  rotateKeyAbout,
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return rotateKey(cmd.Context(), env) },
 	}
-	if flags.NArg() == 1 && flags.Arg(0) == "rotate-secret" {
-		return rotateSecret(ctx, env)
+	describeExits(rotate, "the next key is published", "the command failed", "")
+	secret := &cobra.Command{
+		Use:   "rotate-secret",
+		Short: "encrypt the signing keys under a new secret key",
+		Long:  rotateSecretAbout,
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return rotateSecret(cmd.Context(), env) },
 	}
-	if flags.NArg() != 1 || flags.Arg(0) != "rotate" {
-		return usagef("missing or unknown subcommand: use chenu keys rotate or chenu keys rotate-secret")
-	}
+	describeExits(secret, "the signing keys are encrypted under the new secret key", "the command failed", "")
+	return newGroup(env, "keys", "rotate the key that signs access tokens, or the secret key",
+		"Replaces the keys of the service. No session and no access token becomes invalid.", rotate, secret)
+}
+
+// rotateKey publishes the next signing key, unless it is published already.
+func rotateKey(ctx context.Context, env environment) error {
 	accounts, closeAccounts, err := openAccounts(ctx, env)
 	if err != nil {
 		return err

@@ -6,26 +6,33 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chenu/chenu/internal/language"
 )
 
 // helpPages are the arguments that print each help page of the program.
 func helpPages() [][]string {
-	pages := [][]string{{"--help"}}
-	groups := map[string][]command{"migrate": migrateCommands, "policies": policiesCommands, "accounts": accountCommands}
-	for _, c := range commands {
-		pages = append(pages, []string{c.name, "--help"})
-		for _, sub := range groups[c.name] {
-			pages = append(pages, []string{c.name, sub.name, "--help"})
-		}
+	var pages [][]string
+	for _, c := range allCommands(newRoot(environment{Getenv: func(string) string { return "" }})) {
+		pages = append(pages, append(strings.Fields(c.CommandPath())[1:], "--help"))
 	}
 	return pages
 }
 
-// flagHelp matches the help of one flag, as the package flag prints it: its name and its usage.
-var flagHelp = regexp.MustCompile(`(?m)^  (-\S+)[^\t\n]*\n?[ ]*\t(.*(?:\n    \t.*)*)$`)
+// allCommands returns the command and all commands below it.
+func allCommands(cmd *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{cmd}
+	for _, sub := range cmd.Commands() {
+		all = append(all, allCommands(sub)...)
+	}
+	return all
+}
 
-// defaults matches the default of a flag, which the package flag appends to the usage.
+// flagHelp matches the help of one flag: its name and its usage.
+var flagHelp = regexp.MustCompile(`(?m)^  (?:-\w, )?(--\S+)[^\n]*\n((?:      .*\n)+)`)
+
+// defaults matches the default of a flag, which the help appends to the usage.
 var defaults = regexp.MustCompile(` \(default .*\)$`)
 
 // sentence turns the usage of a flag, a phrase, into the form of a description.
@@ -56,14 +63,15 @@ func TestLanguageOfTheHelp(t *testing.T) {
 			}
 		}
 	}
-	if pages := len(helpPages()); pages < 27 || flags < 70 {
+	if pages := len(helpPages()); pages < 30 || flags < 70 {
 		t.Errorf("the program has %d help pages with %d flags, so the test does not find all of them", pages, flags)
 	}
-	for _, list := range [][]command{commands, migrateCommands, policiesCommands, accountCommands} {
-		for _, c := range list {
-			for _, finding := range language.Summary(c.summary) {
-				t.Errorf("summary of %s: %q %s", c.name, c.summary, finding)
-			}
+	for _, c := range allCommands(newRoot(environment{Getenv: func(string) string { return "" }})) {
+		if text := c.Annotations[exitCodesSection]; !c.HasSubCommands() && !strings.Contains(text, "\n  64  usage error\n") {
+			t.Errorf("the help of %s does not describe the exit codes", c.CommandPath())
+		}
+		for _, finding := range language.Summary(c.Short) {
+			t.Errorf("summary of %s: %q %s", c.CommandPath(), c.Short, finding)
 		}
 	}
 }
@@ -104,12 +112,12 @@ func TestLanguageOfTheMessages(t *testing.T) {
 // one and of more lines.
 func TestLanguageOfTheHelpIsRead(t *testing.T) {
 	t.Parallel()
-	const help = "flags:\n  -all\n    \tselect all files\n  -latest N\n    \tselect the last N files\n    \tor none (default 1)\n  -v\tlist all statements\n"
+	const help = "flags:\n  --all\n      select all files\n  --latest N\n      select the last N files\n      or none (default 1)\n  -v, --verbose\n      list all statements\n\nexit codes:\n  0   the files were read\n"
 	var got []string
 	for _, found := range flagHelp.FindAllStringSubmatch(help, -1) {
 		got = append(got, found[1]+" "+sentence(found[2]))
 	}
-	want := "-all Select all files.|-latest Select the last N files or none.|-v List all statements."
+	want := "--all Select all files.|--latest Select the last N files or none.|--verbose List all statements."
 	if text := strings.Join(got, "|"); text != want {
 		t.Errorf("found %q, want %q", text, want)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
 
 	pages "github.com/chenu/chenu/docs/lint"
 	"github.com/chenu/chenu/migrations/lint"
@@ -31,52 +32,62 @@ PUBLIC on the database. It writes nothing to the database.
 To accept a finding, add a comment to the file: above the statement, or at the top of
 the file followed by an empty line. The Atlas CLI reads the same comment:
 
-  -- atlas:nolint CN113 DS103 -- the table has ten rows
+  -- atlas:nolint CN113 DS103 -- the table has ten rows`
 
-Exit codes: 0 if there are no findings or all are accepted, 2 if there are findings, 1 if
-the command failed, 64 for a usage error.`
+// lintWriters are the formats of the report.
+var lintWriters = map[string]func(io.Writer, *lintReport) error{
+	"text": writeLintText, "markdown": writeLintMarkdown, "json": writeLintJSON,
+}
 
-func runMigrateLint(ctx context.Context, args []string, env environment) error {
+func newMigrateLint(env environment) *cobra.Command {
 	var (
 		t                       target
 		s                       selection
 		server                  development
 		format, failOn, explain string
 	)
-	set := newFlags(env, "chenu migrate lint [flags]", lintAbout)
-	t.register(set, env)
-	s.register(set)
-	server.register(set)
-	set.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
-	set.StringVar(&failOn, "fail-on", "warning", "lowest `severity` that leads to exit code 2: warning or error")
-	set.StringVar(&explain, "explain", "", "print the page about the finding with this `code`, and exit")
-	if err := parseAll(set, args); err != nil {
-		return err
+	cmd := &cobra.Command{
+		Use:   "lint",
+		Short: "check migration files for unsafe statements",
+		Long:  lintAbout,
+		Example: `  chenu migrate lint --latest 1
+  chenu migrate lint --git-base origin/main --format markdown
+  chenu migrate lint --explain CN101`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if explain != "" {
+				return explainRule(env.Stdout, explain)
+			}
+			write, ok := lintWriters[format]
+			if !ok {
+				return usagef("--format: unknown format %q: use text, markdown or json", format)
+			}
+			if failOn != "warning" && failOn != "error" {
+				return usagef("--fail-on: unknown severity %q: use warning or error", failOn)
+			}
+			report, err := lintFiles(cmd.Context(), &t, &s, &server, env)
+			if err != nil {
+				return err
+			}
+			report.color = colored(env)
+			if err := write(env.Stdout, report); err != nil {
+				return fmt.Errorf("write the findings: %w", err)
+			}
+			if found, warnings := report.count(); found > 0 || warnings > 0 && failOn == "warning" {
+				return foundf("%s", report.sum())
+			}
+			return nil
+		},
 	}
-	if explain != "" {
-		return explainRule(env.Stdout, explain)
-	}
-	write, ok := map[string]func(io.Writer, *lintReport) error{
-		"text": writeLintText, "markdown": writeLintMarkdown, "json": writeLintJSON,
-	}[format]
-	if !ok {
-		return usagef("--format: unknown format %q: use text, markdown or json", format)
-	}
-	if failOn != "warning" && failOn != "error" {
-		return usagef("--fail-on: unknown severity %q: use warning or error", failOn)
-	}
-	report, err := lintFiles(ctx, &t, &s, &server, env)
-	if err != nil {
-		return err
-	}
-	report.color = isTerminal(env.Stdout) && env.Getenv("NO_COLOR") == ""
-	if err := write(env.Stdout, report); err != nil {
-		return fmt.Errorf("write the findings: %w", err)
-	}
-	if found, warnings := report.count(); found > 0 || warnings > 0 && failOn == "warning" {
-		return foundf("%s", report.sum())
-	}
-	return nil
+	flags := cmd.Flags()
+	t.register(flags, env)
+	s.register(flags)
+	server.register(flags)
+	flags.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
+	flags.StringVar(&failOn, "fail-on", "warning", "lowest `severity` that leads to exit code 2: warning or error")
+	flags.StringVar(&explain, "explain", "", "print the page about the finding with this `code`, and exit")
+	describeExits(cmd, "there are no findings, or all are accepted", "the command failed", "there are findings that are not accepted")
+	return cmd
 }
 
 func explainRule(w io.Writer, code string) error {

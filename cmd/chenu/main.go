@@ -5,14 +5,16 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chenu/chenu/server/account"
 )
 
 // Exit codes of the program. A pipeline must be able to tell what was found
@@ -42,26 +44,6 @@ type environment struct {
 	Environ        func() []string
 }
 
-// command is one subcommand of the program.
-type command struct {
-	name, summary string
-	run           func(ctx context.Context, args []string, env environment) error
-}
-
-var commands = []command{
-	{"serve", "run the service, with an embedded Postgres if no database URL is set", runServe},
-	{"migrate", "plan, review and apply migrations, and detect drift", runMigrate},
-	{"policies", "show and explain which roles can access which rows", runPolicies},
-	{"bootstrap", "create the roles, the logins and the database, or print the SQL script", runBootstrap},
-	{"verify", "compare threads with their events, and content with its digests", runVerify},
-	{"accounts", "lock, unlock or verify an account", runAccounts},
-	{"keys", "rotate the key that signs access tokens, or the secret key", runKeys},
-	{"token", "create an access token for development on the embedded database", runToken},
-	{"demo", "create sample data in the embedded database", runDemo},
-	{"openapi", "print the OpenAPI document", runOpenAPI},
-	{"health", "check whether a running service is ready", runHealth},
-}
-
 // usageError reports that the program was called with invalid arguments.
 type usageError struct{ message string }
 
@@ -76,111 +58,148 @@ func foundf(format string, args ...any) error { return foundError{fmt.Sprintf(fo
 
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-// run runs the named command and returns the program's exit code.
+// run runs the command that args name and returns the program's exit code. Each run has a
+// command tree of its own, so that runs can be concurrent.
 func run(ctx context.Context, args []string, env environment) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		usage(env.Stdout)
-		if len(args) == 0 {
-			return exitUsage
-		}
+	return execute(ctx, newRoot(env), args, env)
+}
+
+// execute runs the command of root that args name, prints its error, and returns the
+// program's exit code.
+func execute(ctx context.Context, root *cobra.Command, args []string, env environment) int {
+	root.SetArgs(doubleDashes(root, args))
+	cmd, err := root.ExecuteContextC(ctx)
+	err = legible(err)
+	if err == nil {
 		return exitOK
 	}
-	for _, c := range commands {
-		if c.name != args[0] {
-			continue
+	if _, ok := errors.AsType[usageError](err); ok {
+		if text := err.Error(); text != "" {
+			fmt.Fprintf(env.Stderr, "%s: %s\nSee %[1]s --help.\n", cmd.CommandPath(), text)
 		}
-		err := c.run(ctx, args[1:], env)
-		var usage usageError
-		switch {
-		case err == nil, errors.Is(err, flag.ErrHelp):
-			return exitOK
-		case errors.As(err, &usage):
-			fmt.Fprintf(env.Stderr, "chenu %s: %v\nSee chenu %s --help.\n", c.name, err, c.name)
-			return exitUsage
-		default:
-			fmt.Fprintf(env.Stderr, "chenu %s: %v\n", c.name, err)
-			if _, ok := errors.AsType[foundError](err); ok {
-				return exitFound
+		return exitUsage
+	}
+	fmt.Fprintf(env.Stderr, "%s: %v\n", cmd.CommandPath(), err)
+	if _, ok := errors.AsType[foundError](err); ok {
+		return exitFound
+	}
+	return exitFailed
+}
+
+const about = `chenu stores threads, tasks, contacts, invoices and more, for people and their agents.
+Postgres enforces the access rules.`
+
+// newRoot returns the program's commands, which run in env.
+func newRoot(env environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "chenu",
+		Short:         "run and operate the service",
+		Long:          about,
+		SilenceErrors: true, // execute prints them.
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.Join(printHelp(env.Stdout, cmd), usageError{})
 			}
-			return exitFailed
+			return unknownCommand(cmd, args[0])
+		},
+	}
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = printHelp(env.Stdout, cmd) })
+	root.CompletionOptions.DisableDefaultCmd = true
+	help := newHelp(env)
+	root.SetHelpCommand(help)
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"service", []*cobra.Command{newServe(env), newHealth(env), newOpenAPI(env)}},
+		{"database", []*cobra.Command{newBootstrap(env), newMigrate(env), newPolicies(env), newVerify(env)}},
+		{"operators", []*cobra.Command{newAccounts(env), newKeys(env)}},
+		{"development", []*cobra.Command{newDemo(env), newToken(func(ctx context.Context, wanted account.DevelopmentToken) error {
+			return token(ctx, env, wanted, openEmbeddedAccounts)
+		})}},
+		{"other", []*cobra.Command{help}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.title
+			root.AddCommand(cmd)
 		}
 	}
-	fmt.Fprintf(env.Stderr, "chenu: unknown command %q. See chenu --help.\n", args[0])
-	return exitUsage
+	return root
 }
 
-// runSubcommand runs the named one of a command's subcommands.
-func runSubcommand(ctx context.Context, name string, all []command, args []string, env environment) error {
-	if len(args) == 0 {
-		names := make([]string, len(all))
-		for i, c := range all {
-			names[i] = c.name
-		}
-		return usagef("missing subcommand: use one of %s", strings.Join(names, ", "))
+// newGroup returns a command that has only subcommands.
+func newGroup(env environment, name, short, long string, subcommands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Long:  long,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return usagef("missing subcommand: use one of %s", strings.Join(names(cmd), ", "))
+			case args[0] == "help":
+				return printHelp(env.Stdout, cmd)
+			default:
+				return unknownCommand(cmd, args[0])
+			}
+		},
 	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
-		fmt.Fprintf(env.Stdout, "usage: chenu %s SUBCOMMAND [flags]\n\n", name)
-		tw := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
-		for _, c := range all {
-			fmt.Fprintf(tw, "  %s\t%s\n", c.name, c.summary)
-		}
-		_ = tw.Flush()
-		fmt.Fprintf(env.Stdout, "\nUse \"chenu %s SUBCOMMAND --help\" for more about a subcommand.\n", name)
-		return nil
-	}
-	for _, c := range all {
-		if c.name == args[0] {
-			return c.run(ctx, args[1:], env)
-		}
-	}
-	return usagef("unknown subcommand %q", args[0])
+	group.AddCommand(subcommands...)
+	return group
 }
 
-func usage(w io.Writer) {
-	fmt.Fprintln(w, "chenu stores threads, tasks, contacts, invoices and more, for people and their agents. Postgres enforces the access rules.")
-	fmt.Fprintln(w, "\nusage: chenu COMMAND [flags]")
-	fmt.Fprintln(w)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, c := range commands {
-		fmt.Fprintf(tw, "  %s\t%s\n", c.name, c.summary)
-	}
-	_ = tw.Flush()
-	fmt.Fprintln(w, "\nUse \"chenu COMMAND --help\" for more about a command.")
-}
-
-// newFlags returns the flag set of a command. Its help starts with the synopsis and
-// the description of the command.
-func newFlags(env environment, synopsis, about string) *flag.FlagSet {
-	name, _, _ := strings.Cut(strings.TrimPrefix(synopsis, "chenu "), " [")
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.SetOutput(env.Stdout)
-	flags.Usage = func() {
-		fmt.Fprintf(env.Stdout, "usage: %s\n\n%s\n", synopsis, about)
-		some := false
-		flags.VisitAll(func(*flag.Flag) { some = true })
-		if some {
-			fmt.Fprintln(env.Stdout, "\nflags:")
-			flags.PrintDefaults()
+// names returns the names of the subcommands.
+func names(cmd *cobra.Command) []string {
+	var all []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			all = append(all, sub.Name())
 		}
 	}
-	return flags
+	return all
 }
 
-// parse parses a command's flags. Unlike the flag package, it does not print the whole
-// help for a usage error: the message would be hard to find.
-func parse(flags *flag.FlagSet, args []string) error {
-	help := flags.Usage
-	flags.Usage = func() {}
-	output := flags.Output()
-	flags.SetOutput(io.Discard)
-	err := flags.Parse(args)
-	flags.SetOutput(output)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		help()
-		return err
-	case err != nil:
-		return usageError{err.Error()}
+// suggestions returns the subcommands that a misspelt name may mean: those that it abbreviates,
+// and those that differ from it by one edit, or by two if the name has five letters or more.
+func suggestions(parent *cobra.Command, name string) []string {
+	parent.SuggestionsMinimumDistance = 1
+	if len(name) >= 5 {
+		parent.SuggestionsMinimumDistance = 2
+	}
+	return parent.SuggestionsFor(name)
+}
+
+func unknownCommand(parent *cobra.Command, name string) error {
+	kind := "command"
+	if parent.HasParent() {
+		kind = "subcommand"
+	}
+	return usagef("unknown %s %q%s", kind, name, didYouMean(suggestions(parent, name)))
+}
+
+func didYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	quoted := make([]string, len(names))
+	for i, s := range names {
+		quoted[i] = fmt.Sprintf("%q", s)
+	}
+	return ": did you mean " + strings.Join(quoted, " or ") + "?"
+}
+
+// noArguments refuses arguments that are not flags.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("unexpected argument %q", args[0])
 	}
 	return nil
 }

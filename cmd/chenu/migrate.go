@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,8 @@ import (
 
 	"ariga.io/atlas/sql/migrate"
 	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
@@ -20,20 +21,14 @@ import (
 
 const migrateURLVariable = "CHENU_MIGRATE_DATABASE_URL"
 
-var migrateCommands = []command{
-	{"diff", "plan the next migration from ent/schema and policies", runMigrateDiff},
-	{"plan", "show the locks, scans, rewrites, risks and access changes of migrations", runMigratePlan},
-	{"apply", "apply the pending migrations", runMigrateApply},
-	{"status", "show the applied and the pending migrations", runMigrateStatus},
-	{"lint", "check migration files for unsafe statements", runMigrateLint},
-	{"drift", "compare a database with its migrations", runMigrateDrift},
-	{"diagram", "print a diagram of the tables", runMigrateDiagram},
-	{"validate", "check the migration directory without a database", runMigrateValidate},
-	{"hash", "rewrite atlas.sum after a deliberate edit", runMigrateHash},
-}
+const migrateAbout = `Plans, reviews and applies migrations, and compares databases with them. Most subcommands
+use the migrations in this program, or in the directory of --dir, and connect as
+CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner.`
 
-func runMigrate(ctx context.Context, args []string, env environment) error {
-	return legible(runSubcommand(ctx, "migrate", migrateCommands, args, env))
+func newMigrate(env environment) *cobra.Command {
+	return newGroup(env, "migrate", "plan, review and apply migrations, and detect drift", migrateAbout,
+		newMigrateDiff(env), newMigratePlan(env), newMigrateApply(env), newMigrateStatus(env), newMigrateLint(env),
+		newMigrateDrift(env), newMigrateDiagram(env), newMigrateValidate(env), newMigrateHash())
 }
 
 // target is the database and directory that a subcommand works on.
@@ -41,15 +36,15 @@ type target struct {
 	url, dir string
 }
 
-func (t *target) register(set *flag.FlagSet, env environment) {
-	set.StringVar(&t.url, "url", env.Getenv(migrateURLVariable), "`URL` of the database, with a login that is a member of chenu_owner;\nby default "+migrateURLVariable+", which keeps the password out of the process list")
-	t.registerDir(set)
+func (t *target) register(flags *pflag.FlagSet, env environment) {
+	flags.StringVar(&t.url, "url", env.Getenv(migrateURLVariable), "`URL` of the database, with a login that is a member of chenu_owner;\nby default "+migrateURLVariable+", which keeps the password out of the process list")
+	t.registerDir(flags)
 	// The default would show a password in the help.
-	set.Lookup("url").DefValue = ""
+	flags.Lookup("url").DefValue = ""
 }
 
-func (t *target) registerDir(set *flag.FlagSet) {
-	set.StringVar(&t.dir, "dir", "", "`directory` of the migration files; by default the migrations in this program")
+func (t *target) registerDir(flags *pflag.FlagSet) {
+	flags.StringVar(&t.dir, "dir", "", "`directory` of the migration files; by default the migrations in this program")
 }
 
 func (t *target) needURL() error {
@@ -77,13 +72,7 @@ func openDir(path string) (migrate.Dir, error) {
 	return dir, nil
 }
 
-func runMigrateApply(ctx context.Context, args []string, env environment) error {
-	var (
-		t       target
-		o       apply.Options
-		verbose bool
-	)
-	set := newFlags(env, "chenu migrate apply [flags]", `Applies the pending migrations. Each file runs in one transaction, together with the
+const applyAbout = `Applies the pending migrations. Each file runs in one transaction, together with the
 record that it was applied. A file with the comment "-- atlas:txmode none" runs statement
 by statement outside a transaction. If a statement of such a file fails, the next apply
 continues with this statement. Only one apply runs at a time, including the Atlas CLI.
@@ -104,28 +93,45 @@ A SET in the file takes precedence over both flags.
 
 A concurrent build that is interrupted creates an invalid index, which is dropped before
 the statement is retried. The command lists the invalid indexes that remain at the end,
-with the statement that drops each.
+with the statement that drops each.`
 
-Exit codes: 0 if the database is at the last version, 1 if a migration failed or was
-refused (earlier migrations stay applied), 64 for a usage error.`)
-	t.register(set, env)
-	set.StringVar(&o.To, "to", "", "last `version` to apply; by default the last version in the directory")
-	set.BoolVar(&o.DryRun, "dry-run", false, "print the statements without running them; writes nothing to the database, not even\nthe table of applied migrations")
-	set.DurationVar(&o.LockTimeout, "lock-timeout", 0, "maximum `duration` of a wait for a lock on a table; a negative value means no limit;\nby default 5s, and no limit for building, rebuilding or dropping an index CONCURRENTLY")
-	set.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "maximum `duration` of a statement; a negative value means no limit; by default 10m in a\nfile that is one transaction, and no limit in other files")
-	set.IntVar(&o.LockRetries, "lock-retries", apply.DefaultLockRetries, "maximum `number` of retries after a lock timeout or a deadlock")
-	set.DurationVar(&o.Wait, "wait", apply.DefaultWait, "maximum `duration` of the wait for another migration to end")
-	set.BoolVar(&verbose, "v", false, "print each statement and its duration")
-	if err := parseAll(set, args); err != nil {
-		return err
+func newMigrateApply(env environment) *cobra.Command {
+	var (
+		t       target
+		o       apply.Options
+		verbose bool
+	)
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "apply the pending migrations",
+		Long:  applyAbout,
+		Example: `  chenu migrate apply --dry-run
+  chenu migrate apply --lock-timeout 2s --lock-retries 30`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := t.needURL(); err != nil {
+				return err
+			}
+			if o.Dir, err = t.open(); err != nil {
+				return err
+			}
+			return applyMigrations(cmd.Context(), env, t.url, o, verbose)
+		},
 	}
-	if err := t.needURL(); err != nil {
-		return err
-	}
-	var err error
-	if o.Dir, err = t.open(); err != nil {
-		return err
-	}
+	flags := cmd.Flags()
+	t.register(flags, env)
+	flags.StringVar(&o.To, "to", "", "last `version` to apply; by default the last version in the directory")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "print the statements without running them; writes nothing to the database, not even\nthe table of applied migrations")
+	flags.DurationVar(&o.LockTimeout, "lock-timeout", 0, "maximum `duration` of a wait for a lock on a table; a negative value means no limit;\nby default 5s, and no limit for building, rebuilding or dropping an index CONCURRENTLY")
+	flags.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "maximum `duration` of a statement; a negative value means no limit; by default 10m in a\nfile that is one transaction, and no limit in other files")
+	flags.IntVar(&o.LockRetries, "lock-retries", apply.DefaultLockRetries, "maximum `number` of retries after a lock timeout or a deadlock")
+	flags.DurationVar(&o.Wait, "wait", apply.DefaultWait, "maximum `duration` of the wait for another migration to end")
+	flags.BoolVarP(&verbose, "verbose", "v", false, "print each statement and its duration")
+	describeExits(cmd, "the database is at the last version", "a migration failed or was refused (earlier migrations stay applied)", "")
+	return cmd
+}
+
+func applyMigrations(ctx context.Context, env environment, url string, o apply.Options, verbose bool) error {
 	p := &progress{w: env.Stdout, terminal: isTerminal(env.Stdout), verbose: verbose, dryRun: o.DryRun}
 	o.Progress = p.event
 	if o.Wait == 0 {
@@ -135,7 +141,7 @@ refused (earlier migrations stay applied), 64 for a usage error.`)
 		o.LockRetries = -1
 	}
 	began := time.Now()
-	report, err := apply.Apply(ctx, t.url, o)
+	report, err := apply.Apply(ctx, url, o)
 	p.clear()
 	if err != nil {
 		if n := len(report.Files); n > 0 {
@@ -273,25 +279,33 @@ func remains(e apply.InvalidIndexRemains) string {
 		e.Index.Name, e.Index.Table, e.Index.Remove)
 }
 
-func runMigrateStatus(ctx context.Context, args []string, env environment) error {
+func newMigrateStatus(env environment) *cobra.Command {
 	var (
 		t             target
 		asJSON, check bool
 	)
-	set := newFlags(env, "chenu migrate status [flags]", `Shows which migrations are applied and which are pending. It writes nothing and does not
-wait for a running migration.
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "show the applied and the pending migrations",
+		Long: `Shows which migrations are applied and which are pending. It writes nothing and does not
+wait for a running migration.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := t.needURL(); err != nil {
+				return err
+			}
+			return migrateStatus(cmd.Context(), env, &t, asJSON, check)
+		},
+	}
+	flags := cmd.Flags()
+	t.register(flags, env)
+	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	flags.BoolVar(&check, "check", false, "fail if the database is not at the last version")
+	describeExits(cmd, "the state is known", "the command failed", "with --check: the state is not current")
+	return cmd
+}
 
-Exit codes: 0 if the state is known, 1 if the command failed, 64 for a usage error. With
---check: 2 if the state is not current.`)
-	t.register(set, env)
-	set.BoolVar(&asJSON, "json", false, "print the result as JSON")
-	set.BoolVar(&check, "check", false, "fail if the database is not at the last version")
-	if err := parseAll(set, args); err != nil {
-		return err
-	}
-	if err := t.needURL(); err != nil {
-		return err
-	}
+func migrateStatus(ctx context.Context, env environment, t *target, asJSON, check bool) error {
 	dir, err := t.open()
 	if err != nil {
 		return err
@@ -350,16 +364,22 @@ func printStatus(w io.Writer, s *apply.Status) {
 	}
 }
 
-func runMigrateValidate(_ context.Context, args []string, env environment) error {
+func newMigrateValidate(env environment) *cobra.Command {
 	var t target
-	set := newFlags(env, "chenu migrate validate [flags]", `Checks that atlas.sum matches the files in the directory, and that each file is
-well-formed. It requires no database.
-
-Exit codes: 0 if the directory is valid, 1 if it is not, 64 for a usage error.`)
-	t.registerDir(set)
-	if err := parseAll(set, args); err != nil {
-		return err
+	cmd := &cobra.Command{
+		Use:   "validate",
+		Short: "check the migration directory without a database",
+		Long: `Checks that atlas.sum matches the files in the directory, and that each file is
+well-formed. It requires no database.`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error { return validateMigrations(env, &t) },
 	}
+	t.registerDir(cmd.Flags())
+	describeExits(cmd, "the directory is valid", "the directory is not valid, or cannot be read", "")
+	return cmd
+}
+
+func validateMigrations(env environment, t *target) error {
 	dir, err := t.open()
 	if err != nil {
 		return err
@@ -379,37 +399,32 @@ Exit codes: 0 if the directory is valid, 1 if it is not, 64 for a usage error.`)
 	return nil
 }
 
-func runMigrateHash(_ context.Context, args []string, env environment) error {
+func newMigrateHash() *cobra.Command {
 	var path string
-	set := newFlags(env, "chenu migrate hash [flags]", `Rewrites atlas.sum for the current files. Use it after you deliberately edited or renamed
+	cmd := &cobra.Command{
+		Use:   "hash",
+		Short: "rewrite atlas.sum after a deliberate edit",
+		Long: `Rewrites atlas.sum for the current files. Use it after you deliberately edited or renamed
 a file that is not applied to any database. A database to which the file was applied
-still refuses the edited file.`)
-	set.StringVar(&path, "dir", "migrations", "`directory` of the migration files")
-	if err := parseAll(set, args); err != nil {
-		return err
+still refuses the edited file.`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if _, err := openDir(path); err != nil {
+				return err
+			}
+			if err := migrations.Hash(path); err != nil {
+				return err
+			}
+			dir, err := openDir(path)
+			if err != nil {
+				return err
+			}
+			return migrations.Validate(dir)
+		},
 	}
-	if _, err := openDir(path); err != nil {
-		return err
-	}
-	if err := migrations.Hash(path); err != nil {
-		return err
-	}
-	dir, err := openDir(path)
-	if err != nil {
-		return err
-	}
-	return migrations.Validate(dir)
-}
-
-// parseAll parses flags where nothing else is expected.
-func parseAll(set *flag.FlagSet, args []string) error {
-	if err := parse(set, args); err != nil {
-		return err
-	}
-	if set.NArg() > 0 {
-		return usagef("unexpected argument %q", set.Arg(0))
-	}
-	return nil
+	cmd.Flags().StringVar(&path, "dir", migrationsDir, "`directory` of the migration files")
+	describeExits(cmd, "atlas.sum matches the files, which are well-formed", "a file is not well-formed, or the directory cannot be read", "")
+	return cmd
 }
 
 // legibleError is an error with a text of several lines.
@@ -452,6 +467,9 @@ func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
 }
+
+// colored reports whether the output is colored.
+func colored(env environment) bool { return isTerminal(env.Stdout) && env.Getenv("NO_COLOR") == "" }
 
 func at(version string) string {
 	if version == "" {

@@ -1,20 +1,26 @@
 package main
 
 import (
-	"context"
+	"github.com/spf13/cobra"
 
 	"github.com/chenu/chenu/server"
 )
 
-func runOpenAPI(_ context.Context, args []string, env environment) error {
-	flags := newFlags(env, "chenu openapi", "Prints the OpenAPI 3.1 document of the API, which is also in server/openapi.json.")
-	if err := parse(flags, args); err != nil {
-		return err
+func newOpenAPI(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "openapi",
+		Short: "print the OpenAPI document",
+		Long:  "Prints the OpenAPI 3.1 document of the API, which is also in server/openapi.json.",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			document, err := server.Document()
+			if err != nil {
+				return err
+			}
+			_, err = env.Stdout.Write(document)
+			return err
+		},
 	}
-	document, err := server.Document()
-	if err != nil {
-		return err
-	}
-	_, err = env.Stdout.Write(document)
-	return err
+	describeExits(cmd, "the document was printed", "the command failed", "")
+	return cmd
 }

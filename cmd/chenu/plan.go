@@ -5,44 +5,64 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
 	"github.com/chenu/chenu/migrations/review"
 	"github.com/chenu/chenu/policies"
 )
 
-func runMigratePlan(ctx context.Context, args []string, env environment) (err error) {
-	var (
-		t          target
-		choice     selection
-		server     development
-		format     string
-		all, check bool
-	)
-	set := newFlags(env, "chenu migrate plan [flags]", `Reviews migration files. For each statement the report has the locks it takes and what
+const planAbout = `Reviews migration files. For each statement the report has the locks it takes and what
 they block, table scans and rewrites, possible failures on existing rows, its timeouts,
 and a safer form if there is one. The report also has the access that the files grant or
 remove. The command runs the files on a development server and observes them. With a
 database, the report includes the sizes of its tables. The command only reads from the
 database.
 
-`+selectionHelp+`
+` + selectionHelp
 
-Exit codes: 0 if the report was printed, 1 if the command failed, 64 for a usage error.
-With --check: 2 if a statement fails or a finding is not accepted.`)
-	t.register(set, env)
-	choice.register(set)
-	server.register(set)
-	set.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
-	set.BoolVar(&all, "v", false, "list the statements that block nothing too")
-	set.BoolVar(&check, "check", false, "fail if a statement fails or a finding is not accepted")
-	if err := parseAll(set, args); err != nil {
-		return err
+// planForm is the form of the review. all lists the statements that block nothing too, and
+// check fails if a statement fails or a finding is not accepted.
+type planForm struct {
+	format     string
+	all, check bool
+}
+
+func newMigratePlan(env environment) *cobra.Command {
+	var (
+		t      target
+		choice selection
+		server development
+		form   planForm
+	)
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "show the locks, scans, rewrites, risks and access changes of migrations",
+		Long:  planAbout,
+		Example: `  chenu migrate plan
+  chenu migrate plan --git-base origin/main --format markdown --check`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if form.format != "text" && form.format != "markdown" && form.format != "json" {
+				return usagef("--format: unknown format %q: use text, markdown or json", form.format)
+			}
+			return reviewFiles(cmd.Context(), env, &t, &choice, &server, form)
+		},
 	}
-	if format != "text" && format != "markdown" && format != "json" {
-		return usagef("--format: unknown format %q: use text, markdown or json", format)
-	}
-	chosen, err := choice.files(ctx, &t)
+	flags := cmd.Flags()
+	t.register(flags, env)
+	choice.register(flags)
+	server.register(flags)
+	flags.StringVar(&form.format, "format", "text", "output `format`: text, markdown or json")
+	flags.BoolVarP(&form.all, "verbose", "v", false, "list the statements that block nothing too")
+	flags.BoolVar(&form.check, "check", false, "fail if a statement fails or a finding is not accepted")
+	describeExits(cmd, "the report was printed", "the command failed", "with --check: a statement fails, or a finding is not accepted")
+	return cmd
+}
+
+func reviewFiles(ctx context.Context, env environment, t *target, choice *selection, server *development, form planForm) (err error) {
+	chosen, err := choice.files(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -79,20 +99,20 @@ With --check: 2 if a statement fails or a finding is not accepted.`)
 			return err
 		}
 	}
-	switch format {
+	switch form.format {
 	case "json":
 		err = writeJSON(env.Stdout, r)
 	case "markdown":
 		err = r.Markdown(env.Stdout)
 	default:
-		err = r.Text(env.Stdout, isTerminal(env.Stdout) && env.Getenv("NO_COLOR") == "", all)
+		err = r.Text(env.Stdout, colored(env), form.all)
 	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("write the report: %w", err)
-	case check && r.Totals.Failed > 0:
+	case form.check && r.Totals.Failed > 0:
 		return foundf("a statement fails")
-	case check && r.Totals.Findings > 0:
+	case form.check && r.Totals.Findings > 0:
 		return foundf("%s not accepted", plural(r.Totals.Findings, "finding"))
 	}
 	return nil

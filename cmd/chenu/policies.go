@@ -1,12 +1,9 @@
 package main
 
-import "context"
+import "github.com/spf13/cobra"
 
-var policiesCommands = []command{
-	{"show", "show which roles can access which rows", runPoliciesShow},
-	{"explain", "explain whether an identity can read or write a row", runPoliciesExplain},
-}
-
-func runPolicies(ctx context.Context, args []string, env environment) error {
-	return runSubcommand(ctx, "policies", policiesCommands, args, env)
+func newPolicies(env environment) *cobra.Command {
+	return newGroup(env, "policies", "show and explain which roles can access which rows",
+		"Shows and explains which roles can access which rows, from the privileges and policies in\nPostgres.",
+		newPoliciesShow(env), newPoliciesExplain(env))
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
 
 	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/policies/access"
@@ -20,70 +22,83 @@ combines privileges, row-level security, all applicable policies, and USAGE of t
 schema. Access that is not listed is refused.
 
 By default the command replays the migrations on a development server and shows the
-result. With --url it shows the state of a database, from which it only reads.
+result. With --url it shows the state of a database, from which it only reads.`
 
-Exit codes: 0 if the access was printed, 1 if the command failed, 64 for a usage error.`
+// showForm says which part of the access is printed, and how. Empty lists mean all tables and all roles.
+type showForm struct {
+	format        string
+	predicates    bool
+	tables, roles []string
+}
 
-func runPoliciesShow(ctx context.Context, args []string, env environment) error {
+func newPoliciesShow(env environment) *cobra.Command {
 	var (
-		t             target
-		server        development
-		format        string
-		predicates    bool
-		tables, roles []string
+		t      target
+		server development
+		form   showForm
 	)
-	set := newFlags(env, "chenu policies show [flags]", policiesShowAbout)
-	t.registerDir(set)
-	set.StringVar(&t.url, "url", "", "`URL` of a database to show instead of the migrations, with a login that is a member\nof chenu_owner")
-	server.register(set)
-	set.StringVar(&format, "format", "text", "output `format`: text, markdown or html")
-	set.BoolVar(&predicates, "v", false, "include the predicates and columns in the text format")
-	set.Func("table", "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables", func(name string) error {
-		if !strings.Contains(name, ".") {
-			name = "public." + name
-		}
-		tables = append(tables, name)
-		return nil
-	})
-	set.Func("role", "`name` of a role to include; may be repeated; by default all roles", func(name string) error {
-		roles = append(roles, name)
-		return nil
-	})
-	if err := parseAll(set, args); err != nil {
-		return err
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "show which roles can access which rows",
+		Long:  policiesShowAbout,
+		Example: `  chenu policies show --table contacts --role chenu_agent -v
+  chenu policies show --format html > access.html`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains([]string{"text", "markdown", "html"}, form.format) {
+				return usagef("--format: unknown format %q: use text, markdown or html", form.format)
+			}
+			state, err := replayedState(cmd.Context(), &t, &server, env)
+			if err != nil {
+				return err
+			}
+			return showAccess(env.Stdout, state, form)
+		},
 	}
-	if !slices.Contains([]string{"text", "markdown", "html"}, format) {
-		return usagef("--format: unknown format %q: use text, markdown or html", format)
-	}
-	state, err := replayedState(ctx, &t, &server, env)
-	if err != nil {
-		return err
-	}
+	flags := cmd.Flags()
+	t.registerDir(flags)
+	flags.StringVar(&t.url, "url", "", "`URL` of a database to show instead of the migrations, with a login that is a member\nof chenu_owner")
+	server.register(flags)
+	flags.StringVar(&form.format, "format", "text", "output `format`: text, markdown or html")
+	flags.BoolVarP(&form.predicates, "verbose", "v", false, "include the predicates and columns in the text format")
+	flags.StringArrayVar(&form.tables, "table", nil, tableUsage)
+	flags.StringArrayVar(&form.roles, "role", nil, "`name` of a role to include; may be repeated; by default all roles")
+	describeExits(cmd, "the access was printed", "the command failed", "")
+	return cmd
+}
+
+// showAccess prints the access that roles have in the state of a database.
+func showAccess(w io.Writer, state *catalog.State, form showForm) error {
 	matrix, err := access.Matrix(state)
 	if err != nil {
 		return err
 	}
-	for _, table := range tables {
+	tables := make([]string, len(form.tables))
+	for i, table := range form.tables {
+		if !strings.Contains(table, ".") {
+			table = "public." + table
+		}
+		tables[i] = table
 		if !slices.ContainsFunc(matrix, func(a access.Access) bool { return a.Table == table }) {
 			return fmt.Errorf("the table %s does not exist, or no role can access it", table)
 		}
 	}
 	matrix = slices.DeleteFunc(matrix, func(a access.Access) bool {
-		return len(tables) > 0 && !slices.Contains(tables, a.Table) || len(roles) > 0 && !slices.Contains(roles, a.Role)
+		return len(tables) > 0 && !slices.Contains(tables, a.Table) || len(form.roles) > 0 && !slices.Contains(form.roles, a.Role)
 	})
 	var out bytes.Buffer
-	switch format {
+	switch form.format {
 	case "markdown":
 		err = access.Document(&out, matrix, &policies.Conventions)
 	case "html":
 		err = access.HTML(&out, "Access to rows by role", matrix)
 	default:
-		err = access.Text(&out, matrix, predicates)
+		err = access.Text(&out, matrix, form.predicates)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := out.WriteTo(env.Stdout); err != nil {
+	if _, err := out.WriteTo(w); err != nil {
 		return fmt.Errorf("write the matrix: %w", err)
 	}
 	return nil

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
+
+	"github.com/spf13/pflag"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
@@ -22,12 +23,12 @@ type selection struct {
 	all      bool
 }
 
-func (s *selection) register(set *flag.FlagSet) {
-	set.IntVar(&s.latest, "latest", 0, "select the last `N` files")
-	set.StringVar(&s.from, "from", "", "select the files from this `version`")
-	set.StringVar(&s.to, "to", "", "select the files up to this `version`")
-	set.StringVar(&s.gitBase, "git-base", "", "select the files that were added or changed since the current branch diverged\nfrom this `commit` or branch, such as origin/main")
-	set.BoolVar(&s.all, "all", false, "select all files")
+func (s *selection) register(flags *pflag.FlagSet) {
+	flags.IntVar(&s.latest, "latest", 0, "select the last `N` files")
+	flags.StringVar(&s.from, "from", "", "select the files from this `version`")
+	flags.StringVar(&s.to, "to", "", "select the files up to this `version`")
+	flags.StringVar(&s.gitBase, "git-base", "", "select the files that were added or changed since the current branch diverged\nfrom this `commit` or branch, such as origin/main")
+	flags.BoolVar(&s.all, "all", false, "select all files")
 }
 
 // selectionHelp is the part of a command's help about the flags of a selection.

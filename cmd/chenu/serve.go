@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
@@ -27,21 +30,25 @@ migrations to it.
 
 Environment variables configure the service. They are listed below.`
 
-func runServe(ctx context.Context, args []string, env environment) (err error) {
-	flags := newFlags(env, "chenu serve [--migrate]", serveAbout)
-	help := flags.Usage
-	flags.Usage = func() {
-		help()
-		fmt.Fprintln(env.Stdout, "\nvariables:")
-		printVariables(env.Stdout)
+func newServe(env environment) *cobra.Command {
+	var migrate bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "run the service, with an embedded Postgres if no database URL is set",
+		Long:  serveAbout,
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), env, migrate) },
 	}
-	migrate := flags.Bool("migrate", false, "apply the pending migrations first, with the login of CHENU_MIGRATE_DATABASE_URL")
-	if err := parse(flags, args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return usagef("unexpected argument %q", flags.Arg(0))
-	}
+	cmd.Flags().BoolVar(&migrate, "migrate", false, "apply the pending migrations first, with the login of CHENU_MIGRATE_DATABASE_URL")
+	var list strings.Builder
+	printVariables(&list)
+	setSection(cmd, variablesSection, list.String())
+	describeExits(cmd, "the service was interrupted, and its requests have ended", "the service could not start, or it failed", "")
+	return cmd
+}
+
+// serve runs the service until ctx is cancelled. migrate says to apply the pending migrations first.
+func serve(ctx context.Context, env environment, migrate bool) (err error) {
 	c, err := loadConfig(env)
 	if err != nil {
 		return err
@@ -55,7 +62,7 @@ func runServe(ctx context.Context, args []string, env environment) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, own.stop(ctx)) }()
-	} else if err := c.external(ctx, *migrate, env.Stderr); err != nil {
+	} else if err := c.external(ctx, migrate, env.Stderr); err != nil {
 		return err
 	}
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -35,30 +34,47 @@ func TestTokenFlags(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out, errs bytes.Buffer
-			got, err := tokenFlags(test.args, environment{Stdout: &out, Stderr: &errs})
+			code, got, output := readTokenFlags(t, test.args)
 			if test.err != "" {
-				if _, usage := errors.AsType[usageError](err); !usage || !strings.Contains(err.Error(), test.err) {
-					t.Errorf("err = %v, want one of usage with %q", err, test.err)
+				if code != exitUsage || !strings.Contains(output, test.err) {
+					t.Errorf("exits with %d and prints %q; want a usage error with %q", code, output, test.err)
 				}
 				return
 			}
-			if err != nil || got.Email != test.want.Email || got.Agent != test.want.Agent || !got.AuthTime.Equal(test.want.AuthTime) {
-				t.Errorf("%+v, %v, want %+v", got, err, test.want)
+			if code != exitOK || got.Email != test.want.Email || got.Agent != test.want.Agent || !got.AuthTime.Equal(test.want.AuthTime) {
+				t.Errorf("%+v, exit code %d: %s; want %+v", got, code, output, test.want)
 			}
 		})
 	}
-	var out bytes.Buffer
-	if _, err := tokenFlags([]string{"--help"}, environment{Stdout: &out}); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "usage: chenu token") {
-		t.Errorf("help: %v\n%s", err, &out)
+	if code, _, output := readTokenFlags(t, []string{"--help"}); code != exitOK || !strings.Contains(output, "usage: chenu token") {
+		t.Errorf("help: exit code %d\n%s", code, output)
 	}
+}
+
+// readTokenFlags returns the exit code of chenu token with these arguments, the token that it would
+// create, and its output.
+func readTokenFlags(t *testing.T, args []string) (code int, wanted account.DevelopmentToken, output string) {
+	t.Helper()
+	env, out := surroundings(t, nil)
+	root := newRoot(env)
+	token, _, err := root.Find([]string{"token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.RemoveCommand(token)
+	root.AddCommand(newToken(func(_ context.Context, w account.DevelopmentToken) error {
+		wanted = w
+		return nil
+	}))
+	code = execute(t.Context(), root, append([]string{"token"}, args...), env)
+	return code, wanted, out.String()
 }
 
 func TestTokenNeedsTheEmbeddedDatabase(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
 	refused := errors.New("another database is configured")
-	err := token(t.Context(), []string{"--email", "ada@example.org"}, environment{Stdout: &out, Stderr: &errs},
+	err := token(t.Context(), environment{Stdout: &out, Stderr: &errs}, account.DevelopmentToken{Email: "ada@example.org"},
 		func(context.Context, environment) (*account.Service, func(), error) { return nil, nil, refused })
 	if !errors.Is(err, refused) || out.Len() > 0 {
 		t.Errorf("%v, %s", err, &out)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
 
 	"github.com/chenu/chenu/policies/verify"
 )
@@ -27,10 +28,7 @@ the privilege. The exit code does not depend on these warnings.
 
 ` + verifyLimits + `
 
-It connects as CHENU_AUDIT_DATABASE_URL, or to the embedded database.
-
-Exit codes: 0 if all rows match, 1 if the check could not run, 2 if at least one row
-does not match.`
+It connects as CHENU_AUDIT_DATABASE_URL, or to the embedded database.`
 
 // verifyLimits tells what a clean run does not prove. TestUndetected in
 // policies/verify shows each of these limits.
@@ -46,15 +44,20 @@ following without being detected:
 To detect these changes, compare the database with a backup, or with an earlier
 export of the audit trail.`
 
-// runVerify checks what the database holds.
-func runVerify(ctx context.Context, args []string, env environment) (err error) {
-	flags := newFlags(env, "chenu verify", verifyAbout)
-	if err := parse(flags, args); err != nil {
-		return err
+func newVerify(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "compare threads with their events, and content with its digests",
+		Long:  verifyAbout,
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return verifyDatabase(cmd.Context(), env) },
 	}
-	if flags.NArg() > 0 {
-		return usagef("unexpected argument %q", flags.Arg(0))
-	}
+	describeExits(cmd, "all rows match", "the check could not run", "at least one row does not match")
+	return cmd
+}
+
+// verifyDatabase checks the content of the database.
+func verifyDatabase(ctx context.Context, env environment) (err error) {
 	c, err := loadConfig(env)
 	if err != nil {
 		return err
