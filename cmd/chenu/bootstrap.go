@@ -54,7 +54,7 @@ func newBootstrap(env environment) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "`URL` of any database on the server, with the login of an administrator;\nby default "+adminURLVariable+", which keeps the password out of the process list")
+	flags.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "`URL` of any database on the server, with the login of an administrator; by default "+adminURLVariable+", which keeps the password out of the process list")
 	flags.Lookup("url").DefValue = "" // It may contain a password.
 	flags.BoolVar(&printOnly, "print", false, "print the SQL script instead of running it")
 	flags.StringVar(&o.Database, "database", apply.DefaultDatabase, "`name` of the database")

@@ -17,7 +17,7 @@ import (
 type development struct{ url string }
 
 func (d *development) register(flags *pflag.FlagSet) {
-	flags.StringVar(&d.url, "dev-url", "", "`URL` of a development server, with a login that can create databases and roles;\nby default a temporary server that the command starts")
+	flags.StringVar(&d.url, "dev-url", "", "`URL` of a development server, with a login that can create databases and roles; by default a temporary server that the command starts")
 }
 
 // start returns the URL of the server: the configured server, or a temporary one with the

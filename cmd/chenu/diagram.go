@@ -26,7 +26,7 @@ Formats:
   markdown  page with all diagrams, as in docs/schema.md`
 
 // tableUsage describes the flag --table of the commands that print something about tables.
-const tableUsage = "`name` of a table to include, as schema.name unless the schema is public;\nmay be repeated; by default all tables"
+const tableUsage = "`name` of a table to include, as schema.name unless the schema is public; may be repeated; by default all tables"
 
 var diagramFormats = []string{"mermaid", "dot", "svg", "markdown"}
 
@@ -58,6 +58,9 @@ func newMigrateDiagram(env environment) *cobra.Command {
 	flags.StringArrayVar(&o.Tables, "table", nil, tableUsage)
 	flags.BoolVar(&o.NoColumns, "no-columns", false, "omit the columns")
 	flags.BoolVar(&o.NoOwners, "no-owners", false, "omit the foreign keys to the identity that owns a row")
+	completesDir(cmd)
+	completesOneOf(cmd, "format", diagramFormats...)
+	completes(cmd, "table", tableNames)
 	describeExits(cmd, "the diagram was printed", "the command failed", "")
 	return cmd
 }

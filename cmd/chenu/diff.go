@@ -64,9 +64,10 @@ func newMigrateDiff(env environment) *cobra.Command {
 	flags.StringVar(&dir, "dir", migrationsDir, "`directory` of the migration files")
 	server.register(flags)
 	flags.BoolVar(&in.AllowDestructive, "allow-destructive", false, "allow the migration to drop columns and tables together with their data")
-	flags.Var(repeated(in.Backfills.Set), "backfill", "`table.column=expression` that computes the values of existing rows for a column that\nbecomes NOT NULL; may be repeated")
-	flags.Var(repeated(in.Conversions.Set), "convert", "`table.column=expression` that converts the values of a column whose type changes;\nmay be repeated")
+	flags.Var(repeated(in.Backfills.Set), "backfill", "`table.column=expression` that computes the values of existing rows for a column that becomes NOT NULL; may be repeated")
+	flags.Var(repeated(in.Conversions.Set), "convert", "`table.column=expression` that converts the values of a column whose type changes; may be repeated")
 	flags.BoolVar(&check, "check", false, "write nothing, and fail if a migration is needed")
+	completesDir(cmd)
 	describeExits(cmd, "the migration was written, or nothing changed", "the plan was refused, or the command failed", "with --check: a migration is needed")
 	return cmd
 }

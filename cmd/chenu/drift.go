@@ -83,10 +83,11 @@ func newMigrateDrift(env environment) *cobra.Command {
 		}
 		in.Logins[login] = role
 		return nil
-	}), "login", "`name=role` of a login and the role of which it should be a member, such as\nshop_service=chenu_app; may be repeated")
-	flags.StringArrayVar(&in.Accept, "accept", nil, "`object` to ignore, as named by --json, such as 'extension pg_stat_statements';\nonly for objects that no migration manages; may be repeated")
+	}), "login", "`name=role` of a login and the role of which it should be a member, such as shop_service=chenu_app; may be repeated")
+	flags.StringArrayVar(&in.Accept, "accept", nil, "`object` to ignore, as named by --json, such as 'extension pg_stat_statements'; only for objects that no migration manages; may be repeated")
 	flags.BoolVar(&form.onlySQL, "sql", false, "print only the SQL of the repair, as a script for psql")
 	flags.BoolVar(&form.json, "json", false, "print the result as JSON")
+	completesDir(cmd)
 	describeExits(cmd, "nothing differs", "the command failed", "something differs")
 	return cmd
 }

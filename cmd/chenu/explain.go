@@ -89,8 +89,8 @@ func newPoliciesExplain(env environment) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&in.URL, "url", "", "`URL` of the database, with a login that is a member of the role;\nby default "+urlVar+", or "+agentVar+" for chenu_agent")
-	flags.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that is a member of chenu_auditor;\nby default "+auditVar)
+	flags.StringVar(&in.URL, "url", "", "`URL` of the database, with a login that is a member of the role; by default "+urlVar+", or "+agentVar+" for chenu_agent")
+	flags.StringVar(&in.AuditURL, "audit-url", env.Getenv(auditVar), "`URL` of the same database, with a login that is a member of chenu_auditor; by default "+auditVar)
 	flags.Lookup("audit-url").DefValue = "" // It may contain a password.
 	flags.StringVar(&identity, "identity", "", "`UUID` of the identity that sends the statement")
 	flags.StringVar(&agent, "agent", "", "`UUID` of the agent that acts for the identity, in the role chenu_agent")
@@ -112,6 +112,10 @@ func newPoliciesExplain(env environment) *cobra.Command {
 	}), "set", "`column=value` to set; may be repeated")
 	flags.StringVar(&expect, "expect", "", "expected `verdict`: allowed or refused")
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	completes(cmd, "table", tableNames)
+	completesOneOf(cmd, "role", policies.Conventions.Serving()...)
+	completesOneOf(cmd, "command", "select", "insert", "update", "delete")
+	completesOneOf(cmd, "expect", verdicts...)
 	describeExits(cmd, "there is a verdict", "the command failed", "with --expect: the verdict is not the expected one")
 	return cmd
 }

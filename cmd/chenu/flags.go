@@ -73,8 +73,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usagef("unknown flag --%s%s", e.GetSpecifiedName(), didYouMean(similarFlags(cmd, e.GetSpecifiedName())))
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		name, _ := pflag.UnquoteUsage(e.GetFlag())
-		return usagef("--%s needs a value: %s", e.GetFlag().Name, name)
+		return usagef("--%s needs a value: %s", e.GetFlag().Name, valueName(e.GetFlag()))
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return usagef("invalid value %q for --%s: %s", e.GetValue(), e.GetFlag().Name, invalid(e))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -107,7 +108,7 @@ func flagUsages(cmd *cobra.Command) string {
 		if flag.Hidden || flag.Name == "help" {
 			return
 		}
-		fmt.Fprintf(&b, "  %s\n      %s\n", flagName(flag), strings.ReplaceAll(flagMeaning(flag), "\n", "\n      "))
+		fmt.Fprintf(&b, "  %s\n%s", flagName(flag), wrapped(flagMeaning(flag), "      "))
 	})
 	return b.String()
 }
@@ -118,10 +119,62 @@ func flagName(flag *pflag.Flag) string {
 	if flag.Shorthand != "" {
 		name = "-" + flag.Shorthand + ", " + name
 	}
-	if value, _ := pflag.UnquoteUsage(flag); value != "" {
+	if value := valueName(flag); value != "" {
 		name += " " + value
 	}
 	return name
+}
+
+// valueNameAnnotation is the annotation of a flag that has the name of its value.
+const valueNameAnnotation = "value name"
+
+// unquoteUsages removes the backquotes around the names of values from the usages of all flags,
+// because shells show the usages. It keeps the names as annotations.
+func unquoteUsages(cmd *cobra.Command) {
+	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		value, usage := pflag.UnquoteUsage(flag)
+		flag.Usage = usage
+		if flag.Annotations == nil {
+			flag.Annotations = map[string][]string{}
+		}
+		flag.Annotations[valueNameAnnotation] = []string{value}
+	})
+	for _, sub := range cmd.Commands() {
+		unquoteUsages(sub)
+	}
+}
+
+// valueName returns the name of a flag's value in its help. It is empty for a flag without a value.
+func valueName(flag *pflag.Flag) string {
+	if name, ok := flag.Annotations[valueNameAnnotation]; ok {
+		return name[0]
+	}
+	name, _ := pflag.UnquoteUsage(flag)
+	return name
+}
+
+// wrapped returns the text in lines of at most 92 characters that start with the indent, unless a
+// word is longer.
+func wrapped(text, indent string) string {
+	var b strings.Builder
+	width := 0
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case width == 0:
+			b.WriteString(indent)
+			width = len(indent)
+		case width+1+n > 92:
+			b.WriteString("\n" + indent)
+			width = len(indent)
+		default:
+			b.WriteString(" ")
+			width++
+		}
+		b.WriteString(word)
+		width += n
+	}
+	return b.String() + "\n"
 }
 
 // flagMeaning returns the description of a flag and its default.
@@ -177,7 +230,7 @@ func newHelp(env environment) *cobra.Command {
 			}
 			return printHelp(env.Stdout, of)
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			of, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -188,7 +241,7 @@ func newHelp(env environment) *cobra.Command {
 					all = append(all, cobra.CompletionWithDesc(sub.Name(), sub.Short))
 				}
 			}
-			return all, cobra.ShellCompDirectiveNoFileComp
+			return startingWith(typed, all), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	describeExits(help, "the help was printed", "the help could not be written", "")

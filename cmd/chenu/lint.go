@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,6 +87,11 @@ func newMigrateLint(env environment) *cobra.Command {
 	flags.StringVar(&format, "format", "text", "output `format`: text, markdown or json")
 	flags.StringVar(&failOn, "fail-on", "warning", "lowest `severity` that leads to exit code 2: warning or error")
 	flags.StringVar(&explain, "explain", "", "print the page about the finding with this `code`, and exit")
+	completesDir(cmd)
+	s.completes(cmd, &t)
+	completesOneOf(cmd, "format", slices.Sorted(maps.Keys(lintWriters))...)
+	completesOneOf(cmd, "fail-on", "warning", "error")
+	completes(cmd, "explain", ruleCodes)
 	describeExits(cmd, "there are no findings, or all are accepted", "the command failed", "there are findings that are not accepted")
 	return cmd
 }

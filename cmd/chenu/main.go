@@ -111,6 +111,7 @@ func newRoot(env environment) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = printHelp(env.Stdout, cmd) })
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	help := newHelp(env)
 	root.SetHelpCommand(help)
 	for _, group := range []struct {
@@ -123,7 +124,7 @@ func newRoot(env environment) *cobra.Command {
 		{"development", []*cobra.Command{newDemo(env), newToken(func(ctx context.Context, wanted account.DevelopmentToken) error {
 			return token(ctx, env, wanted, openEmbeddedAccounts)
 		})}},
-		{"other", []*cobra.Command{help}},
+		{"other", []*cobra.Command{newCompletion(env), help}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, cmd := range group.commands {
@@ -131,6 +132,7 @@ func newRoot(env environment) *cobra.Command {
 			root.AddCommand(cmd)
 		}
 	}
+	unquoteUsages(root)
 	return root
 }
 

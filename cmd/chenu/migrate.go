@@ -37,7 +37,7 @@ type target struct {
 }
 
 func (t *target) register(flags *pflag.FlagSet, env environment) {
-	flags.StringVar(&t.url, "url", env.Getenv(migrateURLVariable), "`URL` of the database, with a login that is a member of chenu_owner;\nby default "+migrateURLVariable+", which keeps the password out of the process list")
+	flags.StringVar(&t.url, "url", env.Getenv(migrateURLVariable), "`URL` of the database, with a login that is a member of chenu_owner; by default "+migrateURLVariable+", which keeps the password out of the process list")
 	t.registerDir(flags)
 	// The default would show a password in the help.
 	flags.Lookup("url").DefValue = ""
@@ -121,12 +121,14 @@ func newMigrateApply(env environment) *cobra.Command {
 	flags := cmd.Flags()
 	t.register(flags, env)
 	flags.StringVar(&o.To, "to", "", "last `version` to apply; by default the last version in the directory")
-	flags.BoolVar(&o.DryRun, "dry-run", false, "print the statements without running them; writes nothing to the database, not even\nthe table of applied migrations")
-	flags.DurationVar(&o.LockTimeout, "lock-timeout", 0, "maximum `duration` of a wait for a lock on a table; a negative value means no limit;\nby default 5s, and no limit for building, rebuilding or dropping an index CONCURRENTLY")
-	flags.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "maximum `duration` of a statement; a negative value means no limit; by default 10m in a\nfile that is one transaction, and no limit in other files")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "print the statements without running them; writes nothing to the database, not even the table of applied migrations")
+	flags.DurationVar(&o.LockTimeout, "lock-timeout", 0, "maximum `duration` of a wait for a lock on a table; a negative value means no limit; by default 5s, and no limit for building, rebuilding or dropping an index CONCURRENTLY")
+	flags.DurationVar(&o.StatementTimeout, "statement-timeout", 0, "maximum `duration` of a statement; a negative value means no limit; by default 10m in a file that is one transaction, and no limit in other files")
 	flags.IntVar(&o.LockRetries, "lock-retries", apply.DefaultLockRetries, "maximum `number` of retries after a lock timeout or a deadlock")
 	flags.DurationVar(&o.Wait, "wait", apply.DefaultWait, "maximum `duration` of the wait for another migration to end")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print each statement and its duration")
+	completesDir(cmd)
+	completes(cmd, "to", t.versions)
 	describeExits(cmd, "the database is at the last version", "a migration failed or was refused (earlier migrations stay applied)", "")
 	return cmd
 }
@@ -301,6 +303,7 @@ wait for a running migration.`,
 	t.register(flags, env)
 	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	flags.BoolVar(&check, "check", false, "fail if the database is not at the last version")
+	completesDir(cmd)
 	describeExits(cmd, "the state is known", "the command failed", "with --check: the state is not current")
 	return cmd
 }
@@ -375,6 +378,7 @@ well-formed. It requires no database.`,
 		RunE: func(*cobra.Command, []string) error { return validateMigrations(env, &t) },
 	}
 	t.registerDir(cmd.Flags())
+	completesDir(cmd)
 	describeExits(cmd, "the directory is valid", "the directory is not valid, or cannot be read", "")
 	return cmd
 }
@@ -423,6 +427,7 @@ still refuses the edited file.`,
 		},
 	}
 	cmd.Flags().StringVar(&path, "dir", migrationsDir, "`directory` of the migration files")
+	completesDir(cmd)
 	describeExits(cmd, "atlas.sum matches the files, which are well-formed", "a file is not well-formed, or the directory cannot be read", "")
 	return cmd
 }

@@ -57,6 +57,9 @@ func newMigratePlan(env environment) *cobra.Command {
 	flags.StringVar(&form.format, "format", "text", "output `format`: text, markdown or json")
 	flags.BoolVarP(&form.all, "verbose", "v", false, "list the statements that block nothing too")
 	flags.BoolVar(&form.check, "check", false, "fail if a statement fails or a finding is not accepted")
+	completesDir(cmd)
+	choice.completes(cmd, &t)
+	completesOneOf(cmd, "format", "json", "markdown", "text")
 	describeExits(cmd, "the report was printed", "the command failed", "with --check: a statement fails, or a finding is not accepted")
 	return cmd
 }

@@ -57,12 +57,16 @@ func newPoliciesShow(env environment) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	t.registerDir(flags)
-	flags.StringVar(&t.url, "url", "", "`URL` of a database to show instead of the migrations, with a login that is a member\nof chenu_owner")
+	flags.StringVar(&t.url, "url", "", "`URL` of a database to show instead of the migrations, with a login that is a member of chenu_owner")
 	server.register(flags)
 	flags.StringVar(&form.format, "format", "text", "output `format`: text, markdown or html")
 	flags.BoolVarP(&form.predicates, "verbose", "v", false, "include the predicates and columns in the text format")
 	flags.StringArrayVar(&form.tables, "table", nil, tableUsage)
 	flags.StringArrayVar(&form.roles, "role", nil, "`name` of a role to include; may be repeated; by default all roles")
+	completesDir(cmd)
+	completes(cmd, "table", tableNames)
+	completes(cmd, "role", roleNames)
+	completesOneOf(cmd, "format", "html", "markdown", "text")
 	describeExits(cmd, "the access was printed", "the command failed", "")
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/chenu/chenu/migrations"
@@ -27,8 +28,14 @@ func (s *selection) register(flags *pflag.FlagSet) {
 	flags.IntVar(&s.latest, "latest", 0, "select the last `N` files")
 	flags.StringVar(&s.from, "from", "", "select the files from this `version`")
 	flags.StringVar(&s.to, "to", "", "select the files up to this `version`")
-	flags.StringVar(&s.gitBase, "git-base", "", "select the files that were added or changed since the current branch diverged\nfrom this `commit` or branch, such as origin/main")
+	flags.StringVar(&s.gitBase, "git-base", "", "select the files that were added or changed since the current branch diverged from this `commit` or branch, such as origin/main")
 	flags.BoolVar(&s.all, "all", false, "select all files")
+}
+
+// completes makes the shell complete the versions of the target's directory.
+func (*selection) completes(cmd *cobra.Command, t *target) {
+	completes(cmd, "from", t.versions)
+	completes(cmd, "to", t.versions)
 }
 
 // selectionHelp is the part of a command's help about the flags of a selection.

@@ -60,6 +60,7 @@ func newToken(run func(ctx context.Context, wanted account.DevelopmentToken) err
 		}
 		return err
 	})
+	completesOneOf(cmd, "agent", "new")
 	describeExits(cmd, "the token was printed", "the command failed", "")
 	return cmd
 }
