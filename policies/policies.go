@@ -9,7 +9,7 @@ import (
 //go:embed roles.sql
 var roles string
 
-//go:embed schema.sql functions/*.sql erasure.sql tables/*.sql
+//go:embed schema.sql functions/*.sql rows.sql erasure.sql tables/*.sql
 var files embed.FS
 
 // File is one file of the desired state.
@@ -29,7 +29,7 @@ func Roles() string { return roles }
 // use, then each table's wall.
 func SQL() []File {
 	var out []File
-	for _, pattern := range []string{"schema.sql", "functions/*.sql", "erasure.sql", "tables/*.sql"} {
+	for _, pattern := range []string{"schema.sql", "functions/*.sql", "rows.sql", "erasure.sql", "tables/*.sql"} {
 		names, err := fs.Glob(files, pattern)
 		if err != nil {
 			panic(fmt.Sprintf("policies: %v", err))

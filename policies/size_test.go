@@ -85,16 +85,20 @@ func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtest
 			}
 			statement = fmt.Sprintf(resolve(write, w.rows(), nil), bombFor(described))
 		} else {
+			constraint = c.Table + "_" + c.Name + "_size"
+			holder := constraint
+			if table.RowCheck != nil {
+				holder = table.RowConstraint().Name
+			}
 			var valid bool
 			err := admin.QueryRow(t.Context(), `SELECT convalidated FROM pg_constraint WHERE conrelid = $1::regclass AND conname = $2`,
-				c.Schema+"."+c.Table, c.Table+"_"+c.Name+"_size").Scan(&valid)
+				c.Schema+"."+c.Table, holder).Scan(&valid)
 			if err != nil || !valid {
 				t.Errorf("%s.%s: no validated constraint limits its text (%v)", c.Table, c.Name, err)
 			}
 			if !table.Access.Human.Has('I') && !table.Access.Agent.Has('I') && table.Owner != "id" {
 				who = "" // Only functions write the table. The constraint holds for their owners as for a superuser.
 			}
-			constraint = c.Table + "_" + c.Name + "_size"
 			if table.Owner == "id" {
 				statement = fmt.Sprintf("UPDATE %s SET %s = %s WHERE id = '%s'", table.QualifiedName(), c.Name, bombFor(described), w.owner)
 			} else {

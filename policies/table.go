@@ -58,6 +58,8 @@ type Table struct {
 	References []Reference `json:"references,omitempty"`
 	Uniques    []Unique    `json:"uniques,omitempty"`
 	Checks     []Check     `json:"checks,omitempty"`
+	// RowCheck is set where one function checks all of Checks.
+	RowCheck *RowCheck `json:"row_check,omitempty"`
 }
 
 // Column is one column of a Table.

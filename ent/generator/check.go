@@ -3,9 +3,11 @@ package generator
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
+	"entgo.io/ent/dialect"
 	"entgo.io/ent/entc/gen"
 
 	"github.com/chenu/chenu/policies"
@@ -71,4 +73,51 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 	}
 	t.Checks = append(t.Checks, own...)
 	return nil
+}
+
+// words are what may be the names of columns in an expression: text in quotes is left out.
+var words = regexp.MustCompile(`'[^']*'|[a-z_][a-z0-9_]*`)
+
+// rowCheck returns which columns the rules of t read, in the order of the table.
+func rowCheck(t policies.Table, fields map[string]*gen.Field) (*policies.RowCheck, error) {
+	if (t.Access.Human + t.Access.Agent).Has('I') || (t.Access.Human + t.Access.Agent).Has('U') {
+		return nil, fmt.Errorf("%s is CheckedByFunction, but serving roles write it: keep a CHECK constraint for each rule, which tells them the values", t.Entity)
+	}
+	read := map[string]bool{}
+	for _, c := range t.Checks {
+		for _, word := range words.FindAllString(c.Expression, -1) {
+			read[word] = true
+		}
+	}
+	var check policies.RowCheck
+	for _, c := range t.Columns {
+		if !read[c.Name] {
+			continue
+		}
+		name, err := columnType(fields[c.Name])
+		if err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t.Entity, c.Name, err)
+		}
+		check.Parameters = append(check.Parameters, policies.Parameter{Column: c.Name, Type: name})
+	}
+	return &check, nil
+}
+
+// columnType returns a type that takes the values of the field's column.
+func columnType(f *gen.Field) (string, error) {
+	switch name := f.Column().SchemaType[dialect.Postgres]; {
+	case name != "":
+		return name, nil
+	case f.IsJSON():
+		return "jsonb", nil
+	case f.IsTime():
+		return "timestamptz", nil
+	case f.IsString(), f.IsEnum():
+		return "text", nil
+	case f.IsInt(), f.IsInt64():
+		return "bigint", nil
+	case f.IsBytes():
+		return "bytea", nil
+	}
+	return "", fmt.Errorf("the generator does not know the type of the column")
 }

@@ -180,7 +180,8 @@ func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit //
 	}
 
 	annotation(node.Annotations, &checks)
-	if err := addChecks(&t, names, checks); err != nil {
+	err := addChecks(&t, names, checks)
+	if err != nil {
 		return t, err
 	}
 	entSQL := node.EntSQL()
@@ -189,7 +190,14 @@ func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit //
 	}
 	sql := *entSQL
 	sql.Checks = map[string]string{}
-	for _, c := range t.Checks {
+	constraints := t.Checks
+	if annotation(node.Annotations, &policies.CheckedByFunction{}) {
+		if t.RowCheck, err = rowCheck(t, names); err != nil {
+			return t, err
+		}
+		constraints = []policies.Check{t.RowConstraint()}
+	}
+	for _, c := range constraints {
 		sql.Checks[c.Name] = c.Expression
 	}
 	sql.WithComments = new(true)

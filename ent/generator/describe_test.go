@@ -226,3 +226,12 @@ func TestChecksTellClients(t *testing.T) {
 		}
 	}
 }
+
+// TestWrittenTablesKeepTheirConstraints shows that the rules of a table that serving roles write
+// stay CHECK constraints of their own.
+func TestWrittenTablesKeepTheirConstraints(t *testing.T) {
+	t.Parallel()
+	if _, err := describeOne(t, good().with(policies.CheckedByFunction{})); err == nil || !strings.Contains(err.Error(), "serving roles write it") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1604,34 +1604,14 @@ func init() {
 		Table: "audit_logs",
 	}
 	AuditLogsTable.Annotation.Checks = map[string]string{
-		"audit_logs_action_check":        "action IN ('login', 'logout', 'credential_change', 'create', 'read', 'update', 'delete', 'checkpoint_requested', 'checkpoint_approved', 'checkpoint_rejected', 'checkpoint_expired', 'checkpoint_consumed', 'agent_hired', 'agent_dismissed')",
-		"audit_logs_actor_kind_check":    "actor_kind IN ('human', 'agent', 'system')",
-		"audit_logs_outcome_check":       "outcome IN ('success', 'denied', 'failed')",
-		"audit_logs_resource_type_check": "char_length(resource_type) BETWEEN 1 AND 64",
-		"audit_logs_sphere_check":        "sphere IN ('personal', 'business', 'creative_studio', 'entertainment', 'community', 'social', 'scholar', 'government', 'my_team')",
-		"audit_logs_user_agent_check":    "char_length(user_agent) <= 400",
+		"audit_logs_row": "app.check_audit_logs('399fb8ca', actor_kind, action, outcome, resource_type, sphere, user_agent)",
 	}
 	CheckpointsTable.ForeignKeys[0].RefTable = ThreadsTable
 	CheckpointsTable.Annotation = &entsql.Annotation{
 		Table: "checkpoints",
 	}
 	CheckpointsTable.Annotation.Checks = map[string]string{
-		"checkpoints_action_check":            "char_length(action) BETWEEN 1 AND 120",
-		"checkpoints_consumed":                "consumed_at IS NULL OR status = 'approved'",
-		"checkpoints_decided":                 "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))",
-		"checkpoints_digest":                  "octet_length(digest) = 32",
-		"checkpoints_expiry":                  "expires_at <= created_at + interval '7 days 1 minute'",
-		"checkpoints_origin_check":            "origin IN ('write', 'client')",
-		"checkpoints_payload_check":           "pg_column_size(payload) <= 1048576",
-		"checkpoints_reason":                  "status <> 'rejected' OR reason IS NOT NULL",
-		"checkpoints_reason_check":            "char_length(reason) BETWEEN 1 AND 2000",
-		"checkpoints_requested_by_kind_check": "requested_by_kind IN ('human', 'agent', 'system')",
-		"checkpoints_resource_type_check":     "char_length(resource_type) BETWEEN 1 AND 64",
-		"checkpoints_sphere_check":            "sphere IN ('personal', 'business', 'creative_studio', 'entertainment', 'community', 'social', 'scholar', 'government', 'my_team')",
-		"checkpoints_status_check":            "status IN ('pending', 'approved', 'rejected', 'expired')",
-		"checkpoints_type_check":              "type IN ('governance', 'cost', 'identity', 'sensitive', 'cross_sphere')",
-		"checkpoints_updated_by_kind_check":   "updated_by_kind IN ('human', 'agent', 'system')",
-		"checkpoints_version_check":           "version >= 1",
+		"checkpoints_row": "app.check_checkpoints('090514a8', created_at, version, updated_by_kind, sphere, type, origin, status, action, resource_type, payload, digest, reason, requested_by_kind, decided_at, expires_at, consumed_at)",
 	}
 	GovernmentClinicalTrialsTable.Annotation = &entsql.Annotation{
 		Table: "government_clinical_trials",
@@ -1657,9 +1637,7 @@ func init() {
 		Table: "collected_writes",
 	}
 	CollectedWritesTable.Annotation.Checks = map[string]string{
-		"collected_writes_element_size": "octet_length(element::text) <= 4194304",
-		"collected_writes_payload_size": "octet_length(payload::text) <= 4194304",
-		"collected_writes_place_check":  "place >= 1",
+		"collected_writes_row": "app.check_collected_writes('037b8fe8', place, payload, element)",
 	}
 	CommunityEventsTable.ForeignKeys[0].RefTable = CommunityGroupsTable
 	CommunityEventsTable.Annotation = &entsql.Annotation{
@@ -2063,30 +2041,14 @@ func init() {
 		Table: "threads",
 	}
 	ThreadsTable.Annotation.Checks = map[string]string{
-		"threads_event_count_check":     "event_count >= 0",
-		"threads_founding_intent_check": "char_length(founding_intent) BETWEEN 1 AND 2000",
-		"threads_last_sequence_check":   "last_sequence >= 0",
-		"threads_sphere_check":          "sphere IN ('personal', 'business', 'creative_studio', 'entertainment', 'community', 'social', 'scholar', 'government', 'my_team')",
-		"threads_status_check":          "status IN ('active', 'paused', 'completed', 'archived')",
-		"threads_step_count_check":      "step_count >= 0",
-		"threads_tags_check":            "app.texts_valid(tags, 32, 64)",
-		"threads_title_check":           "char_length(title) BETWEEN 1 AND 200",
-		"threads_type_check":            "type IN ('personal', 'collective', 'institutional')",
-		"threads_updated_by_kind_check": "updated_by_kind IN ('human', 'agent', 'system')",
-		"threads_version_check":         "version >= 1",
-		"threads_visibility_check":      "visibility IN ('private', 'semi_private', 'public')",
+		"threads_row": "app.check_threads('cdf4eeb2', version, updated_by_kind, founding_intent, sphere, type, status, visibility, title, tags, last_sequence, event_count, step_count)",
 	}
 	ThreadEventsTable.ForeignKeys[0].RefTable = ThreadsTable
 	ThreadEventsTable.Annotation = &entsql.Annotation{
 		Table: "thread_events",
 	}
 	ThreadEventsTable.Annotation.Checks = map[string]string{
-		"thread_events_actor_kind_check":     "actor_kind IN ('human', 'agent', 'system')",
-		"thread_events_payload_check":        "pg_column_size(payload) <= 262144",
-		"thread_events_payload_object":       "jsonb_typeof(payload) = 'object'",
-		"thread_events_schema_version_check": "schema_version >= 1",
-		"thread_events_sequence_check":       "sequence >= 1",
-		"thread_events_type_check":           "type IN ('thread.created', 'thread.updated', 'thread.paused', 'thread.resumed', 'thread.completed', 'thread.archived', 'intent.refined', 'decision.recorded', 'decision.revised', 'action.proposed', 'action.executed', 'note.added', 'link.added', 'checkpoint.requested', 'checkpoint.approved', 'checkpoint.rejected', 'checkpoint.expired')",
+		"thread_events_row": "app.check_thread_events('21d6dd8d', sequence, type, schema_version, payload, actor_kind)",
 	}
 	UsedAssertionsTable.Annotation = &entsql.Annotation{
 		Table: "used_assertions",

@@ -100,6 +100,7 @@ func (AuditLog) Annotations() []schema.Annotation {
 		policies.HiddenFromAgents{"session_id", "ip", "user_agent"},
 		policies.AppendOnly{Content: []string{"before", "after", "ip", "user_agent"}},
 		policies.Unaudited{Why: "it is the audit trail"},
+		policies.CheckedByFunction{},
 		policies.Partitioned{},
 	}
 }

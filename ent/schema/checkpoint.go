@@ -88,6 +88,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 		policies.Ungated{Why: "it is the approval itself, and changes through functions only"},
 		policies.Capability("checkpoints"),
 		policies.AgentOwnRows("requested_by = nullif(current_setting('app.actor_id', true), '')::uuid AND requested_by_kind = 'agent'"),
+		policies.CheckedByFunction{},
 		policies.AuditWithout{"payload"},
 		policies.Triggers{{Name: "record_step", Events: "AFTER INSERT OR UPDATE", Function: "app.record_step()"}},
 		policies.Checks{
@@ -96,7 +97,7 @@ func (Checkpoint) Annotations() []schema.Annotation {
 			{Name: "checkpoints_decided", Expression: "(decided_at IS NOT NULL) = (status IN ('approved', 'rejected'))"},
 			{Name: "checkpoints_consumed", Expression: "consumed_at IS NULL OR status = 'approved'"},
 			{Name: "checkpoints_reason", Expression: "status <> 'rejected' OR reason IS NOT NULL"},
-			{Name: "checkpoints_expiry", Expression: "expires_at <= created_at + interval '7 days 1 minute'"},
+			{Name: "checkpoints_expiry", Expression: "expires_at - created_at <= interval '7 days 1 minute'"},
 		},
 	}
 }

@@ -72,6 +72,7 @@ func (Thread) Annotations() []schema.Annotation {
 		schema.Comment("A thread is a line of thought or work. Its fields are computed from its events."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.Capability("threads"),
+		policies.CheckedByFunction{},
 		policies.AuditCounters{"last_sequence", "event_count", "last_event_at", "step_count"},
 		policies.Triggers{{Name: "stamp_step", Events: "BEFORE UPDATE OF step_count", Function: "app.keep_version()"}},
 		// Its parent is named by its id alone, which tells nothing of it. Its events raise its

@@ -67,6 +67,7 @@ func (ThreadEvent) Annotations() []schema.Annotation {
 		// The thread's own policy decides by its sphere.
 		policies.AgentRows("EXISTS (SELECT FROM threads t WHERE t.created_by = thread_events.created_by AND t.id = thread_events.thread_id)"),
 		policies.AppendOnly{Content: []string{"payload"}},
+		policies.CheckedByFunction{},
 		policies.AuditWithout{"payload", "content_salt"},
 		policies.Checks{
 			{Name: "thread_events_payload_check", Expression: "pg_column_size(payload) <= 262144"},

@@ -458,6 +458,7 @@ $$;
 CREATE FUNCTION app.is_write(write jsonb) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan -- planning for each write costs more than the query
 AS $$
 DECLARE
     fields constant text[] := '{type,sphere,resource_type,table,operation,id,version,values}';
@@ -493,6 +494,7 @@ CREATE FUNCTION app.request_checkpoint(payload jsonb, lifetime interval DEFAULT 
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET TimeZone = 'UTC'
+    SET plan_cache_mode = force_generic_plan -- planning for each request costs more than the queries
 AS $$
 #variable_conflict use_column
 DECLARE

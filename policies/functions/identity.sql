@@ -55,8 +55,9 @@ DECLARE
     octets constant bytea := uuid_send(id);
 BEGIN
     -- The first 48 bits are milliseconds since 1970.
-    RETURN app.actor_kind() = 'system' OR get_byte(octets, 6) >> 4 = 7
-        AND abs(date_part('epoch', clock_timestamp()) * 1000 - ('x' || encode(substr(octets, 1, 6), 'hex'))::bit(48)::bigint) <= 3600000;
+    RETURN get_byte(octets, 6) >> 4 = 7
+        AND abs(date_part('epoch', clock_timestamp()) * 1000 - ('x' || encode(substr(octets, 1, 6), 'hex'))::bit(48)::bigint) <= 3600000
+        OR app.actor_kind() = 'system';
 END
 $$;
 

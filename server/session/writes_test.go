@@ -391,6 +391,9 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 		"the check brought forward in a savepoint, and an extra write": {"CH423", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), list("b"), "DO $$ BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN OTHERS THEN NULL; END $$", forget, contact("c")}
 		}},
+		"the one check brought forward in a savepoint, and an extra write": {"CH423", 0, func(uuid.UUID) []string {
+			return []string{contact("a"), list("b"), "DO $$ BEGIN SET CONSTRAINTS app.check_collected IMMEDIATE; EXCEPTION WHEN OTHERS THEN NULL; END $$", forget, contact("c")}
+		}},
 		"an extra write at the commit": {"CH423", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), "DECLARE late CURSOR WITH HOLD FOR SELECT " + strings.ReplaceAll(beginThread("app.uuid_v7()", "'x'", "private"), "\n", " "), list("b")}
 		}},
@@ -461,6 +464,36 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 				g.exec(t, "UPDATE checkpoints SET use_before = clock_timestamp() WHERE id = $1", c.ID)
 			}
 		})
+	}
+}
+
+// TestWritesAreFoundAfterTheClockWasSetBack sets back the clock that app.uuid_v7() reads by
+// default. An id of an audit row that tells a time from before its transaction would hide a write
+// from the check of the transaction.
+func TestWritesAreFoundAfterTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	g := setupGated(t)
+	agent := auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Agent}
+	insert := func(table, columns, values string) string {
+		return fmt.Sprintf("INSERT INTO %s (id, created_by, %s) VALUES ('%s', '%s', %s)", table, columns, dbtest.NewID(), g.adaID, values)
+	}
+	contact := insert("business_contacts", "name", "'a'")
+	list := insert("entertainment_playlists", "name, visibility", "'b', 'public'")
+	c := g.approve(t, g.agent, func() []statement { return []statement{{contact, nil}, {list, nil}} })
+	var definition string
+	if err := g.admin.QueryRow(t.Context(), "SELECT pg_get_functiondef('app.uuid_v7'::regproc)").Scan(&definition); err != nil {
+		t.Fatal(err)
+	}
+	back := strings.Replace(definition, "DEFAULT clock_timestamp()", "DEFAULT (clock_timestamp() - interval '2 minutes')", 1)
+	if back == definition {
+		t.Fatalf("no default to replace in %s", definition)
+	}
+	g.exec(t, back)
+	if err := g.raw(t.Context(), agent, c.ID, contact, list, "SELECT set_config('app.checkpoint_id', '', true)", insert("business_contacts", "name", "'c'")); pgtest.SQLState(err) != "CH423" {
+		t.Errorf("with another write: %v, want CH423", err)
+	}
+	if err := g.raw(t.Context(), agent, c.ID, contact, list); err != nil {
+		t.Errorf("as approved: %v", err)
 	}
 }
 
