@@ -134,7 +134,7 @@ func newMigrateApply(env environment) *cobra.Command {
 }
 
 func applyMigrations(ctx context.Context, env environment, url string, o apply.Options, verbose bool) error {
-	p := &progress{w: env.Stdout, terminal: isTerminal(env.Stdout), verbose: verbose, dryRun: o.DryRun}
+	p := &progress{w: env.Stdout, terminal: isTerminal(env), verbose: verbose, dryRun: o.DryRun}
 	o.Progress = p.event
 	if o.Wait == 0 {
 		o.Wait = -1
@@ -468,13 +468,14 @@ func legible(err error) error {
 	return err
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
+// isTerminal reports whether the output is a terminal that can overwrite lines and show colors.
+func isTerminal(env environment) bool {
+	f, ok := env.Stdout.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd()) && env.Getenv("TERM") != "dumb"
 }
 
 // colored reports whether the output is colored.
-func colored(env environment) bool { return isTerminal(env.Stdout) && env.Getenv("NO_COLOR") == "" }
+func colored(env environment) bool { return isTerminal(env) && env.Getenv("NO_COLOR") == "" }
 
 func at(version string) string {
 	if version == "" {

@@ -148,7 +148,7 @@ func startServer(t *testing.T, ts *testscript.TestScript) error {
 	if err := conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
 		return err
 	}
-	server, err := local.Start(t.Context(), local.Config{Ephemeral: true, Version: major})
+	server, err := local.Start(t.Context(), local.Config{Ephemeral: true, DataDir: local.MemoryDir(), Version: major})
 	if err != nil {
 		return err
 	}

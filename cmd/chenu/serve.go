@@ -54,7 +54,6 @@ func serve(ctx context.Context, env environment, migrate bool) (err error) {
 		return err
 	}
 	log := c.logger(env.Stderr)
-	slog.SetDefault(log)
 
 	var own *embedded
 	if c.DatabaseURL == "" {
