@@ -19,10 +19,11 @@ connects to no database for this purpose.
 
 To load the script in each new session:
   bash  chenu completion bash > /etc/bash_completion.d/chenu
-        This requires the package bash-completion.
   zsh   chenu completion zsh > "${fpath[1]}/_chenu"
-        This requires "autoload -U compinit; compinit" in ~/.zshrc.
-  fish  chenu completion fish > ~/.config/fish/completions/chenu.fish`
+  fish  chenu completion fish > ~/.config/fish/completions/chenu.fish
+
+bash requires the package bash-completion. zsh requires "autoload -U compinit; compinit"
+in ~/.zshrc.`
 
 func newCompletion(env environment) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish"}

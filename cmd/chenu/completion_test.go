@@ -18,7 +18,9 @@ func TestCompletion(t *testing.T) {
 		args string // The last word, after the last space, is being typed.
 		want string
 	}{
-		{"m", "migrate\tplan, review and apply migrations, and detect drift\n:4\n"},
+		{"m", "man\twrite the manual pages\nmigrate\tplan, review and apply migrations, and detect drift\n:4\n"},
+		{"man ", ":16\n"},
+		{"man man1 ", ":4\n"},
 		{"migrate v", "validate\tcheck the migration directory without a database\n:4\n"},
 		{"migrate validate --d", "--dir\tdirectory of the migration files; by default the migrations in this program\n:4\n"},
 		{"migrate validate --dir ", ":16\n"},

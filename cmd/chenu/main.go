@@ -124,7 +124,7 @@ func newRoot(env environment) *cobra.Command {
 		{"development", []*cobra.Command{newDemo(env), newToken(func(ctx context.Context, wanted account.DevelopmentToken) error {
 			return token(ctx, env, wanted, openEmbeddedAccounts)
 		})}},
-		{"other", []*cobra.Command{newCompletion(env), help}},
+		{"other", []*cobra.Command{newCompletion(env), newMan(env), help}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, cmd := range group.commands {
