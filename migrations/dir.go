@@ -54,14 +54,14 @@ type File struct {
 
 // Statement is a statement of a file.
 type Statement struct {
-	Line int // of the file, from 1
-	SQL  string
+	Line int    `json:"line"` // of the file, from 1
+	SQL  string `json:"sql"`
 	// Sum is the hash of the file's statements up to this one. The revision table stores it, so that a file which stopped
 	// is resumed only if the statements that were applied did not change.
-	Sum string
+	Sum string `json:"-"`
 	// NoLockTimeout reports whether the statement waits for locks without limit, unless the caller sets a lock timeout:
 	// reads and writes do not queue behind the locks that it waits for.
-	NoLockTimeout bool
+	NoLockTimeout bool `json:"-"`
 
 	position int
 }

@@ -78,7 +78,11 @@ func lockAccount(ctx context.Context, env environment, email string) error {
 		_, err := fmt.Fprintf(env.Stdout, "The account %s (%s) was already locked.\n", email, id)
 		return err
 	}
-	_, err := fmt.Fprintf(env.Stdout, "Locked the account %s (%s) and ended %s.\n", email, id, plural(sessions, "session"))
+	ended := "1 session"
+	if sessions != 1 {
+		ended = fmt.Sprintf("%d sessions", sessions)
+	}
+	_, err := fmt.Fprintf(env.Stdout, "Locked the account %s (%s) and ended %s.\n", email, id, ended)
 	return err
 }
 
@@ -131,39 +135,49 @@ registered the account may not own the address. Verify the address (chenu accoun
 or lock the account (chenu accounts lock). A password reset by mail suspends the agents.
 
 It connects as CHENU_MIGRATE_DATABASE_URL, a login that is a member of chenu_owner, or to
-the embedded database.`
+the embedded database.
+
+--json prints one object with the list agents: each has email, identity_id and agent_id.`
 
 // unverifiedAgentsSQL lists all of them.
 const unverifiedAgentsSQL = `SELECT app.account_email(identity_id), identity_id, agent_id FROM app.agents_of_unverified(2147483647)`
 
+// unverifiedAgent is an agent of an account whose e-mail address is not verified.
+type unverifiedAgent struct {
+	Email    string    `json:"email"`
+	Identity uuid.UUID `json:"identity_id"`
+	ID       uuid.UUID `json:"agent_id"`
+}
+
 func newUnverified(env environment) *cobra.Command {
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "unverified",
 		Short: "list active agents of accounts whose e-mail address is not verified",
 		Long:  unverifiedAbout,
 		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return unverifiedAgents(cmd.Context(), env) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return unverifiedAgents(cmd.Context(), env, asJSON) },
 	}
+	jsonFlag(cmd.Flags(), &asJSON)
 	describeExits(cmd, "the agents were listed", "the command failed", "")
 	return cmd
 }
 
-func unverifiedAgents(ctx context.Context, env environment) error {
-	type agent struct {
-		Email        string
-		Identity, ID uuid.UUID
-	}
-	var agents []agent
+func unverifiedAgents(ctx context.Context, env environment, asJSON bool) error {
+	var agents []unverifiedAgent
 	err := operateTx(ctx, env, "chenu accounts unverified", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, unverifiedAgentsSQL)
 		if err != nil {
 			return err
 		}
-		agents, err = pgx.CollectRows(rows, pgx.RowToStructByPos[agent])
+		agents, err = pgx.CollectRows(rows, pgx.RowToStructByPos[unverifiedAgent])
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("list agents: %w", err)
+	}
+	if asJSON {
+		return writeJSON(env.Stdout, map[string][]unverifiedAgent{"agents": agents})
 	}
 	if len(agents) == 0 {
 		_, err = fmt.Fprintln(env.Stdout, "No active agent belongs to an account whose e-mail address is not verified.")

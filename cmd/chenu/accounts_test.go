@@ -90,10 +90,21 @@ func TestAccountsVerify(t *testing.T) {
 		want string
 	}{
 		{[]string{"unverified"}, exitOK, "ada@example.org (" + id + "): agent " + agent + "\n"},
+		{[]string{"unverified", "--json"}, exitOK, `{
+  "agents": [
+    {
+      "email": "ada@example.org",
+      "identity_id": "` + id + `",
+      "agent_id": "` + agent + `"
+    }
+  ]
+}
+`},
 		{[]string{"unverified", "all"}, exitUsage, ""},
 		{[]string{"verify", "--email", "nobody@example.org"}, exitFailed, ""},
 		{[]string{"verify", "--email", "ADA@example.org"}, exitOK, "Verified the e-mail address of the account ADA@example.org (" + id + ").\n"},
 		{[]string{"verify", "--email", "ada@example.org"}, exitOK, "The e-mail address of the account ada@example.org (" + id + ") was already verified.\n"},
+		{[]string{"unverified", "--json"}, exitOK, "{\n  \"agents\": []\n}\n"},
 		{[]string{"unverified"}, exitOK, "No active agent belongs to an account whose e-mail address is not verified.\n"},
 	} {
 		var out, errs bytes.Buffer

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/diagram"
 )
 
@@ -102,7 +103,7 @@ func drawSVG(ctx context.Context, dot, text string, to io.Writer) error {
 	cmd := exec.CommandContext(ctx, dot, "-Tsvg")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), to, &complaint
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("run dot: %w: %s", err, firstLine(complaint.String(), 200))
+		return fmt.Errorf("run dot: %w: %s", err, migrations.OneLine(complaint.String(), 200))
 	}
 	return nil
 }

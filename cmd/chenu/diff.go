@@ -30,14 +30,17 @@ A plan has up to three files, so that long operations do not block reads and wri
   NAME_drop.sql    One transaction that drops the columns from which rows were filled.
 A file is written only if it is needed. A change without an online form is in NAME.sql,
 with a comment about its cost. docs/expand-and-contract.md explains how to rename
-columns and tables while the service is running.`
+columns and tables while the service is running.
+
+--json prints one object: files (each with name and sql), summary (a list of lines) and
+written (true if the files were written). Both lists are empty if nothing changed.`
 
 func newMigrateDiff(env environment) *cobra.Command {
 	var (
 		dir    string
 		server development
 		in     = plan.Input{Conventions: &policies.Conventions, Backfills: plan.Expressions{}, Conversions: plan.Expressions{}}
-		check  bool
+		as     diffForm
 	)
 	cmd := &cobra.Command{
 		Use:   "diff NAME",
@@ -47,7 +50,7 @@ func newMigrateDiff(env environment) *cobra.Command {
   chenu migrate diff --backfill "tasks.due_on=created_at::date" require_task_due_date
   chenu migrate diff --check`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 && (len(args) > 0 || !check) {
+			if len(args) != 1 && (len(args) > 0 || !as.check) {
 				return usagef("expected one argument: the name of the migration, such as add_task_due_date")
 			}
 			return nil
@@ -57,7 +60,7 @@ func newMigrateDiff(env environment) *cobra.Command {
 			if len(args) > 0 {
 				in.Name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(args[0]))
 			}
-			return diffMigrations(cmd.Context(), env, dir, &server, in, check)
+			return diffMigrations(cmd.Context(), env, dir, &server, in, as)
 		},
 	}
 	flags := cmd.Flags()
@@ -66,15 +69,19 @@ func newMigrateDiff(env environment) *cobra.Command {
 	flags.BoolVar(&in.AllowDestructive, "allow-destructive", false, "allow the migration to drop columns and tables together with their data")
 	flags.Var(repeated(in.Backfills.Set), "backfill", "`table.column=expression` that computes the values of existing rows for a column that becomes NOT NULL; may be repeated")
 	flags.Var(repeated(in.Conversions.Set), "convert", "`table.column=expression` that converts the values of a column whose type changes; may be repeated")
-	flags.BoolVar(&check, "check", false, "write nothing, and fail if a migration is needed")
+	flags.BoolVar(&as.check, "check", false, "write nothing, and fail if a migration is needed")
+	jsonFlag(flags, &as.json)
 	completesDir(cmd)
 	describeExits(cmd, "the migration was written, or nothing changed", "the plan was refused, or the command failed", "with --check: a migration is needed")
 	return cmd
 }
 
-// diffMigrations plans the next migration of the directory and writes it, or with check
-// fails if there is one.
-func diffMigrations(ctx context.Context, env environment, dir string, server *development, in plan.Input, check bool) (err error) {
+// diffForm says what is done with the plan. check writes no migration, and fails if one is needed.
+// json prints the plan as JSON.
+type diffForm struct{ check, json bool }
+
+// diffMigrations plans the next migration of the directory and writes it.
+func diffMigrations(ctx context.Context, env environment, dir string, server *development, in plan.Input, as diffForm) (err error) {
 	if in.Dir, err = openDir(dir); err != nil {
 		return err
 	}
@@ -89,17 +96,28 @@ func diffMigrations(ctx context.Context, env environment, dir string, server *de
 		return err
 	}
 	if planned == nil {
-		fmt.Fprintln(env.Stdout, "no changes")
-		return nil
+		planned = &plan.Plan{Files: []plan.File{}, Summary: []string{}}
 	}
-	for _, line := range planned.Summary {
-		fmt.Fprintln(env.Stdout, line)
+	if !as.json {
+		if err := planned.Text(env.Stdout); err != nil {
+			return err
+		}
 	}
-	if check {
+	if len(planned.Files) > 0 && !as.check {
+		if err := plan.Write(dir, planned); err != nil {
+			return err
+		}
+	}
+	if as.json {
+		if err := writeJSON(env.Stdout, planned); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(planned.Files) > 0 && as.check:
 		return foundf("the migrations differ from ent/schema and policies: run make migration name=…")
-	}
-	if err := plan.Write(dir, planned); err != nil {
-		return err
+	case as.json || !planned.Written:
+		return nil
 	}
 	for _, file := range planned.Files {
 		fmt.Fprintf(env.Stdout, "wrote %s/%s\n", dir, file.Name)

@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/plan"
 	"github.com/chenu/chenu/policies"
 )
@@ -86,7 +84,7 @@ func newMigrateDrift(env environment) *cobra.Command {
 	}), "login", "`name=role` of a login and the role of which it should be a member, such as shop_service=chenu_app; may be repeated")
 	flags.StringArrayVar(&in.Accept, "accept", nil, "`object` to ignore, as named by --json, such as 'extension pg_stat_statements'; only for objects that no migration manages; may be repeated")
 	flags.BoolVar(&form.onlySQL, "sql", false, "print only the SQL of the repair, as a script for psql")
-	flags.BoolVar(&form.json, "json", false, "print the result as JSON")
+	jsonFlag(flags, &form.json)
 	completesDir(cmd)
 	describeExits(cmd, "nothing differs", "the command failed", "something differs")
 	return cmd
@@ -122,69 +120,15 @@ func reportDrift(ctx context.Context, env environment, t *target, server *develo
 	case form.onlySQL:
 		err = drift.WriteRepair(env.Stdout)
 	default:
-		err = printDrift(env.Stdout, drift)
+		err = drift.Text(env.Stdout)
 	}
 	if err != nil {
 		return fmt.Errorf("write the differences: %w", err)
 	}
 	if n := len(drift.Differences); n > 0 {
-		return foundf("the database differs from its migrations: %s", plural(n, "difference"))
+		return foundf("the database differs from its migrations: %s", migrations.Count(n, "difference"))
 	}
 	return nil
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
-func printDrift(w io.Writer, d *plan.Drift) error {
-	behind := ""
-	if d.State == apply.Behind {
-		behind = ", its current version (newer migrations are pending)"
-	}
-	if len(d.Differences) == 0 {
-		_, err := fmt.Fprintf(w, "the database matches its migrations: version %s%s\n", at(d.Version), behind)
-		return err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, compared with version %s%s: %s\n", d.Database, at(d.Version), behind, plural(len(d.Differences), "difference"))
-	title := ""
-	for _, f := range d.Differences {
-		heading := "structure"
-		if f.Security {
-			heading = "access"
-		}
-		if heading != title {
-			title = heading
-			fmt.Fprintf(&b, "\n%s:\n", heading)
-		}
-		fmt.Fprintf(&b, "  %s\n", f.What)
-		if (f.Live == "" || f.Expected == "") && !slices.Contains(shortKinds, f.Kind) {
-			continue // The sentence is enough.
-		}
-		for _, side := range []struct{ word, text string }{{"is       ", f.Live}, {"should be", f.Expected}} {
-			if side.text != "" {
-				fmt.Fprintf(&b, "      %s %s\n", side.word, indented(side.text))
-			}
-		}
-	}
-	b.WriteString("\n")
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return err
-	}
-	return d.WriteRepair(w)
-}
-
-// shortKinds are the kinds of objects whose definition is printed even if only one of the
-// two databases has the object.
-var shortKinds = []string{"column", "constraint", "index", "policy", "rule", "trigger", "view"}
-
-// indented puts the further lines of a definition below its first one.
-func indented(text string) string {
-	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n                ")
 }
 
 // slowSteps prints the names of steps that take more than a second.

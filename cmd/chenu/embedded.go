@@ -89,7 +89,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 			c.AuditDatabaseURL = login.URL
 		}
 	}
-	if _, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: applyProgress(progress)}); err != nil {
+	if _, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: apply.Brief(progress)}); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(embeddedNote{DatabaseURL: c.DatabaseURL, AgentDatabaseURL: c.AgentDatabaseURL})

@@ -38,7 +38,7 @@ func newMan(env environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(env.Stdout, "wrote %s to %s\n", plural(n, "page"), args[0])
+			_, err = fmt.Fprintf(env.Stdout, "wrote %d pages to %s\n", n, args[0])
 			return err
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"time"
 
 	"ariga.io/atlas/sql/migrate"
 	"github.com/mattn/go-isatty"
@@ -93,13 +90,24 @@ A SET in the file takes precedence over both flags.
 
 A concurrent build that is interrupted creates an invalid index, which is dropped before
 the statement is retried. The command lists the invalid indexes that remain at the end,
-with the statement that drops each.`
+with the statement that drops each.
+
+--json prints one object to standard output, and the progress to standard error. If a
+file fails, the object has the files before it:
+  dry_run          true if nothing was applied
+  from, to         versions before and after, or after a dry run's files
+  files            list of applied files with: name; version; transaction, true if the file
+                   is one transaction; resumed_after, the number of statements that an
+                   earlier apply ran; statements, each with line and sql; and took_ns
+  unknown          list of applied versions that are newer than the directory
+  invalid_indexes  as in chenu migrate status
+  took_ns          duration in nanoseconds`
 
 func newMigrateApply(env environment) *cobra.Command {
 	var (
-		t       target
-		o       apply.Options
-		verbose bool
+		t               target
+		o               apply.Options
+		verbose, asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use:   "apply",
@@ -115,7 +123,7 @@ func newMigrateApply(env environment) *cobra.Command {
 			if o.Dir, err = t.open(); err != nil {
 				return err
 			}
-			return applyMigrations(cmd.Context(), env, t.url, o, verbose)
+			return applyMigrations(cmd.Context(), env, t.url, o, verbose, asJSON)
 		},
 	}
 	flags := cmd.Flags()
@@ -127,158 +135,40 @@ func newMigrateApply(env environment) *cobra.Command {
 	flags.IntVar(&o.LockRetries, "lock-retries", apply.DefaultLockRetries, "maximum `number` of retries after a lock timeout or a deadlock")
 	flags.DurationVar(&o.Wait, "wait", apply.DefaultWait, "maximum `duration` of the wait for another migration to end")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print each statement and its duration")
+	jsonFlag(flags, &asJSON)
 	completesDir(cmd)
 	completes(cmd, "to", t.versions)
 	describeExits(cmd, "the database is at the last version", "a migration failed or was refused (earlier migrations stay applied)", "")
 	return cmd
 }
 
-func applyMigrations(ctx context.Context, env environment, url string, o apply.Options, verbose bool) error {
-	p := &progress{w: env.Stdout, terminal: isTerminal(env), verbose: verbose, dryRun: o.DryRun}
-	o.Progress = p.event
+func applyMigrations(ctx context.Context, env environment, url string, o apply.Options, verbose, asJSON bool) error {
+	p := &apply.Printer{W: env.Stdout, Terminal: isTerminal(env), Verbose: verbose, DryRun: o.DryRun}
+	if asJSON {
+		p.W, p.Terminal = env.Stderr, false
+	}
+	o.Progress = p.Event
 	if o.Wait == 0 {
 		o.Wait = -1
 	}
 	if o.LockRetries == 0 {
 		o.LockRetries = -1
 	}
-	began := time.Now()
 	report, err := apply.Apply(ctx, url, o)
-	p.clear()
-	if err != nil {
-		if n := len(report.Files); n > 0 {
-			fmt.Fprintf(env.Stdout, "%s applied before the failure; the database is at %s\n", plural(n, "file"), at(report.To))
+	p.Clear()
+	if asJSON {
+		if err == nil || len(report.Files) > 0 {
+			err = errors.Join(err, writeJSON(env.Stdout, report))
 		}
 		return err
 	}
-	switch {
-	case len(report.Files) == 0 && len(report.Unknown) > 0:
-		fmt.Fprintf(env.Stdout, "nothing to apply: the database has versions that are not in this directory: %s\n", strings.Join(report.Unknown, ", "))
-	case len(report.Files) == 0:
-		fmt.Fprintf(env.Stdout, "nothing to apply: the database is at %s\n", at(report.To))
-	case o.DryRun:
-		printDryRun(env.Stdout, report)
-	default:
-		fmt.Fprintf(env.Stdout, "the database is at %s: %s applied in %s\n", at(report.To), plural(len(report.Files), "file"), short(time.Since(began)))
+	if err != nil {
+		if n := len(report.Files); n > 0 {
+			fmt.Fprintf(env.Stdout, "%s applied before the failure; the database is at %s\n", migrations.Count(n, "file"), migrations.ShownVersion(report.To))
+		}
+		return err
 	}
-	return nil
-}
-
-func printDryRun(w io.Writer, report apply.Report) {
-	for _, f := range report.Files {
-		mode := "one transaction"
-		if !f.Transaction {
-			mode = "no transaction"
-		}
-		fmt.Fprintf(w, "-- %s: %s, %s", f.Name, plural(len(f.Statements), "statement"), mode)
-		if f.Resumed > 0 {
-			fmt.Fprintf(w, ", resuming after %d applied statements", f.Resumed)
-		}
-		fmt.Fprintln(w)
-		for _, s := range f.Statements {
-			fmt.Fprintln(w, s.SQL)
-		}
-		fmt.Fprintln(w)
-	}
-	fmt.Fprintf(w, "-- dry run: nothing was applied. The database is at %s. %s would be applied, up to %s.\n", at(report.From), plural(len(report.Files), "file"), report.To)
-}
-
-// progress prints the progress of Apply. In a terminal the running statement is on a line that is overwritten. Elsewhere
-// progress prints a line for each file, and every sayEvery a line about a statement that is still running.
-type progress struct {
-	w                         io.Writer
-	terminal, verbose, dryRun bool
-	live                      bool
-	said                      time.Duration // how long the statement had run when that was last said
-}
-
-// liveWidth is the width of most terminals. A longer line would wrap and could not be overwritten completely.
-const liveWidth = 79
-
-// sayEvery is the interval between lines about a long statement if lines cannot be overwritten.
-const sayEvery = 10 * time.Second
-
-func (p *progress) clear() {
-	if p.live {
-		fmt.Fprint(p.w, "\r\x1b[K")
-		p.live = false
-	}
-}
-
-func (p *progress) event(e apply.Event) {
-	p.clear()
-	switch e := e.(type) {
-	case apply.Waiting:
-		fmt.Fprintf(p.w, "waiting for another migration to end: %s\n", e.Holder)
-	case apply.Started:
-		if e.Files > 0 && !p.dryRun {
-			fmt.Fprintf(p.w, "the database is at %s: %s to apply\n", at(e.From), plural(e.Files, "file"))
-		}
-	case apply.FileStarted:
-		if e.Applied > 0 {
-			fmt.Fprintf(p.w, "%s: resuming after statement %d of %d\n", e.File, e.Applied, e.Statements)
-		}
-	case apply.StatementStarted:
-		p.said = 0
-		if p.terminal {
-			fmt.Fprintf(p.w, "%s: %d/%d %s", e.File, e.Statement, e.Statements, firstLine(e.SQL, 50))
-			p.live = true
-		}
-	case apply.StatementRunning:
-		if p.terminal {
-			fmt.Fprint(p.w, firstLine(fmt.Sprintf("%d/%d %s: %s", e.Statement, e.Statements, running(e), e.SQL), liveWidth))
-			p.live = true
-		} else if e.Took >= p.said+sayEvery {
-			p.said = e.Took
-			fmt.Fprintf(p.w, "%s:%d: %d/%d %s\n", e.File, e.Line, e.Statement, e.Statements, running(e))
-		}
-	case apply.Retrying:
-		fmt.Fprintln(p.w, retrying(e))
-	case apply.InvalidIndexDropped:
-		fmt.Fprintln(p.w, dropped(e))
-	case apply.InvalidIndexRemains:
-		fmt.Fprintln(p.w, remains(e))
-	case apply.StatementDone:
-		if p.verbose {
-			fmt.Fprintf(p.w, "%s:%d: %d/%d %s (%s)\n", e.File, e.Line, e.Statement, e.Statements, firstLine(e.SQL, 50), short(e.Took))
-		}
-	case apply.FileDone:
-		fmt.Fprintf(p.w, "%s: %s in %s\n", e.File, plural(e.Statements, "statement"), short(e.Took))
-	case apply.Notice:
-		fmt.Fprintf(p.w, "notice: %s\n", e.Message)
-	}
-}
-
-// running describes the progress of a statement.
-func running(e apply.StatementRunning) string {
-	s := "running for " + e.Took.Round(time.Second).String()
-	if e.Phase != "" {
-		s += ", " + e.Phase
-		if e.Total > 0 {
-			s += fmt.Sprintf(" %d %% (%d of %d)", 100*e.Done/e.Total, e.Done, e.Total)
-		}
-	}
-	if e.Blockers != "" {
-		s += ", waiting for " + e.Blockers
-	}
-	return s
-}
-
-func retrying(e apply.Retrying) string {
-	s := fmt.Sprintf("%s:%d: attempt %d of %d did not obtain a lock", e.File, e.Line, e.Attempt, e.Attempts)
-	if e.Blockers != "" {
-		s += " held by " + e.Blockers
-	}
-	return s + ": retrying in " + short(e.Pause)
-}
-
-func dropped(e apply.InvalidIndexDropped) string {
-	return fmt.Sprintf("%s:%d: dropping the invalid index %s on %s of an earlier attempt", e.File, e.Line, e.Index.Name, e.Index.Table)
-}
-
-func remains(e apply.InvalidIndexRemains) string {
-	return fmt.Sprintf("invalid: index %s on %s: its build did not finish. Queries do not use the index, but writes update it. To remove it: %s;",
-		e.Index.Name, e.Index.Table, e.Index.Remove)
+	return report.Text(env.Stdout)
 }
 
 func newMigrateStatus(env environment) *cobra.Command {
@@ -290,7 +180,22 @@ func newMigrateStatus(env environment) *cobra.Command {
 		Use:   "status",
 		Short: "show the applied and the pending migrations",
 		Long: `Shows which migrations are applied and which are pending. It writes nothing and does not
-wait for a running migration.`,
+wait for a running migration.
+
+--json prints one object:
+  state            current, behind, ahead, partial or conflict
+  version          last version that is completely applied
+  head             last version in the directory
+  applied          list of applied files with: version; name; applied_at; took_ns, in
+                   nanoseconds; statements, their number; and by, the program
+  pending          list of names of files
+  unknown          list of applied versions that are newer than the directory
+  stopped          the partly applied file: version; applied and statements, numbers of
+                   statements; statement, which failed; and error
+  problem          reason why apply would be refused
+  running          the session that applies migrations now
+  invalid_indexes  list of indexes whose build failed, with: name; table; and remove, the
+                   statement that drops the index`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := t.needURL(); err != nil {
@@ -301,7 +206,7 @@ wait for a running migration.`,
 	}
 	flags := cmd.Flags()
 	t.register(flags, env)
-	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	jsonFlag(flags, &asJSON)
 	flags.BoolVar(&check, "check", false, "fail if the database is not at the last version")
 	completesDir(cmd)
 	describeExits(cmd, "the state is known", "the command failed", "with --check: the state is not current")
@@ -318,13 +223,12 @@ func migrateStatus(ctx context.Context, env environment, t *target, asJSON, chec
 		return err
 	}
 	if asJSON {
-		e := json.NewEncoder(env.Stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(status); err != nil {
-			return fmt.Errorf("write status: %w", err)
-		}
+		err = writeJSON(env.Stdout, status)
 	} else {
-		printStatus(env.Stdout, status)
+		err = status.Text(env.Stdout)
+	}
+	if err != nil {
+		return err
 	}
 	if check && status.State != apply.Current {
 		return foundf("the state is %s: expected current", status.State)
@@ -332,75 +236,42 @@ func migrateStatus(ctx context.Context, env environment, t *target, asJSON, chec
 	return nil
 }
 
-func printStatus(w io.Writer, s *apply.Status) {
-	sentence := map[apply.State]string{
-		apply.Current:  "no migration is pending",
-		apply.Behind:   fmt.Sprintf("%s pending, to %s", plural(len(s.Pending), "file"), s.Head),
-		apply.Ahead:    "the database has versions that are not in this directory: " + strings.Join(s.Unknown, ", "),
-		apply.Partial:  "a file is partly applied; apply resumes it",
-		apply.Conflict: "apply would be refused",
-	}[s.State]
-	fmt.Fprintf(w, "state:    %s (%s)\n", s.State, sentence)
-	fmt.Fprintf(w, "version:  %s\n", at(s.Version))
-	fmt.Fprintf(w, "applied:  %s\n", plural(len(s.Applied), "file"))
-	if n := len(s.Applied); n > 0 {
-		last := s.Applied[n-1]
-		fmt.Fprintf(w, "          last: %s_%s, at %s by %s\n", last.Version, last.Name, last.AppliedAt.UTC().Format(time.RFC3339), last.By)
-	}
-	for _, name := range s.Pending {
-		fmt.Fprintf(w, "pending:  %s\n", name)
-	}
-	if s.Stopped != nil {
-		fmt.Fprintf(w, "stopped:  %s, after %d of %s\n", s.Stopped.Version, s.Stopped.Applied, plural(s.Stopped.Statements, "statement"))
-		fmt.Fprintf(w, "          %s\n", firstLine(s.Stopped.Statement, 100))
-		fmt.Fprintf(w, "          %s\n", firstLine(s.Stopped.Error, 200))
-	}
-	if s.Running != "" {
-		fmt.Fprintf(w, "running:  %s\n", s.Running)
-	}
-	if s.Problem != "" {
-		fmt.Fprintf(w, "problem:  %s\n", s.Problem)
-	}
-	for _, i := range s.Invalid {
-		fmt.Fprintf(w, "invalid:  index %s on %s: its build did not finish. Queries do not use the index, but writes update it. To remove it:\n", i.Name, i.Table)
-		fmt.Fprintf(w, "          %s;\n", i.Remove)
-	}
-}
-
 func newMigrateValidate(env environment) *cobra.Command {
-	var t target
+	var (
+		t      target
+		asJSON bool
+	)
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "check the migration directory without a database",
 		Long: `Checks that atlas.sum matches the files in the directory, and that each file is
-well-formed. It requires no database.`,
+well-formed. It requires no database.
+
+--json prints one object: valid, files (number of files), version (of the last file), and
+problem (why the directory is not valid).`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return validateMigrations(env, &t) },
+		RunE: func(*cobra.Command, []string) error { return validateMigrations(env, &t, asJSON) },
 	}
 	t.registerDir(cmd.Flags())
+	jsonFlag(cmd.Flags(), &asJSON)
 	completesDir(cmd)
 	describeExits(cmd, "the directory is valid", "the directory is not valid, or cannot be read", "")
 	return cmd
 }
 
-func validateMigrations(env environment, t *target) error {
+func validateMigrations(env environment, t *target, asJSON bool) error {
 	dir, err := t.open()
 	if err != nil {
 		return err
 	}
-	if err := migrations.Validate(dir); err != nil {
+	result, err := migrations.ValidationOf(dir)
+	switch {
+	case asJSON && result != nil:
+		return errors.Join(err, writeJSON(env.Stdout, result))
+	case err != nil:
 		return err
 	}
-	head, err := migrations.Head(dir)
-	if err != nil {
-		return err
-	}
-	files, err := dir.Files()
-	if err != nil {
-		return fmt.Errorf("read migration directory: %w", err)
-	}
-	fmt.Fprintf(env.Stdout, "the directory is valid: %s, last version %s\n", plural(len(files), "file"), at(head))
-	return nil
+	return result.Text(env.Stdout)
 }
 
 func newMigrateHash() *cobra.Command {
@@ -476,37 +347,3 @@ func isTerminal(env environment) bool {
 
 // colored reports whether the output is colored.
 func colored(env environment) bool { return isTerminal(env) && env.Getenv("NO_COLOR") == "" }
-
-func at(version string) string {
-	if version == "" {
-		return "no version"
-	}
-	return version
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// short formats a duration, rounded for people.
-func short(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return d.Round(10 * time.Microsecond).String()
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	}
-	return d.Round(10 * time.Millisecond).String()
-}
-
-// firstLine returns the beginning of s, on one line.
-func firstLine(s string, width int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > width {
-		return string(r[:width-1]) + "…"
-	}
-	return s
-}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/migrations/replay"
 	"github.com/chenu/chenu/migrations/review"
@@ -25,7 +26,7 @@ database.
 // planForm is the form of the review. all lists the statements that block nothing too, and
 // check fails if a statement fails or a finding is not accepted.
 type planForm struct {
-	format     string
+	format     format
 	all, check bool
 }
 
@@ -44,8 +45,8 @@ func newMigratePlan(env environment) *cobra.Command {
   chenu migrate plan --git-base origin/main --format markdown --check`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if form.format != "text" && form.format != "markdown" && form.format != "json" {
-				return usagef("--format: unknown format %q: use text, markdown or json", form.format)
+			if err := form.format.check(cmd); err != nil {
+				return err
 			}
 			return reviewFiles(cmd.Context(), env, &t, &choice, &server, form)
 		},
@@ -54,12 +55,11 @@ func newMigratePlan(env environment) *cobra.Command {
 	t.register(flags, env)
 	choice.register(flags)
 	server.register(flags)
-	flags.StringVar(&form.format, "format", "text", "output `format`: text, markdown or json")
+	form.format.register(cmd, "text", "markdown", "json")
 	flags.BoolVarP(&form.all, "verbose", "v", false, "list the statements that block nothing too")
 	flags.BoolVar(&form.check, "check", false, "fail if a statement fails or a finding is not accepted")
 	completesDir(cmd)
 	choice.completes(cmd, &t)
-	completesOneOf(cmd, "format", "json", "markdown", "text")
 	describeExits(cmd, "the report was printed", "the command failed", "with --check: a statement fails, or a finding is not accepted")
 	return cmd
 }
@@ -71,6 +71,13 @@ func reviewFiles(ctx context.Context, env environment, t *target, choice *select
 	}
 	if len(chosen.wanted) == 0 && (chosen.status == nil || chosen.status.Problem == "") {
 		fmt.Fprintf(env.Stderr, "nothing to review: %s\n", chosen.what)
+		if form.format.name == "json" {
+			r, err := review.New(ctx, new(replay.Record), lint.Options{Conventions: &policies.Conventions})
+			if err != nil {
+				return err
+			}
+			return writeJSON(env.Stdout, r)
+		}
 		return nil
 	}
 	fmt.Fprintf(env.Stderr, "reviewing %s\n", chosen.what)
@@ -102,7 +109,7 @@ func reviewFiles(ctx context.Context, env environment, t *target, choice *select
 			return err
 		}
 	}
-	switch form.format {
+	switch form.format.name {
 	case "json":
 		err = writeJSON(env.Stdout, r)
 	case "markdown":
@@ -116,7 +123,7 @@ func reviewFiles(ctx context.Context, env environment, t *target, choice *select
 	case form.check && r.Totals.Failed > 0:
 		return foundf("a statement fails")
 	case form.check && r.Totals.Findings > 0:
-		return foundf("%s not accepted", plural(r.Totals.Findings, "finding"))
+		return foundf("%s not accepted", migrations.Count(r.Totals.Findings, "finding"))
 	}
 	return nil
 }

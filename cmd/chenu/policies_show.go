@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -22,11 +20,15 @@ combines privileges, row-level security, all applicable policies, and USAGE of t
 schema. Access that is not listed is refused.
 
 By default the command replays the migrations on a development server and shows the
-result. With --url it shows the state of a database, from which it only reads.`
+result. With --url it shows the state of a database, from which it only reads.
+
+--json prints one object with the list access. Each element has: table; role; command;
+rows, in words; using and check, the predicates for existing and for new rows; columns, if
+the role may not name all; and policies.`
 
 // showForm says which part of the access is printed, and how. Empty lists mean all tables and all roles.
 type showForm struct {
-	format        string
+	format        format
 	predicates    bool
 	tables, roles []string
 }
@@ -45,8 +47,8 @@ func newPoliciesShow(env environment) *cobra.Command {
   chenu policies show --format html > access.html`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains([]string{"text", "markdown", "html"}, form.format) {
-				return usagef("--format: unknown format %q: use text, markdown or html", form.format)
+			if err := form.format.check(cmd); err != nil {
+				return err
 			}
 			state, err := replayedState(cmd.Context(), &t, &server, env)
 			if err != nil {
@@ -59,14 +61,13 @@ func newPoliciesShow(env environment) *cobra.Command {
 	t.registerDir(flags)
 	flags.StringVar(&t.url, "url", "", "`URL` of a database to show instead of the migrations, with a login that is a member of chenu_owner")
 	server.register(flags)
-	flags.StringVar(&form.format, "format", "text", "output `format`: text, markdown or html")
+	form.format.register(cmd, "text", "markdown", "html", "json")
 	flags.BoolVarP(&form.predicates, "verbose", "v", false, "include the predicates and columns in the text format")
 	flags.StringArrayVar(&form.tables, "table", nil, tableUsage)
 	flags.StringArrayVar(&form.roles, "role", nil, "`name` of a role to include; may be repeated; by default all roles")
 	completesDir(cmd)
 	completes(cmd, "table", tableNames)
 	completes(cmd, "role", roleNames)
-	completesOneOf(cmd, "format", "html", "markdown", "text")
 	describeExits(cmd, "the access was printed", "the command failed", "")
 	return cmd
 }
@@ -77,21 +78,13 @@ func showAccess(w io.Writer, state *catalog.State, form showForm) error {
 	if err != nil {
 		return err
 	}
-	tables := make([]string, len(form.tables))
-	for i, table := range form.tables {
-		if !strings.Contains(table, ".") {
-			table = "public." + table
-		}
-		tables[i] = table
-		if !slices.ContainsFunc(matrix, func(a access.Access) bool { return a.Table == table }) {
-			return fmt.Errorf("the table %s does not exist, or no role can access it", table)
-		}
+	if matrix, err = access.Select(matrix, form.tables, form.roles); err != nil {
+		return err
 	}
-	matrix = slices.DeleteFunc(matrix, func(a access.Access) bool {
-		return len(tables) > 0 && !slices.Contains(tables, a.Table) || len(form.roles) > 0 && !slices.Contains(form.roles, a.Role)
-	})
 	var out bytes.Buffer
-	switch form.format {
+	switch form.format.name {
+	case "json":
+		err = writeJSON(&out, access.List(matrix))
 	case "markdown":
 		err = access.Document(&out, matrix, &policies.Conventions)
 	case "html":

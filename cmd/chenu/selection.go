@@ -120,7 +120,7 @@ func (s *selection) choose(c *selected) error {
 		c.what, in = "the pending files", c.pending
 	default:
 		n := max(s.latest, 1)
-		c.what = "the last " + plural(n, "file")
+		c.what = "the last " + migrations.Count(n, "file")
 		if n == 1 {
 			c.what = "the last file"
 		}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -155,26 +154,8 @@ func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
 	if c.MigrateDatabaseURL == "" {
 		return errors.New("CHENU_MIGRATE_DATABASE_URL is not set: --migrate requires a login that is a member of chenu_owner")
 	}
-	_, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: applyProgress(w)})
+	_, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: apply.Brief(w)})
 	return err
-}
-
-// applyProgress prints the applied files, retries and invalid indexes.
-func applyProgress(w io.Writer) func(apply.Event) {
-	return func(e apply.Event) {
-		switch e := e.(type) {
-		case apply.Waiting:
-			fmt.Fprintln(w, "waiting for another migration to end:", e.Holder)
-		case apply.FileDone:
-			fmt.Fprintf(w, "applied: %s (%s)\n", e.File, e.Took.Round(time.Millisecond))
-		case apply.Retrying:
-			fmt.Fprintln(w, "migrating:", retrying(e))
-		case apply.InvalidIndexDropped:
-			fmt.Fprintln(w, "migrating:", dropped(e))
-		case apply.InvalidIndexRemains:
-			fmt.Fprintln(w, "migrating:", remains(e))
-		}
-	}
 }
 
 // greet prints the URLs of the service and example requests.

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -26,38 +23,30 @@ Warns if PUBLIC can execute functions of pg_catalog that the service does not ne
 such as the functions of large objects. Run "chenu bootstrap" as a superuser to revoke
 the privilege. The exit code does not depend on these warnings.
 
-` + verifyLimits + `
+` + verify.Limits + `
 
-It connects as CHENU_AUDIT_DATABASE_URL, or to the embedded database.`
+It connects as CHENU_AUDIT_DATABASE_URL, or to the embedded database.
 
-// verifyLimits tells what a clean run does not prove. TestUndetected in
-// policies/verify shows each of these limits.
-const verifyLimits = `A clean run does not prove that the record is complete. A digest is stored in
-the row that it covers and does not depend on other rows. A role that can disable
-triggers (the owner of the tables or a superuser) can therefore do each of the
-following without being detected:
-  - delete audit rows
-  - delete a whole thread, or its last events together with the thread's counters
-  - change content and store a new digest of it
-  - change columns that no digest covers, such as actor, action, time, details
-    and approval of an audit row
-To detect these changes, compare the database with a backup, or with an earlier
-export of the audit trail.`
+--json prints one object: rows, the number of checked rows by table; findings, a list of
+the rows that do not match, with table, id, identity_id and what (the columns that differ,
+or sequence, or content); and open_functions, the functions that the warning names.`
 
 func newVerify(env environment) *cobra.Command {
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "compare threads with their events, and content with its digests",
 		Long:  verifyAbout,
 		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return verifyDatabase(cmd.Context(), env) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return verifyDatabase(cmd.Context(), env, asJSON) },
 	}
+	jsonFlag(cmd.Flags(), &asJSON)
 	describeExits(cmd, "all rows match", "the check could not run", "at least one row does not match")
 	return cmd
 }
 
 // verifyDatabase checks the content of the database.
-func verifyDatabase(ctx context.Context, env environment) (err error) {
+func verifyDatabase(ctx context.Context, env environment, asJSON bool) (err error) {
 	c, err := loadConfig(env)
 	if err != nil {
 		return err
@@ -67,16 +56,22 @@ func verifyDatabase(ctx context.Context, env environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
-	report, err := verify.Database(ctx, conn, func(f verify.Finding) { fmt.Fprintln(env.Stdout, f) })
+	found := func(f verify.Finding) { fmt.Fprintln(env.Stdout, f) }
+	var findings []verify.Finding
+	if asJSON {
+		found = func(f verify.Finding) { findings = append(findings, f) }
+	}
+	report, err := verify.Database(ctx, conn, found)
 	if err != nil {
 		return err
 	}
-	for _, table := range slices.Sorted(maps.Keys(report.Rows)) {
-		fmt.Fprintf(env.Stderr, "%s: %d rows checked\n", table, report.Rows[table])
+	if asJSON {
+		if err := writeJSON(env.Stdout, report.Document(findings)); err != nil {
+			return err
+		}
 	}
-	if n := len(report.OpenFunctions); n > 0 {
-		fmt.Fprintf(env.Stderr, "warning: PUBLIC can execute functions of pg_catalog that the service does not need (%d); "+
-			"run \"chenu bootstrap\" as a superuser to revoke the privilege:\n  %s\n", n, strings.Join(report.OpenFunctions, "\n  "))
+	if err := report.Text(env.Stderr); err != nil {
+		return err
 	}
 	if report.Findings > 0 {
 		if report.Findings == 1 {
@@ -84,7 +79,6 @@ func verifyDatabase(ctx context.Context, env environment) (err error) {
 		}
 		return foundf("%d rows do not match", report.Findings)
 	}
-	fmt.Fprintf(env.Stderr, "All rows match.\n\n%s\n", verifyLimits)
 	return nil
 }
 

@@ -32,6 +32,8 @@ func TestVerify(t *testing.T) {
 	}
 	audit := "CHENU_AUDIT_DATABASE_URL=" + db.AuditURL
 	dir := "CHENU_DATA_DIR=" + t.TempDir()
+	report, _ := document(t, exitOK, map[string]string{"CHENU_AUDIT_DATABASE_URL": db.AuditURL}, "verify", "--json")
+	wantJSON(t, "an untouched database", []any{report["rows"].(map[string]any)["threads"], report["findings"], report["open_functions"]}, `[0,[],[]]`)
 	if code, out, errs := verify(dir, audit); code != exitOK || out != "" || !strings.Contains(errs, "All rows match.") {
 		t.Errorf("an untouched database: exit %d, %q, %q", code, out, errs)
 	}
@@ -69,5 +71,11 @@ func TestVerify(t *testing.T) {
 	}
 	if want := "threads " + id + " of identity " + id + ": sequence\n"; code != exitFound || out != want || !strings.Contains(errs, "1 row does not match") {
 		t.Errorf("a thread without an event: exit %d, %q, %q", code, out, errs)
+	}
+	report, errs = document(t, exitFound, map[string]string{"CHENU_AUDIT_DATABASE_URL": db.AuditURL}, "verify", "--json")
+	wantJSON(t, "a thread without an event", []any{report["rows"].(map[string]any)["threads"], report["findings"], report["open_functions"]},
+		`[1,[{"id":"`+id+`","identity_id":"`+id+`","table":"threads","what":["sequence"]}],["lo_create(oid)"]]`)
+	if !strings.Contains(errs, "1 row does not match") {
+		t.Errorf("a thread without an event: %q", errs)
 	}
 }

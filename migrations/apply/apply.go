@@ -55,21 +55,23 @@ type Options struct {
 
 // Report of Apply. If Apply returns an error, it contains the files that were applied before.
 type Report struct {
-	From    string        // version before; "" if none
-	To      string        // version after, or that a dry run would reach
-	Files   []AppliedFile // applied, or that would be
-	Unknown []string      // versions that the database has and this directory is too old to know
-	Invalid []InvalidIndex
+	DryRun  bool           `json:"dry_run"`
+	From    string         `json:"from"`              // version before; "" if none
+	To      string         `json:"to"`                // version after, or that a dry run would reach; "" if none
+	Files   []AppliedFile  `json:"files"`             // applied, or that would be
+	Unknown []string       `json:"unknown,omitempty"` // versions that the database has and this directory is too old to know
+	Invalid []InvalidIndex `json:"invalid_indexes,omitempty"`
+	Took    time.Duration  `json:"took_ns"` // with the waits
 }
 
 // AppliedFile is a file that Apply applied, or would apply.
 type AppliedFile struct {
-	Name        string
-	Version     string
-	Transaction bool // false for -- atlas:txmode none
-	Resumed     int  // statements that an earlier attempt applied; Statements does not contain them
-	Statements  []migrations.Statement
-	Took        time.Duration
+	Name        string                 `json:"name"`
+	Version     string                 `json:"version"`
+	Transaction bool                   `json:"transaction"`             // false for -- atlas:txmode none
+	Resumed     int                    `json:"resumed_after,omitempty"` // statements that an earlier attempt applied; Statements does not contain them
+	Statements  []migrations.Statement `json:"statements"`
+	Took        time.Duration          `json:"took_ns"` // 0 in a dry run
 }
 
 // Apply applies the pending files of the directory, up to Options.To, to the database at url. The login must be a
@@ -88,6 +90,9 @@ type AppliedFile struct {
 //
 // If ctx ends, the running statement is canceled on the server too.
 func Apply(ctx context.Context, url string, o Options) (report Report, err error) {
+	began := time.Now()
+	defer func() { report.Took = time.Since(began) }()
+	report.DryRun, report.Files = o.DryRun, []AppliedFile{}
 	a := &applier{noLockTimeout: o.LockTimeout == 0, unlimited: o.StatementTimeout == 0}
 	if err := o.setDefaults(); err != nil {
 		return report, err

@@ -146,13 +146,14 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	in.Progress("comparing")
 	d := &Drift{Database: environment.Database, Version: status.Version, State: status.State, Differences: []Difference{}, Repair: []Repair{}, owner: in.Conventions.Owner}
 	c := &comparison{conventions: in.Conventions, version: is.State.Version, is: is, should: should, environment: environment, expected: expectedEnvironment, known: known}
-	if d.Differences, err = c.objects(replayed.Driver()); err != nil {
+	all, err := c.objects(replayed.Driver())
+	if err != nil {
 		return nil, err
 	}
-	d.Differences = append(d.Differences, c.compareEnvironment()...)
-	if d.Differences, err = c.accepting(in.Accept, d.Differences); err != nil {
+	if all, err = c.accepting(in.Accept, append(all, c.compareEnvironment()...)); err != nil {
 		return nil, err
 	}
+	d.Differences = append(d.Differences, all...) // Without differences, the list is empty and not nil.
 	slices.SortStableFunc(d.Differences, func(a, b Difference) int {
 		if a.Security != b.Security {
 			if a.Security {
@@ -163,7 +164,7 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Object, b.Object))
 	})
 	if len(d.Differences) > 0 {
-		d.Repair = c.repair(ctx, replayed.Driver())
+		d.Repair = append(d.Repair, c.repair(ctx, replayed.Driver())...)
 	}
 	return d, nil
 }

@@ -24,7 +24,10 @@ import (
 )
 
 // File is a file of desired-state SQL.
-type File struct{ Name, SQL string }
+type File struct {
+	Name string `json:"name"`
+	SQL  string `json:"sql"`
+}
 
 // Desired builds the desired state.
 type Desired interface {
@@ -89,8 +92,9 @@ type Plan struct {
 	// timestamp>_<name>.sql, one transaction with short locks; _online.sql, without a transaction,
 	// for statements that take long but do not block reads or writes; _drop.sql, one transaction
 	// that drops what the other files needed.
-	Files   []File
-	Summary []string // who gains or loses access, what is locked or destroyed, in lines to print
+	Files   []File   `json:"files"`
+	Summary []string `json:"summary"` // who gains or loses access, what is locked or destroyed, in lines to print
+	Written bool     `json:"written"` // reports whether Write has written the files
 }
 
 // Refusal is an error that states why there is no plan, and what to do.

@@ -107,6 +107,7 @@ func Write(path string, planned *Plan) (err error) {
 	if err := writeWhole(filepath.Join(path, migrate.HashFileName), text); err != nil {
 		return fmt.Errorf("write migration: %w", err)
 	}
+	planned.Written = true
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/policies/access"
 )
 
@@ -64,7 +65,7 @@ func (r *Report) markdownFile(b *strings.Builder, f *File) {
 			}
 			cells = append(cells, "**"+p.word+"** "+strings.Join(lines, "<br>"))
 		}
-		fmt.Fprintf(b, "| %d | %s | %s |\n", s.Line, code(oneLine(s.SQL, 160)), strings.Join(cells, "<br>"))
+		fmt.Fprintf(b, "| %d | %s | %s |\n", s.Line, code(migrations.OneLine(s.SQL, 160)), strings.Join(cells, "<br>"))
 	}
 	if quiet > 0 {
 		fmt.Fprintf(b, "\nNot listed: %s without effects on other sessions.\n", count(quiet, "statement"))

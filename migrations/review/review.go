@@ -19,7 +19,8 @@ import (
 
 // Report is the report on migration files, in the order in which they apply.
 type Report struct {
-	// ServerVersion is the version of the development server, such as 150018.
+	// ServerVersion is the version of the development server, such as 150018; 0 if there was no file
+	// to run.
 	ServerVersion int    `json:"server_version"`
 	Files         []File `json:"files"`
 	// Access contains the changes of access from before the first file to after the last. It is nil
@@ -136,7 +137,7 @@ func New(ctx context.Context, record *replay.Record, options lint.Options) (*Rep
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{ServerVersion: record.ServerVersion}
+	r := &Report{ServerVersion: record.ServerVersion, Files: []File{}}
 	known := map[string]bool{}
 	for _, f := range record.Files {
 		known[f.Name] = true
@@ -147,7 +148,9 @@ func New(ctx context.Context, record *replay.Record, options lint.Options) (*Rep
 		r.Files = append(r.Files, file)
 	}
 	r.Findings = where(found, func(f lint.Finding) bool { return !known[f.File] })
-	if n := len(record.Files); n > 0 && record.Files[n-1].After != nil {
+	if len(record.Files) == 0 {
+		r.Access = []access.Change{}
+	} else if n := len(record.Files); record.Files[n-1].After != nil {
 		changes, err := access.Compare(record.Files[0].Before.State, record.Files[n-1].After.State)
 		if err != nil {
 			return nil, fmt.Errorf("compare access: %w", err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fatih/color"
 
+	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/lint"
 	"github.com/chenu/chenu/policies/access"
 )
@@ -99,7 +100,7 @@ func (t *text) file(f *File) {
 }
 
 func (t *text) head(s *Statement) string {
-	return fmt.Sprintf("  line %d  %s", s.Line, oneLine(s.SQL, 110))
+	return fmt.Sprintf("  line %d  %s", s.Line, migrations.OneLine(s.SQL, 110))
 }
 
 func (t *text) blocks(s string) string {
@@ -188,12 +189,4 @@ func findingLines(o lint.Finding) []string {
 		}
 	}
 	return lines
-}
-
-func oneLine(sql string, width int) string {
-	s := strings.Join(strings.Fields(sql), " ")
-	if r := []rune(s); len(r) > width {
-		return string(r[:width-1]) + "…"
-	}
-	return s
 }

@@ -162,6 +162,49 @@ func Tables(matrix []Access) []Table {
 	return all
 }
 
+// Select returns the access to the tables by the roles. An empty list of tables or roles selects all. A
+// table without a schema is one of public. It is an error if no role can access a table.
+func Select(matrix []Access, tables, roles []string) ([]Access, error) {
+	qualified := make([]string, len(tables))
+	for i, table := range tables {
+		if !strings.Contains(table, ".") {
+			table = "public." + table
+		}
+		qualified[i] = table
+		if !slices.ContainsFunc(matrix, func(a Access) bool { return a.Table == table }) {
+			return nil, fmt.Errorf("the table %s does not exist, or no role can access it", table)
+		}
+	}
+	selected := []Access{}
+	for _, a := range matrix {
+		if (len(tables) == 0 || slices.Contains(qualified, a.Table)) && (len(roles) == 0 || slices.Contains(roles, a.Role)) {
+			selected = append(selected, a)
+		}
+	}
+	return selected, nil
+}
+
+// Listing is a matrix as a document of JSON.
+type Listing struct {
+	Access []Listed `json:"access"`
+}
+
+// Listed is an access with its rows in words.
+type Listed struct {
+	Access
+
+	Rows string `json:"rows"`
+}
+
+// List returns the matrix as a document of JSON.
+func List(matrix []Access) Listing {
+	listing := Listing{Access: []Listed{}}
+	for _, a := range matrix {
+		listing.Access = append(listing.Access, Listed{Access: a, Rows: a.Words()})
+	}
+	return listing
+}
+
 // Text writes the matrix for a terminal, optionally with conditions.
 func Text(w io.Writer, matrix []Access, predicates bool) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

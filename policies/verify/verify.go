@@ -23,12 +23,12 @@ import (
 
 // Finding is a row that is not what it should be.
 type Finding struct {
-	Table     string
-	CreatedBy uuid.UUID
-	ID        uuid.UUID
+	Table     string    `json:"table"`
+	CreatedBy uuid.UUID `json:"identity_id"`
+	ID        uuid.UUID `json:"id"`
 	// What are the columns of a thread that its events make otherwise, and
 	// "sequence" where these have a gap; "content" is what its digest disproves.
-	What []string
+	What []string `json:"what"`
 }
 
 // String says it in a line.
@@ -57,7 +57,7 @@ const openFunctionsSQL = `SELECT f.oid::pg_catalog.regprocedure::text FROM (` + 
 func Database(ctx context.Context, conn *pgx.Conn, found func(Finding)) (report Report, err error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return report, fmt.Errorf("begin: %w", err)
+		return report, fmt.Errorf("start the transaction: %w", err)
 	}
 	defer func() {
 		if rollback := tx.Rollback(context.WithoutCancel(ctx)); !errors.Is(rollback, pgx.ErrTxClosed) {
