@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -23,12 +22,17 @@ CHENU_BOOTSTRAP_AUDIT_PASSWORD. If a variable is not set, a new login gets a gen
 password, which is printed once, and an existing login keeps its password.
 
 With --print the command connects to no server. It prints a script for psql that does
-the same. A comment at the start of the script explains how to run it.`
+the same. A comment at the start of the script explains how to run it.
+
+--json prints one object: database; changes and warnings, lists of sentences; and logins,
+a list of objects with: name; purpose; variable, which takes the URL; url; and generated,
+true if the password was generated. Only then the URL contains the password.`
 
 func newBootstrap(env environment) *cobra.Command {
 	var (
 		adminURL  string
 		printOnly bool
+		asJSON    bool
 		o         apply.BootstrapOptions
 	)
 	cmd := &cobra.Command{
@@ -39,6 +43,9 @@ func newBootstrap(env environment) *cobra.Command {
   chenu bootstrap --print > bootstrap.sql`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if printOnly && asJSON {
+				return usagef("--print and --json exclude each other: use one of them")
+			}
 			if printOnly {
 				script, err := apply.BootstrapSQL(o)
 				if err != nil {
@@ -50,13 +57,14 @@ func newBootstrap(env environment) *cobra.Command {
 			if adminURL == "" {
 				return usagef("no server is set: set %s or --url, or use --print", adminURLVariable)
 			}
-			return bootstrap(cmd.Context(), env, adminURL, o)
+			return bootstrap(cmd.Context(), env, adminURL, o, asJSON)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&adminURL, "url", env.Getenv(adminURLVariable), "`URL` of any database on the server, with the login of an administrator; by default "+adminURLVariable+", which keeps the password out of the process list")
 	flags.Lookup("url").DefValue = "" // It may contain a password.
 	flags.BoolVar(&printOnly, "print", false, "print the SQL script instead of running it")
+	jsonFlag(flags, &asJSON)
 	flags.StringVar(&o.Database, "database", apply.DefaultDatabase, "`name` of the database")
 	flags.StringVar(&o.Service.Name, "service-login", "", "`name` of the login that serves people (default chenu_service)")
 	flags.StringVar(&o.Agent.Name, "agent-login", "", "`name` of the login that serves agents (default chenu_service_agent)")
@@ -67,7 +75,7 @@ func newBootstrap(env environment) *cobra.Command {
 	return cmd
 }
 
-func bootstrap(ctx context.Context, env environment, adminURL string, o apply.BootstrapOptions) error {
+func bootstrap(ctx context.Context, env environment, adminURL string, o apply.BootstrapOptions, asJSON bool) error {
 	o.Service.Password = env.Getenv("CHENU_BOOTSTRAP_SERVICE_PASSWORD")
 	o.Agent.Password = env.Getenv("CHENU_BOOTSTRAP_AGENT_PASSWORD")
 	o.Migrate.Password = env.Getenv("CHENU_BOOTSTRAP_MIGRATE_PASSWORD")
@@ -76,35 +84,11 @@ func bootstrap(ctx context.Context, env environment, adminURL string, o apply.Bo
 	if err != nil {
 		return err
 	}
-	for _, change := range report.Changes {
-		fmt.Fprintln(env.Stdout, change)
-	}
-	if len(report.Changes) == 0 {
-		fmt.Fprintln(env.Stdout, "nothing changed: all objects exist")
-	}
 	for _, warning := range report.Warnings {
 		fmt.Fprintln(env.Stderr, "warning:", warning)
 	}
-	fmt.Fprint(env.Stdout, "\nSet these variables for the service and its commands:\n")
-	generated := false
-	for _, l := range report.Logins {
-		fmt.Fprintf(env.Stdout, "\n# %s\n%s=%s\n", l.Purpose, l.Variable, shownURL(l))
-		generated = generated || l.Password != ""
+	if asJSON {
+		return writeJSON(env.Stdout, report.Document())
 	}
-	if generated {
-		fmt.Fprint(env.Stdout, "\nThe generated passwords are not stored anywhere else: save these lines now.\n")
-	}
-	fmt.Fprint(env.Stdout, "\nNext: `chenu migrate apply`.\n")
-	return nil
-}
-
-// shownURL is the login's URL with the password only if it was generated just now.
-// Whoever gave one has it, and output is often kept, as container engines do.
-func shownURL(l apply.BootstrapLogin) string {
-	u, err := url.Parse(l.URL)
-	if err != nil || l.Password != "" || u.User == nil {
-		return l.URL
-	}
-	u.User = url.User(u.User.Username())
-	return u.String()
+	return report.Text(env.Stdout)
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -261,6 +263,45 @@ func TestJSONOfHealth(t *testing.T) {
 	}
 }
 
+// TestJSONOfBootstrap prepares a server twice. The password that is given is not printed, and those that are
+// generated are printed once.
+func TestJSONOfBootstrap(t *testing.T) {
+	t.Parallel()
+	prefix := "chenu_test_" + strings.ToLower(rand.Text()[:10])
+	t.Cleanup(func() { dropBootstrapped(t, prefix) })
+	vars := map[string]string{"CHENU_ADMIN_DATABASE_URL": dbtest.ServerURL(t), "CHENU_BOOTSTRAP_SERVICE_PASSWORD": "sesame"}
+	bootstrap := func() (report map[string]any, urls string) {
+		t.Helper()
+		report, stderr := document(t, exitOK, vars, "bootstrap", "--json", "--database", prefix, "--service-login", prefix+"_service",
+			"--agent-login", prefix+"_agent", "--migrate-login", prefix+"_migrate", "--audit-login", prefix+"_audit")
+		if text := fmt.Sprint(report, stderr); strings.Contains(text, "sesame") {
+			t.Errorf("the given password is printed: %s", text)
+		}
+		for _, login := range report["logins"].([]any) {
+			l := login.(map[string]any)
+			u, err := url.Parse(l["url"].(string))
+			if err != nil || u.User.Username() != l["name"] || u.Path != "/"+prefix || l["purpose"] == "" {
+				t.Errorf("login %v: %v", l, err)
+			}
+			password, _ := u.User.Password()
+			urls += fmt.Sprintf("%s %s %v %d\n", strings.TrimPrefix(l["name"].(string), prefix), l["variable"], l["generated"], len(password))
+		}
+		return report, urls
+	}
+	report, urls := bootstrap()
+	if report["database"] != prefix || !strings.Contains(fmt.Sprint(report["changes"]), "made database "+prefix) {
+		t.Errorf("the first run: %v", report)
+	}
+	if want := "_service CHENU_DATABASE_URL false 0\n_agent CHENU_AGENT_DATABASE_URL true 26\n_migrate CHENU_MIGRATE_DATABASE_URL true 26\n_audit CHENU_AUDIT_DATABASE_URL true 26\n"; urls != want {
+		t.Errorf("the first run: got\n%swant\n%s", urls, want)
+	}
+	report, urls = bootstrap()
+	wantJSON(t, "the second run", report["changes"], `[]`)
+	if strings.Contains(urls, "true") || strings.Contains(urls, "26") {
+		t.Errorf("the second run: %s", urls)
+	}
+}
+
 // TestJSONUsage has flags that contradict each other.
 func TestJSONUsage(t *testing.T) {
 	t.Parallel()
@@ -270,6 +311,7 @@ func TestJSONUsage(t *testing.T) {
 		{"policies show --json --format html", "--json and --format html exclude each other: use one of them"},
 		{"policies show --format xml", `--format: unknown format "xml": use text, markdown, html or json`},
 		{"migrate lint --explain CN101 --json", "--explain and --json exclude each other: use one of them"},
+		{"bootstrap --print --json", "--print and --json exclude each other: use one of them"},
 		{"migrate drift --sql --json", "--sql and --json exclude each other: use one of them"},
 	} {
 		env, out := surroundings(t, nil)

@@ -95,7 +95,7 @@ with the statement that drops each.
 --json prints one object to standard output, and the progress to standard error. If a
 file fails, the object has the files before it:
   dry_run          true if nothing was applied
-  from, to         versions before and after, or after a dry run's files
+  from, to         versions before and after; in a dry run, the one that would be reached
   files            list of applied files with: name; version; transaction, true if the file
                    is one transaction; resumed_after, the number of statements that an
                    earlier apply ran; statements, each with line and sql; and took_ns

@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -215,6 +216,67 @@ func short(d time.Duration) string {
 		return d.Round(time.Millisecond).String()
 	}
 	return d.Round(10 * time.Millisecond).String()
+}
+
+// Text writes the changes and the URLs of the logins for a terminal, without the warnings.
+func (r *BootstrapReport) Text(w io.Writer) error {
+	var b strings.Builder
+	for _, change := range r.Changes {
+		fmt.Fprintln(&b, change)
+	}
+	if len(r.Changes) == 0 {
+		fmt.Fprintln(&b, "nothing changed: all objects exist")
+	}
+	fmt.Fprint(&b, "\nSet these variables for the service and its commands:\n")
+	generated := false
+	for _, l := range r.Logins {
+		fmt.Fprintf(&b, "\n# %s\n%s=%s\n", l.Purpose, l.Variable, l.shownURL())
+		generated = generated || l.Password != ""
+	}
+	if generated {
+		fmt.Fprint(&b, "\nThe generated passwords are not stored anywhere else: save these lines now.\n")
+	}
+	fmt.Fprint(&b, "\nNext: `chenu migrate apply`.\n")
+	return write(w, b.String())
+}
+
+// BootstrapDocument is a report as a document of JSON. It has no passwords that were given.
+type BootstrapDocument struct {
+	Database string               `json:"database"`
+	Changes  []string             `json:"changes"`
+	Warnings []string             `json:"warnings"`
+	Logins   []BootstrapLoginText `json:"logins"`
+}
+
+// BootstrapLoginText is a login of a [BootstrapDocument].
+type BootstrapLoginText struct {
+	Name      string `json:"name"`
+	Purpose   string `json:"purpose"`
+	Variable  string `json:"variable"`
+	URL       string `json:"url"`       // with the password if it was generated
+	Generated bool   `json:"generated"` // reports whether the password was generated
+}
+
+// Document returns the report as a document of JSON.
+func (r *BootstrapReport) Document() BootstrapDocument {
+	d := BootstrapDocument{
+		Database: r.Database, Changes: append([]string{}, r.Changes...), Warnings: append([]string{}, r.Warnings...), Logins: []BootstrapLoginText{},
+	}
+	for _, l := range r.Logins {
+		d.Logins = append(d.Logins, BootstrapLoginText{l.Name, l.Purpose, l.Variable, l.shownURL(), l.Password != ""})
+	}
+	return d
+}
+
+// shownURL returns the login's URL with the password only if it was generated just now.
+// Whoever gave one has it, and output is often kept, as container engines do.
+func (l *BootstrapLogin) shownURL() string {
+	u, err := url.Parse(l.URL)
+	if err != nil || l.Password != "" || u.User == nil {
+		return l.URL
+	}
+	u.User = url.User(u.User.Username())
+	return u.String()
 }
 
 func write(w io.Writer, text string) error {
