@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -19,19 +20,19 @@ type Validation struct {
 // ValidationOf checks a directory and describes it. The error is that of [Validate]; then there is a
 // Validation too, unless the files cannot be listed.
 func ValidationOf(dir migrate.Dir) (*Validation, error) {
+	invalid := Validate(dir)
 	files, err := dir.Files()
 	if err != nil {
-		return nil, fmt.Errorf("read migration directory: %w", err)
+		return nil, cmp.Or(invalid, fmt.Errorf("read migration directory: %w", err))
 	}
 	v := &Validation{Valid: true, Files: len(files)}
 	if len(files) > 0 {
 		v.Version = files[len(files)-1].Version()
 	}
-	if err := Validate(dir); err != nil {
-		v.Valid, v.Problem = false, err.Error()
-		return v, err
+	if invalid != nil {
+		v.Valid, v.Problem = false, invalid.Error()
 	}
-	return v, nil
+	return v, invalid
 }
 
 // Text writes the result for a terminal.
