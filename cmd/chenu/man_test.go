@@ -125,10 +125,12 @@ func TestManualIsReproducible(t *testing.T) {
 func TestManualText(t *testing.T) {
 	t.Parallel()
 	p := new(roff)
-	p.text(".first line's \\ of \"chenu\",\n'second' `third` ~ ^ … -- fourth.\n\nA list:\n  - one\n    and more\n  - two\n 1. three\n  term  meaning\n        of it\n        default: none\nAfter the list.\n\n  .kept as it is\n    - and indented")
+	p.text(".first line's \\ of \"chenu\",\n'second' `third` ~ ^ … -- fourth.\n\n'Quoted' first.\n\nA list:\n  - one\n    and more\n  - two\n 1. three\n  term  meaning\n        of it\n        default: none\nAfter the list.\n\n  .kept as it is\n    - and indented")
 	if got, want := rendered(t, ".TH A 1\n.SH B\n"+p.String()), `
 B
        .first line's \ of "chenu", 'second' `+"`third` ~ ^ … -- fourth."+`
+
+       'Quoted' first.
 
        A list:
 
