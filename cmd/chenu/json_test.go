@@ -160,7 +160,7 @@ func TestJSONOfDiff(t *testing.T) {
 	if err != nil || len(files) < 2 {
 		t.Fatalf("%d migrations: %v", len(files), err)
 	}
-	for _, file := range files[:len(files)-1] {
+	for _, file := range files[:len(files)-2] { // The last two belong together: the second validates what the first adds.
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
