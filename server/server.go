@@ -19,6 +19,7 @@ import (
 	"github.com/chenu/chenu/server/mailer"
 	"github.com/chenu/chenu/server/privacy"
 	"github.com/chenu/chenu/server/ratelimit"
+	"github.com/chenu/chenu/server/refusal"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -92,8 +93,9 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db, DevelopmentTokens: c.DevelopmentTokens})
 	issuer := auth.NewIssuer(s.keys, c.Tokens)
+	recorded := refusal.New(s.db, s.log)
 	s.accounts, err = account.New(account.Config{
-		DB: s.db, Keys: s.keys, Issuer: issuer, Authenticator: authenticator, Log: s.log,
+		DB: recorded, Keys: s.keys, Issuer: issuer, Authenticator: authenticator, Log: s.log,
 		Mail: c.Mail, BaseURL: c.BaseURL, DevelopmentTokens: c.DevelopmentTokens,
 	})
 	if err != nil {
@@ -101,7 +103,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	a, err := api.New(api.Config{
 		Title: title, Version: version, Description: description, Tags: tags,
-		Transactor: s.db, Authenticate: authenticator.Authenticate, StillValid: authenticator.Revalidate, PageKey: c.Secret.Derive("page-tokens"),
+		Transactor: recorded, Authenticate: authenticator.Authenticate, StillValid: authenticator.Revalidate, PageKey: c.Secret.Derive("page-tokens"),
 		PreviousPageKey: c.previousPageKey(),
 		Timeout:         c.RequestTimeout, TrustedProxies: c.TrustedProxies, Log: s.log,
 		Concurrency: max(1, min(s.db.MaxConns(auth.Human), s.db.MaxConns(auth.Agent))/2),
@@ -110,7 +112,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	routes(a, s.accounts, &agent.Service{DB: s.db, Issuer: issuer, Tokens: c.Tokens, Log: s.log},
+	routes(a, s.accounts, &agent.Service{DB: recorded, Issuer: issuer, Tokens: c.Tokens, Log: s.log},
 		&privacy.Service{Authenticator: authenticator}, s.checks()...)
 	if s.handler, err = a.Handler(); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
@@ -179,7 +181,7 @@ func Document() ([]byte, error) {
 // described is the API with all routes and without a database.
 func described() (*api.API, error) {
 	a, err := api.New(api.Config{
-		Title: title, Version: version, Description: description, Tags: tags, Transactor: (*session.DB)(nil), PageKey: make([]byte, 32),
+		Title: title, Version: version, Description: description, Tags: tags, Transactor: (*refusal.DB)(nil), PageKey: make([]byte, 32),
 		Authenticate: func(*http.Request) (auth.Identity, error) { return auth.Identity{}, auth.ErrNoCredentials },
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/auth"
+	recording "github.com/chenu/chenu/server/refusal"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -228,7 +229,7 @@ func accountsOn(ctx context.Context, c config, db *session.DB, log *slog.Logger,
 	}
 	tokens := auth.Config{Issuer: c.Issuer, Audience: c.Audience}
 	accounts, err := account.New(account.Config{
-		DB: db, Log: log, Keys: keys, Issuer: auth.NewIssuer(keys, tokens),
+		DB: recording.New(db, log), Log: log, Keys: keys, Issuer: auth.NewIssuer(keys, tokens),
 		Authenticator:     auth.NewAuthenticator(auth.NewVerifier(keys, tokens), account.Sessions{DB: db, DevelopmentTokens: c.Embedded}),
 		DevelopmentTokens: c.Embedded,
 	})

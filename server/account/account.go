@@ -23,7 +23,7 @@ import (
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
 	"github.com/chenu/chenu/server/problem"
-	"github.com/chenu/chenu/server/session"
+	"github.com/chenu/chenu/server/refusal"
 )
 
 // SessionLifetime is how long a session lives at most, however often it is used. The
@@ -35,7 +35,7 @@ const byPassword = "pwd"
 
 // Config is what the accounts are made of. DB, Keys, Issuer and Authenticator are needed.
 type Config struct {
-	DB *session.DB
+	DB *refusal.DB
 	// Log gets warnings and errors; nil means slog.Default().
 	Log           *slog.Logger
 	Keys          *auth.Keys

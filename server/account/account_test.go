@@ -16,6 +16,7 @@ import (
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/refusal"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -60,8 +61,10 @@ func (b *bundle) instance(t testing.TB) *bundle {
 		t.Fatal(err)
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(i.keys, auth.Config{}), Sessions{DB: i.session, DevelopmentTokens: true})
+	recorded := refusal.New(i.session, slog.Default()) //nolint:forbidigo // TestMain reads it
 	i.service, err = New(Config{
-		DB: i.session, Keys: i.keys, Issuer: auth.NewIssuer(i.keys, auth.Config{}), Authenticator: authenticator, DevelopmentTokens: true,
+		DB: recorded, Keys: i.keys, Issuer: auth.NewIssuer(i.keys, auth.Config{}),
+		Authenticator: authenticator, DevelopmentTokens: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +74,7 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	}
 	i.service.refusals = time.Millisecond
 	a, err := api.New(api.Config{
-		Transactor: i.session, Authenticate: authenticator.Authenticate,
+		Transactor: recorded, Authenticate: authenticator.Authenticate,
 		PageKey: i.secret.Derive("page-tokens"), Log: slog.Default(), //nolint:forbidigo // TestMain reads it
 	})
 	if err != nil {

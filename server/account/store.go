@@ -10,6 +10,7 @@ import (
 
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/refusal"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -96,7 +97,7 @@ type found struct {
 const loginLookupSQL = `SELECT identity_id, may_log_in FROM app.login_lookup($1)`
 
 // lookup finds an account by its e-mail address; the zero value is none.
-func lookup(ctx context.Context, db *session.DB, email string) (found, error) {
+func lookup(ctx context.Context, db *refusal.DB, email string) (found, error) {
 	var f found
 	err := db.Anonymous(ctx, func(q session.Querier) error {
 		return session.One(ctx, q, loginLookupSQL, []any{email}, &f.id, &f.mayLogIn)

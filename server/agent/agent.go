@@ -23,13 +23,13 @@ import (
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
-	"github.com/chenu/chenu/server/session"
+	"github.com/chenu/chenu/server/refusal"
 )
 
 // Service are the agents' operations. Safe for concurrent use.
 type Service struct {
 	Log    *slog.Logger
-	DB     *session.DB
+	DB     *refusal.DB
 	Issuer *auth.Issuer
 	// Tokens names the service in the assertions that agents sign.
 	Tokens auth.Config

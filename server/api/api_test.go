@@ -380,7 +380,7 @@ func TestReads(t *testing.T) {
 	trial := "/v1/trials/" + uuid.NewString()
 	b.Get(trial).Want(http.StatusNoContent)
 	want := []session.Options{
-		{ReadOnly: true, Request: "GET /v1/things"}, {Checkpoint: checkpoint, Request: "POST /v1/things"}, {Request: "GET " + trial},
+		{ReadOnly: true, Description: "GET /v1/things"}, {Checkpoint: checkpoint, Description: "POST /v1/things"}, {Description: "GET " + trial},
 	}
 	if !slices.Equal(b.store.options, want) {
 		t.Errorf("transactions %+v, want %+v", b.store.options, want)

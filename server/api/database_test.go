@@ -17,6 +17,7 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/api/apitest"
+	"github.com/chenu/chenu/server/refusal"
 	"github.com/chenu/chenu/server/session"
 )
 
@@ -63,7 +64,7 @@ func onPostgres(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(sessions.Close)
-	a, err := api.New(api.Config{Transactor: sessions, Authenticate: authenticate, PageKey: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
+	a, err := api.New(api.Config{Transactor: refusal.New(sessions, slog.New(slog.DiscardHandler)), Authenticate: authenticate, PageKey: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,7 +159,7 @@ func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Ident
 	default:
 		return nil
 	}
-	options := session.Options{ReadOnly: o.readOnly(), Request: c.Request.Method + " " + c.Request.URL.Path}
+	options := session.Options{ReadOnly: o.readOnly(), Description: c.Request.Method + " " + c.Request.URL.Path}
 	return o.api.transactor.Do(ctx, options, func(context.Context, *ent.Tx) error { return refusal })
 }
 

@@ -469,7 +469,7 @@ func (c *call) binding(query url.Values) []byte {
 }
 
 func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
-	options := session.Options{ReadOnly: c.readOnly(), Several: c.Several, Request: c.Method + " " + c.path}
+	options := session.Options{ReadOnly: c.readOnly(), Several: c.Several, Description: c.Method + " " + c.path}
 	if !c.readOnly() {
 		var err error
 		if options.Checkpoint, err = checkpointOf(h); err != nil {

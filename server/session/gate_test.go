@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -21,12 +22,14 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
+	"github.com/chenu/chenu/server/refusal"
 	"github.com/chenu/chenu/server/session"
 )
 
 // gated is a bundle with two people, one of whom has two agents.
 type gated struct {
 	*bundle
+	*refusal.DB // records refusals
 	subject
 	ada, eve             context.Context //nolint:containedctx // Contexts say who is calling.
 	adaID, eveID         uuid.UUID
@@ -37,6 +40,7 @@ type gated struct {
 func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
 	t.Helper()
 	g := &gated{bundle: setup(t, change...), subject: playlist, agentID: dbtest.NewID(), otherAgentI: dbtest.NewID()}
+	g.DB = refusal.New(g.bundle.DB, slog.New(slog.DiscardHandler))
 	g.ada, g.adaID = g.person(t)
 	g.eve, g.eveID = g.person(t)
 	g.database.Hire(t, g.adaID, g.agentID)
@@ -65,7 +69,7 @@ func (g *gated) login(t testing.TB, person uuid.UUID, ago time.Duration) context
 
 // do runs raw SQL as the serving role, in one unit that names the checkpoint.
 func (g *gated) do(ctx context.Context, checkpoint uuid.UUID, query string, args ...any) error {
-	return g.Do(ctx, session.Options{Checkpoint: checkpoint, Request: "POST /test"}, func(ctx context.Context, tx *ent.Tx) error {
+	return g.Do(ctx, session.Options{Checkpoint: checkpoint, Description: "POST /test"}, func(ctx context.Context, tx *ent.Tx) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err
 	})
@@ -668,7 +672,7 @@ func TestExpireCheckpoints(t *testing.T) {
 	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id <> (SELECT min(id::text)::uuid FROM checkpoints)")
 	for _, want := range []int{2, 0} {
 		var n int
-		err := g.Anonymous(t.Context(), func(q session.Querier) error {
+		err := g.bundle.Anonymous(t.Context(), func(q session.Querier) error {
 			scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
 			return nil
 		})

@@ -169,7 +169,7 @@ func TestGateOfAThread(t *testing.T) {
 func (g *gated) sweep(t testing.TB, want int) {
 	t.Helper()
 	var n int
-	err := g.Anonymous(t.Context(), func(q session.Querier) error {
+	err := g.bundle.Anonymous(t.Context(), func(q session.Querier) error {
 		scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
 		return nil
 	})
@@ -290,7 +290,7 @@ func TestStepsAmongAppends(t *testing.T) {
 			return g.do(g.agent, uuid.Nil, ask, id, g.adaID, dbtest.NewID())
 		},
 		func(int) error {
-			return g.Anonymous(t.Context(), func(q session.Querier) error {
+			return g.bundle.Anonymous(t.Context(), func(q session.Querier) error {
 				var n int
 				scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
 				return nil

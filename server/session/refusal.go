@@ -6,75 +6,80 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/ent"
-	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/entpgx"
-	"github.com/chenu/chenu/server/auth"
-	"github.com/chenu/chenu/server/problem"
 )
 
-// stateLocked is the SQLSTATE of a gate. The gate sends what a human must approve ahead of its error, in the detail of a
-// notice (app.use_checkpoint).
-const stateLocked = "CH423"
+// SQLSTATEs of refusals, and the code of a gate's refusal that an approval ends.
+const (
+	// stateLocked is the SQLSTATE of a gate. The gate sends what a human must approve ahead of its error, in the detail of
+	// a notice (app.refuse_write).
+	stateLocked        = "CH423"
+	stateForbidden     = "CH403" // a function of policies/functions refuses the caller
+	stateNoPrivilege   = "42501" // insufficient_privilege, also a row that a policy refuses
+	checkpointRequired = "checkpoint_required"
+)
 
-// recordTimeout bounds how long the record of a refusal can take. It does not end with the request's context.
-const recordTimeout = 10 * time.Second
+// Denied is the error of a unit of work in which the database refused a statement because the caller lacks a right.
+type Denied struct {
+	// Err is the error of the unit. It wraps the *pgconn.PgError.
+	Err error
+}
 
-// refused is the second half of the 423 round, and of every denial. It runs when
-// the refused unit is rolled back, in a transaction of its own, so that no rollback
-// takes the record away. From the very payload that the gate refused it makes the
-// pending checkpoint, or finds the one that waits already.
-//
-// It does not end with the request: a client that hung up was refused all the same.
-func (d *DB) refused(ctx context.Context, o Options, refusal error) error {
-	p := problem.From(refusal)
-	if p.Status != http.StatusForbidden && p.Status != http.StatusLocked {
-		return refusal
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	r := describe(o, p, refusal)
-	tx, err := d.client.BeginTx(ctx, nil)
-	if err != nil {
-		return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
-	}
-	err = finish(tx, func() error {
-		if p.Code == problem.CheckpointRequired {
-			if p.Checkpoint, err = request(ctx, tx, r.payload); err != nil {
-				return fmt.Errorf("ask for an approval: %w", err)
-			}
-			r.details["digest"], r.details["checkpoint_id"] = p.Checkpoint.Digest, p.Checkpoint.ID
-		}
-		return r.record(ctx, tx)
-	})
-	switch {
-	case err == nil && p.Status == http.StatusLocked:
-		return p
-	case err == nil:
-		return refusal
-	case ended(ctx, err):
+// Error implements error.
+func (e *Denied) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error of the unit.
+func (e *Denied) Unwrap() error { return e.Err }
+
+// GateRefused is the error of a unit of work in which a gate refused a write, because no approval of a human allows it.
+type GateRefused struct {
+	// Err is the error of the unit. It wraps the *pgconn.PgError, whose detail says why the approval that the unit names
+	// does not allow the write.
+	Err error
+	// Payload describes the refused write as JSON, or all writes of a unit with [Options.Several]. A checkpoint for it must
+	// be requested with exactly this text. It is empty if the gate did not describe the write.
+	Payload json.RawMessage
+	// Unapproved is true if the unit named no approval, so that a checkpoint for Payload has to be requested.
+	Unapproved bool
+}
+
+// Error implements error.
+func (e *GateRefused) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error of the unit.
+func (e *GateRefused) Unwrap() error { return e.Err }
+
+// refusal returns the error of a unit as *Denied or *GateRefused if the database refused the unit. Other errors stay as
+// they are.
+func refusal(err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
 		return err
-	case p.Code == problem.CheckpointRequired:
-		// The caller must not be told to wait for an approval that was not asked for.
-		return fmt.Errorf("answer the refusal %q: %w", refusal.Error(), err)
 	}
-	d.log.WarnContext(ctx, "a refusal could not be recorded", "refusal", refusal, "error", err)
-	return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
+	switch pg.Code {
+	case stateForbidden, stateNoPrivilege:
+		return &Denied{err}
+	case stateLocked:
+		gate := &GateRefused{Err: err}
+		if announced, ok := errors.AsType[*entpgx.AnnouncedError](err); ok {
+			gate.Payload = json.RawMessage(announced.Detail)
+		}
+		var reason struct {
+			Code string `json:"code"`
+		}
+		gate.Unapproved = json.Unmarshal([]byte(pg.Detail), &reason) == nil && reason.Code == checkpointRequired
+		return gate
+	}
+	return err
 }
 
-// ended reports whether the database refused the record because the caller is no longer an active
-// agent. The agent is then told so, and not what it was denied.
-func ended(ctx context.Context, err error) bool {
-	caller, _ := auth.From(ctx)
-	return err != nil && caller.Kind == auth.Agent && problem.From(err).Status == http.StatusUnauthorized
-}
+// collectTimeout bounds how long a refused unit can run in collecting mode. It does not end with the request's context.
+const collectTimeout = 10 * time.Second
 
 // collectedPayloadSQL returns the payload of the checkpoint for the writes that the
 // transaction has collected.
@@ -88,17 +93,13 @@ var errCollected = errors.New("session: the writes were collected")
 // one checkpoint for all of them. When the unit fails in collecting mode, it would also
 // fail under an approval: then collect returns that error.
 //
-// Like the record of a refusal, it does not end with the request.
-func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error, refusal error) error {
-	gate, ok := errors.AsType[*entpgx.AnnouncedError](refusal)
-	if !ok {
-		return refusal
-	}
-	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), collectingKey{}, true), recordTimeout)
+// A client that closed its connection has been refused too, so collect does not end with ctx.
+func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error, gate *GateRefused) error {
+	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), collectingKey{}, true), collectTimeout)
 	defer cancel()
 	tx, err := d.client.BeginTx(ctx, &sql.TxOptions{Isolation: o.Isolation})
 	if err != nil {
-		return errors.Join(refusal, fmt.Errorf("collect the writes: %w", err))
+		return errors.Join(gate, fmt.Errorf("collect the writes: %w", err))
 	}
 	var payload *string
 	err = finish(tx, func() error {
@@ -111,90 +112,10 @@ func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context
 		return errCollected
 	})
 	if !errors.Is(err, errCollected) {
-		return err
+		return refusal(err)
 	}
 	if payload == nil {
-		return refusal // What needed an approval changed meanwhile.
+		return gate // What needed an approval changed meanwhile.
 	}
-	return &entpgx.AnnouncedError{PgError: gate.PgError, Detail: *payload}
-}
-
-// refusalRecord is what the audit trail says of a refusal.
-type refusalRecord struct {
-	action, resource string
-	id               uuid.NullUUID
-	sphere           *string
-	details          map[string]any
-	payload          json.RawMessage
-}
-
-// actions are the audit trail's words for what was refused.
-var actions = map[string]string{
-	http.MethodGet: "read", http.MethodPost: "create", http.MethodPatch: "update", http.MethodPut: "update", http.MethodDelete: "delete",
-	"INSERT": "create", "UPDATE": "update",
-}
-
-func describe(o Options, p *problem.Problem, refusal error) *refusalRecord {
-	method, _, _ := strings.Cut(o.Request, " ")
-	r := &refusalRecord{action: actions[method], resource: "request", details: map[string]any{"code": p.Code}}
-	switch {
-	case r.action != "":
-		r.details["request"] = o.Request
-	case o.ReadOnly:
-		r.action = "read"
-	default:
-		r.action = "update"
-	}
-	pg, ok := errors.AsType[*pgconn.PgError](refusal)
-	if !ok {
-		return r
-	}
-	r.details["sqlstate"] = pg.Code
-	for _, t := range policies.Tables {
-		if t.Name == pg.TableName {
-			r.resource = t.Resource
-			if t.Sphere != "" {
-				r.sphere = &t.Sphere
-			}
-		}
-	}
-	var write struct {
-		Resource  string        `json:"resource_type"`
-		Sphere    *string       `json:"sphere"`
-		Operation string        `json:"operation"`
-		ID        uuid.NullUUID `json:"id"`
-	}
-	if gate, ok := errors.AsType[*entpgx.AnnouncedError](refusal); ok && json.Unmarshal([]byte(gate.Detail), &write) == nil {
-		r.payload, r.resource, r.sphere, r.id = json.RawMessage(gate.Detail), write.Resource, write.Sphere, write.ID
-		if action := actions[write.Operation]; action != "" {
-			r.action = action
-		}
-	}
-	return r
-}
-
-const recordDenialSQL = `SELECT app.record_denial($1, $2, $3, $4, $5)`
-
-func (r *refusalRecord) record(ctx context.Context, tx *ent.Tx) error {
-	details, err := json.Marshal(r.details)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, recordDenialSQL, r.action, r.resource, r.id, string(details), r.sphere)
-	return err
-}
-
-const requestCheckpointSQL = `SELECT id, type, status, encode(digest, 'hex'), expires_at FROM app.request_checkpoint($1)`
-
-// request asks for the approval of a refused write.
-func request(ctx context.Context, tx *ent.Tx, payload json.RawMessage) (*problem.Checkpoint, error) {
-	var (
-		c  problem.Checkpoint
-		at time.Time
-	)
-	if err := One(ctx, tx, requestCheckpointSQL, []any{string(payload)}, &c.ID, &c.Type, &c.Status, &c.Digest, &at); err != nil {
-		return nil, err
-	}
-	c.ExpiresAt, c.Href = at.UTC(), problem.CheckpointPath+c.ID.String()
-	return &c, nil
+	return &GateRefused{Err: gate.Err, Payload: json.RawMessage(*payload), Unapproved: true}
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
-	"github.com/chenu/chenu/server/problem"
 )
 
 // Config says where the database is and how to use it.
@@ -53,7 +52,6 @@ type Config struct {
 type DB struct {
 	driver *entpgx.Driver
 	client *ent.Client
-	log    *slog.Logger
 }
 
 // Open connects, one pool for each kind of actor, and refuses to serve as a login
@@ -78,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.Logger.WarnContext(ctx, "people and agents share one database login: SQL in an agent's transaction can become a human and approve its own request; "+
 			"to end this, run `chenu bootstrap`, set CHENU_AGENT_DATABASE_URL and unset CHENU_SHARED_LOGIN")
 	}
-	d := &DB{log: cfg.Logger, driver: entpgx.New(entpgx.Config{
+	d := &DB{driver: entpgx.New(entpgx.Config{
 		Settings: settingsSQL, ReadOnlySettings: readOnlySettingsSQL, Prelude: prelude, Announced: stateLocked,
 		PoolerAdvice: "set CHENU_DATABASE_POOLER=transaction",
 	})}
@@ -195,8 +193,8 @@ type Options struct {
 	Several bool
 	// Isolation is the transaction's isolation level; zero is READ COMMITTED.
 	Isolation sql.IsolationLevel
-	// Request is the request's method and path, for the record of a refusal.
-	Request string
+	// Description describes the unit where a refusal of it is recorded. This package does not read it.
+	Description string
 }
 
 // Do runs fn as one transaction of the identity in ctx, a unit of work. It
@@ -213,9 +211,8 @@ type Options struct {
 // Errors come back as they are: of the driver as *pgconn.PgError, serialization
 // failures (40001, 40P01) included, so that the caller decides on a retry;
 // ErrNoIdentity; entpgx.ErrCommitUnknown; ErrNested where fn begins another unit with its
-// context. What was refused for lack of a right or of an approval is recorded once it
-// is rolled back, and a gated write that names no approval has then asked for one: a
-// *problem.Problem with its Checkpoint. fn and tx are for one goroutine.
+// context. If the database refused a statement, the error is a *Denied or a *GateRefused, which
+// wraps the error of fn; server/refusal records it. fn and tx are for one goroutine.
 func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error) error {
 	ctx, cancel := context.WithCancel(context.WithValue(ctx, checkpointKey{}, o.Checkpoint))
 	defer cancel()
@@ -227,13 +224,11 @@ func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx 
 	if !o.ReadOnly || o.Isolation != sql.LevelDefault {
 		inner = context.WithValue(ctx, holdsKey{}, true)
 	}
-	if err := finish(tx, func() error { return fn(inner, tx) }); err != nil {
-		if o.Several && problem.From(err).Code == problem.CheckpointRequired {
-			err = d.collect(ctx, o, fn, err)
-		}
-		return d.refused(ctx, o, err)
+	err = refusal(finish(tx, func() error { return fn(inner, tx) }))
+	if gate, ok := errors.AsType[*GateRefused](err); ok && o.Several && gate.Unapproved {
+		return d.collect(ctx, o, fn, gate)
 	}
-	return nil
+	return err
 }
 
 // Accounted reports whether the unit of work that ctx belongs to runs in collecting mode or

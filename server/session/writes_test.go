@@ -31,7 +31,7 @@ type statement struct {
 
 // unit runs the statements as one unit that may make several writes.
 func (g *gated) unit(ctx context.Context, checkpoint uuid.UUID, statements func() []statement) error {
-	options := session.Options{Checkpoint: checkpoint, Several: true, Request: "POST /test"}
+	options := session.Options{Checkpoint: checkpoint, Several: true, Description: "POST /test"}
 	return g.Do(ctx, options, func(ctx context.Context, tx *ent.Tx) error {
 		for _, s := range statements() {
 			if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {

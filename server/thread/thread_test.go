@@ -22,6 +22,7 @@ import (
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/api/apitest"
 	"github.com/chenu/chenu/server/auth"
+	"github.com/chenu/chenu/server/refusal"
 	"github.com/chenu/chenu/server/session"
 	"github.com/chenu/chenu/server/thread"
 )
@@ -64,7 +65,7 @@ func openSession(t testing.TB, url string) *session.DB {
 func serve(t testing.TB, db *session.DB) (http.Handler, []byte) {
 	t.Helper()
 	a, err := api.New(api.Config{
-		Transactor: db, PageKey: make([]byte, 32), Log: slog.New(slog.DiscardHandler),
+		Transactor: refusal.New(db, slog.New(slog.DiscardHandler)), PageKey: make([]byte, 32), Log: slog.New(slog.DiscardHandler),
 		Authenticate: func(r *http.Request) (auth.Identity, error) {
 			words := strings.Fields(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 			switch {
