@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/chenu/chenu/postgres/release"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
@@ -94,7 +95,7 @@ var variables = append([]variable{
 		func(c *config, v string) error { return setInt(&c.MaxConns, v, 1, 10000) }},
 	{"CHENU_DATABASE_POOLER", "none", "Pooler between the service and Postgres: none, or transaction for a pooler in transaction mode, such as PgBouncer.",
 		func(c *config, v string) error { return setChoice(&c.Pooler, v, "none", "transaction") }},
-	{"CHENU_STRICT_PATCH_LEVEL", "false", "true refuses a Postgres older than 15.20, 16.16, 17.12 or 18.7. false logs a warning.",
+	{"CHENU_STRICT_PATCH_LEVEL", "false", "true refuses a Postgres older than " + release.PatchedText() + ". false logs a warning.",
 		func(c *config, v string) error { return setBool(&c.StrictPatchLevel, v) }},
 	{"CHENU_TRUSTED_PROXIES", "none", "Comma-separated addresses and networks of proxies. The service trusts the header X-Forwarded-For of their requests.",
 		func(c *config, v string) error { return setNetworks(&c.TrustedProxies, v) }},

@@ -16,15 +16,12 @@ import (
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/release"
 )
 
 const (
 	// DefaultDatabase is the name of the database that Bootstrap creates by default.
 	DefaultDatabase = "chenu"
-
-	// minServerVersion is the oldest PostgreSQL that has all that the schema uses (SECURITY INVOKER views, and a public
-	// schema that not everybody may create in).
-	minServerVersion = 150000
 
 	bootstrapWait = time.Minute
 	// bootstrapAttempts is how often the roles are made, when others who do not take the lock, as the planner on a development
@@ -440,9 +437,10 @@ FROM pg_roles WHERE rolname = current_user`, o.database()).Scan(&version, &versi
 	if err != nil {
 		return fmt.Errorf("look at the server: %w", err)
 	}
+	major, _ := release.Split(version)
 	switch {
-	case version < minServerVersion:
-		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the server is PostgreSQL " + versionName, Advice: "use version 15 or later"}
+	case major < release.Oldest:
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the server is PostgreSQL " + versionName, Advice: fmt.Sprintf("use version %d or later", release.Oldest)}
 	case readOnly:
 		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the server is a replica", Advice: "use the URL of the primary"}
 	case super:

@@ -298,26 +298,25 @@ func dial(ctx context.Context, url string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// becomeSQL returns the statement that gives the transaction the settings of a request of the identity itself, and bounds
-// how long it can hold locks. Settings of a request that has no session are empty.
-func (in *Input) becomeSQL() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `SELECT set_config('lock_timeout', $3, true), set_config('statement_timeout', $4, true),
-	set_config('search_path', 'public', true), set_config('TimeZone', 'UTC', true), set_config('row_security', 'on', true),
-	set_config(%s, $2, true), set_config(%s, $5, true)`, literal(in.Conventions.IdentitySetting), literal(in.Conventions.ActorSetting))
-	for _, name := range in.Conventions.RequestSettings {
-		fmt.Fprintf(&b, ", set_config(%s, '', true)", literal(name))
-	}
-	b.WriteString(", set_config('role', $1, true)")
-	return b.String()
-}
+// prepareSQL bounds how long the transaction can hold locks, and gives it the settings of the server that a request relies on.
+const prepareSQL = `SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
+	set_config('search_path', 'public', true), set_config('TimeZone', 'UTC', true), set_config('row_security', 'on', true)`
 
+// become gives the transaction the role and the settings of a request of the identity itself. The settings that a request
+// has beside the identity and the actor are empty.
 func (w *work) become(ctx context.Context) error {
 	actor := w.Identity
 	if w.Role == w.Conventions.Agent && w.Agent != uuid.Nil {
 		actor = w.Agent
 	}
-	_, err := w.tx.Exec(ctx, w.becomeSQL(), w.Role, w.Identity.String(), fmt.Sprint(lockTimeout.Milliseconds()), fmt.Sprint(statementTimeout.Milliseconds()), actor.String())
+	if _, err := w.tx.Exec(ctx, prepareSQL, fmt.Sprint(lockTimeout.Milliseconds()), fmt.Sprint(statementTimeout.Milliseconds())); err != nil {
+		return fmt.Errorf("prepare the transaction: %w", err)
+	}
+	values := []any{w.Role, w.Identity.String(), actor.String()}
+	for range w.Conventions.RequestSettings {
+		values = append(values, "")
+	}
+	_, err := w.tx.Exec(ctx, w.Conventions.SettingsSQL(), values...)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
 		return fmt.Errorf("the login %s cannot SET ROLE %s: use the login that serves requests, or a superuser", w.conn.Config().User, w.Role)
 	}

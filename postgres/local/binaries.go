@@ -18,13 +18,15 @@ import (
 	"time"
 
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+
+	"github.com/chenu/chenu/postgres/release"
 )
 
 const (
-	// minMajor is the oldest version that supports the features that the migrations use.
-	minMajor = 15
+	// minMajor is the oldest version that is used.
+	minMajor = release.Oldest
 	// fetchMajor is the version to download if no other version is requested.
-	fetchMajor = 18
+	fetchMajor = release.Newest
 )
 
 // usualPlaces are the directories in which the packages of Debian, Red Hat, Alpine, Homebrew,

@@ -3,6 +3,7 @@
 package project
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,23 @@ type Conventions struct {
 	// columns of tables where it is another one.
 	OwnerColumn  string
 	OwnerColumns map[string]string
+}
+
+// Settings returns the settings that a request sets besides the role: IdentitySetting, ActorSetting and RequestSettings.
+func (c *Conventions) Settings() []string {
+	return append([]string{c.IdentitySetting, c.ActorSetting}, c.RequestSettings...)
+}
+
+// SettingsSQL returns the statement that gives a transaction the role and the settings of a request, local to the
+// transaction. Its parameters are the role and the values of Settings, in this order. The role is set first: the rest of the
+// statement runs with the rights of the role and not of the login.
+func (c *Conventions) SettingsSQL() string {
+	var b strings.Builder
+	b.WriteString("SELECT set_config('role', $1, true)")
+	for i, name := range c.Settings() {
+		fmt.Fprintf(&b, ", set_config('%s', $%d, true)", strings.ReplaceAll(name, "'", "''"), i+2)
+	}
+	return b.String()
 }
 
 // RolePrefix is how the names of the project's roles start.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/release"
 	"github.com/chenu/chenu/server/auth"
 )
 
@@ -64,13 +65,6 @@ var beyond = []string{
 	"pg_read_all_data", "pg_write_all_data", "pg_maintain",
 }
 
-// patched are the minor versions, by major, below which row-level security or the
-// privileges around it have known holes.
-var patched = map[int]int{15: 20, 16: 16, 17: 12, 18: 7}
-
-// oldest is the first major version that has what the schema needs.
-const oldest = 15
-
 // guard refuses a login for which the wall does not hold.
 func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	notHuman := "" // the agents' own login must not become a human
@@ -94,7 +88,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	variable, group, command := "CHENU_DATABASE_URL", roles[auth.Human], "chenu bootstrap"
 	switch {
 	case cfg.shared():
-		group, command = "chenu_app", "chenu bootstrap --shared-login"
+		group, command = policies.Conventions.Shared, "chenu bootstrap --shared-login"
 	case kind == auth.Agent:
 		variable, group = "CHENU_AGENT_DATABASE_URL", roles[auth.Agent]
 	}
@@ -128,12 +122,12 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 }
 
 func patchLevel(ctx context.Context, kind auth.Kind, number int, version string, cfg Config) error {
-	major, minor := number/10000, number%10000
-	if major < oldest {
-		return fmt.Errorf("session: PostgreSQL %s is too old: %d or later is needed", version, oldest)
+	major, minor := release.Split(number)
+	if major < release.Oldest {
+		return fmt.Errorf("session: PostgreSQL %s is too old: %d or later is needed", version, release.Oldest)
 	}
-	need, known := patched[major]
-	if !known || minor >= need {
+	need := release.Patched(major)
+	if minor >= need {
 		return nil
 	}
 	sentence := fmt.Sprintf("PostgreSQL %s lacks security fixes that row-level security relies on: update it to %d.%d or later",

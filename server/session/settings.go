@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/auth"
 )
@@ -23,23 +24,32 @@ var ErrNoIdentity = errors.New("session: no identity in the context: authenticat
 var ErrIdentityChanged = errors.New("session: the context carries another identity than its transaction: begin a transaction for each identity")
 
 // roles are the database roles a transaction runs as.
-var roles = map[auth.Kind]string{auth.Human: "chenu_human", auth.Agent: "chenu_agent"}
+var roles = map[auth.Kind]string{auth.Human: policies.Conventions.Human, auth.Agent: policies.Conventions.Agent}
 
 // The settings every transaction starts with, local to it. All are always set,
-// so that nothing which an earlier user of the connection left behind counts.
-// The role comes first: what follows, the parsing of the statement included, is
-// done with its rights and not the login's. The read-only form is a second
+// so that values that an earlier user of the connection set have no effect.
+// The role comes first: the rest of the statement, its parsing included, is
+// done with the rights of the role and not of the login. The read-only form is a second
 // statement because the setting cannot be set to off on a standby.
-const (
-	settingsSQL = `SELECT set_config('role', $1, true), set_config('app.identity_id', $2, true),` +
-		` set_config('app.actor_id', $3, true), set_config('app.session_id', $4, true),` +
-		` set_config('app.auth_time', $5, true), set_config('app.request_id', $6, true),` +
-		` set_config('app.traceparent', $7, true), set_config('app.checkpoint_id', $8, true),` +
-		` set_config('app.ip', $9, true), set_config('app.user_agent', $10, true),` +
-		` set_config('app.client_request_id', $11, true)`
+var (
+	settingsSQL         = policies.Conventions.SettingsSQL()
 	readOnlySettingsSQL = settingsSQL + `, set_config('transaction_read_only', 'on', true)`
+)
 
-	settingsCount = 11
+// The parameters of settingsSQL: the role, and the settings in the order of policies.Conventions.
+const (
+	ofRole = iota
+	ofIdentity
+	ofActor
+	ofSession
+	ofAuthTime
+	ofRequest
+	ofTraceparent
+	ofCheckpoint
+	ofIP
+	ofUserAgent
+	ofClientRequest
+	settingsCount
 )
 
 // maxUserAgent is the longest user agent, in characters, that the audit trail
@@ -60,7 +70,7 @@ const collectingSQL = `SELECT set_config('app.collecting', 'on', true)`
 // which a dismissal locks rows. Without it the database takes the lock with the first write.
 const holdAgentSQL = `SELECT app.hold_agent(nullif(current_setting('app.actor_id', true), '')::uuid)`
 
-// values are the values of a transaction's settings, in the order of the parameters of settingsSQL.
+// values are the values of the parameters of settingsSQL.
 type values [settingsCount][]byte
 
 // prelude returns what a statement or transaction starts with, for the caller in the context.
@@ -80,19 +90,19 @@ func prelude(ctx context.Context, transaction bool) (*entpgx.Prelude, error) {
 		return nil, fmt.Errorf("%w (identity %s has the unknown kind of actor %q)", ErrNoIdentity, id.ID, id.Kind)
 	}
 	var v values
-	v[0] = []byte(role)
-	v[1] = idText(id.ID)
-	v[2] = v[1]
+	v[ofRole] = []byte(role)
+	v[ofIdentity] = idText(id.ID)
+	v[ofActor] = v[ofIdentity]
 	if id.ActorID != id.ID {
-		v[2] = idText(id.ActorID)
+		v[ofActor] = idText(id.ActorID)
 	}
-	v[3] = idText(id.SessionID)
-	v[4] = timeText(id.AuthTime)
-	v[7] = none
+	v[ofSession] = idText(id.SessionID)
+	v[ofAuthTime] = timeText(id.AuthTime)
+	v[ofCheckpoint] = none
 	p := &entpgx.Prelude{Pool: string(id.Kind), Check: sameIdentity(id.ID, id.Kind)}
 	if transaction {
 		checkpoint, _ := ctx.Value(checkpointKey{}).(uuid.UUID)
-		v[7] = idText(checkpoint)
+		v[ofCheckpoint] = idText(checkpoint)
 		if id.Kind == auth.Agent {
 			p.Then = append(p.Then, holdAgentSQL)
 		}
@@ -121,8 +131,8 @@ func sameIdentity(owner uuid.UUID, kind auth.Kind) func(ctx context.Context) err
 // anonymous returns the prelude of a caller without an identity, whatever the context carries.
 func anonymous(ctx context.Context, kind auth.Kind) *entpgx.Prelude {
 	var v values
-	v[0] = []byte(roles[kind])
-	for i := 1; i < settingsCount; i++ {
+	v[ofRole] = []byte(roles[kind])
+	for i := ofIdentity; i < settingsCount; i++ {
 		v[i] = none
 	}
 	v.request(ctx)
@@ -131,11 +141,11 @@ func anonymous(ctx context.Context, kind auth.Kind) *entpgx.Prelude {
 
 func (v *values) request(ctx context.Context) {
 	r, _ := auth.RequestFrom(ctx)
-	v[5] = idText(r.ID)
-	v[6] = storable(r.Traceparent, len(r.Traceparent))
-	v[8] = storable(r.IP, len(r.IP))
-	v[9] = storable(r.UserAgent, maxUserAgent)
-	v[10] = idText(r.ClientID)
+	v[ofRequest] = idText(r.ID)
+	v[ofTraceparent] = storable(r.Traceparent, len(r.Traceparent))
+	v[ofIP] = storable(r.IP, len(r.IP))
+	v[ofUserAgent] = storable(r.UserAgent, maxUserAgent)
+	v[ofClientRequest] = idText(r.ClientID)
 }
 
 // none is a bound empty string; nil would be NULL, which set_config turns into
