@@ -19,14 +19,14 @@ func (CheckedByFunction) Name() string { return "CheckedByFunction" }
 
 // RowCheck is the CHECK constraint of a table whose rules a function checks.
 type RowCheck struct {
-	Parameters []Parameter `json:"parameters"`
+	Parameters []Parameter
 }
 
 // Parameter is a column that a function is given.
 type Parameter struct {
-	Column string `json:"column"`
+	Column string
 	// Type is the column's type as Postgres prints it.
-	Type string `json:"type"`
+	Type string
 }
 
 // RowConstraint returns the CHECK constraint of a table whose rules a function checks. Its first

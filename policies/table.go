@@ -1,119 +1,99 @@
 package policies
 
-import (
-	_ "embed"
-	"encoding/json"
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Table describes one table as the generator found it in ent/schema. The
 // desired policies, the planner's alterations of Ent's tables, the filters and
 // the tests' matrix are all derived from these descriptions.
 type Table struct {
 	// Schema is "public" for entities and "app" for supporting tables.
-	Schema string `json:"schema"`
-	Name   string `json:"name"`
+	Schema string
+	Name   string
 	// Entity is Ent's type name; Resource is how the audit trail and error
 	// documents call it: the same in snake_case.
-	Entity   string `json:"entity"`
-	Resource string `json:"resource"`
-	Comment  string `json:"comment,omitempty"`
-	Sphere   string `json:"sphere,omitempty"`
+	Entity   string
+	Resource string
+	Comment  string
+	Sphere   string
 	// Owner is the column that holds the identity; empty when OwnerlessWhy
 	// says why there is none.
-	Owner        string `json:"owner,omitempty"`
-	OwnerlessWhy string `json:"ownerless_why,omitempty"`
-	Access       Access `json:"access"`
+	Owner        string
+	OwnerlessWhy string
+	Access       Access
 	// Capability is the capability that agents need; empty means the capability of the sphere.
-	Capability string `json:"capability,omitempty"`
+	Capability string
 	// AgentRows and AgentOwnRows are SQL conditions: see the annotations of these names.
-	AgentRows    string `json:"agent_rows,omitempty"`
-	AgentOwnRows string `json:"agent_own_rows,omitempty"`
+	AgentRows    string
+	AgentOwnRows string
 	// HiddenFromAgents are the columns that agents have no privilege to read.
-	HiddenFromAgents []string `json:"hidden_from_agents,omitempty"`
+	HiddenFromAgents []string
 	// AgentUpdates are the columns that agents may change; empty means those that humans may.
-	AgentUpdates []string `json:"agent_updates,omitempty"`
-	Gates        []Gate   `json:"gates,omitempty"`
+	AgentUpdates []string
+	Gates        []Gate
 	// UngatedWhy says why the table has no gate; empty when it has one.
-	UngatedWhy   string      `json:"ungated_why,omitempty"`
-	AppendOnly   *AppendOnly `json:"append_only,omitempty"`
-	AuditReads   bool        `json:"audit_reads,omitempty"`
-	UnauditedWhy string      `json:"unaudited_why,omitempty"`
-	Partitioned  bool        `json:"partitioned,omitempty"`
+	UngatedWhy   string
+	AppendOnly   *AppendOnly
+	AuditReads   bool
+	UnauditedWhy string
+	Partitioned  bool
 	// KeptWhy says why rows outlive the erasure of their identity; empty when they don't.
-	KeptWhy      string    `json:"kept_why,omitempty"`
-	Search       *Search   `json:"search,omitempty"`
-	Retired      Retired   `json:"retired,omitempty"`
-	TimeOrder    string    `json:"time_order,omitempty"`
-	Triggers     []Trigger `json:"triggers,omitempty"`
-	AuditWithout []string  `json:"audit_without,omitempty"`
+	KeptWhy      string
+	Search       *Search
+	Retired      Retired
+	TimeOrder    string
+	Triggers     []Trigger
+	AuditWithout []string
 	// AuditCounters are left out too, and alone are no change to record.
-	AuditCounters []string `json:"audit_counters,omitempty"`
+	AuditCounters []string
 	// Unversioned columns alone are no new version.
-	Unversioned []string `json:"unversioned,omitempty"`
+	Unversioned []string
 	// KeyWith are the columns of the primary key beside the owner and the id.
-	KeyWith    []string    `json:"key_with,omitempty"`
-	Columns    []Column    `json:"columns"`
-	References []Reference `json:"references,omitempty"`
-	Uniques    []Unique    `json:"uniques,omitempty"`
-	Checks     []Check     `json:"checks,omitempty"`
+	KeyWith    []string
+	Columns    []Column
+	References []Reference
+	Uniques    []Unique
+	Checks     []Check
 	// RowCheck is set where one function checks all of Checks.
-	RowCheck *RowCheck `json:"row_check,omitempty"`
+	RowCheck *RowCheck
 }
 
 // Column is one column of a Table.
 type Column struct {
-	Name      string   `json:"name"`
-	Comment   string   `json:"comment,omitempty"`
-	Optional  bool     `json:"optional,omitempty"`
-	Immutable bool     `json:"immutable,omitempty"`
-	Enum      []string `json:"enum,omitempty"`
-	Rules     Rules    `json:"rules"`
+	Name      string
+	Comment   string
+	Optional  bool
+	Immutable bool
+	Enum      []string
+	Rules     Rules
 }
 
 // Reference is a foreign key to another entity's table. In the database it is
 // composite: (owner, Column) → (owner, id).
 type Reference struct {
-	Name   string `json:"name"`
-	Column string `json:"column"`
-	Table  string `json:"table"`
+	Name   string
+	Column string
+	Table  string
 	// Cascade deletes the row with the one it is a part of; otherwise the
 	// other row cannot be deleted while this one names it.
-	Cascade bool `json:"cascade,omitempty"`
+	Cascade bool
 }
 
 // Unique is a unique index, over columns that lead with the owner or over an
 // expression of the one column.
 type Unique struct {
-	Name       string   `json:"name"`
-	Columns    []string `json:"columns"`
-	Expression string   `json:"expression,omitempty"`
+	Name       string
+	Columns    []string
+	Expression string
 }
 
 // Check is a CHECK constraint.
 type Check struct {
-	Name string `json:"name"`
+	Name string
 	// Column is the one that an error points at, also where it concerns several.
-	Column     string `json:"column,omitempty"`
-	Expression string `json:"expression"`
+	Column     string
+	Expression string
 	// Detail is the sentence that tells a client of the rule.
-	Detail string `json:"detail,omitempty"`
-}
-
-// Tables are all tables of the graph, in the order of their names: entities
-// first, then the supporting tables.
-var Tables = decode()
-
-//go:embed tables.json
-var tablesJSON []byte
-
-func decode() []Table {
-	var tables []Table
-	if err := json.Unmarshal(tablesJSON, &tables); err != nil {
-		panic(fmt.Sprintf("policies: tables.json: %v", err))
-	}
-	return tables
+	Detail string
 }
 
 // Supporting reports whether the table is in schema app, which holds what the

@@ -1,10 +1,9 @@
 // Package generator turns ent/schema into the graph and what follows from its
-// annotations: the typed inputs and stores, policies/tables.json and
+// annotations: the typed inputs and stores, policies/tables.go and
 // policies/tables/*.sql. It refuses a schema that leaves the wall a gap.
 package generator
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"text/template"
@@ -70,11 +69,11 @@ func (g *graph) functions() template.FuncMap {
 }
 
 func writePolicies(dir string, tables []policies.Table) error {
-	data, err := json.MarshalIndent(tables, "", "\t")
+	source, err := tablesSource(tables)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "tables.json"), append(data, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "tables.go"), source, 0o644); err != nil {
 		return err
 	}
 	old, err := filepath.Glob(filepath.Join(dir, "tables", "*.sql"))
