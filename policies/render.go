@@ -7,12 +7,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/chenu/chenu/policies/functions"
 )
 
-// identity is the caller, or NULL when nobody is: after a transaction-local
-// setting ends it reads back as ” and not as NULL. It is flat and STABLE, so
-// that it serves as an index condition and distributed engines accept it.
-const identity = "nullif(current_setting('app.identity_id', true), '')::uuid"
+// identity is the identity for which a session acts.
+const identity = functions.Identity
 
 // Render writes the desired wall of one table: row security, policies,
 // triggers and privileges, in that order. The same description always gives
@@ -129,7 +129,7 @@ func (r *renderer) policies() {
 	}
 	r.line("CREATE POLICY auditor_select ON %s FOR SELECT TO chenu_auditor", r.QualifiedName())
 	r.line("    USING (true);")
-	for _, d := range definersOf(r.Table) {
+	for _, d := range privilegesOf(r.Table) {
 		r.definer(d)
 	}
 }
@@ -203,16 +203,16 @@ func (r *renderer) agentCondition(suffix string) string {
 // definer writes the policies of a narrow role that owns definer functions. They hold
 // for it alone: the owner, who is a member of it, would otherwise see by accident what
 // works across identities.
-func (r *renderer) definer(d definer) {
-	short := strings.TrimPrefix(d.role, "chenu_")
-	condition := fmt.Sprintf("current_user = '%s'", d.role)
-	if d.rows != "" {
-		condition += " AND " + d.rows
+func (r *renderer) definer(d functions.Privilege) {
+	short := strings.TrimPrefix(d.Role, "chenu_")
+	condition := fmt.Sprintf("current_user = '%s'", d.Role)
+	if d.Rows != "" {
+		condition += " AND " + d.Rows
 	}
-	for _, g := range d.grants {
+	for _, g := range d.Grants {
 		verb, _, _ := strings.Cut(g, " ")
 		name := fmt.Sprintf("%s_%s", short, strings.ToLower(verb))
-		r.line("CREATE POLICY %s ON %s FOR %s TO %s", name, r.QualifiedName(), verb, d.role)
+		r.line("CREATE POLICY %s ON %s FOR %s TO %s", name, r.QualifiedName(), verb, d.Role)
 		switch verb {
 		case "INSERT":
 			r.line("    WITH CHECK (%s);", condition)
@@ -505,9 +505,9 @@ func (r *renderer) privileges() {
 		}
 	}
 	r.line("GRANT SELECT ON %s TO chenu_auditor;", r.QualifiedName())
-	for _, d := range definersOf(r.Table) {
-		for _, g := range d.grants {
-			r.line("GRANT %s ON %s TO %s;", g, r.QualifiedName(), d.role)
+	for _, d := range privilegesOf(r.Table) {
+		for _, g := range d.Grants {
+			r.line("GRANT %s ON %s TO %s;", g, r.QualifiedName(), d.Role)
 		}
 	}
 }
