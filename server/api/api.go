@@ -190,7 +190,7 @@ func (a *API) Handler() (http.Handler, error) {
 	if a.document != nil {
 		return nil, errors.New("the API is complete already")
 	}
-	document, err := a.complete()
+	derived, err := a.complete()
 	if err != nil {
 		return nil, err
 	}
@@ -201,9 +201,7 @@ func (a *API) Handler() (http.Handler, error) {
 			}
 		}
 	}
-	if err := a.serveDocument(document); err != nil {
-		return nil, err
-	}
+	a.serveDocument(derived.page)
 	return a.routed(), errors.Join(a.errs...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	"github.com/invopop/jsonschema"
@@ -20,7 +21,7 @@ import (
 )
 
 // complete makes the document and compiles every operation's validators from it.
-func (a *API) complete() (*openapi.Document, error) {
+func (a *API) complete() (*derivation, error) {
 	a.documentRoutes()
 	routes := make([]openapi.Route, len(a.operations))
 	for i, o := range a.operations {
@@ -37,16 +38,43 @@ func (a *API) complete() (*openapi.Document, error) {
 		return nil, err
 	}
 	a.document = data
-	compiler, err := bind.NewCompiler(data)
+	derived, err := derive(data, doc)
 	if err != nil {
-		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
+		return nil, err
 	}
 	for _, o := range a.operations {
-		if err := o.in.Compile(compiler, "paths", o.Path, strings.ToLower(o.Method)); err != nil {
+		if err := o.in.Compile(derived.compiler, "paths", o.Path, strings.ToLower(o.Method)); err != nil {
 			return nil, fmt.Errorf("operation %s: %w", o.ID, err)
 		}
 	}
-	return doc, nil
+	return derived, nil
+}
+
+// derivation is what an API needs of its document. It depends on the document only.
+type derivation struct {
+	compiler *bind.Compiler
+	page     []byte
+}
+
+// derivations are the derivations of the documents of this process, by the digest of the document: functions that return
+// (*derivation, error). A process has one document, but its tests start many services with it, and compiling the schemas and
+// rendering the page takes two thirds of the time to complete an API.
+var derivations sync.Map
+
+// derive returns the derivation of the document, which is written as data. Each document is derived once.
+func derive(data []byte, doc *openapi.Document) (*derivation, error) {
+	once, _ := derivations.LoadOrStore(sha256.Sum256(data), sync.OnceValues(func() (*derivation, error) {
+		compiler, err := bind.NewCompiler(data)
+		if err != nil {
+			return nil, fmt.Errorf("read the OpenAPI document: %w", err)
+		}
+		page, err := docs.Render(doc)
+		if err != nil {
+			return nil, fmt.Errorf("render the documentation: %w", err)
+		}
+		return &derivation{compiler, page}, nil
+	}))
+	return once.(func() (*derivation, error))()
 }
 
 // describe returns what the OpenAPI document says about the operation.
@@ -134,15 +162,10 @@ func (a *API) documentRoutes() {
 }
 
 // serveDocument adds the routes of the document and its page.
-func (a *API) serveDocument(doc *openapi.Document) error {
-	page, err := docs.Render(doc)
-	if err != nil {
-		return fmt.Errorf("render the documentation: %w", err)
-	}
+func (a *API) serveDocument(page []byte) {
 	a.serveFile("get-openapi", a.document, "")
 	a.serveFile("get-docs", page, docs.Policy)
 	a.serveFile("get-docs-style", docs.Style, "")
-	return nil
 }
 
 // serveFile serves bytes that stay the same while the process runs.

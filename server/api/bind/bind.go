@@ -21,7 +21,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/invopop/jsonschema"
-	compiler "github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/chenu/chenu/server/api/body"
 	"github.com/chenu/chenu/server/api/openapi"
@@ -188,10 +187,10 @@ func (in *Input) addBody(t reflect.Type, index []int, s *openapi.Schemas) error 
 
 // Compile makes the validators from the document. operation is the JSON pointer of the operation
 // in it, whose parameters start with those of the input.
-func (in *Input) Compile(c *compiler.Compiler, operation ...string) (err error) {
+func (in *Input) Compile(c *Compiler, operation ...string) (err error) {
 	for i, p := range in.Parameters {
 		pointer := problem.Pointer(append(slices.Clone(operation), "parameters", strconv.Itoa(i), "schema")...)
-		if p.validator, err = compile(c, pointer); err != nil {
+		if p.validator, err = c.compile(pointer); err != nil {
 			return fmt.Errorf("parameter %s: %w", p.Name, err)
 		}
 	}
@@ -202,7 +201,7 @@ func (in *Input) Compile(c *compiler.Compiler, operation ...string) (err error) 
 		if body.schema == nil {
 			continue
 		}
-		if *body.validator, err = compile(c, strings.TrimPrefix(body.schema.Ref, "#")); err != nil {
+		if *body.validator, err = c.compile(strings.TrimPrefix(body.schema.Ref, "#")); err != nil {
 			return fmt.Errorf("body: %w", err)
 		}
 	}

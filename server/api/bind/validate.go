@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -27,8 +28,15 @@ type Validator struct{ schema *jsonschema.Schema }
 // documentURL names the OpenAPI document while schemas are compiled. Nothing is fetched.
 const documentURL = "chenu:///openapi.json"
 
+// A Compiler compiles the schemas of an OpenAPI document, each once. It is safe for concurrent use.
+type Compiler struct {
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+	compiled map[string]*Validator // by the JSON pointer of the schema
+}
+
 // NewCompiler returns a compiler for schemas in the OpenAPI document.
-func NewCompiler(document []byte) (*jsonschema.Compiler, error) {
+func NewCompiler(document []byte) (*Compiler, error) {
 	tree, err := jsonschema.UnmarshalJSON(strings.NewReader(string(document)))
 	if err != nil {
 		return nil, err
@@ -51,7 +59,10 @@ func NewCompiler(document []byte) (*jsonschema.Compiler, error) {
 		}
 		return err
 	})})
-	return c, c.AddResource(documentURL, tree)
+	if err := c.AddResource(documentURL, tree); err != nil {
+		return nil, err
+	}
+	return &Compiler{compiler: c, compiled: map[string]*Validator{}}, nil
 }
 
 func formatOf(check func(string) error) func(any) error {
@@ -64,12 +75,19 @@ func formatOf(check func(string) error) func(any) error {
 }
 
 // compile returns the validator of the schema at the JSON pointer in the document.
-func compile(c *jsonschema.Compiler, pointer string) (*Validator, error) {
-	schema, err := c.Compile(documentURL + "#" + (&url.URL{Path: pointer}).EscapedPath())
+func (c *Compiler) compile(pointer string) (*Validator, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v, ok := c.compiled[pointer]; ok {
+		return v, nil
+	}
+	schema, err := c.compiler.Compile(documentURL + "#" + (&url.URL{Path: pointer}).EscapedPath())
 	if err != nil {
 		return nil, fmt.Errorf("compile the schema at %s: %w", pointer, err)
 	}
-	return &Validator{schema}, nil
+	v := &Validator{schema}
+	c.compiled[pointer] = v
+	return v, nil
 }
 
 // Check returns what is wrong with the value, in the order of the JSON pointers; at most
