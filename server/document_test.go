@@ -155,7 +155,7 @@ func TestEveryURIOfADocumentIsLimited(t *testing.T) {
 	}
 }
 
-// operationOf is what the document says of an operation.
+// operationOf is an operation of the OpenAPI document.
 type operationOf struct {
 	ID, method, path string
 	OperationID      string `json:"operationId"` //nolint:tagliatelle // OpenAPI's own name
@@ -166,6 +166,7 @@ type operationOf struct {
 	} `json:"requestBody"` //nolint:tagliatelle // OpenAPI's own name
 }
 
+// operations returns the operations of the OpenAPI document, in the order of their ids.
 func operations(t *testing.T) []operationOf {
 	t.Helper()
 	data, err := openAPI()
@@ -179,12 +180,13 @@ func operations(t *testing.T) []operationOf {
 		t.Fatal(err)
 	}
 	var all []operationOf
-	for _, path := range slices.Sorted(maps.Keys(document.Paths)) {
-		for method, o := range document.Paths[path] {
+	for path, methods := range document.Paths {
+		for method, o := range methods {
 			o.ID, o.method, o.path = o.OperationID, strings.ToUpper(method), path
 			all = append(all, o)
 		}
 	}
+	slices.SortFunc(all, func(a, b operationOf) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }
 

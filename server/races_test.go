@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -41,24 +40,24 @@ import (
 // identity, which is its purpose: see app.erase_identity.
 func TestNoTwoOperationsDeadlock(t *testing.T) {
 	t.Parallel()
-	operations := documented(t)
-	for _, o := range operations {
-		if o.method != http.MethodGet && racers[o.id] == nil {
-			t.Errorf("%s (%s %s) has no racer: add it to racers", o.id, o.method, o.path)
+	all := operations(t)
+	for _, o := range all {
+		if o.method != http.MethodGet && racers[o.ID] == nil {
+			t.Errorf("%s (%s %s) has no racer: add it to racers", o.ID, o.method, o.path)
 		}
 		if !slices.ContainsFunc(neighborhoods, func(n neighborhood) bool { return n.has(o) }) {
-			t.Errorf("%s (%s %s) is in no neighborhood: add its path to neighborhoods", o.id, o.method, o.path)
+			t.Errorf("%s (%s %s) is in no neighborhood: add its path to neighborhoods", o.ID, o.method, o.path)
 		}
 	}
 	for id := range racers {
-		if !slices.ContainsFunc(operations, func(o documentedOperation) bool { return o.id == id }) {
+		if !slices.ContainsFunc(all, func(o operationOf) bool { return o.ID == id }) {
 			t.Errorf("the racer %s is not an operation of the document", id)
 		}
 	}
 	for _, n := range neighborhoods {
 		t.Run(n.name, func(t *testing.T) {
 			t.Parallel()
-			n.race(t, operations)
+			n.race(t, all)
 		})
 	}
 }
@@ -96,37 +95,6 @@ func TestADeadlockIsCounted(t *testing.T) {
 	if n := deadlocks(t, db); n != 1 {
 		t.Errorf("%d deadlocks are counted, want 1", n)
 	}
-}
-
-// documentedOperation is an operation of the OpenAPI document.
-type documentedOperation struct{ method, path, id string }
-
-func documented(t *testing.T) []documentedOperation {
-	t.Helper()
-	data, err := openAPI()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var document struct {
-		Paths map[string]map[string]json.RawMessage `json:"paths"`
-	}
-	if err := json.Unmarshal(data, &document); err != nil {
-		t.Fatal(err)
-	}
-	var list []documentedOperation
-	for path, methods := range document.Paths {
-		for method, data := range methods {
-			var o struct {
-				OperationID string `json:"operationId"` //nolint:tagliatelle // OpenAPI's name
-			}
-			if method == "parameters" || json.Unmarshal(data, &o) != nil {
-				continue
-			}
-			list = append(list, documentedOperation{strings.ToUpper(method), path, o.OperationID})
-		}
-	}
-	slices.SortFunc(list, func(a, b documentedOperation) int { return strings.Compare(a.id, b.id) })
-	return list
 }
 
 // neighborhood are operations that change the same tables: those of the paths, and those
@@ -182,13 +150,13 @@ var neighborhoods = []neighborhood{
 	{name: "service", prefixes: []string{"/healthz", "/readyz", "/openapi.json", "/docs", "/v1/meta", "/v1/audit-logs"}, besides: []string{"create-note"}},
 }
 
-func (n neighborhood) has(o documentedOperation) bool {
-	return slices.Contains(n.besides, o.id) ||
+func (n neighborhood) has(o operationOf) bool {
+	return slices.Contains(n.besides, o.ID) ||
 		slices.ContainsFunc(n.prefixes, func(prefix string) bool { return strings.HasPrefix(o.path, prefix) })
 }
 
 // race sends every pair of the neighborhood's operations at the same time.
-func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
+func (n neighborhood) race(t *testing.T, all []operationOf) {
 	db := dbtest.New(t)
 	detectDeadlocksQuickly(t, db)
 	box := make(letters, 1000)
@@ -233,8 +201,8 @@ func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
 		}
 	}()
 
-	var writes, reads []documentedOperation
-	for _, o := range operations {
+	var writes, reads []operationOf
+	for _, o := range all {
 		switch {
 		case !n.has(o):
 		case o.method == http.MethodGet:
@@ -247,17 +215,17 @@ func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
 	var common *world
 	for i, a := range writes {
 		for _, b := range writes[i:] {
-			if a.id != b.id && (racers[a.id].alone || racers[b.id].alone) {
+			if a.ID != b.ID && (racers[a.ID].alone || racers[b.ID].alone) {
 				continue
 			}
 			races++
 			w := common
-			if w == nil || racers[a.id].alone {
+			if w == nil || racers[a.ID].alone {
 				w = newWorld(t, service, admin, box, fmt.Sprintf("%s%d", n.name, races))
 				if n.prepare != nil {
 					n.prepare(w)
 				}
-				if n.shared && !racers[a.id].alone {
+				if n.shared && !racers[a.ID].alone {
 					common = w
 				}
 			}
@@ -271,14 +239,14 @@ func (n neighborhood) race(t *testing.T, operations []documentedOperation) {
 				if k%2 == 1 {
 					o = b
 				}
-				requests = append(requests, racers[o.id].make(w, k/2))
+				requests = append(requests, racers[o.ID].make(w, k/2))
 			}
 			for k := range min(len(reads), 2) {
 				o := reads[(races*2+k)%len(reads)]
 				requests = append(requests, request{method: o.method, path: w.fill(o.path)})
 			}
-			if took := w.race(a.id+" with "+b.id, requests); took > deadlockTimeout {
-				slow = append(slow, a.id+" with "+b.id)
+			if took := w.race(a.ID+" with "+b.ID, requests); took > deadlockTimeout {
+				slow = append(slow, a.ID+" with "+b.ID)
 			}
 		}
 	}
