@@ -141,7 +141,7 @@ func TestUpgradeOfServerWithOneLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	changes := strings.Join(report.Changes, "\n")
-	for _, change := range []string{"made login " + prefix + "_agent", "took membership in chenu_app from login " + prefix + "_service"} {
+	for _, change := range []string{"created login " + prefix + "_agent", "revoked chenu_app from " + prefix + "_service"} {
 		if !strings.Contains(changes, change) {
 			t.Errorf("the report does not say %q:\n%s", change, changes)
 		}

@@ -24,12 +24,12 @@ const (
 	DefaultDatabase = "chenu"
 
 	bootstrapWait = time.Minute
-	// bootstrapAttempts is how often the roles are made, when others who do not take the lock, as the planner on a development
-	// server, make them at the same time: Postgres then finds a row of its catalog changed under its hands.
+	// bootstrapAttempts is how often the creation of the roles is attempted. Others that do not take the lock, such as the planner on a
+	// development server, may create them at the same time. Postgres then reports that a row of its catalog changed concurrently.
 	bootstrapAttempts = 5
 )
 
-// BootstrapOptions say what Bootstrap makes. The zero value is right for a new server.
+// BootstrapOptions say what Bootstrap creates. The zero value is right for a new server.
 type BootstrapOptions struct {
 	Database string // "" means DefaultDatabase
 
@@ -47,13 +47,13 @@ type BootstrapOptions struct {
 // Login is a role that may log in.
 type Login struct {
 	Name     string // "" means the default
-	Password string // "" means one that is generated if the login is made, and left alone if it is there
+	Password string // "" means one that is generated if the login is created, and unchanged if it exists
 }
 
 // BootstrapReport says what Bootstrap did.
 type BootstrapReport struct {
 	Database string
-	Changes  []string // in order; none if everything was there already
+	Changes  []string // in order; empty if everything existed
 	Warnings []string // what could not be done
 	Logins   []BootstrapLogin
 }
@@ -93,13 +93,13 @@ func (o BootstrapOptions) logins() []login {
 	c := conventions
 	service := login{Login: o.Service, key: "service", role: c.Human, not: c.Shared, serves: true, purpose: "serves people's requests, as " + c.Human, variable: "CHENU_DATABASE_URL"}
 	if o.SharedLogin {
-		service.role, service.not, service.purpose = c.Shared, c.Human, fmt.Sprintf("serves all requests: becomes %s or %s for each transaction", c.Human, c.Agent)
+		service.role, service.not, service.purpose = c.Shared, c.Human, fmt.Sprintf("serves all requests, as %s or %s", c.Human, c.Agent)
 	}
 	all := []login{
 		service,
 		{Login: o.Agent, key: "agent", role: c.Agent, serves: true, purpose: "serves agents' requests, as " + c.Agent, variable: "CHENU_AGENT_DATABASE_URL"},
 		{Login: o.Migrate, key: "migrate", role: owner, purpose: "applies migrations, as " + owner, variable: "CHENU_MIGRATE_DATABASE_URL"},
-		{Login: o.Audit, key: "audit", role: c.Auditor, inherit: true, purpose: "reads everything: verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
+		{Login: o.Audit, key: "audit", role: c.Auditor, inherit: true, purpose: "reads all rows, for verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
 	}
 	for i, name := range []string{"service", "service_agent", "migrate", "verify"} {
 		if all[i].Name == "" {
@@ -131,7 +131,7 @@ func (o BootstrapOptions) validate() error {
 			return fmt.Errorf("login name %q: use at most 63 lower-case letters, digits and underscores, the first not a digit, and not pg_", l.Name)
 		}
 		if seen[l.Name] {
-			return fmt.Errorf("login name %q is given twice: each login has another right", l.Name)
+			return fmt.Errorf("login name %q is given twice: use a different name for each login, because their rights differ", l.Name)
 		}
 		seen[l.Name] = true
 	}
@@ -141,13 +141,13 @@ func (o BootstrapOptions) validate() error {
 // step is a query that returns the statements that are still needed, as psql's \gexec wants it: Bootstrap and the printed
 // script do the same because they are the same. It returns none on a server where everything is there.
 type step struct {
-	verb   string // what it does, as "make"
-	object string // to what, such as "login x"
+	verb   string // a key of past
+	object string // of the verb, such as "login x"
 	query  string
 }
 
-// past is how the report says a step's verb.
-var past = map[string]string{"make": "made", "change": "changed", "take": "took", "let": "let", "set": "set"}
+// past has the verbs of steps, and how the report of changes says them.
+var past = map[string]string{"create": "created", "change": "changed", "grant": "granted", "remove": "removed", "revoke": "revoked", "set": "set"}
 
 // loginSteps make one login. password is an SQL expression.
 func loginSteps(l login, password string) []step {
@@ -157,15 +157,15 @@ func loginSteps(l login, password string) []step {
 	}
 	name := literal(l.Name)
 	steps := []step{
-		{"make", "login " + l.Name, fmt.Sprintf(`SELECT format('CREATE ROLE %%I LOGIN %s NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %%L', %s, %s)
+		{"create", "login " + l.Name, fmt.Sprintf(`SELECT format('CREATE ROLE %%I LOGIN %s NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %%L', %s, %s)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %[2]s)`, attributes, name, password)},
 		{"change", "login " + l.Name + " to " + attributes, fmt.Sprintf(`SELECT format('ALTER ROLE %%I %s', rolname)
 FROM pg_catalog.pg_roles WHERE rolname = %s AND rolinherit <> %t`, attributes, name, l.inherit)},
-		{"take", "administrative attributes from login " + l.Name, fmt.Sprintf(`SELECT format('ALTER ROLE %%I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
+		{"remove", "administrative attributes from login " + l.Name, fmt.Sprintf(`SELECT format('ALTER ROLE %%I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
 FROM pg_catalog.pg_roles WHERE rolname = %s AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)`, name)},
 		// From PostgreSQL 16 on, inheriting is said at each grant; before, pg_auth_members has no such column, which is why
 		// it is read through jsonb.
-		{"make", l.Name + " a member of " + l.role, fmt.Sprintf(`SELECT format('GRANT %%I TO %%I%%s', %s, %s,
+		{"grant", l.role + " to " + l.Name, fmt.Sprintf(`SELECT format('GRANT %%I TO %%I%%s', %s, %s,
     CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT %s, SET TRUE' ELSE '' END)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
     JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
@@ -176,7 +176,7 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
 	if l.not != "" {
 		// An earlier version made the service login a member of the shared role, which can become either kind of actor. From
 		// PostgreSQL 16 on, REVOKE removes only what one role granted.
-		steps = append(steps, step{"take", "membership in " + l.not + " from login " + l.Name, fmt.Sprintf(`SELECT format('REVOKE %%I FROM %%I%%s', r.rolname, u.rolname,
+		steps = append(steps, step{"revoke", l.not + " from " + l.Name, fmt.Sprintf(`SELECT format('REVOKE %%I FROM %%I%%s', r.rolname, u.rolname,
     CASE WHEN current_setting('server_version_num')::int >= 160000 THEN format(' GRANTED BY %%I', g.rolname) ELSE '' END)
 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
     LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
@@ -222,17 +222,17 @@ func (o BootstrapOptions) databaseSteps() []step {
 	name := literal(o.database())
 	steps := []step{
 		// Only who can become a role may make a database that belongs to it. A superuser can.
-		{"make", "the administrator a member of " + owner, fmt.Sprintf(`SELECT format('GRANT %s TO %%I', current_user)
+		{"grant", owner + " to the administrator", fmt.Sprintf(`SELECT format('GRANT %s TO %%I', current_user)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = %s)
   AND NOT pg_has_role(current_user, '%[1]s', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)`, owner, name)},
-		{"make", "database " + o.database(), fmt.Sprintf(`SELECT format('CREATE DATABASE %%I OWNER %s TEMPLATE template0 ENCODING ''UTF8''', %s)
+		{"create", "database " + o.database(), fmt.Sprintf(`SELECT format('CREATE DATABASE %%I OWNER %s TEMPLATE template0 ENCODING ''UTF8''', %s)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = %[2]s)`, owner, name)},
-		{"take", "database " + o.database() + " from PUBLIC", fmt.Sprintf(`SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %%I FROM PUBLIC', datname)
+		{"revoke", "CONNECT and TEMPORARY on database " + o.database() + " from PUBLIC", fmt.Sprintf(`SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %%I FROM PUBLIC', datname)
 FROM pg_catalog.pg_database d WHERE datname = %s
   AND EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE a.grantee = 0)`, name)},
 	}
 	for _, l := range o.logins() {
-		steps = append(steps, step{"let", l.Name + " connect to database " + o.database(), fmt.Sprintf(`SELECT format('GRANT CONNECT ON DATABASE %%I TO %%I', d.datname, u.rolname)
+		steps = append(steps, step{"grant", "CONNECT on database " + o.database() + " to " + l.Name, fmt.Sprintf(`SELECT format('GRANT CONNECT ON DATABASE %%I TO %%I', d.datname, u.rolname)
 FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = %s AND u.rolname = %s
   AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT')`, name, literal(l.Name))})
 	}
@@ -244,11 +244,11 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = %s AND u.
 // pg_stat_activity and pg_locks, since a second connection of its own, which is not the owner, watches its migration.
 func (o BootstrapOptions) catalogSteps() []step {
 	migrate := o.logins()[2].Name
-	return []step{{"take", "functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + policies.OpenFunctions + `) f, LATERAL (VALUES
+	return []step{{"revoke", "EXECUTE on functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + policies.OpenFunctions + `) f, LATERAL (VALUES
     (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
     (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, ` + strings.Join(conventions.Serving(), ", ") + `', f.oid::pg_catalog.regprocedure))) s (place, statement)
 WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
-ORDER BY place`}, {"let", migrate + " watch its migrations", fmt.Sprintf(`SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', p.oid::pg_catalog.regprocedure, u.rolname)
+ORDER BY place`}, {"grant", "EXECUTE on the functions of pg_stat_activity and pg_locks to " + migrate, fmt.Sprintf(`SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', p.oid::pg_catalog.regprocedure, u.rolname)
 FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
   AND p.proname IN ('pg_stat_get_activity', 'pg_lock_status') AND u.rolname = %s AND NOT pg_catalog.has_function_privilege(u.oid, p.oid, 'EXECUTE')
   AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)`, literal(migrate))}}
@@ -297,20 +297,20 @@ func BootstrapSQL(o BootstrapOptions) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `-- Makes the roles, logins and database of chenu. For psql 14 or later, on a server of version 15 or later, as a
+	fmt.Fprintf(&b, `-- Creates the roles, logins and database of chenu. Run it with psql 14 or later, on a server of version %d or later, as a
 -- superuser or as a role with CREATEROLE and CREATEDB, connected to any database:
 --
 --     psql -X -d postgres -f bootstrap.sql
 --
--- It may be run again at any time, and then changes only what is missing. Four logins come of it:
+-- It can run again at any time, and then creates only what is missing. It creates four logins:
 --
-`)
+`, release.Oldest)
 	for _, l := range o.logins() {
 		fmt.Fprintf(&b, "--   %-20s  %s (%s)\n", l.Name, l.purpose, l.variable)
 	}
 	b.WriteString(`--
--- Their passwords are taken from these environment variables. A login that is made without one has no password: it
--- cannot log in with one until it is set. psql's \password is the better way: it keeps the password out of the server's log.
+-- Their passwords are read from these environment variables. A login that is created without one has no password: it
+-- cannot log in with a password until one is set. Prefer \password of psql: it keeps the password out of the log of the server.
 
 \set ON_ERROR_STOP on
 `)
@@ -325,11 +325,11 @@ func BootstrapSQL(o BootstrapOptions) (string, error) {
 			fmt.Fprintf(&b, "%s \\gexec\n", s.query)
 		}
 	}
-	b.WriteString("\nCOMMIT;\n\n-- The database, for the logins only: by default everybody may connect to a new one.\n")
+	b.WriteString("\nCOMMIT;\n\n-- The database, for the logins only: by default, all roles may connect to a new database.\n")
 	for _, s := range o.databaseSteps() {
 		fmt.Fprintf(&b, "%s \\gexec\n", s.query)
 	}
-	fmt.Fprintf(&b, "\n-- In the database: what PUBLIC need not execute of pg_catalog. Only a superuser can revoke it; for others this changes nothing.\n\\connect %s\n", o.database())
+	fmt.Fprintf(&b, "\n-- In the database: PUBLIC does not need these functions of pg_catalog. Only a superuser can revoke EXECUTE; for other roles this changes nothing.\n\\connect %s\n", o.database())
 	for _, s := range o.catalogSteps() {
 		fmt.Fprintf(&b, "%s \\gexec\n", s.query)
 	}
@@ -398,7 +398,7 @@ func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) erro
 	conn, err := dial(ctx, config)
 	if err != nil {
 		// An administrator who is not a superuser may have no right to connect to the database.
-		b.report.Warnings = append(b.report.Warnings, "PUBLIC may execute functions of pg_catalog that the service does not need: a superuser can revoke that with `chenu bootstrap`")
+		b.report.Warnings = append(b.report.Warnings, "PUBLIC may execute functions of pg_catalog that the service does not need: run `chenu bootstrap` as a superuser to revoke this")
 		return nil // A warning says what could not be done.
 	}
 	s := &session{Conn: conn}
@@ -414,11 +414,11 @@ func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) erro
 	}
 	var open int
 	if err := s.QueryRow(ctx, "SELECT count(*) FROM ("+policies.OpenFunctions+") f").Scan(&open); err != nil {
-		return fmt.Errorf("look at the functions of pg_catalog: %w", err)
+		return fmt.Errorf("read the privileges on functions of pg_catalog: %w", err)
 	}
 	if open > 0 {
 		b.report.Warnings = append(b.report.Warnings, fmt.Sprintf("PUBLIC may execute %d functions of pg_catalog that the service does not need, such as those of large objects: "+
-			"only a superuser can revoke that, and a managed server may not allow it", open))
+			"only a superuser can revoke this privilege, and managed servers may not allow it", open))
 	}
 	return nil
 }
@@ -435,7 +435,7 @@ func (s *session) mayBootstrap(ctx context.Context, o BootstrapOptions) error {
 	pg_is_in_recovery(), EXISTS (SELECT FROM pg_database WHERE datname = $1)
 FROM pg_roles WHERE rolname = current_user`, o.database()).Scan(&version, &versionName, &user, &super, &createRole, &createDB, &readOnly, &exists)
 	if err != nil {
-		return fmt.Errorf("look at the server: %w", err)
+		return fmt.Errorf("read the version of the server and the rights of the login: %w", err)
 	}
 	major, _ := release.Split(version)
 	switch {
@@ -448,10 +448,10 @@ FROM pg_roles WHERE rolname = current_user`, o.database()).Scan(&version, &versi
 	}
 	var missing []string
 	if !createRole {
-		missing = append(missing, "CREATEROLE (to make the roles and logins)")
+		missing = append(missing, "CREATEROLE (to create the roles and logins)")
 	}
 	if !createDB && !exists {
-		missing = append(missing, "CREATEDB (to make the database)")
+		missing = append(missing, "CREATEDB (to create the database)")
 	}
 	if len(missing) > 0 {
 		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the role %s lacks %s", user, strings.Join(missing, " and ")),
@@ -471,7 +471,7 @@ type bootstrapper struct {
 func (b *bootstrapper) roles(ctx context.Context) error {
 	tx, err := b.session.Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	defer func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -483,7 +483,7 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 		return err
 	}
 	if _, err := tx.Exec(ctx, policies.Roles()); err != nil {
-		return fmt.Errorf("make the roles: %w", err)
+		return fmt.Errorf("create the roles: %w", err)
 	}
 	for _, check := range []string{b.options.roleCheck(), b.options.ownerCheck()} {
 		if _, err := tx.Exec(ctx, check); err != nil {
@@ -513,9 +513,9 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 // roleFacts lists what policies.Roles may change, as sentences of the report.
 func roleFacts(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `SELECT fact FROM (
-	SELECT 1 AS kind, 'made role ' || rolname AS fact FROM pg_roles WHERE starts_with(rolname::text, $1)
-	UNION ALL SELECT 2, 'made role ' || rolname || ' not inherit' FROM pg_roles WHERE starts_with(rolname::text, $1) AND NOT rolinherit
-	UNION ALL SELECT DISTINCT 3, 'made ' || u.rolname || ' a member of ' || r.rolname FROM pg_auth_members m
+	SELECT 1 AS kind, 'created role ' || rolname AS fact FROM pg_roles WHERE starts_with(rolname::text, $1)
+	UNION ALL SELECT 2, 'changed role ' || rolname || ' to NOINHERIT' FROM pg_roles WHERE starts_with(rolname::text, $1) AND NOT rolinherit
+	UNION ALL SELECT DISTINCT 3, 'granted ' || r.rolname || ' to ' || u.rolname FROM pg_auth_members m
 		JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
 		WHERE starts_with(r.rolname::text, $1) AND starts_with(u.rolname::text, $1)
 ) facts ORDER BY kind, fact`, conventions.RolePrefix())
@@ -532,7 +532,7 @@ func roleFacts(ctx context.Context, tx pgx.Tx) ([]string, error) {
 func (b *bootstrapper) login(ctx context.Context, tx pgx.Tx, l login) error {
 	var exists bool
 	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", l.Name).Scan(&exists); err != nil {
-		return fmt.Errorf("look for login %s: %w", l.Name, err)
+		return fmt.Errorf("read login %s: %w", l.Name, err)
 	}
 	made := BootstrapLogin{Name: l.Name, Purpose: l.purpose, Variable: l.variable}
 	password := l.Password
@@ -602,7 +602,7 @@ func (b *bootstrapper) explain(err error) error {
 	switch refused.Code {
 	case stateInsufficientPrivilege:
 		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the role %s lacks a right", b.session.Config().User), Err: err,
-			Advice: "from PostgreSQL 16 on, a role with CREATEROLE may change only roles that it made or has ADMIN OPTION on: use the administrator that made them, or a superuser"}
+			Advice: "from PostgreSQL 16 on, a role with CREATEROLE may change only roles that it created or has ADMIN OPTION on: use the administrator that created them, or a superuser"}
 	case stateObjectInUse:
 		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: refused.Message, Advice: refused.Hint}
 	}

@@ -83,9 +83,10 @@ func TestBootstrap(t *testing.T) {
 	o := b.options
 	report := b.run()
 	for _, change := range []string{
-		"made login " + o.Service.Name, "made " + o.Service.Name + " a member of chenu_human",
-		"made " + o.Agent.Name + " a member of chenu_agent", "made " + o.Migrate.Name + " a member of chenu_owner", "made " + o.Audit.Name + " a member of chenu_auditor",
-		"made database " + o.Database, "took database " + o.Database + " from PUBLIC", "let " + o.Audit.Name + " connect to database " + o.Database,
+		"created login " + o.Service.Name, "granted chenu_human to " + o.Service.Name,
+		"granted chenu_agent to " + o.Agent.Name, "granted chenu_owner to " + o.Migrate.Name, "granted chenu_auditor to " + o.Audit.Name,
+		"created database " + o.Database, "revoked CONNECT and TEMPORARY on database " + o.Database + " from PUBLIC",
+		"granted CONNECT on database " + o.Database + " to " + o.Audit.Name,
 	} {
 		if !slices.Contains(report.Changes, change) {
 			t.Errorf("the report does not say %q: %q", change, report.Changes)
@@ -198,7 +199,7 @@ func TestServiceLoginLosesSharedMembership(t *testing.T) {
 	if got := roles(); got != "chenu_human" {
 		t.Errorf("the login for people is a member of %s", got)
 	}
-	if change := "took membership in chenu_app from login " + b.options.Service.Name; !slices.Contains(report.Changes, change) {
+	if change := "revoked chenu_app from " + b.options.Service.Name; !slices.Contains(report.Changes, change) {
 		t.Errorf("the report does not say %q: %q", change, report.Changes)
 	}
 	if again := b.run(); len(again.Changes) != 0 {
@@ -253,10 +254,10 @@ func TestBootstrap_Repairs(t *testing.T) {
 	b.exec("REVOKE CONNECT ON DATABASE " + o.Database + " FROM " + o.Agent.Name)
 	want := []string{
 		"changed login " + o.Service.Name + " to NOINHERIT",
-		"took administrative attributes from login " + o.Service.Name,
-		"made " + o.Migrate.Name + " a member of chenu_owner",
-		"took database " + o.Database + " from PUBLIC",
-		"let " + o.Agent.Name + " connect to database " + o.Database,
+		"removed administrative attributes from login " + o.Service.Name,
+		"granted chenu_owner to " + o.Migrate.Name,
+		"revoked CONNECT and TEMPORARY on database " + o.Database + " from PUBLIC",
+		"granted CONNECT on database " + o.Database + " to " + o.Agent.Name,
 	}
 	if got := b.run().Changes; !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -282,7 +283,7 @@ func TestBootstrap_Refuses(t *testing.T) {
 			}
 			u.User = url.UserPassword(name, "x")
 			return u.String()
-		}, []string{"lacks CREATEROLE (to make the roles and logins) and CREATEDB (to make the database)", "chenu bootstrap --print"}},
+		}, []string{"lacks CREATEROLE (to create the roles and logins) and CREATEDB (to create the database)", "chenu bootstrap --print"}},
 		{"another's database", func(b *bootstrapBundle) string {
 			b.exec("CREATE DATABASE " + b.options.Database)
 			return ""
@@ -348,7 +349,7 @@ func TestBootstrap_CreateRoleAdministrator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(report.Changes, "made the administrator a member of chenu_owner") || !slices.Contains(report.Changes, "made database "+b.options.Database) {
+	if !slices.Contains(report.Changes, "granted chenu_owner to the administrator") || !slices.Contains(report.Changes, "created database "+b.options.Database) {
 		t.Errorf("changes: %q", report.Changes)
 	}
 	if report, err = apply.Bootstrap(t.Context(), u.String(), b.options); err != nil || len(report.Changes) != 0 {

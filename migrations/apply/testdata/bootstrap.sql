@@ -1,17 +1,17 @@
--- Makes the roles, logins and database of chenu. For psql 14 or later, on a server of version 15 or later, as a
+-- Creates the roles, logins and database of chenu. Run it with psql 14 or later, on a server of version 15 or later, as a
 -- superuser or as a role with CREATEROLE and CREATEDB, connected to any database:
 --
 --     psql -X -d postgres -f bootstrap.sql
 --
--- It may be run again at any time, and then changes only what is missing. Four logins come of it:
+-- It can run again at any time, and then creates only what is missing. It creates four logins:
 --
 --   chenu_service         serves people's requests, as chenu_human (CHENU_DATABASE_URL)
 --   chenu_service_agent   serves agents' requests, as chenu_agent (CHENU_AGENT_DATABASE_URL)
 --   chenu_migrate         applies migrations, as chenu_owner (CHENU_MIGRATE_DATABASE_URL)
---   chenu_verify          reads everything: verification and backups (CHENU_AUDIT_DATABASE_URL)
+--   chenu_verify          reads all rows, for verification and backups (CHENU_AUDIT_DATABASE_URL)
 --
--- Their passwords are taken from these environment variables. A login that is made without one has no password: it
--- cannot log in with one until it is set. psql's \password is the better way: it keeps the password out of the server's log.
+-- Their passwords are read from these environment variables. A login that is created without one has no password: it
+-- cannot log in with a password until one is set. Prefer \password of psql: it keeps the password out of the log of the server.
 
 \set ON_ERROR_STOP on
 \getenv service_password CHENU_BOOTSTRAP_SERVICE_PASSWORD
@@ -114,7 +114,7 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
     WHERE r.rolname = 'chenu_owner' AND u.rolname = 'chenu_migrate'
       AND coalesce((to_jsonb(m)->>'inherit_option')::boolean, false) = false AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)) \gexec
 
--- chenu_verify: reads everything: verification and backups.
+-- chenu_verify: reads all rows, for verification and backups.
 SELECT format('CREATE ROLE %I LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', 'chenu_verify', nullif(:'audit_password', ''))
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'chenu_verify') \gexec
 SELECT format('ALTER ROLE %I INHERIT', rolname)
@@ -130,7 +130,7 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
 
 COMMIT;
 
--- The database, for the logins only: by default everybody may connect to a new one.
+-- The database, for the logins only: by default, all roles may connect to a new database.
 SELECT format('GRANT chenu_owner TO %I', current_user)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'chenu')
   AND NOT pg_has_role(current_user, 'chenu_owner', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) \gexec
@@ -152,7 +152,7 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO %I', d.datname, u.rolname)
 FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = 'chenu' AND u.rolname = 'chenu_verify'
   AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = u.oid AND a.privilege_type = 'CONNECT') \gexec
 
--- In the database: what PUBLIC need not execute of pg_catalog. Only a superuser can revoke it; for others this changes nothing.
+-- In the database: PUBLIC does not need these functions of pg_catalog. Only a superuser can revoke EXECUTE; for other roles this changes nothing.
 \connect chenu
 SELECT statement FROM (
 SELECT p.oid, p.proname,
