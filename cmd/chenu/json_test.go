@@ -289,7 +289,7 @@ func TestJSONOfBootstrap(t *testing.T) {
 		return report, urls
 	}
 	report, urls := bootstrap()
-	if report["database"] != prefix || !strings.Contains(fmt.Sprint(report["changes"]), "made database "+prefix) {
+	if report["database"] != prefix || !strings.Contains(fmt.Sprint(report["changes"]), "created database "+prefix) {
 		t.Errorf("the first run: %v", report)
 	}
 	if want := "_service CHENU_DATABASE_URL false 0\n_agent CHENU_AGENT_DATABASE_URL true 26\n_migrate CHENU_MIGRATE_DATABASE_URL true 26\n_audit CHENU_AUDIT_DATABASE_URL true 26\n"; urls != want {
