@@ -13,6 +13,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
@@ -32,7 +33,7 @@ func before(t *testing.T, db *dbtest.DB, suffix string) *pgx.Conn {
 	if at < 1 {
 		t.Fatalf("no migration ends with %s", suffix)
 	}
-	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{To: files[at-1].Version()}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions, To: files[at-1].Version()}); err != nil {
 		t.Fatal(err)
 	}
 	conn := pgtest.Connect(t, db.AdminURL)
@@ -62,7 +63,7 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 	exec(`INSERT INTO government_compliance (id, created_by, name, regulation, authority, evidence)
 		VALUES ($1, $2, 'n', 'r', 'a', jsonb_build_array(jsonb_build_object('uri', 'cover.png', 'sha256', repeat('0', 64))))`, id(6), ada)
 
-	_, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{})
+	_, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions})
 	if err == nil {
 		t.Fatal("the migration accepted the rows")
 	}
@@ -100,7 +101,7 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions}); err != nil {
 		t.Fatal(err)
 	}
 	var valid bool
@@ -127,7 +128,7 @@ func TestOperatorShortensLongRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{})
+	_, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions})
 	if err == nil || !strings.Contains(err.Error(), "public.community_groups.settings") || !strings.Contains(err.Error(), group) {
 		t.Fatalf("the migration does not name the row: %v", err)
 	}
@@ -145,7 +146,7 @@ func TestOperatorShortensLongRows(t *testing.T) {
 	if _, err := operator.Exec(t.Context(), strings.ReplaceAll(fix, "00000000-0000-0000-0000-000000000000", group)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions}); err != nil {
 		t.Fatal(err)
 	}
 	var got string
@@ -192,7 +193,7 @@ func TestRequestsFromBeforeGatesCoveredContentExpire(t *testing.T) {
 			VALUES (app.uuid_v7(), '%s', 'sensitive', %s, %s, 'x', %s, sha256('%s'), '%s', 'agent', now() + interval '1 hour', '%s'%s)`,
 			c.decided, ada, status, action, payload, c.name, ada, thread, c.values))
 	}
-	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions}); err != nil {
 		t.Fatal(err)
 	}
 	query := func(sql string) string {
@@ -254,7 +255,7 @@ func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions}); err != nil {
 		t.Fatal(err)
 	}
 	notices := func() (got string) {
@@ -308,7 +309,7 @@ func TestUpgradeNamesTrialsWithFutureApprovals(t *testing.T) {
 			trial(i), c.owner, fmt.Sprint("T-", i), c.status, c.day)
 	}
 	var said string
-	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Progress: func(e apply.Event) {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions, Progress: func(e apply.Event) {
 		if notice, ok := e.(apply.Notice); ok && strings.Contains(notice.Message, "ethics") {
 			said += notice.Message
 		}
@@ -382,7 +383,7 @@ func TestUpgradeNamesUnapprovedSchedules(t *testing.T) {
 			VALUES (app.uuid_v7(), $1, 'sensitive', $2, 'x', 'write', 'x', $3, sha256($4::text::bytea), $1, 'agent', now() + interval '1 hour', %s, %s)`, c.decided, c.use), eve, c.status, c.payload, fmt.Sprint(i))
 	}
 	var said string
-	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Progress: func(e apply.Event) {
+	if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions, Progress: func(e apply.Event) {
 		if notice, ok := e.(apply.Notice); ok && strings.Contains(notice.Message, "schedules") {
 			said += notice.Message
 		}
@@ -415,7 +416,7 @@ func TestUpgradeLimitsCredentials(t *testing.T) {
 	db := dbtest.Empty(t)
 	apply := func(to string) {
 		t.Helper()
-		if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{To: to}); err != nil {
+		if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions, To: to}); err != nil {
 			t.Fatal(err)
 		}
 	}

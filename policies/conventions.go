@@ -5,8 +5,8 @@ import "github.com/chenu/chenu/postgres/project"
 // Conventions are this project's names, for the packages that know PostgreSQL and not the project.
 var Conventions = project.Conventions{
 	Project: "chenu",
-	Roles:   Roles(),
-	Owner:   "chenu_owner", Human: "chenu_human", Agent: "chenu_agent", Shared: "chenu_app", Auditor: "chenu_auditor",
+	Roles:   Roles(), OpenFunctions: OpenFunctions,
+	Owner: "chenu_owner", Human: "chenu_human", Agent: "chenu_agent", Shared: "chenu_app", Auditor: "chenu_auditor",
 	IdentitySetting: "app.identity_id",
 	ActorSetting:    "app.actor_id",
 	RequestSettings: []string{

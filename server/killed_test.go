@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server"
@@ -43,7 +44,8 @@ func startPostgres(t *testing.T, dir string) (*local.Server, map[string]string) 
 	}
 	t.Cleanup(func() { endPostgres(t, postgres) })
 	report, err := apply.Bootstrap(t.Context(), postgres.URL("postgres"), apply.BootstrapOptions{
-		Service: apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
+		Conventions: &policies.Conventions,
+		Service:     apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
 		Migrate: apply.Login{Name: "migrate", Password: "migrate"},
 	})
 	if err != nil {
@@ -53,7 +55,7 @@ func startPostgres(t *testing.T, dir string) (*local.Server, map[string]string) 
 	for _, login := range report.Logins {
 		urls[login.Variable] = login.URL
 	}
-	if _, err := apply.Apply(t.Context(), urls["CHENU_MIGRATE_DATABASE_URL"], apply.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), urls["CHENU_MIGRATE_DATABASE_URL"], apply.Options{Conventions: &policies.Conventions}); err != nil {
 		t.Fatal(err)
 	}
 	return postgres, urls

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/policies"
 )
 
 const adminURLVariable = "CHENU_ADMIN_DATABASE_URL"
@@ -33,7 +34,7 @@ func newBootstrap(env environment) *cobra.Command {
 		adminURL  string
 		printOnly bool
 		asJSON    bool
-		o         apply.BootstrapOptions
+		o         = apply.BootstrapOptions{Conventions: &policies.Conventions}
 	)
 	cmd := &cobra.Command{
 		Use:   "bootstrap",

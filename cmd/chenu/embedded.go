@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/auth"
@@ -70,7 +71,8 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 		}
 	}()
 	logins := apply.BootstrapOptions{
-		Service: embeddedLogin(c.Secret, "chenu_service"), Agent: embeddedLogin(c.Secret, "chenu_service_agent"),
+		Conventions: &policies.Conventions,
+		Service:     embeddedLogin(c.Secret, "chenu_service"), Agent: embeddedLogin(c.Secret, "chenu_service_agent"),
 		Migrate: embeddedLogin(c.Secret, migrateLogin), Audit: embeddedLogin(c.Secret, auditLogin),
 	}
 	report, err := apply.Bootstrap(ctx, postgres.URL("postgres"), logins)
@@ -90,7 +92,7 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 			c.AuditDatabaseURL = login.URL
 		}
 	}
-	if _, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: apply.Brief(progress)}); err != nil {
+	if _, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Conventions: &policies.Conventions, Progress: apply.Brief(progress)}); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(embeddedNote{DatabaseURL: c.DatabaseURL, AgentDatabaseURL: c.AgentDatabaseURL})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/policies"
 )
 
 const migrateURLVariable = "CHENU_MIGRATE_DATABASE_URL"
@@ -106,7 +107,7 @@ file fails, the object has the files before it:
 func newMigrateApply(env environment) *cobra.Command {
 	var (
 		t               target
-		o               apply.Options
+		o               = apply.Options{Conventions: &policies.Conventions}
 		verbose, asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -218,7 +219,7 @@ func migrateStatus(ctx context.Context, env environment, t *target, asJSON, chec
 	if err != nil {
 		return err
 	}
-	status, err := apply.ReadStatus(ctx, t.url, dir)
+	status, err := apply.ReadStatus(ctx, t.url, &policies.Conventions, dir)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/chenu/chenu/internal/golden"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/local"
 )
 
@@ -153,7 +154,7 @@ func startServer(t *testing.T, ts *testscript.TestScript) error {
 		return err
 	}
 	ts.Defer(func() { ts.Check(server.Stop(context.Background())) })
-	report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{})
+	report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{Conventions: &policies.Conventions})
 	if err != nil {
 		return err
 	}

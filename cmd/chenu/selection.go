@@ -14,6 +14,7 @@ import (
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/policies"
 )
 
 // selection selects files of the migration directory.
@@ -72,7 +73,7 @@ func (s *selection) files(ctx context.Context, t *target) (*selected, error) {
 		return nil, err
 	}
 	if t.url != "" {
-		if chosen.status, err = apply.ReadStatus(ctx, t.url, dir); err != nil {
+		if chosen.status, err = apply.ReadStatus(ctx, t.url, &policies.Conventions, dir); err != nil {
 			return nil, err
 		}
 	}

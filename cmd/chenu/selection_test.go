@@ -11,6 +11,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
 )
 
 // writeDir writes migration files, of names without ".sql", and hashes them.
@@ -93,7 +94,7 @@ func TestSelection_Pending(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := apply.Apply(t.Context(), at.url, apply.Options{Dir: open, To: "1"}); err != nil {
+	if _, err := apply.Apply(t.Context(), at.url, apply.Options{Conventions: &policies.Conventions, Dir: open, To: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := new(selection).files(t.Context(), at)
@@ -103,7 +104,7 @@ func TestSelection_Pending(t *testing.T) {
 	if looksAt(got) != "3" || got.what != "the pending files" {
 		t.Errorf("%s: %s", got.what, looksAt(got))
 	}
-	if _, err := apply.Apply(t.Context(), at.url, apply.Options{Dir: open}); err != nil {
+	if _, err := apply.Apply(t.Context(), at.url, apply.Options{Conventions: &policies.Conventions, Dir: open}); err != nil {
 		t.Fatal(err)
 	}
 	// What came too late is refused by apply, and is what one wants to look at.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/server"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/mailer"
@@ -154,7 +155,7 @@ func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
 	if c.MigrateDatabaseURL == "" {
 		return errors.New("CHENU_MIGRATE_DATABASE_URL is not set: --migrate requires a login that is a member of chenu_owner")
 	}
-	_, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Progress: apply.Brief(w)})
+	_, err := apply.Apply(ctx, c.MigrateDatabaseURL, apply.Options{Conventions: &policies.Conventions, Progress: apply.Brief(w)})
 	return err
 }
 

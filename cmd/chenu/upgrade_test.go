@@ -18,6 +18,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/session"
@@ -78,7 +79,8 @@ func TestUpgradeOfEmbeddedWithOneLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	bootstrapOneLogin(t, before.URL("postgres"), before.URL(apply.DefaultDatabase), apply.BootstrapOptions{
-		Service: embeddedLogin(secret, "chenu_service"), Agent: embeddedLogin(secret, "chenu_service_agent"),
+		Conventions: &policies.Conventions,
+		Service:     embeddedLogin(secret, "chenu_service"), Agent: embeddedLogin(secret, "chenu_service_agent"),
 		Migrate: embeddedLogin(secret, migrateLogin), Audit: embeddedLogin(secret, auditLogin),
 	})
 	if got := membership(t, before.URL("postgres"), "chenu_service"); got != "chenu_app" {
@@ -127,7 +129,8 @@ func TestUpgradeOfServerWithOneLogin(t *testing.T) {
 	t.Cleanup(func() { dropBootstrapped(t, prefix) })
 	admin := dbtest.ServerURL(t)
 	o := apply.BootstrapOptions{
-		Database: prefix, Service: apply.Login{Name: prefix + "_service", Password: "service"}, Agent: apply.Login{Name: prefix + "_agent"},
+		Conventions: &policies.Conventions,
+		Database:    prefix, Service: apply.Login{Name: prefix + "_service", Password: "service"}, Agent: apply.Login{Name: prefix + "_agent"},
 		Migrate: apply.Login{Name: prefix + "_migrate"}, Audit: apply.Login{Name: prefix + "_audit"},
 	}
 	database, err := url.Parse(admin)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/postgres/project"
 )
 
 const (
@@ -32,8 +33,10 @@ const (
 	DefaultWait = time.Minute
 )
 
-// Options of Apply. The zero value applies all files that the program was built with.
+// Options of Apply. Those besides Conventions may be zero: then all files that the program was built with are applied.
 type Options struct {
+	Conventions *project.Conventions // of the project that owns the database
+
 	Dir    migrate.Dir // nil means Embedded
 	To     string      // version, or file name, to stop after; "" means the last
 	DryRun bool        // say what would be applied, in a read-only session without the lock, and write nothing
@@ -106,7 +109,7 @@ func Apply(ctx context.Context, url string, o Options) (report Report, err error
 	if err != nil {
 		return report, err
 	}
-	a.session, err = connect(ctx, url, settings{lockTimeout: o.LockTimeout, readOnly: o.DryRun}, func(m string) { a.event(Notice{Message: m}) })
+	a.session, err = connect(ctx, url, settings{owner: o.Conventions.Owner, lockTimeout: o.LockTimeout, readOnly: o.DryRun}, func(m string) { a.event(Notice{Message: m}) })
 	if err != nil {
 		return report, err
 	}
@@ -120,7 +123,7 @@ func Apply(ctx context.Context, url string, o Options) (report Report, err error
 			return report, err
 		}
 	}
-	a.revisions = NewRevisions(a.session)
+	a.revisions = NewRevisions(a.session, o.Conventions.Owner)
 	revisions, err := a.revisions.ReadRevisions(ctx)
 	if err != nil {
 		return report, err
@@ -176,6 +179,9 @@ func (a *applier) protect(ctx context.Context) error {
 }
 
 func (o *Options) setDefaults() error {
+	if o.Conventions == nil {
+		return errNoConventions
+	}
 	if o.Dir == nil {
 		dir, err := migrations.Embedded()
 		if err != nil {
@@ -326,7 +332,7 @@ func (a *applier) attempt(ctx context.Context, f *migrations.File, r *migrate.Re
 		}
 	}
 	finish(r)
-	if err := NewRevisions(tx).WriteRevision(ctx, r); err != nil {
+	if err := NewRevisions(tx, a.Conventions.Owner).WriteRevision(ctx, r); err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
 	}
 	if err := tx.Commit(ctx); err != nil {
@@ -494,7 +500,7 @@ func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn
 			"add ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE ROW LEVEL SECURITY after it in the same file (if a trigger writes to the named table, " +
 			"add SET row_security = on before it and off after it), and run `chenu migrate hash`"
 	case refused.Code == stateInsufficientPrivilege:
-		return owner + " lacks this privilege: run `chenu bootstrap`, which grants what migrations need"
+		return a.Conventions.Owner + " lacks this privilege: run `chenu bootstrap`, which grants what migrations need"
 	case alreadyThere(e.Err):
 		return "the object already exists, but no migration that was applied here created it: check that this is the right database, and who created the object"
 	}

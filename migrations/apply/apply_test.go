@@ -22,6 +22,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
@@ -52,7 +53,7 @@ func (b *bundle) edit(name, text string) {
 }
 
 func (b *bundle) options() apply.Options {
-	return apply.Options{Dir: dbtest.OpenDir(b.t, b.path), Wait: patience, LockTimeout: patience}
+	return apply.Options{Conventions: &policies.Conventions, Dir: dbtest.OpenDir(b.t, b.path), Wait: patience, LockTimeout: patience}
 }
 
 func (b *bundle) apply() (apply.Report, error) {
@@ -82,7 +83,7 @@ func (b *bundle) fails() *apply.StatementError {
 
 func (b *bundle) status() *apply.Status {
 	b.t.Helper()
-	s, err := apply.ReadStatus(b.t.Context(), b.db.MigrateURL, dbtest.OpenDir(b.t, b.path))
+	s, err := apply.ReadStatus(b.t.Context(), b.db.MigrateURL, &policies.Conventions, dbtest.OpenDir(b.t, b.path))
 	if err != nil {
 		b.t.Fatalf("status: %v", err)
 	}
@@ -202,7 +203,7 @@ func TestRevisionTableIsProtected(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{}); err != nil {
+		if _, err := apply.Apply(t.Context(), db.MigrateURL, apply.Options{Conventions: &policies.Conventions}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -442,7 +443,7 @@ func TestApply_Pooler(t *testing.T) {
 	}
 	b.contains(err.Error(), "use the URL of the PostgreSQL server")
 	b.want("tables", b.tables(), "")
-	if _, err := apply.ReadStatus(t.Context(), pooled, dbtest.OpenDir(t, b.path)); !errors.Is(err, migrations.ErrPooled) {
+	if _, err := apply.ReadStatus(t.Context(), pooled, &policies.Conventions, dbtest.OpenDir(t, b.path)); !errors.Is(err, migrations.ErrPooled) {
 		t.Errorf("status: %v", err)
 	}
 }
@@ -762,7 +763,7 @@ func TestRevisions(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "SELECT 1;"})
 	ctx := t.Context()
-	revisions := apply.NewRevisions(b.admin)
+	revisions := apply.NewRevisions(b.admin, policies.Conventions.Owner)
 	if all, err := revisions.ReadRevisions(ctx); err != nil || len(all) != 0 {
 		t.Fatalf("without a table: %v, %v", all, err)
 	}
@@ -793,7 +794,7 @@ func TestRevisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want("versions", b.ask("SELECT version FROM atlas_schema_revisions.atlas_schema_revisions ORDER BY 1"), ".atlas_cloud_identifier,1")
-	if standing, err := apply.ReadStatusOn(ctx, b.admin, dbtest.OpenDir(t, b.path)); err != nil || standing.State != apply.Current {
+	if standing, err := apply.ReadStatusOn(ctx, b.admin, &policies.Conventions, dbtest.OpenDir(t, b.path)); err != nil || standing.State != apply.Current {
 		t.Errorf("%+v, %v", standing, err)
 	}
 }

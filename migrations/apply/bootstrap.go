@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/postgres/project"
 	"github.com/chenu/chenu/postgres/release"
 )
 
@@ -29,8 +29,10 @@ const (
 	bootstrapAttempts = 5
 )
 
-// BootstrapOptions say what Bootstrap creates. The zero value is right for a new server.
+// BootstrapOptions say what Bootstrap creates. Those besides Conventions may be zero, which is right for a new server.
 type BootstrapOptions struct {
+	Conventions *project.Conventions // of the project that the roles and the database are for
+
 	Database string // "" means DefaultDatabase
 
 	// The default names of the logins are the project's name and _service, _service_agent, _migrate and _verify.
@@ -90,7 +92,7 @@ func (o BootstrapOptions) database() string {
 // logins lists the logins. Only the auditor inherits: pg_dump does not SET ROLE unless told, while the others become
 // what they are by SET ROLE, and have no right they did not ask for.
 func (o BootstrapOptions) logins() []login {
-	c := conventions
+	c := o.Conventions
 	service := login{Login: o.Service, key: "service", role: c.Human, not: c.Shared, serves: true, purpose: "serves people's requests, as " + c.Human, variable: "CHENU_DATABASE_URL"}
 	if o.SharedLogin {
 		service.role, service.not, service.purpose = c.Shared, c.Human, fmt.Sprintf("serves all requests, as %s or %s", c.Human, c.Agent)
@@ -98,7 +100,7 @@ func (o BootstrapOptions) logins() []login {
 	all := []login{
 		service,
 		{Login: o.Agent, key: "agent", role: c.Agent, serves: true, purpose: "serves agents' requests, as " + c.Agent, variable: "CHENU_AGENT_DATABASE_URL"},
-		{Login: o.Migrate, key: "migrate", role: owner, purpose: "applies migrations, as " + owner, variable: "CHENU_MIGRATE_DATABASE_URL"},
+		{Login: o.Migrate, key: "migrate", role: c.Owner, purpose: "applies migrations, as " + c.Owner, variable: "CHENU_MIGRATE_DATABASE_URL"},
 		{Login: o.Audit, key: "audit", role: c.Auditor, inherit: true, purpose: "reads all rows, for verification and backups", variable: "CHENU_AUDIT_DATABASE_URL"},
 	}
 	for i, name := range []string{"service", "service_agent", "migrate", "verify"} {
@@ -122,6 +124,9 @@ func (o BootstrapOptions) Memberships() map[string]string {
 var reRoleName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 func (o BootstrapOptions) validate() error {
+	if o.Conventions == nil {
+		return errNoConventions
+	}
 	if !reRoleName.MatchString(o.database()) {
 		return fmt.Errorf("database name %q: use at most 63 lower-case letters, digits and underscores, the first not a digit", o.Database)
 	}
@@ -219,7 +224,7 @@ FROM pg_catalog.pg_roles u WHERE rolname = %s%s
 
 // databaseSteps make the database and say who may connect to it.
 func (o BootstrapOptions) databaseSteps() []step {
-	name := literal(o.database())
+	name, owner := literal(o.database()), o.Conventions.Owner
 	steps := []step{
 		// Only who can become a role may make a database that belongs to it. A superuser can.
 		{"grant", owner + " to the administrator", fmt.Sprintf(`SELECT format('GRANT %s TO %%I', current_user)
@@ -244,9 +249,9 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = %s AND u.
 // pg_stat_activity and pg_locks, since a second connection of its own, which is not the owner, watches its migration.
 func (o BootstrapOptions) catalogSteps() []step {
 	migrate := o.logins()[2].Name
-	return []step{{"revoke", "EXECUTE on functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + policies.OpenFunctions + `) f, LATERAL (VALUES
+	return []step{{"revoke", "EXECUTE on functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + o.Conventions.OpenFunctions + `) f, LATERAL (VALUES
     (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
-    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, ` + strings.Join(conventions.Serving(), ", ") + `', f.oid::pg_catalog.regprocedure))) s (place, statement)
+    (2, format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, ` + strings.Join(o.Conventions.Serving(), ", ") + `', f.oid::pg_catalog.regprocedure))) s (place, statement)
 WHERE (place = 2 OR f.grantees IS NOT NULL) AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
 ORDER BY place`}, {"grant", "EXECUTE on the functions of pg_stat_activity and pg_locks to " + migrate, fmt.Sprintf(`SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', p.oid::pg_catalog.regprocedure, u.rolname)
 FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -254,7 +259,7 @@ FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_cata
   AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)`, literal(migrate))}}
 }
 
-// roleCheck refuses to let anyone log in as a role that is not a login, as the roles of policies.Roles are not.
+// roleCheck refuses to let anyone log in as a role that is not a login, as the roles of Conventions.Roles are not.
 func (o BootstrapOptions) roleCheck() string {
 	var names []string
 	for _, l := range o.logins() {
@@ -285,7 +290,7 @@ BEGIN
             HINT = 'choose another name, or if this one is meant: ALTER DATABASE %[3]s OWNER TO %[2]s';
     END IF;
 END
-$$`, literal(o.database()), owner, o.database())
+$$`, literal(o.database()), o.Conventions.Owner, o.database())
 }
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -318,7 +323,7 @@ func BootstrapSQL(o BootstrapOptions) (string, error) {
 		fmt.Fprintf(&b, "\\getenv %[1]s_password CHENU_BOOTSTRAP_%[2]s_PASSWORD\n\\if :{?%[1]s_password} \\else \\set %[1]s_password '' \\endif\n", l.key, strings.ToUpper(l.key))
 	}
 	b.WriteString("\nSET client_min_messages = warning;\nBEGIN;\n\n")
-	fmt.Fprintf(&b, "%s\n\n%s;\n\n%s;\n", strings.TrimSpace(policies.Roles()), o.roleCheck(), o.ownerCheck())
+	fmt.Fprintf(&b, "%s\n\n%s;\n\n%s;\n", strings.TrimSpace(o.Conventions.Roles), o.roleCheck(), o.ownerCheck())
 	for _, l := range o.logins() {
 		fmt.Fprintf(&b, "\n-- %s: %s.\n", l.Name, l.purpose)
 		for _, s := range loginSteps(l, fmt.Sprintf("nullif(:'%s_password', '')", l.key)) {
@@ -363,7 +368,7 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 		return report, err
 	}
 	// Two at once would stumble over each other's roles.
-	if err := s.lock(ctx, conventions.Project+"_bootstrap", bootstrapWait, nil); err != nil {
+	if err := s.lock(ctx, o.Conventions.Project+"_bootstrap", bootstrapWait, nil); err != nil {
 		return report, err
 	}
 	b := bootstrapper{session: s, options: o, report: &report}
@@ -413,7 +418,7 @@ func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) erro
 		}
 	}
 	var open int
-	if err := s.QueryRow(ctx, "SELECT count(*) FROM ("+policies.OpenFunctions+") f").Scan(&open); err != nil {
+	if err := s.QueryRow(ctx, "SELECT count(*) FROM ("+b.options.Conventions.OpenFunctions+") f").Scan(&open); err != nil {
 		return fmt.Errorf("read the privileges on functions of pg_catalog: %w", err)
 	}
 	if open > 0 {
@@ -478,11 +483,11 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 		defer cancel()
 		_ = tx.Rollback(late) // does nothing after the commit
 	}()
-	before, err := roleFacts(ctx, tx)
+	before, err := b.roleFacts(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, policies.Roles()); err != nil {
+	if _, err := tx.Exec(ctx, b.options.Conventions.Roles); err != nil {
 		return fmt.Errorf("create the roles: %w", err)
 	}
 	for _, check := range []string{b.options.roleCheck(), b.options.ownerCheck()} {
@@ -490,7 +495,7 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 			return err
 		}
 	}
-	after, err := roleFacts(ctx, tx)
+	after, err := b.roleFacts(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -510,15 +515,15 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 	return nil
 }
 
-// roleFacts lists what policies.Roles may change, as sentences of the report.
-func roleFacts(ctx context.Context, tx pgx.Tx) ([]string, error) {
+// roleFacts lists what Conventions.Roles may change, as sentences of the report.
+func (b *bootstrapper) roleFacts(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `SELECT fact FROM (
 	SELECT 1 AS kind, 'created role ' || rolname AS fact FROM pg_roles WHERE starts_with(rolname::text, $1)
 	UNION ALL SELECT 2, 'changed role ' || rolname || ' to NOINHERIT' FROM pg_roles WHERE starts_with(rolname::text, $1) AND NOT rolinherit
 	UNION ALL SELECT DISTINCT 3, 'granted ' || r.rolname || ' to ' || u.rolname FROM pg_auth_members m
 		JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
 		WHERE starts_with(r.rolname::text, $1) AND starts_with(u.rolname::text, $1)
-) facts ORDER BY kind, fact`, conventions.RolePrefix())
+) facts ORDER BY kind, fact`, b.options.Conventions.RolePrefix())
 	if err != nil {
 		return nil, fmt.Errorf("read the roles: %w", err)
 	}

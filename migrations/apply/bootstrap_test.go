@@ -31,7 +31,7 @@ type bootstrapBundle struct {
 func setupBootstrap(t *testing.T) *bootstrapBundle {
 	t.Helper()
 	prefix := "chenu_test_" + strings.ToLower(rand.Text()[:10]) + "_"
-	b := &bootstrapBundle{t: t, options: apply.BootstrapOptions{Database: prefix + "db",
+	b := &bootstrapBundle{t: t, options: apply.BootstrapOptions{Conventions: &policies.Conventions, Database: prefix + "db",
 		Service: apply.Login{Name: prefix + "s"}, Agent: apply.Login{Name: prefix + "g"},
 		Migrate: apply.Login{Name: prefix + "m"}, Audit: apply.Login{Name: prefix + "v"}}}
 	var err error
@@ -126,7 +126,7 @@ WHERE u.rolname = $1 AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolrep
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
-	if _, err := apply.Apply(t.Context(), report.Logins[2].URL, apply.Options{Dir: dbtest.OpenDir(t, dbtest.WriteDir(t, map[string]string{"1_a.sql": "CREATE TABLE a ();"}))}); err != nil {
+	if _, err := apply.Apply(t.Context(), report.Logins[2].URL, apply.Options{Conventions: &policies.Conventions, Dir: dbtest.OpenDir(t, dbtest.WriteDir(t, map[string]string{"1_a.sql": "CREATE TABLE a ();"}))}); err != nil {
 		t.Errorf("the migration login cannot migrate: %v", err)
 	}
 }
@@ -359,7 +359,7 @@ func TestBootstrap_CreateRoleAdministrator(t *testing.T) {
 
 func TestBootstrapSQL(t *testing.T) {
 	t.Parallel()
-	script, err := apply.BootstrapSQL(apply.BootstrapOptions{Service: apply.Login{Password: "sesam"}})
+	script, err := apply.BootstrapSQL(apply.BootstrapOptions{Conventions: &policies.Conventions, Service: apply.Login{Password: "sesam"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func TestBootstrapSQL(t *testing.T) {
 		t.Error("the roles are not in the script")
 	}
 	golden.File(t, "testdata/bootstrap.sql", strings.Replace(script, roles, "-- (policies/roles.sql)", 1))
-	if _, err := apply.BootstrapSQL(apply.BootstrapOptions{Database: "x y"}); err == nil {
+	if _, err := apply.BootstrapSQL(apply.BootstrapOptions{Conventions: &policies.Conventions, Database: "x y"}); err == nil {
 		t.Error("a name with a space is accepted")
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/chenu/chenu/migrations"
-	"github.com/chenu/chenu/policies"
 )
 
 const (
@@ -26,11 +25,7 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
-// conventions are the names that bootstrap creates and that sessions use.
-var conventions = &policies.Conventions
-
-// owner is the role that owns every object and the revision table. Every session runs as it.
-var owner = conventions.Owner
+var errNoConventions = errors.New("the options have no Conventions")
 
 // SQLSTATEs, from the appendix "PostgreSQL Error Codes" of the manual.
 const (
@@ -71,6 +66,7 @@ type session struct {
 
 // settings of a session. A timeout of 0 means none.
 type settings struct {
+	owner                         string // the role that the session runs as, which owns every object and the revision table
 	lockTimeout, statementTimeout time.Duration
 	readOnly                      bool
 }
@@ -151,17 +147,17 @@ func (s *session) reset(ctx context.Context) error {
 	if s.readOnly {
 		readOnly = "on"
 	}
-	_, err := s.Exec(ctx, sessionSQL, owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName, fmt.Sprint(s.statementTimeout.Milliseconds()))
+	_, err := s.Exec(ctx, sessionSQL, s.owner, fmt.Sprint(s.lockTimeout.Milliseconds()), readOnly, applicationName, fmt.Sprint(s.statementTimeout.Milliseconds()))
 	switch state(err) {
 	case stateInvalidParameter:
-		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "role " + owner + " does not exist on this server", Advice: "create the roles with `chenu bootstrap`"}
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "role " + s.owner + " does not exist on this server", Advice: "create the roles with `chenu bootstrap`"}
 	case stateInsufficientPrivilege:
 		user := s.Config().User
-		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the login %s cannot SET ROLE %s", user, owner),
-			Advice: fmt.Sprintf("use the login that `chenu bootstrap` creates for migrations, or ask an administrator to run: GRANT %s TO %s", owner, pgx.Identifier{user}.Sanitize())}
+		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: fmt.Sprintf("the login %s cannot SET ROLE %s", user, s.owner),
+			Advice: fmt.Sprintf("use the login that `chenu bootstrap` creates for migrations, or ask an administrator to run: GRANT %s TO %s", s.owner, pgx.Identifier{user}.Sanitize())}
 	}
 	if err != nil {
-		return fmt.Errorf("set role %s: %w", owner, err)
+		return fmt.Errorf("set role %s: %w", s.owner, err)
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func (a *applier) remaining(ctx context.Context, url string) []InvalidIndex {
 	s := a.session
 	var err error
 	if s.IsClosed() {
-		if s, err = connect(ctx, url, settings{readOnly: true}, nil); err == nil {
+		if s, err = connect(ctx, url, settings{owner: a.Conventions.Owner, readOnly: true}, nil); err == nil {
 			defer s.close()
 			err = waitForEnd(ctx, s, a.session.PgConn().PID())
 		}

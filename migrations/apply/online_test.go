@@ -14,6 +14,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/postgres/pgtest"
 )
@@ -332,7 +333,7 @@ func TestApply_ServerKilled(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = server.Stop(context.Background()) }) // of the one that is killed, that is an error
 		login := apply.Login{Name: "chenu_migrate", Password: "a password of the test"}
-		report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{Database: "killed", Migrate: login})
+		report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{Conventions: &policies.Conventions, Database: "killed", Migrate: login})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -348,7 +349,7 @@ func TestApply_ServerKilled(t *testing.T) {
 		"1_a.sql": "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);",
 		"2_b.sql": "-- atlas:txmode none\n\nCREATE TABLE b (id int);\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nCREATE TABLE c ();",
 	})
-	o := apply.Options{Dir: dbtest.OpenDir(t, path), To: "1"}
+	o := apply.Options{Conventions: &policies.Conventions, Dir: dbtest.OpenDir(t, path), To: "1"}
 	if _, err := apply.Apply(t.Context(), migrateURL, o); err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +379,7 @@ func TestApply_ServerKilled(t *testing.T) {
 	}
 
 	_, migrateURL = start()
-	standing, err := apply.ReadStatus(t.Context(), migrateURL, o.Dir)
+	standing, err := apply.ReadStatus(t.Context(), migrateURL, &policies.Conventions, o.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,12 +61,16 @@ type Querier interface {
 
 // Revisions reads and writes the revision table of the Atlas CLI. In a transaction, its writes are part of it. It
 // does not create the table: without the table it reads no revisions, and writing fails.
-type Revisions struct{ db Querier }
+type Revisions struct {
+	db    Querier
+	owner string
+}
 
 var _ migrate.RevisionReadWriter = (*Revisions)(nil)
 
-// NewRevisions returns the revisions of the database that db is connected to, for a role that can read them.
-func NewRevisions(db Querier) *Revisions { return &Revisions{db: db} }
+// NewRevisions returns the revisions of the database that db is connected to, for a role that can read them. Only the role
+// owner can write them.
+func NewRevisions(db Querier, owner string) *Revisions { return &Revisions{db, owner} }
 
 // Ident implements migrate.RevisionReadWriter.
 func (r *Revisions) Ident() *migrate.TableIdent {
@@ -91,8 +95,8 @@ func (r *Revisions) create(ctx context.Context) error {
 	}
 	if _, err := r.db.Exec(ctx, createRevisionsSQL); err != nil {
 		if state(err) == stateInsufficientPrivilege {
-			return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: owner + " has no privilege to create a schema in this database", Err: err,
-				Advice: "ask an administrator to run `chenu bootstrap`, or: ALTER DATABASE … OWNER TO " + owner}
+			return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: r.owner + " has no privilege to create a schema in this database", Err: err,
+				Advice: "ask an administrator to run `chenu bootstrap`, or: ALTER DATABASE … OWNER TO " + r.owner}
 		}
 		return fmt.Errorf("create the revision table: %w", err)
 	}
@@ -132,11 +136,11 @@ func (r *Revisions) ReadRevisions(ctx context.Context) ([]*migrate.Revision, err
 	// The collation "C" compares as Go does, which is the order of the files; the database's collation may differ.
 	rows, err := r.db.Query(ctx, selectRevisionSQL+` ORDER BY version COLLATE "C"`)
 	if err != nil {
-		return nil, readError(err)
+		return nil, r.readError(err)
 	}
 	revisions, err := pgx.CollectRows(rows, scanRevision)
 	if err != nil {
-		return nil, readError(err)
+		return nil, r.readError(err)
 	}
 	return revisions, nil
 }
@@ -150,23 +154,23 @@ func (r *Revisions) ReadRevision(ctx context.Context, version string) (*migrate.
 	}
 	rows, err := r.db.Query(ctx, selectRevisionSQL+" AND version = $1", version)
 	if err != nil {
-		return nil, readError(err)
+		return nil, r.readError(err)
 	}
 	revision, err := pgx.CollectExactlyOneRow(rows, scanRevision)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, migrate.ErrRevisionNotExist
 	}
 	if err != nil {
-		return nil, readError(err)
+		return nil, r.readError(err)
 	}
 	return revision, nil
 }
 
-func readError(err error) error {
+func (r *Revisions) readError(err error) error {
 	if state(err) == stateInsufficientPrivilege {
 		return &migrations.Refusal{Kind: migrations.ErrNoRights, Reason: "the revision table cannot be read", Err: err,
-			Advice: "if the Atlas CLI created it as another role, run as that role: ALTER SCHEMA atlas_schema_revisions OWNER TO " + owner +
-				"; ALTER TABLE atlas_schema_revisions.atlas_schema_revisions OWNER TO " + owner}
+			Advice: "if the Atlas CLI created it as another role, run as that role: ALTER SCHEMA atlas_schema_revisions OWNER TO " + r.owner +
+				"; ALTER TABLE atlas_schema_revisions.atlas_schema_revisions OWNER TO " + r.owner}
 	}
 	return fmt.Errorf("read the revision table: %w", err)
 }

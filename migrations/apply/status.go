@@ -9,6 +9,7 @@ import (
 	"ariga.io/atlas/sql/migrate"
 
 	"github.com/chenu/chenu/migrations"
+	"github.com/chenu/chenu/postgres/project"
 )
 
 // State is the state of a database relative to a migration directory.
@@ -74,17 +75,17 @@ type Stopped struct {
 // ReadStatus compares the database at url with dir. It uses a read-only session and does not wait for a running
 // migration. It returns an error if the directory is invalid or the database cannot be read. A refusal of Apply is
 // not an error but the state Conflict.
-func ReadStatus(ctx context.Context, url string, dir migrate.Dir) (*Status, error) {
+func ReadStatus(ctx context.Context, url string, c *project.Conventions, dir migrate.Dir) (*Status, error) {
 	files, err := migrations.Read(dir)
 	if err != nil {
 		return nil, err
 	}
-	s, err := connect(ctx, url, settings{lockTimeout: DefaultLockTimeout, statementTimeout: DefaultStatementTimeout, readOnly: true}, nil)
+	s, err := connect(ctx, url, settings{owner: c.Owner, lockTimeout: DefaultLockTimeout, statementTimeout: DefaultStatementTimeout, readOnly: true}, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	revisions, err := NewRevisions(s).ReadRevisions(ctx)
+	revisions, err := NewRevisions(s, c.Owner).ReadRevisions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -256,12 +257,12 @@ func resumable(f *migrations.File, r *migrate.Revision) error {
 }
 
 // ReadStatusOn is ReadStatus on an existing connection, whose role must be able to read the revision table.
-func ReadStatusOn(ctx context.Context, db Querier, dir migrate.Dir) (*Status, error) {
+func ReadStatusOn(ctx context.Context, db Querier, c *project.Conventions, dir migrate.Dir) (*Status, error) {
 	files, err := migrations.Read(dir)
 	if err != nil {
 		return nil, err
 	}
-	revisions, err := NewRevisions(db).ReadRevisions(ctx)
+	revisions, err := NewRevisions(db, c.Owner).ReadRevisions(ctx)
 	if err != nil {
 		return nil, err
 	}

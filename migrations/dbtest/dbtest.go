@@ -125,14 +125,15 @@ func newTemplate(kind string, withMigrations bool) (*pgtest.Template, error) {
 			migrate := loginOf(admin.Password, "migrate")
 			// If the template exists, this only ensures that the logins still have these passwords.
 			if _, err := apply.Bootstrap(ctx, adminURL, apply.BootstrapOptions{
-				Database: database, Service: loginOf(admin.Password, "service"), Agent: loginOf(admin.Password, "agent"),
+				Conventions: &policies.Conventions,
+				Database:    database, Service: loginOf(admin.Password, "service"), Agent: loginOf(admin.Password, "agent"),
 				Migrate: migrate, Audit: loginOf(admin.Password, "audit"),
 				SharedLogin: true, // tests of the database try both kinds of actor with one login
 			}); err != nil || exists || !withMigrations {
 				return err
 			}
 			d := pgtest.Database{Name: database, URL: adminURL}
-			_, err = apply.Apply(ctx, d.URLOf(migrate.Name, migrate.Password), apply.Options{})
+			_, err = apply.Apply(ctx, d.URLOf(migrate.Name, migrate.Password), apply.Options{Conventions: &policies.Conventions})
 			return err
 		},
 	}, nil

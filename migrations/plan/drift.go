@@ -85,13 +85,13 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 		return nil, explainConnect(err, in.Conventions.Owner)
 	}
 	defer func() { err = errors.Join(err, live.Close()) }()
-	known := expectedLogins(in.Logins)
+	known := expectedLogins(in.Conventions, in.Logins)
 	var (
 		status      *apply.Status
 		environment *catalog.Environment
 	)
 	is, err := live.Inspect(ctx, func(tx pgx.Tx) (err error) {
-		if status, err = apply.ReadStatusOn(ctx, tx, in.Dir); err != nil {
+		if status, err = apply.ReadStatusOn(ctx, tx, in.Conventions, in.Dir); err != nil {
 			return err
 		}
 		environment, err = catalog.ReadEnvironment(ctx, tx, in.Conventions.RolePrefix(), known.names())

@@ -86,7 +86,7 @@ type live struct {
 func (s *driftServer) create(t *testing.T) *live {
 	t.Helper()
 	s.once.Do(func() {
-		report, err := apply.Bootstrap(t.Context(), s.url, apply.BootstrapOptions{Database: "template", Migrate: s.login})
+		report, err := apply.Bootstrap(t.Context(), s.url, apply.BootstrapOptions{Conventions: &policies.Conventions, Database: "template", Migrate: s.login})
 		if err != nil {
 			t.Fatal(err)
 		}

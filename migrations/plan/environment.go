@@ -8,6 +8,7 @@ import (
 
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/postgres/catalog"
+	"github.com/chenu/chenu/postgres/project"
 )
 
 // logins are the expected members of the roles of the project.
@@ -16,8 +17,8 @@ type logins struct {
 	asker string            // who asks; a DBA need not be listed
 }
 
-func expectedLogins(more map[string]string) logins {
-	all := apply.BootstrapOptions{}.Memberships()
+func expectedLogins(c *project.Conventions, more map[string]string) logins {
+	all := apply.BootstrapOptions{Conventions: c}.Memberships()
 	maps.Copy(all, more)
 	return logins{roles: all}
 }

@@ -50,7 +50,7 @@ func TestInterruptedEverywhere(t *testing.T) {
 			stopped := map[string]bool{}
 			for attempts := 0; ; attempts++ {
 				ctx, cancel := context.WithCancel(t.Context())
-				_, err := apply.Apply(ctx, database.MigrateURL, apply.Options{Dir: dir, Progress: func(e apply.Event) {
+				_, err := apply.Apply(ctx, database.MigrateURL, apply.Options{Conventions: &policies.Conventions, Dir: dir, Progress: func(e apply.Event) {
 					var at apply.Position
 					switch e := e.(type) {
 					case apply.StatementStarted:
@@ -108,7 +108,7 @@ func drifted(t *testing.T, url, devURL string, dir migrate.Dir) (found []string)
 	login := func(name string) apply.Login { return apply.Login{Name: "chenu_test_" + name} }
 	drift, err := plan.ReadDrift(t.Context(), plan.DriftInput{
 		Conventions: &policies.Conventions,
-		Logins:      apply.BootstrapOptions{Service: login("service"), Agent: login("agent"), Migrate: login("migrate"), Audit: login("audit")}.Memberships(),
+		Logins:      apply.BootstrapOptions{Conventions: &policies.Conventions, Service: login("service"), Agent: login("agent"), Migrate: login("migrate"), Audit: login("audit")}.Memberships(),
 		URL:         url, Dir: dir, DevServer: func(context.Context, int) (string, error) { return devURL, nil },
 	})
 	if err != nil {
@@ -214,7 +214,7 @@ func TestFillKeepsNobodyWaiting(t *testing.T) {
 	}
 	add(t, dir, planned)
 
-	if _, err := apply.Apply(t.Context(), database.MigrateURL, apply.Options{Dir: dir, To: planned.Files[0].Name}); err != nil {
+	if _, err := apply.Apply(t.Context(), database.MigrateURL, apply.Options{Conventions: &policies.Conventions, Dir: dir, To: planned.Files[0].Name}); err != nil {
 		t.Fatal(err)
 	}
 	// The row is locked until the first statement, which fills, is done: were it
@@ -224,7 +224,7 @@ func TestFillKeepsNobodyWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	var missing int
-	_, err = apply.Apply(t.Context(), database.MigrateURL, apply.Options{Dir: dir, Progress: func(e apply.Event) {
+	_, err = apply.Apply(t.Context(), database.MigrateURL, apply.Options{Conventions: &policies.Conventions, Dir: dir, Progress: func(e apply.Event) {
 		if e, ok := e.(apply.StatementDone); !ok || e.Statement != 1 || missing > 0 {
 			return
 		}

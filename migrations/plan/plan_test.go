@@ -246,7 +246,7 @@ func add(t *testing.T, dir migrate.Dir, planned *plan.Plan) {
 
 func applyAll(t *testing.T, url string, dir migrate.Dir) {
 	t.Helper()
-	if _, err := apply.Apply(t.Context(), url, apply.Options{Dir: dir}); err != nil {
+	if _, err := apply.Apply(t.Context(), url, apply.Options{Conventions: &policies.Conventions, Dir: dir}); err != nil {
 		t.Fatalf("apply: %v", err)
 	}
 }

@@ -138,7 +138,8 @@ func TestTraffic(t *testing.T) {
 	var retried, blocked int
 	holder.hold(ctx, "", holderReads)
 	report, err := apply.Apply(t.Context(), database.MigrateURL, apply.Options{
-		Dir: dir, LockTimeout: trafficLockTimeout, LockRetries: 1000,
+		Conventions: &policies.Conventions,
+		Dir:         dir, LockTimeout: trafficLockTimeout, LockRetries: 1000,
 		Progress: func(e apply.Event) {
 			switch e := e.(type) {
 			case apply.StatementStarted:

@@ -17,6 +17,9 @@ type Conventions struct {
 	// Roles is SQL that creates the project's roles, and repairs their attributes and memberships. It can run any number of
 	// times, and needs CREATEROLE.
 	Roles string
+	// OpenFunctions is a query for the functions of pg_catalog whose EXECUTE privilege PUBLIC or a serving role has and no role
+	// of the project needs. Its columns are oid and grantees: the roles that keep the privilege, separated by commas, or NULL.
+	OpenFunctions string
 	// Owner is the role that owns every object. Migrations run as it.
 	Owner string
 	// Human and Agent are the roles that requests run as: for a person, and for an agent that acts for a person.

@@ -19,6 +19,7 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/policies/verify"
 	"github.com/chenu/chenu/postgres/local"
 	"github.com/chenu/chenu/postgres/pgtest"
@@ -231,7 +232,8 @@ func TestKilled(t *testing.T) {
 	var serviceURL, agentURL, migrateURL, database string
 	bootstrap := func() {
 		report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{
-			Service: apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
+			Conventions: &policies.Conventions,
+			Service:     apply.Login{Name: "service", Password: "service"}, Agent: apply.Login{Name: "agent", Password: "agent"},
 			Migrate: apply.Login{Name: "migrate", Password: "migrate"},
 		})
 		if err != nil {
@@ -254,7 +256,7 @@ func TestKilled(t *testing.T) {
 		database = config.Database
 	}
 	bootstrap()
-	if _, err := apply.Apply(t.Context(), migrateURL, apply.Options{}); err != nil {
+	if _, err := apply.Apply(t.Context(), migrateURL, apply.Options{Conventions: &policies.Conventions}); err != nil {
 		t.Fatal(err)
 	}
 
