@@ -1,6 +1,6 @@
--- Accounts: what a login has to see across identities, and what changes sessions and
--- signing keys. All of it belongs to chenu_login, whose privileges and policies stand
--- with the tables. Agents may call none of it.
+-- Accounts: the functions that read across identities for a login, and those that change sessions
+-- and signing keys. They belong to chenu_login, whose privileges and policies are defined with the
+-- tables. Agents cannot call them.
 
 -- Keeps the key by which a login finds an identity. When an identity is erased, the key
 -- becomes that of the address which takes the place of the erased one.
@@ -14,9 +14,9 @@ BEGIN
 END
 $$;
 
--- The closed list's way from an e-mail address to an account, for a caller who is nobody
--- yet. An account without a password, or one that may not log in now, is a row too: the
--- caller does the same work for all. The hash is for app.begin_attempt(), which counts.
+-- Returns the account with an e-mail address, for a caller who is not authenticated yet. It also
+-- returns accounts without a password and accounts that may not log in now, so that the caller does
+-- the same work for all. It returns no hash: app.begin_attempt() does, which counts attempts.
 CREATE FUNCTION app.login_lookup(email text)
     RETURNS TABLE (identity_id uuid, may_log_in boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -47,7 +47,7 @@ DECLARE
     i record;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT x.status, x.hashed_password, x.password_changed_at INTO i FROM public.identities x WHERE x.id = caller FOR SHARE;
     IF NOT FOUND OR i.status <> 'active' THEN
@@ -77,7 +77,7 @@ DECLARE
 BEGIN
     PERFORM app.require_compared_password(open_session.compared, open_session.amr);
     IF (open_session.expires_at BETWEEN moment AND moment + interval '90 days') IS NOT TRUE THEN
-        RAISE EXCEPTION 'a session ends within 90 days' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'a session must expire within 90 days' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/expires_at", "code": "out_of_range"}';
     END IF;
     INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr, ip, user_agent)
@@ -93,8 +93,8 @@ ALTER FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[], text) OW
 REVOKE EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[], text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.open_session(uuid, timestamptz, timestamptz, text[], text) TO chenu_human;
 
--- Ends a session of the caller and records the logout; false when it had ended already
--- or is not the caller's.
+-- Ends a session of the caller and records the logout. It returns false if the session had already
+-- ended or is not a session of the caller.
 CREATE FUNCTION app.close_session(session_id uuid)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -104,7 +104,7 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     -- The identity is locked before the session, as app.lock_account() locks them.
     PERFORM FROM public.identities i WHERE i.id = caller FOR KEY SHARE;
@@ -121,9 +121,9 @@ ALTER FUNCTION app.close_session(uuid) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.close_session(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.close_session(uuid) TO chenu_human;
 
--- Replaces the caller's hash by a stronger one of the same password. It wants the hash
--- that the password was checked against, so that it can't undo a change of password
--- that came between.
+-- Replaces the caller's password hash by a stronger hash of the same password. `expected` is the
+-- hash that the password was compared with, so that this cannot undo a change of the password that
+-- happened since.
 CREATE FUNCTION app.rehash_password(expected text, replacement text)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -133,7 +133,7 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     UPDATE public.identities i SET hashed_password = rehash_password.replacement
      WHERE i.id = caller AND i.hashed_password = rehash_password.expected;
@@ -160,8 +160,8 @@ ALTER FUNCTION app.signing_keys() OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.signing_keys() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.signing_keys() TO chenu_human;
 
--- Stores the first signing key; false when there is an active one already. The lock
--- makes instances that start together agree on one key.
+-- Stores the first signing key and returns true, or returns false if there is an active signing
+-- key. The lock ensures that instances that start together agree on one key.
 CREATE FUNCTION app.add_first_signing_key(id uuid, public_key bytea, private_key bytea)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER

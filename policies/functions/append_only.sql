@@ -11,7 +11,7 @@ DECLARE
     content jsonb := to_jsonb(NEW);
 BEGIN
     IF octet_length(content::text) > 8388608 THEN
-        RAISE EXCEPTION 'a row of % is longer than 8 MiB', TG_TABLE_NAME USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'a row of % is larger than 8 MiB', TG_TABLE_NAME USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "", "code": "too_long"}';
     END IF;
     NEW.content_salt := uuid_send(gen_random_uuid());
@@ -39,10 +39,10 @@ BEGIN
 END
 $$;
 
--- Refuses UPDATE and DELETE to everyone. The one exception is the erasure of an
--- identity's content, which sets the named columns and the salt to NULL (or to
--- the value that stands behind the name: details={}) and leaves everything else
--- as it was. Rows that have no digests prove nothing, so they are deleted.
+-- Refuses UPDATE and DELETE to everyone. The only exception is the erasure of an identity's
+-- content, which sets the named columns and the salt to NULL and changes nothing else. A column
+-- named with a value (details={}) is set to that value instead. Rows without digests prove nothing,
+-- so they are deleted.
 CREATE FUNCTION app.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -63,14 +63,14 @@ BEGIN
 END
 $$;
 
--- Refuses TRUNCATE to everyone: no row trigger sees the rows that it removes, so it would
--- leave no audit row. DELETE does.
+-- Refuses TRUNCATE to everyone: no row trigger sees the rows that it removes, so TRUNCATE would
+-- write no audit rows. DELETE does.
 CREATE FUNCTION app.refuse_truncate() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION 'TRUNCATE of % is refused: it would leave no audit rows', TG_TABLE_NAME
+    RAISE EXCEPTION 'cannot truncate %: TRUNCATE writes no audit rows', TG_TABLE_NAME
         USING ERRCODE = 'CH403', HINT = 'Use DELETE.';
 END
 $$;

@@ -1,12 +1,12 @@
--- Attempts at passwords. They are counted for each account and origin: the network that the
--- request came from, or the session that it belongs to. Guesses by strangers close an
--- account for their own networks, so that they do not lock out its owner. All of it belongs
--- to chenu_login, but what tidies up.
+-- Attempts to log in with a password. They are counted for each account and origin: the network of
+-- the request, or the session that it belongs to. Wrong guesses of strangers lock an account for
+-- their own networks, so that they do not lock out its owner. The functions belong to chenu_login,
+-- except those that delete expired rows.
 --
--- Guesses from many networks are slowed by a second counter, identities.failed_logins. It
--- counts the first five failures of each network from which nobody has logged in within 90
--- days. From the fiftieth failure on, attempts from unknown networks are refused for a
--- second, then two, up to 15 minutes. Known networks and open sessions pass.
+-- Guesses from many networks are slowed by a second counter, identities.failed_logins. It counts
+-- the first five failures of each network from which nobody has logged in within 90 days. From the
+-- fiftieth failure on, attempts from unknown networks are refused for a second, then two, up to 15
+-- minutes. Known networks and open sessions are not refused.
 
 -- The network of the transaction's request: a /24 of IPv4 or a /64 of IPv6.
 CREATE FUNCTION app.client_network() RETURNS text
@@ -66,7 +66,7 @@ DECLARE
     known boolean;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     IF NOT EXISTS (SELECT FROM public.identities x WHERE x.id = caller AND x.status <> 'erased') THEN
         RETURN;
@@ -140,9 +140,9 @@ $$;
 REVOKE EXECUTE ON FUNCTION app.record_failure(text, text, uuid, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.record_failure(text, text, uuid, jsonb) TO chenu_login;
 
--- Records an attempt that was refused: see app.record_failure(). One that was counted closes its
--- origin from the fifth failure in a row on: for a second, then two, up to 15 minutes; and it closes
--- the account for unknown networks once these have failed fifty times.
+-- Records an attempt that was refused: see app.record_failure(). If the attempt is counted, it
+-- locks its origin from the fifth consecutive failure on: for a second, then two, up to 15 minutes.
+-- It also locks the account for unknown networks after fifty failures from such networks.
 CREATE FUNCTION app.refuse_attempt(reason text, counted boolean)
     RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -155,12 +155,12 @@ DECLARE
     a record;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT x.succeeded_at INTO a FROM app.login_attempts x
      WHERE x.created_by = caller AND x.origin = asking FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'an attempt is refused that was not begun' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'the login attempt was not started' USING ERRCODE = 'CH403';
     END IF;
     moment := clock_timestamp();
     IF refuse_attempt.counted THEN
@@ -200,7 +200,7 @@ $$;
 REVOKE EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.record_repeated_failures(uuid, text, timestamptz, bigint) TO chenu_login, chenu_maintain;
 
--- Forgets the failed attempts from the caller's origin, since the password was right. A
+-- Resets the counter of failed attempts from the caller's origin, because the password was right. A
 -- login also resets the account's counter for unknown networks; a step-up does not.
 CREATE FUNCTION app.forgive_attempts()
     RETURNS void
@@ -213,7 +213,7 @@ DECLARE
     moment timestamptz := clock_timestamp();
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     UPDATE app.login_attempts a SET failed = 0, locked_until = NULL, succeeded_at = moment, used_at = moment
      WHERE a.created_by = caller AND a.origin = asking;

@@ -1,7 +1,6 @@
--- Writes the audit row of every change, in the change's own transaction, for
--- raw SQL and superusers too. Arguments: resource type, owner column, sphere or
--- '', then the columns to leave out. Its owner may insert audit rows and
--- nothing else.
+-- Writes the audit row of every change in the transaction of the change, also for raw SQL and
+-- superusers. Arguments: resource type, owner column, sphere or '', then the columns to omit. The
+-- owner of the function may only insert audit rows.
 CREATE FUNCTION app.audit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -95,11 +94,10 @@ $$;
 ALTER FUNCTION app.audit() OWNER TO chenu_audit;
 REVOKE EXECUTE ON FUNCTION app.audit() FROM PUBLIC;
 
--- Records what leaves no row behind, of the identity that the session runs as. For
--- functions of ours alone; the service reaches it through the two below. A change
--- that succeeded is recorded by the change itself. An agent that logs in is named: the
--- session does not run as it yet. The row names no approval, whatever the settings say: these
--- events use none.
+-- Records an event that changes no row, for the identity of the session. Only functions of this
+-- project may call it; the service calls the two functions below. A successful change is recorded
+-- by its own trigger. The agent is an argument because the session does not run as the agent when
+-- it logs in. The row names no approval, whatever the settings say: these events use none.
 CREATE FUNCTION app.record_event(action text, outcome text, resource_type text, resource_id uuid, details jsonb, sphere text DEFAULT NULL, agent uuid DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -111,18 +109,18 @@ DECLARE
     unproven boolean := agent IS NULL AND action = 'login' AND outcome = 'denied' AND resource_type = 'agent_credential';
 BEGIN
     IF identity IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     IF outcome = 'success' AND action NOT IN ('login', 'logout', 'credential_change', 'read') THEN
-        RAISE EXCEPTION 'a success of % is recorded by the change itself', action USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only the database records a successful %', action USING ERRCODE = 'CH403';
     END IF;
     IF agent IS NULL AND app.actor_kind() = 'agent' THEN
         PERFORM app.refuse_inactive_agent();
     END IF;
     -- Details describe an event. They are no place to keep data in.
     IF octet_length(details::text) > 8192 THEN
-        RAISE EXCEPTION 'the details of an audit row are longer than 8 KiB' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/details", "code": "too_long", "detail": "Details have at most 8192 bytes."}';
+        RAISE EXCEPTION 'the details of an audit row are longer than 8192 bytes' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/details", "code": "too_long", "detail": "The details must not be longer than 8192 bytes."}';
     END IF;
     PERFORM app.refuse_erased();
     INSERT INTO public.audit_logs (
@@ -149,8 +147,8 @@ ALTER FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) OWNER
 REVOKE EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.record_event(text, text, text, uuid, jsonb, text, uuid) TO chenu_login, chenu_maintain;
 
--- Records that something was read whose reads are audited: the only success that
--- a serving role may claim.
+-- Records a read of a resource whose reads are audited. This is the only success that a serving
+-- role may record.
 CREATE FUNCTION app.record_read(resource_type text, resource_id uuid, details jsonb, sphere text) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

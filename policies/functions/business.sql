@@ -22,9 +22,9 @@ AS $$
     FROM jsonb_array_elements(lines) AS line
 $$;
 
--- Whether the value is 1 to 200 complete line items and nothing else. The
--- generated totals read the lines before a CHECK is asked, so a line that is
--- no number ends in their error: the row is refused either way.
+-- Reports whether the value is 1 to 200 complete line items and nothing else. The generated totals
+-- read the lines before the CHECK runs, so a line that is not a number fails there. The row is
+-- refused in either case.
 CREATE FUNCTION app.line_items_valid(lines jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

@@ -70,8 +70,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM app.refuse_inactive_agent();
-    RAISE EXCEPTION 'the agent''s capabilities do not cover this' USING ERRCODE = 'CH403',
-        DETAIL = '{"code": "insufficient_scope", "detail": "The agent''s capabilities do not cover this."}';
+    RAISE EXCEPTION 'the capabilities of the agent do not cover the operation' USING ERRCODE = 'CH403',
+        DETAIL = '{"code": "insufficient_scope", "detail": "The capabilities of the agent do not cover this operation."}';
 END
 $$;
 ALTER FUNCTION app.require_capabilities(text[]) OWNER TO chenu_login;

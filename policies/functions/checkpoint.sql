@@ -1,8 +1,8 @@
--- Human approval (Rule #1). A checkpoint asks for one action, which its payload says
--- exactly; its digest is of the payload's text. A gated write is refused (SQLSTATE CH423)
--- unless an approved checkpoint has the digest of that very write, and the UPDATE that
--- checks so also uses it up. Only these functions change checkpoints;
--- all but the sweeper belong to chenu_gate, who sees the caller's rows only.
+-- Human approval (Rule #1). A checkpoint requests the approval of one action, which its payload
+-- describes completely. Its digest is the digest of the text of the payload. A gated write is
+-- refused (SQLSTATE CH423) unless an approved checkpoint has the digest of that write. The UPDATE
+-- that checks the checkpoint also marks it as consumed. Only these functions change checkpoints.
+-- All except app.expire_checkpoints() belong to chenu_gate, which sees only the rows of the caller.
 
 -- SHA-256 of the payload as jsonb prints it: keys in a fixed order, no duplicates (manual,
 -- section 8.14). Nothing else computes a digest.
@@ -15,7 +15,7 @@ BEGIN
 END
 $$;
 
--- Who acts: an identity's human is the identity itself, whatever the settings say.
+-- Returns the actor. For a human it is the identity itself, whatever the settings say.
 CREATE FUNCTION app.actor() RETURNS uuid
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -28,10 +28,10 @@ BEGIN
 END
 $$;
 
--- Whether gates hold for the session: for everybody but who owns the tables or is a
--- superuser, and could as well drop the triggers. That is for migrations and restores;
--- the audit trail records what they do. A login that merely inherits a serving role has
--- no role set, counts as system, and is held.
+-- Reports whether gates hold for the session. They hold for everybody except the owner of the
+-- tables and superusers, who could also drop the triggers. The exception is for migrations and
+-- restores, which the audit trail records. A login that only inherits a serving role has no role
+-- set and counts as system; gates hold for it.
 CREATE FUNCTION app.gates_hold() RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -41,10 +41,10 @@ BEGIN
 END
 $$;
 
--- Uses up the checkpoint that app.checkpoint_id names, when it approves exactly this
--- payload, asked for by the same actor; otherwise it refuses. The update waits for others
--- who use the same checkpoint, and then finds it used. It returns the checkpoint's id.
--- It is for actions as a whole; gates account for writes by app.take_write().
+-- Consumes the checkpoint that app.checkpoint_id names and returns its id. The checkpoint must
+-- approve exactly this payload and must have been requested by the same actor; otherwise the
+-- function fails. The update waits for other transactions that use the same checkpoint, and then
+-- finds it consumed. It is for actions as a whole; gates call app.take_write() for writes.
 CREATE FUNCTION app.use_checkpoint(payload jsonb) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -84,7 +84,7 @@ ALTER FUNCTION app.use_checkpoint(jsonb) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.use_checkpoint(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.use_checkpoint(jsonb) TO chenu_erase;
 
--- What a refusal tells of the checkpoint that was named; NULL when there is none.
+-- Returns what an error says about the named checkpoint; NULL if there is no checkpoint.
 CREATE FUNCTION app.checkpoint_summary(id uuid, type text, status text, digest bytea, expires_at timestamptz) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -129,7 +129,7 @@ CREATE FUNCTION app.require_read_committed() RETURNS void
 AS $$
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'this write needs the isolation level READ COMMITTED' USING ERRCODE = 'feature_not_supported';
+        RAISE EXCEPTION 'this write requires the isolation level READ COMMITTED' USING ERRCODE = 'feature_not_supported';
     END IF;
 END
 $$;
@@ -180,9 +180,9 @@ BEGIN
             END IF;
             -- A request for approval may have 2 MiB.
             IF members IS NULL OR octet_length(members::text) > 1572864 THEN
-                RAISE EXCEPTION 'more rows become public than an approval can show' USING ERRCODE = 'CH409', DETAIL = jsonb_build_object(
+                RAISE EXCEPTION 'too many rows become public for one approval' USING ERRCODE = 'CH409', DETAIL = jsonb_build_object(
                     'code', 'too_large_to_approve', 'detail', format(
-                    'An approval shows each %1$s that becomes public, with all its fields: at most 50, and at most 1.5 MiB in total. There are %2$s. Remove some, publish the rest, and add them again: each addition needs an approval of its own.',
+                    'An approval shows each %1$s that becomes public with all its fields: at most 50 rows and at most 1.5 MiB in total. There are %2$s. Remove some rows, publish the others, and add the removed rows again. Each addition needs its own approval.',
                     replace(item ->> 'resource_type', '_', ' '), found_row ->> 'count'))::text;
             END IF;
             found_row := found_row || jsonb_build_object('rows', members);
@@ -250,7 +250,7 @@ BEGIN
         at := coalesce(app.reordered_text(payload -> 'values'),
             (SELECT '/' || r.key FROM jsonb_each(payload -> 'references') AS r WHERE app.reordered_text(r.value) IS NOT NULL LIMIT 1), '');
     END IF;
-    RAISE EXCEPTION 'text with characters that change the direction of writing' USING ERRCODE = 'CH422',
+    RAISE EXCEPTION 'the text has characters that change the direction of writing' USING ERRCODE = 'CH422',
         DETAIL = jsonb_build_object('pointer', at, 'code', 'bidirectional_control', 'detail',
             'Text that a human approves must not contain the characters U+202A to U+202E and U+2066 to U+2069, which change the order in which it is displayed.')::text;
 END
@@ -328,8 +328,8 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP = 'DELETE' AND options ? 'keep' THEN
-        RAISE EXCEPTION 'rows of % in this state are never deleted', TG_TABLE_NAME USING ERRCODE = 'CH409',
-            DETAIL = '{"code": "never_deleted", "detail": "In this state it is never deleted."}';
+        RAISE EXCEPTION 'rows of % in this state cannot be deleted', TG_TABLE_NAME USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "never_deleted", "detail": "A resource in this state cannot be deleted."}';
     END IF;
     IF options ? 'contents' AND TG_OP <> 'INSERT' THEN
         EXECUTE format('SELECT (%s) IS NOT TRUE FROM jsonb_populate_record(NULL::%s, $1) AS r', options ->> 'state', TG_RELID::regclass)
@@ -407,7 +407,8 @@ BEGIN
 END
 $$;
 
--- How long a request can be decided, and its approval be used, unless it says otherwise.
+-- Returns how long a checkpoint of the type can be decided, and how long its approval can be used,
+-- unless the request sets a lifetime.
 CREATE FUNCTION app.checkpoint_lifetime(type text) RETURNS interval
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -417,8 +418,8 @@ BEGIN
 END
 $$;
 
--- Reports whether the text reads like the action of a write, such as "insert invoice", whatever its
--- case, width, white space and invisible characters. Those are the list policies.Invisible.
+-- Reports whether the text starts like the action of a write, such as "insert invoice", regardless
+-- of case, width, white space and invisible characters. Those are the list policies.Invisible.
 CREATE FUNCTION app.imitates_write(action text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -427,10 +428,10 @@ AS $$
         ~ '^[^[:alnum:]]*(insert|update|delete|append|erase)([^[:alnum:]]|$)', false)
 $$;
 
--- Refuses a request beyond the number that may wait for a human: 20 of one agent, 100 of all
--- agents of an identity, 100 of the human. Agents leave the human's own requests alone. The
--- same request again is none more. Whoever asks waits for the identity's others that do, so
--- that none passes between the count and the insert.
+-- Refuses a request above the limits of pending checkpoints: 20 of one agent, 100 of all agents of
+-- an identity, 100 of the human. Checkpoints of agents do not count for the human. A repeated
+-- request does not count again. Requests of one identity wait for each other here, so that no
+-- request is inserted between the count and the insert of another one.
 CREATE FUNCTION app.refuse_too_many_requests(caller uuid, actor uuid, kind text, fingerprint bytea) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -446,8 +447,8 @@ BEGIN
         INTO own, alike, again FROM public.checkpoints c
      WHERE c.created_by = caller AND c.status = 'pending' AND c.expires_at > clock_timestamp() AND c.requested_by_kind = kind;
     IF again = 0 AND (alike >= 100 OR kind = 'agent' AND own >= 20) THEN
-        RAISE EXCEPTION 'too many requests wait for a decision' USING ERRCODE = 'CH409',
-            DETAIL = '{"code": "too_many_pending", "detail": "Too many requests wait for a human''s decision: at most 20 of one agent, and 100 of an identity''s agents or of its human. Wait for decisions, or withdraw some."}';
+        RAISE EXCEPTION 'too many checkpoints are pending' USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "too_many_pending", "detail": "Too many checkpoints are pending. The limits are 20 for one agent, 100 for all agents of an identity and 100 for its human. Wait for decisions, or withdraw checkpoints."}';
     END IF;
 END
 $$;
@@ -483,12 +484,11 @@ BEGIN
 END
 $$;
 
--- Asks for an approval. The payload is that of a refused write, a list of writes, or an
--- action that clients define: then it has an action and its content instead of a table and
--- values. All that
--- the human is shown stands in the payload, so the digest covers it. The same request
--- again gives the same pending checkpoint, or the approved one that waits to be used. What a
--- checkpoint is about, a write or an action of a client, is told apart by its origin.
+-- Requests an approval. The payload is that of a refused write, a list of writes, or an action that
+-- clients define. An action has its content instead of a table and values. The payload has
+-- everything that the human is shown, so the digest covers it. A repeated request returns the same
+-- pending checkpoint, or the approved checkpoint that is not used yet. The origin of a checkpoint
+-- says whether it is for a write or for an action of a client.
 CREATE FUNCTION app.request_checkpoint(payload jsonb, lifetime interval DEFAULT NULL)
     RETURNS TABLE (id uuid, type text, status text, digest bytea, expires_at timestamptz)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -509,33 +509,33 @@ DECLARE
     thread_sphere text;
 BEGIN
     IF caller IS NULL OR actor IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     IF kind = 'system' THEN
-        RAISE EXCEPTION 'only humans and agents ask for approval' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only humans and agents can request an approval' USING ERRCODE = 'CH403';
     END IF;
     fields := CASE WHEN is_list THEN '{identity,type,sphere,resource_type,id,version,thread_id,writes}'::text[]
         WHEN is_write THEN '{identity,type,sphere,resource_type,table,operation,id,version,values,references}'::text[]
         ELSE '{identity,type,sphere,resource_type,action,resource_id,resource_version,thread_id,content}'::text[] END;
     IF (jsonb_typeof(payload) = 'object' AND payload ?& fields AND payload - fields = '{}'
         AND payload ->> 'identity' = caller::text) IS NOT TRUE THEN
-        RAISE EXCEPTION 'the payload is none of the caller''s' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'the payload has missing or unknown fields, or belongs to another identity' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
     END IF;
     -- The action is made of what the payload says, so it says nothing but a write.
     IF is_write AND (app.is_write(payload - 'identity') AND payload ->> 'type' IS NOT NULL) IS NOT TRUE THEN
-        RAISE EXCEPTION 'the payload is no write that needs an approval' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'the payload is not a write that needs an approval' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
     END IF;
     -- What a list says of itself follows from its writes.
     IF is_list AND (jsonb_typeof(payload -> 'writes') = 'array' AND payload = app.list_payload(caller, payload -> 'writes')
         AND NOT EXISTS (SELECT FROM jsonb_array_elements(payload -> 'writes') AS w WHERE app.is_write(w) IS NOT TRUE)) IS NOT TRUE THEN
-        RAISE EXCEPTION 'the payload is no list of writes' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'the payload is not a list of writes' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/payload", "code": "invalid_payload"}';
     END IF;
     IF octet_length(payload::text) > 2097152 THEN
-        RAISE EXCEPTION 'the payload is longer than 2 MiB' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/content", "code": "too_long", "detail": "A request for approval may have at most 2 MiB."}';
+        RAISE EXCEPTION 'the payload is larger than 2 MiB' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/content", "code": "too_long", "detail": "A request for approval must not be larger than 2 MiB."}';
     END IF;
     -- An agent asks for what its capabilities cover. A list of writes in several spheres has none:
     -- the policies of the tables decided on its writes. What a client asks for is recorded in the
@@ -552,11 +552,11 @@ BEGIN
         PERFORM app.refuse_reordered_text(app.requested_text(payload));
     END IF;
     IF NOT is_write AND NOT is_list AND app.imitates_write(payload ->> 'action') THEN
-        RAISE EXCEPTION 'an action of a client reads like a write' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/action", "code": "reserved_action", "detail": "An action must not begin with insert, update, delete, append or erase: the database names writes that way. Use another verb."}';
+        RAISE EXCEPTION 'the action of a client has the name of a write' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/action", "code": "reserved_action", "detail": "An action must not start with insert, update, delete, append or erase, because the actions of writes start with these verbs. Use another verb."}';
     END IF;
     IF coalesce(lifetime, app.checkpoint_lifetime(wanted_type)) NOT BETWEEN interval '1 second' AND interval '7 days' THEN
-        RAISE EXCEPTION 'a checkpoint lives for at most 7 days' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'the lifetime of a checkpoint must be between 1 second and 7 days' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/lifetime_seconds", "code": "out_of_range"}';
     END IF;
 
@@ -599,10 +599,10 @@ ALTER FUNCTION app.request_checkpoint(jsonb, interval) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.request_checkpoint(jsonb, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.request_checkpoint(jsonb, interval) TO chenu_human, chenu_agent;
 
--- Decides: for the owner as a human, and nobody else may call it. The digest is the one
--- that was shown. A decision of the type cost, governance or identity, whoever asked for it,
--- and the approval of the human's own request need a recent authentication. The same decision
--- again changes nothing; it tells whether it did.
+-- Approves or rejects a checkpoint. Only the owner as a human may call it. `digest` is the digest
+-- of the checkpoint that the human was shown. A decision about a checkpoint of the type cost,
+-- governance or identity requires a recent authentication, and so does the approval of the human's
+-- own request. It returns false, and changes nothing, if the checkpoint already has this decision.
 CREATE FUNCTION app.decide_checkpoint(checkpoint_id uuid, digest bytea, decision text, reason text DEFAULT NULL) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -614,13 +614,13 @@ DECLARE
     moment timestamptz;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
-        RAISE EXCEPTION 'only a human decides' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only a human can decide a checkpoint' USING ERRCODE = 'CH403';
     END IF;
     IF (decision IN ('approved', 'rejected')) IS NOT TRUE THEN
-        RAISE EXCEPTION 'a decision is approved or rejected' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'a decision must be approved or rejected' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/decision", "code": "invalid_value"}';
     END IF;
     SELECT * INTO c FROM public.checkpoints p
@@ -630,21 +630,21 @@ BEGIN
         RAISE EXCEPTION 'no such checkpoint' USING ERRCODE = 'CH404';
     END IF;
     IF c.digest IS DISTINCT FROM decide_checkpoint.digest THEN
-        RAISE EXCEPTION 'the decision names another digest' USING ERRCODE = 'CH409',
-            DETAIL = '{"code": "digest_mismatch", "detail": "The decision names another digest than the checkpoint has. Read it again."}';
+        RAISE EXCEPTION 'the digest of the decision differs from the digest of the checkpoint' USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "digest_mismatch", "detail": "The digest of the decision differs from the digest of the checkpoint. Get the checkpoint again."}';
     END IF;
     IF c.status = decision THEN
         RETURN false;
     END IF;
     IF c.status <> 'pending' OR c.expires_at <= moment THEN
-        RAISE EXCEPTION 'the checkpoint is % already', CASE c.status WHEN 'pending' THEN 'expired' ELSE c.status END USING ERRCODE = 'CH409',
+        RAISE EXCEPTION 'the checkpoint is already %', CASE c.status WHEN 'pending' THEN 'expired' ELSE c.status END USING ERRCODE = 'CH409',
             DETAIL = CASE WHEN c.status IN ('approved', 'rejected')
-                THEN '{"code": "already_decided", "detail": "It was decided otherwise already."}'
-                ELSE '{"code": "checkpoint_expired", "detail": "Its time to be decided is over."}' END;
+                THEN '{"code": "already_decided", "detail": "The checkpoint already has another decision."}'
+                ELSE '{"code": "checkpoint_expired", "detail": "The checkpoint has expired."}' END;
     END IF;
     IF decision = 'rejected' AND nullif(btrim(reason), '') IS NULL THEN
-        RAISE EXCEPTION 'a rejection has a reason' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/reason", "code": "required", "detail": "A rejection has a reason."}';
+        RAISE EXCEPTION 'a rejection must have a reason' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/reason", "code": "required", "detail": "Give a reason for the rejection."}';
     END IF;
     IF c.type IN ('cost', 'governance', 'identity') OR decision = 'approved' AND c.requested_by_kind = 'human' THEN
         PERFORM app.require_recent_authentication();
@@ -660,8 +660,8 @@ ALTER FUNCTION app.decide_checkpoint(uuid, bytea, text, text) OWNER TO chenu_gat
 REVOKE EXECUTE ON FUNCTION app.decide_checkpoint(uuid, bytea, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.decide_checkpoint(uuid, bytea, text, text) TO chenu_human;
 
--- Takes a pending request back, by who made it. There is no fifth status: it reads as
--- expired, with a reason.
+-- Withdraws a pending checkpoint. Only its requester may call it. A withdrawn checkpoint has the
+-- status expired and a reason.
 CREATE FUNCTION app.withdraw_checkpoint(checkpoint_id uuid, reason text DEFAULT NULL) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -671,7 +671,7 @@ DECLARE
     c public.checkpoints;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT * INTO c FROM public.checkpoints p
      WHERE p.created_by = caller AND p.id = withdraw_checkpoint.checkpoint_id FOR UPDATE;
@@ -679,15 +679,15 @@ BEGIN
         RAISE EXCEPTION 'no such checkpoint' USING ERRCODE = 'CH404';
     END IF;
     IF (c.requested_by = app.actor() AND c.requested_by_kind = app.actor_kind()) IS NOT TRUE THEN
-        RAISE EXCEPTION 'only the requester withdraws' USING ERRCODE = 'CH403',
-            DETAIL = '{"code": "not_the_requester", "detail": "Only who asked for it withdraws it."}';
+        RAISE EXCEPTION 'only the requester can withdraw a checkpoint' USING ERRCODE = 'CH403',
+            DETAIL = '{"code": "not_the_requester", "detail": "Only the requester can withdraw the checkpoint."}';
     END IF;
     IF c.status = 'expired' THEN
         RETURN false;
     END IF;
     IF c.status <> 'pending' THEN
-        RAISE EXCEPTION 'the checkpoint is % already', c.status USING ERRCODE = 'CH409',
-            DETAIL = '{"code": "already_decided", "detail": "It was decided already."}';
+        RAISE EXCEPTION 'the checkpoint is already %', c.status USING ERRCODE = 'CH409',
+            DETAIL = '{"code": "already_decided", "detail": "The checkpoint is already decided."}';
     END IF;
     UPDATE public.checkpoints p SET status = 'expired',
         reason = concat_ws(': ', 'withdrawn', nullif(btrim(withdraw_checkpoint.reason), ''))
@@ -731,8 +731,8 @@ ALTER FUNCTION app.expire_requests(text, uuid, boolean) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.expire_requests(text, uuid, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.expire_requests(text, uuid, boolean) TO chenu_login;
 
--- Uses up the approval of an action that clients define, once, by who asked for it. The
--- approval of a write is used by that write alone.
+-- Consumes the approval of an action that clients define. Only its requester may call it, and only
+-- once. The approval of a write can be used only by that write.
 CREATE FUNCTION app.consume_checkpoint(checkpoint_id uuid, digest bytea) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -743,7 +743,7 @@ DECLARE
     c public.checkpoints;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT * INTO c FROM public.checkpoints p
      WHERE p.created_by = caller AND p.id = consume_checkpoint.checkpoint_id;
@@ -751,7 +751,7 @@ BEGIN
         RAISE EXCEPTION 'no such checkpoint' USING ERRCODE = 'CH404';
     END IF;
     IF c.digest IS DISTINCT FROM consume_checkpoint.digest OR (c.payload ?| '{table,writes}') IS NOT FALSE THEN
-        RAISE EXCEPTION 'another digest, or the approval of a write' USING ERRCODE = 'CH423',
+        RAISE EXCEPTION 'the digest differs from the digest of the checkpoint, or the checkpoint approves a write' USING ERRCODE = 'CH423',
             DETAIL = jsonb_build_object('code', 'checkpoint_mismatch', 'checkpoint',
                 app.checkpoint_summary(c.id, c.type, c.status, c.digest, c.expires_at))::text;
     END IF;
@@ -763,9 +763,9 @@ ALTER FUNCTION app.consume_checkpoint(uuid, bytea) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.consume_checkpoint(uuid, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.consume_checkpoint(uuid, bytea) TO chenu_human, chenu_agent;
 
--- Marks pending checkpoints past their time as expired, at most `most` of them, and
--- returns how many. Its owner sees those past their time only. What others just use
--- waits for the next time: the checkpoint itself, or the thread that gets the record.
+-- Expires pending checkpoints whose time is over, at most `most` of them, and returns their number.
+-- The owner of the function sees only those rows. It skips a checkpoint that another transaction
+-- has locked, or whose thread another transaction has locked: the next call expires it.
 CREATE FUNCTION app.expire_checkpoints(most integer DEFAULT 10000) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- Whether it is an IANA name of a time zone that this server knows: an area
--- with a place, or UTC. Abbreviations and POSIX forms, which Postgres takes
--- too, are none. The answer changes only with the time zone data.
+-- Reports whether the text is an IANA name of a time zone that this server knows: an area with a
+-- place, or UTC. Postgres also accepts abbreviations and POSIX forms; this function does not. The
+-- result changes only with the time zone data.
 CREATE FUNCTION app.time_zone_valid(zone text) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -16,8 +16,8 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END
 $$;
 
--- The day that the moment falls into in the time zone of the identity that the
--- session runs as; in UTC where it names none. Days have 23 and 25 hours too.
+-- Returns the day of the time in the time zone of the identity of the session, or in UTC if the
+-- identity has no time zone. Days can have 23 or 25 hours.
 CREATE FUNCTION app.day_of(moment timestamptz) RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -28,7 +28,7 @@ AS $$
     ), 'UTC'))::date
 $$;
 
--- The present day where the identity is.
+-- Returns the current day in the time zone of the identity.
 CREATE FUNCTION app.today() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

@@ -83,9 +83,8 @@ $$;
 ALTER FUNCTION app.lock_answered_events() OWNER TO chenu_derive;
 REVOKE EXECUTE ON FUNCTION app.lock_answered_events() FROM PUBLIC;
 
--- Counts a group's members anew: contacts who are going to one of its events,
--- each once. The group's row is locked first, so that the count includes everything that
--- was committed before.
+-- Counts the members of a group again: the contacts who are going to at least one of its events.
+-- The group's row is locked first, so that the count includes everything that was committed before.
 CREATE FUNCTION app.count_members(owner uuid, community uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
--- The erasure of an identity. Its human asks for it and confirms it as a checkpoint of the
--- type identity; then, in one transaction, its rows are deleted, what has to stay loses its
--- content, and the identity its name and address. Order, digests and proofs stay valid.
+-- Erasure of an identity. Its human requests the erasure and approves it as a checkpoint of the
+-- type identity. Then, in one transaction, the rows of the identity are deleted, rows that must be
+-- kept lose their content, and the identity loses its name and address. Order, digests and proofs
+-- stay valid.
 
 -- Erases the caller's identity, under the approval that app.checkpoint_id names. Whoever of
 -- the identity is writing meanwhile holds a share of its row by a foreign key: they are
@@ -20,10 +21,10 @@ DECLARE
     used uuid;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
-        RAISE EXCEPTION 'only a human erases an identity' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only a human can erase an identity' USING ERRCODE = 'CH403';
     END IF;
     PERFORM FROM public.identities i WHERE i.id = caller AND i.status <> 'erased' FOR UPDATE;
     IF NOT FOUND THEN

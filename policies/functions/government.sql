@@ -1,5 +1,5 @@
--- Refuses an ethics approval that lies in the future, where the identity is. A planned trial
--- that has one from before this rule may be changed, but not begun.
+-- Refuses an ethics approval whose date is in the future in the time zone of the identity. A
+-- planned trial that got such a date before this rule may be changed, but its status may not.
 CREATE FUNCTION app.refuse_future_approval() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -9,8 +9,8 @@ BEGIN
     IF NEW.ethics_approved_on > (clock_timestamp() AT TIME ZONE 'UTC')::date - 1
         AND (TG_OP = 'INSERT' OR NEW.ethics_approved_on IS DISTINCT FROM OLD.ethics_approved_on OR NEW.status <> OLD.status)
         AND NEW.ethics_approved_on > app.today() THEN
-        RAISE EXCEPTION 'an ethics approval lies in the future' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/ethics_approved_on", "code": "in_the_future", "detail": "The ethics committee cannot have approved the trial on a day in the future."}';
+        RAISE EXCEPTION 'the date of an ethics approval must not be in the future' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/ethics_approved_on", "code": "in_the_future", "detail": "The date of the ethics approval must not be in the future."}';
     END IF;
     RETURN NEW;
 END

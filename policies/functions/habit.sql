@@ -19,8 +19,8 @@ AS $$
     SELECT (start + CASE cadence WHEN 'daily' THEN interval '1 day' WHEN 'weekly' THEN interval '7 days' ELSE interval '1 month' END)::date
 $$;
 
--- The streak as it stands on a day: it ends when a whole period passes without
--- reaching the target; the day's own period is not missed yet.
+-- Returns the streak on a day. A streak ends when a whole period passes in which the target is not
+-- reached. The period of the day itself is not over yet.
 CREATE FUNCTION app.current_streak(cadence text, streak bigint, last_period date, day date DEFAULT app.today()) RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -56,9 +56,9 @@ AS $$
         (SELECT max(day) FROM days)
 $$;
 
--- A check-in is of a day that has begun where the identity is. The function locks the habit
--- before the foreign key does, whose KEY SHARE app.derive_streak() would have to raise while
--- a deletion of the habit waits for it.
+-- Refuses a check-in of a day that has not started in the time zone of the identity. The function
+-- locks the habit before the foreign key does, whose KEY SHARE app.derive_streak() would have to
+-- raise while a deletion of the habit waits for it.
 CREATE FUNCTION app.check_in_day() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -66,7 +66,7 @@ AS $$
 BEGIN
     NEW.checked_in_on := coalesce(NEW.checked_in_on, app.today());
     IF NEW.checked_in_on > app.today() THEN
-        RAISE EXCEPTION 'a check-in is of today or a day before'
+        RAISE EXCEPTION 'the date of a check-in must not be in the future'
             USING ERRCODE = 'CH422', DETAIL = '{"pointer": "/checked_in_on", "code": "in_the_future"}';
     END IF;
     PERFORM FROM public.personal_habits h WHERE h.created_by = NEW.created_by AND h.id = NEW.habit_id FOR NO KEY UPDATE;
@@ -98,7 +98,7 @@ $$;
 ALTER FUNCTION app.derive_streak() OWNER TO chenu_derive;
 REVOKE EXECUTE ON FUNCTION app.derive_streak() FROM PUBLIC;
 
--- Derives the streaks anew when what counts as one changes.
+-- Derives the streaks again when the cadence or the target of the habit changes.
 CREATE FUNCTION app.rederive_streak() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

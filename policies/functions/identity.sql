@@ -19,7 +19,7 @@ BEGIN
 END
 $$;
 
--- The milliseconds since 1970 that a UUIDv7 begins with, as a time.
+-- Returns the time in the first 48 bits of a UUIDv7, which are milliseconds since 1970.
 CREATE FUNCTION app.uuid_v7_time(id uuid) RETURNS timestamptz
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -30,8 +30,8 @@ BEGIN
 END
 $$;
 
--- The kind of actor that the present role is. The role decides, never a
--- setting; within a definer function "role" still holds the caller's.
+-- Returns the kind of actor of the current role. The role decides, never a setting: in a SECURITY
+-- DEFINER function, "role" is still that of the caller.
 CREATE FUNCTION app.actor_kind() RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -45,8 +45,9 @@ BEGIN
 END
 $$;
 
--- Reports whether an id is a UUIDv7 of this hour. Lists are in the order of ids, and filters of
--- times compare ids, so an id must tell the time. Roles other than the serving ones may use any id.
+-- Reports whether an id is a UUIDv7 whose time is within one hour of the current time. Lists are in
+-- the order of ids, and filters of times compare ids, so the time in an id must be right. Roles
+-- other than the serving roles may use any id.
 CREATE FUNCTION app.id_tells_time(id uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -61,13 +62,13 @@ BEGIN
 END
 $$;
 
--- Refuses an id of the service's that does not tell the time.
+-- Refuses an id for which app.id_tells_time() returns false.
 CREATE FUNCTION app.refuse_id() RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION 'id is not a UUIDv7 of this hour'
+    RAISE EXCEPTION 'the id must be a UUIDv7 whose time is within one hour of the current time'
         USING ERRCODE = 'CH422', DETAIL = '{"pointer": "/id", "code": "invalid_id"}';
 END
 $$;
@@ -110,7 +111,7 @@ BEGIN
 END
 $$;
 
--- The least UUIDv7 of a time, for the bounds of ranges of ids.
+-- Returns the least UUIDv7 of a time, for the bounds of ranges of ids.
 CREATE FUNCTION app.uuid_v7_floor(at timestamptz) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

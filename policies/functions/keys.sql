@@ -1,11 +1,10 @@
--- Moves the signing keys on, as far as their time has come: next → active → retiring →
--- gone. Tokens stay valid throughout:
---   A key is published as next for ten minutes before it signs. Others keep the key set
---   for five, instances read it every minute.
---   A key that signs no more verifies for another hour. A token lives ten minutes, and an
---   instance that has not read the keys again may sign with it for a little longer.
--- A next key is made of the given one when the active key is older than max_age and none
--- is waiting. The lock makes instances take turns, so that one of them does each step.
+-- Advances the signing keys whose time has come: next → active → retiring → deleted. Tokens stay valid:
+--   A key is published as next for ten minutes before it signs. Other services cache the key set
+--   for five minutes; instances read it every minute.
+--   A retiring key verifies for another hour. A token is valid for ten minutes, and an instance that
+--   has not read the keys again may sign with the key for a little longer.
+-- The given key becomes the next key if the active key is older than max_age and there is no next key.
+-- The lock makes instances wait for each other, so that only one instance does each step.
 CREATE FUNCTION app.advance_signing_keys(id uuid, public_key bytea, private_key bytea, max_age interval)
     RETURNS TABLE (made boolean, promoted boolean, removed integer, next_id uuid, next_signs_at timestamptz)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -57,7 +56,7 @@ BEGIN
       FROM unnest(reseal_signing_keys.ids, reseal_signing_keys.private_keys) AS n(id, private_key) WHERE k.id = n.id;
     GET DIAGNOSTICS resealed = ROW_COUNT;
     IF resealed <> (SELECT count(*) FROM app.signing_keys) OR resealed <> cardinality(ids) THEN
-        RAISE EXCEPTION 'the signing keys have changed' USING ERRCODE = 'CH409';
+        RAISE EXCEPTION 'the signing keys changed after they were read' USING ERRCODE = 'CH409';
     END IF;
     RETURN resealed;
 END

@@ -1,15 +1,15 @@
--- Rate limits: a token bucket for each address, account, identity or agent that makes
--- requests, shared by all instances of the service. Keys are keyed hashes; the database
--- learns neither addresses nor names from them.
+-- Rate limits: a token bucket for each address, account, identity or agent that sends requests,
+-- shared by all instances of the service. The keys of buckets are keyed hashes, so the database
+-- stores neither addresses nor names.
 
--- Takes up to `wanted` tokens from a bucket that holds `capacity` of them and fills in
--- `period` seconds, after giving back `returned` ones which were taken and not used. It is
--- one UPDATE of one row; concurrent ones wait for each other, so that no token is given
--- twice. Of the bucket only the moment is kept at which it is full again: n tokens are
--- missing when that is n × period / capacity ahead.
+-- Takes up to `wanted` tokens from a bucket that holds `capacity` tokens and fills in `period`
+-- seconds, after it returns `returned` tokens that were taken and not used. It is one UPDATE of one
+-- row, and concurrent calls wait for each other, so no token is given twice. The bucket stores only
+-- the time at which it is full again: n tokens are missing when that time is n × period / capacity
+-- ahead.
 --
--- What was taken need not survive a crash, so its commit does not wait for the disk. It is
--- to be called in a transaction of its own.
+-- Tokens that were taken need not survive a crash, so the commit does not wait for the disk. Call
+-- it in a transaction of its own.
 CREATE FUNCTION app.take_tokens(bucket bytea, capacity integer, period double precision, wanted integer, returned integer DEFAULT 0)
     RETURNS TABLE (taken integer, remaining integer, next_in double precision, full_in double precision)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -21,7 +21,7 @@ DECLARE
     missing double precision;
 BEGIN
     IF (capacity > 0 AND period > 0 AND wanted BETWEEN 1 AND capacity AND returned BETWEEN 0 AND capacity) IS NOT TRUE THEN
-        RAISE EXCEPTION 'a bucket and its tokens are more than nothing' USING ERRCODE = 'CH422';
+        RAISE EXCEPTION 'the capacity and the period must be positive, and the tokens within the capacity' USING ERRCODE = 'CH422';
     END IF;
     PERFORM set_config('synchronous_commit', 'off', true);
     FOR attempt IN 1..2 LOOP
@@ -54,8 +54,9 @@ ALTER FUNCTION app.take_tokens(bytea, integer, double precision, integer, intege
 REVOKE EXECUTE ON FUNCTION app.take_tokens(bytea, integer, double precision, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.take_tokens(bytea, integer, double precision, integer, integer) TO chenu_human;
 
--- Forgets buckets that are full, which is as good as never used, at most `most` of them,
--- and returns how many. Its owner sees those rows only. One that is being used is left.
+-- Deletes full buckets, at most `most` of them, and returns their number. A full bucket equals one
+-- that was never used. The owner of the function sees only those rows. It skips buckets that are
+-- locked.
 CREATE FUNCTION app.forget_rate_buckets(most integer DEFAULT 10000) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

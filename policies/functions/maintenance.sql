@@ -1,6 +1,6 @@
--- The last migration that was applied to this database. It is plpgsql so that
--- the table need not be there when the function is made. The migration that gave the
--- function to chenu_maintain also lets that role read the table.
+-- Returns the last migration that was applied to this database. It is written in plpgsql so that
+-- the table need not exist when the function is created. The migration that gave the function to
+-- chenu_maintain also lets that role read the table.
 CREATE FUNCTION app.schema_version() RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -15,10 +15,10 @@ ALTER FUNCTION app.schema_version() OWNER TO chenu_maintain;
 REVOKE EXECUTE ON FUNCTION app.schema_version() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.schema_version() TO chenu_human, chenu_agent;
 
--- Makes the monthly partitions of the audit trail from this month to the one
--- after `months` more, each as protected as its parent, and returns how many
--- it made. It belongs to chenu_owner because only the owner of a table may make
--- partitions of it (manual, CREATE TABLE). It takes no text that could become SQL.
+-- Creates the monthly partitions of the audit trail from this month to `months` months later, each
+-- protected like its parent, and returns the number of partitions that it created. It belongs to
+-- chenu_owner because only the owner of a table may create partitions of it (manual, CREATE TABLE).
+-- It takes no text that could become SQL.
 CREATE FUNCTION app.ensure_partitions(months integer DEFAULT 3) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -72,7 +72,7 @@ DECLARE
     digest bit(64);
 BEGIN
     IF coalesce(current_setting('app.identity_id', true), '') = '' THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     digest := ('x' || left(encode(sha256(convert_to(concat_ws(chr(10), current_setting('app.identity_id', true), app.actor_kind(),
         current_setting('app.actor_id', true), route, key), 'UTF8')), 'hex'), 16))::bit(64);
@@ -83,8 +83,8 @@ ALTER FUNCTION app.lock_idempotency_key(text, text) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.lock_idempotency_key(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.lock_idempotency_key(text, text) TO chenu_human, chenu_agent;
 
--- Forgets the outcomes of POST requests that are past their time, at most
--- `most` of them, and returns how many. Its owner sees those rows only.
+-- Deletes expired outcomes of POST requests, at most `most` of them, and returns their number. The
+-- owner of the function sees only those rows.
 CREATE FUNCTION app.expire_idempotency_keys(most integer DEFAULT 10000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
--- Notices: mails that tell the owner of an account what happened to it. A notice is stored in the
--- transaction of what it tells of, so neither exists without the other. Any instance of the
--- service that can send mail takes notices and marks those it has sent.
+-- Notices: mails that tell the owner of an account about an event. A notice is stored in the
+-- transaction of the event, so neither exists without the other. Any instance of the service that
+-- can send mail takes notices and records which it has sent.
 
--- Stores a notice for the caller. The details hold ids, counts and times, never a secret, and no
--- text that somebody chose: otherwise the service could be made to mail any text.
+-- Stores a notice for the caller. The details have ids, counts and times, but never a secret or
+-- text that a user chose: otherwise a user could send any text by the service's mail.
 CREATE FUNCTION app.owe_notice(kind text, details jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -37,11 +37,11 @@ $$;
 ALTER FUNCTION app.tell_hired() OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.tell_hired() FROM PUBLIC;
 
--- Owes a notice to each identity whose requests for approval an upgrade expired for the reason,
--- or whose unused approvals it ended, and returns how many identities there are. It counts what
--- would have been valid at the time, which is when the upgrade began to expire them, and gives
--- none to an identity that got such a notice since. For migrations, whose duty it is when they
--- change the payloads of gates: the caller owns the tables, and FORCE is lifted from both.
+-- Stores a notice for each identity whose pending checkpoints an upgrade expired for the reason, or
+-- whose unused approvals it ended, and returns the number of these identities. It counts the
+-- checkpoints that would have been valid at the time, which is when the upgrade started to expire
+-- them, and skips identities that got such a notice since. Migrations that change the payloads of
+-- gates must call it. The caller owns the tables, and FORCE is lifted from both.
 CREATE FUNCTION app.tell_expired_requests(reason text, since timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -66,9 +66,9 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION app.tell_expired_requests(text, timestamptz) FROM PUBLIC;
 
--- Takes notices that are due, at most `most`, and returns their ids with those of their
--- identities. A notice that is not marked as sent is due again after five minutes, five times at
--- most: so a mail can arrive twice when an instance ends before it marks the notice.
+-- Takes due notices, at most `most`, and returns their ids with those of their identities. A notice
+-- that is not recorded as sent is due again after five minutes, at most five times. A mail can
+-- therefore be sent twice if an instance stops before it records the notice as sent.
 CREATE FUNCTION app.take_notices(most integer DEFAULT 10) RETURNS TABLE (notice_id uuid, identity_id uuid)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -88,7 +88,7 @@ ALTER FUNCTION app.take_notices(integer) OWNER TO chenu_maintain;
 REVOKE EXECUTE ON FUNCTION app.take_notices(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.take_notices(integer) TO chenu_human;
 
--- Marks a notice of the caller's as sent.
+-- Records that a notice of the caller was sent.
 CREATE FUNCTION app.mark_notice_sent(notice_id uuid) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -104,7 +104,7 @@ REVOKE EXECUTE ON FUNCTION app.mark_notice_sent(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.mark_notice_sent(uuid) TO chenu_human;
 
 -- Deletes notices that are older than 30 days, sent or not, at most `most` of them, and returns
--- how many.
+-- their number.
 CREATE FUNCTION app.expire_notices(most integer DEFAULT 10000) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

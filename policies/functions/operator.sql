@@ -1,7 +1,7 @@
--- What an operator does about one account: chenu_owner alone may call these functions, and
--- no serving role can become it. Each runs as the account's identity for its own duration,
--- so that the policies of chenu_login show it that identity's rows and no other's. The
--- triggers record the changes in the audit trail with the actor kind "system".
+-- Functions for what an operator does with one account. Only chenu_owner may call them, and no
+-- serving role can become chenu_owner. Each function runs as the account's identity, so the
+-- policies of chenu_login show it only the rows of that identity. The triggers record the changes
+-- in the audit trail with the actor kind "system".
 
 -- Returns the id of the account with the e-mail address, and runs the rest of the calling function
 -- as its identity. NULL: there is no such account. For the functions below alone.
@@ -13,7 +13,7 @@ DECLARE
     account uuid;
 BEGIN
     IF app.actor_kind() <> 'system' THEN
-        RAISE EXCEPTION 'only an operator changes an account by its address' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only an operator can change an account by its e-mail address' USING ERRCODE = 'CH403';
     END IF;
     SELECT i.id INTO account FROM public.identities i
      WHERE i.email_key = lower(operate_on.email) AND i.status <> 'erased';
@@ -124,7 +124,7 @@ CREATE FUNCTION app.account_email(identity_id uuid) RETURNS text
 AS $$
 BEGIN
     IF app.actor_kind() <> 'system' THEN
-        RAISE EXCEPTION 'only an operator sees the addresses of accounts' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only an operator can read the e-mail addresses of accounts' USING ERRCODE = 'CH403';
     END IF;
     RETURN (SELECT i.email_key FROM public.identities i WHERE i.id = account_email.identity_id);
 END

@@ -1,9 +1,9 @@
--- Parts of rows that are kept as jsonb arrays of objects. Each function tells
--- whether the value is such an array, of at most so many complete objects.
+-- Parts of rows that are stored as jsonb arrays of objects. Each function reports whether the value
+-- is such an array of complete objects, with at most a certain number of them.
 
--- Whether the value is an array of at most `most` objects that have all of the
--- required fields and no others than these and the optional ones: each a string, and
--- those of `numbers` a number.
+-- Reports whether the value is an array of at most `most` objects that have all required fields and
+-- no fields other than these and the optional fields. The values of the fields in `numbers` are
+-- numbers, all others strings.
 CREATE FUNCTION app.objects_valid(parts jsonb, most integer, required text[], optional text[] DEFAULT '{}', numbers text[] DEFAULT '{}') RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -52,7 +52,8 @@ AS $$
         WHERE char_length(e ->> 'uri') NOT BETWEEN 1 AND 2048 OR e ->> 'sha256' !~ '^[0-9a-f]{64}$')
 $$;
 
--- Sections also have ids and positions that no two of them share.
+-- Reports whether the sections are valid: they also have ids and positions, and no two sections
+-- share an id or a position.
 CREATE FUNCTION app.sections_valid(sections jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -66,7 +67,8 @@ AS $$
         FROM jsonb_array_elements(sections) AS s)
 $$;
 
--- The words of all headings and bodies: runs of anything but white space.
+-- Returns the number of words in all headings and bodies. A word is a run of characters other than
+-- white space.
 CREATE FUNCTION app.word_count(sections jsonb) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

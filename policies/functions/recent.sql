@@ -1,4 +1,5 @@
--- Recent authentication: what a stolen access token, valid for ten minutes, must not reach.
+-- Recent authentication: it protects operations that a stolen access token, valid for ten minutes,
+-- must not be able to call.
 
 -- Refuses a caller who is no human, or whose session was not authenticated within the last
 -- five minutes. The time is read from the session's row, which only a login or a step-up
@@ -14,17 +15,17 @@ DECLARE
     authenticated timestamptz;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
-        RAISE EXCEPTION 'only a human authenticates' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only a human can authenticate again' USING ERRCODE = 'CH403';
     END IF;
     SELECT s.authenticated_at INTO authenticated FROM app.sessions s
      WHERE s.created_by = caller AND s.id = nullif(current_setting('app.session_id', true), '')::uuid
        AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp();
     IF (authenticated >= clock_timestamp() - interval '5 minutes') IS NOT TRUE THEN
         RAISE EXCEPTION 'the session was not authenticated within the last 5 minutes' USING ERRCODE = 'CH403',
-            DETAIL = '{"code": "recent_authentication_required", "detail": "This needs an authentication within the last 5 minutes. Call POST /v1/auth/step-up with the password, then repeat the request with the access token that it returns."}';
+            DETAIL = '{"code": "recent_authentication_required", "detail": "This operation requires an authentication within the last 5 minutes. Call POST /v1/auth/step-up with the password, then repeat the request with the access token that it returns."}';
     END IF;
 END
 $$;

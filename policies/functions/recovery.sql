@@ -1,12 +1,12 @@
--- What a person proves by reading their mail: that the address is theirs, and that a
--- forgotten password may be replaced. All of it belongs to chenu_login. Each runs as the
--- identity that the token names, and does nothing before the token's hash has fitted.
+-- Proofs by mail: that an e-mail address belongs to the person, and that a forgotten password may
+-- be replaced. The functions belong to chenu_login. Each runs as the identity that the token names,
+-- and does nothing unless the hash of the token matches.
 
--- Stores the hash of a new token of the caller's. Older tokens of its kind stay valid until
--- they expire: who asks for a mail in another's name must not invalidate the token that the
--- owner is about to use. Using one token deletes all of its kind. False, and nothing is to
--- be sent: the identity may not log in, its address is verified already, or the last token
--- is less than a minute old, and its mail with it.
+-- Stores the hash of a new token of the caller. Older tokens of its kind stay valid until they
+-- expire: a person who requests a mail in another person's name must not invalidate the token that
+-- the owner is about to use. Using one token deletes all tokens of its kind. The function returns
+-- false, and no mail must be sent, if the identity may not log in, if its address is already
+-- verified, or if the last token is less than a minute old.
 CREATE FUNCTION app.issue_account_token(kind text, token_hash bytea)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -17,7 +17,7 @@ DECLARE
     verified timestamptz;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     SELECT i.email_verified_at INTO verified FROM public.identities i
      WHERE i.id = caller AND i.status = 'active' FOR NO KEY UPDATE;
@@ -40,7 +40,7 @@ ALTER FUNCTION app.issue_account_token(text, bytea) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.issue_account_token(text, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.issue_account_token(text, bytea) TO chenu_human;
 
--- Whether a token would be taken now. It spares the hashing of a new password.
+-- Reports whether a token is valid now. The service asks before it hashes a new password.
 CREATE FUNCTION app.account_token_valid(kind text, token_hash bytea)
     RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -50,7 +50,7 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     RETURN EXISTS (SELECT FROM app.account_tokens t JOIN public.identities i ON i.id = t.created_by
         WHERE t.created_by = caller AND t.kind = account_token_valid.kind
@@ -61,7 +61,8 @@ ALTER FUNCTION app.account_token_valid(text, bytea) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.account_token_valid(text, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.account_token_valid(text, bytea) TO chenu_human;
 
--- Uses up a token of the caller's, and all others of its kind; false when there is none such.
+-- Uses a token of the caller and deletes all tokens of its kind. It returns false if there is no
+-- such token.
 CREATE FUNCTION app.use_account_token(kind text, token_hash bytea)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -86,7 +87,7 @@ $$;
 ALTER FUNCTION app.use_account_token(text, bytea) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.use_account_token(text, bytea) FROM PUBLIC;
 
--- Notes that the caller's address is theirs; false when the token is not good.
+-- Records that the caller's e-mail address is verified. It returns false if the token is not valid.
 CREATE FUNCTION app.verify_email(token_hash bytea)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -1,8 +1,8 @@
--- Sessions that last: refresh tokens and their rotation, and proving oneself again. All of it belongs to chenu_login. Hashes of
--- tokens come in and never go out.
+-- Refresh tokens, their rotation, and re-authentication. The functions belong to chenu_login. They
+-- take hashes of tokens and never return them.
 
--- Gives a session of the caller its first refresh token and returns until when the
--- session lives without being refreshed.
+-- Stores the first refresh token of a session of the caller, and returns the time at which the
+-- session expires unless it is refreshed.
 CREATE FUNCTION app.issue_refresh_token(session_id uuid, token_hash bytea, idle interval)
     RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -14,7 +14,7 @@ DECLARE
     idle_ends timestamptz;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     -- The identity is locked before the session, as app.lock_account() locks them.
     PERFORM FROM public.identities i WHERE i.id = caller FOR KEY SHARE;
@@ -23,7 +23,7 @@ BEGIN
        AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND s.idle_expires_at IS NULL
        FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'no open session without a refresh token' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'the session is not open or already has a refresh token' USING ERRCODE = 'CH403';
     END IF;
     idle_ends := least(ends, clock_timestamp() + issue_refresh_token.idle);
     INSERT INTO app.refresh_tokens (id, created_by, session_id, generation, token_hash, expires_at)
@@ -63,7 +63,7 @@ DECLARE
     good boolean := false;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     -- The identity is locked before the session, as app.lock_account() locks them.
     PERFORM FROM public.identities i WHERE i.id = caller FOR KEY SHARE;
@@ -152,7 +152,8 @@ ALTER FUNCTION app.authenticate_again(uuid, text[], text) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.authenticate_again(uuid, text[], text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.authenticate_again(uuid, text[], text) TO chenu_human;
 
--- Ends the caller's sessions but the one to keep, if any, and returns them.
+-- Ends all sessions of the caller, except the session to keep if there is one, and returns their
+-- ids.
 CREATE FUNCTION app.close_sessions(keep uuid)
     RETURNS uuid[]
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -163,7 +164,7 @@ DECLARE
     closed uuid[];
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     WITH ended AS (
         UPDATE app.sessions s SET revoked_at = clock_timestamp()
@@ -177,9 +178,9 @@ $$;
 ALTER FUNCTION app.close_sessions(uuid) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.close_sessions(uuid) FROM PUBLIC;
 
--- Replaces the caller's password, given the hash of the one before, deletes reset tokens
--- that were mailed before, ends all other sessions and returns them. NULL: the hash is not
--- that any more.
+-- Replaces the caller's password, deletes reset tokens that were mailed before, ends all other
+-- sessions and returns them. The hash of the earlier password is an argument: the function returns
+-- NULL if it is no longer the current hash.
 CREATE FUNCTION app.change_password(expected text, replacement text, keep uuid)
     RETURNS uuid[]
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -191,7 +192,7 @@ DECLARE
     counters uuid[];
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     -- First the counters, then the identity, as a login locks them.
     counters := ARRAY(SELECT a.id FROM app.login_attempts a WHERE a.created_by = caller ORDER BY a.id FOR NO KEY UPDATE);
@@ -215,8 +216,8 @@ ALTER FUNCTION app.change_password(text, text, uuid) OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.change_password(text, text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.change_password(text, text, uuid) TO chenu_human;
 
--- Forgets refresh tokens and mailed tokens that are past their time, at most `most` of
--- each, and returns how many. Its owner sees those rows only.
+-- Deletes expired refresh tokens and mailed tokens, at most `most` of each, and returns their
+-- number. The owner of the function sees only those rows.
 CREATE FUNCTION app.expire_tokens(most integer DEFAULT 10000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

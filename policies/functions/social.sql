@@ -16,21 +16,21 @@ BEGIN
         SELECT p.version INTO present FROM public.social_posts p WHERE p.created_by = NEW.created_by AND p.id = NEW.post_id FOR SHARE;
         IF seen IS DISTINCT FROM present THEN
             RAISE EXCEPTION 'the post was changed while it was scheduled' USING ERRCODE = 'CH409',
-                DETAIL = '{"code": "conflict", "detail": "The post was changed while it was scheduled. Read it again before you schedule it."}';
+                DETAIL = '{"code": "conflict", "detail": "The post was changed while it was scheduled. Get the post again before you schedule it."}';
         END IF;
     END IF;
     RETURN NEW;
 END
 $$;
 
--- A time to publish at is in the future when it is set.
+-- Refuses a new time of publication that is not in the future.
 CREATE FUNCTION app.refuse_past() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF (TG_OP = 'INSERT' OR NEW.scheduled_at <> OLD.scheduled_at) AND NEW.scheduled_at <= clock_timestamp() THEN
-        RAISE EXCEPTION 'a schedule is in the future when it is set'
+        RAISE EXCEPTION 'a post must be scheduled for a time in the future'
             USING ERRCODE = 'CH422', DETAIL = '{"pointer": "/scheduled_at", "code": "in_the_past"}';
     END IF;
     RETURN NEW;

@@ -8,7 +8,7 @@ CREATE FUNCTION app.hire() RETURNS trigger
 AS $$
 BEGIN
     IF app.actor_kind() = 'agent' THEN
-        RAISE EXCEPTION 'only a human hires, changes or dismisses agents' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only a human can hire, change or dismiss agents' USING ERRCODE = 'CH403';
     END IF;
     IF app.gates_hold() AND (TG_OP = 'INSERT' OR NEW.status = 'active' AND OLD.status <> 'active') THEN
         PERFORM app.require_verified_email();
@@ -52,7 +52,7 @@ AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF app.actor_kind() = 'agent' AND OLD.agent_id IS DISTINCT FROM app.actor() THEN
-            RAISE EXCEPTION 'an agent changes only tasks that are assigned to it' USING ERRCODE = 'CH403',
+            RAISE EXCEPTION 'an agent can change only tasks that are assigned to it' USING ERRCODE = 'CH403',
                 DETAIL = '{"code": "not_the_assignee", "detail": "An agent may change only tasks that are assigned to it."}';
         END IF;
         IF NEW.member_id IS NOT DISTINCT FROM OLD.member_id AND NEW.agent_id IS NOT DISTINCT FROM OLD.agent_id THEN
@@ -60,15 +60,15 @@ BEGIN
         END IF;
     END IF;
     IF app.actor_kind() = 'agent' THEN
-        RAISE EXCEPTION 'only a human assigns tasks' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only a human can assign tasks' USING ERRCODE = 'CH403';
     END IF;
     NEW.assigned_by := NEW.created_by;
     RETURN NEW;
 END
 $$;
 
--- Ends what a dismissed agent had going, however it was dismissed: its credentials, its
--- pending requests for approval and the tasks that it has not done.
+-- Ends the work of a dismissed agent, however it was dismissed: it revokes its credentials, expires
+-- its pending requests for approval, and cancels the tasks that it has not done.
 CREATE FUNCTION app.end_agent() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -88,8 +88,8 @@ $$;
 ALTER FUNCTION app.end_agent() OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.end_agent() FROM PUBLIC;
 
--- Dismisses an agent, which needs no approval. It says whether the agent was still there
--- to be dismissed.
+-- Dismisses an agent, which requires no approval. It returns false if the agent does not exist or
+-- was already dismissed.
 CREATE FUNCTION app.dismiss_agent(agent_id uuid, reason text) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -98,11 +98,11 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     IF nullif(btrim(reason), '') IS NULL THEN
-        RAISE EXCEPTION 'a dismissal has a reason' USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "/reason", "code": "required", "detail": "A dismissal has a reason."}';
+        RAISE EXCEPTION 'a dismissal must have a reason' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "/reason", "code": "required", "detail": "Give a reason for the dismissal."}';
     END IF;
     UPDATE public.team_agents a SET status = 'dismissed', dismiss_reason = btrim(reason)
      WHERE a.created_by = caller AND a.id = dismiss_agent.agent_id AND a.status <> 'dismissed';
@@ -125,7 +125,7 @@ DECLARE
     suspended integer;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     -- In the order of their ids, so that two such calls do not deadlock.
     PERFORM FROM public.team_agents a WHERE a.created_by = caller AND a.status = 'active' ORDER BY a.id FOR NO KEY UPDATE;
@@ -150,7 +150,7 @@ AS $$
 BEGIN
     IF app.actor_kind() <> 'human'
         OR nullif(current_setting('app.actor_id', true), '') IS DISTINCT FROM nullif(current_setting('app.identity_id', true), '') THEN
-        RAISE EXCEPTION 'only a human suspends agents' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'only a human can suspend agents' USING ERRCODE = 'CH403';
     END IF;
     RETURN app.suspend_agents('all agents were suspended at once', 'infinity');
 END

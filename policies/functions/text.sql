@@ -1,5 +1,5 @@
--- Whether the array has at most `most` elements, each of 1 to `longest`
--- characters and none of them NULL.
+-- Reports whether the array has at most `most` elements, each of 1 to `longest` characters and none
+-- of them NULL.
 CREATE FUNCTION app.texts_valid(texts text[], most integer, longest integer) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -20,7 +20,7 @@ BEGIN
 END
 $$;
 
--- Whether the URI has one of the allowed schemes: see policies.URISchemes.
+-- Reports whether the URI has one of the allowed schemes: see policies.URISchemes.
 CREATE FUNCTION app.uri_allowed(uri text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -28,7 +28,7 @@ AS $$
     SELECT uri ~ '^([Hh][Tt][Tt][Pp][Ss]|[Hh][Tt][Tt][Pp]|[Ff][Tt][Pp]|[Ss][Ff][Tt][Pp]|[Ss]3|[Gg][Ss]|[Ii][Pp][Ff][Ss]|[Uu][Rr][Nn]):[^[:space:][:cntrl:]]+$'
 $$;
 
--- Whether every object of the array has an allowed URI in its field uri.
+-- Reports whether every object of the array has an allowed URI in its field uri.
 CREATE FUNCTION app.part_uris_allowed(parts jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

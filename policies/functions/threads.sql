@@ -1,11 +1,10 @@
--- Threads: events in order, and the row of each thread, which is the projection
--- of its events and changes with them in one statement. All that writes belongs
--- to chenu_threads, whose privileges and policies stand with the tables and end
--- at the rows of the identity that the session runs as.
+-- Threads: events in order, and the row of each thread, which is the projection of its events. One
+-- statement writes both. All functions that write belong to chenu_threads, whose privileges and
+-- policies are defined with the tables and cover only the rows of the identity of the session.
 
--- The state machine, and the only place that has it: the status that a thread
--- has after an event, NULL where the event is forbidden. An archived thread is
--- closed for good; only app.record_step() still records in it.
+-- Returns the status of a thread after an event; NULL if the event is forbidden. Nothing else
+-- defines the state machine. An archived thread never changes again; only app.record_step() still
+-- appends events to it.
 CREATE FUNCTION app.thread_transition(status text, event text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -35,10 +34,9 @@ BEGIN
 END
 $$;
 
--- What an event makes of a thread: the fold of the projection, and the only
--- place that has it. State and result have the columns of threads that events
--- change; the status is NULL after a forbidden event. Erased content changes
--- nothing.
+-- Returns the state of a thread after an event. Nothing else defines the projection. State and
+-- result have the columns of threads that events change; the status is NULL after a forbidden
+-- event. An event whose content was erased changes nothing.
 CREATE FUNCTION app.thread_after(state jsonb, event text, payload jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -52,8 +50,8 @@ BEGIN
 END
 $$;
 
--- Refuses fields of a thread that the columns do not have, or not of the types
--- they have. What the values may be is the columns' own matter.
+-- Refuses fields that a thread does not have, and values of the wrong JSON type. The columns check
+-- the values themselves.
 CREATE FUNCTION app.check_thread_fields(fields jsonb, allowed text[], pointer text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -62,7 +60,7 @@ DECLARE
     wrong text;
 BEGIN
     IF (jsonb_typeof(fields) = 'object') IS NOT TRUE OR fields = '{}' THEN
-        RAISE EXCEPTION 'no fields' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'the fields must be a JSON object that is not empty' USING ERRCODE = 'CH422',
             DETAIL = jsonb_build_object('pointer', pointer, 'code', 'too_short');
     END IF;
     SELECT f.key INTO wrong FROM jsonb_each(fields) AS f
@@ -74,15 +72,15 @@ BEGIN
         ELSE jsonb_typeof(f.value) <> 'string' END
     LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'a thread has no such field: %', wrong USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'unknown field or invalid type of a field: %', wrong USING ERRCODE = 'CH422',
             DETAIL = jsonb_build_object('pointer', pointer || '/' || wrong, 'code', 'invalid_value');
     END IF;
 END
 $$;
 
--- Refuses a parent that would make a thread its own ancestor. Whoever gives a
--- thread another parent waits for the identity's others that do, so that two
--- together make no circle either.
+-- Refuses a parent that would be a descendant of the thread, or the thread itself. Transactions of
+-- one identity that change parents wait for each other, so that two of them cannot form a circle
+-- together.
 CREATE FUNCTION app.check_thread_parent(owner uuid, thread uuid, parent uuid, pointer text) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -97,15 +95,15 @@ BEGIN
             WHERE t.parent_thread_id IS NOT NULL
         ) SELECT FROM ancestors a WHERE a.id = thread
     ) THEN
-        RAISE EXCEPTION 'a thread is not its own ancestor' USING ERRCODE = 'CH422',
-            DETAIL = jsonb_build_object('pointer', pointer, 'code', 'circular_reference', 'detail', 'A thread can''t come out of itself.');
+        RAISE EXCEPTION 'a thread must not be its own ancestor' USING ERRCODE = 'CH422',
+            DETAIL = jsonb_build_object('pointer', pointer, 'code', 'circular_reference', 'detail', 'A thread must not be its own ancestor. Choose another parent.');
     END IF;
 END
 $$;
 
--- Makes a thread of the caller with its thread.created event, whose payload is
--- the content: all the fields that a client gives or that have a default. One
--- statement writes both, so that the row has the time of its event.
+-- Creates a thread of the caller with its thread.created event. The payload of the event is the
+-- content: all fields that a client sets or that have a default. One statement writes both, so that
+-- the row has the time of its event.
 CREATE FUNCTION app.create_thread(thread_id uuid, event_id uuid, schema_version integer, content jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -116,15 +114,15 @@ DECLARE
     parent uuid;
 BEGIN
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
     PERFORM app.check_thread_fields(content, fields, '');
     IF NOT content ?& fields THEN
-        RAISE EXCEPTION 'a thread is begun with all of its fields' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'a new thread must have all fields' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "", "code": "required"}';
     END IF;
     IF create_thread.schema_version IS DISTINCT FROM app.event_schema_version() THEN
-        RAISE EXCEPTION 'events have the schema version %', app.event_schema_version() USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'the schema version of events must be %', app.event_schema_version() USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/schema_version", "code": "invalid_value"}';
     END IF;
     IF app.actor_kind() = 'agent' THEN
@@ -242,7 +240,7 @@ DECLARE
     moment timestamptz;
 BEGIN
     IF (jsonb_typeof(given) = 'array' AND jsonb_array_length(given) BETWEEN 1 AND 100) IS NOT TRUE THEN
-        RAISE EXCEPTION '1 to 100 events are appended at once' USING ERRCODE = 'CH422',
+        RAISE EXCEPTION 'a request must have 1 to 100 events' USING ERRCODE = 'CH422',
             DETAIL = '{"pointer": "/events", "code": "out_of_range"}';
     END IF;
     size := jsonb_array_length(given);
@@ -251,25 +249,25 @@ BEGIN
         kind := item ->> 'type';
         -- What the service itself records would mean nothing if anybody could say it.
         IF kind = 'thread.created' OR kind LIKE 'checkpoint.%' THEN
-            RAISE EXCEPTION 'only the service itself records this event' USING ERRCODE = 'CH403',
+            RAISE EXCEPTION 'only the service can append events of this type' USING ERRCODE = 'CH403',
                 DETAIL = jsonb_build_object('pointer', format('/events/%s/type', place), 'code', 'not_in_enum',
-                    'detail', 'Only the service itself records events of this type.');
+                    'detail', 'Only the service can append events of this type.');
         END IF;
         IF item -> 'schema_version' IS DISTINCT FROM to_jsonb(app.event_schema_version()) THEN
-            RAISE EXCEPTION 'events have the schema version %', app.event_schema_version() USING ERRCODE = 'CH422',
+            RAISE EXCEPTION 'the schema version of events must be %', app.event_schema_version() USING ERRCODE = 'CH422',
                 DETAIL = jsonb_build_object('pointer', format('/events/%s/schema_version', place), 'code', 'invalid_value');
         END IF;
         IF item ? 'id' THEN
             event_id := item ->> 'id';
             IF event_id = ANY (ids) THEN
-                RAISE EXCEPTION 'two events of one id' USING ERRCODE = 'CH422',
+                RAISE EXCEPTION 'two events have the same id' USING ERRCODE = 'CH422',
                     DETAIL = jsonb_build_object('pointer', format('/events/%s/id', place), 'code', 'not_unique');
             END IF;
             ids := ids || event_id;
         END IF;
     END LOOP;
     IF caller IS NULL THEN
-        RAISE EXCEPTION 'no identity' USING ERRCODE = 'CH401';
+        RAISE EXCEPTION 'the session has no identity' USING ERRCODE = 'CH401';
     END IF;
 
     SELECT t.status, t.visibility, t.sphere, t.last_sequence, t.type, t.title, t.parent_thread_id, t.tags INTO present
@@ -308,8 +306,8 @@ BEGIN
             RETURN jsonb_build_object('replayed', true, 'last_sequence', before.last_sequence, 'events', before.events);
         END IF;
         IF before.stored > 0 THEN
-            RAISE EXCEPTION 'an event of this id is there with other content' USING ERRCODE = 'CH409',
-                DETAIL = '{"code": "event_id_reused", "detail": "An event with one of these ids was appended before, with other content or among other events."}';
+            RAISE EXCEPTION 'an event with this id was already appended, with different content or in another request' USING ERRCODE = 'CH409',
+                DETAIL = '{"code": "event_id_reused", "detail": "An event with one of these ids was already appended, with different content or in another request. Use a new id for each new event."}';
         END IF;
     END IF;
 
@@ -321,7 +319,7 @@ BEGIN
             WHERE e.created_by = caller AND e.thread_id = thread AND e.sequence > expected AND e.checkpoint_id IS NULL
             ORDER BY e.sequence LIMIT 1
         ) THEN
-            RAISE EXCEPTION 'the thread is at sequence %', present.last_sequence USING ERRCODE = 'CH412',
+            RAISE EXCEPTION 'the last sequence of the thread is %', present.last_sequence USING ERRCODE = 'CH412',
                 DETAIL = jsonb_build_object('code', 'stale_sequence', 'present', jsonb_build_object('last_sequence', present.last_sequence));
         END IF;
     END IF;
@@ -332,19 +330,19 @@ BEGIN
         kind := item ->> 'type';
         pointer := '/events/' || place;
         IF item ? 'id' AND NOT app.id_tells_time((item ->> 'id')::uuid) THEN
-            RAISE EXCEPTION 'id is not a UUIDv7 of this hour' USING ERRCODE = 'CH422',
+            RAISE EXCEPTION 'the id must be a UUIDv7 whose time is within one hour of the current time' USING ERRCODE = 'CH422',
                 DETAIL = jsonb_build_object('pointer', pointer || '/id', 'code', 'invalid_id');
         END IF;
         IF octet_length((item -> 'payload')::text) > 262144 THEN
             RAISE EXCEPTION 'a payload is larger than 256 KiB' USING ERRCODE = 'CH422',
                 DETAIL = jsonb_build_object('pointer', pointer || '/payload', 'code', 'too_long',
-                    'detail', 'A payload may have at most 256 KiB.');
+                    'detail', 'A payload must not be larger than 256 KiB.');
         END IF;
         IF item ? 'causation_id' OR kind IN ('decision.revised', 'action.executed') THEN
             PERFORM app.check_event_references(caller, thread, given, place);
         END IF;
         IF kind = 'link.added' AND app.uri_allowed(item -> 'payload' ->> 'uri') IS NOT TRUE THEN
-            RAISE EXCEPTION 'a link is not a URI with an allowed scheme' USING ERRCODE = 'CH422',
+            RAISE EXCEPTION 'the link is not a URI with an allowed scheme' USING ERRCODE = 'CH422',
                 DETAIL = jsonb_build_object('pointer', pointer || '/payload/uri', 'code', 'invalid_format',
                     'detail', 'A link must be a URI with an allowed scheme.');
         END IF;
@@ -359,7 +357,7 @@ BEGIN
         IF result ->> 'status' IS NULL THEN
             RAISE EXCEPTION '% is forbidden while the thread is %', kind, state ->> 'status' USING ERRCODE = 'CH409',
                 DETAIL = jsonb_build_object('code', 'forbidden_transition', 'present', jsonb_build_object('status', state -> 'status'),
-                    'detail', format('The thread is %s, and takes no event %s then.', state ->> 'status', kind));
+                    'detail', format('The thread is %s. Events of the type %s cannot be appended in this status.', state ->> 'status', kind));
         END IF;
         state := result;
     END LOOP;
@@ -488,8 +486,8 @@ $$;
 ALTER FUNCTION app.record_step() OWNER TO chenu_maintain;
 REVOKE EXECUTE ON FUNCTION app.record_step() FROM PUBLIC;
 
--- Leaves a thread's version as it was where app.record_step() counts a step. It
--- runs after the trigger that raises it: triggers fire in the order of their names.
+-- Keeps the version of a thread when app.record_step() counts a step. It runs after the trigger
+-- that increments the version: triggers fire in the order of their names.
 CREATE FUNCTION app.keep_version() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -502,10 +500,9 @@ BEGIN
 END
 $$;
 
--- A thread's row as its events make it, up to a sequence or to the last: the
--- columns that events determine, beside them who did the last one. NULL when
--- there is no event. It reads with its caller's own rights. Fields whose
--- content was erased are missing.
+-- Returns the row of a thread as its events define it, up to a sequence or to the last event: the
+-- columns that events determine, and the actor of the last event. It returns NULL if there is no
+-- event. It reads with the rights of its caller. Fields whose content was erased are missing.
 CREATE FUNCTION app.rebuild_thread(owner uuid, thread uuid, until bigint DEFAULT NULL) RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp

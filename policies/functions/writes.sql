@@ -96,9 +96,9 @@ CREATE FUNCTION app.refuse_write(code text, payload jsonb, checkpoint jsonb) RET
 AS $$
 BEGIN
     IF payload IS NOT NULL THEN
-        RAISE INFO 'what a human must approve' USING ERRCODE = 'CH423', DETAIL = payload::text;
+        RAISE INFO 'payload that a human must approve' USING ERRCODE = 'CH423', DETAIL = payload::text;
     END IF;
-    RAISE EXCEPTION 'a human must approve exactly this: %', code USING ERRCODE = 'CH423',
+    RAISE EXCEPTION 'a human must approve the write: %', code USING ERRCODE = 'CH423',
         DETAIL = jsonb_build_object('code', code, 'checkpoint', checkpoint)::text;
 END
 $$;
@@ -331,7 +331,7 @@ BEGIN
     END IF;
     IF TG_OP = 'DELETE' THEN
         IF pg_trigger_depth() > 1 THEN
-            RAISE EXCEPTION 'the writes of an approval are checked when the transaction commits' USING ERRCODE = 'CH423',
+            RAISE EXCEPTION 'approved writes must not be checked before the transaction commits' USING ERRCODE = 'CH423',
                 DETAIL = '{"code": "checkpoint_mismatch"}';
         END IF;
         RETURN NULL;
@@ -340,10 +340,10 @@ BEGIN
         RETURN NULL; -- It was checked with the first one.
     END IF;
     IF NEW.checkpoint_id IS NULL THEN
-        RAISE EXCEPTION 'a transaction in collecting mode never commits' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'a transaction in collecting mode cannot commit' USING ERRCODE = 'CH403';
     END IF;
     IF NEW.created_by IS DISTINCT FROM caller THEN
-        RAISE EXCEPTION 'the identity was changed under an approval' USING ERRCODE = 'CH403';
+        RAISE EXCEPTION 'the identity of the session changed after the approved writes' USING ERRCODE = 'CH403';
     END IF;
     FOR used IN
         WITH collected AS (
