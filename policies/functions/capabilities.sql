@@ -1,6 +1,6 @@
--- What agents may do. A capability such as business allows reading and writing and implies
+-- Capabilities of agents. A capability such as business allows reading and writing and implies
 -- business:read. Policies of chenu_agent compare what app.agent_capabilities() returns with what
--- the table or the sphere of the row requires. Policies of chenu_human call nothing of this.
+-- the table or the sphere of the row requires. Policies of chenu_human use no capabilities.
 
 -- The capabilities together with those that they imply.
 CREATE FUNCTION app.implied_capabilities(capabilities text[]) RETURNS text[]

@@ -699,10 +699,10 @@ ALTER FUNCTION app.withdraw_checkpoint(uuid, text) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.withdraw_checkpoint(uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.withdraw_checkpoint(uuid, text) TO chenu_human, chenu_agent;
 
--- Expires pending requests for approval of the caller's and returns how many: those of one
--- agent; without an agent, those of all agents and, with own, of the human. The rows are locked
--- first and then expire in the order of their threads: app.record_step() locks the thread of
--- each, and two calls that lock two threads in different orders deadlock.
+-- Expires pending checkpoints of the caller and returns their number. With an agent, these are the
+-- checkpoints of that agent; without an agent, those of all agents and, if `own` is true, of the
+-- human. The rows are locked first and then expire in the order of their threads: app.record_step()
+-- locks the thread of each, and two calls that lock two threads in different orders deadlock.
 CREATE FUNCTION app.expire_requests(reason text, agent uuid DEFAULT NULL, own boolean DEFAULT false) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

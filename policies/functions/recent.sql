@@ -1,11 +1,11 @@
 -- Recent authentication: it protects operations that a stolen access token, valid for ten minutes,
 -- must not be able to call.
 
--- Refuses a caller who is no human, or whose session was not authenticated within the last
--- five minutes. The time is read from the session's row, which only a login or a step-up
--- changes (app.open_session, app.authenticate_again). The setting app.auth_time says nothing
--- here: whoever can set it could claim any time. The session itself is found by app.session_id,
--- and has to be the caller's own and open.
+-- Refuses a caller who is not a human, or whose session was not authenticated within the last five
+-- minutes. The time is read from the session's row, which only a login or a step-up changes
+-- (app.open_session, app.authenticate_again). The setting app.auth_time is not used: a caller who
+-- can set it could claim any time. The session is found by app.session_id, and must be open and a
+-- session of the caller.
 CREATE FUNCTION app.require_recent_authentication() RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -33,8 +33,8 @@ ALTER FUNCTION app.require_recent_authentication() OWNER TO chenu_login;
 REVOKE EXECUTE ON FUNCTION app.require_recent_authentication() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.require_recent_authentication() TO chenu_gate, chenu_audit;
 
--- Records the export of all data of the caller, or of the audit trail, before its first row is
--- read. It needs a human with a recent authentication, since an export is a copy that stays.
+-- Records the export of all data of the caller, or of the audit trail, before the first row is
+-- read. It requires a human with a recent authentication, because the caller keeps the copy.
 CREATE FUNCTION app.record_export(resource_type text) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

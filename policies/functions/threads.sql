@@ -22,9 +22,9 @@ BEGIN
 END
 $$;
 
--- Returns the version of the payloads that events have now. All types have the same one. The
--- service has it too; an event of another version would say what nobody can read. Postgres keeps
--- the plan of a PL/pgSQL function; it would plan one in SQL again in each transaction.
+-- Returns the current version of the payloads of events. All types have the same version, and the
+-- service knows the same number: no client could read an event of another version. Postgres keeps
+-- the plan of a PL/pgSQL function; it would plan a function in SQL again in each transaction.
 CREATE FUNCTION app.event_schema_version() RETURNS integer
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -152,10 +152,10 @@ ALTER FUNCTION app.create_thread(uuid, uuid, integer, jsonb) OWNER TO chenu_thre
 REVOKE EXECUTE ON FUNCTION app.create_thread(uuid, uuid, integer, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.create_thread(uuid, uuid, integer, jsonb) TO chenu_human, chenu_agent;
 
--- Refuses an event that refers to an event that does not exist: of an append, the event at
--- the place. A decision is revised and a proposal executed in the thread that has it; a
--- cause may be in any thread of the caller. Each may also be an event that goes before this
--- one in the same append, where the client gave it an id.
+-- Refuses an event that refers to an event that does not exist. `place` is the position of the
+-- event in the append. A revised decision and an executed proposal must be in the same thread; a
+-- cause may be in any thread of the caller. The event that is referred to may also be an earlier
+-- event of the same append to which the client gave an id.
 CREATE FUNCTION app.check_event_references(caller uuid, thread uuid, events jsonb, place integer) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -202,17 +202,15 @@ BEGIN
 END
 $$;
 
--- Appends 1 to 100 events to a thread of the caller, all or none, and moves the
--- thread's row with them. Each is {"type", "schema_version", "payload"} and
--- perhaps "id", "causation_id" and "correlation_id". The row's lock is what
--- gives the sequences their order without a gap; with an expected sequence the
--- thread must not have got further, steps of checkpoints aside: they change
--- nothing of it, and an append that has to wait for its approval would never be
--- what it was when it was asked for. The same ids with the same content again
--- give what they gave the first time, whatever happened since.
+-- Appends 1 to 100 events to a thread of the caller, all or none, and updates the row of the
+-- thread. An event is {"type", "schema_version", "payload"} with optional "id", "causation_id" and
+-- "correlation_id". The lock of the row gives sequences their order without gaps. With an expected
+-- sequence, the thread must have no later events except steps of checkpoints: these do not change
+-- the thread, and an append that waits for its approval would otherwise always fail. A repeated
+-- append, with the same ids and the same content, returns the result of the first one.
 --
--- The answer is {"replayed", "last_sequence", "events": [{"id", "sequence",
--- "type", "created_at"}]}, the events in their order.
+-- The result is {"replayed", "last_sequence", "events": [{"id", "sequence", "type",
+-- "created_at"}]}, with the events in their order.
 CREATE FUNCTION app.append_events(thread_id uuid, expected_sequence bigint, events jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -417,20 +415,20 @@ ALTER FUNCTION app.append_events(uuid, bigint, jsonb) OWNER TO chenu_threads;
 REVOKE EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.append_events(uuid, bigint, jsonb) TO chenu_human, chenu_agent;
 
--- Records each step of a checkpoint in the thread that it belongs to, whoever
--- takes it: who asks, decides, withdraws or uses it, the sweeper, a dismissal.
--- The use of an approval is an executed action. Only this function gives events
--- a checkpoint_id. Its owner is the sweeper's, who acts for no identity, and may
--- insert such events only and move nothing but a thread's counters.
+-- Appends an event to the thread of a checkpoint for each of its steps: its request, decision,
+-- withdrawal, use and expiry, whoever causes the step. The use of an approval is an executed
+-- action. Only this function sets the checkpoint_id of an event. Its owner also expires
+-- checkpoints, without an identity, and may only insert such events and change the counters of a
+-- thread.
 --
--- The steps of a checkpoint about the thread's own row leave its version: the
--- approval of a change is bound to the version that the human saw, and asking for
--- it must not be what makes it stale. They say nothing but what the write and the
--- human's decision say, so that nothing else comes in with them. Every other event,
--- a step of another checkpoint included, gives another version.
+-- Steps of a checkpoint for the thread's own row do not change the version of the thread: the
+-- approval of a change is bound to the version that the human saw, and requesting it must not
+-- invalidate it. These steps contain only what the write and the human's decision contain, so
+-- nothing else is published with them. All other events, also steps of other checkpoints, change
+-- the version.
 --
--- A public thread repeats nothing of the request but its digest and type: the request was not
--- approved for publication.
+-- In a public thread an event repeats only the digest and the type of the request, because the
+-- request was not approved for publication.
 CREATE FUNCTION app.record_step() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
