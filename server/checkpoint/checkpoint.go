@@ -292,7 +292,7 @@ func withdraw(ctx context.Context, tx *ent.Tx, in *withdrawInput) (*itemOutput, 
 	}
 	out, err := answer(ctx, tx, in.ID)
 	if err == nil && in.Body.Digest != nil && in.Body.Digest.String() != out.Body.Digest.String() {
-		return nil, problem.New(http.StatusConflict, "digest_mismatch", "The request names another digest than the checkpoint has. Read it again.")
+		return nil, problem.New(http.StatusConflict, "digest_mismatch", "The request names another digest than the checkpoint has. Get the checkpoint again.")
 	}
 	return out, err
 }

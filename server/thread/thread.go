@@ -338,7 +338,7 @@ const anyVersion = -1
 func patchError(err error) error {
 	p := problem.From(err)
 	if p.Code == "stale_sequence" {
-		return problem.New(http.StatusPreconditionFailed, "stale_version", "The resource was changed since you read it. Read it again.").WithCause(err)
+		return problem.New(http.StatusPreconditionFailed, "stale_version", "The thread has changed since you read it. Get it again.").WithCause(err)
 	}
 	return repoint(err, "/events/0/payload", "")
 }
