@@ -44,172 +44,220 @@ func (g *graph) describe(nodes *gen.Graph) ([]policies.Table, error) {
 	return tables, checkKeptReferences(tables)
 }
 
-func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit // One annotation after the other.
-	t := policies.Table{Schema: "public", Name: node.Table(), Entity: node.Name, Resource: snake(node.Name)}
+// description is a type of the graph that is being described.
+type description struct {
+	node  *gen.Type
+	table policies.Table
+	// fields are the fields of the type, with its id, by column.
+	fields map[string]*gen.Field
+}
+
+// describeNode checks one type and returns its table. It also completes the type for Ent: its
+// check constraints, the names of its indexes and the tags of its struct.
+func describeNode(node *gen.Type) (policies.Table, error) {
+	d := &description{
+		node:   node,
+		table:  policies.Table{Schema: "public", Name: node.Table(), Entity: node.Name, Resource: snake(node.Name)},
+		fields: map[string]*gen.Field{},
+	}
+	if a := node.EntSQL(); a != nil && a.Schema != "" {
+		d.table.Schema = a.Schema
+	}
+	for _, step := range []func() error{
+		d.readOwnership, d.readAudit, d.readKept, d.readOptions, d.readColumns, d.checkColumns, d.checkAppendOnly,
+		func() error { return checkErasure(d.table, d.fields) },
+		func() error { return checkGate(d.table) },
+		d.addConstraints, d.readReferences, d.nameIndexes,
+	} {
+		if err := step(); err != nil {
+			return d.table, err
+		}
+	}
+	d.tagStruct()
+	return d.table, nil
+}
+
+// readOwnership reads whose the rows are and who has access to them. An ownerless table needs
+// a reason and has no access: only functions reach it.
+func (d *description) readOwnership() error {
+	t, name := &d.table, d.node.Name
 	var (
 		owner     policies.Owner
 		ownerless policies.Ownerless
-		unaudited policies.Unaudited
-		checks    policies.Checks
-		unique    policies.UniqueExpression
-		comment   struct{ Text string }
-		only      policies.AppendOnly
-		search    policies.Search
-		gate      policies.Gate
-		ungated   policies.Ungated
-		sphere    policies.Sphere
-		order     policies.TimeOrder
-		triggers  policies.Triggers
-		without   policies.AuditWithout
-		counters  policies.AuditCounters
-		silent    policies.Unversioned
-		kept      policies.Kept
-		updates   policies.AgentUpdates
-		keyWith   policies.KeyWith
-		allowed   policies.Capability
-		rows      policies.AgentRows
-		ownRows   policies.AgentOwnRows
-		hidden    policies.HiddenFromAgents
 	)
-	if a := node.EntSQL(); a != nil && a.Schema != "" {
-		t.Schema = a.Schema
+	hasOwner := annotation(d.node.Annotations, &owner)
+	if annotation(d.node.Annotations, &ownerless) == hasOwner {
+		return fmt.Errorf("%s needs exactly one of the annotations Owner and Ownerless: say whose its rows are (Rule #3)", name)
 	}
-	hasOwner := annotation(node.Annotations, &owner)
-	if annotation(node.Annotations, &ownerless) == hasOwner {
-		return t, fmt.Errorf("%s needs exactly one of the annotations Owner and Ownerless: say whose its rows are (Rule #3)", node.Name)
-	}
-	if !annotation(node.Annotations, &t.Access) {
-		return t, fmt.Errorf("%s has no Access annotation: say what humans and agents may do with its rows (Rule #3)", node.Name)
+	if !annotation(d.node.Annotations, &t.Access) {
+		return fmt.Errorf("%s has no Access annotation: say what humans and agents may do with its rows (Rule #3)", name)
 	}
 	if ownerless.Why == "" && !hasOwner {
-		return t, fmt.Errorf("%s is Ownerless without a reason", node.Name)
+		return fmt.Errorf("%s is Ownerless without a reason", name)
 	}
 	if !hasOwner && t.Access != (policies.Access{}) {
-		return t, fmt.Errorf("%s is Ownerless, so its Access must be empty: functions reach it", node.Name)
+		return fmt.Errorf("%s is Ownerless, so its Access must be empty: functions reach it", name)
 	}
 	t.Owner, t.OwnerlessWhy = owner.Column, ownerless.Why
-	if annotation(node.Annotations, &unaudited) && unaudited.Why == "" {
-		return t, fmt.Errorf("%s is Unaudited without a reason (Rule #6)", node.Name)
-	}
-	if t.UnauditedWhy = unaudited.Why; !hasOwner && t.UnauditedWhy == "" {
-		return t, fmt.Errorf("%s is Ownerless, so nobody's audit trail can have its changes: annotate it Unaudited and say why", node.Name)
-	}
-	annotation(node.Annotations, &sphere)
-	annotation(node.Annotations, &order)
-	annotation(node.Annotations, &triggers)
-	annotation(node.Annotations, &without)
-	annotation(node.Annotations, &counters)
-	annotation(node.Annotations, &silent)
-	annotation(node.Annotations, &t.Retired)
-	annotation(node.Annotations, &updates)
-	annotation(node.Annotations, &keyWith)
-	annotation(node.Annotations, &allowed)
-	annotation(node.Annotations, &rows)
-	annotation(node.Annotations, &ownRows)
-	annotation(node.Annotations, &hidden)
-	t.Unversioned, t.AgentUpdates, t.KeyWith, t.HiddenFromAgents = silent, updates, keyWith, hidden
-	t.Capability, t.AgentRows, t.AgentOwnRows = string(allowed), string(rows), string(ownRows)
-	t.Sphere, t.TimeOrder, t.Triggers, t.AuditWithout, t.AuditCounters = string(sphere), string(order), triggers, without, counters
-	_, t.AuditReads = node.Annotations[policies.AuditReads{}.Name()]
-	_, t.Partitioned = node.Annotations[policies.Partitioned{}.Name()]
-	if annotation(node.Annotations, &only) {
-		t.AppendOnly = &only
-	}
-	if annotation(node.Annotations, &kept) && kept.Why == "" {
-		return t, fmt.Errorf("%s is Kept without a reason", node.Name)
-	}
-	t.KeptWhy = kept.Why
-	if annotation(node.Annotations, &search) {
-		t.Search = &search
-	}
-	if annotation(node.Annotations, &gate) {
-		t.Gates = append(t.Gates, gate)
-	}
-	annotation(node.Annotations, &ungated)
-	t.UngatedWhy = ungated.Why
-	if _, ok := node.Annotations["Comment"]; ok {
-		named(node.Annotations, "Comment", &comment)
-		t.Comment = comment.Text
-	}
+	return nil
+}
 
-	fields := append([]*gen.Field{node.ID}, node.Fields...)
-	names := map[string]*gen.Field{}
-	for _, f := range fields {
-		names[f.StorageKey()] = f
+// hasOwner reports whether the rows belong to identities.
+func (d *description) hasOwner() bool { return d.table.OwnerlessWhy == "" }
+
+// readAudit reads what the audit trail records of the table, or why it records nothing.
+func (d *description) readAudit() error {
+	t, a := &d.table, d.node.Annotations
+	var unaudited policies.Unaudited
+	if annotation(a, &unaudited) && unaudited.Why == "" {
+		return fmt.Errorf("%s is Unaudited without a reason (Rule #6)", d.node.Name)
+	}
+	if t.UnauditedWhy = unaudited.Why; !d.hasOwner() && t.UnauditedWhy == "" {
+		return fmt.Errorf("%s is Ownerless, so nobody's audit trail can have its changes: annotate it Unaudited and say why", d.node.Name)
+	}
+	t.AuditReads = has[policies.AuditReads](a)
+	t.AuditWithout, t.AuditCounters = valueOf[policies.AuditWithout](a), valueOf[policies.AuditCounters](a)
+	return nil
+}
+
+// readKept reads why rows outlive the erasure of their identity.
+func (d *description) readKept() error {
+	var kept policies.Kept
+	if annotation(d.node.Annotations, &kept) && kept.Why == "" {
+		return fmt.Errorf("%s is Kept without a reason", d.node.Name)
+	}
+	d.table.KeptWhy = kept.Why
+	return nil
+}
+
+// readOptions reads the annotations that may be missing and are valid alone. Its error is
+// always nil.
+func (d *description) readOptions() error {
+	t, a := &d.table, d.node.Annotations
+	t.Comment = comment(a)
+	t.Sphere = string(valueOf[policies.Sphere](a))
+	t.TimeOrder = string(valueOf[policies.TimeOrder](a))
+	t.Triggers = valueOf[policies.Triggers](a)
+	t.Unversioned = valueOf[policies.Unversioned](a)
+	t.Retired = valueOf[policies.Retired](a)
+	t.KeyWith = valueOf[policies.KeyWith](a)
+	t.Partitioned = has[policies.Partitioned](a)
+	t.AppendOnly = optional[policies.AppendOnly](a)
+	t.Search = optional[policies.Search](a)
+	if gate := optional[policies.Gate](a); gate != nil {
+		t.Gates = append(t.Gates, *gate)
+	}
+	t.UngatedWhy = valueOf[policies.Ungated](a).Why
+	t.Capability = string(valueOf[policies.Capability](a))
+	t.AgentRows = string(valueOf[policies.AgentRows](a))
+	t.AgentOwnRows = string(valueOf[policies.AgentOwnRows](a))
+	t.AgentUpdates = valueOf[policies.AgentUpdates](a)
+	t.HiddenFromAgents = valueOf[policies.HiddenFromAgents](a)
+	return nil
+}
+
+// readColumns describes the id and the fields. Each needs a comment, and a jsonb column needs
+// a limit.
+func (d *description) readColumns() error {
+	for _, f := range append([]*gen.Field{d.node.ID}, d.node.Fields...) {
+		d.fields[f.StorageKey()] = f
 		c := policies.Column{
 			Name: f.StorageKey(), Comment: f.Comment(), Optional: f.Optional || f.Nillable, Immutable: f.Immutable,
 		}
 		annotation(f.Annotations, &c.Rules)
 		c.Enum = append(c.Enum, f.EnumValues()...)
 		if c.Comment == "" {
-			return t, fmt.Errorf("%s.%s has no comment: it is the field's public documentation", node.Name, f.Name)
+			return fmt.Errorf("%s.%s has no comment: it is the field's public documentation", d.node.Name, f.Name)
 		}
 		if f.IsJSON() && c.Rules.MaxBytes == 0 {
-			return t, fmt.Errorf("%s.%s is jsonb without a limit: give it policies.Bytes(…), or policies.BytesBy(…) where only a function writes it", node.Name, f.Name)
+			return fmt.Errorf("%s.%s is jsonb without a limit: give it policies.Bytes(…), or policies.BytesBy(…) where only a function writes it", d.node.Name, f.Name)
 		}
-		t.Columns = append(t.Columns, c)
+		d.table.Columns = append(d.table.Columns, c)
 	}
-	for _, name := range t.KeyWith {
-		if names[name] == nil {
-			return t, fmt.Errorf("%s has %q in its key, but no such field", node.Name, name)
-		}
-	}
-	if hasOwner && names[t.Owner] == nil {
-		return t, fmt.Errorf("%s names %q as its owner column, but has no such field", node.Name, t.Owner)
-	}
-	if names["created_at"] == nil {
-		return t, fmt.Errorf("%s has no created_at: every entity carries timestamps (Rule #6)", node.Name)
-	}
-	if (t.Access.Human + t.Access.Agent).Has('U') && (names["updated_at"] == nil || names["version"] == nil) {
-		return t, fmt.Errorf("%s may be updated but lacks updated_at or version (Rule #6)", node.Name)
-	}
-	if t.AppendOnly != nil {
-		if (t.Access.Human + t.Access.Agent).Has('U') || (t.Access.Human + t.Access.Agent).Has('D') {
-			return t, fmt.Errorf("%s is AppendOnly, so its Access has neither update nor delete", node.Name)
-		}
-		if len(only.Content) > 0 && (names["content_salt"] == nil || names["content_digest"] == nil) {
-			return t, fmt.Errorf("%s is AppendOnly with content but lacks content_salt or content_digest", node.Name)
-		}
-	}
+	return nil
+}
 
-	if err := checkErasure(t, names); err != nil {
-		return t, err
+// checkColumns checks that the columns exist that the annotations name or every table of its
+// kind needs.
+func (d *description) checkColumns() error {
+	t, name := &d.table, d.node.Name
+	for _, column := range t.KeyWith {
+		if d.fields[column] == nil {
+			return fmt.Errorf("%s has %q in its key, but no such field", name, column)
+		}
 	}
-	if err := checkGate(t); err != nil {
-		return t, err
+	if d.hasOwner() && d.fields[t.Owner] == nil {
+		return fmt.Errorf("%s names %q as its owner column, but has no such field", name, t.Owner)
 	}
+	if d.fields["created_at"] == nil {
+		return fmt.Errorf("%s has no created_at: every entity carries timestamps (Rule #6)", name)
+	}
+	if d.anyoneMay('U') && (d.fields["updated_at"] == nil || d.fields["version"] == nil) {
+		return fmt.Errorf("%s may be updated but lacks updated_at or version (Rule #6)", name)
+	}
+	return nil
+}
 
-	annotation(node.Annotations, &checks)
-	err := addChecks(&t, names, checks)
-	if err != nil {
-		return t, err
+// anyoneMay reports whether humans or agents have the privilege: see [policies.Verbs].
+func (d *description) anyoneMay(verb byte) bool {
+	return d.table.Access.Human.Has(verb) || d.table.Access.Agent.Has(verb)
+}
+
+// checkAppendOnly checks that nobody changes the rows of an append-only table, and that their
+// content can be erased.
+func (d *description) checkAppendOnly() error {
+	only := d.table.AppendOnly
+	if only == nil {
+		return nil
 	}
-	entSQL := node.EntSQL()
+	if d.anyoneMay('U') || d.anyoneMay('D') {
+		return fmt.Errorf("%s is AppendOnly, so its Access has neither update nor delete", d.node.Name)
+	}
+	if len(only.Content) > 0 && (d.fields["content_salt"] == nil || d.fields["content_digest"] == nil) {
+		return fmt.Errorf("%s is AppendOnly with content but lacks content_salt or content_digest", d.node.Name)
+	}
+	return nil
+}
+
+// addConstraints adds the checks of the table, and gives Ent the check constraints that hold
+// them: one for each, or one for all where a function checks the row.
+func (d *description) addConstraints() error {
+	t, a := &d.table, d.node.Annotations
+	if err := addChecks(t, d.fields, valueOf[policies.Checks](a)); err != nil {
+		return err
+	}
+	entSQL := d.node.EntSQL()
 	if entSQL == nil {
-		return t, fmt.Errorf("%s has no entsql.Table annotation: name its table", node.Name)
+		return fmt.Errorf("%s has no entsql.Table annotation: name its table", d.node.Name)
 	}
-	sql := *entSQL
-	sql.Checks = map[string]string{}
 	constraints := t.Checks
-	if annotation(node.Annotations, &policies.CheckedByFunction{}) {
-		if t.RowCheck, err = rowCheck(t, names); err != nil {
-			return t, err
+	if has[policies.CheckedByFunction](a) {
+		var err error
+		if t.RowCheck, err = rowCheck(*t, d.fields); err != nil {
+			return err
 		}
 		constraints = []policies.Check{t.RowConstraint()}
 	}
+	sql := *entSQL
+	sql.Checks = map[string]string{}
 	for _, c := range constraints {
 		sql.Checks[c.Name] = c.Expression
 	}
 	sql.WithComments = new(true)
-	node.Annotations[entsql.Annotation{}.Name()] = sql
+	a[entsql.Annotation{}.Name()] = sql
+	return nil
+}
 
-	for _, e := range node.Edges {
+// readReferences describes the foreign keys that the table has.
+func (d *description) readReferences() error {
+	t := &d.table
+	for _, e := range d.node.Edges {
 		if !e.OwnFK() {
 			continue
 		}
 		key, err := e.ForeignKey()
 		if err != nil {
-			return t, fmt.Errorf("%s.%s: %w", node.Name, e.Name, err)
+			return fmt.Errorf("%s.%s: %w", d.node.Name, e.Name, err)
 		}
 		ref := policies.Reference{
 			Name: t.Name + "_" + key.Field.StorageKey() + "_fkey", Column: key.Field.StorageKey(), Table: e.Type.Table(),
@@ -219,10 +267,17 @@ func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit //
 		}
 		t.References = append(t.References, ref)
 	}
-	for _, index := range node.Indexes {
+	return nil
+}
+
+// nameIndexes names the indexes of the type after their columns without the owner, which must
+// be the first column of each, and describes the unique ones.
+func (d *description) nameIndexes() error {
+	t := &d.table
+	for _, index := range d.node.Indexes {
 		index.Name = t.Name + "_" + strings.Join(others(index.Columns, t.Owner), "_")
-		if hasOwner && index.Columns[0] != t.Owner {
-			return t, fmt.Errorf("%s: index %s does not lead with %s, so it would look into other identities' rows", node.Name, index.Name, t.Owner)
+		if d.hasOwner() && index.Columns[0] != t.Owner {
+			return fmt.Errorf("%s: index %s does not lead with %s, so it would look into other identities' rows", d.node.Name, index.Name, t.Owner)
 		}
 		if index.Unique {
 			index.Name += "_key"
@@ -231,16 +286,20 @@ func describeNode(node *gen.Type) (policies.Table, error) { //nolint:gocognit //
 			index.Name += "_idx"
 		}
 	}
-	if annotation(node.Annotations, &unique) {
+	if unique := optional[policies.UniqueExpression](d.node.Annotations); unique != nil {
 		t.Uniques = append(t.Uniques, policies.Unique{Name: unique.Index, Columns: []string{unique.Column}, Expression: unique.Expression})
 	}
-	for _, f := range node.Fields {
+	return nil
+}
+
+// tagStruct gives the fields, the id and the edges of the type their JSON tags.
+func (d *description) tagStruct() {
+	for _, f := range d.node.Fields {
 		tagField(f)
 	}
 	// Ent reads the tags of the id and the edges from this annotation.
-	node.Annotations[field.Annotation{}.Name()] = map[string]any{"StructTag": map[string]string{"id": `json:"id"`}}
-	node.Annotations[edge.Annotation{}.Name()] = map[string]any{"StructTag": `json:"-"`}
-	return t, nil
+	d.node.Annotations[field.Annotation{}.Name()] = map[string]any{"StructTag": map[string]string{"id": `json:"id"`}}
+	d.node.Annotations[edge.Annotation{}.Name()] = map[string]any{"StructTag": `json:"-"`}
 }
 
 // tagField gives every field a JSON tag without omitempty: a null is shown,
@@ -273,11 +332,42 @@ func refuseRanking(t policies.Table) error {
 	return nil
 }
 
-// annotation decodes the annotation of into's type; false when there is none.
+// annotation decodes the annotation of into's type. It reports whether there is one.
 func annotation[T interface{ Name() string }](from gen.Annotations, into *T) bool {
 	return named(from, (*into).Name(), into)
 }
 
+// valueOf returns the annotation of the type T, or the zero value if there is none.
+func valueOf[T interface{ Name() string }](from gen.Annotations) T {
+	var value T
+	annotation(from, &value)
+	return value
+}
+
+// optional returns the annotation of the type T, or nil if there is none.
+func optional[T interface{ Name() string }](from gen.Annotations) *T {
+	var value T
+	if !annotation(from, &value) {
+		return nil
+	}
+	return &value
+}
+
+// has reports whether there is an annotation of the type T.
+func has[T interface{ Name() string }](from gen.Annotations) bool {
+	var value T
+	_, ok := from[value.Name()]
+	return ok
+}
+
+// comment returns the text of Ent's comment annotation, or nothing if there is none.
+func comment(from gen.Annotations) string {
+	var c struct{ Text string }
+	named(from, "Comment", &c)
+	return c.Text
+}
+
+// named decodes the annotation of the name into a pointer. It reports whether there is one.
 func named(from gen.Annotations, name string, into any) bool {
 	a, ok := from[name]
 	if !ok {
