@@ -8,19 +8,22 @@ import (
 	"github.com/chenu/chenu/server/api"
 )
 
-var enumsOp = api.Op{
-	ID: "list-enums", Method: http.MethodGet, Path: "/v1/meta/enums", Tag: "meta",
-	Summary: "List enums", Description: "Returns every enum of the API with its values, in their declared order.",
-	Responses: map[int]string{http.StatusOK: "The values of every enum, by its name."},
+// mountMeta registers the operations on the API itself.
+func mountMeta(a *api.API) {
+	api.HandlePublic(a, api.Op{
+		ID: "list-enums", Method: http.MethodGet, Path: "/v1/meta/enums", Tag: "meta",
+		Summary: "List enums", Description: "Returns every enum of the API with its values, in their declared order.",
+		Responses: map[int]string{http.StatusOK: "The values of every enum, by its name."},
+	}, listEnums)
 }
 
-type enumsOutput struct {
+type listEnumsOutput struct {
 	Body EnumValues
 }
 
 // EnumValues are the values of every enum by its name.
 type EnumValues map[string][]string
 
-func enums(context.Context, *struct{}) (*enumsOutput, error) {
-	return &enumsOutput{Body: datatype.Enums()}, nil
+func listEnums(context.Context, *struct{}) (*listEnumsOutput, error) {
+	return &listEnumsOutput{Body: datatype.Enums()}, nil
 }

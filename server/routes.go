@@ -13,7 +13,6 @@ import (
 	"github.com/chenu/chenu/server/privacy"
 	"github.com/chenu/chenu/server/resource"
 	"github.com/chenu/chenu/server/rsvp"
-
 	"github.com/chenu/chenu/server/thread"
 )
 
@@ -22,7 +21,6 @@ func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *
 	accounts.Mount(a)
 	mine.Mount(a)
 	thread.Mount(a)
-
 	checkpoint.Mount(a)
 
 	resource.Mount(a, "/v1/personal/notes", (*ent.Tx).NoteStore)
@@ -64,6 +62,6 @@ func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *
 	resource.MountReadOnly(a, "/v1/audit-logs", (*ent.Tx).AuditLogStore, audit.Discloses)
 	audit.Mount(a)
 
-	api.HandlePublic(a, enumsOp, enums)
+	mountMeta(a)
 	api.HandleHealth(a, ready...)
 }

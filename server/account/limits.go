@@ -7,10 +7,10 @@ import (
 )
 
 // RateAccount is what logins are counted by, whether or not there is such an account.
-func (in *loginIn) RateAccount() string { return rateAccount(in.Body.Email) }
+func (in *loginInput) RateAccount() string { return rateAccount(in.Body.Email) }
 
 // RateAccount is what mails are counted by, whether or not there is such an account.
-func (in *requestResetIn) RateAccount() string { return rateAccount(in.Body.Email) }
+func (in *requestResetInput) RateAccount() string { return rateAccount(in.Body.Email) }
 
 // rateAccount is the account that an e-mail address means: two spellings that find the same
 // one are the same here.

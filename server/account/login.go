@@ -29,9 +29,9 @@ type Credentials struct {
 	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password of the account."`
 }
 
-type loginIn struct{ Body Credentials }
+type loginInput struct{ Body Credentials }
 
-func (s *Service) login(ctx context.Context, in *loginIn) (*tokensOut, error) {
+func (s *Service) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
 	began := s.now()
 	// Not validated: an address of no possible form is one that nobody has.
 	account, err := lookup(ctx, s.DB, norm.NFC.String(strings.TrimSpace(in.Body.Email)))
@@ -72,7 +72,7 @@ var errWrongPassword = errors.New("the password is wrong or the account is close
 
 // logIn makes one attempt at the password and opens a session when it is right. It returns
 // errWrongPassword when it is not.
-func (s *Service) logIn(ctx context.Context, account uuid.UUID, password string) (*tokensOut, error) {
+func (s *Service) logIn(ctx context.Context, account uuid.UUID, password string) (*tokensOutput, error) {
 	a, err := s.try(ctx, self(account, uuid.Nil), password)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (s *Service) logIn(ctx context.Context, account uuid.UUID, password string)
 	if err != nil {
 		return nil, err
 	}
-	return &tokensOut{ETag: api.VersionTag(me.Version), Body: *tokens}, nil
+	return &tokensOutput{ETag: api.VersionTag(me.Version), Body: *tokens}, nil
 }
 
 const rehashSQL = `SELECT app.rehash_password($1, $2)`

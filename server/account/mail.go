@@ -229,11 +229,11 @@ type MailedToken struct {
 	Token string `json:"token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Token from the mail."`
 }
 
-type verifyEmailIn struct{ Body MailedToken }
+type verifyEmailInput struct{ Body MailedToken }
 
 const verifyEmailSQL = `SELECT app.verify_email($1)`
 
-func (s *Service) verifyEmail(ctx context.Context, in *verifyEmailIn) (*struct{}, error) {
+func (s *Service) verifyEmail(ctx context.Context, in *verifyEmailInput) (*struct{}, error) {
 	token, ok := parseOpaque(in.Body.Token, 1)
 	if ok {
 		err := s.DB.Do(auth.With(ctx, self(token.ids[0], uuid.Nil)), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
@@ -267,9 +267,9 @@ type Address struct {
 	Email string `json:"email" jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"E-mail address of the account, in upper or lower case."`
 }
 
-type requestResetIn struct{ Body Address }
+type requestResetInput struct{ Body Address }
 
-func (s *Service) requestReset(ctx context.Context, in *requestResetIn) (*struct{}, error) {
+func (s *Service) requestReset(ctx context.Context, in *requestResetInput) (*struct{}, error) {
 	s.post(ctx, letter{kind: resetPassword, email: norm.NFC.String(strings.TrimSpace(in.Body.Email))})
 	return nil, nil //nolint:nilnil // 202 says nothing more.
 }
@@ -280,14 +280,14 @@ type PasswordReset struct {
 	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=sleepy granite under maple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
 }
 
-type resetPasswordIn struct{ Body PasswordReset }
+type resetPasswordInput struct{ Body PasswordReset }
 
 const (
 	accountTokenValidSQL = `SELECT app.account_token_valid($1, $2)`    //nolint:gosec // The same.
 	resetPasswordSQL     = `SELECT app.reset_password($1, $2)::text[]` //nolint:gosec // A statement, no credential.
 )
 
-func (s *Service) resetPassword(ctx context.Context, in *resetPasswordIn) (*struct{}, error) {
+func (s *Service) resetPassword(ctx context.Context, in *resetPasswordInput) (*struct{}, error) {
 	token, ok := parseOpaque(in.Body.Token, 1)
 	if !ok {
 		return nil, refusedMailed()

@@ -16,12 +16,12 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-type meOut struct {
+type meOutput struct {
 	ETag api.ETag `header:"ETag"`
 	Body Identity
 }
 
-func (*Service) get(ctx context.Context, tx *ent.Tx, _ *struct{}) (*meOut, error) {
+func (*Service) get(ctx context.Context, tx *ent.Tx, _ *struct{}) (*meOutput, error) {
 	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (*Service) get(ctx context.Context, tx *ent.Tx, _ *struct{}) (*meOut, error
 	if err != nil {
 		return nil, err
 	}
-	return &meOut{ETag: api.VersionTag(me.Version), Body: me}, nil
+	return &meOutput{ETag: api.VersionTag(me.Version), Body: me}, nil
 }
 
 // IdentityInput is what may be changed of an identity.
@@ -39,12 +39,12 @@ type IdentityInput struct {
 	Settings datatype.Settings `json:"settings" jsonschema_description:"Preferences of the identity. time_zone is an IANA name; clients define all other keys."`
 }
 
-type updateIn struct {
+type updateInput struct {
 	IfMatch api.IfMatch `header:"If-Match"`
 	Body    bind.Patch[IdentityInput]
 }
 
-func (*Service) update(ctx context.Context, tx *ent.Tx, in *updateIn) (*meOut, error) {
+func (*Service) update(ctx context.Context, tx *ent.Tx, in *updateInput) (*meOutput, error) {
 	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (*Service) update(ctx context.Context, tx *ent.Tx, in *updateIn) (*meOut, e
 	if err != nil {
 		return nil, err
 	}
-	return &meOut{ETag: api.VersionTag(me.Version), Body: me}, nil
+	return &meOutput{ETag: api.VersionTag(me.Version), Body: me}, nil
 }
 
 func (i IdentityInput) check() error {
@@ -106,15 +106,15 @@ func isTimeZone(name string) bool {
 	return err == nil
 }
 
-type signingKeysOut struct {
+type signingKeysOutput struct {
 	ETag         api.ETag `header:"ETag"`
 	CacheControl string   `header:"Cache-Control"`
 	Body         auth.JWKS
 }
 
-func (s *Service) signingKeys(context.Context, *struct{}) (*signingKeysOut, error) {
+func (s *Service) signingKeys(context.Context, *struct{}) (*signingKeysOutput, error) {
 	keys, tag := s.Keys.Public()
-	return &signingKeysOut{
+	return &signingKeysOutput{
 		ETag:         api.ETag(tag),
 		CacheControl: fmt.Sprintf("public, max-age=%d", int(auth.JWKSMaxAge.Seconds())),
 		Body:         keys,

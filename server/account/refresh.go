@@ -63,7 +63,7 @@ type RefreshToken struct {
 	RefreshToken string `json:"refresh_token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Refresh token of the last login or refresh."`
 }
 
-type refreshIn struct{ Body RefreshToken }
+type refreshInput struct{ Body RefreshToken }
 
 // What app.rotate_refresh_token says of a token beside that it is none.
 const (
@@ -76,7 +76,7 @@ const rotateSQL = `SELECT outcome, coalesce(ceil(extract(epoch FROM refresh_unti
        coalesce(authenticated, 'epoch'), coalesce(methods, '{}')
   FROM app.rotate_refresh_token($1, $2, $3, make_interval(secs => $4))`
 
-func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error) {
+func (s *Service) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
 	given, ok := parseOpaque(in.Body.RefreshToken, refreshTokenIDs)
 	if !ok {
 		return nil, refusedRefresh()
@@ -119,7 +119,7 @@ func (s *Service) refresh(ctx context.Context, in *refreshIn) (*tokensOut, error
 	if err != nil {
 		return nil, err
 	}
-	return &tokensOut{ETag: api.VersionTag(me.Version), Body: *tokens}, nil
+	return &tokensOutput{ETag: api.VersionTag(me.Version), Body: *tokens}, nil
 }
 
 func refusedRefresh() error {

@@ -24,9 +24,9 @@ type Registration struct {
 	Name     string `json:"name"     jsonschema:"minLength=1,maxLength=200,example=Ada Lovelace" jsonschema_description:"Display name of the identity."`
 }
 
-type registerIn struct{ Body Registration }
+type registerInput struct{ Body Registration }
 
-type tokensOut struct {
+type tokensOutput struct {
 	Location string   `header:"Location" jsonschema_description:"Path of the created identity. Only in the response to a registration."`
 	ETag     api.ETag `header:"ETag"`
 	Body     Tokens
@@ -35,7 +35,7 @@ type tokensOut struct {
 // emailIndex is the unique index over email_key, from ent/schema.
 const emailIndex = "identities_email_key"
 
-func (s *Service) register(ctx context.Context, in *registerIn) (*tokensOut, error) {
+func (s *Service) register(ctx context.Context, in *registerInput) (*tokensOutput, error) {
 	email, password, err := in.Body.check()
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *Service) register(ctx context.Context, in *registerIn) (*tokensOut, err
 	if err != nil {
 		return nil, err
 	}
-	return &tokensOut{Location: "/v1/me", ETag: api.VersionTag(identity.Version), Body: *tokens}, nil
+	return &tokensOutput{Location: "/v1/me", ETag: api.VersionTag(identity.Version), Body: *tokens}, nil
 }
 
 // check returns the e-mail address and the password in the form in which they are used.

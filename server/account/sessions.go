@@ -49,9 +49,9 @@ type Session struct {
 	UserAgent       *string        `json:"user_agent"        jsonschema_description:"User-Agent header of the client that opened the session."`
 }
 
-type sessionsIn struct{ Page api.Page }
+type listSessionsInput struct{ Page api.Page }
 
-type sessionsOut struct {
+type listSessionsOutput struct {
 	Body api.List[*Session]
 }
 
@@ -64,39 +64,31 @@ func open() predicate.Session {
 	}
 }
 
-func (*Service) listSessions(ctx context.Context, tx *ent.Tx, in *sessionsIn) (*sessionsOut, error) {
+func (*Service) listSessions(ctx context.Context, tx *ent.Tx, in *listSessionsInput) (*listSessionsOutput, error) {
 	who, err := human(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key := func(s *Session) api.Key { return api.Key{ID: s.ID} }
-	list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*Session, error) {
-		query := tx.Session.Query().Where(entity.CreatedBy(who.ID), open())
-		if behind != nil {
-			query.Where(entity.IDLT(behind.ID))
+	query := tx.Session.Query().Where(entity.CreatedBy(who.ID), open())
+	rows, err := api.ListQuery(ctx, query, &in.Page, func(row *ent.Session) uuid.UUID { return row.ID })
+	if err != nil {
+		return nil, err
+	}
+	list := api.MapList(rows, func(row *ent.Session) *Session {
+		return &Session{
+			ID: row.ID, Current: row.ID == who.SessionID, CreatedAt: row.CreatedAt, AuthenticatedAt: row.AuthenticatedAt,
+			RefreshedAt: row.RefreshedAt, IdleExpiresAt: row.IdleExpiresAt, ExpiresAt: row.ExpiresAt,
+			AMR: row.Amr, IP: row.IP, UserAgent: row.UserAgent,
 		}
-		rows, err := query.Order(entity.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read the sessions: %w", err)
-		}
-		sessions := make([]*Session, len(rows))
-		for i, r := range rows {
-			sessions[i] = &Session{
-				ID: r.ID, Current: r.ID == who.SessionID, CreatedAt: r.CreatedAt, AuthenticatedAt: r.AuthenticatedAt,
-				RefreshedAt: r.RefreshedAt, IdleExpiresAt: r.IdleExpiresAt, ExpiresAt: r.ExpiresAt,
-				AMR: r.Amr, IP: r.IP, UserAgent: r.UserAgent,
-			}
-		}
-		return sessions, nil
 	})
-	return &sessionsOut{Body: list}, err
+	return &listSessionsOutput{Body: list}, nil
 }
 
-type revokeIn struct {
+type revokeSessionInput struct {
 	ID uuid.UUID `path:"id" jsonschema_description:"Id of the session."`
 }
 
-func (s *Service) revokeSession(ctx context.Context, tx *ent.Tx, in *revokeIn) (*struct{}, error) {
+func (s *Service) revokeSession(ctx context.Context, tx *ent.Tx, in *revokeSessionInput) (*struct{}, error) {
 	who, err := human(ctx)
 	if err != nil {
 		return nil, err

@@ -106,7 +106,7 @@ type Password struct {
 	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password of the account."`
 }
 
-type stepUpIn struct{ Body Password }
+type stepUpInput struct{ Body Password }
 
 // AccessToken is an access token without a refresh token: the session's stays good.
 type AccessToken struct {
@@ -115,13 +115,13 @@ type AccessToken struct {
 	ExpiresIn   int    `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"Lifetime of the access token in seconds."`
 }
 
-type stepUpOut struct{ Body AccessToken }
+type stepUpOutput struct{ Body AccessToken }
 
 const authenticateAgainSQL = `SELECT app.authenticate_again($1, $2, $3)`
 
 // stepUp holds no connection while it waits for the hasher: counting the attempt and noting
 // the step-up are transactions of their own.
-func (s *Service) stepUp(ctx context.Context, in *stepUpIn) (*stepUpOut, error) {
+func (s *Service) stepUp(ctx context.Context, in *stepUpInput) (*stepUpOutput, error) {
 	began := s.now()
 	who, err := human(ctx)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *Service) stepUp(ctx context.Context, in *stepUpIn) (*stepUpOut, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &stepUpOut{Body: *token}, nil
+	return &stepUpOutput{Body: *token}, nil
 }
 
 // authenticateAgain makes one attempt at the caller's password and records the step-up when it is
@@ -190,7 +190,7 @@ type PasswordChange struct {
 	RevokeAgents    bool   `json:"revoke_agents,omitempty" jsonschema_description:"Whether to revoke all credentials of the identity's agents, too. The default is false."`
 }
 
-type changePasswordIn struct{ Body PasswordChange }
+type changePasswordInput struct{ Body PasswordChange }
 
 const revokeAgentsSQL = `SELECT app.revoke_agents()`
 
@@ -199,7 +199,7 @@ const changePasswordSQL = `SELECT app.change_password($1, $2, $3)::text[]` //nol
 // changePassword holds no connection while it waits for the hasher: it reads, counts the
 // attempt and changes the password in transactions of their own. The change compares the
 // hash, so that it is refused when the password was changed in between.
-func (s *Service) changePassword(ctx context.Context, in *changePasswordIn) (*struct{}, error) {
+func (s *Service) changePassword(ctx context.Context, in *changePasswordInput) (*struct{}, error) {
 	began := s.now()
 	who, err := human(ctx)
 	if err != nil {

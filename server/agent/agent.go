@@ -40,26 +40,28 @@ const path = "/v1/team/agents/{id}/credentials"
 // Mount registers the operations.
 func (s *Service) Mount(a *api.API) {
 	mountTeam(a)
-	op := func(id, method, suffix, summary, description string) api.Op {
-		return api.Op{ID: id, Method: method, Path: path + suffix, Tag: "team", Summary: summary, Description: description, HumansOnly: true}
-	}
-	create := op("create-agent-credential", http.MethodPost, "", "Create an agent credential",
-		"Generates a secret, which only this response contains, or stores the agent's public key. The agent exchanges the credential for access "+
-			"tokens: see `POST /v1/auth/agent-token`. An agent has at most 20 credentials. A credential expires at `expires_at`: after 90 days by "+
-			"default, and after 365 days at most. Requires a verified e-mail address, otherwise the response is 403 `email_unverified`, and an "+
-			"authentication within the last 5 minutes, otherwise it is 403 `recent_authentication_required`. The owner is notified by mail. The secret "+
-			"is not stored: Idempotency-Key is ignored, and a repeated request creates another credential. Agents cannot call this operation.")
-	create.Status, create.Unkept = http.StatusCreated, true
-	create.Responses = map[int]string{http.StatusCreated: "The credential was created."}
-	api.Handle(a, create, s.create)
-	listing := op("list-agent-credentials", http.MethodGet, "", "List agent credentials",
-		"Returns all credentials of the agent, newest first, including revoked credentials. The response contains no secrets. Agents cannot call this operation.")
-	listing.Responses = map[int]string{http.StatusOK: "The credentials of the agent."}
-	api.Handle(a, listing, list)
-	revocation := op("revoke-agent-credential", http.MethodDelete, "/{credential}", "Revoke an agent credential",
-		"Revokes the credential. The tokens that were issued for it are rejected within two seconds. The credential stays in the list. Agents cannot call this operation.")
-	revocation.Responses = map[int]string{http.StatusNoContent: "The credential was revoked."}
-	api.Handle(a, revocation, revoke)
+	api.Handle(a, api.Op{
+		ID: "create-agent-credential", Method: http.MethodPost, Path: path, Tag: "team", HumansOnly: true, Status: http.StatusCreated, Unkept: true,
+		Summary: "Create an agent credential",
+		Description: "Generates a secret, which only this response contains, or stores the agent's public key. The agent exchanges the credential for access " +
+			"tokens: see `POST /v1/auth/agent-token`. An agent has at most 20 credentials. A credential expires at `expires_at`: after 90 days by " +
+			"default, and after 365 days at most. Requires a verified e-mail address, otherwise the response is 403 `email_unverified`, and an " +
+			"authentication within the last 5 minutes, otherwise it is 403 `recent_authentication_required`. The owner is notified by mail. The secret " +
+			"is not stored: Idempotency-Key is ignored, and a repeated request creates another credential. Agents cannot call this operation.",
+		Responses: map[int]string{http.StatusCreated: "The credential was created."},
+	}, s.create)
+	api.Handle(a, api.Op{
+		ID: "list-agent-credentials", Method: http.MethodGet, Path: path, Tag: "team", HumansOnly: true,
+		Summary:     "List agent credentials",
+		Description: "Returns all credentials of the agent, newest first, including revoked credentials. The response contains no secrets. Agents cannot call this operation.",
+		Responses:   map[int]string{http.StatusOK: "The credentials of the agent."},
+	}, list)
+	api.Handle(a, api.Op{
+		ID: "revoke-agent-credential", Method: http.MethodDelete, Path: path + "/{credential}", Tag: "team", HumansOnly: true,
+		Summary:     "Revoke an agent credential",
+		Description: "Revokes the credential. The tokens that were issued for it are rejected within two seconds. The credential stays in the list. Agents cannot call this operation.",
+		Responses:   map[int]string{http.StatusNoContent: "The credential was revoked."},
+	}, revoke)
 	api.HandlePublic(a, api.Op{
 		ID: "create-agent-token", Method: http.MethodPost, Path: "/v1/auth/agent-token", Tag: "Accounts",
 		Summary: "Create an agent access token",
@@ -199,8 +201,8 @@ type listOutput struct {
 }
 
 func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
-	if _, err := tx.HiredAgent.Query().Where(hiredagent.ID(in.ID)).OnlyID(ctx); err != nil {
-		return nil, fmt.Errorf("read the agent: %w", err)
+	if err := api.RequireExists(ctx, tx.HiredAgent.Query().Where(hiredagent.ID(in.ID))); err != nil {
+		return nil, err
 	}
 	rows, err := tx.AgentCredential.Query().Where(agentcredential.AgentID(in.ID)).
 		Order(ent.Desc(agentcredential.FieldID)).Select(columns...).All(ctx)

@@ -126,6 +126,11 @@ type operation struct {
 // in or anything else outside the transaction. The answer is written once the transaction
 // is committed. A POST keeps its answer under the Idempotency-Key of the request, in the
 // same transaction.
+//
+// Packages register their operations in a function Mount, each with a literal Op. The types of
+// the function create are named createInput and createOutput. What several operations do is
+// written once: [ListStore], [ListQuery], [Counter], [RequireExists], [RecordRead] and
+// [RecordExport].
 func Handle[In, Out any](a *API, op Op, fn func(ctx context.Context, tx *ent.Tx, in *In) (*Out, error)) {
 	register(a, op, false, fn)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/policies"
+	"github.com/chenu/chenu/server/problem"
 )
 
 const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
@@ -30,9 +31,16 @@ func RecordRead(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.N
 	return nil
 }
 
-// RecordExport records that an export of the named resource is going to read all rows whose
-// reads are recorded, in the transaction that starts it.
+// recordExportSQL also refuses a caller who has not authenticated recently.
+const recordExportSQL = `SELECT app.record_export($1)`
+
+// RecordExport records an export of the named resource, and that it is going to read all rows
+// whose reads are recorded, in the transaction that starts it. The database refuses a caller
+// who has not authenticated recently.
 func RecordExport(ctx context.Context, tx *ent.Tx, of string) error {
+	if _, err := tx.ExecContext(ctx, recordExportSQL, of); err != nil {
+		return fmt.Errorf("record the export: %w", err)
+	}
 	for _, t := range policies.Tables {
 		if !t.AuditReads {
 			continue
@@ -42,4 +50,17 @@ func RecordExport(ctx context.Context, tx *ent.Tx, of string) error {
 		}
 	}
 	return nil
+}
+
+// RequireExists returns [problem.NotFound] if the query of Ent finds no row. An operation on
+// the parts of a row checks the row first: otherwise a reference to a row that does not exist,
+// or that belongs to another identity, would be reported as an invalid value (422).
+func RequireExists(ctx context.Context, query interface {
+	Exist(ctx context.Context) (bool, error)
+}) error {
+	found, err := query.Exist(ctx)
+	if err == nil && !found {
+		err = problem.NotFound()
+	}
+	return err
 }

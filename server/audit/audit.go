@@ -41,13 +41,7 @@ const (
 	batchBytes = 1 << 20
 )
 
-// recordExportSQL also refuses a caller who has not authenticated recently.
-const recordExportSQL = `SELECT app.record_export('audit_log')`
-
 func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error) {
-	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {
-		return nil, fmt.Errorf("record the export: %w", err)
-	}
 	if err := api.RecordExport(ctx, tx, "audit_log"); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package bibliography
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/reference"
+	"github.com/chenu/chenu/policies"
 	"github.com/chenu/chenu/postgres/entpgx"
 	"github.com/chenu/chenu/server/api"
 	"github.com/chenu/chenu/server/session"
@@ -62,15 +64,17 @@ type writer interface {
 	end() error
 }
 
-const recordSQL = `SELECT app.record_read('reference', NULL, jsonb_build_object('export', $1::text, 'count', $2::bigint), 'scholar')`
-
 func export(ctx context.Context, tx *ent.Tx, in *exportInput) (*exportOutput, error) {
 	count, err := tx.Reference.Query().Count(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("count the references: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, recordSQL, in.Format, count); err != nil {
-		return nil, fmt.Errorf("record the export: %w", err)
+	table, ok := policies.ByEntity("Reference")
+	if !ok {
+		return nil, errors.New("record the export: no table of references")
+	}
+	if err := api.RecordRead(ctx, tx, table, uuid.NullUUID{}, map[string]any{"export": in.Format, "count": count}); err != nil {
+		return nil, err
 	}
 	if in.Format == "csl-json" {
 		return &exportOutput{

@@ -24,55 +24,63 @@ const path = "/v1/checkpoints"
 
 // Mount registers the operations.
 func Mount(a *api.API) {
-	op := func(id, method, suffix, summary, description, response string) api.Op {
-		status := http.StatusOK
-		if id == "create-checkpoint" {
-			status = http.StatusCreated
-		}
-		return api.Op{
-			ID: id, Method: method, Path: path + suffix, Tag: "checkpoints", Status: status,
-			Summary: summary, Description: description, Responses: map[int]string{status: response},
-		}
-	}
-	create := op("create-checkpoint", http.MethodPost, "", "Create a checkpoint",
-		"Requests an approval of an action that the client defines. The `origin` of the checkpoint is `client`, and the action must not start with insert, update, "+
-			"delete or erase, which describe writes. A repeated request returns the same checkpoint. "+
-			"A gated write needs no such request: its response, 423, contains the checkpoint. "+
-			"At most 20 checkpoints of one agent can be pending, 100 of all agents together, and 100 of the human. Beyond that, the response is 409 `too_many_pending`. "+
+	api.Handle(a, api.Op{
+		ID: "create-checkpoint", Method: http.MethodPost, Path: path, Tag: "checkpoints", Status: http.StatusCreated,
+		Summary: "Create a checkpoint",
+		Description: "Requests an approval of an action that the client defines. The `origin` of the checkpoint is `client`, and the action must not start with insert, update, " +
+			"delete or erase, which describe writes. A repeated request returns the same checkpoint. " +
+			"A gated write needs no such request: its response, 423, contains the checkpoint. " +
+			"At most 20 checkpoints of one agent can be pending, 100 of all agents together, and 100 of the human. Beyond that, the response is 409 `too_many_pending`. " +
 			"If a text contains a character from U+202A to U+202E or from U+2066 to U+2069, the response is 422 `bidirectional_control`.",
-		"The checkpoint was created.")
-	api.Handle(a, create, request)
-	api.Handle(a, op("list-checkpoints", http.MethodGet, "", "List checkpoints",
-		"Returns checkpoints without their payloads, newest first. With `status=pending`, the list contains all undecided requests.",
-		"A page of checkpoints."), list)
-	api.Handle(a, op("count-checkpoints", http.MethodGet, "/count", "Count checkpoints",
-		"Returns the number of checkpoints that match all given filters.", "The number of matching checkpoints."), count)
-	get := op("get-checkpoint", http.MethodGet, "/{id}", "Get a checkpoint",
-		"Returns the checkpoint with its payload, which is the exact write or action, and with the changes that it would cause to the current data.",
-		"The requested checkpoint.")
-	get.AuditedRead = true // it may show a row whose reading is recorded
-	api.Handle(a, get, read)
-	decide := func(id, suffix, summary, description, response string) api.Op {
-		o := op(id, http.MethodPost, suffix, summary, description, response)
-		o.HumansOnly = true
-		return o
-	}
-	api.Handle(a, decide("approve-checkpoint", "/{id}/approve", "Approve a checkpoint",
-		"Approves the write or action with this digest. The approval can be used once. Only the owner can decide, not an agent. The approval of a "+
-			"checkpoint of the type `cost`, `governance` or `identity`, and of the owner's own request, requires an authentication within the last "+
-			"5 minutes, otherwise the response is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). A repeated approval has the "+
+		Responses: map[int]string{http.StatusCreated: "The checkpoint was created."},
+	}, create)
+	api.Handle(a, api.Op{
+		ID: "list-checkpoints", Method: http.MethodGet, Path: path, Tag: "checkpoints",
+		Summary:     "List checkpoints",
+		Description: "Returns checkpoints without their payloads, newest first. With `status=pending`, the list contains all undecided requests.",
+		Responses:   map[int]string{http.StatusOK: "A page of checkpoints."},
+	}, list)
+	api.Handle(a, api.Op{
+		ID: "count-checkpoints", Method: http.MethodGet, Path: path + "/count", Tag: "checkpoints",
+		Summary:     "Count checkpoints",
+		Description: "Returns the number of checkpoints that match all given filters.",
+		Responses:   map[int]string{http.StatusOK: "The number of matching checkpoints."},
+	}, api.Counter((*ent.Tx).CheckpointStore, func(n int) CheckpointCount { return CheckpointCount{n} }))
+	// Reading a checkpoint may show a row whose reads are recorded.
+	api.Handle(a, api.Op{
+		ID: "get-checkpoint", Method: http.MethodGet, Path: path + "/{id}", Tag: "checkpoints", AuditedRead: true,
+		Summary:     "Get a checkpoint",
+		Description: "Returns the checkpoint with its payload, which is the exact write or action, and with the changes that it would cause to the current data.",
+		Responses:   map[int]string{http.StatusOK: "The requested checkpoint."},
+	}, get)
+	api.Handle(a, api.Op{
+		ID: "approve-checkpoint", Method: http.MethodPost, Path: path + "/{id}/approve", Tag: "checkpoints", HumansOnly: true,
+		Summary: "Approve a checkpoint",
+		Description: "Approves the write or action with this digest. The approval can be used once. Only the owner can decide, not an agent. The approval of a " +
+			"checkpoint of the type `cost`, `governance` or `identity`, and of the owner's own request, requires an authentication within the last " +
+			"5 minutes, otherwise the response is 403 `recent_authentication_required` (see `POST /v1/auth/step-up`). A repeated approval has the " +
 			"same response. If the checkpoint was rejected, the response is 409.",
-		"The approved checkpoint."), approve)
-	api.Handle(a, decide("reject-checkpoint", "/{id}/reject", "Reject a checkpoint",
-		"Rejects the request with a reason. Only the owner can decide, not an agent. For a checkpoint of the type `cost`, `governance` or `identity`, the "+
+		Responses: map[int]string{http.StatusOK: "The approved checkpoint."},
+	}, approve)
+	api.Handle(a, api.Op{
+		ID: "reject-checkpoint", Method: http.MethodPost, Path: path + "/{id}/reject", Tag: "checkpoints", HumansOnly: true,
+		Summary: "Reject a checkpoint",
+		Description: "Rejects the request with a reason. Only the owner can decide, not an agent. For a checkpoint of the type `cost`, `governance` or `identity`, the " +
 			"rejection requires an authentication within the last 5 minutes, as the approval does. If the checkpoint was approved, the response is 409.",
-		"The rejected checkpoint."), reject)
-	api.Handle(a, op("withdraw-checkpoint", http.MethodPost, "/{id}/withdraw", "Withdraw a checkpoint",
-		"Withdraws a pending request. Only its requester can withdraw it. The checkpoint is reported as `expired` afterwards.",
-		"The withdrawn checkpoint."), withdraw)
-	api.Handle(a, op("consume-checkpoint", http.MethodPost, "/{id}/consume", "Use an approval",
-		"Uses the approval of an action that the client defines. Only the requester can use it, and only once. The approval of a write is used by that write.",
-		"The checkpoint with the used approval."), consume)
+		Responses: map[int]string{http.StatusOK: "The rejected checkpoint."},
+	}, reject)
+	api.Handle(a, api.Op{
+		ID: "withdraw-checkpoint", Method: http.MethodPost, Path: path + "/{id}/withdraw", Tag: "checkpoints",
+		Summary:     "Withdraw a checkpoint",
+		Description: "Withdraws a pending request. Only its requester can withdraw it. The checkpoint is reported as `expired` afterwards.",
+		Responses:   map[int]string{http.StatusOK: "The withdrawn checkpoint."},
+	}, withdraw)
+	api.Handle(a, api.Op{
+		ID: "consume-checkpoint", Method: http.MethodPost, Path: path + "/{id}/consume", Tag: "checkpoints",
+		Summary:     "Use an approval",
+		Description: "Uses the approval of an action that the client defines. Only the requester can use it, and only once. The approval of a write is used by that write.",
+		Responses:   map[int]string{http.StatusOK: "The checkpoint with the used approval."},
+	}, consume)
 }
 
 // CheckpointItem is a checkpoint without its payload.
@@ -110,10 +118,6 @@ func item(row *ent.Checkpoint) CheckpointItem {
 	}
 }
 
-type byID struct {
-	ID uuid.UUID `path:"id" jsonschema_description:"Id of the checkpoint."`
-}
-
 type itemOutput struct {
 	ETag api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the checkpoint and a hash of its current status."`
 	Body CheckpointItem
@@ -138,44 +142,16 @@ type listOutput struct {
 }
 
 func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
-	var before *ent.Position
-	if keyset, ok := in.Page.Keyset(); ok {
-		key, err := api.ParseKey(keyset)
-		if err != nil {
-			return nil, err
-		}
-		before = (*ent.Position)(&key)
-	}
-	rows, err := tx.CheckpointStore().List(ctx, &in.Filter, before, in.Page.Limit())
+	page, err := api.ListStore(ctx, tx.CheckpointStore(), &in.Page, &in.Filter)
 	if err != nil {
 		return nil, fmt.Errorf("list checkpoints: %w", err)
 	}
-	items := make([]CheckpointItem, len(rows))
-	for i, row := range rows {
-		items[i] = item(row)
-	}
-	return &listOutput{Body: api.NewList(&in.Page, items, func(c CheckpointItem) []byte { return api.Key{ID: c.ID}.Bytes() })}, nil
+	return &listOutput{Body: api.MapList(page, item)}, nil
 }
 
-type countInput struct {
-	Filter ent.CheckpointFilter
-}
-
-// CheckpointCount is how many checkpoints a filter leaves.
+// CheckpointCount is the number of checkpoints that a filter matches.
 type CheckpointCount struct {
 	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching checkpoints."`
-}
-
-type countOutput struct {
-	Body CheckpointCount
-}
-
-func count(ctx context.Context, tx *ent.Tx, in *countInput) (*countOutput, error) {
-	n, err := tx.CheckpointStore().Count(ctx, &in.Filter)
-	if err != nil {
-		return nil, fmt.Errorf("count checkpoints: %w", err)
-	}
-	return &countOutput{Body: CheckpointCount{n}}, nil
 }
 
 // CheckpointRequest is an action that a client defines and wants approved.
@@ -191,11 +167,11 @@ type CheckpointRequest struct {
 	LifetimeSeconds *int                    `json:"lifetime_seconds,omitempty" jsonschema:"minimum=1,maximum=604800" jsonschema_description:"Number of seconds in which the checkpoint can be decided and the approval used. The default is 24 hours, and 15 minutes for the types cost and identity."`
 }
 
-type requestInput struct {
+type createInput struct {
 	Body CheckpointRequest
 }
 
-type requestOutput struct {
+type createOutput struct {
 	Location string   `header:"Location" jsonschema_description:"Path of the checkpoint."`
 	ETag     api.ETag `header:"ETag"     jsonschema_description:"Entity tag: the version of the checkpoint and a hash of its current status."`
 	Body     CheckpointItem
@@ -203,7 +179,7 @@ type requestOutput struct {
 
 const requestSQL = `SELECT id FROM app.request_checkpoint($1, make_interval(secs => $2))`
 
-func request(ctx context.Context, tx *ent.Tx, in *requestInput) (*requestOutput, error) {
+func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, error) {
 	caller, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
@@ -227,7 +203,7 @@ func request(ctx context.Context, tx *ent.Tx, in *requestInput) (*requestOutput,
 	if err != nil {
 		return nil, err
 	}
-	return &requestOutput{Location: path + "/" + id.String(), ETag: out.ETag, Body: out.Body}, nil
+	return &createOutput{Location: path + "/" + id.String(), ETag: out.ETag, Body: out.Body}, nil
 }
 
 // Approval approves what has the digest.

@@ -72,17 +72,21 @@ type FieldDifference struct {
 	ProposedVisible *string `json:"proposed_visible,omitempty" jsonschema_description:"JSON text of proposed in which each invisible or control character is replaced by its code point. Missing if there is none. Display this text for the approval."`
 }
 
-type detailOutput struct {
+type getInput struct {
+	ID uuid.UUID `path:"id" jsonschema_description:"Id of the checkpoint."`
+}
+
+type getOutput struct {
 	ETag api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the checkpoint, and a hash of its current status and of the changes to the current row."`
 	Body CheckpointDetail
 }
 
-func read(ctx context.Context, tx *ent.Tx, in *byID) (*detailOutput, error) {
+func get(ctx context.Context, tx *ent.Tx, in *getInput) (*getOutput, error) {
 	row, err := tx.CheckpointStore().Get(ctx, in.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read a checkpoint: %w", err)
 	}
-	out := &detailOutput{Body: CheckpointDetail{
+	out := &getOutput{Body: CheckpointDetail{
 		CheckpointItem: item(row), Payload: row.Payload, Canonical: string(row.Payload), Visible: visible(string(row.Payload)),
 	}}
 	if err := compare(ctx, tx, &out.Body); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 
-	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/ent"
@@ -55,7 +54,7 @@ type createOutput struct {
 }
 
 func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, error) {
-	if err := exists(ctx, tx, in.ID); err != nil {
+	if err := api.RequireExists(ctx, tx.Reference.Query().Where(reference.ID(in.ID))); err != nil {
 		return nil, err
 	}
 	made, err := tx.ReferenceCitation.Create().SetCitingID(in.ID).SetCitedID(in.Body.CitedID).SetNillableLocator(in.Body.Locator).Save(ctx)
@@ -76,20 +75,16 @@ type listOutput struct {
 }
 
 func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
-	if err := exists(ctx, tx, in.ID); err != nil {
+	if err := api.RequireExists(ctx, tx.Reference.Query().Where(reference.ID(in.ID))); err != nil {
 		return nil, err
 	}
 	query := tx.ReferenceCitation.Query().Where(referencecitation.CitingID(in.ID))
-	list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*ent.ReferenceCitation, error) {
-		if behind != nil {
-			query.Where(referencecitation.IDLT(behind.ID))
-		}
-		return query.Order(referencecitation.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
-	})
+	list, err := api.ListQuery(ctx, query, &in.Page, idOf)
 	return &listOutput{Body: list}, err
 }
 
-func key(row *ent.ReferenceCitation) api.Key { return api.Key{ID: row.ID} }
+// idOf returns the place of a row in the list.
+func idOf(row *ent.ReferenceCitation) uuid.UUID { return row.ID }
 
 type removeInput struct {
 	ID      uuid.UUID `path:"id"        jsonschema_description:"Id of the reference that cites."`
@@ -102,13 +97,4 @@ func remove(ctx context.Context, tx *ent.Tx, in *removeInput) (*struct{}, error)
 		err = problem.NotFound()
 	}
 	return nil, err
-}
-
-// exists answers 404 for a reference that is not the caller's, rather than 422.
-func exists(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
-	found, err := tx.Reference.Query().Where(reference.ID(id)).Exist(ctx)
-	if err == nil && !found {
-		err = problem.NotFound()
-	}
-	return err
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net/http"
 
-	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/ent"
@@ -14,7 +13,6 @@ import (
 	entity "github.com/chenu/chenu/ent/habit"
 	"github.com/chenu/chenu/ent/habitcheckin"
 	"github.com/chenu/chenu/server/api"
-	"github.com/chenu/chenu/server/problem"
 )
 
 const path = "/v1/personal/habits/{id}/check-ins"
@@ -51,7 +49,7 @@ type createOutput struct {
 }
 
 func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, error) {
-	if err := exists(ctx, tx, in.ID); err != nil {
+	if err := api.RequireExists(ctx, tx.Habit.Query().Where(entity.ID(in.ID))); err != nil {
 		return nil, err
 	}
 	made, err := tx.HabitCheckIn.Create().SetHabitID(in.ID).SetNillableCheckedInOn(in.Body.CheckedInOn).SetNillableNote(in.Body.Note).Save(ctx)
@@ -72,27 +70,13 @@ type listOutput struct {
 }
 
 func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
-	if err := exists(ctx, tx, in.ID); err != nil {
+	if err := api.RequireExists(ctx, tx.Habit.Query().Where(entity.ID(in.ID))); err != nil {
 		return nil, err
 	}
 	query := tx.HabitCheckIn.Query().Where(habitcheckin.HabitID(in.ID))
-	list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*ent.HabitCheckIn, error) {
-		if behind != nil {
-			query.Where(habitcheckin.IDLT(behind.ID))
-		}
-		return query.Order(habitcheckin.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
-	})
+	list, err := api.ListQuery(ctx, query, &in.Page, idOf)
 	return &listOutput{Body: list}, err
 }
 
-func key(row *ent.HabitCheckIn) api.Key { return api.Key{ID: row.ID} }
-
-// exists answers 404 for a habit that is not the caller's, rather than 422 for
-// a reference to it.
-func exists(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
-	found, err := tx.Habit.Query().Where(entity.ID(id)).Exist(ctx)
-	if err == nil && !found {
-		err = problem.NotFound()
-	}
-	return err
-}
+// idOf returns the place of a row in the list.
+func idOf(row *ent.HabitCheckIn) uuid.UUID { return row.ID }

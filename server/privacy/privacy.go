@@ -99,16 +99,10 @@ func exportSQL(t policies.Table) string {
 	) AS measured WHERE before < $3 ORDER BY %[1]s`, names, strings.Join(columns, ", "), t.Schema, t.Name, t.Owner, places)
 }
 
-// recordExportSQL also refuses a caller who has not authenticated recently.
-const recordExportSQL = `SELECT app.record_export('identity')`
-
 func export(ctx context.Context, tx *ent.Tx, _ *struct{}) (api.Stream, error) {
 	who, err := api.Caller(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := tx.ExecContext(ctx, recordExportSQL); err != nil {
-		return nil, fmt.Errorf("record the export: %w", err)
 	}
 	if err := api.RecordExport(ctx, tx, "identity"); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 	MountAppendOnly[S, E, C, F](a, path, store)
 	c := newCollection[E](path)
 	api.Handle(a, c.op("update", http.MethodPatch, "/{id}"),
-		func(ctx context.Context, tx *ent.Tx, in *updateInput[U]) (*changed[E], error) {
+		func(ctx context.Context, tx *ent.Tx, in *updateInput[U]) (*itemOutput[E], error) {
 			s := store(tx)
 			row, err := s.Lock(ctx, in.ID)
 			if err != nil {
@@ -84,7 +84,7 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 			if err != nil {
 				return nil, err
 			}
-			return &changed[E]{ETag: tag, Body: row}, nil
+			return &itemOutput[E]{ETag: tag, Body: row}, nil
 		})
 	remove := c.op("delete", http.MethodDelete, "/{id}")
 	remove.Several = true // detach clears references in other rows
@@ -125,7 +125,7 @@ func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, 
 		}
 	}
 	api.Handle(a, op,
-		func(ctx context.Context, tx *ent.Tx, in *createInput[C]) (*created[E], error) {
+		func(ctx context.Context, tx *ent.Tx, in *createInput[C]) (*createOutput[E], error) {
 			s := store(tx)
 			row, err := s.Create(ctx, &in.Body)
 			if err != nil {
@@ -139,7 +139,7 @@ func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, 
 			if err != nil {
 				return nil, err
 			}
-			return &created[E]{Location: path + "/" + id.String(), ETag: tag, Body: row}, nil
+			return &createOutput[E]{Location: path + "/" + id.String(), ETag: tag, Body: row}, nil
 		})
 }
 
@@ -162,12 +162,9 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 		return nil
 	}
 	api.Handle(a, c.op("list", http.MethodGet, ""),
-		func(ctx context.Context, tx *ent.Tx, in *listInput[F]) (*listed[E], error) {
+		func(ctx context.Context, tx *ent.Tx, in *listInput[F]) (*listOutput[E], error) {
 			s := store(tx)
-			key := func(row *E) api.Key { return api.Key(s.Position(row)) }
-			list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*E, error) {
-				return s.List(ctx, &in.Filter, (*ent.Position)(behind), limit)
-			})
+			list, err := api.ListStore(ctx, s, &in.Page, &in.Filter)
 			if err != nil {
 				return nil, err
 			}
@@ -181,21 +178,22 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			if err := record(ctx, tx, list.Items...); err != nil {
 				return nil, err
 			}
-			return &listed[E]{Body: list}, nil
+			return &listOutput[E]{Body: list}, nil
 		})
+	count := api.Counter(store, func(n int) Count { return Count{n} })
 	api.Handle(a, c.op("count", http.MethodGet, "/count"),
-		func(ctx context.Context, tx *ent.Tx, in *countInput[F]) (*counted, error) {
-			n, err := store(tx).Count(ctx, &in.Filter)
+		func(ctx context.Context, tx *ent.Tx, in *api.CountInput[F]) (*api.CountOutput[Count], error) {
+			out, err := count(ctx, tx, in)
 			if err != nil {
 				return nil, err
 			}
-			if err := c.recordRead(ctx, tx, uuid.NullUUID{}, map[string]any{"count": n}); err != nil {
+			if err := c.recordRead(ctx, tx, uuid.NullUUID{}, map[string]any{"count": out.Body.Count}); err != nil {
 				return nil, err
 			}
-			return &counted{Body: Count{n}}, nil
+			return out, nil
 		})
 	api.Handle(a, c.op("get", http.MethodGet, "/{id}"),
-		func(ctx context.Context, tx *ent.Tx, in *getInput) (*changed[E], error) {
+		func(ctx context.Context, tx *ent.Tx, in *getInput) (*itemOutput[E], error) {
 			s := store(tx)
 			row, err := s.Get(ctx, in.ID)
 			if err != nil {
@@ -211,7 +209,7 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 			if err != nil {
 				return nil, err
 			}
-			return &changed[E]{ETag: tag, Body: row}, nil
+			return &itemOutput[E]{ETag: tag, Body: row}, nil
 		})
 }
 
@@ -337,10 +335,6 @@ type listInput[F any] struct {
 	Filter F
 }
 
-type countInput[F any] struct {
-	Filter F
-}
-
 type createInput[C any] struct {
 	Body C
 }
@@ -357,26 +351,22 @@ type deleteInput struct {
 	Detach  bool        `query:"detach" jsonschema_description:"Whether to clear the optional references to the resource first. If several of these changes need an approval, one approval covers all of them."`
 }
 
-type listed[E any] struct {
+type listOutput[E any] struct {
 	Body api.List[*E]
 }
 
-type counted struct {
-	Body Count
-}
-
-// Count is how many rows a filter leaves.
+// Count is the number of rows that a filter matches.
 type Count struct {
 	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching resources."`
 }
 
-type created[E any] struct {
+type createOutput[E any] struct {
 	Location string   `header:"Location" jsonschema_description:"Path of the created resource."`
 	ETag     api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the resource, and a hash of its computed fields if it has any. If-None-Match compares the whole tag, If-Match only the version."`
 	Body     *E
 }
 
-type changed[E any] struct {
+type itemOutput[E any] struct {
 	ETag api.ETag `header:"ETag" jsonschema_description:"Entity tag: the version of the resource, and a hash of its computed fields if it has any. If-None-Match compares the whole tag, If-Match only the version."`
 	Body *E
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/ent"
@@ -15,7 +14,6 @@ import (
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/eventrsvp"
 	"github.com/chenu/chenu/server/api"
-	"github.com/chenu/chenu/server/problem"
 )
 
 const path = "/v1/community/events/{id}/rsvps"
@@ -59,7 +57,7 @@ VALUES ($1, nullif(current_setting('app.identity_id', true), '')::uuid, $2, $3, 
 ON CONFLICT (created_by, event_id, contact_id) DO UPDATE SET status = excluded.status`
 
 func answer(ctx context.Context, tx *ent.Tx, in *answerInput) (*answerOutput, error) {
-	if err := exists(ctx, tx, in.ID); err != nil {
+	if err := api.RequireExists(ctx, tx.CommunityEvent.Query().Where(communityevent.ID(in.ID))); err != nil {
 		return nil, err
 	}
 	id, err := uuid.NewV7()
@@ -84,30 +82,16 @@ type listOutput struct {
 }
 
 func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
-	if err := exists(ctx, tx, in.ID); err != nil {
+	if err := api.RequireExists(ctx, tx.CommunityEvent.Query().Where(communityevent.ID(in.ID))); err != nil {
 		return nil, err
 	}
 	query := tx.EventRSVP.Query().Where(eventrsvp.EventID(in.ID))
 	if in.Status != nil {
 		query.Where(eventrsvp.StatusEQ(*in.Status))
 	}
-	list, err := api.ReadPage(&in.Page, key, func(behind *api.Key, limit int) ([]*ent.EventRSVP, error) {
-		if behind != nil {
-			query.Where(eventrsvp.IDLT(behind.ID))
-		}
-		return query.Order(eventrsvp.ByID(sql.OrderDesc())).Limit(limit).All(ctx)
-	})
+	list, err := api.ListQuery(ctx, query, &in.Page, idOf)
 	return &listOutput{Body: list}, err
 }
 
-func key(row *ent.EventRSVP) api.Key { return api.Key{ID: row.ID} }
-
-// exists answers 404 for an event that is not the caller's, rather than 422 for
-// a reference to it.
-func exists(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
-	found, err := tx.CommunityEvent.Query().Where(communityevent.ID(id)).Exist(ctx)
-	if err == nil && !found {
-		err = problem.NotFound()
-	}
-	return err
-}
+// idOf returns the place of a row in the list.
+func idOf(row *ent.EventRSVP) uuid.UUID { return row.ID }

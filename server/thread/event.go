@@ -87,32 +87,19 @@ type AppendedEvents struct {
 	LastSequence int64           `json:"last_sequence" jsonschema:"minimum=1" jsonschema_description:"Sequence number of the last appended event. Use it as expected_sequence of the next request."`
 }
 
-type appendIn struct {
+type appendEventsInput struct {
 	ID   uuid.UUID `path:"id" jsonschema_description:"Id of the thread."`
 	Body AppendEvents
 }
 
-type appendOut struct {
+type appendEventsOutput struct {
 	Status int
 	Body   AppendedEvents
 }
 
-var appendOp = api.Op{
-	ID: "append-thread-events", Method: http.MethodPost, Path: "/v1/threads/{id}/events", Tag: "threads",
-	Several: true, Status: http.StatusCreated, OtherStatuses: []int{http.StatusOK}, Problems: []int{http.StatusPreconditionFailed},
-	Summary: "Append events",
-	Description: "Appends 1 to 100 events to the thread: all of them or none, with sequence numbers without gaps. If the same events with the same ids were " +
-		"appended before, the response is 200 with the original result. " +
-		"An active thread can be paused, completed or archived, a paused thread resumed, completed or archived, and a completed thread resumed or archived. " +
-		"An archived thread is closed. If the status of the thread forbids an event, the response is 409 with the current status. " +
-		"Events of a public thread are published. Therefore an append that changes the visibility of a thread to public, and every append to a public thread, " +
-		"needs an approval (423), from humans and agents alike. The approval covers exactly these events in this order, with their payloads. " + systemTypes,
-	Responses: map[int]string{http.StatusCreated: "The events were appended.", http.StatusOK: "The events had already been appended."},
-}
-
 const systemTypes = "Only the service appends `thread.created` and the types with the prefix `checkpoint.`. It also appends `action.executed` when an approval is used."
 
-func appendEvents(ctx context.Context, tx *ent.Tx, in *appendIn) (*appendOut, error) {
+func appendEvents(ctx context.Context, tx *ent.Tx, in *appendEventsInput) (*appendEventsOutput, error) {
 	given := make([]event, len(in.Body.Events))
 	for i, e := range in.Body.Events {
 		given[i] = event{
@@ -124,7 +111,7 @@ func appendEvents(ctx context.Context, tx *ent.Tx, in *appendIn) (*appendOut, er
 	if err != nil {
 		return nil, eventError(err, in.Body.Events)
 	}
-	out := &appendOut{Body: result.AppendedEvents}
+	out := &appendEventsOutput{Body: result.AppendedEvents}
 	if result.Replayed {
 		out.Status = http.StatusOK
 	}
@@ -186,7 +173,7 @@ func appendTo(ctx context.Context, tx *ent.Tx, id uuid.UUID, expected *int64, ev
 	return result, nil
 }
 
-type listEventsIn struct {
+type listEventsInput struct {
 	ID     uuid.UUID `path:"id" jsonschema_description:"Id of the thread."`
 	Filter eventFilter
 	Page   api.Page
@@ -197,19 +184,11 @@ type eventFilter struct {
 	Type          *datatype.ThreadEventType `query:"type"           jsonschema_description:"Only events of this type."`
 }
 
-type listEventsOut struct {
+type listEventsOutput struct {
 	Body api.List[*ent.ThreadEvent]
 }
 
-var listEventsOp = api.Op{
-	ID: "list-thread-events", Method: http.MethodGet, Path: "/v1/threads/{id}/events", Tag: "threads",
-	Summary: "List thread events",
-	Description: "Returns the events of a thread in the order of their sequence numbers, oldest first. Each payload has the schema of the event's `type` and " +
-		"`schema_version`. It is null after erasure.",
-	Responses: map[int]string{http.StatusOK: "A page of events."},
-}
-
-func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsIn) (*listEventsOut, error) {
+func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsInput) (*listEventsOutput, error) {
 	after := in.Filter.AfterSequence
 	if keyset, ok := in.Page.Keyset(); ok {
 		var err error
@@ -232,7 +211,7 @@ func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsIn) (*listEventsO
 		}
 	}
 	key := func(e *ent.ThreadEvent) []byte { return sequenceKey(e.Sequence) }
-	return &listEventsOut{Body: api.NewList(&in.Page, rows, key)}, nil
+	return &listEventsOutput{Body: api.NewList(&in.Page, rows, key)}, nil
 }
 
 // latest reads a thread's newest events up to a sequence, oldest first: at most

@@ -33,13 +33,58 @@ const includedEvents = 50
 
 // Mount registers the operations of threads.
 func Mount(a *api.API) {
-	api.Handle(a, createOp, create)
-	api.Handle(a, listOp, list)
-	api.Handle(a, countOp, count)
-	api.Handle(a, getOp, get)
-	api.Handle(a, updateOp, update)
-	api.Handle(a, appendOp, appendEvents)
-	api.Handle(a, listEventsOp, listEvents)
+	api.Handle(a, api.Op{
+		ID: "create-thread", Method: http.MethodPost, Path: "/v1/threads", Tag: "threads", Status: http.StatusCreated,
+		Summary: "Create a thread",
+		Description: "Creates a thread with its first event, `thread.created`, and returns the thread. The `Location` header contains its path. The founding intent never " +
+			"changes; events of the type `intent.refined` state it more precisely. A public thread needs an approval (423).",
+		Responses: map[int]string{http.StatusCreated: "The thread was created."},
+	}, create)
+	api.Handle(a, api.Op{
+		ID: "list-threads", Method: http.MethodGet, Path: "/v1/threads", Tag: "threads",
+		Summary:     "List threads",
+		Description: "Returns threads, newest first, in pages of 50 items unless `page_size` is given. Filters are combined with AND.",
+		Responses:   map[int]string{http.StatusOK: "A page of threads."},
+	}, list)
+	api.Handle(a, api.Op{
+		ID: "count-threads", Method: http.MethodGet, Path: "/v1/threads/count", Tag: "threads",
+		Summary:     "Count threads",
+		Description: "Returns the number of threads that match all given filters.",
+		Responses:   map[int]string{http.StatusOK: "The number of matching threads."},
+	}, api.Counter((*ent.Tx).ThreadStore, func(n int) ThreadCount { return ThreadCount{n} }))
+	api.Handle(a, api.Op{
+		ID: "get-thread", Method: http.MethodGet, Path: "/v1/threads/{id}", Tag: "threads",
+		Summary:     "Get a thread",
+		Description: "Returns the current state of a thread, or with `as_of` an earlier state. With `include=events`, the response contains the latest events.",
+		Responses:   map[int]string{http.StatusOK: "The requested thread."},
+	}, get)
+	api.Handle(a, api.Op{
+		ID: "update-thread", Method: http.MethodPatch, Path: "/v1/threads/{id}", Tag: "threads",
+		Summary: "Update a thread",
+		Description: "Appends a `thread.updated` event with the fields that the merge patch (RFC 7396) changes and returns the updated thread. Requires `If-Match` with the " +
+			"current ETag. If the thread has changed since, the response is 412. To change the status, append an event such as `thread.paused`. " +
+			"A change of a public thread needs an approval (423).",
+		Responses: map[int]string{http.StatusOK: "The updated thread."},
+	}, update)
+	api.Handle(a, api.Op{
+		ID: "append-thread-events", Method: http.MethodPost, Path: "/v1/threads/{id}/events", Tag: "threads",
+		Several: true, Status: http.StatusCreated, OtherStatuses: []int{http.StatusOK}, Problems: []int{http.StatusPreconditionFailed},
+		Summary: "Append events",
+		Description: "Appends 1 to 100 events to the thread: all of them or none, with sequence numbers without gaps. If the same events with the same ids were " +
+			"appended before, the response is 200 with the original result. " +
+			"An active thread can be paused, completed or archived, a paused thread resumed, completed or archived, and a completed thread resumed or archived. " +
+			"An archived thread is closed. If the status of the thread forbids an event, the response is 409 with the current status. " +
+			"Events of a public thread are published. Therefore an append that changes the visibility of a thread to public, and every append to a public thread, " +
+			"needs an approval (423), from humans and agents alike. The approval covers exactly these events in this order, with their payloads. " + systemTypes,
+		Responses: map[int]string{http.StatusCreated: "The events were appended.", http.StatusOK: "The events had already been appended."},
+	}, appendEvents)
+	api.Handle(a, api.Op{
+		ID: "list-thread-events", Method: http.MethodGet, Path: "/v1/threads/{id}/events", Tag: "threads",
+		Summary: "List thread events",
+		Description: "Returns the events of a thread in the order of their sequence numbers, oldest first. Each payload has the schema of the event's `type` and " +
+			"`schema_version`. It is null after erasure.",
+		Responses: map[int]string{http.StatusOK: "A page of events."},
+	}, listEvents)
 }
 
 // CreateThread is what a client gives to begin a thread.
@@ -69,27 +114,19 @@ type UpdateThread struct {
 // JSONSchemaExtend adds the columns' limits and descriptions.
 func (UpdateThread) JSONSchemaExtend(s *jsonschema.Schema) { ent.Thread{}.JSONSchemaExtend(s) }
 
-type createIn struct {
+type createInput struct {
 	Body CreateThread
 }
 
-type createOut struct {
+type createOutput struct {
 	Location string   `header:"Location"`
 	ETag     api.ETag `header:"ETag"`
 	Body     *ent.Thread
 }
 
-var createOp = api.Op{
-	ID: "create-thread", Method: http.MethodPost, Path: "/v1/threads", Tag: "threads", Status: http.StatusCreated,
-	Summary: "Create a thread",
-	Description: "Creates a thread with its first event, `thread.created`, and returns the thread. The `Location` header contains its path. The founding intent never " +
-		"changes; events of the type `intent.refined` state it more precisely. A public thread needs an approval (423).",
-	Responses: map[int]string{http.StatusCreated: "The thread was created."},
-}
-
 const createThreadSQL = `SELECT app.create_thread($1, $2, $3, $4)`
 
-func create(ctx context.Context, tx *ent.Tx, in *createIn) (*createOut, error) {
+func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, error) {
 	content := ThreadCreated{
 		FoundingIntent: in.Body.FoundingIntent, Sphere: in.Body.Sphere, Type: thread.DefaultType, Visibility: thread.DefaultVisibility,
 		Title: in.Body.Title, ParentThreadID: in.Body.ParentThreadID, Tags: in.Body.Tags,
@@ -117,63 +154,26 @@ func create(ctx context.Context, tx *ent.Tx, in *createIn) (*createOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &createOut{Location: "/v1/threads/" + row.ID.String(), ETag: tag(row), Body: row}, nil
+	return &createOutput{Location: "/v1/threads/" + row.ID.String(), ETag: tag(row), Body: row}, nil
 }
 
-type listIn struct {
+type listInput struct {
 	Page   api.Page
 	Filter ent.ThreadFilter
 }
 
-type listOut struct {
+type listOutput struct {
 	Body api.List[*ent.Thread]
 }
 
-var listOp = api.Op{
-	ID: "list-threads", Method: http.MethodGet, Path: "/v1/threads", Tag: "threads", Summary: "List threads",
-	Description: "Returns threads, newest first, in pages of 50 items unless `page_size` is given. Filters are combined with AND.",
-	Responses:   map[int]string{http.StatusOK: "A page of threads."},
+func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
+	page, err := api.ListStore(ctx, tx.ThreadStore(), &in.Page, &in.Filter)
+	return &listOutput{Body: page}, err
 }
 
-func list(ctx context.Context, tx *ent.Tx, in *listIn) (*listOut, error) {
-	var before *ent.Position
-	if keyset, ok := in.Page.Keyset(); ok {
-		key, err := api.ParseKey(keyset)
-		if err != nil {
-			return nil, err
-		}
-		before = (*ent.Position)(&key)
-	}
-	rows, err := tx.ThreadStore().List(ctx, &in.Filter, before, in.Page.Limit())
-	if err != nil {
-		return nil, err
-	}
-	key := func(row *ent.Thread) []byte { return api.Key{ID: row.ID}.Bytes() }
-	return &listOut{Body: api.NewList(&in.Page, rows, key)}, nil
-}
-
-type countIn struct {
-	Filter ent.ThreadFilter
-}
-
-type countOut struct {
-	Body ThreadCount
-}
-
-// ThreadCount is how many threads there are.
+// ThreadCount is the number of threads that a filter matches.
 type ThreadCount struct {
 	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching threads."`
-}
-
-var countOp = api.Op{
-	ID: "count-threads", Method: http.MethodGet, Path: "/v1/threads/count", Tag: "threads", Summary: "Count threads",
-	Description: "Returns the number of threads that match all given filters.",
-	Responses:   map[int]string{http.StatusOK: "The number of matching threads."},
-}
-
-func count(ctx context.Context, tx *ent.Tx, in *countIn) (*countOut, error) {
-	n, err := tx.ThreadStore().Count(ctx, &in.Filter)
-	return &countOut{Body: ThreadCount{n}}, err
 }
 
 // ThreadDetail is a thread as it is or was.
@@ -193,7 +193,7 @@ func (d ThreadDetail) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.Required = slices.DeleteFunc(s.Required, func(name string) bool { return name == "version" })
 }
 
-type getIn struct {
+type getInput struct {
 	ID      uuid.UUID `path:"id"       jsonschema_description:"Id of the thread."`
 	Include *Include  `query:"include" jsonschema_description:"Related data to include in the response."`
 	AsOf    *int64    `query:"as_of"   jsonschema:"minimum=1" jsonschema_description:"Sequence number of an event. The response is the state of the thread after that event, computed from its events."`
@@ -207,23 +207,17 @@ func (Include) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Enum: []any{"events"}}
 }
 
-type getOut struct {
+type getOutput struct {
 	ETag api.ETag `header:"ETag"`
 	Body ThreadDetail
 }
 
-var getOp = api.Op{
-	ID: "get-thread", Method: http.MethodGet, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Get a thread",
-	Description: "Returns the current state of a thread, or with `as_of` an earlier state. With `include=events`, the response contains the latest events.",
-	Responses:   map[int]string{http.StatusOK: "The requested thread."},
-}
-
-func get(ctx context.Context, tx *ent.Tx, in *getIn) (*getOut, error) {
+func get(ctx context.Context, tx *ent.Tx, in *getInput) (*getOutput, error) {
 	row, err := tx.ThreadStore().Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := &getOut{}
+	out := &getOutput{}
 	if in.AsOf == nil {
 		out.Body = ThreadDetail{Thread: *row, Version: row.Version}
 		out.ETag = tag(row)
@@ -272,26 +266,18 @@ func asOf(ctx context.Context, tx *ent.Tx, row *ent.Thread, sequence int64) erro
 	return nil
 }
 
-type updateIn struct {
+type updateInput struct {
 	ID      uuid.UUID   `path:"id"         jsonschema_description:"Id of the thread."`
 	IfMatch api.IfMatch `header:"If-Match"`
 	Body    bind.Patch[UpdateThread]
 }
 
-type updateOut struct {
+type updateOutput struct {
 	ETag api.ETag `header:"ETag"`
 	Body *ent.Thread
 }
 
-var updateOp = api.Op{
-	ID: "update-thread", Method: http.MethodPatch, Path: "/v1/threads/{id}", Tag: "threads", Summary: "Update a thread",
-	Description: "Appends a `thread.updated` event with the fields that the merge patch (RFC 7396) changes and returns the updated thread. Requires `If-Match` with the " +
-		"current ETag. If the thread has changed since, the response is 412. To change the status, append an event such as `thread.paused`. " +
-		"A change of a public thread needs an approval (423).",
-	Responses: map[int]string{http.StatusOK: "The updated thread."},
-}
-
-func update(ctx context.Context, tx *ent.Tx, in *updateIn) (*updateOut, error) {
+func update(ctx context.Context, tx *ent.Tx, in *updateInput) (*updateOutput, error) {
 	row, err := tx.ThreadStore().Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -323,7 +309,7 @@ func update(ctx context.Context, tx *ent.Tx, in *updateIn) (*updateOut, error) {
 			return nil, err
 		}
 	}
-	return &updateOut{ETag: tag(row), Body: row}, nil
+	return &updateOutput{ETag: tag(row), Body: row}, nil
 }
 
 // tag is the thread's ETag. Steps of checkpoints about it leave its version, so that the
