@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -43,7 +42,7 @@ func (a *API) complete() (*derivation, error) {
 		return nil, err
 	}
 	for _, o := range a.operations {
-		if err := o.in.Compile(derived.compiler, "paths", o.Path, strings.ToLower(o.Method)); err != nil {
+		if err := o.compile(derived.compiler); err != nil {
 			return nil, fmt.Errorf("operation %s: %w", o.ID, err)
 		}
 	}

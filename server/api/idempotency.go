@@ -11,7 +11,6 @@ import (
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/datatype"
 	"github.com/chenu/chenu/ent/idempotencykey"
-	"github.com/chenu/chenu/server/api/bind"
 	"github.com/chenu/chenu/server/api/openapi"
 	"github.com/chenu/chenu/server/auth"
 	"github.com/chenu/chenu/server/problem"
@@ -41,25 +40,18 @@ type Outcomes interface {
 	Keep(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string, o Outcome) error
 }
 
-// idempotencyKeyOf reads the header; empty when there is none.
-func idempotencyKeyOf(h http.Header) (string, error) {
-	values := h.Values(openapi.IdempotencyHeader)
-	switch {
-	case len(values) == 0:
-		return "", nil
-	case len(values) > 1:
-		return "", problem.Malformed(problem.In(openapi.IdempotencyHeader, "repeated_parameter", "Send this header once."))
-	case values[0] == "":
-		return "", problem.Invalid(problem.In(openapi.IdempotencyHeader, "too_short", "This value must have at least 1 character."))
-	case len(values[0]) > openapi.MaxIdempotencyKey:
-		return "", problem.Invalid(problem.In(openapi.IdempotencyHeader, "too_long", fmt.Sprintf("This value must have at most %s.", bind.Count(openapi.MaxIdempotencyKey, "character"))))
+// readKey reads the header Idempotency-Key; the key is empty if there is none.
+func (o *operation) readKey(h http.Header) (string, error) {
+	key, _, err := o.keyHeader.Read(h)
+	if err != nil {
+		return "", err
 	}
-	for _, b := range []byte(values[0]) {
-		if b < ' ' || b > '~' {
+	for _, b := range []byte(key) {
+		if b < ' ' || b > '~' { // The schema limits the length only.
 			return "", problem.Invalid(problem.In(openapi.IdempotencyHeader, "invalid_character", "This value must have only printable ASCII characters."))
 		}
 	}
-	return values[0], nil
+	return key, nil
 }
 
 // onceForKey runs the operation unless its outcome is known. Only an outcome that commits

@@ -90,6 +90,8 @@ func TestHeadersOfWrites(t *testing.T) {
 		{"not ASCII", http.Header{"Idempotency-Key": {"k\u00e9"}}, 422, "validation_failed", "Idempotency-Key invalid_character"},
 		{"two keys", http.Header{"Idempotency-Key": {"a", "b"}}, 400, "invalid_request", "Idempotency-Key repeated_parameter"},
 		{"no UUID", http.Header{"Checkpoint": {"x"}}, 422, "validation_failed", "Checkpoint invalid_format"},
+		{"empty checkpoint", http.Header{"Checkpoint": {""}}, 422, "validation_failed", "Checkpoint invalid_format"},
+		{"UUID without hyphens", http.Header{"Checkpoint": {"019a000000007000800000000000000a"}}, 422, "validation_failed", "Checkpoint invalid_format"},
 		{"UUID in braces", http.Header{"Checkpoint": {"{019a0000-0000-7000-8000-00000000000a}"}}, 422, "validation_failed", "Checkpoint invalid_format"},
 		{"two checkpoints", http.Header{"Checkpoint": {uuid.NewString(), uuid.NewString()}}, 400, "invalid_request", "Checkpoint repeated_parameter"},
 	} {

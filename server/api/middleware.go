@@ -129,3 +129,12 @@ func recovered(c *gin.Context) {
 	}()
 	c.Next()
 }
+
+// canonicalUUID reads a UUID in the form of RFC 9562 section 4 and no other.
+func canonicalUUID(s string) (uuid.UUID, bool) {
+	if len(s) != 36 {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(s)
+	return id, err == nil
+}

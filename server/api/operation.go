@@ -104,6 +104,8 @@ type operation struct {
 	run    func(ctx context.Context, tx *ent.Tx, in any) (any, error)
 	// streams says that run returns a Stream.
 	streams bool
+	// checkpointHeader and keyHeader are set for operations with these headers.
+	checkpointHeader, keyHeader *bind.Header
 }
 
 // Handle registers an operation: its route, its transaction and its part of the OpenAPI
@@ -224,6 +226,22 @@ func (o *operation) prepare(in, out reflect.Type) (err error) {
 		o.out.media = append(o.out.media, rawMedia{media, schema})
 	}
 	return nil
+}
+
+// compile makes the validators from the document, which has the operation.
+func (o *operation) compile(c *bind.Compiler) (err error) {
+	if err := o.in.Compile(c, "paths", o.Path, strings.ToLower(o.Method)); err != nil {
+		return err
+	}
+	if !o.public && !o.readOnly() {
+		if o.checkpointHeader, err = c.Header(openapi.CheckpointHeader, openapi.CheckpointComponent); err != nil {
+			return err
+		}
+	}
+	if o.idempotent() {
+		o.keyHeader, err = c.Header(openapi.IdempotencyHeader, openapi.IdempotencyComponent)
+	}
+	return err
 }
 
 func pathParameters(path string) []string {
@@ -477,13 +495,13 @@ func (c *call) transact(ctx context.Context, h http.Header) (*response, error) {
 	options := session.Options{ReadOnly: c.readOnly(), Several: c.Several, Description: c.Method + " " + c.path}
 	if !c.readOnly() {
 		var err error
-		if options.Checkpoint, err = checkpointOf(h); err != nil {
+		if options.Checkpoint, err = c.readCheckpoint(h); err != nil {
 			return nil, err
 		}
 	}
 	if c.idempotent() {
 		var err error
-		if c.key, err = idempotencyKeyOf(h); err != nil {
+		if c.key, err = c.readKey(h); err != nil {
 			return nil, err
 		}
 	}
@@ -579,27 +597,11 @@ func authProblem(err error) error {
 	return err
 }
 
-// checkpointOf reads the header Checkpoint: the approval that a gated write uses.
-func checkpointOf(h http.Header) (uuid.UUID, error) {
-	values := h.Values(openapi.CheckpointHeader)
-	if len(values) == 0 {
-		return uuid.Nil, nil
+// readCheckpoint reads the header Checkpoint: the id of the approval that a gated write uses.
+func (o *operation) readCheckpoint(h http.Header) (uuid.UUID, error) {
+	text, given, err := o.checkpointHeader.Read(h)
+	if err != nil || !given {
+		return uuid.Nil, err
 	}
-	if len(values) > 1 {
-		return uuid.Nil, problem.Malformed(problem.In(openapi.CheckpointHeader, "repeated_parameter", "Send this header once."))
-	}
-	id, ok := canonicalUUID(values[0])
-	if !ok {
-		return uuid.Nil, problem.Invalid(problem.In(openapi.CheckpointHeader, "invalid_format", "This value must be "+bind.FormatWords("uuid")+"."))
-	}
-	return id, nil
-}
-
-// canonicalUUID reads a UUID in the form of RFC 9562 section 4 and no other.
-func canonicalUUID(s string) (uuid.UUID, bool) {
-	if len(s) != 36 {
-		return uuid.Nil, false
-	}
-	id, err := uuid.Parse(s)
-	return id, err == nil
+	return uuid.Parse(text)
 }

@@ -70,6 +70,9 @@ type Input struct {
 	patched   *Validator
 }
 
+// repeatedHeader is the detail of the error for a header that has several lines.
+const repeatedHeader = "Send this header once."
+
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 // Of reads the struct type t: fields tagged path:"id", query:"status" or header:"If-Match" are
@@ -242,7 +245,7 @@ func (in *Input) BindParameters(r *http.Request, segment func(name string) strin
 		switch {
 		case repeated:
 			if p.In == openapi.InHeader { // of the query's it is known already
-				malformed = append(malformed, problem.In(p.Name, "repeated_parameter", "Send this header once."))
+				malformed = append(malformed, problem.In(p.Name, "repeated_parameter", repeatedHeader))
 			}
 			continue
 		case !given && p.fallback != "":

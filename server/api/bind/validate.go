@@ -143,25 +143,25 @@ func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 	case *kind.Const:
 		at("not_in_enum", "This value must be %s.", words([]any{k.Want}))
 	case *kind.Format:
-		at("invalid_format", "This value must be %s.", FormatWords(k.Want))
+		at("invalid_format", "This value must be %s.", formatWords(k.Want))
 	case *kind.Pattern:
 		if k.Want == uriPattern {
-			at("invalid_format", "This value must be %s.", FormatWords("uri"))
+			at("invalid_format", "This value must be %s.", formatWords("uri"))
 			return
 		}
 		at("invalid_format", "This value must match the pattern %s.", k.Want)
 	case *kind.MinLength:
-		at("too_short", "This value must have at least %s.", Count(k.Want, "character"))
+		at("too_short", "This value must have at least %s.", quantity(k.Want, "character"))
 	case *kind.MaxLength:
-		at("too_long", "This value must have at most %s.", Count(k.Want, "character"))
+		at("too_long", "This value must have at most %s.", quantity(k.Want, "character"))
 	case *kind.MinItems:
-		at("too_short", "This value must have at least %s.", Count(k.Want, "item"))
+		at("too_short", "This value must have at least %s.", quantity(k.Want, "item"))
 	case *kind.MaxItems:
-		at("too_long", "This value must have at most %s.", Count(k.Want, "item"))
+		at("too_long", "This value must have at most %s.", quantity(k.Want, "item"))
 	case *kind.MinProperties:
-		at("too_short", "This value must have at least %s.", Count(k.Want, "field"))
+		at("too_short", "This value must have at least %s.", quantity(k.Want, "field"))
 	case *kind.MaxProperties:
-		at("too_long", "This value must have at most %s.", Count(k.Want, "field"))
+		at("too_long", "This value must have at most %s.", quantity(k.Want, "field"))
 	case *kind.UniqueItems:
 		at("not_unique", "The items %d and %d are equal. Remove or change one of them.", k.Duplicates[0], k.Duplicates[1])
 	case *kind.Minimum:
@@ -205,8 +205,8 @@ func number(r *big.Rat) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// Count returns the number with its noun, in the plural unless it is 1.
-func Count(n int, what string) string {
+// quantity returns the number with its noun, in the plural unless it is 1.
+func quantity(n int, what string) string {
 	if n != 1 {
 		what += "s"
 	}
@@ -242,8 +242,8 @@ func typeWords(types []string) string {
 // uriPattern is the pattern of URIs in the dialect of JSON Schema.
 var uriPattern = policies.ECMAPattern(policies.URIPattern)
 
-// FormatWords describes a format of JSON Schema, to follow "This value must be".
-func FormatWords(format string) string {
+// formatWords describes a format of JSON Schema, to follow "This value must be".
+func formatWords(format string) string {
 	switch format {
 	case "uuid":
 		return "a UUID, such as 019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"

@@ -212,10 +212,10 @@ func (r Route) commonParameters() []string {
 		names = append(names, "IfNoneMatch")
 	}
 	if r.Idempotent {
-		names = append(names, "IdempotencyKey")
+		names = append(names, IdempotencyComponent)
 	}
 	if !r.Public && !r.ReadOnly {
-		names = append(names, "Checkpoint")
+		names = append(names, CheckpointComponent)
 	}
 	return append(names, "RequestId", "Traceparent")
 }

@@ -122,9 +122,14 @@ const (
 const (
 	CheckpointHeader  = "Checkpoint"
 	IdempotencyHeader = "Idempotency-Key"
-	// MaxIdempotencyKey is the largest length of an Idempotency-Key, in characters.
-	MaxIdempotencyKey = 255
+	// CheckpointComponent and IdempotencyComponent are the names of their parameters in the
+	// components of the document.
+	CheckpointComponent  = "Checkpoint"
+	IdempotencyComponent = "IdempotencyKey"
 )
+
+// maxIdempotencyKey is the largest length of an Idempotency-Key, in characters.
+const maxIdempotencyKey = 255
 
 // refusals are the error responses of operations by status: their descriptions and headers.
 var refusals = map[int]struct {
@@ -177,11 +182,11 @@ var commonParameters = map[string]*Parameter{
 		Name: "traceparent", In: InHeader, Description: "W3C Trace Context of the request. The audit trail stores it.",
 		Schema: &jsonschema.Schema{Type: "string", Examples: []any{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}},
 	},
-	"IdempotencyKey": {
+	IdempotencyComponent: {
 		Name: IdempotencyHeader, In: InHeader, Description: "Allows a safe repetition of the request: for 24 hours, a request of the same actor with the same key receives the first response again. Keys of different actors are independent.",
-		Schema: &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(MaxIdempotencyKey))},
+		Schema: &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxIdempotencyKey))},
 	},
-	"Checkpoint": {
+	CheckpointComponent: {
 		Name: CheckpointHeader, In: InHeader, Description: "Id of the approved checkpoint to use. Required if the write needs an approval.",
 		Schema: &jsonschema.Schema{Type: "string", Format: "uuid"},
 	},
