@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Command entc generates this package and the wall in policies.
+// Command entc generates this package and the access rules in policies.
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 // ours limits a catalogue query over pg_class c, pg_namespace n to our tables.
 const ours = "n.nspname IN ('public', 'app') AND c.relkind IN ('r', 'p')"
 
-// TestCatalogue holds the live catalogue to the sentences of the wall. Each
+// TestCatalogue compares the live catalogue with the access rules. Each
 // query lists violations; none may be found.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func Roles() string { return roles }
 
 // SQL returns the files of the desired state beside the tables themselves:
 // first the schemas, then the functions, which generated columns and checks
-// use, then each table's wall.
+// use, then the policies, triggers and privileges of each table.
 func SQL() []File {
 	var out []File
 	for _, pattern := range []string{"schema.sql", "functions/*.sql", "rows.sql", "erasure.sql", "tables/*.sql"} {

@@ -14,7 +14,7 @@ import (
 // identity is the identity for which a session acts.
 const identity = functions.Identity
 
-// Render writes the desired wall of one table: row security, policies,
+// Render writes the access rules of one table: row-level security, policies,
 // triggers and privileges, in that order. The same description always gives
 // the same text.
 func Render(t Table) string {

@@ -71,7 +71,7 @@ type Server struct {
 }
 
 // New connects to the database, reads the signing keys, and registers every
-// route. It refuses a login that the wall does not hold for (session.Open).
+// route. It refuses a login for which row-level security does not hold (session.Open).
 func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if c.Log == nil {
 		c.Log = slog.Default() //nolint:forbidigo // the documented default, which everything below is given

@@ -84,8 +84,8 @@ func sealed() Thing {
 		withField(field.Bytes("content_digest").Comment("Digest."))
 }
 
-// TestRefusals shows the sentence for every schema that would leave the wall a
-// gap: Rules #3, #5 and #6 as a check at generation.
+// TestRefusals shows the error for every schema that would leave a gap in the access rules: Rules
+// #3, #5 and #6 as a check at generation.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

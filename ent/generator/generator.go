@@ -1,6 +1,6 @@
 // Package generator turns ent/schema into the graph and what follows from its
 // annotations: the typed inputs and stores, policies/tables.go and
-// policies/tables/*.sql. It refuses a schema that leaves the wall a gap.
+// policies/tables/*.sql. It refuses a schema that leaves a gap in the access rules.
 package generator
 
 import (

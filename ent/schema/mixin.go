@@ -1,5 +1,5 @@
 // Package schema says what the data is: one file per entity, with its fields,
-// edges, indexes and the annotations that the wall is made of. Field comments
+// edges, indexes and the annotations that the access rules are generated from. Field comments
 // are public documentation: they become the OpenAPI descriptions and the
 // comments in the database.
 package schema

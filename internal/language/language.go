@@ -45,6 +45,7 @@ var retired = []struct{ phrase, instead string }{
 var allowed = []struct{ phrase, why string }{
 	{"JSON Pointer", "the name of RFC 6901"},
 	{"code point", "the term of Unicode"},
+	{"lower-case letters", "characters of the alphabet"},
 	{"make generate", "a command of this repository"},
 	{"make migration", "a command of this repository"},
 }

@@ -476,7 +476,7 @@ type bootstrapper struct {
 func (b *bootstrapper) roles(ctx context.Context) error {
 	tx, err := b.session.Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("begin a transaction: %w", err)
+		return fmt.Errorf("start a transaction: %w", err)
 	}
 	defer func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

@@ -190,7 +190,7 @@ type Tokens struct {
 func (s *Service) newSession(id uuid.UUID) (auth.Identity, error) {
 	sid, err := uuid.NewV7()
 	if err != nil {
-		return auth.Identity{}, fmt.Errorf("make a session's id: %w", err)
+		return auth.Identity{}, fmt.Errorf("create a session's id: %w", err)
 	}
 	return auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: sid, AuthTime: s.now().UTC()}, nil
 }

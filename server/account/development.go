@@ -55,7 +55,7 @@ func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) 
 	}
 	if !exists {
 		if account.id, err = uuid.NewV7(); err != nil {
-			return "", time.Time{}, fmt.Errorf("make an identity's id: %w", err)
+			return "", time.Time{}, fmt.Errorf("create an identity's id: %w", err)
 		}
 	}
 	who, err := s.newSession(account.id)

@@ -199,7 +199,7 @@ func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) 
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make a token: %w", err)
+		return nil, fmt.Errorf("create a token: %w", err)
 	}
 	return m, nil
 }

@@ -47,7 +47,7 @@ func (s *Service) register(ctx context.Context, in *registerInput) (*tokensOutpu
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, fmt.Errorf("make an identity's id: %w", err)
+		return nil, fmt.Errorf("create an identity's id: %w", err)
 	}
 	who, err := s.newSession(id)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Service) create(ctx context.Context, who auth.Identity, n newAccount) (
 				WithErrors(problem.At("/email", "email_taken", "Log in, or choose another address.")).WithCause(err)
 		}
 		if err != nil {
-			return fmt.Errorf("make an identity: %w", err)
+			return fmt.Errorf("create an identity: %w", err)
 		}
 		if err := s.openSession(ctx, tx, who, n.hash, n.amr); err != nil {
 			return err

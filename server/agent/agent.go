@@ -125,7 +125,7 @@ const addSQL = `SELECT app.add_agent_credential($1, $2, $3, $4, $5, $6)`
 func (s *Service) create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, fmt.Errorf("make a credential's id: %w", err)
+		return nil, fmt.Errorf("create a credential's id: %w", err)
 	}
 	var out createOutput
 	var hash, key []byte
@@ -139,7 +139,7 @@ func (s *Service) create(ctx context.Context, tx *ent.Tx, in *createInput) (*cre
 		out.Body.Secret, hash = &secret, sum
 	}
 	if _, err := tx.ExecContext(ctx, addSQL, id, in.ID, in.Body.Name, hash, key, in.Body.ExpiresAt); err != nil {
-		return nil, fmt.Errorf("make a credential: %w", err)
+		return nil, fmt.Errorf("create a credential: %w", err)
 	}
 	row, err := tx.AgentCredential.Query().Where(agentcredential.ID(id)).Select(columns...).Only(ctx)
 	if err != nil {

@@ -93,7 +93,7 @@ func (t *PageToken) bind(key, previous, binding []byte) error {
 
 func (t *PageToken) seal(keyset []byte) string {
 	if t.key == nil {
-		panic("api: a page token can be made only in the operation that the Page belongs to")
+		panic("api: a page token can be created only in the operation that the Page belongs to")
 	}
 	if len(keyset) > maxKeyset {
 		panic("api: a keyset may have at most 256 bytes")

@@ -128,11 +128,11 @@ func OpenKeys(ctx context.Context, store KeyStore, log *slog.Logger, secret Secr
 func sealer(secret Secret) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(secret.Derive("signing-keys"))
 	if err != nil {
-		return nil, fmt.Errorf("make the signing keys' cipher: %w", err)
+		return nil, fmt.Errorf("create the signing keys' cipher: %w", err)
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, fmt.Errorf("make the signing keys' cipher: %w", err)
+		return nil, fmt.Errorf("create the signing keys' cipher: %w", err)
 	}
 	return aead, nil
 }
@@ -230,11 +230,11 @@ func (k *Keys) accepts(id string, key ed25519.PublicKey) bool {
 func (k *Keys) generate() (StoredKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return StoredKey{}, fmt.Errorf("make a signing key: %w", err)
+		return StoredKey{}, fmt.Errorf("create a signing key: %w", err)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return StoredKey{}, fmt.Errorf("make a signing key: %w", err)
+		return StoredKey{}, fmt.Errorf("create a signing key: %w", err)
 	}
 	return StoredKey{
 		ID:        id,
@@ -261,7 +261,7 @@ func (k *Keys) open(s StoredKey) (ed25519.PrivateKey, error) {
 	}
 	if err != nil || len(seed) != ed25519.SeedSize {
 		return nil, fmt.Errorf("the signing key %s does not open under this secret key: "+
-			"give CHENU_SECRET_KEY the value with which the key was made", s.ID)
+			"set CHENU_SECRET_KEY to the value with which the key was created", s.ID)
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
 }

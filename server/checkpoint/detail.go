@@ -247,13 +247,13 @@ func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *
 	query := fmt.Sprintf("SELECT %s, to_jsonb(r)::text FROM (SELECT %s FROM %s WHERE id = $1) AS r",
 		version, strings.Join(readable, ", "), t.QualifiedName())
 	if err := session.One(ctx, tx, query, []any{id}, &d.Version, &text); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("read what stands: %w", err)
+		return fmt.Errorf("read the current state: %w", err)
 	}
 	if text == nil {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(*text), present); err != nil {
-		return fmt.Errorf("read what stands: %w", err)
+		return fmt.Errorf("read the current state: %w", err)
 	}
 	return nil
 }

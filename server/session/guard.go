@@ -13,7 +13,7 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// guardSQL describes the login and every reason why the wall does not hold for
+// guardSQL describes the login and every reason why row-level security does not hold for
 // it: what it is, what it can become by SET ROLE or has by inheritance, over any
 // number of memberships (from PostgreSQL 16 on, those that grant at least one of
 // the two or let it grant them to itself), and what those roles own. The last
@@ -65,7 +65,7 @@ var beyond = []string{
 	"pg_read_all_data", "pg_write_all_data", "pg_maintain",
 }
 
-// guard refuses a login for which the wall does not hold.
+// guard refuses a login for which row-level security does not hold.
 func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	notHuman := "" // the agents' own login must not become a human
 	if kind == auth.Agent && !cfg.shared() {
@@ -83,7 +83,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 			Scan(&login, &number, &version, &reason, &inherits, &answered, &reachesAgent, &open)
 	})
 	if err != nil {
-		return fmt.Errorf("session: look at the login for actors of the kind %s: %w", kind, err)
+		return fmt.Errorf("session: read the attributes of the login for actors of the kind %s: %w", kind, err)
 	}
 	variable, group, command := "CHENU_DATABASE_URL", roles[auth.Human], "chenu bootstrap"
 	switch {
@@ -94,11 +94,11 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 	}
 	if reason != "" {
 		return fmt.Errorf("session: refusing to serve as the login %q: %s, and row-level security would not hold; "+
-			"set %s to a login that is a member of %s and of nothing else (`%s` makes one)", login, reason, variable, group, command)
+			"set %s to a login that is a member of %s and of nothing else (`%s` creates one)", login, reason, variable, group, command)
 	}
-	// A pooler announces a process number of its own making.
+	// A pooler announces a process id of its own.
 	if answered != announced && !cfg.Pooler {
-		return errors.New("session: a connection pooler stands before Postgres, and prepared statements may not survive it: " +
+		return errors.New("session: there is a connection pooler in front of Postgres, and prepared statements may not work through it: " +
 			"set CHENU_DATABASE_POOLER=transaction, or connect to Postgres directly")
 	}
 	if reachesAgent && kind == auth.Human && !cfg.shared() {
@@ -109,13 +109,13 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 			"run `chenu bootstrap` as a superuser", "functions", open)
 	}
 	if inherits && (kind == auth.Human || !cfg.shared()) {
-		cfg.Logger.WarnContext(ctx, "the login inherits the privileges of the roles it may become: ALTER ROLE it NOINHERIT", "login", login)
+		cfg.Logger.WarnContext(ctx, "the login inherits the privileges of the roles that it can become: set it to NOINHERIT with ALTER ROLE", "login", login)
 	}
 	if err := patchLevel(ctx, kind, number, version, cfg); err != nil {
 		return err
 	}
 	if err := d.try(ctx, kind); err != nil {
-		return fmt.Errorf("session: the login %q cannot become %s: make it a member of %s (`%s` does): %w",
+		return fmt.Errorf("session: the login %q cannot become %s: grant it membership in %s (`%s` does): %w",
 			login, roles[kind], group, command, err)
 	}
 	return nil

@@ -39,9 +39,9 @@ func TestGuard(t *testing.T) {
 		{"an auditor", "GRANT chenu_auditor TO %[1]s", "it can become chenu_auditor, which has policies of its own", false},
 		{"the programs of the server", "GRANT pg_execute_server_program TO %[1]s", "it can become pg_execute_server_program, which", false},
 		{"the data of the server", "GRANT pg_read_all_data TO %[1]s", "it can become pg_read_all_data, which", false},
-		{"not a member of chenu_app", "REVOKE chenu_app FROM %[1]s", "cannot become chenu_human: make it a member of chenu_app", false},
+		{"not a member of chenu_app", "REVOKE chenu_app FROM %[1]s", "cannot become chenu_human: grant it membership in chenu_app", false},
 		{"the agents' login can become a human", "", "it can become chenu_human, which is a human, and this login is for agents", true},
-		{"the agents' login cannot become an agent", "REVOKE chenu_app FROM %[1]s", "cannot become chenu_agent: make it a member of chenu_agent", true},
+		{"the agents' login cannot become an agent", "REVOKE chenu_app FROM %[1]s", "cannot become chenu_agent: grant it membership in chenu_agent", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -42,7 +42,7 @@ type Config struct {
 	// when it runs.
 	Pooler bool
 	// StrictPatchLevel refuses a server whose minor version lacks security fixes
-	// that the wall relies on; otherwise that is a warning.
+	// that row-level security relies on; otherwise that is a warning.
 	StrictPatchLevel bool
 	// Logger gets the warnings; nil means slog's default.
 	Logger *slog.Logger
@@ -55,7 +55,7 @@ type DB struct {
 }
 
 // Open connects, one pool for each kind of actor, and refuses to serve as a login
-// for which the wall does not hold; the error says what to do.
+// for which row-level security does not hold; the error says what to do.
 //
 // There are two pools because a prepared statement is analysed anew whenever its
 // connection changes its role, which costs more than a whole read by key.

@@ -21,7 +21,7 @@ var ErrNoIdentity = errors.New("session: no identity in the context: authenticat
 
 // ErrIdentityChanged is returned when a statement's context carries another
 // identity than the transaction it is sent in. Nothing has left the process.
-var ErrIdentityChanged = errors.New("session: the context carries another identity than its transaction: begin a transaction for each identity")
+var ErrIdentityChanged = errors.New("session: the context carries another identity than its transaction: start a transaction for each identity")
 
 // roles are the database roles a transaction runs as.
 var roles = map[auth.Kind]string{auth.Human: policies.Conventions.Human, auth.Agent: policies.Conventions.Agent}

@@ -144,7 +144,7 @@ func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, er
 	ids := [2]uuid.UUID{}
 	for i := range ids {
 		if ids[i], err = uuid.NewV7(); err != nil {
-			return nil, fmt.Errorf("make an id: %w", err)
+			return nil, fmt.Errorf("create an id: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, createThreadSQL, ids[0], ids[1], versionOf("thread.created"), string(payload)); err != nil {
