@@ -24,50 +24,55 @@ func (b *bundle) hash(t testing.TB, id string) (hash string) {
 // none afterwards, whoever calls the functions.
 func TestNoSessionOpensWithTheOldHash(t *testing.T) {
 	t.Parallel()
-	b, box, _ := withMail(t)
-	for name, replace := range map[string]func(p person, expected string){
-		"change": func(p person, expected string) {
+	for name, replace := range map[string]func(t *testing.T, b *bundle, box *letterbox, p person, expected string){
+		"change": func(t *testing.T, b *bundle, _ *letterbox, p person, expected string) {
+			t.Helper()
 			var kept string
 			b.scan(t, `SELECT id FROM app.sessions WHERE created_by = $1`, []any{p.id}, &kept)
 			if got, err := b.as(t, b.db.ServiceURL, "chenu_human", p.id, `SELECT app.change_password($1, $2, $3)::text`, expected, `$argon2id$new`, kept); err != nil || got[0] == "<nil>" {
 				t.Fatalf("change the password: %v %v", got, err)
 			}
 		},
-		"reset": func(p person, _ string) {
+		"reset": func(t *testing.T, b *bundle, box *letterbox, p person, _ string) {
+			t.Helper()
 			b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"`+p.email+`"}`).want(http.StatusAccepted)
 			b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(box.token(t, p.email, resetSubject), newPasswordText)).want(http.StatusNoContent)
 		},
 	} {
-		ada := b.register(t, name+"@example.org")
-		box.token(t, ada.email, verifySubject)
-		old := b.hash(t, ada.id)
-		replace(ada, old)
-		const (
-			open  = `SELECT app.open_session($1, now(), now() + interval '1 hour', '{pwd}', $2)`
-			again = `SELECT app.authenticate_again($1, '{pwd}', $2)`
-		)
-		try := func(query string, args ...any) string {
-			t.Helper()
-			if _, err := b.as(t, b.db.ServiceURL, "chenu_human", ada.id, query, args...); err != nil {
-				return pgtest.SQLState(err)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, box, _ := withMail(t)
+			ada := b.register(t, name+"@example.org")
+			box.token(t, ada.email, verifySubject)
+			old := b.hash(t, ada.id)
+			replace(t, b, box, ada, old)
+			const (
+				open  = `SELECT app.open_session($1, now(), now() + interval '1 hour', '{pwd}', $2)`
+				again = `SELECT app.authenticate_again($1, '{pwd}', $2)`
+			)
+			try := func(query string, args ...any) string {
+				t.Helper()
+				if _, err := b.as(t, b.db.ServiceURL, "chenu_human", ada.id, query, args...); err != nil {
+					return pgtest.SQLState(err)
+				}
+				return ""
 			}
-			return ""
-		}
-		var session string
-		b.scan(t, `SELECT id FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &session)
-		if got := try(open, dbtest.NewID(), old); got != passwordChanged {
-			t.Errorf("%s: a session opens with the old hash: %q", name, got)
-		}
-		if got := try(again, session, old); got != passwordChanged {
-			t.Errorf("%s: a step-up with the old hash: %q", name, got)
-		}
-		// What a service from before this check sends.
-		if got := try(`SELECT app.open_session($1, now(), now() + interval '1 hour', '{pwd}')`, dbtest.NewID()); got != passwordChanged {
-			t.Errorf("%s: a session opens without a hash at once after the change: %q", name, got)
-		}
-		if got := try(open, dbtest.NewID(), b.hash(t, ada.id)); got != "" {
-			t.Errorf("%s: no session opens with the present hash: %q", name, got)
-		}
+			var session string
+			b.scan(t, `SELECT id FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &session)
+			if got := try(open, dbtest.NewID(), old); got != passwordChanged {
+				t.Errorf("a session opens with the old hash: %q", got)
+			}
+			if got := try(again, session, old); got != passwordChanged {
+				t.Errorf("a step-up with the old hash: %q", got)
+			}
+			// What a service from before this check sends.
+			if got := try(`SELECT app.open_session($1, now(), now() + interval '1 hour', '{pwd}')`, dbtest.NewID()); got != passwordChanged {
+				t.Errorf("a session opens without a hash at once after the change: %q", got)
+			}
+			if got := try(open, dbtest.NewID(), b.hash(t, ada.id)); got != "" {
+				t.Errorf("no session opens with the present hash: %q", got)
+			}
+		})
 	}
 }
 
