@@ -220,7 +220,7 @@ func (p *planning) requireLate(ctx context.Context, t *schema.Table, updated []b
 	table, check := tableName(t), catalog.Ident(shorten(t.Name, "_is_filled"))
 	p.add(phaseHold, "ALTER TABLE "+table+" ADD CONSTRAINT "+check+" CHECK ("+strings.Join(present, " AND ")+") NOT VALID",
 		"From now on, every row that is written must have a value.")
-	p.unforceLate(t)
+	p.unforceLate(t.Schema.Name, t.Name)
 	disableRowSecurity := p.enableRowSecurity(phaseRefill, t)
 	p.fill(phaseRefill, t, filled, inBatches(t, filled, false), "Fills the rows that other sessions wrote while the batches ran.")
 	disableRowSecurity()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chenu/chenu/postgres/catalog"
 	"github.com/chenu/chenu/postgres/dev"
+	"github.com/chenu/chenu/postgres/syntax"
 )
 
 // Statements whose time grows with the table must not hold a lock that blocks other sessions. So a
@@ -259,8 +260,11 @@ func (p *planning) link(ctx context.Context, l link) error {
 	if to := l.add.F.RefTable; to.Schema != nil && p.lateKeys[tableName(to)] {
 		at = phaseHold
 	}
-	p.unforceLate(l.table)
-	p.unforceLate(l.add.F.RefTable)
+	for _, t := range []*schema.Table{l.table, l.add.F.RefTable} {
+		if t.Schema != nil {
+			p.unforceLate(t.Schema.Name, t.Name)
+		}
+	}
 	return p.notValid(ctx, at, l.table, l.add.F.Symbol, l.add)
 }
 
@@ -305,13 +309,48 @@ func (p *planning) unforce(at phase, note, schemaName, name string) (restore fun
 
 // unforceLate is unforce for the statements that fill and check rows online. It adds one statement
 // per table.
-func (p *planning) unforceLate(t *schema.Table) {
-	if t.Schema == nil || p.unforced[tableName(t)] || !forced(p.want, t.Schema.Name, t.Name) {
+func (p *planning) unforceLate(schemaName, name string) {
+	table := catalog.Qualify(schemaName, name)
+	if p.unforced[table] || !forced(p.want, schemaName, name) {
 		return
 	}
-	p.unforced[tableName(t)] = true
-	p.add(phaseUnforce, "ALTER TABLE "+tableName(t)+" NO FORCE ROW LEVEL SECURITY", "Without this, policies would hide rows from the next statements.")
-	p.add(phaseReforce, "ALTER TABLE "+tableName(t)+" FORCE ROW LEVEL SECURITY", "")
+	p.unforced[table] = true
+	p.add(phaseUnforce, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY", "Without this, policies would hide rows from the next statements.")
+	p.add(phaseReforce, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY", "")
+}
+
+// validate validates the constraints that the migrations added as NOT VALID only, such as after the file that validates them
+// was lost in a merge.
+func (p *planning) validate() {
+	for _, d := range catalog.Compare(p.current.State, p.desired.State) {
+		if !unvalidated(d) {
+			continue
+		}
+		at := phaseValidate
+		if isForeignKey(detail(d.To)) {
+			at = phaseValidateLinks
+			p.unforceLate(d.Key.Schema, d.Key.Name)
+			p.unforceLate(referencedTable(detail(d.To)))
+		}
+		p.add(at, "ALTER TABLE "+d.Key.Qualified()+" VALIDATE CONSTRAINT "+catalog.Ident(d.Key.Sub), "")
+	}
+}
+
+// unvalidated reports whether the difference is that a constraint is NOT VALID.
+func unvalidated(d catalog.Difference) bool {
+	live, expected := detail(d.From), detail(d.To)
+	return d.Key.Kind == catalog.KindConstraint && expected != "" && live == expected+" NOT VALID"
+}
+
+func isForeignKey(definition string) bool { return strings.HasPrefix(definition, "FOREIGN KEY") }
+
+// referencedTable returns the table that a foreign key refers to.
+func referencedTable(definition string) (schemaName, name string) {
+	p := &parser{source: definition, tokens: syntax.Lex(definition)}
+	for !p.end() && !p.words("references") {
+		p.next()
+	}
+	return p.qualified()
 }
 
 // dropLate moves destroying statements behind those that may read the data while existing rows are

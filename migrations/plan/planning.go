@@ -150,6 +150,7 @@ func (p *planning) plan(ctx context.Context) error {
 		return err
 	}
 	p.objects()
+	p.validate()
 	p.dropLate()
 	if !p.in.AllowDestructive {
 		for _, s := range p.steps {

@@ -12,7 +12,6 @@ import (
 	"ariga.io/atlas/sql/schema"
 
 	"github.com/chenu/chenu/postgres/catalog"
-	"github.com/chenu/chenu/postgres/syntax"
 )
 
 // The roles that run the statements of a repair.
@@ -288,8 +287,8 @@ func detail(o catalog.Object) string {
 func (r *repairing) constraint(d catalog.Difference, relinked map[catalog.Key]bool) {
 	live, expected := detail(d.From), detail(d.To)
 	table, name := d.Key.Qualified(), catalog.Ident(d.Key.Sub)
-	link := strings.HasPrefix(live+expected, "FOREIGN KEY")
-	if live != "" && live == expected+" NOT VALID" {
+	link := isForeignKey(live + expected)
+	if unvalidated(d) {
 		at, restore := phaseKeys, func() {}
 		if link {
 			at, restore = phaseLinks, r.unforceReferring(d)
@@ -323,12 +322,7 @@ func (r *repairing) constraint(d catalog.Difference, relinked map[catalog.Key]bo
 // query that checks existing rows.
 func (r *repairing) unforceReferring(d catalog.Difference) (restore func()) {
 	const note = "Without this, policies would hide existing rows from the query that checks them."
-	text := detail(d.To)
-	p := &parser{source: text, tokens: syntax.Lex(text)}
-	for !p.end() && !p.words("references") {
-		p.next()
-	}
-	schemaName, name := p.qualified()
+	schemaName, name := referencedTable(detail(d.To))
 	restoreThis := r.unforce(phaseLinks, note, d.Key.Schema, d.Key.Name)
 	restoreThat := func() {}
 	if schemaName != d.Key.Schema || name != d.Key.Name {
@@ -360,7 +354,7 @@ func (r *repairing) relink(index catalog.Key, done map[catalog.Key]bool) {
 	expected := r.desired.State.Objects()
 	for _, key := range r.current.State.Dependents(index) {
 		want := expected[key]
-		if key.Kind != catalog.KindConstraint || done[key] || !strings.HasPrefix(detail(want), "FOREIGN KEY") || detail(want) != detail(r.work[key]) {
+		if key.Kind != catalog.KindConstraint || done[key] || !isForeignKey(detail(want)) || detail(want) != detail(r.work[key]) {
 			continue
 		}
 		done[key] = true
