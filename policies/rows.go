@@ -17,15 +17,10 @@ type CheckedByFunction struct{}
 // Name implements schema.Annotation.
 func (CheckedByFunction) Name() string { return "CheckedByFunction" }
 
-// RowCheck is the CHECK constraint of a table whose rules a function checks.
-type RowCheck struct {
-	Parameters []Parameter
-}
-
-// Parameter is a column that a function is given.
+// Parameter is a column that the function of a CheckedByFunction table is given.
 type Parameter struct {
 	Column string
-	// Type is the column's type as Postgres prints it.
+	// Type is a type that takes the values of the column.
 	Type string
 }
 
@@ -34,7 +29,7 @@ type Parameter struct {
 // exist: Postgres does not do so when the body of a function changes.
 func (t Table) RowConstraint() Check {
 	columns := []string{"'" + t.rulesDigest() + "'"}
-	for _, p := range t.RowCheck.Parameters {
+	for _, p := range t.RowCheck {
 		columns = append(columns, p.Column)
 	}
 	return Check{Name: t.Name + "_row", Expression: fmt.Sprintf("app.check_%s(%s)", t.Name, strings.Join(columns, ", "))}
@@ -66,7 +61,7 @@ func RenderRowChecks(tables []Table) string {
 			continue
 		}
 		parameters := []string{"rules text"}
-		for _, p := range t.RowCheck.Parameters {
+		for _, p := range t.RowCheck {
 			parameters = append(parameters, p.Column+" "+p.Type)
 		}
 		fmt.Fprintf(&b, `

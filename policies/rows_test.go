@@ -75,7 +75,7 @@ func TestRowsAreCheckedByFunctions(t *testing.T) {
 		}
 		call := func(given string) error {
 			arguments := []string{"rules => ''"}
-			for _, p := range table.RowCheck.Parameters {
+			for _, p := range table.RowCheck {
 				if !slices.ContainsFunc(strings.Split(given, ", "), func(one string) bool { return strings.HasPrefix(one, p.Column+" =>") }) {
 					arguments = append(arguments, p.Column+" => NULL")
 				}

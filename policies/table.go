@@ -53,8 +53,8 @@ type Table struct {
 	References []Reference
 	Uniques    []Unique
 	Checks     []Check
-	// RowCheck is set where one function checks all of Checks.
-	RowCheck *RowCheck
+	// RowCheck are the columns that the function is given which checks all of Checks; empty where constraints do.
+	RowCheck []Parameter
 }
 
 // Column is one column of a Table.

@@ -225,32 +225,30 @@ var Tables = []Table{
 				Expression: "char_length(user_agent) <= 400",
 			},
 		},
-		RowCheck: &RowCheck{
-			Parameters: []Parameter{
-				{
-					Column: "actor_kind",
-					Type:   "text",
-				},
-				{
-					Column: "action",
-					Type:   "text",
-				},
-				{
-					Column: "outcome",
-					Type:   "text",
-				},
-				{
-					Column: "resource_type",
-					Type:   "text",
-				},
-				{
-					Column: "sphere",
-					Type:   "text",
-				},
-				{
-					Column: "user_agent",
-					Type:   "text",
-				},
+		RowCheck: []Parameter{
+			{
+				Column: "actor_kind",
+				Type:   "text",
+			},
+			{
+				Column: "action",
+				Type:   "text",
+			},
+			{
+				Column: "outcome",
+				Type:   "text",
+			},
+			{
+				Column: "resource_type",
+				Type:   "text",
+			},
+			{
+				Column: "sphere",
+				Type:   "text",
+			},
+			{
+				Column: "user_agent",
+				Type:   "text",
 			},
 		},
 	},
@@ -1308,72 +1306,70 @@ var Tables = []Table{
 				Expression: "status <> 'rejected' OR reason IS NOT NULL",
 			},
 		},
-		RowCheck: &RowCheck{
-			Parameters: []Parameter{
-				{
-					Column: "created_at",
-					Type:   "timestamptz",
-				},
-				{
-					Column: "version",
-					Type:   "bigint",
-				},
-				{
-					Column: "updated_by_kind",
-					Type:   "text",
-				},
-				{
-					Column: "sphere",
-					Type:   "text",
-				},
-				{
-					Column: "type",
-					Type:   "text",
-				},
-				{
-					Column: "origin",
-					Type:   "text",
-				},
-				{
-					Column: "status",
-					Type:   "text",
-				},
-				{
-					Column: "action",
-					Type:   "text",
-				},
-				{
-					Column: "resource_type",
-					Type:   "text",
-				},
-				{
-					Column: "payload",
-					Type:   "jsonb",
-				},
-				{
-					Column: "digest",
-					Type:   "bytea",
-				},
-				{
-					Column: "reason",
-					Type:   "text",
-				},
-				{
-					Column: "requested_by_kind",
-					Type:   "text",
-				},
-				{
-					Column: "decided_at",
-					Type:   "timestamptz",
-				},
-				{
-					Column: "expires_at",
-					Type:   "timestamptz",
-				},
-				{
-					Column: "consumed_at",
-					Type:   "timestamptz",
-				},
+		RowCheck: []Parameter{
+			{
+				Column: "created_at",
+				Type:   "timestamptz",
+			},
+			{
+				Column: "version",
+				Type:   "bigint",
+			},
+			{
+				Column: "updated_by_kind",
+				Type:   "text",
+			},
+			{
+				Column: "sphere",
+				Type:   "text",
+			},
+			{
+				Column: "type",
+				Type:   "text",
+			},
+			{
+				Column: "origin",
+				Type:   "text",
+			},
+			{
+				Column: "status",
+				Type:   "text",
+			},
+			{
+				Column: "action",
+				Type:   "text",
+			},
+			{
+				Column: "resource_type",
+				Type:   "text",
+			},
+			{
+				Column: "payload",
+				Type:   "jsonb",
+			},
+			{
+				Column: "digest",
+				Type:   "bytea",
+			},
+			{
+				Column: "reason",
+				Type:   "text",
+			},
+			{
+				Column: "requested_by_kind",
+				Type:   "text",
+			},
+			{
+				Column: "decided_at",
+				Type:   "timestamptz",
+			},
+			{
+				Column: "expires_at",
+				Type:   "timestamptz",
+			},
+			{
+				Column: "consumed_at",
+				Type:   "timestamptz",
 			},
 		},
 	},
@@ -5677,28 +5673,26 @@ var Tables = []Table{
 				Expression: "jsonb_typeof(payload) = 'object'",
 			},
 		},
-		RowCheck: &RowCheck{
-			Parameters: []Parameter{
-				{
-					Column: "sequence",
-					Type:   "bigint",
-				},
-				{
-					Column: "type",
-					Type:   "text",
-				},
-				{
-					Column: "schema_version",
-					Type:   "bigint",
-				},
-				{
-					Column: "payload",
-					Type:   "jsonb",
-				},
-				{
-					Column: "actor_kind",
-					Type:   "text",
-				},
+		RowCheck: []Parameter{
+			{
+				Column: "sequence",
+				Type:   "bigint",
+			},
+			{
+				Column: "type",
+				Type:   "text",
+			},
+			{
+				Column: "schema_version",
+				Type:   "bigint",
+			},
+			{
+				Column: "payload",
+				Type:   "jsonb",
+			},
+			{
+				Column: "actor_kind",
+				Type:   "text",
 			},
 		},
 	},
@@ -5975,56 +5969,54 @@ var Tables = []Table{
 				Expression: "step_count >= 0",
 			},
 		},
-		RowCheck: &RowCheck{
-			Parameters: []Parameter{
-				{
-					Column: "version",
-					Type:   "bigint",
-				},
-				{
-					Column: "updated_by_kind",
-					Type:   "text",
-				},
-				{
-					Column: "founding_intent",
-					Type:   "text",
-				},
-				{
-					Column: "sphere",
-					Type:   "text",
-				},
-				{
-					Column: "type",
-					Type:   "text",
-				},
-				{
-					Column: "status",
-					Type:   "text",
-				},
-				{
-					Column: "visibility",
-					Type:   "text",
-				},
-				{
-					Column: "title",
-					Type:   "text",
-				},
-				{
-					Column: "tags",
-					Type:   "text[]",
-				},
-				{
-					Column: "last_sequence",
-					Type:   "bigint",
-				},
-				{
-					Column: "event_count",
-					Type:   "bigint",
-				},
-				{
-					Column: "step_count",
-					Type:   "bigint",
-				},
+		RowCheck: []Parameter{
+			{
+				Column: "version",
+				Type:   "bigint",
+			},
+			{
+				Column: "updated_by_kind",
+				Type:   "text",
+			},
+			{
+				Column: "founding_intent",
+				Type:   "text",
+			},
+			{
+				Column: "sphere",
+				Type:   "text",
+			},
+			{
+				Column: "type",
+				Type:   "text",
+			},
+			{
+				Column: "status",
+				Type:   "text",
+			},
+			{
+				Column: "visibility",
+				Type:   "text",
+			},
+			{
+				Column: "title",
+				Type:   "text",
+			},
+			{
+				Column: "tags",
+				Type:   "text[]",
+			},
+			{
+				Column: "last_sequence",
+				Type:   "bigint",
+			},
+			{
+				Column: "event_count",
+				Type:   "bigint",
+			},
+			{
+				Column: "step_count",
+				Type:   "bigint",
 			},
 		},
 	},
@@ -6406,20 +6398,18 @@ var Tables = []Table{
 				Expression: "octet_length(element::text) <= 4194304",
 			},
 		},
-		RowCheck: &RowCheck{
-			Parameters: []Parameter{
-				{
-					Column: "place",
-					Type:   "bigint",
-				},
-				{
-					Column: "payload",
-					Type:   "jsonb",
-				},
-				{
-					Column: "element",
-					Type:   "jsonb",
-				},
+		RowCheck: []Parameter{
+			{
+				Column: "place",
+				Type:   "bigint",
+			},
+			{
+				Column: "payload",
+				Type:   "jsonb",
+			},
+			{
+				Column: "element",
+				Type:   "jsonb",
 			},
 		},
 	},

@@ -79,7 +79,7 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 var words = regexp.MustCompile(`'[^']*'|[a-z_][a-z0-9_]*`)
 
 // rowCheck returns which columns the rules of t read, in the order of the table.
-func rowCheck(t policies.Table, fields map[string]*gen.Field) (*policies.RowCheck, error) {
+func rowCheck(t policies.Table, fields map[string]*gen.Field) ([]policies.Parameter, error) {
 	if (t.Access.Human + t.Access.Agent).Has('I') || (t.Access.Human + t.Access.Agent).Has('U') {
 		return nil, fmt.Errorf("%s is CheckedByFunction, but serving roles write it: keep a CHECK constraint for each rule, which tells them the values", t.Entity)
 	}
@@ -89,7 +89,7 @@ func rowCheck(t policies.Table, fields map[string]*gen.Field) (*policies.RowChec
 			read[word] = true
 		}
 	}
-	var check policies.RowCheck
+	var given []policies.Parameter
 	for _, c := range t.Columns {
 		if !read[c.Name] {
 			continue
@@ -98,9 +98,12 @@ func rowCheck(t policies.Table, fields map[string]*gen.Field) (*policies.RowChec
 		if err != nil {
 			return nil, fmt.Errorf("%s.%s: %w", t.Entity, c.Name, err)
 		}
-		check.Parameters = append(check.Parameters, policies.Parameter{Column: c.Name, Type: name})
+		given = append(given, policies.Parameter{Column: c.Name, Type: name})
 	}
-	return &check, nil
+	if len(given) == 0 {
+		return nil, fmt.Errorf("%s is CheckedByFunction, but no rule reads a column", t.Entity)
+	}
+	return given, nil
 }
 
 // columnType returns a type that takes the values of the field's column.
