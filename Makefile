@@ -17,7 +17,7 @@ cyclonedx_gomod = $(GO) tool -modfile=tools/go.mod cyclonedx-gomod
 with_postgres = $(GO) run ./postgres/pgtest/with-postgres --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migration generate lint fix check ci-full test-race test-container test-majors test-atlas compare verify-format verify-generated verify-migrations verify-readme vulncheck sbom clean
+.PHONY: help run test migration generate lint fix check ci-full test-race test-container test-majors test-atlas compare verify-format verify-generated verify-migrations verify-readme verify-manual vulncheck sbom clean
 
 help: ## list these commands
 	@printf 'usage: make COMMAND\n\n'
@@ -50,7 +50,7 @@ fix: ## format, and apply the fixes that linters suggest
 
 # The rows of the table that TestTraffic migrates under traffic: a million takes a minute on two busy cores, and make test has 20,000.
 check: export CHENU_TEST_TRAFFIC_ROWS = 1000000
-check: lint verify-format verify-generated verify-migrations verify-readme test ## what CI checks on each change, in about 15 minutes (needs git and a C compiler)
+check: lint verify-format verify-generated verify-migrations verify-readme verify-manual test ## what CI checks on each change, in about 15 minutes (needs git, groff and a C compiler)
 	@$(MAKE) --no-print-directory test-race packages='$(concurrent)'
 
 ci-full: check test-race test-container test-majors test-atlas sbom compare ## all of check, and what takes hours (also needs Docker, or root on Debian)
@@ -99,6 +99,9 @@ verify-migrations:
 
 verify-readme:
 	@.ci/readme
+
+verify-manual: # with groff, which make test does not need
+	$(GO) test -tags groff -run '^TestManual' ./cmd/chenu
 
 clean: ## remove what was built here (never data)
 	rm -rf bin coverage* server/openapi.json.new
