@@ -195,6 +195,14 @@ type Unaudited struct {
 // Name implements schema.Annotation.
 func (Unaudited) Name() string { return "Unaudited" }
 
+// Transient marks a table whose rows never outlive the transaction that inserts them, because a
+// function deletes them when it commits. Such a table is not audited, and its rows cost little: no
+// trigger sets their times, and no foreign key checks that their owner exists.
+type Transient struct{}
+
+// Name implements schema.Annotation.
+func (Transient) Name() string { return "Transient" }
+
 // AppendOnly refuses UPDATE, DELETE and TRUNCATE to everyone, the owner of the
 // table included. Content lists the columns that the erasure of an identity
 // may set to NULL; a salted digest of them stays: see D10 of docs/architecture.md.

@@ -110,14 +110,14 @@ var definers = map[string]struct {
 	"erase_rows":     {owner: "chenu_erase"},
 	"refuse_erased":  {owner: "chenu_erase", callers: []string{"chenu_audit"}},
 
-	"record_failures": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
-	"expire_attempts": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
-	"expire_sessions": {owner: "chenu_maintain", callers: []string{"chenu_human"}},
-	"refuse_inactive": {owner: "chenu_erase", callers: []string{"chenu_audit"}},
-	"lock_account":    {owner: "chenu_login", callers: []string{"chenu_owner"}},
-	"unlock_account":  {owner: "chenu_login", callers: []string{"chenu_owner"}},
-	"verify_account":  {owner: "chenu_login", callers: []string{"chenu_owner"}},
-	"account_email":   {owner: "chenu_login", callers: []string{"chenu_owner"}},
+	"record_failures":       {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+	"expire_attempts":       {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+	"expire_sessions":       {owner: "chenu_maintain", callers: []string{"chenu_human"}},
+	"identity_stays_active": {owner: "chenu_erase", callers: []string{"chenu_audit"}},
+	"lock_account":          {owner: "chenu_login", callers: []string{"chenu_owner"}},
+	"unlock_account":        {owner: "chenu_login", callers: []string{"chenu_owner"}},
+	"verify_account":        {owner: "chenu_login", callers: []string{"chenu_owner"}},
+	"account_email":         {owner: "chenu_login", callers: []string{"chenu_owner"}},
 }
 
 // TestDefiners holds the definer functions to the closed list.

@@ -227,7 +227,7 @@ func (r *renderer) definer(d functions.Privilege) {
 
 func (r *renderer) triggers() {
 	name := r.QualifiedName()
-	if _, ok := r.Column("created_at"); ok {
+	if _, ok := r.Column("created_at"); ok && !r.Transient {
 		r.line("")
 		r.stamp()
 	}

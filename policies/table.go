@@ -35,7 +35,9 @@ type Table struct {
 	AppendOnly   *AppendOnly
 	AuditReads   bool
 	UnauditedWhy string
-	Partitioned  bool
+	// Transient says that the rows never outlive their transaction.
+	Transient   bool
+	Partitioned bool
 	// KeptWhy says why rows outlive the erasure of their identity; empty when they don't.
 	KeptWhy      string
 	Search       *Search

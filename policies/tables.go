@@ -6296,6 +6296,7 @@ var Tables = []Table{
 		Comment:      "Writes of the current transaction, in collecting mode or under an approval.",
 		Owner:        "created_by",
 		UnauditedWhy: "its rows never outlive their transaction",
+		Transient:    true,
 		Triggers: []Trigger{
 			{
 				Name:     "check_collected",

@@ -112,7 +112,11 @@ func (d *description) readAudit() error {
 	if annotation(a, &unaudited) && unaudited.Why == "" {
 		return fmt.Errorf("%s is Unaudited without a reason (Rule #6)", d.node.Name)
 	}
-	if t.UnauditedWhy = unaudited.Why; !d.hasOwner() && t.UnauditedWhy == "" {
+	t.UnauditedWhy = unaudited.Why
+	if t.Transient = has[policies.Transient](a); t.Transient {
+		t.UnauditedWhy = "its rows never outlive their transaction"
+	}
+	if !d.hasOwner() && t.UnauditedWhy == "" {
 		return fmt.Errorf("%s is Ownerless, so nobody's audit trail can have its changes: annotate it Unaudited and say why", d.node.Name)
 	}
 	t.AuditReads = has[policies.AuditReads](a)

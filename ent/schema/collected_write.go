@@ -50,7 +50,7 @@ func (CollectedWrite) Annotations() []schema.Annotation {
 		schema.Comment("Writes of the current transaction, in collecting mode or under an approval."),
 		policies.Access{Human: policies.None, Agent: policies.None},
 		policies.CheckedByFunction{},
-		policies.Unaudited{Why: "its rows never outlive their transaction"},
+		policies.Transient{},
 		policies.Triggers{{
 			Name: "check_collected", Events: "AFTER INSERT OR DELETE", Function: "app.check_collected()", Deferred: true,
 		}},

@@ -270,12 +270,12 @@ func addRetired(t *schema.Table, d policies.Table) error {
 }
 
 // addReferences replaces the foreign keys of Ent with composite keys, so that no row can refer to a
-// row of another identity, and adds a reference from each row to its owner. The keys are NO ACTION
-// or CASCADE: SET NULL would clear the owner.
+// row of another identity, and adds a reference from each row to its owner, unless no row outlives
+// its transaction. The keys are NO ACTION or CASCADE: SET NULL would clear the owner.
 func (b *graphBuilder) addReferences(t *schema.Table, d policies.Table) error {
 	t.ForeignKeys = nil
 	owner, owned := t.Column(d.Owner)
-	if owned && d.Owner != "id" {
+	if owned && d.Owner != "id" && !d.Transient {
 		identities, ok := b.tables["identities"]
 		if !ok {
 			return errors.New("there is no table identities")

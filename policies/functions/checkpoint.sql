@@ -320,6 +320,7 @@ DECLARE
     options jsonb := TG_ARGV[4];
     entering boolean := true;
     payload jsonb;
+    approval uuid;
 BEGIN
     IF NOT app.gates_hold() THEN
         RETURN NULL;
@@ -345,12 +346,12 @@ BEGIN
         'id', old_row ->> 'id',
         'version', old_row -> 'version',
         'values', (SELECT jsonb_object_agg(c, present -> c) FROM unnest(TG_ARGV[5:]) AS c),
-        'references', app.gate_references(owner, present, options, entering));
+        'references', CASE WHEN options ?| '{references,contents}' THEN app.gate_references(owner, present, options, entering) ELSE '{}' END);
     IF TG_OP <> 'DELETE' AND app.reordered_text(payload) IS NOT NULL THEN
         PERFORM app.refuse_reordered_text(CASE TG_OP
             WHEN 'UPDATE' THEN app.new_text(TG_RELID, owner, old_row, present, options, payload) ELSE payload END);
     END IF;
-    PERFORM app.take_write(payload, (present ->> 'id')::uuid, true);
+    approval := app.take_write(payload, (present ->> 'id')::uuid, true);
     RETURN NULL;
 END
 $$;
@@ -464,6 +465,8 @@ AS $$
 DECLARE
     fields constant text[] := '{type,sphere,resource_type,table,operation,id,version,values}';
     named constant jsonb := jsonb_build_array(write -> 'type', write -> 'resource_type', write -> 'table', write -> 'operation');
+    gate constant oid := to_regprocedure('app.gate()');
+    audit constant oid := to_regprocedure('app.audit()');
 BEGIN
     IF (jsonb_typeof(write) = 'object' AND write ?& fields AND write - 'references' - fields = '{}' AND jsonb_typeof(write -> 'values') = 'object') IS NOT TRUE
         OR write ? 'references' AND (write ->> 'type' IS NULL OR jsonb_typeof(write -> 'references') <> 'object') THEN
@@ -473,13 +476,11 @@ BEGIN
         RETURN true; -- See app.gate_event() and app.erase_identity().
     END IF;
     RETURN write ->> 'operation' IN ('INSERT', 'UPDATE', 'DELETE') AND EXISTS (
-        SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc f ON f.oid = t.tgfoid,
-            string_to_array(encode(t.tgargs, 'escape'), '\000') AS given
+        SELECT FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid
          WHERE c.relname = write ->> 'table' AND c.relnamespace IN ('public'::regnamespace, 'app'::regnamespace)
-           AND f.pronamespace = 'app'::regnamespace
-           AND CASE f.proname
-               WHEN 'gate' THEN given[1] = write ->> 'type' AND given[2] = write ->> 'resource_type'
-               WHEN 'audit' THEN write -> 'type' = 'null' AND given[1] = write ->> 'resource_type'
+           AND CASE t.tgfoid
+               WHEN gate THEN (string_to_array(encode(t.tgargs, 'escape'), '\000'))[1:2] = ARRAY[write ->> 'type', write ->> 'resource_type']
+               WHEN audit THEN write -> 'type' = 'null' AND split_part(encode(t.tgargs, 'escape'), '\000', 1) = write ->> 'resource_type'
            END);
 END
 $$;

@@ -64,10 +64,10 @@ ALTER FUNCTION app.refuse_erased() OWNER TO chenu_erase;
 REVOKE EXECUTE ON FUNCTION app.refuse_erased() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.refuse_erased() TO chenu_audit;
 
--- Refuses to write for an identity that was locked or erased, also when that happened while
--- this transaction was running. It takes the same lock as app.refuse_erased(), which records
--- of refusals use: attempts on a locked account are still recorded.
-CREATE FUNCTION app.refuse_inactive() RETURNS void
+-- Reports whether the session may write for its identity: the identity is active, or there is none.
+-- An active identity stays active until the end of the transaction, because whoever locks or erases
+-- it waits for the lock that this function takes.
+CREATE FUNCTION app.identity_stays_active() RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -75,14 +75,12 @@ DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
 BEGIN
     IF caller IS NULL THEN
-        RETURN;
+        RETURN true;
     END IF;
     PERFORM FROM public.identities i WHERE i.id = caller AND i.status = 'active' FOR KEY SHARE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'the identity is locked or was erased' USING ERRCODE = 'CH401';
-    END IF;
+    RETURN FOUND;
 END
 $$;
-ALTER FUNCTION app.refuse_inactive() OWNER TO chenu_erase;
-REVOKE EXECUTE ON FUNCTION app.refuse_inactive() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.refuse_inactive() TO chenu_audit;
+ALTER FUNCTION app.identity_stays_active() OWNER TO chenu_erase;
+REVOKE EXECUTE ON FUNCTION app.identity_stays_active() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.identity_stays_active() TO chenu_audit;

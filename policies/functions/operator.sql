@@ -43,7 +43,7 @@ BEGIN
         RETURN;
     END IF;
     -- Waits for transactions that write for the identity, which hold a key share lock of its
-    -- row (see app.refuse_inactive()). Transactions that come later see the new status.
+    -- row (see app.identity_stays_active()). Transactions that come later see the new status.
     SELECT i.status INTO present_status FROM public.identities i WHERE i.id = account FOR UPDATE;
     IF present_status IN ('active', 'locked') THEN
         identity_id := account;

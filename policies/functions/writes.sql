@@ -119,12 +119,11 @@ $$;
 -- made. A gated write without such an approval is refused. A write that is not gated is
 -- refused only among the writes of an approval.
 --
--- The first write of an approval locks its checkpoint, so that transactions which use the
--- same approval wait for each other; the second one then finds it used. No other checkpoint is
--- locked: a decision locks a pending checkpoint and then its thread, which an append has locked
--- already. The last write marks
--- it as used. If that write is an event, app.check_collected() does so: the use of an
--- approval may become an event of the same thread.
+-- The first write of an approval locks its checkpoint, so that transactions which use the same
+-- approval wait for each other; the second one then finds it used. No other checkpoint is locked: a
+-- decision locks a pending checkpoint and then its thread, which an append has locked already. The
+-- last write sets its time of use. If that write is an event, app.check_collected() does so: the use
+-- of an approval may become an event of the same thread.
 CREATE FUNCTION app.take_write(payload jsonb, row_id uuid, gated boolean) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -139,7 +138,7 @@ DECLARE
     operation text := payload ->> 'operation';
     position integer;
     size integer;
-    named public.checkpoints;
+    named record;
     mine boolean;
     usable boolean;
     equal boolean;
@@ -150,16 +149,20 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
-    SELECT count(*) + 1 INTO position FROM app.collected_writes w
-     WHERE w.created_by = caller AND w.checkpoint_id IS NOT DISTINCT FROM wanted;
     IF collecting THEN
+        SELECT count(*) + 1 INTO position FROM app.collected_writes w WHERE w.created_by = caller AND w.checkpoint_id IS NULL;
         INSERT INTO app.collected_writes (id, created_by, checkpoint_id, place, table_name, operation, row_id, audited, payload, element)
         VALUES (app.uuid_v7(), caller, NULL, position, payload ->> 'table', operation, take_write.row_id, NOT gated,
             payload, app.list_element(payload, NULL, take_write.row_id));
         RETURN NULL;
     END IF;
 
-    SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted;
+    -- One row also if there is no such checkpoint.
+    SELECT u.taken + 1 AS position, c.id, c.type, c.status, c.payload, c.digest, c.requested_by, c.requested_by_kind,
+        c.expires_at, c.use_before, c.consumed_at INTO named
+      FROM (SELECT count(*)::integer AS taken FROM app.collected_writes w WHERE w.created_by = caller AND w.checkpoint_id = wanted) AS u
+      LEFT JOIN public.checkpoints c ON c.created_by = caller AND c.id = wanted;
+    position := named.position;
     mine := coalesce(named.requested_by = actor AND named.requested_by_kind = app.actor_kind(), false);
     usable := mine AND (position > 1 OR app.checkpoint_usable(named.status, named.consumed_at, named.use_before));
     size := app.approved_count(named.payload);
@@ -171,7 +174,8 @@ BEGIN
         ELSE app.payload_digest(payload) = named.digest
     END, false);
     IF usable AND equal AND position = 1 THEN
-        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted FOR UPDATE;
+        SELECT c.status, c.consumed_at, c.use_before INTO named.status, named.consumed_at, named.use_before
+          FROM public.checkpoints c WHERE c.created_by = caller AND c.id = wanted FOR UPDATE;
         usable := app.checkpoint_usable(named.status, named.consumed_at, named.use_before);
     END IF;
     IF usable AND equal THEN
@@ -205,7 +209,7 @@ REVOKE EXECUTE ON FUNCTION app.take_write(jsonb, uuid, boolean) FROM PUBLIC;
 -- app.audit() calls it in collecting mode and under an approval. A gate has accounted for a
 -- gated write before.
 CREATE FUNCTION app.account_write(
-    relation oid, resource text, owner text, sphere text, left_out text[], operation text, old_row jsonb, new_row jsonb
+    relation oid, name text, resource text, owner text, sphere text, left_out text[], operation text, old_row jsonb, new_row jsonb
 ) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -215,16 +219,13 @@ AS $$
 DECLARE
     caller uuid := nullif(current_setting('app.identity_id', true), '')::uuid;
     present jsonb := CASE WHEN operation = 'DELETE' THEN old_row ELSE new_row END;
-    name text;
     columns text[];
     content jsonb;
     approval uuid;
 BEGIN
-    -- The steps of checkpoints are no writes of the caller's.
-    IF NOT app.gates_hold() OR resource = 'checkpoint' OR resource = 'thread_event' AND present ->> 'checkpoint_id' IS NOT NULL THEN
+    IF NOT app.gates_hold() THEN
         RETURN NULL;
     END IF;
-    SELECT c.relname INTO name FROM pg_class c WHERE c.oid = relation;
     UPDATE app.collected_writes w SET audited = true
      WHERE w.created_by = caller AND NOT w.audited AND w.table_name = name AND w.operation = account_write.operation
        AND w.row_id = (present ->> 'id')::uuid
@@ -254,9 +255,9 @@ BEGIN
         'values', content), (present ->> 'id')::uuid, false);
 END
 $$;
-ALTER FUNCTION app.account_write(oid, text, text, text, text[], text, jsonb, jsonb) OWNER TO chenu_gate;
-REVOKE EXECUTE ON FUNCTION app.account_write(oid, text, text, text, text[], text, jsonb, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.account_write(oid, text, text, text, text[], text, jsonb, jsonb) TO chenu_audit;
+ALTER FUNCTION app.account_write(oid, text, text, text, text, text[], text, jsonb, jsonb) OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.account_write(oid, text, text, text, text, text[], text, jsonb, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.account_write(oid, text, text, text, text, text[], text, jsonb, jsonb) TO chenu_audit;
 
 -- Returns what an approval of an event covers. The event that creates a thread does not name
 -- it: its row comes after the event.
@@ -321,10 +322,11 @@ DECLARE
     transaction_id bigint;
     earliest uuid;
     used record;
-    named public.checkpoints;
+    named record;
     accounted integer := 0;
     made integer := 0;
     written integer;
+    held boolean;
 BEGIN
     IF NOT app.gates_hold() THEN
         RETURN NULL;
@@ -349,35 +351,37 @@ BEGIN
         WITH collected AS (
             DELETE FROM app.collected_writes w WHERE w.created_by = caller RETURNING w.checkpoint_id, w.audited
         )
-        SELECT c.checkpoint_id AS id, count(*) AS made, count(*) FILTER (WHERE c.audited) AS audited FROM collected c GROUP BY c.checkpoint_id
+        SELECT u.checkpoint_id AS id, u.made, u.audited, c.type, c.status, c.payload, c.digest, c.expires_at, c.consumed_at
+          FROM (SELECT w.checkpoint_id, count(*) AS made, count(*) FILTER (WHERE w.audited) AS audited FROM collected w GROUP BY w.checkpoint_id) AS u
+          LEFT JOIN public.checkpoints c ON c.created_by = caller AND c.id = u.checkpoint_id
     LOOP
-        SELECT * INTO named FROM public.checkpoints c WHERE c.created_by = caller AND c.id = used.id;
-        IF used.made IS DISTINCT FROM app.approved_count(named.payload) THEN
+        IF used.made IS DISTINCT FROM app.approved_count(used.payload) THEN
             PERFORM app.refuse_write('checkpoint_mismatch', NULL,
-                app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+                app.checkpoint_summary(used.id, used.type, used.status, used.digest, used.expires_at));
         END IF;
+        named := used;
         made := made + used.made;
         accounted := accounted + used.audited;
-        IF named.consumed_at IS NULL THEN
+        IF used.consumed_at IS NULL THEN
             UPDATE public.checkpoints c SET consumed_at = clock_timestamp() WHERE c.created_by = caller AND c.id = used.id;
         END IF;
     END LOOP;
     IF made = 0 THEN
         RETURN NULL; -- It was checked with the list of another approval.
     END IF;
-    -- app.audit() gives no row an id from before its transaction. The transaction ids of
-    -- savepoints follow that of their transaction, in 32 bits: the comparison saves a call for
-    -- each older row.
+    -- app.audit() gives no row an id from before its transaction. The transaction ids of savepoints
+    -- follow that of their transaction, in 32 bits: the comparisons save most calls.
     transaction_id := pg_current_xact_id()::text::bigint;
     earliest := app.uuid_v7_floor(transaction_timestamp());
-    SELECT count(*) INTO written FROM public.audit_logs a
+    SELECT count(*), EXISTS (SELECT FROM pg_cursors c WHERE c.is_holdable) INTO written, held FROM public.audit_logs a
      WHERE a.created_by = caller AND a.id >= earliest
-       AND ((a.xmin::text::bigint - transaction_id) & 4294967295) < 2147483648 AND app.written_here(a.xmin)
+       AND CASE WHEN (a.xmin::text::bigint - transaction_id) & 4294967295 = 0 THEN true
+           WHEN (a.xmin::text::bigint - transaction_id) & 4294967295 < 2147483648 THEN app.written_here(a.xmin) END
        AND a.outcome = 'success' AND a.action NOT IN ('read', 'login', 'logout', 'credential_change')
        AND a.resource_type <> 'checkpoint' AND (a.resource_type <> 'thread_event' OR a.after ->> 'checkpoint_id' IS NULL);
-    IF accounted <> written OR accounted <> made OR EXISTS (SELECT FROM pg_cursors c WHERE c.is_holdable) THEN
+    IF accounted <> written OR accounted <> made OR held THEN
         PERFORM app.refuse_write('checkpoint_mismatch', NULL,
-                app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
+            app.checkpoint_summary(named.id, named.type, named.status, named.digest, named.expires_at));
     END IF;
     RETURN NULL;
 END

@@ -22,9 +22,6 @@ CREATE POLICY erase_select ON app.collected_writes FOR SELECT TO chenu_erase
     USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 CREATE POLICY erase_delete ON app.collected_writes FOR DELETE TO chenu_erase
     USING (current_user = 'chenu_erase' AND created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
-
-CREATE TRIGGER stamp BEFORE INSERT ON app.collected_writes
-    FOR EACH ROW EXECUTE FUNCTION app.stamp();
 CREATE CONSTRAINT TRIGGER check_collected AFTER INSERT OR DELETE ON app.collected_writes
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.check_collected();
 

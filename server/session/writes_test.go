@@ -437,7 +437,7 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 		"emptying the list":            {"42501", 0, func(uuid.UUID) []string { return []string{"TRUNCATE app.collected_writes"} }},
 		"the mechanism's own function": {"42501", 0, func(uuid.UUID) []string { return []string{"SELECT app.take_write('{}', app.uuid_v7(), false)"} }},
 		"the accounting itself": {"42501", 0, func(uuid.UUID) []string {
-			return []string{"SELECT app.account_write(0, 'x', 'x', 'x', '{}', 'INSERT', '{}', '{}')"}
+			return []string{"SELECT app.account_write(0, 'x', 'x', 'x', 'x', '{}', 'INSERT', '{}', '{}')"}
 		}},
 		"the gate of events":      {"42501", 0, func(uuid.UUID) []string { return []string{"SELECT app.gate_event(app.uuid_v7(), 'personal', '{}')"} }},
 		"another temporary table": {"42501", 0, func(uuid.UUID) []string { return []string{"CREATE TEMPORARY TABLE collected_writes ()"} }},
