@@ -1,4 +1,4 @@
-package session_test
+package refusal_test
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 // BenchmarkWrite is the cost of the audit trigger and of the gate, as ratios to the bare
 // write. Each write is a transaction of its own as the serving role, settings included.
 //
-//	go test -run - -bench BenchmarkWrite -benchtime 2000x ./server/session
+//	go test -run - -bench BenchmarkWrite -benchtime 2000x ./server/refusal
 func BenchmarkWrite(b *testing.B) {
 	var bare float64
 	for _, stage := range []struct {

@@ -1,4 +1,4 @@
-package session_test
+package refusal_test
 
 import (
 	"context"
@@ -18,7 +18,6 @@ import (
 
 	"github.com/chenu/chenu/migrations/dbtest"
 	"github.com/chenu/chenu/server/problem"
-	"github.com/chenu/chenu/server/session"
 )
 
 // begun makes a private thread, and returns its id and the request to make it public.
@@ -168,11 +167,7 @@ func TestGateOfAThread(t *testing.T) {
 // sweep expires what is past its time, as nobody.
 func (g *gated) sweep(t testing.TB, want int) {
 	t.Helper()
-	var n int
-	err := g.bundle.Anonymous(t.Context(), func(q session.Querier) error {
-		scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
-		return nil
-	})
+	n, err := g.expire(t.Context())
 	if err != nil || n != want {
 		t.Errorf("%v: %d expired, want %d", err, n, want)
 	}
@@ -290,11 +285,8 @@ func TestStepsAmongAppends(t *testing.T) {
 			return g.do(g.agent, uuid.Nil, ask, id, g.adaID, dbtest.NewID())
 		},
 		func(int) error {
-			return g.bundle.Anonymous(t.Context(), func(q session.Querier) error {
-				var n int
-				scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
-				return nil
-			})
+			_, err := g.expire(t.Context())
+			return err
 		},
 	}
 	var wg sync.WaitGroup

@@ -1,4 +1,4 @@
-package session_test
+package refusal_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/migrations/dbtest"
@@ -26,10 +27,11 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// gated is a bundle with two people, one of whom has two agents.
+// gated is a database with two people, one of whom has two agents.
 type gated struct {
-	*bundle
-	*refusal.DB // records refusals
+	*refusal.DB
+	database *dbtest.DB
+	admin    *pgxpool.Pool // a superuser: sees everything
 	subject
 	ada, eve             context.Context //nolint:containedctx // Contexts say who is calling.
 	adaID, eveID         uuid.UUID
@@ -39,8 +41,19 @@ type gated struct {
 
 func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
 	t.Helper()
-	g := &gated{bundle: setup(t, change...), subject: playlist, agentID: dbtest.NewID(), otherAgentI: dbtest.NewID()}
-	g.DB = refusal.New(g.bundle.DB, slog.New(slog.DiscardHandler))
+	g := &gated{database: dbtest.New(t), subject: playlist, agentID: dbtest.NewID(), otherAgentI: dbtest.NewID()}
+	g.admin = g.database.Pool(t, g.database.AdminURL)
+	log := slog.New(slog.DiscardHandler)
+	cfg := session.Config{HumanURL: g.database.ServiceURL, SharedLogin: true, MaxConns: 4, Logger: log}
+	for _, f := range change {
+		f(&cfg)
+	}
+	db, err := session.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	g.DB = refusal.New(db, log)
 	g.ada, g.adaID = g.person(t)
 	g.eve, g.eveID = g.person(t)
 	g.database.Hire(t, g.adaID, g.agentID)
@@ -48,6 +61,32 @@ func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
 	g.agent = auth.With(t.Context(), auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Agent})
 	g.otherAgent = auth.With(t.Context(), auth.Identity{ID: g.adaID, ActorID: g.otherAgentI, Kind: auth.Agent})
 	return g
+}
+
+// exec runs SQL as the superuser.
+func (g *gated) exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	if _, err := g.admin.Exec(context.WithoutCancel(t.Context()), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// expire expires what is past its time, as nobody, and returns the number of checkpoints.
+func (g *gated) expire(ctx context.Context) (n int, err error) {
+	err = g.Anonymous(ctx, func(q session.Querier) error {
+		rows, err := q.QueryContext(ctx, "SELECT app.expire_checkpoints()")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			if err := rows.Scan(&n); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	return n, err
 }
 
 func (g *gated) person(t testing.TB) (context.Context, uuid.UUID) {
@@ -671,11 +710,7 @@ func TestExpireCheckpoints(t *testing.T) {
 	g.approved(t, "approved")
 	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id <> (SELECT min(id::text)::uuid FROM checkpoints)")
 	for _, want := range []int{2, 0} {
-		var n int
-		err := g.bundle.Anonymous(t.Context(), func(q session.Querier) error {
-			scanOne(t.Context(), t, q, "SELECT app.expire_checkpoints()", nil, &n)
-			return nil
-		})
+		n, err := g.expire(t.Context())
 		if err != nil || n != want {
 			t.Errorf("%v: %d expired, want %d", err, n, want)
 		}
