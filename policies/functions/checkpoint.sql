@@ -1,11 +1,11 @@
 -- Human approval (Rule #1). A checkpoint requests the approval of one action, which its payload
 -- describes completely. Its digest is the digest of the text of the payload. A gated write is
--- refused (SQLSTATE CH423) unless an approved checkpoint has the digest of that write. The UPDATE
--- that checks the checkpoint also marks it as consumed. Only these functions change checkpoints.
--- All except app.expire_checkpoints() belong to chenu_gate, which sees only the rows of the caller.
+-- refused (SQLSTATE CH423) unless an approved checkpoint has the digest of that write. An approval can
+-- be used once. Only these functions change checkpoints. All except app.expire_checkpoints() belong to
+-- chenu_gate, which sees only the rows of the caller.
 
--- SHA-256 of the payload as jsonb prints it: keys in a fixed order, no duplicates (manual,
--- section 8.14). Nothing else computes a digest.
+-- Returns the SHA-256 digest of the payload as jsonb prints it: keys in a fixed order, no duplicates
+-- (manual, section 8.14). Nothing else computes a digest.
 CREATE FUNCTION app.payload_digest(payload jsonb) RETURNS bytea
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -134,16 +134,17 @@ BEGIN
 END
 $$;
 
--- The rows that a gated row vouches for, as the payload has them: by the column that names
--- the other row, its id, its version and the columns that the human is shown; and by resource
--- type the rows that belong to the gated one, of which it has the number and a digest of all ids
--- and versions. If these rows become public together with the gated one, which `entering` says,
--- the payload has every one of them with its id, its version and all columns that clients set.
--- If there are more than the human can be shown, the write is refused. Rows that belong to a row
--- that was gated before were approved one by one. A row that is locked keeps its version until
--- the end of the transaction. Rows that belong to the gated one keep theirs too: the write has
--- locked the gated row, and app.gated_through() waits for that lock. It reads with its caller's
--- rights.
+-- Returns the rows that a gated row vouches for, as the payload has them. For each column that refers
+-- to another row these are the row's id, its version and the columns that the human is shown. For each
+-- type of rows that belong to the gated row they are the number of rows and a digest of all ids and
+-- versions. If those rows become public together with the gated row (`entering`), the payload has
+-- every one of them with its id, its version and all columns that clients set; if there are more than
+-- the human can be shown, the write is refused. Rows that belong to a row that was gated before were
+-- approved one by one.
+--
+-- A locked row keeps its version until the end of the transaction. Rows that belong to the gated row
+-- keep theirs too: the write has locked the gated row, and app.gated_through() waits for that lock.
+-- The function reads with its caller's rights.
 CREATE FUNCTION app.gate_references(owner uuid, present jsonb, options jsonb, entering boolean) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -273,10 +274,10 @@ AS $$
     END
 $$;
 
--- Returns the payload of a write with the text that must not have such characters. A row that
--- was gated before the write may have them from before the rule, in columns that nobody can
--- change: of such a row only the changed columns, and the rows that they name, are new to the
--- human. A row that enters the gated state is published as a whole.
+-- Returns the payload of a write, reduced to the text that must not have such characters. A row that
+-- was gated before may have them in columns that cannot change, from before the rule. Of such a row
+-- only the changed columns, and the rows to which they refer, are new to the human. A row that enters
+-- the gated state is published as a whole.
 CREATE FUNCTION app.new_text(relation regclass, owner uuid, old_row jsonb, new_row jsonb, options jsonb, payload jsonb) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -390,9 +391,9 @@ ALTER FUNCTION app.approval_of(uuid, text, text, uuid, bigint) OWNER TO chenu_ga
 REVOKE EXECUTE ON FUNCTION app.approval_of(uuid, text, text, uuid, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.approval_of(uuid, text, text, uuid, bigint) TO chenu_audit;
 
--- Reports whether the present transaction wrote the row version that has this xmin, given
--- that the version is visible: a transaction in progress whose rows are visible is one's own.
--- A savepoint has a transaction id of its own, above or below that of the whole in 32 bits.
+-- Reports whether the current transaction wrote the visible row version that has this xmin. Rows of a
+-- transaction in progress are visible to that transaction only. A savepoint has a transaction id of
+-- its own, above or below that of its transaction in 32 bits.
 CREATE FUNCTION app.written_here(xmin xid) RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -454,9 +455,9 @@ BEGIN
 END
 $$;
 
--- Reports whether the payload without its identity, or the element of a list, can be a write:
--- whether a gate of the table, or the audit of a write that needs no approval, makes one of this
--- type, resource type and operation. The triggers of the table tell, with their arguments.
+-- Reports whether the payload without its identity, or the element of a list, can be a write: whether
+-- a gate of the table, or the audit of a write that needs no approval, produces payloads of this type,
+-- resource type and operation. It reads that from the arguments of the table's triggers.
 CREATE FUNCTION app.is_write(write jsonb) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp

@@ -54,8 +54,8 @@ BEGIN
 END
 $$;
 
--- Reports whether the event says nothing that the change of its thread does not say: then the
--- approval of the change of the thread covers the event.
+-- Reports whether the event contains nothing but the change of its thread. The approval of the
+-- change then covers the event.
 CREATE FUNCTION app.is_implied_event(event jsonb, thread jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -72,8 +72,8 @@ BEGIN
 END
 $$;
 
--- Returns the number of writes that the approval of the payload covers. A change of a thread
--- comes with the event that makes it.
+-- Returns the number of writes that the approval of the payload covers. These are two for a change of
+-- a thread: the event and the row of the thread.
 CREATE FUNCTION app.approved_count(payload jsonb) RETURNS integer
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -300,14 +300,14 @@ ALTER FUNCTION app.gate_event(uuid, text, jsonb) OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.gate_event(uuid, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.gate_event(uuid, text, jsonb) TO chenu_threads;
 
--- Checks the transaction when it commits. In collecting mode it always refuses. Under an
--- approval, every element of the list must have been made, and the audit trail must have no
--- other write of the transaction.
+-- Checks the transaction when it commits. In collecting mode it always refuses. Under an approval,
+-- the transaction must have written every element of the list, and the audit trail must have no other
+-- write of the transaction.
 --
--- SET CONSTRAINTS cannot make the check come early and pass: the check deletes the rows, and
--- their deletion runs this trigger again. Only at the end of the transaction does that wait
--- for the check to return. It is one trigger, because SET CONSTRAINTS could name one of two.
--- A cursor WITH HOLD runs after the check, so there must be none.
+-- With SET CONSTRAINTS a caller can run the check early, but it does not pass then. The check deletes
+-- the rows, and their deletion runs this trigger again: within the check if it runs early, and after
+-- it at the end of the transaction. There is one trigger for both, because SET CONSTRAINTS could name
+-- one of two. A cursor WITH HOLD runs after the check, so there must be none.
 CREATE FUNCTION app.check_collected() RETURNS trigger
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -389,9 +389,9 @@ $$;
 ALTER FUNCTION app.check_collected() OWNER TO chenu_gate;
 REVOKE EXECUTE ON FUNCTION app.check_collected() FROM PUBLIC;
 
--- Returns the payload of the checkpoint for what the transaction has collected; NULL if
--- nothing in it needs an approval. A single write has the payload that its gate would refuse
--- it with, and so does a change of a thread with the one event that makes it.
+-- Returns the payload of the checkpoint for what the transaction has collected; NULL if no write
+-- needs an approval. The payload of a single write is the one that its gate would refuse, and so is
+-- that of a change of a thread with its one event.
 CREATE FUNCTION app.collected_payload() RETURNS jsonb
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
