@@ -69,7 +69,7 @@ func reviewFiles(ctx context.Context, env environment, t *target, choice *select
 	if err != nil {
 		return err
 	}
-	if len(chosen.wanted) == 0 && (chosen.status == nil || chosen.status.Problem == "") {
+	if chosen.nothing() {
 		fmt.Fprintf(env.Stderr, "nothing to review: %s\n", chosen.what)
 		if form.format.name == "json" {
 			r, err := review.New(ctx, new(replay.Record), lint.Options{Conventions: &policies.Conventions})

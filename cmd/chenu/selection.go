@@ -56,6 +56,12 @@ type selected struct {
 // want says of a file whether it is to be looked at.
 func (s *selected) want(f migrations.File) bool { return s.wanted[f.Name] }
 
+// nothing reports whether there is nothing to review: no file, no file that was removed, and no
+// contradiction between the database and the directory.
+func (s *selected) nothing() bool {
+	return len(s.wanted) == 0 && (s.status == nil || s.status.Problem == "") && (s.base == nil || len(s.base.removed) == 0)
+}
+
 // files reads the directory, and what the database has of it if one is given.
 func (s *selection) files(ctx context.Context, t *target) (*selected, error) {
 	if err := s.check(); err != nil {

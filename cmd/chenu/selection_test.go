@@ -170,3 +170,42 @@ func TestSelection_GitBase(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRemovedFileIsReviewed(t *testing.T) {
+	t.Parallel()
+	repository := t.TempDir()
+	dir := filepath.Join(repository, "db")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeDir(t, dir, map[string]string{"1_a": "SELECT 1;", "2_b": "SELECT 2;"})
+	for _, args := range [][]string{
+		{"init", "-q", "-b", "main"},
+		{"add", "-A"},
+		{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "more"},
+		{"branch", "topic"},
+		{"checkout", "-q", "topic"},
+	} {
+		if _, err := git(t.Context(), repository, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chosen := func() *selected {
+		t.Helper()
+		got, err := (&selection{gitBase: "main"}).files(t.Context(), &target{dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if !chosen().nothing() {
+		t.Error("something to review, although nothing changed")
+	}
+	if err := os.Remove(filepath.Join(dir, "2_b.sql")); err != nil {
+		t.Fatal(err)
+	}
+	writeDir(t, dir, nil) // writes atlas.sum again
+	if chosen().nothing() {
+		t.Error("nothing to review, although a file was removed")
+	}
+}

@@ -176,5 +176,5 @@ func (s *Service) logout(ctx context.Context, tx *ent.Tx, _ *struct{}) (*struct{
 	if _, err := tx.ExecContext(ctx, closeSessionSQL, who.SessionID); err != nil {
 		return nil, fmt.Errorf("close the session: %w", err)
 	}
-	return nil, nil //nolint:nilnil // 204.
+	return api.NoContent()
 }

@@ -246,7 +246,7 @@ func (s *Service) verifyEmail(ctx context.Context, in *verifyEmailInput) (*struc
 	if !ok {
 		return nil, refusedMailed()
 	}
-	return nil, nil //nolint:nilnil // 204.
+	return api.NoContent()
 }
 
 func refusedMailed() error {
@@ -259,7 +259,7 @@ func (s *Service) requestVerification(ctx context.Context, _ *ent.Tx, _ *struct{
 		return nil, err
 	}
 	s.post(ctx, letter{kind: verifyEmail, owner: who.ID})
-	return nil, nil //nolint:nilnil // 202 says nothing more.
+	return api.NoContent()
 }
 
 // Address is an account's e-mail address.
@@ -271,7 +271,7 @@ type requestResetInput struct{ Body Address }
 
 func (s *Service) requestReset(ctx context.Context, in *requestResetInput) (*struct{}, error) {
 	s.post(ctx, letter{kind: resetPassword, email: norm.NFC.String(strings.TrimSpace(in.Body.Email))})
-	return nil, nil //nolint:nilnil // 202 says nothing more.
+	return api.NoContent()
 }
 
 // PasswordReset is a mailed token and the password to be set.
@@ -329,5 +329,5 @@ func (s *Service) resetPassword(ctx context.Context, in *resetPasswordInput) (*s
 	}
 	s.forget(owner, ended...)
 	s.wakeNotices()
-	return nil, nil //nolint:nilnil // 204.
+	return api.NoContent()
 }

@@ -132,8 +132,7 @@ func self(id, sessionID uuid.UUID) auth.Identity {
 	return auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: sessionID}
 }
 
-// human is the caller when it is a person; what a person proves with a password is no
-// business of agents.
+// human returns the caller, who must be a human: agents have no password.
 func human(ctx context.Context) (auth.Identity, error) {
 	who, err := api.Caller(ctx)
 	if err == nil && who.Kind != auth.Human {
@@ -142,15 +141,9 @@ func human(ctx context.Context) (auth.Identity, error) {
 	return who, err
 }
 
-// forgetAfter makes this instance look at the sessions again once tx is committed.
+// forgetAfter removes the sessions from this instance's cache after the commit of tx.
 func (s *Service) forgetAfter(tx *ent.Tx, owner uuid.UUID, sessions ...uuid.UUID) {
-	tx.OnCommit(func(next ent.Committer) ent.Committer {
-		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
-			err := next.Commit(ctx, tx)
-			s.forget(owner, sessions...)
-			return err
-		})
-	})
+	api.AfterCommit(tx, func() { s.forget(owner, sessions...) })
 }
 
 func (s *Service) forget(owner uuid.UUID, sessions ...uuid.UUID) {

@@ -101,5 +101,5 @@ func (s *Service) revokeSession(ctx context.Context, tx *ent.Tx, in *revokeSessi
 	if !ended {
 		return nil, problem.NotFound()
 	}
-	return nil, nil //nolint:nilnil // 204.
+	return api.NoContent()
 }

@@ -247,7 +247,7 @@ func (s *Service) changePassword(ctx context.Context, in *changePasswordInput) (
 		return nil, fmt.Errorf("change a password: %w", err)
 	}
 	s.forget(who.ID, ended...)
-	return nil, nil //nolint:nilnil // 204.
+	return api.NoContent()
 }
 
 // newPassword is a password for an account in the form in which it is hashed.

@@ -227,5 +227,5 @@ func revoke(ctx context.Context, tx *ent.Tx, in *revokeInput) (*struct{}, error)
 	if _, err := tx.ExecContext(ctx, revokeSQL, in.ID, in.Credential); err != nil {
 		return nil, fmt.Errorf("revoke a credential: %w", err)
 	}
-	return nil, nil //nolint:nilnil // 204.
+	return api.NoContent()
 }

@@ -189,18 +189,12 @@ func (s *Service) erase(ctx context.Context, tx *ent.Tx, in *eraseInput) (*struc
 	if err := in.IfMatch.Check(row.Version); err != nil {
 		return nil, err
 	}
-	tx.OnCommit(func(next ent.Committer) ent.Committer {
-		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
-			err := next.Commit(ctx, tx)
-			s.Authenticator.Forget(who)
-			return err
-		})
-	})
+	api.AfterCommit(tx, func() { s.Authenticator.Forget(who) })
 	if _, err := tx.ExecContext(ctx, eraseTimeoutSQL, strconv.FormatInt(eraseTimeout.Milliseconds(), 10)); err != nil {
 		return nil, fmt.Errorf("set the time limit of the erasure: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, eraseSQL); err != nil {
 		return nil, fmt.Errorf("erase the identity: %w", err)
 	}
-	return nil, nil //nolint:nilnil // 204.
+	return api.NoContent()
 }
