@@ -265,6 +265,9 @@ func (r *run) withoutCommits(ctx context.Context, s *Statement) error {
 }
 
 func (r *run) observed(ctx context.Context, s *Statement, sql string) error {
+	if len(r.there) == 0 { // The file creates everything that it uses.
+		return r.session.Exec(ctx, sql)
+	}
 	if r.seen == nil {
 		all, err := r.session.Observe(ctx)
 		if err != nil {
@@ -285,12 +288,10 @@ func (r *run) observed(ctx context.Context, s *Statement, sql string) error {
 }
 
 func (r *run) timeouts(ctx context.Context, s *Statement) error {
-	const query = `SELECT array_agg(setting::bigint ORDER BY name) FROM pg_catalog.pg_settings WHERE name IN ('lock_timeout', 'statement_timeout')`
-	var ms []int64
-	if err := r.session.Conn().QueryRow(ctx, query).Scan(&ms); err != nil {
+	const query = "SELECT current_setting('lock_timeout')::interval, current_setting('statement_timeout')::interval"
+	if err := r.session.Conn().QueryRow(ctx, query).Scan(&s.LockTimeout, &s.StatementTimeout); err != nil {
 		return err
 	}
-	s.LockTimeout, s.StatementTimeout = time.Duration(ms[0])*time.Millisecond, time.Duration(ms[1])*time.Millisecond
 	if s.NoLockTimeout {
 		s.LockTimeout = 0
 	}

@@ -85,21 +85,21 @@ type observed struct {
 }
 
 const observeQuery = `
+	WITH held AS MATERIALIZED (
+		SELECT l.relation, max(pg_catalog.array_position($1::text[], l.mode)) AS mode FROM pg_catalog.pg_locks l
+		WHERE l.locktype = 'relation' AND l.granted AND l.pid = pg_catalog.pg_backend_pid()
+		AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+		GROUP BY l.relation
+	)
 	SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
 		coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid),
 			(SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition), 0),
 		c.relkind IN ('i', 'I'),
 		CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_relation_filenode(c.oid), 0) ELSE 0 END,
 		CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_stat_get_xact_numscans(c.oid) ELSE 0 END,
-		coalesce((
-			SELECT l.mode FROM pg_catalog.pg_locks l
-			WHERE l.relation = c.oid AND l.locktype = 'relation' AND l.granted AND l.pid = pg_catalog.pg_backend_pid()
-			AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-			ORDER BY pg_catalog.array_position($1::text[], l.mode) DESC LIMIT 1
-		), '')
-	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-	ORDER BY 2`
+		coalesce(($1::text[])[held.mode], '')
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN held ON held.relation = c.oid
+	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`
 
 // Observe reads what the running transaction has locked, read and rewritten so far.
 func (s *Session) Observe(ctx context.Context) (Observation, error) {

@@ -177,12 +177,15 @@ func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := tx.Exec(ctx, "SET LOCAL enable_nestloop = off"); err != nil { // see Realm
+		return nil, fmt.Errorf("read the catalog: %w", err)
+	}
 	for _, read := range also {
 		if err := read(tx); err != nil {
 			return nil, err
 		}
 	}
-	realm, err := s.Realm(ctx)
+	realm, err := s.realm(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +199,26 @@ func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*
 }
 
 // Realm reads only the tables, in the running transaction if there is one.
-func (s *Session) Realm(ctx context.Context) (*schema.Realm, error) {
+func (s *Session) Realm(ctx context.Context) (realm *schema.Realm, err error) {
+	// The catalogs of a new database have no statistics. Atlas' query of the indexes then reads all
+	// constraints once for each column of each index: 440 ms instead of 15.
+	var before string
+	if err := s.conn.QueryRow(ctx, "SELECT current_setting('enable_nestloop')").Scan(&before); err != nil {
+		return nil, fmt.Errorf("inspect tables: %w", err)
+	}
+	if err := s.Exec(ctx, "SET enable_nestloop = off"); err != nil {
+		return nil, fmt.Errorf("inspect tables: %w", err)
+	}
+	if realm, err = s.realm(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.Exec(ctx, "SET enable_nestloop = "+before); err != nil {
+		return nil, fmt.Errorf("inspect tables: %w", err)
+	}
+	return realm, nil
+}
+
+func (s *Session) realm(ctx context.Context) (*schema.Realm, error) {
 	// The revision table belongs to the tool that applies migrations.
 	realm, err := s.driver.InspectRealm(ctx, &schema.InspectRealmOption{Exclude: []string{catalog.RevisionsSchema}})
 	if err != nil {
