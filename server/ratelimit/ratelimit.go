@@ -50,7 +50,7 @@ type Limiter struct {
 	db    Database
 	key   []byte
 	rules map[rule]bucket
-	purse *ttlcache.Cache[[sha256.Size]byte, *tokens]
+	cache *ttlcache.Cache[[sha256.Size]byte, *tokens]
 	log   *slog.Logger
 	now   func() time.Time
 }
@@ -66,8 +66,8 @@ type bucket struct {
 	limit Limit
 	// batch is how many tokens are taken at once.
 	batch int
-	// closed reports whether a request is rejected if it cannot be counted.
-	closed bool
+	// failClosed reports whether a request is rejected if it cannot be counted.
+	failClosed bool
 }
 
 // New returns a limiter. The secret keys the hashes that identify buckets in the database, so that the database does
@@ -75,7 +75,7 @@ type bucket struct {
 func New(db Database, secret auth.Secret, limits Limits, log *slog.Logger) *Limiter {
 	l := &Limiter{
 		db: db, key: secret.Derive("rate-limits"), rules: map[rule]bucket{}, log: log, now: time.Now,
-		purse: ttlcache.New(ttlcache.WithTTL[[sha256.Size]byte, *tokens](time.Minute), ttlcache.WithCapacity[[sha256.Size]byte, *tokens](maxAccounts)),
+		cache: ttlcache.New(ttlcache.WithTTL[[sha256.Size]byte, *tokens](time.Minute), ttlcache.WithCapacity[[sha256.Size]byte, *tokens](maxAccounts)),
 	}
 	for _, r := range Rules {
 		limit := limits.of(r)
@@ -86,8 +86,8 @@ func New(db Database, secret auth.Secret, limits Limits, log *slog.Logger) *Limi
 		// Attempts at passwords are rejected if they cannot be counted. Other requests are admitted: if the database
 		// is unreachable, they fail anyway, and an error of the buckets alone must not stop authenticated humans and
 		// agents.
-		b.closed = r.Group != api.GroupAll
-		if !b.closed {
+		b.failClosed = r.Group != api.GroupAll
+		if !b.failClosed {
 			b.batch = max(1, limit.Requests/leaseDivisor)
 		}
 		l.rules[rule{r.Group, r.By}] = b
@@ -122,7 +122,7 @@ func (l *Limiter) Count(ctx context.Context, group api.Group, by api.By, key str
 		return api.Quota{}, nil
 	}
 	id := l.bucketKey(b.name, by, key)
-	item, _ := l.purse.GetOrSetFunc(id, func() *tokens { return &tokens{turn: make(chan struct{}, 1)} })
+	item, _ := l.cache.GetOrSetFunc(id, func() *tokens { return &tokens{turn: make(chan struct{}, 1)} })
 	t := item.Value()
 	select {
 	case t.turn <- struct{}{}:
@@ -133,7 +133,7 @@ func (l *Limiter) Count(ctx context.Context, group api.Group, by api.By, key str
 	now := l.now()
 	if (t.left == 0 && !t.empty) || !now.Before(t.until) {
 		if err := l.take(ctx, b, id, t); err != nil {
-			if b.closed {
+			if b.failClosed {
 				return api.Quota{}, problem.New(http.StatusServiceUnavailable, "unavailable", "The service cannot check the rate limit at present. Repeat the request after Retry-After.").
 					WithRetryAfter(5 * time.Second).WithCause(err)
 			}
