@@ -115,7 +115,7 @@ func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context
 		return refusal(err)
 	}
 	if payload == nil {
-		return gate // What needed an approval changed meanwhile.
+		return gate // What needed an approval has changed in the meantime.
 	}
 	return &GateRefused{Err: gate.Err, Payload: json.RawMessage(*payload), Unapproved: true}
 }
