@@ -1,5 +1,5 @@
-// Package privacy exports and erases everything that an identity owns. Both operations derive from the tables of the graph,
-// so that they cover new entities without a change.
+// Package privacy exports and erases everything that an identity owns. Both operations derive from the tables of the
+// graph, so that they cover new entities without a change.
 package privacy
 
 import (
