@@ -266,7 +266,7 @@ func TestClockSkew(t *testing.T) {
 	b.refused(t, refresh)
 	_, refresh = b.login(t, ada.email)
 	b.refreshed(t, refresh)
-	// The network from which somebody logged in before has a counter of its own.
+	// A network from which the identity has logged in before has a separate counter.
 	b.exec(t, `UPDATE app.login_attempts SET failed = 5, locked_until = clock_timestamp() + interval '30 minutes' WHERE created_by = $1`, ada.id)
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).want(http.StatusUnauthorized)
 }

@@ -162,12 +162,12 @@ func TestLoginRefused(t *testing.T) {
 	eve := b.register(t, "eve@example.org")
 	locked := b.register(t, "locked@example.org")
 	until := b.register(t, "until@example.org")
-	nobody := b.register(t, "nobody@example.org")
+	passwordless := b.register(t, "nobody@example.org")
 	if _, err := b.admin.Exec(t.Context(), `UPDATE identities SET
 		status = CASE WHEN id = $1 THEN 'locked' ELSE status END,
 		locked_until = CASE WHEN id = $2 THEN clock_timestamp() + interval '1 hour' END,
 		hashed_password = CASE WHEN id = $3 THEN NULL ELSE hashed_password END WHERE id IN ($1, $2, $3)`,
-		locked.id, until.id, nobody.id); err != nil {
+		locked.id, until.id, passwordless.id); err != nil {
 		t.Fatal(err)
 	}
 	var first string
@@ -184,8 +184,8 @@ func TestLoginRefused(t *testing.T) {
 		{"pattern as e-mail", "%", password},
 		{"locked account", locked.email, password},
 		{"account locked for a time", until.email, password},
-		{"account without a password", nobody.email, password},
-		{"account without a password, empty one", nobody.email, ""},
+		{"account without a password", passwordless.email, password},
+		{"account without a password, empty one", passwordless.email, ""},
 		{"the dummy's password", "mallory@example.org", ""},
 	} {
 		a := b.send(t, http.MethodPost, "/v1/auth/login", credentials(test.email, test.password))
@@ -209,7 +209,7 @@ func TestLoginRefused(t *testing.T) {
 		}
 	}
 	// The first failed login of an hour is recorded immediately; further ones are counted.
-	for id, want := range map[string]int{ada.id: 5, eve.id: 1, locked.id: 1, until.id: 1, nobody.id: 2} {
+	for id, want := range map[string]int{ada.id: 5, eve.id: 1, locked.id: 1, until.id: 1, passwordless.id: 2} {
 		if !slices.Contains(b.trail(t, id), "login denied identity chenu_human") {
 			t.Error("no failed login is recorded")
 		}

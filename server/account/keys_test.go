@@ -129,12 +129,12 @@ func TestKeyRotationAtOnce(t *testing.T) {
 		return made, promoted, removed
 	}
 	if made, promoted, _ := all(); made != 1 || promoted != 0 || b.statuses(t) != "active next" {
-		t.Errorf("%d made, %d promoted: %s", made, promoted, b.statuses(t))
+		t.Errorf("%d keys created, %d promoted: %s", made, promoted, b.statuses(t))
 	}
 	b.exec(t, `UPDATE app.signing_keys SET created_at = created_at - interval '10 minutes' WHERE status = 'next'`)
 	// With a maximum age of zero, the next key is created immediately.
 	if made, promoted, _ := all(); made != 1 || promoted != 1 || b.statuses(t) != "active next retiring" {
-		t.Errorf("%d made, %d promoted: %s", made, promoted, b.statuses(t))
+		t.Errorf("%d keys created, %d promoted: %s", made, promoted, b.statuses(t))
 	}
 	b.exec(t, `UPDATE app.signing_keys SET retired_at = retired_at - interval '1 hour' WHERE status = 'retiring'`)
 	if _, _, removed := all(); removed != 1 {

@@ -54,7 +54,7 @@ func (s *Service) login(ctx context.Context, in *loginInput) (*tokensOutput, err
 
 const (
 	// passwordChanged is the SQLSTATE of a login or step-up whose password was replaced, or hashed
-	// anew, after it had been compared.
+	// again, after it had been compared.
 	passwordChanged = "CH409"
 	// notActive is the SQLSTATE of a login to an account that was locked or erased since it was
 	// looked up.

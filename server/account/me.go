@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // The zones, also where the system has none.
+	_ "time/tzdata" // time zones for systems without a zone database
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/datatype"

@@ -30,7 +30,7 @@ import (
 // Rules for passwords (NIST SP 800-63B-4 section 3.1.1.2: at least 15 characters where the password is the only
 // factor, no composition rules, any Unicode characters, a blocklist, no truncation).
 const (
-	// MinPasswordLength and MaxPasswordLength count code points after normalisation.
+	// MinPasswordLength and MaxPasswordLength count code points after normalization.
 	MinPasswordLength = 15
 	MaxPasswordLength = 256
 	// minDistinct rejects passwords that repeat one or a few characters.

@@ -87,7 +87,7 @@ func TestRoundTheService(t *testing.T) {
 		{"set the status", human, ada.id, `UPDATE identities SET status = 'active'`, nil, denied, ""},
 		{"name of another", human, eve.id, `UPDATE identities SET name = 'x' WHERE id = $1 RETURNING id`, []any{ada.id}, "", ""},
 		{"own name, as its agent", agent, ada.id, `UPDATE identities SET name = 'x'`, nil, denied, ""},
-		{"delete the own identity", human, ada.id, `DELETE FROM identities`, nil, denied, ""},
+		{"delete own identity", human, ada.id, `DELETE FROM identities`, nil, denied, ""},
 		{"create an identity for another", human, eve.id, `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M')`, []any{fresh()}, denied, ""},
 		{"create an identity without an identity", human, "", `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M')`, []any{fresh()}, denied, ""},
 		{"take over by upsert", human, eve.id, `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M') ON CONFLICT (id) DO UPDATE SET name = 'M'`, []any{ada.id}, denied, ""},
@@ -135,7 +135,7 @@ func TestRoundTheService(t *testing.T) {
 		{"insert a mailed token", human, ada.id, `INSERT INTO app.account_tokens (id, created_by, kind, token_hash, expires_at) VALUES ($1, $2, 'reset_password', sha256(''), 'infinity')`, []any{fresh(), ada.id}, denied, ""},
 		{"change the time of authentication", human, ada.id, `UPDATE app.sessions SET authenticated_at = now()`, nil, denied, ""},
 		{"reset the failed logins", human, ada.id, `UPDATE identities SET failed_logins = 0, locked_until = NULL`, nil, denied, ""},
-		{"verify the own address", human, ada.id, `UPDATE identities SET email_verified_at = now()`, nil, denied, ""},
+		{"verify own address", human, ada.id, `UPDATE identities SET email_verified_at = now()`, nil, denied, ""},
 
 		{"issue a first refresh token again", human, ada.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH403", ""},
 		{"refresh token for another's session", human, eve.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH403", ""},

@@ -43,11 +43,11 @@ type SMTP struct {
 
 // NewSMTP returns the transport that a URL describes:
 //
-//	smtp://user:password@host:587   TLS by STARTTLS, and nothing without it
+//	smtp://user:password@host:587   TLS with STARTTLS, which is required
 //	smtps://user:password@host:465  TLS from the first byte
 //	smtp://host:25?tls=none         no TLS, hence no password: a relay on this machine or network
 //
-// from is the sender's address, with a name or without. Errors never repeat the URL.
+// from is the sender's address, with a name or without. Errors never contain the URL.
 func NewSMTP(address, from string) (*SMTP, error) { return newSMTP(address, from, nil) }
 
 func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {

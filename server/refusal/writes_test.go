@@ -368,7 +368,7 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 		"an extra write that is rolled back": {"", 2, func(uuid.UUID) []string {
 			return []string{contact("a"), "SAVEPOINT s", forget, contact("c"), "ROLLBACK TO s", list("b")}
 		}},
-		"a write that is rolled back and made again": {"", 2, func(uuid.UUID) []string {
+		"a write that is rolled back and repeated": {"", 2, func(uuid.UUID) []string {
 			return []string{contact("a"), "SAVEPOINT s", list("b"), "ROLLBACK TO s", list("b")}
 		}},
 		"a write that is rolled back": {"CH423", 0, func(uuid.UUID) []string {

@@ -39,7 +39,7 @@ func (b *bundle) notes(t testing.TB, owner uuid.UUID) (notes []string) {
 	return notes
 }
 
-var errOwn = errors.New("the work's own error")
+var errOwn = errors.New("an error of the function")
 
 // TestDo shows how the transaction ends for each result of the function.
 func TestDo(t *testing.T) {
@@ -69,7 +69,7 @@ func TestDo(t *testing.T) {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			return nil
 		}, func(err error) bool { return errors.Is(err, entpgx.ErrRolledBack) }, false},
-		{"goes on after a failed statement", func(ctx context.Context, tx *ent.Tx, id uuid.UUID, _ context.CancelFunc) error {
+		{"continues after a failed statement", func(ctx context.Context, tx *ent.Tx, id uuid.UUID, _ context.CancelFunc) error {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			_, err := tx.ExecContext(ctx, insertThing, id, "a")
 			return err
@@ -96,7 +96,7 @@ func TestDo(t *testing.T) {
 				return errors.New("a statement may end the transaction")
 			}
 			if _, after := tx.ExecContext(ctx, "SELECT 1"); !errors.Is(after, sql.ErrTxDone) {
-				return errors.Join(errors.New("the transaction goes on"), after)
+				return errors.Join(errors.New("the transaction continues"), after)
 			}
 			return err
 		}, func(err error) bool { return err != nil && strings.Contains(err.Error(), "ended the transaction") }, false},
