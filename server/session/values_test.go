@@ -301,8 +301,8 @@ func TestRowsAffected(t *testing.T) {
 	}
 }
 
-// TestAnyValue sends arbitrary values and reads them back, with statements that are not prepared, prepared, and behind
-// a pooler.
+// TestAnyValue sends arbitrary values and reads them back, with a statement's first use on a connection, with a prepared
+// statement, and behind a pooler.
 func TestAnyValue(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
