@@ -1,9 +1,8 @@
-// Package account is what a person does about their own account: register, log in, log
-// out, read and change the identity. It also keeps, for package auth, the signing keys and
-// sessions in the database.
+// Package account implements the operations on a caller's own account: register, log in, log out, and read and change
+// the identity. It also stores the signing keys and sessions of package auth in the database.
 //
-// Passwords and logins go through the narrow functions of policies/functions/accounts.sql:
-// the service itself can neither read a password hash nor change a session.
+// Passwords and logins go through the narrow functions of policies/functions/accounts.sql: the service can neither
+// read a password hash nor change a session directly.
 package account
 
 import (
@@ -26,48 +25,47 @@ import (
 	"github.com/chenu/chenu/server/refusal"
 )
 
-// SessionLifetime is how long a session lives at most, however often it is used. The
-// database allows up to 90 days.
+// SessionLifetime is the maximum lifetime of a session, however often it is refreshed. The database allows up to 90
+// days.
 const SessionLifetime = 30 * 24 * time.Hour
 
-// How a person proved who they are (RFC 8176): amr of their tokens.
+// byPassword is the authentication method (RFC 8176) of a password login, for the amr claim of tokens.
 const byPassword = "pwd"
 
-// Config is what the accounts are made of. DB, Keys, Issuer and Authenticator are needed.
+// Config configures a [Service]. DB, Keys, Issuer and Authenticator are required.
 type Config struct {
 	DB *refusal.DB
-	// Log gets warnings and errors; nil means slog.Default().
+	// Log receives warnings and errors; nil means slog.Default().
 	Log           *slog.Logger
 	Keys          *auth.Keys
 	Issuer        *auth.Issuer
 	Authenticator *auth.Authenticator
-	// HashConcurrency bounds how many passwords are hashed at once, 19 MiB and a core
-	// each; zero is half the cores, so that a flood of logins leaves the rest to others.
+	// HashConcurrency limits how many passwords are hashed at once. Each hash takes 19 MiB and a core. Zero means half
+	// the cores, so that a flood of logins leaves the other half to other requests.
 	HashConcurrency int
-	// Mail takes the account's mail; nil sends none. See [Service.RunMail].
+	// Mail sends the account's mail; if nil, no mail is sent. See [Service.RunMail].
 	Mail mailer.Transport
-	// DevelopmentTokens lets [Service.MakeDevelopmentToken] make tokens. It is for the
-	// embedded database and for tests.
+	// DevelopmentTokens enables [Service.MakeDevelopmentToken]. It is for the embedded database and for tests.
 	DevelopmentTokens bool
-	// BaseURL, when it is given, is where the service is reached from the machine that it runs on.
-	// The mail that verifies an address then has the request to paste: for development.
+	// BaseURL is optional: the URL of the service on its own machine. If it is set, verification mails contain a curl
+	// command that sends the request. It is for development.
 	BaseURL string
 }
 
-// Service are the account's operations. Safe for concurrent use.
+// Service implements the account operations. It is safe for concurrent use.
 type Service struct {
 	Config
 	hasher *hasher
 	now    func() time.Time
-	// refusals is the step at which refused logins are answered: see refuse.
+	// refusals is the step to which the time of a failed login's response is rounded up: see refuse.
 	refusals time.Duration
-	letters  chan letter
-	posted   sync.Map // keys of the letters that wait in letters
-	// notices wakes who sends notices: see runNotices.
+	mailJobs chan mailJob
+	posted   sync.Map // keys of the mails of the queued jobs
+	// notices wakes runNotices.
 	notices chan struct{}
 }
 
-// New returns the account's operations.
+// New returns a service with the configuration.
 func New(c Config) (*Service, error) {
 	if c.Log == nil {
 		c.Log = slog.Default() //nolint:forbidigo // the documented default
@@ -76,13 +74,13 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep, letters: make(chan letter, maxLetters), notices: make(chan struct{}, 1)}, nil
+	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep, mailJobs: make(chan mailJob, maxQueuedMails), notices: make(chan struct{}, 1)}, nil
 }
 
 // Tags of the operations.
 const accounts, me = "Accounts", "Me"
 
-// Mount registers the operations.
+// Mount registers the operations with the API.
 func (s *Service) Mount(a *api.API) {
 	s.mountRefresh(a)
 	s.mountStepUp(a)
@@ -138,7 +136,7 @@ func (s *Service) Mount(a *api.API) {
 	}, s.update)
 }
 
-// Identity is an identity as its owner sees it.
+// Identity is an identity as returned to its owner.
 type Identity struct {
 	ID              uuid.UUID               `json:"id"                jsonschema_description:"Unique identifier of the identity, a UUIDv7."`
 	Email           string                  `json:"email"             jsonschema_description:"E-mail address of the account. Unique, ignoring case."`
@@ -151,15 +149,15 @@ type Identity struct {
 	Version         int64                   `json:"version"           jsonschema_description:"Version number, starting at 1. The ETag is derived from it."`
 }
 
-// columns are what an Identity is made of. They are named because a serving role may not
-// read all: hashed_password is among the others.
+// columns lists the columns of an Identity. They are named because a serving role may not read every column:
+// hashed_password is among the others.
 var columns = []string{
 	identity.FieldID, identity.FieldEmail, identity.FieldName, identity.FieldSettings, identity.FieldStatus,
 	identity.FieldEmailVerifiedAt, identity.FieldCreatedAt, identity.FieldUpdatedAt, identity.FieldVersion,
 }
 
-// read returns the identity with the id, which is the caller. An agent that was suspended or
-// dismissed after its request was accepted sees no row and gets 401.
+// read returns the caller's identity, which has the id. An agent that was suspended or dismissed after its request was
+// accepted sees no row and gets 401.
 func read(ctx context.Context, tx *ent.Tx, id uuid.UUID) (Identity, error) {
 	row, err := tx.Identity.Query().Where(identity.ID(id)).Select(columns...).Only(ctx)
 	if ent.IsNotFound(err) {
@@ -174,19 +172,19 @@ func read(ctx context.Context, tx *ent.Tx, id uuid.UUID) (Identity, error) {
 	}, nil
 }
 
-// Tokens are what a login gives.
+// Tokens is the response to a login.
 type Tokens struct {
 	Identity    Identity `json:"identity"     jsonschema_description:"Identity that has logged in."`
 	AccessToken string   `json:"access_token" jsonschema_description:"Access token. Send it as Authorization: Bearer <token>."`
 	TokenType   string   `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Type of the token, always Bearer."`
 	ExpiresIn   int      `json:"expires_in"   jsonschema:"minimum=1,example=600" jsonschema_description:"Lifetime of the access token in seconds."`
-	// A refresh token is good once.
+	// A refresh token is valid once.
 	RefreshToken     string `json:"refresh_token"      jsonschema_description:"Refresh token, valid once. Exchange it for new tokens with POST /v1/auth/refresh. Store it as securely as a password."`
 	RefreshExpiresIn int    `json:"refresh_expires_in" jsonschema:"minimum=0,example=1209600" jsonschema_description:"Lifetime of the refresh token in seconds."`
 }
 
-// newSession is who a new session's transaction runs as: a person who has just proved, by
-// a password, to be the identity.
+// newSession returns the identity that the transaction of a new session runs as: a human who has just authenticated
+// with a password.
 func (s *Service) newSession(id uuid.UUID) (auth.Identity, error) {
 	sid, err := uuid.NewV7()
 	if err != nil {
@@ -195,12 +193,12 @@ func (s *Service) newSession(id uuid.UUID) (auth.Identity, error) {
 	return auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: sid, AuthTime: s.now().UTC()}, nil
 }
 
-// openSessionSQL records the login too.
+// openSessionSQL also records the login in the audit log.
 const openSessionSQL = `SELECT app.open_session($1, $2, $3, $4, $5)`
 
-// openSession opens the session that who carries, in the transaction that runs as who. The hash
-// is the one that the password was compared with, or nil when no password was compared. The
-// database refuses the session with [passwordChanged] when the hash is not the account's any more.
+// openSession opens the session who.SessionID in the transaction, which runs as who. The hash is the hash that the
+// password was compared with, or nil when no password was compared. If the account now has another hash, the database
+// rejects the session with [passwordChanged].
 func (s *Service) openSession(ctx context.Context, tx *ent.Tx, who auth.Identity, hash *string, amr ...string) error {
 	end := s.now().Add(SessionLifetime)
 	if _, err := tx.ExecContext(ctx, openSessionSQL, who.SessionID, who.AuthTime, end, datatype.Texts(amr), hash); err != nil {
@@ -209,7 +207,7 @@ func (s *Service) openSession(ctx context.Context, tx *ent.Tx, who auth.Identity
 	return nil
 }
 
-// issue makes the answer to a login or refresh that is committed.
+// issue returns the response to a login or refresh whose transaction has been committed.
 func (s *Service) issue(who auth.Identity, amr []string, identity Identity, g *grant) (*Tokens, error) {
 	access, err := s.accessToken(who, amr)
 	if err != nil {

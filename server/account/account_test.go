@@ -20,12 +20,12 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// quick are parameters with which a test does not wait for each hash.
+// quick are argon2id parameters with which a hash takes almost no time.
 var quick = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 const password = "copper meadow distant violin"
 
-// bundle is an instance of the service with its accounts, on a database of its own.
+// bundle is an instance of the service with the account operations, on its own database.
 type bundle struct {
 	db      *dbtest.DB
 	secret  auth.Secret
@@ -43,11 +43,11 @@ func newBundle(t testing.TB) *bundle {
 	return b.instance(t)
 }
 
-// testHashers is how many passwords a test's instance hashes at the same time.
+// testHashers is how many passwords the instance of a test hashes concurrently.
 const testHashers = 4
 
-// instance starts another instance on b's database. It has one connection, so that no
-// operation gets by with a second one (Hardening item 2).
+// instance starts another instance on b's database. Its pool has one connection, so that an operation that needs a
+// second one fails (Hardening item 2).
 func (b *bundle) instance(t testing.TB) *bundle {
 	t.Helper()
 	i := *b
@@ -57,11 +57,11 @@ func (b *bundle) instance(t testing.TB) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(i.session.Close)
-	if i.keys, err = auth.OpenKeys(t.Context(), KeyStore{DB: i.session}, slog.Default(), i.secret); err != nil { //nolint:forbidigo // TestMain reads it
+	if i.keys, err = auth.OpenKeys(t.Context(), KeyStore{DB: i.session}, slog.Default(), i.secret); err != nil { //nolint:forbidigo // TestMain checks the log
 		t.Fatal(err)
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(i.keys, auth.Config{}), Sessions{DB: i.session, DevelopmentTokens: true})
-	recorded := refusal.New(i.session, slog.Default()) //nolint:forbidigo // TestMain reads it
+	recorded := refusal.New(i.session, slog.Default()) //nolint:forbidigo // TestMain checks the log
 	i.service, err = New(Config{
 		DB: recorded, Keys: i.keys, Issuer: auth.NewIssuer(i.keys, auth.Config{}),
 		Authenticator: authenticator, DevelopmentTokens: true,
@@ -75,7 +75,7 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	i.service.refusals = time.Millisecond
 	a, err := api.New(api.Config{
 		Transactor: recorded, Authenticate: authenticator.Authenticate,
-		PageKey: i.secret.Derive("page-tokens"), Log: slog.Default(), //nolint:forbidigo // TestMain reads it
+		PageKey: i.secret.Derive("page-tokens"), Log: slog.Default(), //nolint:forbidigo // TestMain checks the log
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -89,14 +89,13 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	return &i
 }
 
-// answer is what came back.
+// answer is the response to a request.
 type answer struct {
 	*apitest.Response
 	t testing.TB
 }
 
-// send sends a request and holds the answer against the OpenAPI document; headers are name
-// and value in turn.
+// send sends a request and checks the response against the OpenAPI document; headers alternates names and values.
 func (b *bundle) send(t testing.TB, method, path, body string, headers ...string) answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
@@ -117,7 +116,7 @@ func (a answer) want(status int) answer {
 
 func (a answer) text() string { return string(a.Body) }
 
-// problem checks the code of a problem and returns its first field error's pointer.
+// problem checks the status and code of a problem and returns the pointer of its first field error.
 func (a answer) problem(status int, code string) string {
 	a.t.Helper()
 	p := a.want(status).Object()
@@ -143,7 +142,7 @@ func registration(email, password, name string) string {
 	return string(text)
 }
 
-// person is somebody with an account and a token.
+// person is a registered human with an access token.
 type person struct{ id, email, token, bearer string }
 
 func (b *bundle) register(t testing.TB, email string) person {
@@ -155,7 +154,7 @@ func (b *bundle) register(t testing.TB, email string) person {
 	return person{id: id, email: email, token: token, bearer: "Bearer " + token}
 }
 
-// trail is what the audit trail has of an identity beside the changes of rows, oldest first.
+// trail returns the audit entries of an identity, oldest first, without those of created and updated rows.
 func (b *bundle) trail(t testing.TB, id string) []string {
 	t.Helper()
 	rows, err := b.admin.Query(t.Context(), `SELECT action || ' ' || outcome || ' ' || resource_type || ' ' || db_role

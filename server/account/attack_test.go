@@ -23,8 +23,8 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// signer is the service's own signing key, taken out of the database with the secret, so
-// that what is refused is refused for what it says.
+// signer returns the service's signing key, decrypted from the database with the secret. Tokens signed with it are
+// rejected for their content, not for their signature.
 func (b *bundle) signer(t testing.TB) (string, ed25519.PrivateKey) {
 	t.Helper()
 	stored, err := KeyStore{DB: b.session}.SigningKeys(t.Context())
@@ -51,8 +51,7 @@ func part(v any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// TestForgedTokens sends to the running service what package auth refuses by itself: of a
-// token that is good, one thing is changed at a time.
+// TestForgedTokens sends forged tokens to the running service: each is a valid token with one change.
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -64,7 +63,7 @@ func TestForgedTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	keyServer := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("a key that the token points to is fetched")
+		t.Error("the service fetched a key from a URL in the token")
 	}))
 	t.Cleanup(keyServer.Close)
 	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(ada.token, ".")[1])
@@ -116,24 +115,24 @@ func TestForgedTokens(t *testing.T) {
 		"two aud":                   withClaim("aud", []string{"chenu", "elsewhere"}),
 		"wrong iss":                 withClaim("iss", "elsewhere"),
 		"expired":                   withClaim("exp", now-3600),
-		"for ever":                  withClaim("exp", now+1<<30),
-		"not yet":                   withClaim("nbf", now+3600),
+		"never expires":             withClaim("exp", now+1<<30),
+		"not valid yet":             withClaim("nbf", now+3600),
 		"another identity":          withClaim("sub", eve.id),
 		"no session":                withClaim("sid", nil),
-		"a session that is not":     withClaim("sid", dbtest.NewID().String()),
-		"a chain of agents":         withClaim("act", map[string]any{"sub": uuid.NewString(), "act": map[string]any{"sub": uuid.NewString()}}),
-		"payload of another":        strings.Join([]string{strings.Split(ada.token, ".")[0], strings.Split(eve.token, ".")[1], strings.Split(ada.token, ".")[2]}, "."),
+		"unknown session":           withClaim("sid", dbtest.NewID().String()),
+		"chain of agents":           withClaim("act", map[string]any{"sub": uuid.NewString(), "act": map[string]any{"sub": uuid.NewString()}}),
+		"payload of another token":  strings.Join([]string{strings.Split(ada.token, ".")[0], strings.Split(eve.token, ".")[1], strings.Split(ada.token, ".")[2]}, "."),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := b.me(t, token)
 			a.problem(http.StatusUnauthorized, "invalid_token")
 			if strings.Contains(a.text(), token) {
-				t.Error("the answer repeats the token")
+				t.Error("the response contains the token")
 			}
 		})
 	}
-	t.Run("in another place", func(t *testing.T) {
+	t.Run("outside the Authorization header", func(t *testing.T) {
 		t.Parallel()
 		for _, request := range [][2]string{{"/v1/me?access_token=" + ada.token, ""}, {"/v1/me", "access_token=" + ada.token}} {
 			a := b.send(t, http.MethodGet, request[0], "", "Cookie", request[1])
@@ -143,15 +142,17 @@ func TestForgedTokens(t *testing.T) {
 		}
 		b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer, "Authorization", eve.bearer).want(http.StatusBadRequest)
 	})
-	b.me(t, sign(key, header, claims)).want(http.StatusOK) // Unspoiled: else the table shows nothing.
+	b.me(t, sign(key, header, claims)).want(http.StatusOK) // The token without changes is valid; otherwise the cases above would show nothing.
 }
 
-// TestEnumerationByTime compares how long refusals take: whether an account is there, may
-// log in, or is closed, the times are of one kind. Absolute times are the machine's.
+// TestEnumerationByTime checks that a failed login takes the same time whether the account does not exist, is locked
+// or closed, or the password is wrong. It compares the times with each other, since absolute times depend on the
+// machine.
 func TestEnumerationByTime(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	// Longer than a password takes on a busy machine: a refusal that does not wait for the step is several times faster.
+	// This step is longer than a login takes on a busy machine, so a response that does not wait for the step is
+	// several times faster.
 	b.service.refusals = 400 * time.Millisecond
 	ada, closed, locked := b.register(t, "ada@example.org"), b.register(t, "closed@example.org"), b.register(t, "locked@example.org")
 	b.exec(t, `UPDATE identities SET status = 'locked' WHERE id = $1`, locked.id)
@@ -175,14 +176,14 @@ func TestEnumerationByTime(t *testing.T) {
 		least, most = min(least, medians[name]), max(most, medians[name])
 	}
 	t.Logf("medians %v", medians)
-	// Two steps instead of one are the machine's.
+	// One step of difference can be caused by a busy machine.
 	if 2*most > 5*least {
-		t.Errorf("the medians are not of one kind: %v", medians)
+		t.Errorf("the medians differ: %v", medians)
 	}
 }
 
-// cut ends the connections of the service that wait for a lock, as a database that is
-// restarted ends all, and returns when there was one.
+// cut terminates the service's connections that wait for a lock, as a restart of the database does. It returns once it
+// has terminated at least one.
 func (b *bundle) cut(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
@@ -193,15 +194,14 @@ func (b *bundle) cut(t testing.TB) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("nothing waits")
+			t.Fatal("no connection waits for a lock")
 		}
 		<-time.After(5 * time.Millisecond)
 	}
 }
 
-// TestDatabaseRestart is a database that goes away in the middle: of counting the attempt,
-// of opening the session, of rotating a token, of changing a password. The client is told to
-// come again, nothing is half done, and nobody is taken for a forger.
+// TestDatabaseRestart restarts the database during different steps of an operation. The response is 503 with
+// Retry-After, nothing is half done, and a retry does not count as the reuse of a refresh token.
 func TestDatabaseRestart(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -217,7 +217,7 @@ func TestDatabaseRestart(t *testing.T) {
 	for _, test := range []struct{ name, lock, path, body string }{
 		{"counting the attempt", `SELECT FROM identities FOR UPDATE`, "/v1/auth/login", credentials(ada.email, password)},
 		{"opening the session", `LOCK TABLE app.sessions IN EXCLUSIVE MODE`, "/v1/auth/login", credentials(ada.email, password)},
-		{"keeping the refresh token", `LOCK TABLE app.refresh_tokens IN EXCLUSIVE MODE`, "/v1/auth/login", credentials(ada.email, password)},
+		{"storing the refresh token", `LOCK TABLE app.refresh_tokens IN EXCLUSIVE MODE`, "/v1/auth/login", credentials(ada.email, password)},
 		{"rotating", `LOCK TABLE app.refresh_tokens IN EXCLUSIVE MODE`, "/v1/auth/refresh", `{"refresh_token":"` + refresh + `"}`},
 		{"stepping up", `LOCK TABLE app.sessions IN EXCLUSIVE MODE`, "/v1/auth/step-up", `{"password":"` + password + `"}`},
 		{"changing the password", `LOCK TABLE app.sessions IN EXCLUSIVE MODE`, "/v1/me/password", change(password, "a longer horse and a staple")},
@@ -250,8 +250,8 @@ func TestDatabaseRestart(t *testing.T) {
 	b.me(t, access).want(http.StatusOK)
 }
 
-// TestClockSkew is a service whose clock is an hour behind: what lasts is measured by the
-// database's. (One that is ahead can't open a session in the future: TestOpenedSession.)
+// TestClockSkew checks that lifetimes are measured by the database's clock when the clock of the service is an hour
+// behind. TestOpenedSession checks that a service whose clock is ahead cannot open a session in the future.
 func TestClockSkew(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -266,12 +266,12 @@ func TestClockSkew(t *testing.T) {
 	b.refused(t, refresh)
 	_, refresh = b.login(t, ada.email)
 	b.refreshed(t, refresh)
-	// The network from which somebody logged in before has a counter of its own.
+	// A network from which the identity has logged in before has a separate counter.
 	b.exec(t, `UPDATE app.login_attempts SET failed = 5, locked_until = clock_timestamp() + interval '30 minutes' WHERE created_by = $1`, ada.id)
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).want(http.StatusUnauthorized)
 }
 
-// BenchmarkRefresh is one rotation, with its commit.
+// BenchmarkRefresh measures one token rotation, including its commit.
 func BenchmarkRefresh(b *testing.B) {
 	bundle := newBundle(b)
 	bundle.register(b, "ada@example.org")

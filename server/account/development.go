@@ -14,29 +14,29 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// byDevelopment is the amr of a token that nobody proved anything for.
+// byDevelopment is the authentication method in the amr claim of a development token: nothing was authenticated.
 const byDevelopment = "dev"
 
-// DevelopmentToken says whom a development token is for.
+// DevelopmentToken describes the identity or agent that a development token is for.
 type DevelopmentToken struct {
-	// Email names the identity, which is created, without a password and with a verified address,
-	// when it is missing.
+	// Email is the address of the identity. If there is no such identity, it is created without a password and with a
+	// verified address.
 	Email string
-	// Agent makes it the token of an agent that acts for the identity, with the agent's
-	// capabilities. An agent that is missing is hired, with every capability; its id must be a
-	// UUIDv7 of this hour then. The zero UUID is the person's own token.
+	// Agent, if it is not zero, makes the token a token of this agent, which acts for the identity and has the agent's
+	// capabilities. If the agent does not exist, it is hired with every capability; its id must then be a UUIDv7 of
+	// the last hour. The zero UUID requests a token of the human.
 	Agent uuid.UUID
-	// AuthTime is when the person shall have proved who they are; zero is now.
+	// AuthTime is the time of authentication in the token; zero means now.
 	AuthTime time.Time
 }
 
-// ErrNoDevelopmentTokens is returned where development tokens are neither made nor accepted.
+// ErrNoDevelopmentTokens is returned if development tokens are disabled.
 var ErrNoDevelopmentTokens = errors.New("development tokens are for the embedded database only")
 
-// MakeDevelopmentToken opens a session for whoever is asked for, without proof, and
-// returns its access token and the end of that. It serves the command `chenu token` on the
-// embedded database and is not reachable over HTTP. The error is ErrNoDevelopmentTokens
-// unless [Config.DevelopmentTokens] is set; a service without it refuses the token, too.
+// MakeDevelopmentToken opens a session without authentication and returns its access token and the time when the token
+// expires. It implements the command `chenu token` on the embedded database and is not reachable over HTTP. It returns
+// ErrNoDevelopmentTokens unless [Config.DevelopmentTokens] is set; a service without that setting also rejects the
+// token.
 func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) (string, time.Time, error) {
 	if !s.DevelopmentTokens {
 		return "", time.Time{}, ErrNoDevelopmentTokens
@@ -62,7 +62,7 @@ func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) 
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	// Hiring an agent needs a person who has just authenticated.
+	// Only a human who has just authenticated can hire an agent.
 	if !d.AuthTime.IsZero() && d.Agent == uuid.Nil {
 		who.AuthTime = d.AuthTime.UTC()
 	}
@@ -85,7 +85,7 @@ func (s *Service) MakeDevelopmentToken(ctx context.Context, d DevelopmentToken) 
 	return s.Issuer.Issue(who, []string{byDevelopment})
 }
 
-// verifyUnasked verifies the address of a new identity with a token that nobody was sent.
+// verifyUnasked verifies the address of a new identity with a token that is not sent by mail.
 func verifyUnasked(ctx context.Context, tx *ent.Tx, owner uuid.UUID) error {
 	token, done := newOpaque(owner), false
 	if _, err := tx.ExecContext(ctx, issueAccountTokenSQL, verifyEmail, token.hash()); err != nil {

@@ -45,9 +45,9 @@ func (s *Service) asDevelopmentAgent(ctx context.Context, human auth.Identity, d
 	return agent, nil
 }
 
-// hireForDevelopment hires an agent as its human would: the gate refuses the write and asks for
-// an approval, the human approves it, and the write is repeated under the approval. As
-// always, the human's address must be verified.
+// hireForDevelopment hires an agent as a human does: the gate rejects the write and requests an approval, the human
+// approves it, and the write is repeated with the approval. As for every approval, the human's address must be
+// verified.
 func (s *Service) hireForDevelopment(ctx context.Context, human, agent uuid.UUID, capabilities datatype.Texts) error {
 	hire := func(ctx context.Context, tx *ent.Tx) error {
 		_, err := tx.ExecContext(ctx, hireAgentSQL, agent, human, capabilities)

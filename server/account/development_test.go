@@ -8,9 +8,9 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// Hardening item 30: a service that is not told otherwise neither makes development tokens
-// nor accepts tokens that only such a service accepts: an agent's token in its human's
-// session, and a session that was opened without proof.
+// Hardening item 30: by default, a service neither issues development tokens nor accepts tokens that are only for
+// development: a token of an agent in its human's session, and a token of a session that was opened without
+// authentication.
 func TestDevelopmentTokensAreRefusedInProduction(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -41,13 +41,13 @@ func TestDevelopmentTokensAreRefusedInProduction(t *testing.T) {
 		token string
 		want  bool
 	}{
-		"a person who logged in":              {ada.token, true},
-		"a person's development token":        {person, false},
-		"an agent's development token":        {agent, false},
-		"an agent in its human's own session": {b.agentToken(t, ada)[len("Bearer "):], false},
+		"a human who logged in":           {ada.token, true},
+		"a human's development token":     {person, false},
+		"an agent's development token":    {agent, false},
+		"an agent in its human's session": {b.agentToken(t, ada)[len("Bearer "):], false},
 	} {
 		if !alive(Sessions{DB: b.session, DevelopmentTokens: true}, test.token) {
-			t.Errorf("%s is refused in development", name)
+			t.Errorf("%s is rejected in development", name)
 		}
 		if got := alive(production, test.token); got != test.want {
 			t.Errorf("%s is accepted in production: %v, want %v", name, got, test.want)
@@ -55,6 +55,6 @@ func TestDevelopmentTokensAreRefusedInProduction(t *testing.T) {
 	}
 	b.service.DevelopmentTokens = false
 	if _, _, err := b.service.MakeDevelopmentToken(t.Context(), DevelopmentToken{Email: "bob@example.org"}); !errors.Is(err, ErrNoDevelopmentTokens) {
-		t.Errorf("a production service makes a development token: %v", err)
+		t.Errorf("a production service returns for a development token: %v", err)
 	}
 }

@@ -10,22 +10,21 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxEmailLength is in characters: 64 for the part before the sign, 255 for the domain
-// (RFC 5321 section 4.5.3.1).
+// maxEmailLength is the maximum length in characters: 64 for the local part, 255 for the domain, and the sign (RFC
+// 5321 section 4.5.3.1).
 const maxEmailLength = 320
 
 var errInvalidEmail = errors.New("not an e-mail address of the form name@example.org")
 
-// normalizeEmail trims an address and checks its form; its case stays as given, since
-// the part before the sign belongs to the receiving host. The database compares
-// addresses without regard to case.
+// normalizeEmail trims an address and checks its form. It keeps the case, since the receiving host decides whether the
+// local part is case-sensitive. The database compares addresses without regard to case.
 func normalizeEmail(email string) (string, error) {
 	email = norm.NFC.String(strings.TrimSpace(email))
 	if n := utf8.RuneCountInString(email); n < 3 || n > maxEmailLength {
 		return "", errInvalidEmail
 	}
-	// The parser also takes "Name <name@host>", comments and quoted names, which are
-	// forms of a header and not of an account.
+	// The parser also accepts "Name <name@host>", comments and quoted names. They are valid in a header, but not as
+	// the address of an account.
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Name != "" || address.Address != email {
 		return "", errInvalidEmail

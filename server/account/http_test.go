@@ -27,7 +27,7 @@ func TestRegister(t *testing.T) {
 	}
 	v := a.Object()
 	if v["token_type"] != "Bearer" || v["expires_in"] != 600.0 || len(v) != 6 {
-		t.Errorf("answer %v", v)
+		t.Errorf("response %v", v)
 	}
 	me, _ := v["identity"].(map[string]any)
 	if me["email"] != "Ada@Example.org" || me["name"] != "Ada Lovelace" || me["status"] != "active" || me["version"] != 1.0 {
@@ -35,13 +35,13 @@ func TestRegister(t *testing.T) {
 	}
 	for _, secret := range []string{"password", "argon2", password} {
 		if strings.Contains(a.text(), secret) {
-			t.Errorf("the answer has %q: %s", secret, a.Body)
+			t.Errorf("the response contains %q: %s", secret, a.Body)
 		}
 	}
 	token := fmt.Sprint(v["access_token"])
 	got := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", "Bearer "+token).want(http.StatusOK)
 	if !reflect.DeepEqual(got.Object(), me) {
-		t.Errorf("GET /v1/me is %v, register said %v", got.Object(), me)
+		t.Errorf("GET /v1/me returns %v, register returned %v", got.Object(), me)
 	}
 	if trail := b.trail(t, fmt.Sprint(me["id"])); !slices.Equal(trail, []string{"login success session chenu_human"}) {
 		t.Errorf("trail %v", trail)
@@ -51,7 +51,7 @@ func TestRegister(t *testing.T) {
 		(SELECT user_agent FROM app.sessions),
 		(SELECT coalesce(string_agg(l::text, ''), '') FROM audit_logs l WHERE l::text LIKE '%argon2%')`).Scan(&agent, &leaks)
 	if err != nil || agent != "test/1" || leaks != "" {
-		t.Errorf("user agent %q, password in the trail: %q, %v", agent, leaks, err)
+		t.Errorf("user agent %q, password in the audit log: %q, %v", agent, leaks, err)
 	}
 }
 
@@ -66,7 +66,7 @@ func TestRegisterTaken(t *testing.T) {
 	}
 	var n int
 	if err := b.admin.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM identities) + (SELECT count(*) FROM app.sessions)`).Scan(&n); err != nil || n != 2 {
-		t.Errorf("%d rows, %v: something is left of what was refused", n, err)
+		t.Errorf("%d rows, %v: a rejected registration left rows", n, err)
 	}
 }
 
@@ -95,16 +95,16 @@ func TestRegisterBadInput(t *testing.T) {
 		"no password":                 {`{"email":"a@b.c","name":"Ada"}`, "/password", "required"},
 		"no name":                     {`{"email":"a@b.c","password":"` + password + `"}`, "/name", "required"},
 		"e-mail null":                 {`{"email":null,"password":"` + password + `","name":"Ada"}`, "/email", ""},
-		"e-mail no address":           {registration("ada", password, "Ada"), "/email", "invalid_format"},
+		"e-mail not an address":       {registration("ada", password, "Ada"), "/email", "invalid_format"},
 		"e-mail with a name":          {registration("Ada <ada@example.org>", password, "Ada"), "/email", "invalid_format"},
 		"e-mail with a line break":    {registration("ada@example.org\nBcc: x@y.z", password, "Ada"), "/email", "invalid_format"},
 		"e-mail too long":             {registration(strings.Repeat("a", 320)+"@example.org", password, "Ada"), "/email", ""},
 		"local part too long":         {registration(strings.Repeat("a", 65)+"@example.org", password, "Ada"), "/email", "invalid_format"},
 		"password short":              {registration("ada@example.org", "fourteen chars", "Ada"), "/password", "password_too_short"},
-		"password short, in bytes 15": {registration("ada@example.org", "ééééééé", "Ada"), "/password", "password_too_short"},
+		"password short, of 15 bytes": {registration("ada@example.org", "ééééééé", "Ada"), "/password", "password_too_short"},
 		"password too long":           {registration("ada@example.org", strings.Repeat("ab3d5", 52), "Ada"), "/password", "password_too_long"},
-		"password one character":      {registration("ada@example.org", strings.Repeat("a", 20), "Ada"), "/password", "password_too_common"},
-		"password a row":              {registration("ada@example.org", "abcdefghijklmnop", "Ada"), "/password", "password_too_common"},
+		"password repeats one letter": {registration("ada@example.org", strings.Repeat("a", 20), "Ada"), "/password", "password_too_common"},
+		"password a sequence":         {registration("ada@example.org", "abcdefghijklmnop", "Ada"), "/password", "password_too_common"},
 		"password the e-mail":         {registration("ada.lovelace@example.org", "Ada.Lovelace@example.org", "Ada"), "/password", "password_too_common"},
 		"password the name":           {registration("ada@example.org", "Augusta Ada King-Noel", "Augusta Ada King-Noel"), "/password", "password_too_common"},
 		"name empty":                  {registration("ada@example.org", password, ""), "/name", "too_short"},
@@ -123,14 +123,14 @@ func TestRegisterBadInput(t *testing.T) {
 				t.Errorf("want the code %s: %s", test.code, a.Body)
 			}
 			if strings.Contains(a.text(), password) {
-				t.Errorf("the answer repeats the password: %s", a.Body)
+				t.Errorf("the response contains the password: %s", a.Body)
 			}
 		})
 	}
 	t.Cleanup(func() {
 		var n int
 		if err := b.admin.QueryRow(t.Context(), `SELECT count(*) FROM identities`).Scan(&n); err == nil && n != 0 {
-			t.Errorf("%d identities were made", n)
+			t.Errorf("%d identities were created", n)
 		}
 	})
 }
@@ -143,14 +143,14 @@ func TestLogin(t *testing.T) {
 		v := b.send(t, http.MethodPost, "/v1/auth/login", credentials(email, password)).want(http.StatusOK).Object()
 		token := fmt.Sprint(v["access_token"])
 		if token == ada.token {
-			t.Error("two logins have one token")
+			t.Error("two logins got the same token")
 		}
 		me := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", "Bearer "+token).want(http.StatusOK).Object()
 		if me["id"] != ada.id {
 			t.Errorf("logged in as %v", me)
 		}
 	}
-	// The same characters, composed on another keyboard.
+	// The same characters in decomposed form, as another keyboard types them.
 	b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", "pässword für Eve", "Eve")).want(http.StatusCreated)
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials("eve@example.org", "pa\u0308ssword fu\u0308r Eve")).want(http.StatusOK)
 }
@@ -162,12 +162,12 @@ func TestLoginRefused(t *testing.T) {
 	eve := b.register(t, "eve@example.org")
 	locked := b.register(t, "locked@example.org")
 	until := b.register(t, "until@example.org")
-	nobody := b.register(t, "nobody@example.org")
+	passwordless := b.register(t, "nobody@example.org")
 	if _, err := b.admin.Exec(t.Context(), `UPDATE identities SET
 		status = CASE WHEN id = $1 THEN 'locked' ELSE status END,
 		locked_until = CASE WHEN id = $2 THEN clock_timestamp() + interval '1 hour' END,
 		hashed_password = CASE WHEN id = $3 THEN NULL ELSE hashed_password END WHERE id IN ($1, $2, $3)`,
-		locked.id, until.id, nobody.id); err != nil {
+		locked.id, until.id, passwordless.id); err != nil {
 		t.Fatal(err)
 	}
 	var first string
@@ -180,12 +180,12 @@ func TestLoginRefused(t *testing.T) {
 		{"password with a blank", ada.email, password + " "},
 		{"unknown e-mail", "mallory@example.org", password},
 		{"no e-mail", "", password},
-		{"e-mail of no form", "'; DROP TABLE identities; --", password},
+		{"e-mail of invalid form", "'; DROP TABLE identities; --", password},
 		{"pattern as e-mail", "%", password},
 		{"locked account", locked.email, password},
 		{"account locked for a time", until.email, password},
-		{"account without a password", nobody.email, password},
-		{"account without a password, empty one", nobody.email, ""},
+		{"account without a password", passwordless.email, password},
+		{"account without a password, empty one", passwordless.email, ""},
 		{"the dummy's password", "mallory@example.org", ""},
 	} {
 		a := b.send(t, http.MethodPost, "/v1/auth/login", credentials(test.email, test.password))
@@ -202,23 +202,23 @@ func TestLoginRefused(t *testing.T) {
 			first = string(all)
 		}
 		if string(all) != first {
-			t.Errorf("%s is told apart:\n%s\n%s", test.name, all, first)
+			t.Errorf("%s has a different response:\n%s\n%s", test.name, all, first)
 		}
 		if a.Header.Get("WWW-Authenticate") == "" {
 			t.Error("no WWW-Authenticate")
 		}
 	}
-	// The first refusal of an hour is recorded at once, and the others are counted.
-	for id, want := range map[string]int{ada.id: 5, eve.id: 1, locked.id: 1, until.id: 1, nobody.id: 2} {
+	// The first failed login of an hour is recorded immediately; further ones are counted.
+	for id, want := range map[string]int{ada.id: 5, eve.id: 1, locked.id: 1, until.id: 1, passwordless.id: 2} {
 		if !slices.Contains(b.trail(t, id), "login denied identity chenu_human") {
-			t.Error("no refused login is recorded")
+			t.Error("no failed login is recorded")
 		}
 		var recorded, counted int
 		b.scan(t, `SELECT coalesce(sum(CASE WHEN details ->> 'reason' = 'repeated' THEN (details ->> 'count')::integer ELSE 1 END), 0),
 			(SELECT coalesce(sum(unrecorded), 0) FROM app.login_attempts WHERE created_by = $1)
 			FROM audit_logs WHERE created_by = $1 AND action = 'login' AND outcome = 'denied'`, []any{id}, &recorded, &counted)
 		if recorded+counted != want {
-			t.Errorf("%d refused logins are recorded and %d are counted, want %d together", recorded, counted, want)
+			t.Errorf("%d failed logins are recorded and %d are counted, want %d in total", recorded, counted, want)
 		}
 	}
 	var details, requestID string
@@ -231,7 +231,7 @@ func TestLoginRefused(t *testing.T) {
 	}
 }
 
-// TestRefusalTakesWholeSteps is that time does not tell a known address from an unknown one.
+// TestRefusalTakesWholeSteps checks that the response times of a known and an unknown address do not differ.
 func TestRefusalTakesWholeSteps(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -241,7 +241,7 @@ func TestRefusalTakesWholeSteps(t *testing.T) {
 		began := time.Now()
 		b.send(t, http.MethodPost, "/v1/auth/login", credentials(email, "wrong")).want(http.StatusUnauthorized)
 		if took := time.Since(began); took < b.service.refusals {
-			t.Errorf("%s was refused after %v", email, took)
+			t.Errorf("%s was rejected after %v", email, took)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func TestLoginRehashes(t *testing.T) {
 	}
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, "wrong")).want(http.StatusUnauthorized)
 	if now, _ := hash(); now != before {
-		t.Error("a wrong password re-hashed")
+		t.Error("a wrong password replaced the hash")
 	}
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).want(http.StatusOK)
 	after, _ := hash()
@@ -275,7 +275,7 @@ func TestLoginRehashes(t *testing.T) {
 	}
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password)).want(http.StatusOK)
 	if again, _ := hash(); again != after {
-		t.Error("a strong hash was made anew")
+		t.Error("a strong hash was replaced")
 	}
 }
 
@@ -304,11 +304,11 @@ func TestLogout(t *testing.T) {
 	b.send(t, http.MethodPost, "/v1/auth/logout", "", "Authorization", ada.bearer).want(http.StatusUnauthorized)
 	for deadline := loggedOut.Add(time.Minute); me(other, ada.token).Status != http.StatusUnauthorized; {
 		if time.Now().After(deadline) {
-			t.Fatal("the other instance still takes the token")
+			t.Fatal("the other instance still accepts the token")
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-	me(b, second).want(http.StatusOK) // Another session of the same person.
+	me(b, second).want(http.StatusOK) // This token belongs to another session of the same human.
 
 	want := []string{"login success session chenu_human", "login success session chenu_human", "logout success session chenu_human"}
 	if trail := b.trail(t, ada.id); !slices.Equal(trail, want) {
@@ -316,7 +316,8 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// TestTokenOfInactiveIdentity is a token that is valid in itself.
+// TestTokenOfInactiveIdentity checks that tokens with a valid signature are rejected if their identity or session is
+// not active.
 func TestTokenOfInactiveIdentity(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -336,7 +337,7 @@ func TestTokenOfInactiveIdentity(t *testing.T) {
 			b.send(t, http.MethodGet, "/v1/me", "", "Authorization", p.bearer).problem(http.StatusUnauthorized, "invalid_token")
 		})
 	}
-	t.Run("nobody", func(t *testing.T) {
+	t.Run("unknown identity", func(t *testing.T) {
 		t.Parallel()
 		id := dbtest.NewID()
 		token, _, err := b.service.Issuer.Issue(auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: dbtest.NewID(), AuthTime: time.Now()}, []string{"pwd"})
@@ -429,17 +430,17 @@ func TestUpdateMe(t *testing.T) {
 	if !reflect.DeepEqual(v.Object()["settings"], want) {
 		t.Errorf("settings %v, want %v", v.Object()["settings"], want)
 	}
-	// A merge: what is not named stays, null removes.
+	// A merge patch keeps what it does not mention, and null removes a key.
 	v = patch(`"v2"`, `{"settings":{"theme":null,"week":"monday"}}`).want(http.StatusOK)
 	if want := map[string]any{"time_zone": "Europe/Paris", "week": "monday"}; !reflect.DeepEqual(v.Object()["settings"], want) {
 		t.Errorf("settings %v, want %v", v.Object()["settings"], want)
 	}
 	if got := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer).want(http.StatusOK); got.text() != v.text() || got.Header.Get("ETag") != `"v3"` {
-		t.Errorf("GET says %s, PATCH %s", got.Body, v.Body)
+		t.Errorf("GET returns %s, PATCH %s", got.Body, v.Body)
 	}
 	b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer, "If-None-Match", `"v3"`).want(http.StatusNotModified)
 	if v = patch(`"v3"`, `{}`).want(http.StatusOK); v.Header.Get("ETag") != `"v3"` {
-		t.Errorf("nothing changed, and the version is %s", v.Header.Get("ETag"))
+		t.Errorf("nothing changed, but the version is %s", v.Header.Get("ETag"))
 	}
 
 	for _, test := range []struct {
@@ -454,7 +455,7 @@ func TestUpdateMe(t *testing.T) {
 		{"name blank", `"v3"`, `{"name":" \t"}`, 422, "validation_failed", "/name"},
 		{"name null", `"v3"`, `{"name":null}`, 422, "validation_failed", "/name"},
 		{"name too long", `"v3"`, `{"name":"` + strings.Repeat("x", 201) + `"}`, 422, "validation_failed", "/name"},
-		{"name no string", `"v3"`, `{"name":1}`, 422, "validation_failed", "/name"},
+		{"name not a string", `"v3"`, `{"name":1}`, 422, "validation_failed", "/name"},
 		{"e-mail", `"v3"`, `{"email":"eve@example.org"}`, 422, "validation_failed", "/email"},
 		{"password", `"v3"`, `{"hashed_password":"x"}`, 422, "validation_failed", "/hashed_password"},
 		{"version", `"v3"`, `{"version":9}`, 422, "validation_failed", "/version"},
@@ -465,11 +466,11 @@ func TestUpdateMe(t *testing.T) {
 		{"time zone unknown", `"v3"`, `{"settings":{"time_zone":"Mars/Olympus"}}`, 422, "validation_failed", "/settings/time_zone"},
 		{"time zone of the server", `"v3"`, `{"settings":{"time_zone":"Local"}}`, 422, "validation_failed", "/settings/time_zone"},
 		{"time zone empty", `"v3"`, `{"settings":{"time_zone":""}}`, 422, "validation_failed", "/settings/time_zone"},
-		{"time zone a file", `"v3"`, `{"settings":{"time_zone":"../../etc/passwd"}}`, 422, "validation_failed", "/settings/time_zone"},
+		{"time zone a file path", `"v3"`, `{"settings":{"time_zone":"../../etc/passwd"}}`, 422, "validation_failed", "/settings/time_zone"},
 		{"time zone with leap seconds", `"v3"`, `{"settings":{"time_zone":"right/UTC"}}`, 422, "validation_failed", "/settings/time_zone"},
-		{"time zone no string", `"v3"`, `{"settings":{"time_zone":1}}`, 422, "validation_failed", "/settings/time_zone"},
-		{"no object", `"v3"`, `[]`, 422, "validation_failed", ""},
-		{"no JSON", `"v3"`, `{`, 400, "", ""},
+		{"time zone not a string", `"v3"`, `{"settings":{"time_zone":1}}`, 422, "validation_failed", "/settings/time_zone"},
+		{"not an object", `"v3"`, `[]`, 422, "validation_failed", ""},
+		{"not JSON", `"v3"`, `{`, 400, "", ""},
 		{"no body", `"v3"`, ``, 400, "", ""},
 	} {
 		a := patch(test.etag, test.body).want(test.status)
@@ -484,11 +485,11 @@ func TestUpdateMe(t *testing.T) {
 		}
 	}
 	if got := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer).want(http.StatusOK); got.Header.Get("ETag") != `"v3"` {
-		t.Errorf("something was written: %s", got.Body)
+		t.Errorf("a rejected request changed the identity: %s", got.Body)
 	}
 }
 
-// TestUpdateMeAtOnce is that of several changes of one version exactly one is made.
+// TestUpdateMeAtOnce checks that exactly one of several concurrent changes of the same version succeeds.
 func TestUpdateMeAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -519,7 +520,7 @@ func TestAgent(t *testing.T) {
 	bearer := "Bearer " + token
 	me := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", bearer).want(http.StatusOK).Object()
 	if me["email"] != "ada@example.org" {
-		t.Errorf("it acts for %v", me)
+		t.Errorf("the agent acts for %v", me)
 	}
 	b.send(t, http.MethodPatch, "/v1/me", `{"name":"X"}`, "Authorization", bearer, "If-Match", "*").want(http.StatusForbidden)
 	b.send(t, http.MethodPost, "/v1/auth/logout", "", "Authorization", bearer).want(http.StatusForbidden)
@@ -536,7 +537,7 @@ func TestDevelopmentToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		if left := time.Until(end); left <= 0 || left > auth.TokenLifetime {
-			t.Errorf("it is valid for %v", left)
+			t.Errorf("the token is valid for %v", left)
 		}
 		me := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", "Bearer "+token).want(http.StatusOK).Object()
 		ids = append(ids, me["id"])
@@ -549,16 +550,16 @@ func TestDevelopmentToken(t *testing.T) {
 		}
 	}
 	if ids[0] != ids[1] {
-		t.Error("the identity was made twice")
+		t.Error("the identity was created twice")
 	}
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials("ada@example.org", "")).want(http.StatusUnauthorized)
 	if _, _, err := b.service.MakeDevelopmentToken(t.Context(), DevelopmentToken{Email: "ada"}); err == nil {
-		t.Error("an address of no form is accepted")
+		t.Error("an invalid address is accepted")
 	}
 	if _, err := b.admin.Exec(t.Context(), `UPDATE identities SET status = 'locked'`); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := b.service.MakeDevelopmentToken(t.Context(), DevelopmentToken{Email: "ada@example.org"}); err == nil {
-		t.Error("a locked account has a token")
+		t.Error("a locked account got a token")
 	}
 }

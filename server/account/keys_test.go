@@ -12,7 +12,7 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// published are the kids in an instance's key set.
+// published returns the key ids in the key set of an instance.
 func (b *bundle) published(t testing.TB) []string {
 	t.Helper()
 	var kids []string
@@ -22,7 +22,7 @@ func (b *bundle) published(t testing.TB) []string {
 	return kids
 }
 
-// statuses are the stored keys' places in their lives.
+// statuses returns the statuses of the stored keys, in alphabetical order.
 func (b *bundle) statuses(t testing.TB) string {
 	t.Helper()
 	var all string
@@ -39,8 +39,7 @@ func (b *bundle) advance(t testing.TB, maxAge time.Duration) auth.KeyStep {
 	return step
 }
 
-// TestKeyRotation goes through a key's whole life, with two instances of which one reads
-// the keys late.
+// TestKeyRotation takes a key through all statuses, with two instances, one of which loads the keys late.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -48,7 +47,7 @@ func TestKeyRotation(t *testing.T) {
 	ada := b.register(t, "ada@example.org")
 	first := b.published(t)
 	if step := b.advance(t, auth.KeyMaxAge); step.Changed() {
-		t.Errorf("a young key: %+v", step)
+		t.Errorf("a new key was rotated: %+v", step)
 	}
 
 	began := time.Now()
@@ -56,24 +55,24 @@ func TestKeyRotation(t *testing.T) {
 	if !step.Made || step.Promoted || step.Removed != 0 || b.statuses(t) != "active next" {
 		t.Fatalf("%+v, %s", step, b.statuses(t))
 	}
-	// Whoever keeps the key set for as long as it may, and every instance, knows the key by then.
+	// By then, every client that caches the key set for its maximum age, and every instance, has the key.
 	if wait := step.NextSignsAt.Sub(began); wait < auth.JWKSMaxAge+auth.KeyRefreshEvery {
-		t.Errorf("a key signs %v after it is published", wait)
+		t.Errorf("a key signs as early as %v after it is published", wait)
 	}
 	if now := b.published(t); !slices.Contains(now, step.NextID.String()) || !slices.Contains(now, first[0]) {
 		t.Errorf("published %v, want %v and %v", now, first, step.NextID)
 	}
 	if again := b.advance(t, 0); again.Changed() || again.NextID != step.NextID {
-		t.Errorf("%+v: another key while one waits", again)
+		t.Errorf("%+v: another key was created while there is a next key", again)
 	}
-	eve := b.register(t, "eve@example.org") // Still under the first key.
+	eve := b.register(t, "eve@example.org") // signed with the first key
 
 	b.exec(t, `UPDATE app.signing_keys SET created_at = created_at - interval '10 minutes' WHERE status = 'next'`)
 	if step := b.advance(t, auth.KeyMaxAge); !step.Promoted || step.Made || b.statuses(t) != "active retiring" {
 		t.Fatalf("%+v, %s", step, b.statuses(t))
 	}
-	grace := b.register(t, "grace@example.org") // Under the second.
-	old := late.register(t, "old@example.org")  // The late instance has not noticed.
+	grace := b.register(t, "grace@example.org") // signed with the second key
+	old := late.register(t, "old@example.org")  // signed with the first key: the late instance has not loaded the second one
 	for _, instance := range []*bundle{b, late} {
 		for _, p := range []person{ada, eve, grace, old} {
 			instance.me(t, p.token).want(http.StatusOK)
@@ -83,10 +82,10 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("published %v", now)
 	}
 
-	// As long as any token of its lives, the first key stays.
+	// The first key stays as long as a token signed with it can be valid.
 	b.exec(t, `UPDATE app.signing_keys SET retired_at = retired_at - $1::interval WHERE status = 'retiring'`, auth.TokenLifetime+auth.Leeway+auth.KeyRefreshEvery)
 	if step := b.advance(t, auth.KeyMaxAge); step.Changed() {
-		t.Errorf("%+v: gone too early", step)
+		t.Errorf("%+v: the key was removed too early", step)
 	}
 	b.exec(t, `UPDATE app.signing_keys SET retired_at = retired_at - interval '1 hour' WHERE status = 'retiring'`)
 	if step := b.advance(t, auth.KeyMaxAge); step.Removed != 1 || b.statuses(t) != "active" {
@@ -98,14 +97,14 @@ func TestKeyRotation(t *testing.T) {
 	b.me(t, ada.token).problem(http.StatusUnauthorized, "invalid_token")
 	b.me(t, grace.token).want(http.StatusOK)
 
-	// By age.
+	// A key is also rotated when it reaches its maximum age.
 	b.exec(t, `UPDATE app.signing_keys SET activated_at = activated_at - $1::interval`, auth.KeyMaxAge)
 	if step := b.advance(t, auth.KeyMaxAge); !step.Made {
 		t.Errorf("%+v", step)
 	}
 }
 
-// TestKeyRotationAtOnce is that instances which take a step at once take it once.
+// TestKeyRotationAtOnce checks that instances which advance the keys concurrently perform each step once.
 func TestKeyRotationAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -130,12 +129,12 @@ func TestKeyRotationAtOnce(t *testing.T) {
 		return made, promoted, removed
 	}
 	if made, promoted, _ := all(); made != 1 || promoted != 0 || b.statuses(t) != "active next" {
-		t.Errorf("%d made, %d promoted: %s", made, promoted, b.statuses(t))
+		t.Errorf("%d keys created, %d promoted: %s", made, promoted, b.statuses(t))
 	}
 	b.exec(t, `UPDATE app.signing_keys SET created_at = created_at - interval '10 minutes' WHERE status = 'next'`)
-	// With no age to wait for, the next one is made at once.
+	// With a maximum age of zero, the next key is created immediately.
 	if made, promoted, _ := all(); made != 1 || promoted != 1 || b.statuses(t) != "active next retiring" {
-		t.Errorf("%d made, %d promoted: %s", made, promoted, b.statuses(t))
+		t.Errorf("%d keys created, %d promoted: %s", made, promoted, b.statuses(t))
 	}
 	b.exec(t, `UPDATE app.signing_keys SET retired_at = retired_at - interval '1 hour' WHERE status = 'retiring'`)
 	if _, _, removed := all(); removed != 1 {
@@ -143,8 +142,8 @@ func TestKeyRotationAtOnce(t *testing.T) {
 	}
 }
 
-// Hardening item 39: only an operator replaces the encrypted halves of the signing keys, all of them
-// at once, and nothing else of them.
+// Hardening item 39: only an operator can replace the encrypted private keys. The operator replaces all of them in one
+// call, and nothing else of the keys.
 func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -156,7 +155,7 @@ func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
 	}
 	before := stored()
 	all := `(SELECT array_agg(k.id ORDER BY k.id) FROM app.signing_keys k), (SELECT array_agg(sha256(k.private_key) || sha256(k.public_key) ORDER BY k.id) FROM app.signing_keys k)`
-	var call string // with constants: no serving role reads the table
+	var call string // with constants, since no serving role may read the table
 	b.scan(t, `SELECT format('SELECT app.reseal_signing_keys(%L::uuid[], %L::bytea[])', i, p) FROM (SELECT `+all+`) AS k(i, p)`, nil, &call)
 	for login, roles := range map[string][]string{
 		b.db.ServiceURL: {"chenu_human"}, b.db.AgentURL: {"chenu_agent"}, b.db.AdminURL: {"chenu_human", "chenu_agent", "chenu_gate", "chenu_maintain", "chenu_auditor"},
@@ -170,9 +169,9 @@ func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
 	one := `(SELECT k.id FROM app.signing_keys k WHERE k.status = 'active')`
 	for name, test := range map[string]struct{ args, code string }{
 		"one of two keys":    {`ARRAY[` + one + `], ARRAY['\x01'::bytea]`, "CH409"},
-		"none":               {`'{}', '{}'`, "CH409"},
+		"no keys":            {`'{}', '{}'`, "CH409"},
 		"NULL":               {`NULL, NULL`, "CH409"},
-		"a key twice":        {`ARRAY[` + one + `, ` + one + `], ARRAY['\x01'::bytea, '\x02']`, "CH409"},
+		"the same key twice": {`ARRAY[` + one + `, ` + one + `], ARRAY['\x01'::bytea, '\x02']`, "CH409"},
 		"an unknown key":     {`ARRAY[` + one + `, gen_random_uuid()], ARRAY['\x01'::bytea, '\x02']`, "CH409"},
 		"a key too many":     {`(SELECT array_agg(k.id) FROM app.signing_keys k) || gen_random_uuid(), ARRAY['\x01'::bytea, '\x02', '\x03']`, "CH409"},
 		"no private keys":    {`(SELECT array_agg(k.id) FROM app.signing_keys k), '{}'`, "23502"},
@@ -183,7 +182,7 @@ func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
 		}
 	}
 	if stored() != before {
-		t.Error("what was refused changed a key")
+		t.Error("a rejected call changed a key")
 	}
 	got, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", call)
 	if err != nil || got[0] != "2" {
@@ -192,6 +191,6 @@ func TestSigningKeysAreResealedByAnOperatorOnly(t *testing.T) {
 	var same int
 	b.scan(t, `SELECT count(*) FROM app.signing_keys k WHERE octet_length(k.private_key) = 64`, nil, &same)
 	if same != 2 || stored() == before {
-		t.Errorf("%d keys have what the operator stored", same)
+		t.Errorf("%d keys have the private key that the operator stored", same)
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// RateAccount is what logins are counted by, whether or not there is such an account.
+// RateAccount returns the account whose logins are counted. The account need not exist.
 func (in *loginInput) RateAccount() string { return rateAccount(in.Body.Email) }
 
-// RateAccount is what mails are counted by, whether or not there is such an account.
+// RateAccount returns the account whose mails are counted. The account need not exist.
 func (in *requestResetInput) RateAccount() string { return rateAccount(in.Body.Email) }
 
-// rateAccount is the account that an e-mail address means: two spellings that find the same
-// one are the same here.
+// rateAccount returns the key of the account with the e-mail address. Spellings that find the same account have the
+// same key.
 func rateAccount(email string) string {
 	return strings.ToLower(norm.NFC.String(strings.TrimSpace(email)))
 }

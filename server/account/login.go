@@ -19,11 +19,11 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// refusalStep is longer than a refused login takes on an idle machine, so that all are
-// answered after the same time.
+// refusalStep is longer than a failed login takes on an idle machine, so that all failed logins are answered after the
+// same time.
 const refusalStep = 250 * time.Millisecond
 
-// Credentials are what a login is tried with.
+// Credentials are the e-mail address and password of a login.
 type Credentials struct {
 	Email    string `json:"email"    jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"E-mail address of the account, in upper or lower case."`
 	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password of the account."`
@@ -33,13 +33,13 @@ type loginInput struct{ Body Credentials }
 
 func (s *Service) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
 	began := s.now()
-	// Not validated: an address of no possible form is one that nobody has.
+	// The address is not validated: no account has an address of an invalid form.
 	account, err := lookup(ctx, s.DB, norm.NFC.String(strings.TrimSpace(in.Body.Email)))
 	if err != nil {
 		return nil, err
 	}
 	if account == (found{}) {
-		account.id = uuid.New() // Nobody: it costs what somebody would.
+		account.id = uuid.New() // There is no such account: do the same work as for an account.
 	}
 	out, err := s.logIn(ctx, account.id, in.Body.Password)
 	if isState(err, passwordChanged) {
@@ -54,7 +54,7 @@ func (s *Service) login(ctx context.Context, in *loginInput) (*tokensOutput, err
 
 const (
 	// passwordChanged is the SQLSTATE of a login or step-up whose password was replaced, or hashed
-	// anew, after it had been compared.
+	// again, after it had been compared.
 	passwordChanged = "CH409"
 	// notActive is the SQLSTATE of a login to an account that was locked or erased since it was
 	// looked up.
@@ -67,11 +67,11 @@ func isState(err error, state string) bool {
 	return ok && pg.Code == state
 }
 
-// errWrongPassword is returned where an attempt at a password was refused and recorded.
+// errWrongPassword is returned when an attempt at a password failed and was recorded.
 var errWrongPassword = errors.New("the password is wrong or the account is closed")
 
-// logIn makes one attempt at the password and opens a session when it is right. It returns
-// errWrongPassword when it is not.
+// logIn makes one attempt at the password and opens a session if the password is correct; otherwise it returns
+// errWrongPassword.
 func (s *Service) logIn(ctx context.Context, account uuid.UUID, password string) (*tokensOutput, error) {
 	a, err := s.try(ctx, self(account, uuid.Nil), password)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Service) logIn(ctx context.Context, account uuid.UUID, password string)
 		}
 		hash := a.hash
 		if stronger != "" {
-			// A hash that could not be replaced is not the account's, and opens no session.
+			// A hash that could not be replaced is no longer the account's hash, and openSession rejects it.
 			if _, err := tx.ExecContext(ctx, rehashSQL, a.hash, stronger); err != nil {
 				return fmt.Errorf("store a stronger password hash: %w", err)
 			}
@@ -128,13 +128,13 @@ const rehashSQL = `SELECT app.rehash_password($1, $2)`
 
 const refuseAttemptSQL = `SELECT app.refuse_attempt($1, $2)`
 
-// recordTimeout bounds the record of a refusal.
+// recordTimeout limits how long recording a failed attempt may take.
 const recordTimeout = 5 * time.Second
 
-// recordRefusal writes a refused attempt at a password into the trail of the account that
-// it was made on, if there is one, and lets the account close for a while after some. A
-// client that hung up was refused all the same. That it can't be written is logged and
-// changes nothing in the answer: another one would tell that the account exists.
+// recordRefusal records a failed attempt at a password in the audit log of the account, if the account exists. After
+// several failed attempts, the database closes the account for a while. The attempt is recorded even if the client has
+// disconnected. An error is logged and does not change the response: a different response would reveal that the
+// account exists.
 func (s *Service) recordRefusal(ctx context.Context, who auth.Identity, a attempt) {
 	if a.reason == "" {
 		return
@@ -150,9 +150,9 @@ func (s *Service) recordRefusal(ctx context.Context, who auth.Identity, a attemp
 	}
 }
 
-// refuse returns the one answer to a login that fails, at the next whole step of time
-// since it began. A wrong password costs a transaction more than an unknown address, a
-// millisecond or two, which enough measurements would tell apart.
+// refuse waits until a multiple of s.refusals has passed since began and returns the error that all failed logins
+// return. A wrong password costs one transaction, a millisecond or two, more than an unknown address; enough
+// measurements could tell them apart.
 func (s *Service) refuse(ctx context.Context, began time.Time) error {
 	taken := s.now().Sub(began)
 	wait := time.NewTimer(s.refusals - taken%s.refusals)

@@ -54,69 +54,69 @@ func (s *Service) mountMail(a *api.API) {
 	}, s.resetPassword)
 }
 
-// Kinds of mailed tokens, as the database has them.
+// Kinds of mailed tokens, as stored in the database.
 const (
 	verifyEmail   = "verify_email"
 	resetPassword = "reset_password"
 )
 
 const (
-	// maxLetters is how many mails may wait. More are dropped: whoever wants theirs asks again.
-	maxLetters = 256
-	// mailWorkers is how many mails are sent at once.
+	// maxQueuedMails is the maximum length of the queue. Further mails are dropped; the user can request them again.
+	maxQueuedMails = 256
+	// mailWorkers is how many mails are sent concurrently.
 	mailWorkers = 2
-	// mailTimeout bounds the sending of one, with its repetitions.
+	// mailTimeout limits how long sending a mail may take, including retries.
 	mailTimeout = time.Minute
-	// mailFarewell bounds the sending of what waits when the service stops.
-	mailFarewell = 5 * time.Second
+	// mailDrainTimeout limits how long the queued mails may take when the service stops.
+	mailDrainTimeout = 5 * time.Second
 )
 
-// mailPauses are waited between the tries to send one mail.
+// mailPauses are the pauses between attempts to send a mail.
 var mailPauses = []time.Duration{time.Second, 10 * time.Second}
 
-// letter is a mail to be written: to an identity or, when that is not known yet, to whoever
-// has the address.
-type letter struct {
+// mailJob is a mail that has not been written yet. Its recipient is the identity owner or, if owner is zero, the
+// identity with the e-mail address.
+type mailJob struct {
 	kind  string
 	owner uuid.UUID
 	email string
 }
 
-// key is the same for letters of which one is enough.
-func (l letter) key() letter {
-	l.email = rateAccount(l.email)
-	return l
+// key returns a key that is equal for jobs of which only one should be queued.
+func (j mailJob) key() mailJob {
+	j.email = rateAccount(j.email)
+	return j
 }
 
-// post lets a letter be written and sent later. It never waits. A letter like one that is
-// still waiting is not added: a flood of requests for one account takes one place.
-func (s *Service) post(ctx context.Context, l letter) {
+// post queues a mail, which is written and sent later. It does not block. A job with the same key as a queued job is
+// not added, so that a flood of requests for one account takes one place in the queue.
+func (s *Service) post(ctx context.Context, job mailJob) {
 	if s.Mail == nil {
 		return
 	}
-	if _, waiting := s.posted.LoadOrStore(l.key(), true); waiting {
+	if _, waiting := s.posted.LoadOrStore(job.key(), true); waiting {
 		return
 	}
 	select {
-	case s.letters <- l:
+	case s.mailJobs <- job:
 	default:
-		s.posted.Delete(l.key())
-		s.Log.WarnContext(ctx, "too many mails wait: one is dropped", "kind", l.kind)
+		s.posted.Delete(job.key())
+		s.Log.WarnContext(ctx, "too many mails wait: one is dropped", "kind", job.kind)
 	}
 }
 
-// RunMail sends what is posted until ctx ends, and then, for a few seconds, what waits.
+// RunMail sends queued mails and notices until ctx is done, and then drains the queue for at most mailDrainTimeout.
 func (s *Service) RunMail(ctx context.Context) {
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(mailFarewell, cancel) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(mailDrainTimeout, cancel) })()
 	var wg sync.WaitGroup
 	for range mailWorkers {
 		wg.Go(func() {
 			for {
 				select {
-				case l := <-s.letters:
-					s.deliver(sending, l)
+				case job := <-s.mailJobs:
+					s.deliver(sending, job)
 				case <-ctx.Done():
 					s.deliverWaiting(sending)
 					return
@@ -133,22 +133,22 @@ func (s *Service) RunMail(ctx context.Context) {
 func (s *Service) deliverWaiting(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
-		case l := <-s.letters:
-			s.deliver(ctx, l)
+		case job := <-s.mailJobs:
+			s.deliver(ctx, job)
 		default:
 			return
 		}
 	}
 }
 
-// deliver writes a letter and sends it. What it can't do is logged: nobody waits for it.
-func (s *Service) deliver(ctx context.Context, l letter) {
-	s.posted.Delete(l.key())
+// deliver writes the mail of a job and sends it. Errors are logged, since no caller waits for the result.
+func (s *Service) deliver(ctx context.Context, job mailJob) {
+	s.posted.Delete(job.key())
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
-	m, err := s.write(ctx, l)
+	m, err := s.write(ctx, job)
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a mail could not be written", "kind", l.kind, "error", err)
+		s.Log.ErrorContext(ctx, "a mail could not be written", "kind", job.kind, "error", err)
 		return
 	}
 	if m == nil {
@@ -160,7 +160,7 @@ func (s *Service) deliver(ctx context.Context, l letter) {
 			return
 		}
 		if try == len(mailPauses) || ctx.Err() != nil {
-			s.Log.ErrorContext(ctx, "a mail could not be sent", "kind", l.kind, "tries", try+1, "error", err)
+			s.Log.ErrorContext(ctx, "a mail could not be sent", "kind", job.kind, "tries", try+1, "error", err)
 			return
 		}
 		select {
@@ -172,29 +172,28 @@ func (s *Service) deliver(ctx context.Context, l letter) {
 
 const issueAccountTokenSQL = `SELECT app.issue_account_token($1, $2)` //nolint:gosec // A statement, no credential.
 
-// write makes the token and the mail that it goes in; nil when there is nothing to be sent.
-// The mail goes to the address as the account has it, never to the one that was asked for,
-// which may only look the same.
-func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) {
-	if l.owner == uuid.Nil {
-		account, err := lookup(ctx, s.DB, l.email)
+// write creates a token and returns the mail that contains it, or nil if no mail is to be sent. The mail goes to the
+// address stored in the account, never to the requested address, which may only look the same.
+func (s *Service) write(ctx context.Context, job mailJob) (*mailer.Message, error) {
+	if job.owner == uuid.Nil {
+		account, err := lookup(ctx, s.DB, job.email)
 		if err != nil || account == (found{}) {
 			return nil, err
 		}
-		l.owner = account.id
+		job.owner = account.id
 	}
-	token := newOpaque(l.owner)
+	token := newOpaque(job.owner)
 	var m *mailer.Message
-	err := s.DB.Do(auth.With(ctx, self(l.owner, uuid.Nil)), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
+	err := s.DB.Do(auth.With(ctx, self(job.owner, uuid.Nil)), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 		var issued bool
-		if err := session.One(ctx, tx, issueAccountTokenSQL, []any{l.kind, token.hash()}, &issued); err != nil || !issued {
+		if err := session.One(ctx, tx, issueAccountTokenSQL, []any{job.kind, token.hash()}, &issued); err != nil || !issued {
 			return err
 		}
-		me, err := read(ctx, tx, l.owner)
+		me, err := read(ctx, tx, job.owner)
 		if err != nil {
 			return err
 		}
-		subject, text := s.letterText(l.kind, token.text(), time.Now())
+		subject, text := s.mailText(job.kind, token.text(), time.Now())
 		m = &mailer.Message{To: me.Email, Subject: subject, Text: text}
 		return nil
 	})
@@ -204,12 +203,12 @@ func (s *Service) write(ctx context.Context, l letter) (*mailer.Message, error) 
 	return m, nil
 }
 
-// mailTime returns the time as mails show it.
+// mailTime formats a time for the text of a mail.
 func mailTime(at time.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") }
 
-// letterText returns the mail with a token of the kind, which was requested at a time. It has no text that a
-// client chose when registering: else anybody could let the service mail any text to any address.
-func (s *Service) letterText(kind, token string, at time.Time) (subject, text string) {
+// mailText returns the mail with a token of the kind, which was requested at the time. The mail contains no text
+// that a client chose when registering: otherwise anyone could have the service mail any text to any address.
+func (s *Service) mailText(kind, token string, at time.Time) (subject, text string) {
 	if kind == verifyEmail {
 		text := "On " + mailTime(at) + ", a verification mail was requested for the account with this e-mail address.\n\n" +
 			"If it was you, verify the address with POST /v1/auth/verify-email and this token. The token is valid once and for three days:\n\n" + token + "\n\n"
@@ -258,11 +257,11 @@ func (s *Service) requestVerification(ctx context.Context, _ *ent.Tx, _ *struct{
 	if err != nil {
 		return nil, err
 	}
-	s.post(ctx, letter{kind: verifyEmail, owner: who.ID})
+	s.post(ctx, mailJob{kind: verifyEmail, owner: who.ID})
 	return api.NoContent()
 }
 
-// Address is an account's e-mail address.
+// Address contains the e-mail address of an account.
 type Address struct {
 	Email string `json:"email" jsonschema:"maxLength=320,example=ada@example.org" jsonschema_description:"E-mail address of the account, in upper or lower case."`
 }
@@ -270,11 +269,11 @@ type Address struct {
 type requestResetInput struct{ Body Address }
 
 func (s *Service) requestReset(ctx context.Context, in *requestResetInput) (*struct{}, error) {
-	s.post(ctx, letter{kind: resetPassword, email: norm.NFC.String(strings.TrimSpace(in.Body.Email))})
+	s.post(ctx, mailJob{kind: resetPassword, email: norm.NFC.String(strings.TrimSpace(in.Body.Email))})
 	return api.NoContent()
 }
 
-// PasswordReset is a mailed token and the password to be set.
+// PasswordReset contains a mailed token and the new password.
 type PasswordReset struct {
 	Token    string `json:"token"    jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Token from the mail."`
 	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=sleepy granite under maple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
@@ -283,7 +282,7 @@ type PasswordReset struct {
 type resetPasswordInput struct{ Body PasswordReset }
 
 const (
-	accountTokenValidSQL = `SELECT app.account_token_valid($1, $2)`    //nolint:gosec // The same.
+	accountTokenValidSQL = `SELECT app.account_token_valid($1, $2)`    //nolint:gosec // A statement, no credential.
 	resetPasswordSQL     = `SELECT app.reset_password($1, $2)::text[]` //nolint:gosec // A statement, no credential.
 )
 
@@ -322,7 +321,7 @@ func (s *Service) resetPassword(ctx context.Context, in *resetPasswordInput) (*s
 		return err
 	})
 	if errors.Is(err, errNone) {
-		return nil, refusedMailed() // Used since it was looked at.
+		return nil, refusedMailed() // The token was used since it was checked.
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reset a password: %w", err)

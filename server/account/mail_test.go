@@ -16,11 +16,11 @@ import (
 	"github.com/chenu/chenu/server/mailer"
 )
 
-// letterbox is where a test's mail goes.
+// letterbox is a mail transport that stores the mails of a test.
 type letterbox struct {
 	mails chan mailer.Message
 	mu    sync.Mutex
-	fail  int // so many times
+	fail  int // how many sends fail
 }
 
 func (l *letterbox) Send(_ context.Context, m mailer.Message) error {
@@ -49,7 +49,7 @@ func (l *letterbox) token(t testing.TB, to, subject string) string {
 		}
 		t.Fatalf("no token in %q", m.Text)
 	case <-time.After(time.Minute):
-		t.Fatal("no mail came")
+		t.Fatal("no mail was sent")
 	}
 	return ""
 }
@@ -65,8 +65,8 @@ func (l *letterbox) empty(t testing.TB) {
 
 const verifySubject, resetSubject = "Verify your e-mail address", "Reset your password"
 
-// withMail is a bundle whose mail goes to a letterbox; flush waits until all that was
-// posted is done.
+// withMail returns a bundle whose mails go to a letterbox. flush stops the mail workers after all queued mails have
+// been processed.
 func withMail(t testing.TB) (b *bundle, box *letterbox, flush func()) {
 	t.Helper()
 	b = newBundle(t)
@@ -102,20 +102,20 @@ func TestVerifyEmail(t *testing.T) {
 		return b.me(t, ada.token).want(http.StatusOK).Object()["email_verified_at"]
 	}
 	if me() != nil {
-		t.Error("verified without a mail")
+		t.Error("the address is verified without a token")
 	}
 	parsed, _ := parseOpaque(token, 1)
 	for name, bad := range map[string]string{
-		"a word": "token", "another secret": newOpaque(parsed.ids...).text(), "nobody's": newOpaque(dbtest.NewID()).text(),
-		"another's": opaque{ids: []uuid.UUID{uuid.MustParse(b.register(t, "eve@example.org").id)}, secret: parsed.secret}.text(),
-		"truncated": token[1:], "a refresh token": newOpaque(parsed.ids[0], parsed.ids[0]).text(),
+		"not a token": "token", "another secret": newOpaque(parsed.ids...).text(), "of an unknown identity": newOpaque(dbtest.NewID()).text(),
+		"of another identity": opaque{ids: []uuid.UUID{uuid.MustParse(b.register(t, "eve@example.org").id)}, secret: parsed.secret}.text(),
+		"truncated":           token[1:], "a refresh token": newOpaque(parsed.ids[0], parsed.ids[0]).text(),
 	} {
 		if at := verify(bad).problem(http.StatusUnprocessableEntity, "validation_failed"); at != "/token" {
 			t.Errorf("%s: pointer %q", name, at)
 		}
 	}
 	box.token(t, "eve@example.org", verifySubject)
-	// It is good for this and nothing else.
+	// A verification token cannot be used for a reset.
 	b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(token, "a longer horse and a staple")).problem(http.StatusUnprocessableEntity, "validation_failed")
 	verify(token).want(http.StatusNoContent)
 	if me() == nil {
@@ -132,17 +132,17 @@ func TestRequestVerificationAgain(t *testing.T) {
 	ask := func(bearer string) answer {
 		return b.send(t, http.MethodPost, "/v1/auth/request-email-verification", "", "Authorization", bearer)
 	}
-	ask(ada.bearer).want(http.StatusAccepted) // Within the minute: no mail.
+	ask(ada.bearer).want(http.StatusAccepted) // within a minute of the last token: no mail
 	ask(b.agentToken(t, ada)).problem(http.StatusForbidden, "forbidden")
 	b.exec(t, `UPDATE app.account_tokens SET created_at = created_at - interval '1 minute'`)
-	for range 3 { // At most one of them makes a mail.
+	for range 3 { // at most one of the requests sends a mail
 		ask(ada.bearer).want(http.StatusAccepted)
 	}
 	second := box.token(t, ada.email, verifySubject)
-	// Both are valid, until one of them is used.
+	// Both tokens are valid until one of them is used.
 	b.send(t, http.MethodPost, "/v1/auth/verify-email", mailed(first)).want(http.StatusNoContent)
 	b.send(t, http.MethodPost, "/v1/auth/verify-email", mailed(second)).want(http.StatusUnprocessableEntity)
-	ask(ada.bearer).want(http.StatusAccepted) // Nothing is left to verify.
+	ask(ada.bearer).want(http.StatusAccepted) // the address is already verified
 	flush()
 	box.empty(t)
 }
@@ -164,10 +164,10 @@ func TestResetPassword(t *testing.T) {
 		a.Header.Del("Request-Id")
 		first.Header.Del("Request-Id")
 		if a.text() != first.text() || fmt.Sprint(a.Header) != fmt.Sprint(first.Header) {
-			t.Errorf("%q is told apart: %v, %v", email, a.Header, first.Header)
+			t.Errorf("%q has a different response: %v, %v", email, a.Header, first.Header)
 		}
 	}
-	flush() // All of it was looked at while the token was young, and only the first made a mail.
+	flush() // All requests were processed within a minute of the token, so only the first one sent a mail.
 	box.empty(t)
 	send := func(body string) answer { return b.send(t, http.MethodPost, "/v1/auth/reset-password", body) }
 	if at := send(reset(token, "short")).problem(http.StatusUnprocessableEntity, "validation_failed"); at != "/password" {
@@ -176,7 +176,7 @@ func TestResetPassword(t *testing.T) {
 	if at := send(reset(verification, replacement)).problem(http.StatusUnprocessableEntity, "validation_failed"); at != "/token" {
 		t.Errorf("pointer %q", at)
 	}
-	// A closed account is opened by it: its owner reads the mail.
+	// A reset also unlocks a closed account, since only its owner reads the mail.
 	b.exec(t, `UPDATE identities SET failed_logins = 9, locked_until = clock_timestamp() + interval '15 minutes' WHERE id = $1`, ada.id)
 	b.me(t, ada.token).want(http.StatusOK)
 
@@ -212,7 +212,7 @@ func TestResetPassword(t *testing.T) {
 	var leaks int
 	b.scan(t, `SELECT count(*) FROM audit_logs l WHERE position($1 in l::text) > 0`, []any{token}, &leaks)
 	if leaks > 0 {
-		t.Error("the trail has the token")
+		t.Error("the audit log contains the token")
 	}
 }
 
@@ -236,41 +236,40 @@ func TestMailedTokensEnd(t *testing.T) {
 	b.scan(t, `SELECT app.expire_tokens()`, nil, &n)
 	b.scan(t, `SELECT count(*) FROM app.account_tokens`, nil, &left)
 	if n != 2 || left != 4 {
-		t.Errorf("%d tokens were forgotten, %d are left; want 2 and 4", n, left)
+		t.Errorf("%d tokens were deleted, %d are left; want 2 and 4", n, left)
 	}
-	// Whoever may not log in gets no mail.
+	// An account that may not log in gets no mail.
 	b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"locked@example.org"}`).want(http.StatusAccepted)
 	b.register(t, "last@example.org")
 	box.token(t, "last@example.org", verifySubject)
 	box.empty(t)
 }
 
-// TestMailWaits is that a mail server which is away keeps nobody waiting, that a mail is
-// tried again, and that more than the queue takes is dropped.
+// TestMailWaits checks that requests do not wait for a mail server that is down, that a failed mail is retried, and
+// that mails are dropped when the queue is full.
 func TestMailWaits(t *testing.T) {
 	t.Parallel()
 	b, box, flush := withMail(t)
 	box.fail = 1
 	b.register(t, "ada@example.org")
 	box.token(t, "ada@example.org", verifySubject)
-	flush()                // Nobody takes them any more.
-	for range maxLetters { // One is enough.
+	flush()                    // No worker processes the queue any more.
+	for range maxQueuedMails { // Only one mail per account is queued.
 		b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"ada@example.org"}`).want(http.StatusAccepted)
 	}
-	if n := len(b.service.letters); n != 1 {
-		t.Errorf("%d mails to one account wait", n)
+	if n := len(b.service.mailJobs); n != 1 {
+		t.Errorf("%d mails to one account are queued", n)
 	}
-	for i := range maxLetters + 10 {
+	for i := range maxQueuedMails + 10 {
 		b.send(t, http.MethodPost, "/v1/auth/request-password-reset", fmt.Sprintf(`{"email":"a%d@example.org"}`, i)).want(http.StatusAccepted)
 	}
-	if n := len(b.service.letters); n != maxLetters {
-		t.Errorf("%d mails wait", n)
+	if n := len(b.service.mailJobs); n != maxQueuedMails {
+		t.Errorf("%d mails are queued", n)
 	}
 }
 
-// Hardening item 14: whoever asks for mails in another's name changes nothing for the owner.
-// Requests within a minute make one mail, and each mailed token stays valid until one of
-// them is used.
+// Hardening item 14: requests for reset mails by others do not affect the owner of the account. Requests within a
+// minute send one mail, and each mailed token stays valid until one of them is used.
 func TestStrangersCannotBlockAReset(t *testing.T) {
 	t.Parallel()
 	const replacement = "a longer horse and a staple"
@@ -281,9 +280,9 @@ func TestStrangersCannotBlockAReset(t *testing.T) {
 		t.Helper()
 		b.send(t, http.MethodPost, "/v1/auth/request-password-reset", `{"email":"ada@example.org"}`).want(http.StatusAccepted)
 	}
-	ask() // Ada herself.
+	ask() // Ada's own request
 	token := box.token(t, ada.email, resetSubject)
-	for range 10 { // Strangers go on, once a minute.
+	for range 10 { // Others keep requesting, once a minute.
 		b.exec(t, `UPDATE app.account_tokens SET created_at = created_at - interval '1 minute' WHERE created_by = $1`, ada.id)
 		ask()
 		box.token(t, ada.email, resetSubject)
@@ -293,6 +292,6 @@ func TestStrangersCannotBlockAReset(t *testing.T) {
 	var left int
 	b.scan(t, `SELECT count(*) FROM app.account_tokens WHERE created_by = $1 AND kind = 'reset_password'`, []any{ada.id}, &left)
 	if left != 0 {
-		t.Errorf("%d reset tokens outlive a reset", left)
+		t.Errorf("%d reset tokens are left after a reset", left)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // The zones, also where the system has none.
+	_ "time/tzdata" // time zones for systems without a zone database
 
 	"github.com/chenu/chenu/ent"
 	"github.com/chenu/chenu/ent/datatype"
@@ -33,7 +33,7 @@ func (*Service) get(ctx context.Context, tx *ent.Tx, _ *struct{}) (*meOutput, er
 	return &meOutput{ETag: api.VersionTag(me.Version), Body: me}, nil
 }
 
-// IdentityInput is what may be changed of an identity.
+// IdentityInput contains the fields of an identity that its owner can change.
 type IdentityInput struct {
 	Name     string            `json:"name"     jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Display name of the identity."`
 	Settings datatype.Settings `json:"settings" jsonschema_description:"Preferences of the identity. time_zone is an IANA name; clients define all other keys."`
@@ -93,9 +93,9 @@ func (i IdentityInput) check() error {
 	return nil
 }
 
-// isTimeZone tells whether name is in the IANA database. What the loader, or a system's
-// directory of zones, knows beside that is refused: "" and Local, which are this process's
-// own, and copies with other rules.
+// isTimeZone reports whether name is in the IANA database. It rejects other names that the loader or the zone
+// directory of a system accepts: "" and Local, which mean UTC and the zone of this process, and copies with other
+// rules.
 func isTimeZone(name string) bool {
 	switch {
 	case name == "", len(name) > 64, strings.EqualFold(name, "local"), strings.EqualFold(name, "localtime"),

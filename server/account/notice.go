@@ -16,14 +16,14 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// noticeInterval is the pause between two looks for notices to send. Changes through other
-// instances, or through SQL, leave notices too.
+// noticeInterval is the pause between two checks for notices to send. Changes through other instances or through SQL
+// also store notices.
 const noticeInterval = 5 * time.Second
 
-// noticesAtOnce is how many notices an instance takes at a time.
+// noticesAtOnce is how many notices an instance takes in one batch.
 const noticesAtOnce = 10
 
-// noticeFacts are the details that notices of all kinds have.
+// noticeFacts are the details of notices of all kinds.
 type noticeFacts struct {
 	AgentID            uuid.UUID `json:"agent_id"`
 	CredentialID       uuid.UUID `json:"credential_id"`
@@ -40,8 +40,8 @@ type noticeFacts struct {
 	ScheduleID         uuid.UUID `json:"schedule_id"`
 }
 
-// noticeText returns the mail of a notice; false when the kind is unknown. It has ids, counts and
-// times, and no text that a client chose.
+// noticeText returns the mail of a notice, or false if the kind is unknown. The mail contains ids, counts and times,
+// and no text that a client chose.
 func noticeText(kind string, f noticeFacts, at time.Time) (subject, text string, ok bool) {
 	when, expires := mailTime(at), mailTime(f.ExpiresAt)
 	const stop = "To suspend all agents of the account at once, use POST /v1/team/agents/suspend-all. To change the password and revoke all " +
@@ -89,7 +89,7 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// wakeNotices lets notices be looked for at once. It never waits.
+// wakeNotices makes runNotices check for notices immediately. It does not block.
 func (s *Service) wakeNotices() {
 	select {
 	case s.notices <- struct{}{}:
@@ -97,8 +97,8 @@ func (s *Service) wakeNotices() {
 	}
 }
 
-// runNotices sends notices until ctx ends; sending bounds the mails themselves. A notice that was
-// taken and not sent is due again later, here or on another instance.
+// runNotices sends notices until ctx is done; the context sending limits how long a mail may take. A notice that was
+// taken and not sent becomes due again later, on this or another instance.
 func (s *Service) runNotices(ctx, sending context.Context) {
 	ticker := time.NewTicker(noticeInterval)
 	defer ticker.Stop()
@@ -149,7 +149,7 @@ func (s *Service) sendNotices(ctx context.Context) (int, error) {
 
 const markNoticeSentSQL = `SELECT app.mark_notice_sent($1)`
 
-// sendNotice sends one notice to the address that its identity has, and marks it as sent.
+// sendNotice sends a notice to the address of its identity and marks the notice as sent.
 func (s *Service) sendNotice(ctx context.Context, id, owner uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()

@@ -13,8 +13,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Hardening items 11 and 37: every kind of notice that the database stores has a text, those that
-// migrations store included.
+// Hardening items 11 and 37: every kind of notice that the database stores has a text, including the kinds that
+// migrations store.
 func TestEveryNoticeHasAText(t *testing.T) {
 	t.Parallel()
 	var code strings.Builder
@@ -46,7 +46,7 @@ func TestEveryNoticeHasAText(t *testing.T) {
 			t.Errorf("a notice of the kind %s has no text", kind)
 		}
 		if _, checked := noticeParts[kind]; !checked {
-			t.Errorf("TestLanguageOfTheMails does not read the notice %s", kind)
+			t.Errorf("TestLanguageOfTheMails does not check the notice %s", kind)
 		}
 	}
 	if _, _, ok := noticeText("other", noticeFacts{}, time.Now()); ok {
@@ -67,17 +67,18 @@ func TestEveryNoticeHasAText(t *testing.T) {
 
 const notYou = "If it was not you, "
 
-// noticeParts are the kinds of notices, with what their texts say about the facts of the test beside the time.
+// noticeParts maps each kind of notice to the parts that its text must contain, in addition to the time.
 var noticeParts = map[string][]string{
 	"password_reset": {notYou}, "agent_hired": {notYou}, "credential_created": {notYou, "valid until 2 April 2026, 03:04 UTC"},
 	"credentials_expire": {"expires on 2 April 2026, 03:04 UTC"}, "requests_expired": nil, "future_ethics_approvals": nil, "unapproved_schedules": nil,
 }
 
-// sentences are the paragraphs of a mail that are text, not a token or a command.
+// sentences matches the paragraphs of a mail that are text, not a token or a command.
 var sentences = regexp.MustCompile(`(?m)^[A-Z].*[.:]$`)
 
-// TestLanguageOfTheMails reads every mail. Each says when something happened, and what to do about it; those that
-// somebody else could have caused also say what to do then, and those with a token how long it is valid.
+// TestLanguageOfTheMails checks the text of every mail. Each mail says when something happened and what to do about
+// it. A mail that a third party could have caused also says what to do in that case. A mail with a token says how long
+// the token is valid.
 func TestLanguageOfTheMails(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
@@ -106,9 +107,9 @@ func TestLanguageOfTheMails(t *testing.T) {
 	}
 	for _, base := range []string{"", "https://chenu.example.org"} {
 		s := &Service{Config: Config{BaseURL: base}}
-		subject, text := s.letterText(verifyEmail, "TOKEN", at)
+		subject, text := s.mailText(verifyEmail, "TOKEN", at)
 		check(verifyEmail, subject, text, notYou, "valid once and for three days", "(?m)^TOKEN$")
-		subject, text = s.letterText(resetPassword, "TOKEN", at)
+		subject, text = s.mailText(resetPassword, "TOKEN", at)
 		check(resetPassword, subject, text, notYou, "valid once and for one hour", "(?m)^TOKEN$")
 	}
 	for _, n := range []int{0, 1, 2} {

@@ -8,13 +8,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// secretBytes is the length of an opaque token's random part: 256 bits, so that its plain
-// hash is as good as a password's slow one.
+// secretBytes is the length of the random part of an opaque token. With 256 random bits, a plain hash is as safe as
+// the slow hash of a password.
 const secretBytes = 32
 
-// opaque is a token that only this service reads: the rows that it speaks of, and a random
-// part. The ids make the transaction that checks it run as one identity; they prove nothing.
-// The database gets the hash only.
+// opaque is a token that only this service interprets: the ids of the rows that it refers to, and a random part. The
+// ids determine the identity that the checking transaction runs as; they prove nothing. The database stores only the
+// hash.
 type opaque struct {
 	ids    []uuid.UUID
 	secret [secretBytes]byte
@@ -22,14 +22,14 @@ type opaque struct {
 
 func newOpaque(ids ...uuid.UUID) opaque {
 	t := opaque{ids: ids}
-	// Never fails: the program ends when the system has no randomness.
+	// Read never fails: the program crashes if the system has no source of randomness.
 	_, _ = rand.Read(t.secret[:])
 	return t
 }
 
-// parseOpaque reads a token that names so many rows; false for every other text.
+// parseOpaque parses a token with the given number of ids. It returns false if the text is not such a token.
 func parseOpaque(text string, ids int) (opaque, bool) {
-	// The decoder skips line breaks even when strict, so the length has to be right, too.
+	// Even a strict decoder skips line breaks, so the length is checked, too.
 	length := 16*ids + secretBytes
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) != length || len(text) != base64.RawURLEncoding.EncodedLen(length) {
@@ -44,7 +44,7 @@ func parseOpaque(text string, ids int) (opaque, bool) {
 	return t, true
 }
 
-// text is what is given out.
+// text returns the token as sent to the client.
 func (t opaque) text() string {
 	var raw []byte
 	for _, id := range t.ids {
@@ -53,7 +53,7 @@ func (t opaque) text() string {
 	return base64.RawURLEncoding.EncodeToString(append(raw, t.secret[:]...))
 }
 
-// hash is what is kept.
+// hash returns the hash that is stored in the database.
 func (t opaque) hash() []byte {
 	sum := sha256.Sum256(t.secret[:])
 	return sum[:]

@@ -15,9 +15,9 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// Hardening item 40: an operator locks an account by the functions that `chenu accounts`
-// calls. Its sessions end, its tokens are refused by every instance, the database refuses
-// its writes, and the audit trail names the operator's role.
+// Hardening item 40: an operator locks an account with the functions that `chenu accounts` calls. The account's
+// sessions end, every instance rejects its tokens, the database rejects its writes, and the audit log records the
+// operator's role.
 func TestOperatorLocksAnAccount(t *testing.T) {
 	t.Parallel()
 	b, box, _ := withMail(t)
@@ -51,13 +51,13 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 		t.Errorf("an account that is not locked is unlocked: %q", got)
 	}
 	if got := operate(lock, "ada@example.org"); !slices.Equal(got, []string{ada.id + " t 2"}) {
-		t.Fatalf("the lock answers %q", got)
+		t.Fatalf("the lock returns %q", got)
 	}
 	if got := operate(lock, "ada@example.org"); !slices.Equal(got, []string{ada.id + " f 0"}) {
-		t.Errorf("the second lock answers %q", got)
+		t.Errorf("the second lock returns %q", got)
 	}
 
-	// The database refuses writes at once, also of a transaction that the service lets pass.
+	// The database rejects writes immediately, even if the service still accepts the token.
 	for _, test := range []struct{ role, statement string }{
 		{"chenu_human", `INSERT INTO personal_notes (id, created_by, title) VALUES (app.uuid_v7(), '` + ada.id + `', 'x')`},
 		{"chenu_agent", `INSERT INTO personal_notes (id, created_by, title) VALUES (app.uuid_v7(), '` + ada.id + `', 'x')`},
@@ -67,7 +67,7 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 			t.Errorf("%s, as %s: %v", test.statement, test.role, err)
 		}
 	}
-	// Both instances refuse the tokens once what they remember of the session is two seconds old.
+	// Both instances reject the tokens once their cache entries of the session, which last two seconds, have expired.
 	for _, instance := range []*bundle{b, other} {
 		for _, bearer := range []string{ada.bearer, agent} {
 			deadline := time.Now().Add(time.Minute)
@@ -85,7 +85,7 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 	b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(resetToken, "a longer horse and a staple")).want(http.StatusUnprocessableEntity)
 	b.me(t, eve.token).want(http.StatusOK)
 
-	// Serving roles can neither lock nor unlock.
+	// Serving roles can neither lock nor unlock an account.
 	for _, role := range []string{"chenu_human", "chenu_agent"} {
 		for _, statement := range []string{
 			`SELECT app.lock_account('eve@example.org')`, `SELECT app.unlock_account('ada@example.org')`, `UPDATE identities SET status = 'locked'`,
@@ -97,7 +97,7 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 	}
 
 	if got := operate(unlock, "ADA@example.org"); !slices.Equal(got, []string{ada.id + " t"}) {
-		t.Errorf("unlock answers %q", got)
+		t.Errorf("the unlock returns %q", got)
 	}
 	b.me(t, ada.token).problem(http.StatusUnauthorized, "invalid_token")
 	b.refused(t, refresh)
@@ -107,12 +107,12 @@ func TestOperatorLocksAnAccount(t *testing.T) {
 	b.scan(t, `SELECT array_agg(concat_ws(' ', before ->> 'status', after ->> 'status', actor_kind, db_role) ORDER BY id)
 		FROM audit_logs WHERE created_by = $1 AND resource_type = 'identity' AND after ? 'status' AND action = 'update'`, []any{ada.id}, &steps)
 	if want := []string{"active locked system chenu_owner", "locked active system chenu_owner"}; !slices.Equal(steps, want) {
-		t.Errorf("the trail has %q, want %q", steps, want)
+		t.Errorf("the audit log contains %q, want %q", steps, want)
 	}
 }
 
-// Hardening item 40: a transaction of the account that stays open fails the lock after five seconds,
-// with an error that says what to do, and nothing has changed.
+// Hardening item 40: if a transaction of the account stays open, the lock fails after five seconds with an error that
+// says what to do, and changes nothing.
 func TestOperatorDoesNotWaitForOpenTransactions(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -127,23 +127,23 @@ func TestOperatorDoesNotWaitForOpenTransactions(t *testing.T) {
 	}
 	_, err = b.as(t, b.db.MigrateURL, "chenu_owner", "", `SELECT app.lock_account('ada@example.org')`)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "CH409" || !strings.Contains(pg.Hint, "pg_terminate_backend") {
-		t.Errorf("the lock answers %v", err)
+		t.Errorf("the lock returns %v", err)
 	}
 	var state string
 	b.scan(t, `SELECT status || ' ' || (SELECT count(*) FROM app.sessions s WHERE s.created_by = i.id AND s.revoked_at IS NULL) FROM identities i WHERE id = $1`, []any{ada.id}, &state)
 	if state != "active 1" {
-		t.Errorf("afterwards: %s", state)
+		t.Errorf("after the failed lock: %s", state)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", `SELECT app.lock_account('ada@example.org')`); err != nil {
-		t.Errorf("the lock, once the transaction has ended: %v", err)
+		t.Errorf("the lock after the transaction has ended: %v", err)
 	}
 }
 
-// Hardening item 21: a reset token that was mailed before a change of the password would
-// undo the change.
+// Hardening item 21: a change of the password deletes the reset tokens that were mailed before. Otherwise such a token
+// could undo the change.
 func TestPasswordChangeEndsResetTokens(t *testing.T) {
 	t.Parallel()
 	const replacement = "a longer horse and a staple"
@@ -163,7 +163,7 @@ func TestPasswordChangeEndsResetTokens(t *testing.T) {
 		t.Errorf("pointer %q", at)
 	}
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, replacement)).want(http.StatusOK)
-	// The function itself deletes them, whoever calls it; and no other identity's.
+	// The function itself deletes the tokens of the identity, whoever calls it, and no tokens of other identities.
 	b.send(t, http.MethodPost, "/v1/auth/reset-password", reset(other, replacement)).want(http.StatusNoContent)
 	var kinds []string
 	b.scan(t, `SELECT coalesce(array_agg(kind ORDER BY kind), '{}') FROM app.account_tokens WHERE created_by = $1`, []any{ada.id}, &kinds)
@@ -172,7 +172,7 @@ func TestPasswordChangeEndsResetTokens(t *testing.T) {
 	}
 }
 
-// Hardening item 17: nobody registers an address of the domain that erased identities get.
+// Hardening item 17: addresses of the domain that erased identities get cannot be registered.
 func TestReservedAddressCannotBeRegistered(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -188,13 +188,13 @@ func TestReservedAddressCannotBeRegistered(t *testing.T) {
 	}
 }
 
-// Hardening item 40: the lock of an account locked the identity before its sessions and mailed
-// tokens, while a refresh, a logout and a verified address locked them the other way round.
+// Hardening item 40: locking an account used to lock the identity before its sessions and mailed tokens, while a
+// refresh, a logout and the verification of an address locked them in the opposite order.
 func TestOperatorsLockDoesNotDeadlock(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	ctx := t.Context()
-	// running starts the call and returns once it waits for a lock.
+	// running starts the call and returns once the call waits for a lock.
 	running := func(t *testing.T, others int, call func() error) <-chan error {
 		t.Helper()
 		ended := make(chan error, 1)
@@ -205,7 +205,7 @@ func TestOperatorsLockDoesNotDeadlock(t *testing.T) {
 		return ended
 	}
 	for name, test := range map[string]struct {
-		// hold locks what the call needs after its first lock.
+		// hold locks the rows that the call needs after its first lock.
 		hold, call string
 	}{
 		"refresh": {
@@ -246,7 +246,7 @@ func TestOperatorsLockDoesNotDeadlock(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// A logout has no second row to wait for: it is raced.
+	// A logout has no second row to wait for, so it runs concurrently with the lock.
 	p := b.register(t, "logout@example.org")
 	for round := range 40 {
 		b.exec(t, `UPDATE identities SET status = 'active' WHERE id = $1`, p.id)
@@ -258,7 +258,7 @@ func TestOperatorsLockDoesNotDeadlock(t *testing.T) {
 		}()
 		_, err := b.as(t, b.db.MigrateURL, "chenu_owner", "", `SELECT app.lock_account('logout@example.org')`)
 		for _, err := range []error{err, <-ended} {
-			// A logout that comes second finds its session ended, or its account locked.
+			// If the logout comes second, it may fail because the session has ended or the account is locked.
 			if pg, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || pg.Code == "40P01") {
 				t.Fatalf("round %d: %v", round, err)
 			}

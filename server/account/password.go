@@ -27,26 +27,25 @@ import (
 	"github.com/chenu/chenu/server/queue"
 )
 
-// What a password has to be (NIST SP 800-63B-4 section 3.1.1.2: at least 15 characters
-// where the password is the only factor, no rules of composition, Unicode welcome, a
-// list of what is refused, never truncated).
+// Rules for passwords (NIST SP 800-63B-4 section 3.1.1.2: at least 15 characters where the password is the only
+// factor, no composition rules, any Unicode characters, a blocklist, no truncation).
 const (
-	// MinPasswordLength and MaxPasswordLength count code points after normalisation.
+	// MinPasswordLength and MaxPasswordLength count code points after normalization.
 	MinPasswordLength = 15
 	MaxPasswordLength = 256
-	// minDistinct refuses what is one or a few characters over and over.
+	// minDistinct rejects passwords that repeat one or a few characters.
 	minDistinct = 5
-	// minGuesses is how many guesses an attacker who knows common passwords, names, keyboard
-	// patterns and dates needs at least, as zxcvbn estimates it. Below it a password does not
-	// withstand guessing without rate limits (Wheeler, USENIX Security 2016, section 5).
+	// minGuesses is the minimum number of guesses, as zxcvbn estimates it, that an attacker needs who knows common
+	// passwords, names, keyboard patterns and dates. Below this number, a password does not withstand guessing without
+	// rate limits (Wheeler, USENIX Security 2016, section 5).
 	minGuesses = 1e8
-	// maxEstimated bounds the characters that are estimated: the time grows with the third
-	// power of the length. What follows them only makes a password harder to guess.
+	// maxEstimated limits how many characters are estimated: the time grows with the cube of the length. Further
+	// characters can only make a password harder to guess.
 	maxEstimated = 48
 )
 
-// hashParams are what OWASP's password storage cheat sheet recommends for argon2id:
-// 19 MiB, two passes, one lane. Raising them re-hashes each password at its next login.
+// hashParams are the parameters that OWASP's password storage cheat sheet recommends for argon2id: 19 MiB, two passes,
+// one lane. After they are raised, each password is hashed again at its next login.
 var hashParams = argon2id.Params{
 	Memory:      19 * 1024,
 	Iterations:  2,
@@ -55,24 +54,24 @@ var hashParams = argon2id.Params{
 	KeyLength:   32,
 }
 
-// What a stored hash may demand, so that a row can't make a login take gigabytes.
+// Limits for the parameters of a stored hash, so that a row cannot make a login take gigabytes.
 const (
 	maxHashMemory     = 256 * 1024 // KiB
 	maxHashIterations = 16
 )
 
-// errWeakPassword says which rule a password breaks.
+// errWeakPassword describes the rule that a password breaks.
 type errWeakPassword struct{ code, detail string }
 
 func (e *errWeakPassword) Error() string { return e.detail }
 
-// normalizePassword gives one form to what a person types the same on different
-// keyboards (NFC, as RFC 8265 section 4.2.2 has it). Nothing else is changed.
+// normalizePassword returns the NFC form of a password, so that the same characters typed on different keyboards are
+// equal (RFC 8265 section 4.2.2). It changes nothing else.
 func normalizePassword(password string) string { return norm.NFC.String(password) }
 
-// checkPassword refuses a new password that is too easy to guess, or too long. A password is too easy to
-// guess if [commonpassword.Contains] knows it, in any case and with other separators, accents and final
-// digits, or if zxcvbn estimates less than minGuesses. The password is normalised; known are words that
+// checkPassword returns an error if a new password is too short, too long or too easy to guess. A password is too easy
+// to guess if [commonpassword.Contains] reports it, in any case and with other separators, accents and final digits,
+// or if zxcvbn estimates fewer than minGuesses guesses. The password is normalized. The words in known are words that
 // an attacker tries first for this person.
 func checkPassword(password string, known ...string) error {
 	switch n := utf8.RuneCountInString(password); {
@@ -100,9 +99,9 @@ func checkPassword(password string, known ...string) error {
 	return nil
 }
 
-// guesses estimates how many guesses a password withstands. It knows the 30,000 most common
-// passwords, common words and names, also in other letters, keyboard patterns, sequences,
-// repetitions and dates; and what is known of the person, in parts.
+// guesses estimates how many guesses a password withstands. The estimate considers the 30,000 most common passwords,
+// common words and names, also with substituted letters, keyboard patterns, sequences, repetitions and dates, as well
+// as the strings in known and their parts.
 func guesses(password string, known []string) float64 {
 	inputs := []string{"chenu", "che-nu"}
 	for _, text := range known {
@@ -122,9 +121,9 @@ func guesses(password string, known []string) float64 {
 	return min(estimate(password), estimate(rest)*math.Pow(guessesByWord, float64(removed)))
 }
 
-// guessesByWord is how many guesses a word that is known of the person adds, with its place,
-// its case and the separator next to it. zxcvbn multiplies its estimate by 10,000 for each
-// part of a password, as it does not expect that all parts are known of the person.
+// guessesByWord is the factor by which a word from known multiplies the guesses, for its position, its case and the
+// separator next to it. zxcvbn multiplies its estimate by 10,000 for each part of a password, because it does not
+// expect that all parts are known.
 const guessesByWord = 10
 
 // withoutWords removes each of the words from the password, in any case, with one separator
@@ -137,37 +136,35 @@ func withoutWords(password string, words []string) (rest string, removed int) {
 			patterns = append(patterns, regexp.QuoteMeta(word))
 		}
 	}
-	// The longest word first: of an address and its first part, the address is removed.
+	// The longest word comes first: of an address and its local part, the whole address is removed.
 	slices.SortFunc(patterns, func(a, b string) int { return len(b) - len(a) })
 	word := regexp.MustCompile(`(?i)[^\pL\pN]?(?:` + strings.Join(patterns, "|") + `)[^\pL\pN]?`)
 	return word.ReplaceAllString(password, ""), len(word.FindAllStringIndex(password, -1))
 }
 
-// hasher makes and checks password hashes, a bounded number at a time: each takes 19
-// MiB and a core for 20 to 170 ms. Callers hold no database connection while they wait or
-// hash. Safe for concurrent use.
+// hasher computes and checks password hashes, a limited number at a time: each takes 19 MiB and a core for 20 to 170
+// ms. Callers hold no database connection while they wait or hash. It is safe for concurrent use.
 type hasher struct {
 	params argon2id.Params
 	slots  *semaphore.Weighted
-	// addresses and origins let one network, and one network or session of one account,
-	// have a few callers among those that wait for a slot. The other callers wait outside.
+	// addresses and origins limit how many callers of one network, and of one network or session of one account, wait
+	// for a slot at the same time. Further callers wait in the queues.
 	addresses, origins *queue.Queue
-	// patience is how long a caller waits for its turn.
-	patience time.Duration
-	// dummy is a hash of no password, which is checked where there is no hash.
+	// timeout is the maximum time that a caller waits for a slot.
+	timeout time.Duration
+	// dummy is a hash of the empty string. It is checked when there is no stored hash.
 	dummy string
 }
 
-// hashPatience is some 25 turns on a slow core, and well below the time that a request may
-// take.
-const hashPatience = 5 * time.Second
+// hashTimeout is the time of about 25 hashes on a slow core, and well below the timeout of a request.
+const hashTimeout = 5 * time.Second
 
-// How many callers wait for a slot or hash at the same time. Networks are shared by people,
-// so that a network has more callers than one account on it.
+// Limits of callers that wait for a slot or hash at the same time. People share networks, so a network may have more
+// callers than one account on it.
 const (
 	hashesByAddress = 8
 	hashesByOrigin  = 2
-	// maxHashQueue is how many more callers of one network or origin may wait.
+	// maxHashQueue is how many further callers of one network or origin may wait.
 	maxHashQueue = 64
 )
 
@@ -180,18 +177,18 @@ func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
 		return nil, fmt.Errorf("hash a password: %w", err)
 	}
 	return &hasher{
-		params: params, slots: semaphore.NewWeighted(int64(concurrency)), patience: hashPatience, dummy: dummy,
+		params: params, slots: semaphore.NewWeighted(int64(concurrency)), timeout: hashTimeout, dummy: dummy,
 		addresses: queue.New(queue.Config{Active: hashesByAddress, Waiting: maxHashQueue}),
 		origins:   queue.New(queue.Config{Active: hashesByOrigin, Waiting: maxHashQueue}),
 	}, nil
 }
 
-// asker is who asks for a hash: the network of the request, and the account with its session
-// or network. Empty parts are not bounded.
+// asker identifies the requester of a hash: the network of the request, and the account with its session or network.
+// Empty parts are not limited.
 type asker struct{ address, origin string }
 
-// askerOf is the asker of a request about the account of who. A session counts by itself, so
-// that guesses of strangers do not delay the account's owner.
+// askerOf returns the asker of a request about the account who.ID. A session counts separately, so that guesses of
+// strangers do not delay the owner of the account.
 func askerOf(ctx context.Context, who auth.Identity) asker {
 	request, _ := auth.RequestFrom(ctx)
 	a := asker{address: api.ClientNetwork(request.IP)}
@@ -205,11 +202,10 @@ func askerOf(ctx context.Context, who auth.Identity) asker {
 	return a
 }
 
-// acquire waits for a turn and returns a function that ends it. It waits as long as ctx
-// allows, and not so long that a flood of logins keeps every other caller waiting until it
-// times out.
+// acquire waits for a slot and returns a function that releases it. It waits at most until ctx is done or timeout has
+// passed, so that a flood of logins does not keep other callers waiting until they time out.
 func (h *hasher) acquire(ctx context.Context, who asker) (release func(), err error) {
-	waiting, cancel := context.WithTimeout(ctx, h.patience)
+	waiting, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	var leave []func()
 	release = func() {
@@ -239,13 +235,13 @@ func (h *hasher) acquire(ctx context.Context, who asker) (release func(), err er
 		return release, nil
 	case ctx.Err() == nil:
 		err = problem.New(http.StatusServiceUnavailable, "busy", "Too many passwords are being checked. Try again shortly.").
-			WithRetryAfter(h.patience).WithCause(err)
+			WithRetryAfter(h.timeout).WithCause(err)
 	}
 	release()
 	return nil, err
 }
 
-// hash returns the PHC string of a normalised password.
+// hash returns the PHC string of a normalized password.
 func (h *hasher) hash(ctx context.Context, who asker, password string) (string, error) {
 	release, err := h.acquire(ctx, who)
 	if err != nil {
@@ -259,14 +255,13 @@ func (h *hasher) hash(ctx context.Context, who asker, password string) (string, 
 	return hash, nil
 }
 
-// check says whether the normalised password is the one of hash, and whether hash is to
-// be made anew because it is weaker than today's. An empty hash is no password's, after
-// the same work.
+// check reports whether the normalized password matches hash, and whether hash is weaker than the current parameters
+// and must be replaced. An empty hash matches no password, after the same amount of work.
 func (h *hasher) check(ctx context.Context, password, hash string) (match, weak bool, err error) {
 	return h.checkLater(ctx, asker{}, password, func() (string, error) { return hash, nil })
 }
 
-// checkLater is check with a hash that is asked for when the turn has come.
+// checkLater is like check, but calls hashOf for the hash once it has a slot.
 func (h *hasher) checkLater(ctx context.Context, who asker, password string, hashOf func() (string, error)) (match, weak bool, err error) {
 	release, err := h.acquire(ctx, who)
 	if err != nil {

@@ -27,7 +27,7 @@ func TestHashParams(t *testing.T) {
 	}
 	for _, text := range []string{hash, h.dummy} {
 		if !strings.HasPrefix(text, "$argon2id$v=19$m=19456,t=2,p=1$") {
-			t.Errorf("%s is not what OWASP recommends", text)
+			t.Errorf("%s does not have the parameters that OWASP recommends", text)
 		}
 	}
 	for candidate, want := range map[string]bool{password: true, password + "x": false, "": false} {
@@ -37,7 +37,7 @@ func TestHashParams(t *testing.T) {
 		}
 	}
 	if again, _ := h.hash(t.Context(), asker{}, password); again == hash {
-		t.Error("two hashes have one salt")
+		t.Error("two hashes have the same salt")
 	}
 }
 
@@ -47,7 +47,7 @@ func TestCheckWithoutHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The dummy is the hash of the empty password, which must not open anything.
+	// The dummy is the hash of the empty password, which must match no account.
 	for _, candidate := range []string{"", password} {
 		if match, _, err := h.check(t.Context(), candidate, ""); err != nil || match {
 			t.Errorf("%q: match %v, %v", candidate, match, err)
@@ -72,7 +72,7 @@ func TestBrokenHashes(t *testing.T) {
 			t.Errorf("%s: match %v, %v", hash, match, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "RdescudvJCsg") {
-			t.Errorf("the error repeats the hash: %v", err)
+			t.Errorf("the error contains the hash: %v", err)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func TestWeakHash(t *testing.T) {
 	}
 }
 
-// TestHashesAtOnce is that no more passwords are hashed at once than there are slots.
+// TestHashesAtOnce checks that no more passwords are hashed at once than there are slots.
 func TestHashesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -106,14 +106,14 @@ func TestHashesAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := h.slots.Acquire(t.Context(), 2); err != nil { // Two that take for ever.
+		if err := h.slots.Acquire(t.Context(), 2); err != nil { // Both slots stay in use.
 			t.Fatal(err)
 		}
 		var wg sync.WaitGroup
 		hungUp, cancel := context.WithCancel(t.Context())
 		wg.Go(func() {
 			if _, err := h.hash(hungUp, asker{}, password); !errors.Is(err, context.Canceled) {
-				t.Errorf("who hung up: %v", err)
+				t.Errorf("caller with a canceled context: %v", err)
 			}
 		})
 		began := time.Now()
@@ -121,9 +121,9 @@ func TestHashesAtOnce(t *testing.T) {
 			_, _, err := h.check(t.Context(), password, "")
 			p := problem.From(err)
 			if p.Status != http.StatusServiceUnavailable || p.Code != "busy" || p.Header.Get("Retry-After") == "" {
-				t.Errorf("who waited: %v", err)
+				t.Errorf("caller that waited: %v", err)
 			}
-			if waited := time.Since(began); waited != hashPatience {
+			if waited := time.Since(began); waited != hashTimeout {
 				t.Errorf("waited %v", waited)
 			}
 		})
@@ -132,10 +132,10 @@ func TestHashesAtOnce(t *testing.T) {
 		wg.Wait()
 		h.slots.Release(2)
 		if _, err := h.hash(t.Context(), asker{}, password); err != nil {
-			t.Errorf("afterwards: %v", err)
+			t.Errorf("after the slots were released: %v", err)
 		}
 		if !h.slots.TryAcquire(2) {
-			t.Error("a slot was not given back")
+			t.Error("a slot was not released")
 		}
 	})
 }
@@ -168,8 +168,8 @@ func TestCheckPassword(t *testing.T) {
 	}
 }
 
-// Hardening item 36: passwords of 15 characters and more that attackers try first are
-// refused, when registering, changing the password and resetting it alike.
+// Hardening item 36: passwords of 15 and more characters that attackers try first are rejected in a registration, a
+// change and a reset.
 func TestCommonPasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, candidate := range []string{
@@ -211,8 +211,8 @@ func TestCommonPasswordsAreRefused(t *testing.T) {
 	}
 }
 
-// Hardening item 36: only new passwords are checked. Whoever has a common password from before logs in
-// and proves it again, and can change it to another one only.
+// Hardening item 36: only new passwords are checked. An identity with a common password from before the check can log
+// in and re-authenticate, but can change the password only to one that is not common.
 func TestExistingCommonPasswordsStillLogIn(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -287,7 +287,7 @@ func FuzzNormalizeEmail(f *testing.F) {
 			t.Errorf("%q is %q, and then %q, %v", email, got, again, err)
 		}
 		if strings.Count(got, "@") != 1 || strings.ContainsAny(got, " \r\n\x00<>\"") {
-			t.Errorf("%q is accepted as %q", email, got)
+			t.Errorf("%q is normalized to %q", email, got)
 		}
 	})
 }
@@ -318,7 +318,7 @@ func BenchmarkHash(b *testing.B) {
 	}
 }
 
-// BenchmarkLogin is logins over HTTP, more at once than there are slots to hash in.
+// BenchmarkLogin measures logins over HTTP, more at once than there are hashing slots.
 func BenchmarkLogin(b *testing.B) {
 	bundle := newBundle(b)
 	var err error

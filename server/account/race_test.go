@@ -11,7 +11,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// newPasswordText is the password that these tests change to.
+// newPasswordText is the new password in these tests.
 const newPasswordText = "granite lamp otter violin"
 
 func (b *bundle) hash(t testing.TB, id string) (hash string) {
@@ -20,8 +20,8 @@ func (b *bundle) hash(t testing.TB, id string) (hash string) {
 	return hash
 }
 
-// Hardening item 5: a password that was compared before it changed opens no session and renews
-// none afterwards, whoever calls the functions.
+// Hardening item 5: a password that was compared before it changed neither opens nor renews a session afterwards,
+// whoever calls the functions.
 func TestNoSessionOpensWithTheOldHash(t *testing.T) {
 	t.Parallel()
 	for name, replace := range map[string]func(t *testing.T, b *bundle, box *letterbox, p person, expected string){
@@ -60,24 +60,24 @@ func TestNoSessionOpensWithTheOldHash(t *testing.T) {
 			var session string
 			b.scan(t, `SELECT id FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &session)
 			if got := try(open, dbtest.NewID(), old); got != passwordChanged {
-				t.Errorf("a session opens with the old hash: %q", got)
+				t.Errorf("opening a session with the old hash: %q", got)
 			}
 			if got := try(again, session, old); got != passwordChanged {
-				t.Errorf("a step-up with the old hash: %q", got)
+				t.Errorf("stepping up with the old hash: %q", got)
 			}
-			// What a service from before this check sends.
+			// An instance of a version without this check sends no hash.
 			if got := try(`SELECT app.open_session($1, now(), now() + interval '1 hour', '{pwd}')`, dbtest.NewID()); got != passwordChanged {
-				t.Errorf("a session opens without a hash at once after the change: %q", got)
+				t.Errorf("opening a session without a hash right after the change: %q", got)
 			}
 			if got := try(open, dbtest.NewID(), b.hash(t, ada.id)); got != "" {
-				t.Errorf("no session opens with the present hash: %q", got)
+				t.Errorf("opening a session with the current hash: %q", got)
 			}
 		})
 	}
 }
 
-// Hardening item 5: a login or step-up whose password was compared before a change commits, and
-// that opens its session after it, is refused.
+// Hardening item 5: a login or step-up is rejected if its password was compared before a change commits and its
+// session is opened after it.
 func TestLoginInFlightEndsWithThePassword(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{"login": "/v1/auth/login", "step-up": "/v1/auth/step-up"} {
@@ -85,8 +85,8 @@ func TestLoginInFlightEndsWithThePassword(t *testing.T) {
 			t.Parallel()
 			b := newBundle(t)
 			ada := b.register(t, "ada@example.org")
-			b.login(t, ada.email) // From here on, attempts do not lock the identity before they compare.
-			// The hash of another password; its change is in flight while the request compares.
+			b.login(t, ada.email) // After this login, attempts do not lock the identity before they compare the password.
+			// The password changes to eve's; the change is not committed yet while the request compares.
 			b.send(t, http.MethodPost, "/v1/auth/register", registration("eve@example.org", newPasswordText, "Eve")).want(http.StatusCreated)
 			tx, err := b.admin.Begin(t.Context())
 			if err != nil {
@@ -117,8 +117,8 @@ func TestLoginInFlightEndsWithThePassword(t *testing.T) {
 	}
 }
 
-// awaitWaiting waits until a session of the database waits for a lock. The request that should
-// wait fails the test when it is answered.
+// awaitWaiting waits until a session of the database waits for a lock. It fails the test if the request is answered
+// instead.
 func (b *bundle) awaitWaiting(t testing.TB, answered <-chan int) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
@@ -133,12 +133,12 @@ func (b *bundle) awaitWaiting(t testing.TB, answered <-chan int) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("nothing waits")
+			t.Fatal("no session waits for a lock")
 		}
 	}
 }
 
-// none fails the test unless the query counts nothing.
+// none fails the test if the query counts any rows.
 func (b *bundle) none(t testing.TB, query string, args ...any) {
 	t.Helper()
 	var n int
@@ -147,8 +147,8 @@ func (b *bundle) none(t testing.TB, query string, args ...any) {
 	}
 }
 
-// Hardening item 5: no session of the old password survives a change that happens among many
-// logins, and none of the requests deadlock.
+// Hardening item 5: no session of the old password survives a change that runs concurrently with many logins, and none
+// of the requests deadlock.
 func TestParallelLoginsEndWithThePassword(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -180,13 +180,13 @@ func TestParallelLoginsEndWithThePassword(t *testing.T) {
 	var open int
 	b.scan(t, `SELECT count(*) FROM app.sessions WHERE created_by = $1 AND revoked_at IS NULL`, []any{ada.id}, &open)
 	if open != 1 {
-		t.Errorf("%d sessions are open after the change, want the one that changed the password", open)
+		t.Errorf("%d sessions are open after the change, want only the session that changed the password", open)
 	}
 	b.none(t, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`)
 }
 
-// Hardening item 5: logins at the same time that all store a stronger hash all succeed, although
-// only one of them replaces the hash that they compared.
+// Hardening item 5: concurrent logins that all store a stronger hash all succeed, although only one of them replaces
+// the hash that they compared.
 func TestParallelLoginsRehash(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// IdleLifetime is how long a session lives without being refreshed.
+// IdleLifetime is how long a session stays valid without being refreshed.
 const IdleLifetime = 14 * 24 * time.Hour
 
 func (s *Service) mountRefresh(a *api.API) {
@@ -35,21 +35,21 @@ func (s *Service) mountRefresh(a *api.API) {
 	}, s.refresh)
 }
 
-// grant is a refresh token that is given out once its transaction is committed.
+// grant is a refresh token that is returned to the client once its transaction has been committed.
 type grant struct {
 	token opaque
-	// seconds is how long the session can be refreshed, by the database's clock.
+	// seconds is how long the session can be refreshed, in seconds by the database's clock.
 	seconds int
 }
 
-// A refresh token names its identity and session.
+// refreshTokenIDs is the number of ids in a refresh token: its identity and its session.
 const refreshTokenIDs = 2
 
 func newGrant(who auth.Identity) *grant { return &grant{token: newOpaque(who.ID, who.SessionID)} }
 
 const issueRefreshSQL = `SELECT ceil(extract(epoch FROM app.issue_refresh_token($1, $2, make_interval(secs => $3)) - clock_timestamp()))::bigint`
 
-// issueRefresh keeps the first refresh token of a session that was just opened.
+// issueRefresh stores the first refresh token of a session that was just opened.
 func issueRefresh(ctx context.Context, tx *ent.Tx, who auth.Identity, g *grant) error {
 	err := session.One(ctx, tx, issueRefreshSQL, []any{who.SessionID, g.token.hash(), IdleLifetime.Seconds()}, &g.seconds)
 	if err != nil {
@@ -58,14 +58,14 @@ func issueRefresh(ctx context.Context, tx *ent.Tx, who auth.Identity, g *grant) 
 	return nil
 }
 
-// RefreshToken is what a session is refreshed with.
+// RefreshToken contains the refresh token of a session.
 type RefreshToken struct {
 	RefreshToken string `json:"refresh_token" jsonschema:"minLength=1,maxLength=1024,writeOnly=true,example=AZ2tQXH0cFy8m0lK" jsonschema_description:"Refresh token of the last login or refresh."`
 }
 
 type refreshInput struct{ Body RefreshToken }
 
-// What app.rotate_refresh_token says of a token beside that it is none.
+// Outcomes of app.rotate_refresh_token, except "unknown".
 const (
 	outcomeRotated    = "rotated"
 	outcomeInProgress = "in_progress"
@@ -81,7 +81,7 @@ func (s *Service) refresh(ctx context.Context, in *refreshInput) (*tokensOutput,
 	if !ok {
 		return nil, refusedRefresh()
 	}
-	// Not proved yet: until the hash has fitted, the database shows it nothing.
+	// The ids are not proved yet: the transaction sees no data until the hash of the token has matched.
 	who := self(given.ids[0], given.ids[1])
 	next := newGrant(who)
 	var (
@@ -127,12 +127,12 @@ func refusedRefresh() error {
 		WithHeader("WWW-Authenticate", problem.Challenge)
 }
 
-// self is an identity acting for itself in a session.
+// self returns an identity that acts for itself in a session.
 func self(id, sessionID uuid.UUID) auth.Identity {
 	return auth.Identity{ID: id, ActorID: id, Kind: auth.Human, SessionID: sessionID}
 }
 
-// human returns the caller, who must be a human: agents have no password.
+// human returns the caller, or an error if the caller is an agent: agents have no password.
 func human(ctx context.Context) (auth.Identity, error) {
 	who, err := api.Caller(ctx)
 	if err == nil && who.Kind != auth.Human {
@@ -152,5 +152,5 @@ func (s *Service) forget(owner uuid.UUID, sessions ...uuid.UUID) {
 	}
 }
 
-// errNone is that a function found nothing to do.
+// errNone is returned when a function found nothing to do.
 var errNone = errors.New("none")

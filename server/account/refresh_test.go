@@ -16,7 +16,7 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// login opens another session of a person and returns its tokens.
+// login opens another session of the identity and returns its tokens.
 func (b *bundle) login(t testing.TB, email string) (access, refresh string) {
 	t.Helper()
 	return tokensOf(b.send(t, http.MethodPost, "/v1/auth/login", credentials(email, password)).want(http.StatusOK))
@@ -54,7 +54,7 @@ func (b *bundle) exec(t testing.TB, query string, args ...any) {
 	}
 }
 
-// scan reads one row as the administrator.
+// scan reads one row as an administrator.
 func (b *bundle) scan(t testing.TB, query string, args []any, into ...any) {
 	t.Helper()
 	if err := b.admin.QueryRow(t.Context(), query, args...).Scan(into...); err != nil {
@@ -62,7 +62,7 @@ func (b *bundle) scan(t testing.TB, query string, args []any, into ...any) {
 	}
 }
 
-// pass lets time pass for everything that refreshing looks at.
+// pass moves all timestamps that a refresh checks into the past by d.
 func (b *bundle) pass(t testing.TB, owner string, d time.Duration) {
 	t.Helper()
 	b.exec(t, `UPDATE app.sessions SET expires_at = expires_at - $2::interval, idle_expires_at = idle_expires_at - $2::interval WHERE created_by = $1`, owner, d)
@@ -84,7 +84,7 @@ func TestRefresh(t *testing.T) {
 	a = b.refresh(t, first).want(http.StatusOK)
 	access, second := tokensOf(a)
 	if a.Header.Get("Cache-Control") != "no-store" || second == first {
-		t.Errorf("header %v, the same token again: %v", a.Header, second == first)
+		t.Errorf("header %v, the token is the same: %v", a.Header, second == first)
 	}
 	me := b.me(t, access).want(http.StatusOK)
 	if me.text() != before.text() {
@@ -93,18 +93,18 @@ func TestRefresh(t *testing.T) {
 	_, third := b.refreshed(t, second)
 	b.refreshed(t, third)
 
-	// Who calls is proved by the token alone; another's session and time stay as they were.
+	// The token alone determines the session: the other session and its times are unchanged.
 	var sessions, refreshed int
 	b.scan(t, `SELECT count(*), count(refreshed_at) FROM app.sessions WHERE created_by = $1`, []any{ada.id}, &sessions, &refreshed)
 	if sessions != 2 || refreshed != 1 {
 		t.Errorf("%d sessions, %d refreshed; want 2 and 1", sessions, refreshed)
 	}
 	if trail := b.trail(t, ada.id); len(trail) != 2 {
-		t.Errorf("trail %v: refreshing is no login", trail)
+		t.Errorf("trail %v: a refresh was recorded as a login", trail)
 	}
 }
 
-// TestRefreshKeepsAuthTime is that a refresh is no proof of anything new.
+// TestRefreshKeepsAuthTime checks that a refresh does not change the time of authentication.
 func TestRefreshKeepsAuthTime(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -118,7 +118,7 @@ func TestRefreshKeepsAuthTime(t *testing.T) {
 	}
 }
 
-// TestRefreshWithClockSkew is a database whose clock is ahead of the service's.
+// TestRefreshWithClockSkew checks a refresh when the clock of the database is ahead of the clock of the service.
 func TestRefreshWithClockSkew(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -143,7 +143,7 @@ func TestRefreshReuse(t *testing.T) {
 
 	b.refresh(t, first).problem(http.StatusConflict, "refresh_in_progress")
 	b.pass(t, ada.id, 10*time.Second)
-	b.refused(t, first) // Somebody has an old one.
+	b.refused(t, first) // an old token was used again
 	at := time.Now()
 	b.me(t, access).problem(http.StatusUnauthorized, "invalid_token")
 	for _, token := range []string{first, second, third} {
@@ -151,7 +151,7 @@ func TestRefreshReuse(t *testing.T) {
 	}
 	for deadline := at.Add(time.Minute); other.me(t, access).Status != http.StatusUnauthorized; {
 		if time.Now().After(deadline) {
-			t.Fatal("the other instance still takes the family's token")
+			t.Fatal("the other instance still accepts an access token of the session")
 		}
 		<-time.After(20 * time.Millisecond)
 	}
@@ -167,7 +167,7 @@ func TestRefreshReuse(t *testing.T) {
 	}
 }
 
-// inProgress refreshes with a token that lost a race.
+// inProgress checks that a refresh with the token is answered with 409, since another request was faster.
 func (b *bundle) inProgress(t testing.TB, token string) {
 	t.Helper()
 	a := b.refresh(t, token)
@@ -177,22 +177,23 @@ func (b *bundle) inProgress(t testing.TB, token string) {
 	}
 }
 
-// Hardening item 29: a lost response is forgiven from 10 to 60 seconds after the token's first
-// use, as long as nobody has used the successor.
+// Hardening item 29: after a lost response, the same token is accepted from 10 to 60 seconds after its first use,
+// unless its successor was used.
 func TestRefreshForgivesALostAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	// walker is a person with one refreshed session, whose time passes by itself.
+	// walker logs in a new identity and returns the first refresh token and a function that moves its timestamps into
+	// the past.
 	walker := func(t *testing.T, name string) (first string, wait func(time.Duration)) {
 		t.Helper()
 		p := b.register(t, name+"@example.org")
 		_, first = b.login(t, p.email)
 		return first, func(d time.Duration) { b.pass(t, p.id, d) }
 	}
-	t.Run("once and again", func(t *testing.T) {
+	t.Run("more than once", func(t *testing.T) {
 		t.Parallel()
 		first, wait := walker(t, "ada")
-		b.refreshed(t, first) // The response is lost, and so is the next.
+		b.refreshed(t, first) // This response and the next one are lost.
 		b.inProgress(t, first)
 		wait(10 * time.Second)
 		b.refreshed(t, first)
@@ -202,7 +203,7 @@ func TestRefreshForgivesALostAnswer(t *testing.T) {
 		_, third := b.refreshed(t, second)
 		b.refreshed(t, third)
 	})
-	t.Run("not what was given out in its place", func(t *testing.T) {
+	t.Run("a replaced successor is rejected", func(t *testing.T) {
 		t.Parallel()
 		first, wait := walker(t, "bob")
 		_, stolen := b.refreshed(t, first)
@@ -213,7 +214,7 @@ func TestRefreshForgivesALostAnswer(t *testing.T) {
 		b.refused(t, stolen)
 		b.refused(t, second)
 	})
-	t.Run("not once the successor was used", func(t *testing.T) {
+	t.Run("rejected once the successor was used", func(t *testing.T) {
 		t.Parallel()
 		first, wait := walker(t, "cy")
 		_, second := b.refreshed(t, first)
@@ -222,7 +223,7 @@ func TestRefreshForgivesALostAnswer(t *testing.T) {
 		b.refused(t, first)
 		b.refused(t, third)
 	})
-	t.Run("not after a minute", func(t *testing.T) {
+	t.Run("rejected after a minute", func(t *testing.T) {
 		t.Parallel()
 		first, wait := walker(t, "di")
 		_, second := b.refreshed(t, first)
@@ -232,8 +233,8 @@ func TestRefreshForgivesALostAnswer(t *testing.T) {
 	})
 }
 
-// Hardening item 29: of parallel refreshes with one token exactly one succeeds. The others
-// lose the race, and the session goes on with the one successor.
+// Hardening item 29: exactly one of several concurrent refreshes with one token succeeds. The others get 409, and the
+// session continues with the one successor.
 func TestOneOfParallelRefreshesSucceeds(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -268,9 +269,8 @@ func TestOneOfParallelRefreshesSucceeds(t *testing.T) {
 	b.refreshed(t, third)
 }
 
-// Hardening item 29: two browser tabs share their storage. The one that loses the race finds
-// the winner's refresh token there and goes on, and neither is logged out, also when the
-// winner has refreshed once more in the meantime.
+// Hardening item 29: two browser tabs share their storage. The tab that gets 409 finds the other tab's refresh token
+// there and continues with it. Neither is logged out, even if the other tab has refreshed once more in the meantime.
 func TestTwoTabsDoNotLogEachOtherOut(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -305,7 +305,7 @@ func TestRefreshLimits(t *testing.T) {
 		}},
 		{"locked", func(t *testing.T, p person) { b.exec(t, `UPDATE identities SET status = 'locked' WHERE id = $1`, p.id) }},
 		{"erased", func(t *testing.T, p person) { b.exec(t, `UPDATE identities SET status = 'erased' WHERE id = $1`, p.id) }},
-		{"session gone", func(t *testing.T, p person) { b.exec(t, `DELETE FROM app.sessions WHERE created_by = $1`, p.id) }},
+		{"session deleted", func(t *testing.T, p person) { b.exec(t, `DELETE FROM app.sessions WHERE created_by = $1`, p.id) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -315,7 +315,7 @@ func TestRefreshLimits(t *testing.T) {
 			b.refused(t, refresh)
 		})
 	}
-	t.Run("idle never passes the absolute limit", func(t *testing.T) {
+	t.Run("the idle limit does not exceed the absolute limit", func(t *testing.T) {
 		t.Parallel()
 		p := b.register(t, "short@example.org")
 		_, refresh := b.login(t, p.email)
@@ -326,7 +326,8 @@ func TestRefreshLimits(t *testing.T) {
 	})
 }
 
-// TestRefreshForgeries is what is no token of ours, and what is one in another's place.
+// TestRefreshForgeries checks that strings that are not refresh tokens, and tokens with ids or secrets of others, are
+// rejected.
 func TestRefreshForgeries(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -335,7 +336,7 @@ func TestRefreshForgeries(t *testing.T) {
 	_, theirs := b.login(t, eve.email)
 	parsed, ok := parseOpaque(mine, refreshTokenIDs)
 	if !ok {
-		t.Fatal("the token is not of its own form")
+		t.Fatal("the refresh token cannot be parsed")
 	}
 	hers, _ := parseOpaque(theirs, refreshTokenIDs)
 	otherSecret, otherSession, otherOwner := newOpaque(parsed.ids...), parsed, parsed
@@ -343,20 +344,20 @@ func TestRefreshForgeries(t *testing.T) {
 	otherOwner.ids = []uuid.UUID{hers.ids[0], parsed.ids[1]}
 	both := opaque{ids: hers.ids, secret: parsed.secret}
 	for name, token := range map[string]string{
-		"an access token":            access,
-		"a word":                     "refresh",
-		"truncated":                  mine[:len(mine)-1],
-		"longer":                     mine + "A",
-		"padded":                     mine + "==",
-		"a line break":               mine[:10] + `\n` + mine[10:],
-		"last bits":                  mine[:len(mine)-1] + nonCanonical(mine[len(mine)-1]),
-		"another secret":             otherSecret.text(),
-		"another's session":          otherSession.text(),
-		"another owner":              otherOwner.text(),
-		"my secret in their session": both.text(),
-		"nobody's":                   newOpaque(dbtest.NewID(), dbtest.NewID()).text(),
-		"nil ids":                    newOpaque(uuid.Nil, uuid.Nil).text(),
-		"of another kind":            newOpaque(parsed.ids[0]).text(),
+		"an access token":           access,
+		"not a token":               "refresh",
+		"truncated":                 mine[:len(mine)-1],
+		"longer":                    mine + "A",
+		"padded":                    mine + "==",
+		"with a line break":         mine[:10] + `\n` + mine[10:],
+		"different unused bits":     mine[:len(mine)-1] + nonCanonical(mine[len(mine)-1]),
+		"another secret":            otherSecret.text(),
+		"session of another":        otherSession.text(),
+		"another owner":             otherOwner.text(),
+		"own secret, their session": both.text(),
+		"unknown ids":               newOpaque(dbtest.NewID(), dbtest.NewID()).text(),
+		"nil ids":                   newOpaque(uuid.Nil, uuid.Nil).text(),
+		"token with one id":         newOpaque(parsed.ids[0]).text(),
 	} {
 		if a := b.refresh(t, token); a.Status != http.StatusUnauthorized {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)
@@ -372,19 +373,19 @@ func TestRefreshForgeries(t *testing.T) {
 			t.Errorf("%s: %d", body, a.Status)
 		}
 	}
-	// None of it touched a session.
+	// No forgery has changed a session.
 	b.refreshed(t, mine)
 	b.refreshed(t, theirs)
 }
 
-// nonCanonical is a last character that a lenient decoder reads as the same bytes.
+// nonCanonical returns a last character that a lenient decoder decodes to the same bytes.
 func nonCanonical(c byte) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return string(alphabet[strings.IndexByte(alphabet, c)|1])
 }
 
-// TestNoTokenIsKept looks for refresh tokens in everything that the database and the trail
-// have, and for an answer with tokens among the kept outcomes.
+// TestNoTokenIsKept checks that no table of the database, including the audit log, contains a refresh token, and that
+// no response with tokens is stored for an idempotency key.
 func TestNoTokenIsKept(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -395,14 +396,14 @@ func TestNoTokenIsKept(t *testing.T) {
 	stepped := b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+password+`"}`, key...).want(http.StatusOK)
 	again := b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+password+`"}`, key...).want(http.StatusOK)
 	if stepped.text() == again.text() || again.Header.Get("Idempotent-Replayed") != "" {
-		t.Error("a step-up's answer was kept")
+		t.Error("the response to a step-up was stored")
 	}
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, password), "Idempotency-Key", "2").want(http.StatusOK)
 	b.send(t, http.MethodPost, "/v1/me/password", `{"current_password":"`+password+`","new_password":"a longer horse and a staple"}`, key...).want(http.StatusNoContent)
 	var kept int
 	b.scan(t, `SELECT count(*) FROM app.idempotency_keys`, nil, &kept)
 	if kept != 0 {
-		t.Errorf("%d outcomes are kept", kept)
+		t.Errorf("%d responses are stored", kept)
 	}
 	for _, token := range []string{first, second} {
 		parsed, _ := parseOpaque(token, refreshTokenIDs)
@@ -411,7 +412,7 @@ func TestNoTokenIsKept(t *testing.T) {
 			b.scan(t, `SELECT count(*) FROM `+table+` x WHERE position($1 in x::text) > 0 OR position(encode($2, 'hex') in x::text) > 0`,
 				[]any{token, parsed.secret[:]}, &leaks)
 			if leaks > 0 {
-				t.Errorf("%s has a refresh token", table)
+				t.Errorf("%s contains a refresh token", table)
 			}
 		}
 		if text := fmt.Sprintf("%v %+v %#v", parsed, parsed, parsed); strings.Contains(text, token) || strings.Contains(text, fmt.Sprint(parsed.secret)) {
@@ -420,7 +421,7 @@ func TestNoTokenIsKept(t *testing.T) {
 	}
 }
 
-// walk is one session and what is expected of it, said otherwise than the database says it.
+// walk is a model of one session: it computes what is expected independently of the database.
 type walk struct {
 	now, idle, end time.Duration // since the login
 	revoked        bool
@@ -434,7 +435,7 @@ type modelToken struct {
 	madeAt, usedAt, voidAt time.Duration
 }
 
-// refresh says with which status the i-th token is answered, and does what it does.
+// refresh returns the status that a refresh with the i-th token must return, and updates the model.
 func (w *walk) refresh(i int) int {
 	const race, lost = 10 * time.Second, time.Minute
 	if w.revoked || w.now >= w.idle || w.now >= w.end {
@@ -458,8 +459,8 @@ func (w *walk) refresh(i int) int {
 	return http.StatusOK
 }
 
-// TestRefreshModel walks at random through refreshes, with any token that was ever given
-// out, and time.
+// TestRefreshModel performs random refreshes with any token issued before, with random pauses, and compares the
+// results with the model.
 func TestRefreshModel(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -481,7 +482,7 @@ func TestRefreshModel(t *testing.T) {
 				}
 			},
 			"refresh": func(r *rapid.T) {
-				// Mostly with the latest ones, or no walk would go far.
+				// Prefer the latest tokens, since a refresh with an old one usually revokes the session.
 				back := rapid.SampledFrom([]int{0, 0, 0, 0, 0, 0, 1, 1, 2, 5}).Draw(r, "back")
 				i := max(0, len(w.tokens)-1-back)
 				generation := w.tokens[i].generation
@@ -512,7 +513,7 @@ func FuzzParseOpaque(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for ids := 1; ids <= refreshTokenIDs; ids++ {
 			if token, ok := parseOpaque(text, ids); ok && token.text() != text {
-				t.Fatalf("%q and %q are one token", text, token.text())
+				t.Fatalf("%q and %q decode to the same token", text, token.text())
 			}
 		}
 	})

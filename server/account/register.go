@@ -17,7 +17,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Registration is what an account is made of.
+// Registration contains the fields of a new account.
 type Registration struct {
 	Email    string `json:"email"    jsonschema:"minLength=3,maxLength=320,example=ada@example.org" jsonschema_description:"E-mail address of the account. Unique, ignoring case."`
 	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
@@ -40,7 +40,7 @@ func (s *Service) register(ctx context.Context, in *registerInput) (*tokensOutpu
 	if err != nil {
 		return nil, err
 	}
-	// Before the address is looked at, so that a known one takes as long as a new one.
+	// The password is hashed before the address is looked up, so that a known address takes as long as a new one.
 	hash, err := s.hasher.hash(ctx, askerOf(ctx, auth.Identity{}), password)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (s *Service) register(ctx context.Context, in *registerInput) (*tokensOutpu
 	if err != nil {
 		return nil, err
 	}
-	s.post(ctx, letter{kind: verifyEmail, owner: id})
+	s.post(ctx, mailJob{kind: verifyEmail, owner: id})
 	tokens, err := s.issue(who, []string{byPassword}, identity, refresh)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (s *Service) register(ctx context.Context, in *registerInput) (*tokensOutpu
 	return &tokensOutput{Location: "/v1/me", ETag: api.VersionTag(identity.Version), Body: *tokens}, nil
 }
 
-// check returns the e-mail address and the password in the form in which they are used.
+// check returns the normalized e-mail address and password.
 func (r Registration) check() (email, password string, err error) {
 	var wrong []problem.FieldError
 	email, err = normalizeEmail(r.Email)
@@ -86,17 +86,17 @@ func (r Registration) check() (email, password string, err error) {
 	return email, password, nil
 }
 
-// newAccount is an account to be made.
+// newAccount describes an account to be created.
 type newAccount struct {
 	email, name string
-	hash        *string // nil: nobody can log in with a password
+	hash        *string // nil: there is no password to log in with
 	amr         string
-	refresh     *grant // nil: its first session can't be refreshed
+	refresh     *grant // nil: its first session cannot be refreshed
 	verified    bool   // whether to verify the address without a mail: for development
 }
 
-// create makes an identity with its first session, as that identity: the policy lets
-// nobody insert another's row, so registration needs no privilege of its own.
+// create creates an identity and its first session, in a transaction that runs as the new identity. The policy allows
+// no insert of another identity's row, so registration needs no additional privilege.
 func (s *Service) create(ctx context.Context, who auth.Identity, n newAccount) (Identity, error) {
 	var made Identity
 	err := s.DB.Do(auth.With(ctx, who), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {

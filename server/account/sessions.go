@@ -35,7 +35,7 @@ func (s *Service) mountSessions(a *api.API) {
 	}, s.revokeSession)
 }
 
-// Session is a login as its owner sees it.
+// Session is a session as returned to its owner.
 type Session struct {
 	ID              uuid.UUID      `json:"id"                jsonschema_description:"Id of the session."`
 	Current         bool           `json:"current"           jsonschema_description:"Whether this request uses the session."`
@@ -55,7 +55,7 @@ type listSessionsOutput struct {
 	Body api.List[*Session]
 }
 
-// open is a session that can still be used, by the database's clock.
+// open returns the predicate of sessions that can still be used, by the database's clock.
 func open() predicate.Session {
 	return func(s *sql.Selector) {
 		s.Where(sql.P(func(b *sql.Builder) {

@@ -11,9 +11,9 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// Hardening item 2: the instances of these tests have one connection (see instance), so that
-// an operation which needs a second one never ends. Here the hasher has no free slot either:
-// six wrong changes of one account's password wait for one, and hold no connection meanwhile.
+// Hardening item 2: the instances of these tests have one connection (see instance), so an operation that needs a
+// second one never ends. In this test the hasher has no free slot either: six wrong changes of one account's password
+// wait for a slot and must hold no connection meanwhile.
 func TestOneAccountCannotStallOthers(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -25,7 +25,7 @@ func TestOneAccountCannotStallOthers(t *testing.T) {
 		"/v1/me/password":  change(wrong, "a longer horse and a staple"),
 		"/v1/auth/step-up": `{"password":"` + wrong + `"}`,
 	} {
-		b.service.hasher.patience = time.Minute
+		b.service.hasher.timeout = time.Minute
 		if err := b.service.hasher.slots.Acquire(t.Context(), testHashers); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestOneAccountCannotStallOthers(t *testing.T) {
 	}
 }
 
-// waitForHashers waits until so many requests from the tests' address wait for a hash.
+// waitForHashers waits until n requests from the address of the tests wait for a hash.
 func (b *bundle) waitForHashers(t testing.TB, n int) {
 	t.Helper()
 	address := askerOf(auth.WithRequest(t.Context(), auth.Request{IP: "192.0.2.1"}), auth.Identity{}).address
@@ -56,15 +56,15 @@ func (b *bundle) waitForHashers(t testing.TB, n int) {
 	}
 }
 
-// Hardening item 2: an account has two callers in the hasher's queue, a network eight, and
-// the others wait outside of it. So another network's login is not behind all of them.
+// Hardening item 2: at most two callers of an account and eight of a network wait for a slot of the hasher; the others
+// wait before that. So a login from another network does not wait for all of them.
 func TestHashersQueueIsShared(t *testing.T) {
 	t.Parallel()
 	h, err := newHasher(quick, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.patience = time.Minute
+	h.timeout = time.Minute
 	if err := h.slots.Acquire(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestHashersQueueIsShared(t *testing.T) {
 	until := func(n int) {
 		for deadline := time.Now().Add(time.Minute); h.origins.Callers(stranger.origin) != n; <-time.After(time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatal("the callers do not arrive")
+				t.Fatal("the callers do not start to wait")
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func TestHashersQueueIsShared(t *testing.T) {
 	for h.origins.Callers(owner.origin) != 1 {
 		<-time.After(time.Millisecond)
 	}
-	<-time.After(10 * time.Millisecond) // The owner has a place among the origins and takes one for the slot.
+	<-time.After(10 * time.Millisecond) // The owner gets a place among the origins, then waits for the slot.
 	h.slots.Release(1)
 	wg.Wait()
 	place := 0
@@ -109,17 +109,17 @@ func TestHashersQueueIsShared(t *testing.T) {
 		}
 	}
 	if place > 3 {
-		t.Errorf("the owner is the %dth to be admitted, behind guesses for the account", place)
+		t.Errorf("the owner is admitted as number %d, after guesses for the account", place)
 	}
 	for _, q := range []int{h.origins.Callers(stranger.origin), h.origins.Callers(owner.origin), h.addresses.Callers(owner.address)} {
 		if q != 0 {
-			t.Errorf("%d callers are left", q)
+			t.Errorf("%d callers still wait", q)
 		}
 	}
 }
 
-// Hardening item 2: a caller that waits too long for a hash is refused and leaves nothing
-// behind. A session is an origin of its own, and otherwise the network is.
+// Hardening item 2: a caller that waits too long for a hash gets an error, and its place is released. The origin of a
+// caller is its session, or its network if there is no session.
 func TestHashersQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	who := auth.Identity{ID: uuid.New(), SessionID: uuid.New()}
@@ -135,14 +135,14 @@ func TestHashersQueueIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.patience = 10 * time.Millisecond
+	h.timeout = 10 * time.Millisecond
 	release, err := h.acquire(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		if _, err := h.acquire(t.Context(), a); err == nil {
-			t.Error("a second hash runs on one slot")
+			t.Error("two hashes run with one slot")
 		}
 	}
 	release()
@@ -151,6 +151,6 @@ func TestHashersQueueIsBounded(t *testing.T) {
 	}
 	release()
 	if n := h.addresses.Callers(a.address); n != 0 {
-		t.Errorf("%d callers are left", n)
+		t.Errorf("%d callers still wait", n)
 	}
 }

@@ -40,24 +40,23 @@ func (s *Service) mountStepUp(a *api.API) {
 	}, s.changePassword)
 }
 
-// attempt is what came of one attempt at a password.
+// attempt is the result of one attempt at a password.
 type attempt struct {
-	// right is that the password is the account's and that the attempt counted.
+	// right reports whether the password is correct and the attempt was counted.
 	right bool
-	// reason is for the trail where it was not right; empty when there is no such account.
+	// reason is the reason for the audit log if right is false; empty if there is no such account.
 	reason string
-	// counted is that the account was open: the attempt was one more.
+	// counted reports whether the account was open, so that the attempt was counted.
 	counted bool
-	// hash is what the password was compared with; weak, that it is to be made anew.
+	// hash is the hash that the password was compared with; weak reports whether it must be replaced.
 	hash string
 	weak bool
 }
 
 const beginAttemptSQL = `SELECT coalesce(hashed_password, ''), allowed FROM app.begin_attempt()`
 
-// try makes one attempt at the password of an identity, which need not exist. The attempt
-// is counted before the password is looked at, and only once its turn to be hashed has
-// come: whoever has to give up waiting has not failed.
+// try makes one attempt at the password of an identity, which need not exist. The attempt is counted before the
+// password is checked, and only once the hasher has a slot: a caller that gives up waiting has not failed.
 func (s *Service) try(ctx context.Context, who auth.Identity, password string) (attempt, error) {
 	var (
 		a     attempt
@@ -93,7 +92,7 @@ func (s *Service) try(ctx context.Context, who auth.Identity, password string) (
 
 const forgiveSQL = `SELECT app.forgive_attempts()`
 
-// forgive forgets the failed attempts of the transaction's identity.
+// forgive resets the failed attempts of the transaction's identity.
 func forgive(ctx context.Context, tx *ent.Tx) error {
 	if _, err := tx.ExecContext(ctx, forgiveSQL); err != nil {
 		return fmt.Errorf("forgive failed attempts: %w", err)
@@ -101,14 +100,14 @@ func forgive(ctx context.Context, tx *ent.Tx) error {
 	return nil
 }
 
-// Password is the present password.
+// Password contains the current password.
 type Password struct {
 	Password string `json:"password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Password of the account."`
 }
 
 type stepUpInput struct{ Body Password }
 
-// AccessToken is an access token without a refresh token: the session's stays good.
+// AccessToken is an access token without a refresh token: the session's refresh token stays valid.
 type AccessToken struct {
 	AccessToken string `json:"access_token" jsonschema_description:"Access token. Send it as Authorization: Bearer <token>."`
 	TokenType   string `json:"token_type"   jsonschema:"enum=Bearer" jsonschema_description:"Type of the token, always Bearer."`
@@ -119,8 +118,8 @@ type stepUpOutput struct{ Body AccessToken }
 
 const authenticateAgainSQL = `SELECT app.authenticate_again($1, $2, $3)`
 
-// stepUp holds no connection while it waits for the hasher: counting the attempt and noting
-// the step-up are transactions of their own.
+// stepUp holds no connection while it waits for the hasher: it counts the attempt and records the step-up in separate
+// transactions.
 func (s *Service) stepUp(ctx context.Context, in *stepUpInput) (*stepUpOutput, error) {
 	began := s.now()
 	who, err := human(ctx)
@@ -147,8 +146,8 @@ func (s *Service) stepUp(ctx context.Context, in *stepUpInput) (*stepUpOutput, e
 	return &stepUpOutput{Body: *token}, nil
 }
 
-// authenticateAgain makes one attempt at the caller's password and records the step-up when it is
-// right. It returns when that was, or errWrongPassword.
+// authenticateAgain makes one attempt at the caller's password and records the step-up if the password is correct. It
+// returns the time of the step-up, or errWrongPassword.
 func (s *Service) authenticateAgain(ctx context.Context, who auth.Identity, password string, amr datatype.Texts) (at time.Time, err error) {
 	a, err := s.try(ctx, who, password)
 	if err != nil {
@@ -170,8 +169,8 @@ func (s *Service) authenticateAgain(ctx context.Context, who auth.Identity, pass
 	return at, err
 }
 
-// accessToken makes an access token of a session. The time of authentication is the
-// database's, whose clock may be ahead of this one.
+// accessToken returns a new access token of a session. The time of authentication comes from the database, whose clock
+// may be ahead of this machine's clock.
 func (s *Service) accessToken(who auth.Identity, amr []string) (*AccessToken, error) {
 	if now := s.now(); who.AuthTime.After(now) {
 		who.AuthTime = now
@@ -183,7 +182,7 @@ func (s *Service) accessToken(who auth.Identity, amr []string) (*AccessToken, er
 	return &AccessToken{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(auth.TokenLifetime / time.Second)}, nil
 }
 
-// PasswordChange is the present password and the one to take its place.
+// PasswordChange contains the current and the new password.
 type PasswordChange struct {
 	CurrentPassword string `json:"current_password" jsonschema:"maxLength=1024,writeOnly=true,example=violet lantern quiet harbor" jsonschema_description:"Current password of the account."`
 	NewPassword     string `json:"new_password"     jsonschema:"maxLength=1024,writeOnly=true,example=sleepy granite under maple" jsonschema_description:"New password, 15 to 256 characters of any kind. A password that is easy to guess is rejected with password_too_common."`
@@ -196,9 +195,9 @@ const revokeAgentsSQL = `SELECT app.revoke_agents()`
 
 const changePasswordSQL = `SELECT app.change_password($1, $2, $3)::text[]` //nolint:gosec // A statement, no credential.
 
-// changePassword holds no connection while it waits for the hasher: it reads, counts the
-// attempt and changes the password in transactions of their own. The change compares the
-// hash, so that it is refused when the password was changed in between.
+// changePassword holds no connection while it waits for the hasher: it reads the identity, counts the attempt and
+// changes the password in separate transactions. The change compares the hash, so that it fails if the password was
+// changed in the meantime.
 func (s *Service) changePassword(ctx context.Context, in *changePasswordInput) (*struct{}, error) {
 	began := s.now()
 	who, err := human(ctx)
@@ -241,7 +240,7 @@ func (s *Service) changePassword(ctx context.Context, in *changePasswordInput) (
 		return nil
 	})
 	if errors.Is(err, errNone) {
-		return nil, s.refuse(ctx, began) // Changed since it was compared.
+		return nil, s.refuse(ctx, began) // The password was changed since it was compared.
 	}
 	if err != nil {
 		return nil, fmt.Errorf("change a password: %w", err)
@@ -250,7 +249,7 @@ func (s *Service) changePassword(ctx context.Context, in *changePasswordInput) (
 	return api.NoContent()
 }
 
-// newPassword is a password for an account in the form in which it is hashed.
+// newPassword returns a password in the form in which it is hashed, or an error if the password is too weak.
 func newPassword(pointer, password string, of Identity) (string, error) {
 	password = normalizePassword(password)
 	if weak, ok := errors.AsType[*errWeakPassword](checkPassword(password, of.Email, of.Name)); ok {
@@ -259,7 +258,7 @@ func newPassword(pointer, password string, of Identity) (string, error) {
 	return password, nil
 }
 
-// endedBy runs a function that returns the sessions which it ended; [errNone] when it
+// endedBy runs a function that returns the ids of the sessions that it ended. It returns [errNone] if the function
 // returns NULL.
 func endedBy(ctx context.Context, tx *ent.Tx, query string, args ...any) ([]uuid.UUID, error) {
 	var texts *datatype.Texts

@@ -22,7 +22,7 @@ import (
 
 const wrong = "coral meadow distant violin"
 
-// agentToken is a token of an agent that acts for a person, in the person's session.
+// agentToken returns a token of a new agent that acts for p, in p's session.
 func (b *bundle) agentToken(t testing.TB, p person) string {
 	t.Helper()
 	var sid uuid.UUID
@@ -78,7 +78,7 @@ func TestSessions(t *testing.T) {
 	b.me(t, phone).problem(http.StatusUnauthorized, "invalid_token")
 	for deadline := at.Add(time.Minute); other.me(t, phone).Status != http.StatusUnauthorized; {
 		if time.Now().After(deadline) {
-			t.Fatal("the other instance still takes the token")
+			t.Fatal("the other instance still accepts the token")
 		}
 		<-time.After(20 * time.Millisecond)
 	}
@@ -87,9 +87,9 @@ func TestSessions(t *testing.T) {
 		t.Errorf("sessions %v", all)
 	}
 	if len(list(eve.bearer)) != 1 {
-		t.Error("another's session went with it")
+		t.Error("the session of another identity ended, too")
 	}
-	// The own one, too.
+	// The current session can be revoked, too.
 	b.send(t, http.MethodDelete, "/v1/me/sessions/"+fmt.Sprint(all[0]["id"]), "", "Authorization", ada.bearer).want(http.StatusNoContent)
 	b.me(t, ada.token).want(http.StatusUnauthorized)
 }
@@ -114,7 +114,7 @@ func TestStepUp(t *testing.T) {
 	if after.Identity.SessionID != before.Identity.SessionID || time.Since(before.Identity.AuthTime) < time.Hour || time.Since(after.Identity.AuthTime) > time.Minute {
 		t.Errorf("before %+v, after %+v", before.Identity, after.Identity)
 	}
-	// It lasts: the next refresh says so, too, and the refresh token is still the same.
+	// The next refresh keeps the time of authentication, and the refresh token is unchanged.
 	access, _ = b.refreshed(t, refresh)
 	if again, err := verifier.Verify(t.Context(), access); err != nil || !again.Identity.AuthTime.Equal(after.Identity.AuthTime) {
 		t.Errorf("%+v, %v", again.Identity, err)
@@ -137,7 +137,7 @@ func TestStepUp(t *testing.T) {
 	}
 }
 
-// trailOf is the whole trail of an identity.
+// trailOf returns all audit entries of an identity, oldest first.
 func (b *bundle) trailOf(t testing.TB, id string) []string {
 	t.Helper()
 	rows, err := b.admin.Query(t.Context(), `SELECT concat_ws(' ', action, outcome, resource_type, db_role) FROM audit_logs WHERE created_by = $1 ORDER BY id`, id)
@@ -203,9 +203,9 @@ func TestChangePassword(t *testing.T) {
 	}
 }
 
-// TestDelay is that failures in a row close an account for their network for longer and
-// longer, that it then answers as before, and that the right password opens it when the time
-// is over.
+// TestDelay checks that consecutive failures close an account for their network for longer and longer, that a closed
+// account returns the same response as a wrong password, and that the correct password works again once the time is
+// over.
 func TestDelay(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -217,7 +217,7 @@ func TestDelay(t *testing.T) {
 	}
 	delay := func() (failed, seconds int) {
 		t.Helper()
-		// From the refusal, not from now: this machine may be slow.
+		// The duration is measured from the last attempt, not from now, since the machine may be slow.
 		b.scan(t, `SELECT failed, coalesce(round(extract(epoch FROM locked_until - used_at)), 0)::int FROM app.login_attempts WHERE created_by = $1 AND origin = '192.0.2.0/24'`,
 			[]any{ada.id}, &failed, &seconds)
 		return failed, seconds
@@ -232,12 +232,12 @@ func TestDelay(t *testing.T) {
 			t.Fatalf("status %d", status)
 		}
 		if failed, seconds := delay(); failed != i+1 || seconds != want {
-			t.Errorf("after %d failures (%d counted) it is closed for %d s, want %d", i+1, failed, seconds, want)
+			t.Errorf("after %d failures (%d counted), the account is closed for %d s, want %d", i+1, failed, seconds, want)
 		}
 	}
-	for range 3 { // Closed: the right one does not count, and neither does a wrong one.
+	for range 3 { // While the account is closed, neither a correct nor a wrong password counts.
 		if try(password) != http.StatusUnauthorized || try(wrong) != http.StatusUnauthorized {
-			t.Error("a closed account lets somebody in")
+			t.Error("a login to a closed account succeeded")
 		}
 	}
 	if failed, _ := delay(); failed != 16 {
@@ -245,18 +245,18 @@ func TestDelay(t *testing.T) {
 	}
 	reopen()
 	if status := try(password); status != http.StatusOK {
-		t.Errorf("status %d when the time is over", status)
+		t.Errorf("status %d after the account was opened again", status)
 	}
 	if failed, seconds := delay(); failed != 0 || seconds != 0 {
 		t.Errorf("%d failures, %d s after a success", failed, seconds)
 	}
 	after := b.send(t, http.MethodGet, "/v1/me", "", "Authorization", ada.bearer).want(http.StatusOK).Header.Get("ETag")
 	if after != version {
-		t.Errorf("failed logins made version %s of the identity, it was %s", after, version)
+		t.Errorf("failed logins changed the version of the identity to %s, it was %s", after, version)
 	}
 }
 
-// from sends a login from an address.
+// from sends a login request from an address and returns the status.
 func (b *bundle) from(t testing.TB, address, body string, headers ...string) int {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/auth/login", strings.NewReader(body))
@@ -268,8 +268,8 @@ func (b *bundle) from(t testing.TB, address, body string, headers ...string) int
 	return b.client.For(t).Serve(r).Status
 }
 
-// TestBruteForce is that guesses at once, through many addresses of a network and several
-// instances, are hardly more than guesses one after another.
+// TestBruteForce checks that concurrent guesses, through many addresses of a network and several instances, get hardly
+// more attempts than sequential guesses.
 func TestBruteForce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -291,31 +291,31 @@ func TestBruteForce(t *testing.T) {
 	b.scan(t, `SELECT failed, locked_until > clock_timestamp(), unrecorded,
 		(SELECT count(*) FROM audit_logs WHERE created_by = $1 AND outcome = 'denied') FROM app.login_attempts WHERE created_by = $1`, []any{ada.id}, &failed, &closed, &all, &recorded)
 	if failed < 5 || failed > 20 || !closed || all+recorded < guesses {
-		t.Errorf("%d guesses were allowed of %d, of which %d were counted and %d recorded; closed %v", failed, guesses, all, recorded, closed)
+		t.Errorf("%d of %d guesses were allowed; %d were counted and %d recorded; closed %v", failed, guesses, all, recorded, closed)
 	}
 	if status := b.from(t, "192.0.2.200:1", credentials(ada.email, password)); status != http.StatusUnauthorized {
 		t.Errorf("status %d", status)
 	}
-	// The others are not concerned, nor are open sessions.
+	// Other accounts and open sessions are not affected.
 	b.me(t, ada.token).want(http.StatusOK)
 	b.register(t, "eve@example.org")
 	b.login(t, "eve@example.org")
 
-	// An X-Forwarded-For that nobody vouches for is no address.
+	// An X-Forwarded-For that does not come from a trusted proxy is ignored.
 	b.from(t, "203.0.113.9:1", credentials("eve@example.org", wrong), "X-Forwarded-For", "198.51.100.7")
 	var ip string
 	b.scan(t, `SELECT ip FROM audit_logs WHERE outcome = 'denied' ORDER BY id DESC LIMIT 1`, nil, &ip)
 	if ip != "203.0.113.9" {
-		t.Errorf("the trail has the address %s", ip)
+		t.Errorf("the audit log contains the address %s", ip)
 	}
 }
 
-// asFrom runs a statement that returns one value as the service does for a person who is not
-// logged in, or is in the session, and whose request came from an address.
+// asFrom runs a query that returns one value, as the service does for a request from ip. The session is empty if the
+// human is not logged in.
 func (b *bundle) asFrom(t testing.TB, identity, ip, session, query string) (value string) {
 	t.Helper()
 	conn := pgtest.Connect(t, b.db.ServiceURL)
-	defer func() { _ = conn.Close(t.Context()) }() // not at the end of the test, which may call this often
+	defer func() { _ = conn.Close(t.Context()) }() // Close the connection now: a test may call asFrom many times.
 	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), `SELECT set_config('role', 'chenu_human', true), set_config('app.identity_id', $1, true),
 			set_config('app.actor_id', $1, true), set_config('app.ip', $2, true), set_config('app.session_id', $3, true)`, identity, ip, session); err != nil {
@@ -329,14 +329,14 @@ func (b *bundle) asFrom(t testing.TB, identity, ip, session, query string) (valu
 	return value
 }
 
-// attemptFrom counts an attempt and reports whether it is allowed.
+// attemptFrom counts an attempt at a password and reports whether it is allowed.
 func (b *bundle) attemptFrom(t testing.TB, identity, ip, session string) bool {
 	t.Helper()
 	return b.asFrom(t, identity, ip, session, `SELECT allowed::text FROM app.begin_attempt()`) == "true"
 }
 
-// TestClosingUnderWay is the limit by which guesses are closed off that are all under way,
-// none of them refused yet.
+// TestClosingUnderWay checks the limit of concurrent guesses: attempts that have been counted, but have not failed
+// yet.
 func TestClosingUnderWay(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -348,13 +348,12 @@ func TestClosingUnderWay(t *testing.T) {
 		}
 	}
 	if allowed != 20 {
-		t.Errorf("%d attempts at once are allowed, want 20", allowed)
+		t.Errorf("%d concurrent attempts are allowed, want 20", allowed)
 	}
 }
 
-// Hardening item 14: wrong guesses of a stranger close the account for the stranger's network.
-// Its owner logs in from another network, and steps up and changes the password in an open
-// session, while the guessing goes on.
+// Hardening item 14: wrong guesses of an attacker close the account for the attacker's network only. During the
+// attack, the owner can log in from another network, and can step up and change the password in an open session.
 func TestStrangersCannotLockOutAUser(t *testing.T) {
 	t.Parallel()
 	const replacement = "a longer horse and a staple"
@@ -375,10 +374,10 @@ func TestStrangersCannotLockOutAUser(t *testing.T) {
 	var counted int
 	b.scan(t, `SELECT failed_logins FROM identities WHERE id = $1`, []any{ada.id}, &counted)
 	if counted != 5 {
-		t.Errorf("one network counts %d times against the account, want 5", counted)
+		t.Errorf("one network adds %d failures to the account, want 5", counted)
 	}
 	if status := b.from(t, "203.0.113.67:1", credentials(ada.email, password)); status != http.StatusUnauthorized {
-		t.Errorf("the stranger's network is open: %d", status)
+		t.Errorf("a login from the attacker's network: %d", status)
 	}
 	if status := b.from(t, "198.51.100.1:1", credentials(ada.email, password)); status != http.StatusOK {
 		t.Errorf("the owner's login from another network: %d", status)
@@ -386,7 +385,7 @@ func TestStrangersCannotLockOutAUser(t *testing.T) {
 	stranger()
 	b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+password+`"}`, "Authorization", ada.bearer).want(http.StatusOK)
 	b.send(t, http.MethodPost, "/v1/me/password", change(password, replacement), "Authorization", ada.bearer).want(http.StatusNoContent)
-	// A session's own wrong guesses close it, and only it.
+	// Wrong guesses in a session close that session only.
 	for range 7 {
 		b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+wrong+`"}`, "Authorization", ada.bearer).problem(http.StatusUnauthorized, "invalid_credentials")
 	}
@@ -395,8 +394,8 @@ func TestStrangersCannotLockOutAUser(t *testing.T) {
 	b.send(t, http.MethodPost, "/v1/auth/login", credentials(ada.email, replacement)).want(http.StatusOK)
 }
 
-// Hardening item 14: guesses from many networks are slowed, for networks that the account's
-// owner never logged in from. Known networks and open sessions pass.
+// Hardening item 14: guesses from many networks are slowed down, but only from networks that the owner of the account
+// never logged in from. Known networks and open sessions are not affected.
 func TestDistributedGuessesAreSlowed(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -426,19 +425,19 @@ func TestDistributedGuessesAreSlowed(t *testing.T) {
 	}
 	b.exec(t, `UPDATE identities SET locked_until = locked_until + interval '1 minute' WHERE id = $1`, ada.id)
 	if b.attemptFrom(t, ada.id, "10.9.9.1", "") {
-		t.Error("an attempt from a new network is allowed at once")
+		t.Error("an attempt from a new network is allowed immediately")
 	}
 	if !b.attemptFrom(t, ada.id, "198.51.100.77", "") {
-		t.Error("an attempt from a network that the owner logged in from is refused")
+		t.Error("an attempt from a network that the owner logged in from is rejected")
 	}
 	if !b.attemptFrom(t, ada.id, "10.9.9.1", session) {
-		t.Error("an attempt in an open session is refused")
+		t.Error("an attempt in an open session is rejected")
 	}
-	// A session of another identity, or one that has ended, is no excuse.
+	// A session of another identity, or one that has ended, does not lift the limit.
 	if b.attemptFrom(t, ada.id, "10.9.9.1", uuid.NewString()) {
 		t.Error("an attempt that names an unknown session is allowed")
 	}
-	// The ceiling grows to 15 minutes, and no further.
+	// The delay grows to 15 minutes and no further.
 	b.exec(t, `UPDATE identities SET failed_logins = 90, locked_until = NULL WHERE id = $1`, ada.id)
 	if !b.attemptFrom(t, ada.id, "10.8.8.1", "") {
 		t.Fatal("the account stays closed for unknown networks")
@@ -451,8 +450,8 @@ func TestDistributedGuessesAreSlowed(t *testing.T) {
 	}
 }
 
-// Hardening item 28: the first failure of an hour is recorded at once, the others as one row
-// for each account, network and hour. No serving role reads or writes the counters.
+// Hardening item 28: the first failure of an hour is recorded immediately, the others as one row for each account,
+// network and hour. No serving role can read or write the counters.
 func TestFailedLoginsDoNotFillTheTrail(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -485,10 +484,10 @@ func TestFailedLoginsDoNotFillTheTrail(t *testing.T) {
 	fail("198.51.100.1:1", 1)
 	want := []string{"wrong_password 203.0.113.1", "wrong_password 198.51.100.1"}
 	if got := denied(); !slices.Equal(got, want) {
-		t.Fatalf("the trail has %q, want %q", got, want)
+		t.Fatalf("the audit log contains %q, want %q", got, want)
 	}
 	if n := flush(); n != 0 {
-		t.Errorf("%d hours were recorded that are not over", n)
+		t.Errorf("%d hours were recorded before they were over", n)
 	}
 	b.exec(t, `UPDATE app.login_attempts SET recorded_at = recorded_at - interval '1 hour' WHERE created_by = $1`, ada.id)
 	if n := flush(); n != 1 {
@@ -499,15 +498,15 @@ func TestFailedLoginsDoNotFillTheTrail(t *testing.T) {
 	}
 	want = append(want, "repeated 29 203.0.113.0/24")
 	if got := denied(); !slices.Equal(got, want) {
-		t.Fatalf("the trail has %q, want %q", got, want)
+		t.Fatalf("the audit log contains %q, want %q", got, want)
 	}
-	// The next hour begins with a row of its own, also when nothing recorded the last one.
+	// The next hour starts with its own row, even if the last hour was not recorded before.
 	fail("203.0.113.1:1", 3)
 	b.exec(t, `UPDATE app.login_attempts SET recorded_at = recorded_at - interval '1 hour' WHERE created_by = $1`, ada.id)
 	fail("203.0.113.1:1", 2)
 	want = append(want, "wrong_password 203.0.113.1", "repeated 2 203.0.113.0/24 203.0.113.1", "wrong_password 203.0.113.1")
 	if got := denied(); !slices.Equal(got, want) {
-		t.Fatalf("the trail has %q, want %q", got, want)
+		t.Fatalf("the audit log contains %q, want %q", got, want)
 	}
 	for _, role := range []string{"chenu_human", "chenu_agent"} {
 		for _, statement := range []string{`SELECT origin FROM app.login_attempts`, `DELETE FROM app.login_attempts`, `UPDATE app.login_attempts SET failed = 0`} {
@@ -516,15 +515,15 @@ func TestFailedLoginsDoNotFillTheTrail(t *testing.T) {
 			}
 		}
 	}
-	// Counters go a week after their last use.
+	// Counters are deleted a week after their last use.
 	b.exec(t, `UPDATE app.login_attempts SET used_at = used_at - interval '8 days', unrecorded = 0 WHERE created_by = $1 AND origin = '203.0.113.0/24'`, ada.id)
 	if got, err := b.as(t, b.db.ServiceURL, "chenu_human", "", `SELECT app.expire_attempts()`); err != nil || !slices.Equal(got, []string{"1"}) {
 		t.Errorf("%q counters were deleted, %v", got, err)
 	}
 }
 
-// Hardening item 28: ended sessions lose the address and the program after 30 days and are
-// deleted after 90. What the maintenance does leaves no copy of them in the trail.
+// Hardening item 28: ended sessions lose their IP address and user agent after 30 days and are deleted after 90. The
+// maintenance does not copy them to the audit log.
 func TestEndedSessionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -554,11 +553,11 @@ func TestEndedSessionsAreForgotten(t *testing.T) {
 	var trail []string
 	b.scan(t, `SELECT array_agg(concat_ws(' ', action, actor_kind, resource_id, ip, user_agent, before ->> 'ip', before ->> 'user_agent')) FROM audit_logs WHERE id::text > $1`, []any{before}, &trail)
 	if !slices.Equal(trail, []string{"delete system " + ids[4]}) {
-		t.Errorf("the trail has %q", trail)
+		t.Errorf("the audit log contains %q", trail)
 	}
 }
 
-// TestLoginAtOnce is that a person's programs that all log in at once, rightly, get in.
+// TestLoginAtOnce checks that concurrent logins of one identity with the correct password all succeed.
 func TestLoginAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -569,7 +568,7 @@ func TestLoginAtOnce(t *testing.T) {
 		wg.Go(func() { []*bundle{b, other}[i%2].login(t, ada.email) })
 	}
 	wg.Wait()
-	// Nor do they wait for what the person is just writing.
+	// Logins do not wait for other transactions of the identity, either.
 	tx, err := b.admin.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -581,7 +580,7 @@ func TestLoginAtOnce(t *testing.T) {
 	b.login(t, ada.email)
 }
 
-// TestHangingUp is a guesser who does not wait for the answer: the attempt counts.
+// TestHangingUp checks that an attempt counts even if the client disconnects before the response.
 func TestHangingUp(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -604,7 +603,7 @@ func TestHangingUp(t *testing.T) {
 	}
 }
 
-// TestSessionFixation is that nobody logs in to a session that another has chosen.
+// TestSessionFixation checks that a login never uses a session that somebody else has chosen.
 func TestSessionFixation(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -631,7 +630,7 @@ func TestSessionFixation(t *testing.T) {
 			t.Errorf("a login that chooses its session by %s: %d", field, a.Status)
 		}
 	}
-	// A session that has ended is not entered again by proving oneself.
+	// A step-up does not reopen a session that has ended.
 	b.send(t, http.MethodPost, "/v1/auth/logout", "", "Authorization", ada.bearer).want(http.StatusNoContent)
 	b.send(t, http.MethodPost, "/v1/auth/step-up", `{"password":"`+password+`"}`, "Authorization", ada.bearer).want(http.StatusUnauthorized)
 }

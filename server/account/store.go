@@ -14,7 +14,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// KeyStore keeps the signing keys in the database. It implements [auth.KeyStore].
+// KeyStore stores the signing keys in the database. It implements [auth.KeyStore].
 type KeyStore struct{ DB *session.DB }
 
 const signingKeysSQL = `SELECT id, public_key, private_key, status FROM app.signing_keys()`
@@ -46,24 +46,23 @@ func (s KeyStore) AddFirstSigningKey(ctx context.Context, k auth.StoredKey) erro
 	})
 }
 
-// Sessions looks at sessions in the database. It implements [auth.Sessions].
+// Sessions checks sessions in the database. It implements [auth.Sessions].
 type Sessions struct {
 	DB *session.DB
-	// DevelopmentTokens accepts tokens that nobody proved anything for: see
-	// [Service.MakeDevelopmentToken].
+	// DevelopmentTokens accepts tokens that were issued without authentication: see [Service.MakeDevelopmentToken].
 	DevelopmentTokens bool
 }
 
-// aliveSQL runs as the identity, so that it sees no other's session, and says so itself
-// for the planner.
+// aliveSQL runs as the identity, so that row-level security hides the sessions of others. The condition on created_by
+// repeats this for the planner.
 const aliveSQL = `SELECT true FROM app.sessions s JOIN public.identities i ON i.id = s.created_by
  WHERE s.created_by = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
    AND i.status = 'active' AND ($3 OR NOT 'dev' = ANY (s.amr))`
 
-// agentAliveSQL looks at an agent of the identity's. Its token belongs to a credential that is
-// neither revoked nor expired, was made after the agent was last suspended, and its agent is active
-// and has the capabilities that the token names. Where development tokens are accepted, $6, the
-// token may belong to a session instead of a credential.
+// agentAliveSQL checks the token of an agent of the identity. The credential of the token must be neither revoked nor
+// expired. The agent must be active and have the capabilities in the token, and the token must be issued after the
+// agent was last suspended. Where development tokens are accepted ($6), the token may belong to a session instead of a
+// credential.
 const agentAliveSQL = `SELECT EXISTS (SELECT FROM public.identities i WHERE i.id = $1 AND i.status = 'active')
  AND EXISTS (SELECT FROM public.team_agents a WHERE a.created_by = $1 AND a.id = $3 AND a.status = 'active'
    AND $4::text[] <@ app.implied_capabilities(a.capabilities) AND (a.suspended_at IS NULL OR a.suspended_at < $5))
@@ -73,7 +72,7 @@ const agentAliveSQL = `SELECT EXISTS (SELECT FROM public.identities i WHERE i.id
 
 // Alive implements [auth.Sessions], in one round trip.
 func (s Sessions) Alive(ctx context.Context, id auth.Identity) (bool, error) {
-	// It is the service that asks, on the owner's behalf: an agent may not see sessions.
+	// The service asks on behalf of the owner, because an agent may not see sessions.
 	owner := auth.Identity{ID: id.ID, ActorID: id.ID, Kind: auth.Human, SessionID: id.SessionID}
 	var alive bool
 	if id.Kind == auth.Agent {
@@ -88,7 +87,7 @@ func (s Sessions) Alive(ctx context.Context, id auth.Identity) (bool, error) {
 	return alive, err
 }
 
-// found is what login_lookup knows of an e-mail address.
+// found is the result of login_lookup for an e-mail address.
 type found struct {
 	id       uuid.UUID
 	mayLogIn bool
@@ -96,7 +95,7 @@ type found struct {
 
 const loginLookupSQL = `SELECT identity_id, may_log_in FROM app.login_lookup($1)`
 
-// lookup finds an account by its e-mail address; the zero value is none.
+// lookup returns the account with the e-mail address, or the zero value if there is none.
 func lookup(ctx context.Context, db *refusal.DB, email string) (found, error) {
 	var f found
 	err := db.Anonymous(ctx, func(q session.Querier) error {

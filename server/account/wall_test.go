@@ -14,12 +14,12 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// as runs one statement round the service, in a transaction of its own: with the service's
-// login or another, as a role and an identity. It returns the rows' first columns as text.
+// as runs one statement in its own transaction around the service: with the given login, role and identity. It returns
+// the first column of each row as text.
 func (b *bundle) as(t testing.TB, login, role, identity, query string, args ...any) ([]string, error) {
 	t.Helper()
 	conn := pgtest.Connect(t, login)
-	defer func() { _ = conn.Close(t.Context()) }() // not at the end of the test, which may call this often
+	defer func() { _ = conn.Close(t.Context()) }() // Close the connection now: a test may call as many times.
 	tx, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func (b *bundle) as(t testing.TB, login, role, identity, query string, args ...a
 	return got, tx.Commit(t.Context())
 }
 
-// TestRoundTheService says with raw SQL what the service never says.
+// TestRoundTheService runs raw SQL statements that the service never sends.
 func TestRoundTheService(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -76,7 +76,7 @@ func TestRoundTheService(t *testing.T) {
 		{"own identity, as an agent that was never hired", agent, eve.id, `SELECT email FROM identities`, nil, "", ""},
 		{"own identity, as its agent", agent, ada.id, `SELECT email FROM identities`, nil, "", "ada@example.org"},
 		{"identity of another", human, eve.id, `SELECT email FROM identities WHERE id = $1`, []any{ada.id}, "", ""},
-		{"identities as nobody", human, "", `SELECT email FROM identities`, nil, "", ""},
+		{"identities without an identity", human, "", `SELECT email FROM identities`, nil, "", ""},
 		{"own password hash", human, ada.id, `SELECT hashed_password FROM identities`, nil, denied, ""},
 		{"own password hash, as its agent", agent, ada.id, `SELECT hashed_password FROM identities`, nil, denied, ""},
 		{"password hash in a condition", human, ada.id, `SELECT id FROM identities WHERE hashed_password LIKE '$argon2id$%'`, nil, denied, ""},
@@ -87,83 +87,83 @@ func TestRoundTheService(t *testing.T) {
 		{"set the status", human, ada.id, `UPDATE identities SET status = 'active'`, nil, denied, ""},
 		{"name of another", human, eve.id, `UPDATE identities SET name = 'x' WHERE id = $1 RETURNING id`, []any{ada.id}, "", ""},
 		{"own name, as its agent", agent, ada.id, `UPDATE identities SET name = 'x'`, nil, denied, ""},
-		{"delete oneself", human, ada.id, `DELETE FROM identities`, nil, denied, ""},
-		{"make an identity for another", human, eve.id, `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M')`, []any{fresh()}, denied, ""},
-		{"make an identity as nobody", human, "", `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M')`, []any{fresh()}, denied, ""},
+		{"delete own identity", human, ada.id, `DELETE FROM identities`, nil, denied, ""},
+		{"create an identity for another", human, eve.id, `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M')`, []any{fresh()}, denied, ""},
+		{"create an identity without an identity", human, "", `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M')`, []any{fresh()}, denied, ""},
 		{"take over by upsert", human, eve.id, `INSERT INTO identities (id, email, name) VALUES ($1, 'm@y.z', 'M') ON CONFLICT (id) DO UPDATE SET name = 'M'`, []any{ada.id}, denied, ""},
 
 		{"own session", human, ada.id, `SELECT id::text FROM app.sessions`, nil, "", adaSession},
 		{"sessions, as an agent", agent, ada.id, `SELECT id FROM app.sessions`, nil, denied, ""},
 		{"session of another", human, eve.id, `SELECT id FROM app.sessions WHERE id = $1`, []any{adaSession}, "", ""},
-		{"sessions as nobody", human, "", `SELECT id FROM app.sessions`, nil, "", ""},
-		{"make a session", human, ada.id, `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr) VALUES ($1, $2, 'infinity', now(), '{}')`, []any{fresh(), ada.id}, denied, ""},
+		{"sessions without an identity", human, "", `SELECT id FROM app.sessions`, nil, "", ""},
+		{"insert a session", human, ada.id, `INSERT INTO app.sessions (id, created_by, expires_at, authenticated_at, amr) VALUES ($1, $2, 'infinity', now(), '{}')`, []any{fresh(), ada.id}, denied, ""},
 		{"prolong a session", human, ada.id, `UPDATE app.sessions SET expires_at = 'infinity'`, nil, denied, ""},
 		{"revive a session", human, ada.id, `UPDATE app.sessions SET revoked_at = NULL`, nil, denied, ""},
 		{"delete a session", human, ada.id, `DELETE FROM app.sessions`, nil, denied, ""},
 
 		{"read signing keys", human, ada.id, `SELECT id FROM app.signing_keys`, nil, denied, ""},
-		{"plant a signing key", human, ada.id, `INSERT INTO app.signing_keys (id, public_key, private_key) VALUES ($1, '', '')`, []any{fresh()}, denied, ""},
-		{"plant a first signing key", human, ada.id, `SELECT app.add_first_signing_key($1, '', '')`, []any{fresh()}, "", "false"},
+		{"insert a signing key", human, ada.id, `INSERT INTO app.signing_keys (id, public_key, private_key) VALUES ($1, '', '')`, []any{fresh()}, denied, ""},
+		{"add a first signing key", human, ada.id, `SELECT app.add_first_signing_key($1, '', '')`, []any{fresh()}, "", "false"},
 
 		{"look up a login, as an agent", agent, ada.id, `SELECT identity_id FROM app.login_lookup('eve@example.org')`, nil, denied, ""},
 		{"refuse an attempt, as an agent", agent, ada.id, `SELECT app.refuse_attempt('wrong_password', true)`, nil, denied, ""},
-		{"refuse an attempt, as nobody", human, "", `SELECT app.refuse_attempt('wrong_password', true)`, nil, "CH401", ""},
+		{"refuse an attempt, without an identity", human, "", `SELECT app.refuse_attempt('wrong_password', true)`, nil, "CH401", ""},
 		{"open a session, as an agent", agent, ada.id, `SELECT app.open_session($1, now(), $2, '{pwd}')`, []any{fresh(), soon}, denied, ""},
 		{"close a session, as an agent", agent, ada.id, `SELECT app.close_session($1)`, []any{adaSession}, denied, ""},
 		{"re-hash, as an agent", agent, ada.id, `SELECT app.rehash_password('a', 'b')`, nil, denied, ""},
 		{"signing keys, as an agent", agent, ada.id, `SELECT id FROM app.signing_keys()`, nil, denied, ""},
 		{"first signing key, as an agent", agent, ada.id, `SELECT app.add_first_signing_key($1, '', '')`, []any{fresh()}, denied, ""},
 
-		{"open a session as nobody", human, "", `SELECT app.open_session($1, now(), $2, '{pwd}')`, []any{fresh(), soon}, "CH401", ""},
-		{"open a session of someone who is not", human, fresh(), `SELECT app.open_session($1, now(), $2, '{pwd}')`, []any{fresh(), soon}, "CH403", ""},
-		{"open a session for ever", human, ada.id, `SELECT app.open_session($1, now(), 'infinity', '{pwd}')`, []any{fresh()}, "CH422", ""},
+		{"open a session without an identity", human, "", `SELECT app.open_session($1, now(), $2, '{pwd}')`, []any{fresh(), soon}, "CH401", ""},
+		{"open a session of an unknown identity", human, fresh(), `SELECT app.open_session($1, now(), $2, '{pwd}')`, []any{fresh(), soon}, "CH403", ""},
+		{"open a session without an end", human, ada.id, `SELECT app.open_session($1, now(), 'infinity', '{pwd}')`, []any{fresh()}, "CH422", ""},
 		{"open a session for a year", human, ada.id, `SELECT app.open_session($1, now(), now() + interval '1 year', '{pwd}')`, []any{fresh()}, "CH422", ""},
-		{"open a session that is over", human, ada.id, `SELECT app.open_session($1, now(), now() - interval '1 second', '{pwd}')`, []any{fresh()}, "CH422", ""},
-		{"open a session that ends never", human, ada.id, `SELECT app.open_session($1, now(), NULL, '{pwd}')`, []any{fresh()}, "CH422", ""},
+		{"open a session that has ended", human, ada.id, `SELECT app.open_session($1, now(), now() - interval '1 second', '{pwd}')`, []any{fresh()}, "CH422", ""},
+		{"open a session with a NULL end", human, ada.id, `SELECT app.open_session($1, now(), NULL, '{pwd}')`, []any{fresh()}, "CH422", ""},
 		{"open a session again", human, ada.id, `SELECT app.open_session($1, now(), $2, '{pwd}')`, []any{adaSession, soon}, "23505", ""},
-		{"close as nobody", human, "", `SELECT app.close_session($1)`, []any{adaSession}, "CH401", ""},
+		{"close without an identity", human, "", `SELECT app.close_session($1)`, []any{adaSession}, "CH401", ""},
 		{"close the session of another", human, eve.id, `SELECT app.close_session($1)`, []any{adaSession}, "", "false"},
-		{"re-hash as nobody", human, "", `SELECT app.rehash_password('a', 'b')`, nil, "CH401", ""},
+		{"re-hash without an identity", human, "", `SELECT app.rehash_password('a', 'b')`, nil, "CH401", ""},
 		{"re-hash without the hash", human, ada.id, `SELECT app.rehash_password('a', '$argon2id$b')`, nil, "", "false"},
 		{"re-hash with NULL", human, ada.id, `SELECT app.rehash_password(NULL, '$argon2id$b')`, nil, "", "false"},
 
 		{"read refresh tokens", human, ada.id, `SELECT id FROM app.refresh_tokens`, nil, denied, ""},
-		{"plant a refresh token", human, ada.id, `INSERT INTO app.refresh_tokens (id, created_by, session_id, generation, token_hash, expires_at) VALUES ($1, $2, $3, 9, sha256(''), 'infinity')`, []any{fresh(), ada.id, adaSession}, denied, ""},
+		{"insert a refresh token", human, ada.id, `INSERT INTO app.refresh_tokens (id, created_by, session_id, generation, token_hash, expires_at) VALUES ($1, $2, $3, 9, sha256(''), 'infinity')`, []any{fresh(), ada.id, adaSession}, denied, ""},
 		{"use a refresh token again", human, ada.id, `UPDATE app.refresh_tokens SET used_at = NULL`, nil, denied, ""},
 		{"delete refresh tokens", human, ada.id, `DELETE FROM app.refresh_tokens`, nil, denied, ""},
 		{"read mailed tokens", human, ada.id, `SELECT id FROM app.account_tokens`, nil, denied, ""},
-		{"plant a mailed token", human, ada.id, `INSERT INTO app.account_tokens (id, created_by, kind, token_hash, expires_at) VALUES ($1, $2, 'reset_password', sha256(''), 'infinity')`, []any{fresh(), ada.id}, denied, ""},
-		{"authenticate later", human, ada.id, `UPDATE app.sessions SET authenticated_at = now()`, nil, denied, ""},
-		{"forget failures", human, ada.id, `UPDATE identities SET failed_logins = 0, locked_until = NULL`, nil, denied, ""},
-		{"verify the own address", human, ada.id, `UPDATE identities SET email_verified_at = now()`, nil, denied, ""},
+		{"insert a mailed token", human, ada.id, `INSERT INTO app.account_tokens (id, created_by, kind, token_hash, expires_at) VALUES ($1, $2, 'reset_password', sha256(''), 'infinity')`, []any{fresh(), ada.id}, denied, ""},
+		{"change the time of authentication", human, ada.id, `UPDATE app.sessions SET authenticated_at = now()`, nil, denied, ""},
+		{"reset the failed logins", human, ada.id, `UPDATE identities SET failed_logins = 0, locked_until = NULL`, nil, denied, ""},
+		{"verify own address", human, ada.id, `UPDATE identities SET email_verified_at = now()`, nil, denied, ""},
 
-		{"a second first refresh token", human, ada.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH403", ""},
+		{"issue a first refresh token again", human, ada.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH403", ""},
 		{"refresh token for another's session", human, eve.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH403", ""},
-		{"refresh token as nobody", human, "", `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH401", ""},
+		{"refresh token without an identity", human, "", `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, "CH401", ""},
 		{"refresh token as an agent", agent, ada.id, `SELECT app.issue_refresh_token($1, sha256('x'), '1 day')`, []any{adaSession}, denied, ""},
 		{"rotate another's session", human, eve.id, `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "", "unknown"},
-		{"rotate by a guess", human, ada.id, `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "", "unknown"},
+		{"rotate with a guessed token", human, ada.id, `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "", "unknown"},
 		{"rotate with NULL", human, ada.id, `SELECT outcome FROM app.rotate_refresh_token($1, NULL, NULL, NULL)`, []any{adaSession}, "", "unknown"},
-		{"rotate as nobody", human, "", `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "CH401", ""},
+		{"rotate without an identity", human, "", `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, "CH401", ""},
 		{"rotate as an agent", agent, ada.id, `SELECT outcome FROM app.rotate_refresh_token($1, sha256('x'), sha256('y'), '1 day')`, []any{adaSession}, denied, ""},
 		{"step up another's session", human, eve.id, `SELECT app.authenticate_again($1, '{pwd}')`, []any{adaSession}, "CH403", ""},
 		{"step up as an agent", agent, ada.id, `SELECT app.authenticate_again($1, '{pwd}')`, []any{adaSession}, denied, ""},
-		{"attempt as nobody", human, "", `SELECT allowed FROM app.begin_attempt()`, nil, "CH401", ""},
-		{"attempt as someone who is not", human, fresh(), `SELECT allowed FROM app.begin_attempt()`, nil, "", ""},
+		{"attempt without an identity", human, "", `SELECT allowed FROM app.begin_attempt()`, nil, "CH401", ""},
+		{"attempt as an unknown identity", human, fresh(), `SELECT allowed FROM app.begin_attempt()`, nil, "", ""},
 		{"attempt as an agent", agent, ada.id, `SELECT allowed FROM app.begin_attempt()`, nil, denied, ""},
-		{"forgive as an agent", agent, ada.id, `SELECT app.forgive_attempts()`, nil, denied, ""},
+		{"forgive attempts as an agent", agent, ada.id, `SELECT app.forgive_attempts()`, nil, denied, ""},
 		{"change a password without the hash", human, ada.id, `SELECT app.change_password('$argon2id$a', '$argon2id$b', NULL) IS NULL`, nil, "", "true"},
 		{"change a password with NULL", human, ada.id, `SELECT app.change_password(NULL, '$argon2id$b', NULL) IS NULL`, nil, "", "true"},
 		{"change a password as an agent", agent, ada.id, `SELECT app.change_password('a', 'b', NULL)`, nil, denied, ""},
 		{"close all sessions", human, ada.id, `SELECT app.close_sessions(NULL)`, nil, denied, ""},
 		{"use a mailed token", human, ada.id, `SELECT app.use_account_token('reset_password', sha256(''))`, nil, denied, ""},
-		{"verify an address by a guess", human, ada.id, `SELECT app.verify_email(sha256('x'))`, nil, "", "false"},
-		{"reset a password by a guess", human, ada.id, `SELECT app.reset_password(sha256('x'), '$argon2id$b') IS NULL`, nil, "", "true"},
+		{"verify an address with a guessed token", human, ada.id, `SELECT app.verify_email(sha256('x'))`, nil, "", "false"},
+		{"reset a password with a guessed token", human, ada.id, `SELECT app.reset_password(sha256('x'), '$argon2id$b') IS NULL`, nil, "", "true"},
 		{"reset a password with NULL", human, ada.id, `SELECT app.reset_password(NULL, '$argon2id$b') IS NULL`, nil, "", "true"},
 		{"a mailed token as an agent", agent, ada.id, `SELECT app.issue_account_token('reset_password', sha256('x'))`, nil, denied, ""},
-		{"a mailed token of no kind", human, ada.id, `SELECT app.issue_account_token('become_admin', sha256('x'))`, nil, "23514", ""},
-		{"a mailed token as nobody", human, "", `SELECT app.issue_account_token('reset_password', sha256('x'))`, nil, "CH401", ""},
-		{"move the keys on, as an agent", agent, ada.id, `SELECT made FROM app.advance_signing_keys($1, '', '', '0')`, []any{fresh()}, denied, ""},
+		{"a mailed token of an unknown kind", human, ada.id, `SELECT app.issue_account_token('become_admin', sha256('x'))`, nil, "23514", ""},
+		{"a mailed token without an identity", human, "", `SELECT app.issue_account_token('reset_password', sha256('x'))`, nil, "CH401", ""},
+		{"advance the keys, as an agent", agent, ada.id, `SELECT made FROM app.advance_signing_keys($1, '', '', '0')`, []any{fresh()}, denied, ""},
 
 		{"become the login role", human, ada.id, `SELECT set_config('role', 'chenu_login', true)`, nil, denied, ""},
 	} {
@@ -181,7 +181,7 @@ func TestRoundTheService(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the agents' own login", func(t *testing.T) {
+	t.Run("the login role of agents", func(t *testing.T) {
 		t.Parallel()
 		for _, query := range []string{
 			`SELECT * FROM app.login_lookup('ada@example.org')`, `SELECT * FROM app.signing_keys()`, `SELECT * FROM app.sessions`,
@@ -204,7 +204,7 @@ func TestRoundTheService(t *testing.T) {
 	})
 }
 
-// TestOpenedSession is what the database itself makes of a session.
+// TestOpenedSession checks the values that the database sets for a new session.
 func TestOpenedSession(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -233,7 +233,7 @@ func TestOpenedSession(t *testing.T) {
 	}
 }
 
-// TestFunctions holds the definer functions to the form that keeps them safe.
+// TestFunctions checks the owner, the search path and the grants of the SECURITY DEFINER functions.
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -264,7 +264,7 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestLoginLookupUsesTheIndex is that a login does not read all identities.
+// TestLoginLookupUsesTheIndex checks that a login does not read all identities.
 func TestLoginLookupUsesTheIndex(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -292,12 +292,12 @@ func TestLoginLookupUsesTheIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(strings.Join(plan, "\n"), "identities_email_key") {
-		t.Errorf("the plan reads the table:\n%s", strings.Join(plan, "\n"))
+		t.Errorf("the plan does not use the index:\n%s", strings.Join(plan, "\n"))
 	}
 }
 
-// TestDatabaseGone is a database that can't be reached: nobody gets in, and nobody is told
-// that their credentials are wrong.
+// TestDatabaseGone checks that requests fail with a server error if the database is unreachable, not with an error
+// about the credentials.
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -1,7 +1,7 @@
-// Package agent is how hired agents get to work by themselves (Rule #4): their human gives
-// one a credential, and the agent exchanges it for a short-lived access token that says for
-// whom it acts and what it may do. The database sees to it that an agent can't give itself
-// either (policies/functions/agents.sql), and that both end with its dismissal.
+// Package agent implements the credentials and access tokens of hired agents (Rule #4). The human creates a credential
+// for an agent. The agent exchanges it for a short-lived access token with the identity that it acts for and its
+// capabilities. The database ensures that an agent cannot give itself either (policies/functions/agents.sql), and that
+// both become invalid when the agent is dismissed.
 package agent
 
 import (
@@ -26,18 +26,18 @@ import (
 	"github.com/chenu/chenu/server/refusal"
 )
 
-// Service are the agents' operations. Safe for concurrent use.
+// Service implements the operations on credentials of agents. It is safe for concurrent use.
 type Service struct {
 	Log    *slog.Logger
 	DB     *refusal.DB
 	Issuer *auth.Issuer
-	// Tokens names the service in the assertions that agents sign.
+	// Tokens contains the issuer that agents use as the audience of their assertions.
 	Tokens auth.Config
 }
 
 const path = "/v1/team/agents/{id}/credentials"
 
-// Mount registers the operations.
+// Mount registers the operations with the API.
 func (s *Service) Mount(a *api.API) {
 	mountTeam(a)
 	api.Handle(a, api.Op{
@@ -76,7 +76,7 @@ func (s *Service) Mount(a *api.API) {
 	}, s.token)
 }
 
-// AgentCredential is what an agent proves itself with, without its secret.
+// AgentCredential is a credential with which an agent authenticates, without its secret.
 type AgentCredential struct {
 	ID         uuid.UUID  `json:"id"           jsonschema_description:"Id of the credential."`
 	ClientID   string     `json:"client_id"    jsonschema:"pattern=^[0-9a-f-]{36}[.][0-9a-f-]{36}$,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"Client id with which the agent requests tokens."`
@@ -90,7 +90,7 @@ type AgentCredential struct {
 	LastUsedAt *time.Time `json:"last_used_at" jsonschema_description:"Time of the last access token that was issued for the credential."`
 }
 
-// NewAgentCredential is a credential as it is made.
+// NewAgentCredential is the response to the creation of a credential.
 type NewAgentCredential struct {
 	AgentCredential
 
@@ -104,7 +104,7 @@ type PublicKey struct {
 	X   string `json:"x"   jsonschema:"pattern=^[A-Za-z0-9_-]{43}$,example=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" jsonschema_description:"The 32 bytes of the public key in base64url encoding. Keys of small order and non-canonical encodings are rejected."`
 }
 
-// CredentialRequest says what credential is to be made.
+// CredentialRequest describes a credential to be created.
 type CredentialRequest struct {
 	Name      *string    `json:"name,omitempty"       jsonschema:"minLength=1,maxLength=200" jsonschema_description:"Display name of the credential." example:"\"the scheduler's\""`
 	PublicKey *PublicKey `json:"public_key,omitempty" jsonschema_description:"Public key of the agent. Without it, the service generates a secret."`
@@ -149,14 +149,13 @@ func (s *Service) create(ctx context.Context, tx *ent.Tx, in *createInput) (*cre
 	return &out, nil
 }
 
-// secretPrefix makes a secret that leaked to where it should not be easy to find.
+// secretPrefix makes leaked secrets easy to find.
 const secretPrefix = "chenu_agent_"
 
-// newSecret returns a secret and its hash. It has 256 bits of randomness, so the hash need
-// not be slow.
+// newSecret returns a secret and its hash. The secret has 256 random bits, so a slow hash is not needed.
 func newSecret() (string, []byte) {
 	random := make([]byte, 32)
-	_, _ = rand.Read(random) // never fails
+	_, _ = rand.Read(random) // Read never fails
 	secret := secretPrefix + base64.RawURLEncoding.EncodeToString(random)
 	return secret, hashOf(secret)
 }
@@ -166,7 +165,7 @@ func hashOf(secret string) []byte {
 	return sum[:]
 }
 
-// columns are what a credential is shown by: a serving role may not read its hash.
+// columns lists the columns of a credential in responses. A serving role may not read the hash.
 var columns = []string{
 	agentcredential.FieldID, agentcredential.FieldCreatedBy, agentcredential.FieldAgentID, agentcredential.FieldName, agentcredential.FieldPublicKey,
 	agentcredential.FieldCreatedAt, agentcredential.FieldExpiresAt, agentcredential.FieldRevokedAt, agentcredential.FieldLastUsedAt,
@@ -177,10 +176,10 @@ func credential(row *ent.AgentCredential) AgentCredential {
 		ID: row.ID, ClientID: clientID{row.CreatedBy, row.ID}.String(), AgentID: row.AgentID, Name: row.Name, Type: "secret",
 		CreatedAt: row.CreatedAt, RevokedAt: row.RevokedAt, LastUsedAt: row.LastUsedAt,
 	}
-	if row.ExpiresAt != nil { // The database refuses a credential that has none.
+	if row.ExpiresAt != nil { // The database rejects credentials without it.
 		c.ExpiresAt = *row.ExpiresAt
 	}
-	if row.PublicKey != nil && len(*row.PublicKey) > 0 { // Ent gives a NULL as an empty one
+	if row.PublicKey != nil && len(*row.PublicKey) > 0 { // Ent returns NULL as an empty value.
 		c.Type = "public_key"
 		c.PublicKey = &PublicKey{KTY: "OKP", CRV: "Ed25519", X: base64.RawURLEncoding.EncodeToString(*row.PublicKey)}
 	}
@@ -191,7 +190,7 @@ type listInput struct {
 	ID uuid.UUID `path:"id" jsonschema_description:"Id of the agent."`
 }
 
-// AgentCredentials are an agent's credentials.
+// AgentCredentials is the list of an agent's credentials.
 type AgentCredentials struct {
 	Items []AgentCredential `json:"items" jsonschema_description:"Credentials of the agent, newest first."`
 }

@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// maxAssertionLife is how far ahead an assertion may end: as long as its id is kept.
+	// maxAssertionLife is how far ahead the expiry of an assertion may be. The database stores its id for as long.
 	maxAssertionLife = 5 * time.Minute
-	// maxJTI bounds the id of an assertion, in bytes.
+	// maxJTI is the maximum length of the id of an assertion, in bytes.
 	maxJTI = 200
 )
 
-// assertion is what has to be remembered of one that was verified. The zero value is of
-// none.
+// assertion is what must be stored of a verified assertion, so that it is accepted only once. The zero value means
+// that there is none.
 type assertion struct {
-	// digest is the SHA-256 of its id; nil when there is none.
+	// digest is the SHA-256 hash of the assertion's id; nil if there is none.
 	digest    []byte
 	expiresAt *time.Time
 }
 
-// verify checks an assertion (RFC 7523, section 3): that the key signed it, for us, about
-// the credential, and for a short time. It does not know whether it was used before.
+// verify verifies an assertion (RFC 7523, section 3): it must be signed by the key, for this service, about the
+// credential, and short-lived. It does not check whether the assertion was used before.
 func (s *Service) verify(text string, client clientID, key ed25519.PublicKey) (assertion, error) {
 	if !acceptable(key) {
 		return assertion{}, errors.New("no such credential, or it has no key that can prove anything")
@@ -43,8 +43,8 @@ func (s *Service) verify(text string, client clientID, key ed25519.PublicKey) (a
 	)
 	var claims jwt.RegisteredClaims
 	_, err := parser.ParseWithClaims(text, &claims, func(t *jwt.Token) (any, error) {
-		// A key of the credential's own is known: none that the assertion brings, and no
-		// extension that has to be understood (RFC 7515, section 4.1.11).
+		// The key comes from the credential. Keys in the assertion, and extensions that must be understood (RFC 7515,
+		// section 4.1.11), are rejected.
 		for name := range t.Header {
 			if name != "alg" && name != "typ" && name != "kid" {
 				return nil, errors.New("its header has parameters that are not for it")
@@ -63,7 +63,7 @@ func (s *Service) verify(text string, client clientID, key ed25519.PublicKey) (a
 		return assertion{}, errors.New("it lives too long")
 	}
 	digest := sha256.Sum256([]byte(claims.ID))
-	// As long as the leeway lets it be accepted.
+	// The id is stored until the assertion is not accepted any more, including the leeway.
 	end := claims.ExpiresAt.Add(2 * auth.Leeway).UTC()
 	return assertion{digest[:], &end}, nil
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// FuzzAssertion changes a valid assertion: whatever is not it is refused, and nothing
-// panics.
+// FuzzAssertion checks that every change of a valid assertion is rejected and that nothing panics.
 func FuzzAssertion(f *testing.F) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -42,10 +41,10 @@ func FuzzAssertion(f *testing.F) {
 	f.Add(good + "=")
 	f.Fuzz(func(t *testing.T, text string) {
 		if _, err := s.verify(text, credential, public); err == nil && text != good {
-			t.Errorf("%q is taken", text)
+			t.Errorf("%q is accepted", text)
 		}
 		if _, err := s.verify(good, credential, nil); err == nil {
-			t.Error("it is taken without a key")
+			t.Error("the assertion is accepted without a key")
 		}
 	})
 }
@@ -56,7 +55,7 @@ func TestNarrow(t *testing.T) {
 	for _, test := range []struct {
 		capabilities []string
 		wanted       *string
-		want         []string // nil: refused
+		want         []string // nil: an error
 	}{
 		{[]string{"team", "business", "team"}, nil, []string{"business", "team"}},
 		{[]string{"team", "business"}, wanted("team"), []string{"team"}},

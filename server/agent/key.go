@@ -2,9 +2,8 @@ package agent
 
 import "crypto/ed25519"
 
-// smallOrder has the y coordinates of the eight points of small order, little-endian and without
-// the sign bit: 0 and 1, two of order 8, and -1. Under such a key a signature verifies for which
-// nobody needed a private key.
+// smallOrder contains the y coordinates of the eight points of small order, little-endian and without the sign bit: 0
+// and 1, two of order 8, and -1. For such a public key, signatures can be forged without a private key.
 var smallOrder = map[[ed25519.PublicKeySize]byte]bool{
 	{}:  true,
 	{1}: true,
@@ -22,10 +21,10 @@ var smallOrder = map[[ed25519.PublicKeySize]byte]bool{
 	}: true,
 }
 
-// acceptable reports whether the public key can prove anything: it is no point of small order, and
-// its y coordinate is below the prime 2^255 - 19, as RFC 8032 section 5.1.3 demands and
-// crypto/ed25519 does not check. The database refuses the same keys
-// (app.ed25519_key_acceptable); this check also covers a key that it returns.
+// acceptable reports whether signatures of the public key prove anything: the key is not a point of small order, and
+// its y coordinate is below the prime 2^255 - 19, which RFC 8032 section 5.1.3 requires and crypto/ed25519 does not
+// check. The database rejects the same keys (app.ed25519_key_acceptable); this check also covers the keys that it
+// returns.
 func acceptable(key ed25519.PublicKey) bool {
 	if len(key) != ed25519.PublicKeySize {
 		return false

@@ -12,8 +12,8 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// mountTeam registers what the uniform collection of hired agents lacks: dismissing an agent, and suspending all agents. Neither
-// needs an approval, since both only end what agents can do (Rule #4).
+// mountTeam registers the operations that the uniform collection of hired agents does not have: dismissing an agent,
+// and suspending all agents. Neither needs an approval, since both only end what agents can do (Rule #4).
 func mountTeam(a *api.API) {
 	api.Handle(a, api.Op{
 		ID: "dismiss-hired-agent", Method: http.MethodPost, Path: "/v1/team/agents/{id}/dismiss", Tag: "team",
@@ -32,7 +32,7 @@ func mountTeam(a *api.API) {
 	}, suspendAll)
 }
 
-// SuspendedAgents is the outcome of suspending all agents.
+// SuspendedAgents is the response to the suspension of all agents.
 type SuspendedAgents struct {
 	Suspended int `json:"suspended" jsonschema:"minimum=0,example=2" jsonschema_description:"Number of agents that the request suspended."`
 }
@@ -49,7 +49,7 @@ func suspendAll(ctx context.Context, tx *ent.Tx, _ *struct{}) (*suspendAllOutput
 	return &out, nil
 }
 
-// Dismissal is why an agent is dismissed.
+// Dismissal contains the reason for a dismissal.
 type Dismissal struct {
 	Reason string `json:"reason" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason for the dismissal." example:"\"The contract ended.\""`
 }

@@ -24,13 +24,13 @@ import (
 // issuedType is the issued_token_type of RFC 8693, section 2.2.1.
 const issuedType = "urn:ietf:params:oauth:token-type:access_token"
 
-// How an agent proved itself (RFC 8176): amr of its tokens.
+// Authentication methods of agents (RFC 8176), for the amr claim of their tokens.
 const (
 	bySecret = "pwd"
 	byKey    = "swk"
 )
 
-// AgentTokenRequest asks for a token, by a secret or by an assertion.
+// AgentTokenRequest is a request for an access token, with a secret or an assertion.
 type AgentTokenRequest struct {
 	GrantType     string  `json:"grant_type"                      jsonschema:"enum=client_credentials" jsonschema_description:"Grant type, always client_credentials."`
 	ClientID      string  `json:"client_id"                       jsonschema:"maxLength=200,example=018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e4f.018f3b1e-5c7a-7d2e-9f00-2b1d7a1c9e50" jsonschema_description:"Client id of the credential."`
@@ -58,12 +58,12 @@ type tokenOutput struct{ Body AgentToken }
 
 const refuseCredentialSQL = `SELECT app.refuse_agent_credential($1, $2)` //nolint:gosec // A statement, no credential.
 
-// refuse returns the one answer to whatever is wrong with a credential (RFC 6749, section
-// 5.2), and writes it into the trail of its owner, if there is one. That it can't be written
-// is logged and changes nothing in the answer: another one would tell that it exists.
+// refuse returns the error for every invalid credential (RFC 6749, section 5.2), and records the refusal in the audit
+// log of the owner, if the credential exists. If recording fails, the error is logged and the response is the same: a
+// different response would reveal that the credential exists.
 func (s *Service) refuse(ctx context.Context, client clientID, have found, reason string, cause error) error {
 	if have.agent != uuid.Nil {
-		// Nobody has shown to be the agent, so the service records it for the owner.
+		// No agent has authenticated, so the service records the refusal as the owner.
 		owner := auth.Identity{ID: client.owner, ActorID: client.owner, Kind: auth.Human}
 		err := s.DB.Do(auth.With(ctx, owner), session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 			_, err := tx.ExecContext(ctx, refuseCredentialSQL, client.credential, reason)
@@ -74,16 +74,16 @@ func (s *Service) refuse(ctx context.Context, client clientID, have found, reaso
 		}
 	}
 	return problem.New(http.StatusUnauthorized, "invalid_client", "The credential is unknown, wrong, revoked or over, or its agent may not work.").
-		WithHeader("WWW-Authenticate", problem.Challenge).WithCause(cause) // RFC 9110 section 15.5.2 wants one with every 401.
+		WithHeader("WWW-Authenticate", problem.Challenge).WithCause(cause) // RFC 9110 section 15.5.2 requires this header in every 401.
 }
 
-// clientID is what an agent calls itself: whose credential it has, and which. So that is
-// looked up as its owner, and no look-up goes across identities.
+// clientID is the client id of a credential: its owner and its id. The owner in it allows the look-up to run as the
+// owner, so that no look-up reads rows of several identities.
 type clientID struct{ owner, credential uuid.UUID }
 
 func (c clientID) String() string { return c.owner.String() + "." + c.credential.String() }
 
-// parseClientID reads one in its one form; the zero value is none.
+// parseClientID parses a client id in its canonical form. It returns the zero value for other texts.
 func parseClientID(text string) clientID {
 	owner, credential, _ := strings.Cut(text, ".")
 	var c clientID
@@ -96,8 +96,8 @@ func parseClientID(text string) clientID {
 	return c
 }
 
-// found is what a credential is checked against; the zero value of one that is not there is
-// what no proof is right against.
+// found contains the hash or key that a credential is checked against. If there is no such credential, it is the zero
+// value, which no secret and no assertion matches.
 type found struct {
 	agent     uuid.UUID
 	hash, key []byte
@@ -106,8 +106,8 @@ type found struct {
 const (
 	credentialSQL = `SELECT agent_id, secret_hash, public_key FROM app.agent_credential($1)` //nolint:gosec // A statement, no credential.
 	useSQL        = `SELECT app.use_agent_credential($1, $2, $3, $4)`
-	// tokenTimeSQL is the time that a token says it was made at, by the database's clock. Tokens
-	// tell it in whole seconds, and those made in the second of a suspension or before are refused.
+	// tokenTimeSQL returns the time of issue for a token, by the database's clock. Tokens contain it in whole seconds,
+	// and tokens issued in or before the second of a suspension are rejected.
 	tokenTimeSQL = `SELECT greatest(clock_timestamp(), date_trunc('second', suspended_at) + interval '1 second')
 		FROM team_agents WHERE created_by = $1 AND id = $2`
 )
@@ -118,7 +118,7 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 		return nil, problem.Invalid(problem.At("", "invalid_value", "Give a client_secret, or a client_assertion with its client_assertion_type."))
 	}
 	client := parseClientID(b.ClientID)
-	// It is the service that looks, and uses the credential once it is proved, for the owner.
+	// The service looks up the credential, and uses it once the agent has authenticated, as the owner.
 	owner := auth.Identity{ID: client.owner, ActorID: client.owner, Kind: auth.Human}
 	have, err := s.find(auth.With(ctx, owner), client)
 	if err != nil {
@@ -168,8 +168,8 @@ func (s *Service) token(ctx context.Context, in *tokenInput) (*tokenOutput, erro
 	}}, nil
 }
 
-// tokenTime bounds the time that a token says it was made at, since the database's clock may be
-// ahead of this one, and a token from too far ahead is refused.
+// tokenTime limits the time of issue, since the database's clock may be ahead of this machine's clock, and a token
+// issued too far in the future is rejected.
 func tokenTime(made time.Time) time.Time {
 	if latest := time.Now().Add(auth.Leeway - time.Second); made.After(latest) {
 		made = latest
@@ -177,7 +177,7 @@ func tokenTime(made time.Time) time.Time {
 	return made.UTC()
 }
 
-// find returns what the credential is checked against.
+// find returns the hash or key that the credential is checked against.
 func (s *Service) find(ctx context.Context, client clientID) (have found, err error) {
 	if client == (clientID{}) {
 		return found{}, nil
@@ -195,9 +195,9 @@ func (s *Service) find(ctx context.Context, client clientID) (have found, err er
 	return have, nil
 }
 
-// narrow returns the scope of a token: the capabilities that can be one (RFC 6749, section
-// 3.3), or those of them that were asked for. A token without any would be no narrower than
-// a person's, so there is none.
+// narrow returns the scope of a token: the agent's capabilities that are valid in a scope (RFC 6749, section 3.3), or
+// only the requested ones. It returns an error rather than an empty scope, since an empty scope does not restrict a
+// token.
 func narrow(capabilities []string, wanted *string) ([]string, error) {
 	scope := slices.DeleteFunc(slices.Clone(capabilities), func(c string) bool {
 		return c == "" || strings.ContainsFunc(c, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })

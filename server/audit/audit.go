@@ -1,5 +1,5 @@
-// Package audit is what the uniform collection of audit rows leaves to do: the export of
-// the whole trail. The rows come from the database itself (app.audit, app.record_event).
+// Package audit exports the audit log. All other operations on audit rows are those of the uniform collection. The
+// database itself writes the rows (app.audit, app.record_event).
 package audit
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Mount registers the operations.
+// Mount registers the operations with the API.
 func Mount(a *api.API) {
 	api.HandleStream(a, api.Op{
 		ID: "export-audit-logs", Method: http.MethodGet, Path: "/v1/audit-logs/export", Tag: "audit-logs", HumansOnly: true,
@@ -34,8 +34,8 @@ type exportInput struct {
 	Filter ent.AuditLogFilter
 }
 
-// batchRows and batchBytes limit what is in memory at once: so many rows, and fewer where they
-// are large, but at least one.
+// batchRows and batchBytes limit how many rows are in memory at once. A batch has at least one row, even if it is
+// larger than batchBytes.
 const (
 	batchRows  = 500
 	batchBytes = 1 << 20
@@ -68,7 +68,8 @@ func export(ctx context.Context, tx *ent.Tx, in *exportInput) (api.Stream, error
 	}, nil
 }
 
-// Discloses tells of which row an audit row has content: what it was before and after.
+// Discloses returns the resource and the id of the row whose content an audit row contains, or "" and nil if it
+// contains none.
 func Discloses(row *ent.AuditLog) (resource string, id *uuid.UUID) {
 	if row.Before == nil && row.After == nil {
 		return "", nil

@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// memory is a KeyStore without a database.
+// memory is a KeyStore in memory.
 type memory struct {
 	mu    sync.Mutex
 	keys  []StoredKey
@@ -40,8 +40,7 @@ func (m *memory) AddFirstSigningKey(_ context.Context, k StoredKey) error {
 	return m.err
 }
 
-// AdvanceSigningKeys publishes a key that is due at once, and takes its steps without
-// waiting: the times are the database's business.
+// AdvanceSigningKeys performs the steps immediately: the database, not this package, is responsible for their times.
 func (m *memory) AdvanceSigningKeys(_ context.Context, fresh StoredKey, maxAge time.Duration) (KeyStep, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,7 +57,7 @@ func (m *memory) AdvanceSigningKeys(_ context.Context, fresh StoredKey, maxAge t
 	return step, m.err
 }
 
-// change edits the stored keys as another instance would.
+// change edits the stored keys as another instance could.
 func (m *memory) change(edit func(keys []StoredKey) []StoredKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,7 +70,7 @@ func (m *memory) count() int {
 	return m.reads
 }
 
-// clock is a clock that tests move.
+// clock is a clock that tests can set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -128,7 +127,7 @@ func (b *bundle) issue(t testing.TB) string {
 	return token
 }
 
-// parts are the header and claims of a good token, to be spoiled.
+// parts returns the header and claims of a valid token, which a test can change.
 func (b *bundle) parts() (header, claims map[string]any) {
 	now := b.clock.Now().Unix()
 	return map[string]any{"alg": "EdDSA", "typ": "at+jwt", "kid": b.keys.set.Load().signerID},
@@ -139,7 +138,7 @@ func (b *bundle) parts() (header, claims map[string]any) {
 		}
 }
 
-// sign makes a token of any header and claims with the real key.
+// sign returns a token with any header and claims, signed with the active key.
 func (b *bundle) sign(header, claims any) string {
 	return sign(b.keys.set.Load().signer, header, claims)
 }

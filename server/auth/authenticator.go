@@ -15,33 +15,30 @@ import (
 )
 
 const (
-	// SessionTTL is how long a session that was found alive counts as alive without
-	// looking again: how long a token may outlive its revoked session.
+	// SessionTTL is how long a session that was found alive is not checked again. For that long, a token may outlive
+	// its revoked session.
 	SessionTTL = 2 * time.Second
-	// sessionTimeout bounds one look at a session.
+	// sessionTimeout limits how long a check of a session may take.
 	sessionTimeout = 5 * time.Second
-	// maxCachedSessions bounds the memory of what was found, about 300 B each.
+	// maxCachedSessions limits the size of the cache; an entry takes about 300 B.
 	maxCachedSessions = 10_000
 )
 
-// Sessions says which sessions live.
+// Sessions reports which sessions are alive.
 type Sessions interface {
-	// Alive says whether the identity is active and its session is open: exists, not
-	// revoked, not past its end. An agent's session is its credential, and lives while the
-	// agent is active and may do what its scope says. An identity or session that is not
-	// there is not alive, and that is no error.
+	// Alive reports whether the identity is active and its session is open: it exists, is not revoked and has not
+	// expired. The session of an agent is its credential; it is alive while the agent is active and has the
+	// capabilities in its scope. If the identity or the session does not exist, Alive returns false and no error.
 	Alive(ctx context.Context, id Identity) (bool, error)
 }
 
-// ErrNoCredentials is the error of a request that offers no credentials of a kind that
-// is understood.
+// ErrNoCredentials is returned for a request without credentials of a supported scheme.
 var ErrNoCredentials = errors.New("no bearer token")
 
-// ErrMalformedCredentials is the error of a request whose Authorization header can't
-// be read in one way only.
+// ErrMalformedCredentials is returned for a request whose Authorization header is malformed or ambiguous.
 var ErrMalformedCredentials = errors.New("malformed credentials")
 
-// Authenticator tells who makes a request. Safe for concurrent use.
+// Authenticator authenticates requests. It is safe for concurrent use.
 type Authenticator struct {
 	verifier *Verifier
 	sessions Sessions
@@ -49,8 +46,7 @@ type Authenticator struct {
 	flight   singleflight.Group
 }
 
-// NewAuthenticator returns an authenticator that accepts the verifier's tokens while
-// their sessions live.
+// NewAuthenticator returns an authenticator that accepts the verifier's tokens while their sessions are alive.
 func NewAuthenticator(v *Verifier, s Sessions) *Authenticator {
 	return &Authenticator{
 		verifier: v,
@@ -63,10 +59,9 @@ func NewAuthenticator(v *Verifier, s Sessions) *Authenticator {
 	}
 }
 
-// Authenticate returns the caller that the Authorization header of r proves (RFC 6750
-// section 2.1; a token in the URL or the body is never looked at). The error is
-// [ErrNoCredentials], [ErrMalformedCredentials], an [ErrInvalidToken], or another when
-// it could not be decided.
+// Authenticate returns the caller, authenticated by the Authorization header of r (RFC 6750 section 2.1; tokens in the
+// URL or the body are ignored). The error is [ErrNoCredentials], [ErrMalformedCredentials], an [ErrInvalidToken], or
+// another error if the check could not be completed.
 func (a *Authenticator) Authenticate(r *http.Request) (Identity, error) {
 	text, err := bearer(r.Header)
 	if err != nil {
@@ -80,24 +75,23 @@ func (a *Authenticator) Authenticate(r *http.Request) (Identity, error) {
 	return token.Identity, a.checkSession(ctx, token.Identity)
 }
 
-// Revalidate looks at the identity's session without the cache: it returns nil while the
-// session lives, else [ErrInvalidToken] or another error. Whether the token has expired in
-// the meantime does not matter. It is for answers that take longer than [SessionTTL].
+// Revalidate checks the identity's session without the cache. It returns nil if the session is alive, and otherwise
+// [ErrInvalidToken] or another error. It ignores whether the token has expired in the meantime. It is for responses
+// that take longer than [SessionTTL].
 func (a *Authenticator) Revalidate(ctx context.Context, id Identity) error {
 	a.Forget(id)
 	return a.checkSession(ctx, id)
 }
 
-// Forget makes the next request of a session look at it again. Whoever revokes a
-// session calls it, so that here it ends at once; other instances notice within
-// [SessionTTL].
+// Forget removes the session from the cache, so that the next request checks it again. Code that revokes a session
+// calls Forget, so that this instance rejects the session immediately; other instances reject it within [SessionTTL].
 func (a *Authenticator) Forget(id Identity) {
 	a.flight.Forget(flightKey(id))
 	a.alive.Delete(id.SessionID)
 }
 
-// flightKey is what the answer of [Sessions] depends on. Tokens of an agent that were made before
-// its suspension stay refused, also when later ones with the same credential are accepted.
+// flightKey returns a key of everything that the result of [Sessions] depends on. It includes the time of an agent's
+// token: tokens issued before a suspension stay rejected, even if later tokens of the same credential are accepted.
 func flightKey(id Identity) string {
 	key := string(id.ID[:]) + string(id.ActorID[:]) + string(id.SessionID[:])
 	if id.Kind == Agent {
@@ -111,13 +105,13 @@ func (a *Authenticator) checkSession(ctx context.Context, id Identity) error {
 		return nil
 	}
 	done := a.flight.DoChan(flightKey(id), func() (any, error) {
-		// Not the caller's cancellation: the others wait for the same answer.
+		// The caller's cancellation does not apply, since other callers wait for the same result.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sessionTimeout)
 		defer cancel()
 		asked := time.Now()
 		alive, err := a.sessions.Alive(ctx, id)
 		if err == nil && alive {
-			// Counted from the question: the answer may have been slow.
+			// The TTL starts before the check, since the check may have been slow.
 			if ttl := SessionTTL - time.Since(asked); ttl > 0 {
 				a.alive.Set(id.SessionID, id, ttl)
 			}
@@ -148,7 +142,7 @@ func bearer(h http.Header) (string, error) {
 	default:
 		return "", ErrMalformedCredentials
 	}
-	// The scheme's name has no case (RFC 9110 section 11.1).
+	// The name of the scheme is not case-sensitive (RFC 9110 section 11.1).
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", ErrNoCredentials

@@ -14,10 +14,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// synctestRun runs f with a clock that moves only while everything waits.
+// synctestRun runs f in a synctest bubble, whose clock advances only while all goroutines are blocked.
 func synctestRun(t *testing.T, f func(t *testing.T)) { t.Helper(); synctest.Test(t, f) }
 
-// states is what a database would say of sessions.
+// states implements Sessions in memory.
 type states struct {
 	mu    sync.Mutex
 	ended map[uuid.UUID]bool
@@ -68,20 +68,20 @@ func TestAuthenticate(t *testing.T) {
 		header []string
 		want   error
 	}{
-		"none":                    {nil, ErrNoCredentials},
-		"empty":                   {[]string{""}, ErrNoCredentials},
-		"basic":                   {[]string{"Basic YTpi"}, ErrNoCredentials},
-		"token without a scheme":  {[]string{token}, ErrNoCredentials},
-		"scheme without a token":  {[]string{"Bearer"}, ErrMalformedCredentials},
-		"scheme and blanks":       {[]string{"Bearer   "}, ErrMalformedCredentials},
-		"two headers":             {[]string{"Bearer " + token, "Bearer " + token}, ErrMalformedCredentials},
-		"two tokens":              {[]string{"Bearer " + token + " " + token}, ErrInvalidToken},
-		"a list":                  {[]string{"Bearer " + token + ", Bearer " + token}, ErrInvalidToken},
-		"a parameter":             {[]string{"Bearer token=" + token}, ErrInvalidToken},
-		"a tab":                   {[]string{"Bearer\t" + token}, ErrNoCredentials},
-		"good":                    {[]string{"Bearer " + token}, nil},
-		"scheme in small letters": {[]string{"bearer " + token}, nil},
-		"more blanks":             {[]string{"Bearer  " + token}, nil},
+		"none":                   {nil, ErrNoCredentials},
+		"empty":                  {[]string{""}, ErrNoCredentials},
+		"basic":                  {[]string{"Basic YTpi"}, ErrNoCredentials},
+		"token without a scheme": {[]string{token}, ErrNoCredentials},
+		"scheme without a token": {[]string{"Bearer"}, ErrMalformedCredentials},
+		"scheme and blanks":      {[]string{"Bearer   "}, ErrMalformedCredentials},
+		"two headers":            {[]string{"Bearer " + token, "Bearer " + token}, ErrMalformedCredentials},
+		"two tokens":             {[]string{"Bearer " + token + " " + token}, ErrInvalidToken},
+		"list of tokens":         {[]string{"Bearer " + token + ", Bearer " + token}, ErrInvalidToken},
+		"parameter":              {[]string{"Bearer token=" + token}, ErrInvalidToken},
+		"tab":                    {[]string{"Bearer\t" + token}, ErrNoCredentials},
+		"valid":                  {[]string{"Bearer " + token}, nil},
+		"scheme in lower case":   {[]string{"bearer " + token}, nil},
+		"more blanks":            {[]string{"Bearer  " + token}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,13 +107,13 @@ func TestEndedSession(t *testing.T) {
 			}
 		}
 		if n := s.reads.Load(); n != 1 {
-			t.Errorf("100 requests looked at the session %d times", n)
+			t.Errorf("100 requests checked the session %d times", n)
 		}
-		s.end(b.id.SessionID) // On another instance.
+		s.end(b.id.SessionID) // on another instance
 		if _, err := a.Authenticate(r); err != nil {
 			t.Errorf("within the TTL: %v", err)
 		}
-		time.Sleep(SessionTTL + time.Millisecond) //nolint:forbidigo // Of the bubble's clock.
+		time.Sleep(SessionTTL + time.Millisecond) //nolint:forbidigo // advances the clock of the bubble
 		_, err := a.Authenticate(r)
 		wantInvalid(t, err)
 	})
@@ -132,8 +132,8 @@ func TestForget(t *testing.T) {
 	wantInvalid(t, err)
 }
 
-// TestSessionOfAnother is a session id in a token of another identity: what is known of
-// one says nothing of the other.
+// TestSessionOfAnother checks that a cached session of one identity is not used for a token of another identity with
+// the same session id.
 func TestSessionOfAnother(t *testing.T) {
 	t.Parallel()
 	b, s, a := newAuthenticator(t)
@@ -147,7 +147,7 @@ func TestSessionOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.reads.Load() == before {
-		t.Error("the other identity's session was not looked at")
+		t.Error("the session of the other identity was not checked")
 	}
 }
 
@@ -161,7 +161,7 @@ func TestSessionsLookedAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if _, err := a.Authenticate(r.Clone(first)); !errors.Is(err, context.Canceled) {
-				t.Errorf("the first: %v", err)
+				t.Errorf("the first caller: %v", err)
 			}
 		})
 		synctest.Wait()
@@ -173,12 +173,12 @@ func TestSessionsLookedAtOnce(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		cancel() // The first hangs up; the others are still answered.
+		cancel() // The first caller disconnects; the others still get a result.
 		synctest.Wait()
 		close(s.wait)
 		wg.Wait()
 		if n := s.reads.Load(); n != 1 {
-			t.Errorf("looked at the session %d times", n)
+			t.Errorf("checked the session %d times", n)
 		}
 	})
 }
@@ -190,10 +190,10 @@ func TestSessionUnknown(t *testing.T) {
 	r := request(t, "Bearer "+b.issue(t))
 	for range 2 {
 		if _, err := a.Authenticate(r); err == nil || errors.Is(err, ErrInvalidToken) {
-			t.Errorf("err = %v, want the database's", err)
+			t.Errorf("err = %v, want the error of the database", err)
 		}
 	}
 	if n := s.reads.Load(); n != 2 {
-		t.Errorf("an error was remembered: %d reads", n)
+		t.Errorf("an error was cached: %d reads", n)
 	}
 }

@@ -1,6 +1,5 @@
-// Package auth establishes who is calling. It verifies the credentials of a
-// request, and carries what they prove, an [Identity], in the context. Everything
-// after it reads the caller from the context and from nowhere else.
+// Package auth authenticates the caller. It verifies the credentials of a request and stores the result, an
+// [Identity], in the context. All other code takes the caller from the context and from nowhere else.
 package auth
 
 import (
@@ -12,9 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Kind says what kind of actor is calling. It chooses the database role a
-// transaction runs as, so it never comes from anything a client may state freely:
-// only from a verified credential.
+// Kind is the kind of the actor. It determines the database role of a transaction, so it always comes from a verified
+// credential, never from other input of a client.
 type Kind string
 
 // The kinds of actor.
@@ -23,32 +21,28 @@ const (
 	Agent Kind = "agent"
 )
 
-// Identity is a verified caller: on whose behalf it acts, and who acts.
+// Identity is an authenticated caller: the actor, and the identity that it acts for.
 type Identity struct {
-	// ID is the identity whose rows are reached: the owner.
+	// ID is the identity that owns the rows that the caller can access.
 	ID uuid.UUID
-	// ActorID is who acts for it: the same as ID for a human, the hired agent's own
-	// id for an agent.
+	// ActorID is the actor: for a human, the same as ID; for an agent, the id of the hired agent.
 	ActorID uuid.UUID
-	// Kind is the kind of actor that ActorID is.
+	// Kind is the kind of the actor.
 	Kind Kind
-	// SessionID is the login the credential belongs to; the zero UUID when it
-	// belongs to none.
+	// SessionID is the session of the credential; the zero UUID if it has none.
 	SessionID uuid.UUID
-	// AuthTime is when the person last proved who they are (the claim auth_time),
-	// in UTC; the zero time when the credential does not say.
+	// AuthTime is the time in UTC when the human last authenticated (the claim auth_time); zero if it is unknown.
 	AuthTime time.Time
-	// Scope lists what the credential allows beyond the role; empty means no
-	// narrowing.
+	// Scope lists the capabilities of the credential; empty means that the credential does not restrict the role.
 	Scope []string
 }
 
-// Request is what the audit trail records of a request besides its caller.
+// Request contains what the audit log records of a request in addition to its caller.
 type Request struct {
-	// ID names the request in answers, logs and audit rows. The service makes it, so that
-	// no client chooses what the trail calls its requests.
+	// ID is the id of the request in responses, logs and audit rows. The service generates it, so that clients cannot
+	// choose the ids in the audit log.
 	ID uuid.UUID
-	// ClientID is the id that the client gave to the request; zero when it gave none.
+	// ClientID is the id that the client sent for the request; zero if it sent none.
 	ClientID uuid.UUID
 	// Traceparent is the W3C Trace Context header as received, or empty.
 	Traceparent string
@@ -68,34 +62,33 @@ func With(ctx context.Context, id Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, id)
 }
 
-// From returns the caller, and false when nobody was authenticated.
+// From returns the caller, or false if no caller was authenticated.
 func From(ctx context.Context) (Identity, bool) {
 	id, ok := ctx.Value(identityKey{}).(Identity)
 	return id, ok
 }
 
-// WithRequest returns a context that carries what the audit trail records of the
-// request.
+// WithRequest returns a context that carries r for the audit log.
 func WithRequest(ctx context.Context, r Request) context.Context {
 	return context.WithValue(ctx, requestKey{}, r)
 }
 
-// RequestFrom returns what WithRequest stored, and false outside a request.
+// RequestFrom returns the request that WithRequest stored, or false outside a request.
 func RequestFrom(ctx context.Context) (Request, bool) {
 	r, ok := ctx.Value(requestKey{}).(Request)
 	return r, ok
 }
 
-// Allows reports whether the scope covers the capability. One such as business implies
-// business:read. An empty scope covers everything.
+// Allows reports whether the scope covers the capability. A capability such as business implies business:read. An
+// empty scope covers every capability.
 func (id Identity) Allows(capability string) bool {
 	return len(id.Scope) == 0 || Covers(id.Scope, capability)
 }
 
-// Covers reports whether the capabilities have the one, or one that implies it.
+// Covers reports whether the capabilities contain the capability one or a capability that implies it.
 func Covers(capabilities []string, one string) bool {
 	return slices.Contains(capabilities, one) || slices.Contains(capabilities, strings.TrimSuffix(one, ReadSuffix))
 }
 
-// ReadSuffix ends the capabilities that allow reading only.
+// ReadSuffix is the suffix of capabilities for read-only access.
 const ReadSuffix = ":read"

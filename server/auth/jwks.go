@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// JWKSPath is where the public keys are published.
+// JWKSPath is the path of the public keys.
 const JWKSPath = "/.well-known/jwks.json"
 
-// JWKSMaxAge is how long others may keep the published keys. A key has to be
-// published for longer than this before it signs.
+// JWKSMaxAge is how long clients may cache the published keys. A key must be published for longer than this before it
+// signs.
 const JWKSMaxAge = 5 * time.Minute
 
 // JWK is a public signing key (RFC 7517, RFC 8037).
@@ -26,7 +26,7 @@ type JWK struct {
 	Curve string `json:"crv" jsonschema_description:"Curve of the key, always Ed25519."`
 	// X is the public key in base64url.
 	X string `json:"x" jsonschema_description:"Public key in base64url encoding."`
-	// ID is what tokens name in their header.
+	// ID is the key id in the header of tokens.
 	ID string `json:"kid" jsonschema_description:"Key id, as in the header of tokens."`
 	// Use is always sig.
 	Use string `json:"use" jsonschema_description:"Use of the key, always sig."`
@@ -39,7 +39,7 @@ type JWKS struct {
 	Keys []JWK `json:"keys" jsonschema_description:"Public keys, in no particular order."`
 }
 
-// publish renders what Public returns, in an order that does not depend on the map's.
+// publish builds the document that Public returns. Its order does not depend on the order of the map.
 func (s *keySet) publish() error {
 	for id, key := range s.public {
 		s.document.Keys = append(s.document.Keys, JWK{
@@ -57,8 +57,7 @@ func (s *keySet) publish() error {
 	return nil
 }
 
-// Public returns the public keys and their entity tag. Others may keep them for
-// [JWKSMaxAge].
+// Public returns the public keys and their entity tag. Clients may cache them for [JWKSMaxAge].
 func (k *Keys) Public() (JWKS, string) {
 	set := k.set.Load()
 	return set.document, set.etag

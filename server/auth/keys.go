@@ -17,83 +17,80 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// How the instances learn of each other's keys.
+// Reloading of the keys, by which instances load each other's keys.
 const (
-	// keyReloadPause is the shortest time between two reloads that unknown key ids
-	// cause, whatever clients send.
+	// keyReloadPause is the minimum time between two reloads caused by unknown key ids, however many clients send.
 	keyReloadPause = time.Second
-	// keyReloadTimeout bounds one such reload.
+	// keyReloadTimeout limits how long such a reload may take.
 	keyReloadTimeout = 5 * time.Second
-	// KeyRefreshEvery is how often [Keys.Run] reads the keys again: the longest time
-	// for which a removed key is still accepted.
+	// KeyRefreshEvery is how often [Keys.Run] reloads the keys. It is the maximum time for which a removed key is
+	// still accepted.
 	KeyRefreshEvery = time.Minute
 )
 
-// KeyStatus is a signing key's place in its life. A key that is gone is not stored
-// any more.
+// KeyStatus is the status of a signing key. A removed key is not stored any more.
 type KeyStatus string
 
-// The places, in order: published before it signs, signing, and verifying what it
-// signed before.
+// Statuses in their order: a next key is published but does not sign yet, an active key signs, and a retiring key only
+// verifies tokens that it signed before.
 const (
 	KeyNext     KeyStatus = "next"
 	KeyActive   KeyStatus = "active"
 	KeyRetiring KeyStatus = "retiring"
 )
 
-// StoredKey is a signing key as the database keeps it.
+// StoredKey is a signing key as stored in the database.
 type StoredKey struct {
-	// ID is the `kid` of the key's tokens.
+	// ID is the key id in the header of tokens (`kid`).
 	ID uuid.UUID
 	// PublicKey is the Ed25519 public key, 32 bytes.
 	PublicKey []byte
-	// Sealed is the private key's seed, encrypted under the service's secret.
+	// Sealed is the seed of the private key, encrypted under the service's secret.
 	Sealed []byte
-	// Status is the key's place in its life.
+	// Status is the status of the key.
 	Status KeyStatus
 }
 
-// KeyStore keeps signing keys. All instances of the service share one.
+// KeyStore stores signing keys. All instances of the service share one store.
 type KeyStore interface {
-	// SigningKeys returns every key that is not gone.
+	// SigningKeys returns all stored keys.
 	SigningKeys(ctx context.Context) ([]StoredKey, error)
-	// AddFirstSigningKey stores k as the active key unless there is an active key
-	// already; of several that try at once, one succeeds. It is no error to be late.
+	// AddFirstSigningKey stores k as the active key unless there is an active key. Of several concurrent calls, one
+	// stores its key; the others return no error.
 	AddFirstSigningKey(ctx context.Context, k StoredKey) error
-	// AdvanceSigningKeys does, for all instances together, what [Keys.Advance] says, with
-	// fresh as the new key where one is due.
+	// AdvanceSigningKeys performs the steps of [Keys.Advance] for all instances together. If a new key is due, it
+	// stores fresh.
 	AdvanceSigningKeys(ctx context.Context, fresh StoredKey, maxAge time.Duration) (KeyStep, error)
 }
 
-// Keys holds the signing keys: the active one signs, all of them verify. A key counts
-// only when its sealed half opens under the service's secret, so that a public key
-// planted in the database verifies nothing. Safe for concurrent use.
+// Keys holds the signing keys: the active key signs, and all keys verify. A key is used only if its sealed private key
+// can be decrypted with the service's secret, so that a public key inserted into the database verifies nothing. It is
+// safe for concurrent use.
 type Keys struct {
 	store  KeyStore
 	log    *slog.Logger
 	aead   cipher.AEAD
-	older  []cipher.AEAD // open what was sealed before the secret was rotated
+	older  []cipher.AEAD // decrypt keys sealed before the secret was rotated
 	now    func() time.Time
 	set    atomic.Pointer[keySet]
 	flight singleflight.Group
-	// lastReload is when an unknown key id last caused a reload, in Unix nanoseconds.
+	// lastReload is the time of the last reload caused by an unknown key id, in Unix nanoseconds.
 	lastReload atomic.Int64
 }
 
-// keySet is one reading of the store, never changed after it is made.
+// keySet is an immutable snapshot of the store.
 type keySet struct {
 	signer   ed25519.PrivateKey
 	signerID string
-	// public holds the keys that verify, by their kid.
+	// public maps key ids to the keys that verify.
 	public   map[string]ed25519.PublicKey
 	document JWKS
 	etag     string
 }
 
-// OpenKeys reads the signing keys, and makes the first one where there is none. It is
-// an error when the active key was sealed under another secret. New keys are sealed under
-// secret. Keys that are sealed under one of the previous secrets open too, while the secret is
-// being rotated.
+// OpenKeys loads the signing keys, and creates the first key if there is none. New keys are sealed under secret. Keys
+// sealed under one of the previous secrets can be opened too, while the secret is being rotated. It returns an error
+// if the active key was sealed under another secret.
 func OpenKeys(ctx context.Context, store KeyStore, log *slog.Logger, secret Secret, previous ...Secret) (*Keys, error) {
 	aead, err := sealer(secret)
 	if err != nil {
@@ -116,7 +113,7 @@ func OpenKeys(ctx context.Context, store KeyStore, log *slog.Logger, secret Secr
 		if err = store.AddFirstSigningKey(ctx, first); err != nil {
 			return nil, fmt.Errorf("store the first signing key: %w", err)
 		}
-		err = k.Refresh(ctx) // Another instance may have been first: then its key.
+		err = k.Refresh(ctx) // if another instance was first, load its key
 	}
 	if err != nil {
 		return nil, err
@@ -124,7 +121,7 @@ func OpenKeys(ctx context.Context, store KeyStore, log *slog.Logger, secret Secr
 	return k, nil
 }
 
-// sealer returns the cipher that seals signing keys under the secret.
+// sealer returns the cipher that encrypts private keys with the secret.
 func sealer(secret Secret) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(secret.Derive("signing-keys"))
 	if err != nil {
@@ -139,7 +136,7 @@ func sealer(secret Secret) (cipher.AEAD, error) {
 
 var errNoActiveKey = errors.New("there is no active signing key")
 
-// Refresh reads the keys again. On an error the keys stay as they were.
+// Refresh reloads the keys. On an error, the loaded keys stay in use.
 func (k *Keys) Refresh(ctx context.Context) error {
 	stored, err := k.store.SigningKeys(ctx)
 	if err != nil {
@@ -170,9 +167,8 @@ func (k *Keys) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Run reads the keys again every [KeyRefreshEvery] until ctx ends, so that a key that
-// was removed or added elsewhere is noticed without a token that names it. A failed
-// reading is logged and tried again.
+// Run reloads the keys every [KeyRefreshEvery] until ctx is done, so that keys that were removed or added by other
+// instances are noticed even if no token refers to them. A failed reload is logged and retried at the next tick.
 func (k *Keys) Run(ctx context.Context) {
 	tick := time.NewTicker(KeyRefreshEvery)
 	defer tick.Stop()
@@ -188,9 +184,8 @@ func (k *Keys) Run(ctx context.Context) {
 	}
 }
 
-// find returns the public key that id names. An unknown id makes it read the store
-// again, at most once per keyReloadPause for all callers together: another instance
-// may have made the key since.
+// find returns the public key with the id. For an unknown id it reloads the keys, at most once per keyReloadPause for
+// all callers together, since another instance may have created the key.
 func (k *Keys) find(ctx context.Context, id string) (ed25519.PublicKey, error) {
 	if key, ok := k.set.Load().public[id]; ok {
 		return key, nil
@@ -201,7 +196,7 @@ func (k *Keys) find(ctx context.Context, id string) (ed25519.PublicKey, error) {
 			return nil, nil //nolint:nilnil // The result is in k.set.
 		}
 		k.lastReload.Store(now)
-		// Not the caller's cancellation: the others wait for the same reading.
+		// The caller's cancellation does not apply, since other callers wait for the same reload.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyReloadTimeout)
 		defer cancel()
 		return nil, k.Refresh(ctx)
@@ -220,13 +215,13 @@ func (k *Keys) find(ctx context.Context, id string) (ed25519.PublicKey, error) {
 	return nil, invalid("the key id is unknown")
 }
 
-// accepts says whether id still names exactly this key.
+// accepts reports whether id still refers to exactly this key.
 func (k *Keys) accepts(id string, key ed25519.PublicKey) bool {
 	have, ok := k.set.Load().public[id]
 	return ok && have.Equal(key)
 }
 
-// generate makes a key pair and seals it. Its status is [KeyActive].
+// generate creates a key pair and seals it. Its status is [KeyActive].
 func (k *Keys) generate() (StoredKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -244,8 +239,8 @@ func (k *Keys) generate() (StoredKey, error) {
 	}, nil
 }
 
-// sealContext is authenticated with the sealed half, so that neither the id nor the
-// public half of a row can be exchanged.
+// sealContext returns the additional data that is authenticated with the sealed private key, so that neither the id
+// nor the public key of a row can be exchanged.
 func sealContext(id uuid.UUID, public []byte) []byte {
 	return slices.Concat([]byte("ed25519 "), id[:], public)
 }

@@ -35,7 +35,7 @@ func TestInstancesAgreeOnTheFirstKey(t *testing.T) {
 	wg.Wait()
 	for _, k := range all {
 		if k == nil || k.set.Load().signerID != store.keys[0].ID.String() {
-			t.Fatalf("an instance signs with another key")
+			t.Fatalf("an instance signs with a different key")
 		}
 	}
 	if len(store.keys) != 1 {
@@ -48,23 +48,23 @@ func TestStoredKeyShowsNothing(t *testing.T) {
 	b := newBundle(t)
 	stored := b.store.keys[0]
 	if seed := b.keys.set.Load().signer.Seed(); bytes.Contains(stored.Sealed, seed) {
-		t.Error("the stored key holds its seed in clear")
+		t.Error("the stored key contains the seed unencrypted")
 	}
 	again, err := b.keys.generate()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(again.Sealed[:12]) == string(stored.Sealed[:12]) {
-		t.Error("two seals have one nonce")
+		t.Error("two seals have the same nonce")
 	}
 }
 
-// TestTamperedKeys is what someone can do who writes the table but has not the secret.
+// TestTamperedKeys changes the stored keys as an attacker could who can write the table but does not know the secret.
 func TestTamperedKeys(t *testing.T) {
 	t.Parallel()
 	public, _ := mustKey(t)
 	for name, tamper := range map[string]func(keys []StoredKey) []StoredKey{
-		"another public half": func(keys []StoredKey) []StoredKey {
+		"another public key": func(keys []StoredKey) []StoredKey {
 			keys[0].PublicKey = public
 			return keys
 		},
@@ -72,12 +72,12 @@ func TestTamperedKeys(t *testing.T) {
 			keys[0].ID = uuid.New()
 			return keys
 		},
-		"sealed half flipped": func(keys []StoredKey) []StoredKey {
+		"sealed key changed": func(keys []StoredKey) []StoredKey {
 			keys[0].Sealed = slices.Clone(keys[0].Sealed)
 			keys[0].Sealed[len(keys[0].Sealed)-1] ^= 1
 			return keys
 		},
-		"sealed half empty": func(keys []StoredKey) []StoredKey {
+		"sealed key empty": func(keys []StoredKey) []StoredKey {
 			keys[0].Sealed = nil
 			return keys
 		},
@@ -92,10 +92,10 @@ func TestTamperedKeys(t *testing.T) {
 			token := b.issue(t)
 			b.store.change(tamper)
 			if err := b.keys.Refresh(t.Context()); err == nil {
-				t.Error("it is accepted")
+				t.Error("a tampered key is accepted")
 			}
 			if _, err := b.verifier.Verify(t.Context(), token); err != nil {
-				t.Errorf("the keys as they were are lost: %v", err)
+				t.Errorf("the keys loaded before are lost: %v", err)
 			}
 		})
 	}
@@ -121,7 +121,7 @@ func TestAnotherSecret(t *testing.T) {
 	b := newBundle(t)
 	_, err := OpenKeys(t.Context(), b.store, slog.New(slog.DiscardHandler), NewSecret())
 	if err == nil || !strings.Contains(err.Error(), "CHENU_SECRET_KEY") {
-		t.Errorf("err = %v, want one that names the variable", err)
+		t.Errorf("err = %v, want an error that names the variable", err)
 	}
 }
 
@@ -150,7 +150,7 @@ func TestUnknownKeyReloads(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := b.verifier.Verify(t.Context(), token); err != nil {
-		t.Errorf("under another instance's new key: %v", err)
+		t.Errorf("a token signed with another instance's new key: %v", err)
 	}
 }
 
@@ -183,13 +183,13 @@ func TestStoreDown(t *testing.T) {
 	token := b.issue(t)
 	b.store.err = errors.New("connection refused")
 	if _, err := b.verifier.Verify(t.Context(), token); err != nil {
-		t.Errorf("a known key needs the store: %v", err)
+		t.Errorf("verifying with a known key uses the store: %v", err)
 	}
 	h, c := b.parts()
 	h["kid"] = uuid.NewString()
-	// Not the client's fault, so not a 401.
+	// This is not the client's fault, so it must not be a 401.
 	if _, err := b.verifier.Verify(t.Context(), b.sign(h, c)); err == nil || errors.Is(err, ErrInvalidToken) {
-		t.Errorf("err = %v, want the store's", err)
+		t.Errorf("err = %v, want the error of the store", err)
 	}
 }
 
@@ -233,25 +233,25 @@ func TestJWKS(t *testing.T) {
 	for _, key := range got.Keys {
 		x, err := base64.RawURLEncoding.DecodeString(key["x"])
 		if err != nil || !b.keys.set.Load().public[key["kid"]].Equal(ed25519.PublicKey(x)) {
-			t.Errorf("key %v is not the one of its kid", key)
+			t.Errorf("key %v does not match its kid", key)
 		}
 		want := map[string]string{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key["kid"], "x": key["x"]}
 		if !maps.Equal(key, want) {
-			t.Errorf("key = %v, want %v and nothing more", key, want)
+			t.Errorf("key = %v, want %v and no other parameters", key, want)
 		}
 	}
 	if err := b.keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, same := b.keys.Public(); same != etag {
-		t.Error("the tag changes without the keys")
+		t.Error("the entity tag changes although the keys do not")
 	}
 	b.store.change(func(keys []StoredKey) []StoredKey { return keys[:1] })
 	if err := b.keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, other := b.keys.Public(); other == etag {
-		t.Error("the tag stays when the keys change")
+		t.Error("the entity tag does not change with the keys")
 	}
 }
 
@@ -272,7 +272,7 @@ func TestRunNoticesARemovedKey(t *testing.T) {
 			b.keys.Run(ctx)
 		}()
 		b.store.change(func([]StoredKey) []StoredKey { return []StoredKey{next} })
-		time.Sleep(KeyRefreshEvery + time.Second) //nolint:forbidigo // Of the bubble's clock.
+		time.Sleep(KeyRefreshEvery + time.Second) //nolint:forbidigo // advances the clock of the bubble
 		_, err = b.verifier.Verify(t.Context(), token)
 		wantInvalid(t, err)
 		cancel()

@@ -6,22 +6,22 @@ import (
 	"fmt"
 )
 
-// ErrKeysChanged is the error of [Resealer] when the keys are no longer those that were read.
+// ErrKeysChanged is returned by [Resealer] if the stored keys are not the keys that were read.
 var ErrKeysChanged = errors.New("the signing keys have changed")
 
-// Resealer replaces the sealed halves of all signing keys in one transaction.
+// Resealer replaces the sealed private keys of all signing keys in one transaction.
 type Resealer interface {
-	// ResealSigningKeys stores the Sealed of each key, and changes nothing else. It returns
-	// ErrKeysChanged, and stores nothing, unless keys are all keys that there are.
+	// ResealSigningKeys stores the field Sealed of each key and changes nothing else. Unless keys are exactly the
+	// stored keys, it stores nothing and returns ErrKeysChanged.
 	ResealSigningKeys(ctx context.Context, keys []StoredKey) error
 }
 
-// resealAttempts is how often Reseal reads the keys again when they change meanwhile.
+// resealAttempts is how often Reseal tries again with the current keys when the keys have changed.
 const resealAttempts = 3
 
-// Reseal encrypts every signing key under the secret that k was opened with, and returns how
-// many there are. Keys and tokens stay as they are: only the encryption changes. A key that
-// opens neither under this secret nor under a previous one is an error, and nothing changes.
+// Reseal encrypts every signing key with the secret that k was opened with, and returns the number of keys. Keys and
+// tokens stay valid: only the encryption changes. If a key can be decrypted neither with this secret nor with a
+// previous one, Reseal returns an error and changes nothing.
 func (k *Keys) Reseal(ctx context.Context, into Resealer) (int, error) {
 	for attempt := 1; ; attempt++ {
 		stored, err := k.store.SigningKeys(ctx)

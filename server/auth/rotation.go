@@ -8,27 +8,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// KeyMaxAge is how long a key signs before another takes its place.
+// KeyMaxAge is how long a key signs before it is replaced.
 const KeyMaxAge = 30 * 24 * time.Hour
 
-// KeyStep is what [Keys.Advance] did.
+// KeyStep describes what [Keys.Advance] did.
 type KeyStep struct {
-	// Made is that a key was published that signs later; Promoted, that the one which was
-	// published before signs now, and the one before it only verifies.
+	// Made reports whether a new key was published that will sign later. Promoted reports whether the key published
+	// before signs now, and its predecessor only verifies.
 	Made, Promoted bool
-	// Removed is how many keys verify no more: all that they signed has ended.
+	// Removed is the number of keys that were removed, because all tokens that they signed have expired.
 	Removed int
-	// NextID is the key that signs from NextSignsAt on; the zero UUID when none waits.
+	// NextID is the key that signs from NextSignsAt on; the zero UUID if there is no next key.
 	NextID      uuid.UUID
 	NextSignsAt time.Time
 }
 
-// Changed says whether the keys are others than before.
+// Changed reports whether the keys were changed.
 func (s KeyStep) Changed() bool { return s.Made || s.Promoted || s.Removed > 0 }
 
-// Advance moves the keys on as far as their time has come (next, active, retiring, gone),
-// and publishes a new one when the key that signs is older than maxAge. No token becomes
-// invalid by it. Any number of instances may call it at once, as often as they like.
+// Advance moves each key to the next status when it is due (next, active, retiring, removed), and publishes a new key
+// when the active key is older than maxAge. All valid tokens stay valid. Any number of instances may call Advance
+// concurrently and as often as they like.
 func (k *Keys) Advance(ctx context.Context, maxAge time.Duration) (KeyStep, error) {
 	fresh, err := k.generate()
 	if err != nil {
@@ -40,7 +40,7 @@ func (k *Keys) Advance(ctx context.Context, maxAge time.Duration) (KeyStep, erro
 		return KeyStep{}, fmt.Errorf("advance the signing keys: %w", err)
 	}
 	if step.Changed() {
-		// The others read them again within KeyRefreshEvery.
+		// The other instances reload the keys within KeyRefreshEvery.
 		err = k.Refresh(ctx)
 	}
 	return step, err

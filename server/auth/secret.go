@@ -14,16 +14,15 @@ import (
 	"strings"
 )
 
-// secretBytes is the length of the root secret: as long as the keys derived from it.
+// secretBytes is the length of the root secret, which is also the length of the keys derived from it.
 const secretBytes = 32
 
-// Secret is the service's root secret, CHENU_SECRET_KEY. It is never used as a key
-// itself: each use derives its own with [Secret.Derive]. It formats as a fixed word,
-// so that it can't reach a log by accident.
+// Secret is the service's root secret, CHENU_SECRET_KEY. It is never used as a key directly: each use derives a key
+// with [Secret.Derive]. It is formatted as a fixed word, so that it cannot reach a log by accident.
 type Secret struct{ key [secretBytes]byte }
 
-// ParseSecret reads the base64 form (standard or URL alphabet, padded or not) of 32
-// random bytes. The error says how to make one and never repeats the value.
+// ParseSecret parses 32 random bytes in base64 (standard or URL alphabet, padded or not). Its error says how to
+// generate a secret and never contains the value.
 func ParseSecret(s string) (Secret, error) {
 	const advice = "32 random bytes in base64, for example the output of `openssl rand -base64 32`"
 	s = strings.TrimRight(strings.TrimSpace(s), "=")
@@ -41,17 +40,17 @@ func ParseSecret(s string) (Secret, error) {
 	return secret, nil
 }
 
-// NewSecret makes a random secret.
+// NewSecret returns a random secret.
 func NewSecret() Secret {
 	var s Secret
-	// Never fails since Go 1.24: the program ends when the system has no randomness.
+	// Read never fails since Go 1.24: the program crashes if the system has no source of randomness.
 	_, _ = rand.Read(s.key[:])
 	return s
 }
 
-// SecretFile returns the secret kept in the file at path, and makes both when there is
-// no such file. Processes that start together agree on one secret. A file that others
-// than its owner can read is an error: it opens the signing keys.
+// SecretFile returns the secret in the file at path. If the file does not exist, it creates the file with a new
+// secret; processes that start concurrently get the same secret. A file that other users than its owner can read is an
+// error, since the secret decrypts the signing keys.
 func SecretFile(path string) (Secret, error) {
 	secret, err := readSecretFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -67,15 +66,15 @@ func SecretFile(path string) (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("create the secret file: %w", err)
 	}
-	// A link, unlike a rename, does not replace the file of a process that was faster.
+	// Unlike a rename, a link does not replace the file if another process has created it in the meantime.
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Secret{}, fmt.Errorf("create the secret file: %w", err)
 	}
 	return readSecretFile(path)
 }
 
-// ReadSecret returns the secret in the file at path, and whether users other than its owner
-// can read the file. Unlike SecretFile it creates no file and accepts such a file.
+// ReadSecret returns the secret in the file at path, and whether users other than its owner can read the file. Unlike
+// SecretFile, it creates no file and accepts a readable one.
 func ReadSecret(path string) (secret Secret, open bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -110,13 +109,13 @@ func readSecretFile(path string) (Secret, error) {
 	return secret, nil
 }
 
-// Derive returns a 32-byte key for one purpose (HKDF-SHA256, RFC 5869). Keys of
-// different purposes say nothing about each other.
+// Derive returns a 32-byte key for a purpose (HKDF-SHA256, RFC 5869). A derived key reveals nothing about the keys of
+// other purposes.
 func (s Secret) Derive(purpose string) []byte {
 	// No salt: the input is already uniformly random (RFC 5869 section 3.1).
 	key, err := hkdf.Key(sha256.New, s.key[:], nil, "chenu/"+purpose, secretBytes)
 	if err != nil {
-		panic(err) // Only for a length beyond 255 hashes, which secretBytes is not.
+		panic(err) // only for a length of more than 255 hashes
 	}
 	return key
 }

@@ -23,12 +23,12 @@ func TestParseSecret(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"empty":     "",
-		"short":     base64.StdEncoding.EncodeToString(raw[:31]),
-		"long":      base64.StdEncoding.EncodeToString(append(raw, 1)),
-		"zeros":     base64.StdEncoding.EncodeToString(make([]byte, secretBytes)),
-		"hex":       strings.Repeat("ab", secretBytes),
-		"no base64": "copper meadow distant violin !!!",
+		"empty":      "",
+		"short":      base64.StdEncoding.EncodeToString(raw[:31]),
+		"long":       base64.StdEncoding.EncodeToString(append(raw, 1)),
+		"zeros":      base64.StdEncoding.EncodeToString(make([]byte, secretBytes)),
+		"hex":        strings.Repeat("ab", secretBytes),
+		"not base64": "copper meadow distant violin !!!",
 	} {
 		_, err := ParseSecret(text)
 		if err == nil {
@@ -36,10 +36,10 @@ func TestParseSecret(t *testing.T) {
 			continue
 		}
 		if text != "" && strings.Contains(err.Error(), text) {
-			t.Errorf("%s: the error repeats the value", name)
+			t.Errorf("%s: the error contains the value", name)
 		}
 		if !strings.Contains(err.Error(), "openssl rand") {
-			t.Errorf("%s: the error says not what to do: %v", name, err)
+			t.Errorf("%s: the error does not say what to do: %v", name, err)
 		}
 	}
 }
@@ -56,7 +56,7 @@ func TestSecretShowsNothing(t *testing.T) {
 	all := log.String() + string(text) + fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s, s)
 	for _, leak := range []string{s.encode(), fmt.Sprintf("%x", s.key), fmt.Sprintf("%d", s.key), fmt.Sprintf("%d, ", s.key[0]) + fmt.Sprintf("%d, ", s.key[1])} {
 		if strings.Contains(all, leak) {
-			t.Errorf("%s shows the secret", all)
+			t.Errorf("%s contains the secret", all)
 		}
 	}
 }
@@ -66,10 +66,10 @@ func TestDerive(t *testing.T) {
 	s := NewSecret()
 	a, b := s.Derive("a"), s.Derive("b")
 	if len(a) != 32 || bytes.Equal(a, b) || bytes.Equal(a, s.key[:]) || !bytes.Equal(a, s.Derive("a")) {
-		t.Error("derived keys are not separate and stable")
+		t.Error("derived keys are not distinct and stable")
 	}
 	if bytes.Equal(a, NewSecret().Derive("a")) {
-		t.Error("two secrets give one key")
+		t.Error("two secrets derive the same key")
 	}
 }
 
@@ -90,7 +90,7 @@ func TestSecretFile(t *testing.T) {
 	wg.Wait()
 	for _, s := range got {
 		if s != got[0] || s == (Secret{}) {
-			t.Fatal("two starts have two secrets")
+			t.Fatal("concurrent starts got different secrets")
 		}
 	}
 	info, err := os.Stat(path)
@@ -98,23 +98,23 @@ func TestSecretFile(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) != 1 {
-		t.Errorf("left over: %v", left)
+		t.Errorf("files left: %v", left)
 	}
 
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := SecretFile(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-		t.Errorf("a file open to others: %v", err)
+		t.Errorf("a file that others can read: %v", err)
 	}
 	bad := filepath.Join(t.TempDir(), "secret.key")
 	if err := os.WriteFile(bad, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := SecretFile(bad); err == nil || !strings.Contains(err.Error(), bad) {
-		t.Errorf("a broken file: %v", err)
+		t.Errorf("an invalid file: %v", err)
 	}
 	if _, err := SecretFile(filepath.Join(bad, "none")); err == nil {
-		t.Error("a place that can't be: no error")
+		t.Error("an impossible path: no error")
 	}
 }

@@ -11,28 +11,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// What an access token is.
+// Properties of access tokens.
 const (
 	// TokenLifetime is how long an access token is valid.
 	TokenLifetime = 10 * time.Minute
-	// Leeway is how far the clocks of two instances may be apart: a token is accepted
-	// this much before its time and after its end.
+	// Leeway is the accepted difference between the clocks of two instances: a token is accepted this much before its
+	// start and after its end.
 	Leeway = 5 * time.Second
-	// MaxTokenBytes is the longest token that is looked at. Ours have about 700 bytes.
+	// MaxTokenBytes is the maximum length of a token that is parsed. Tokens of this service have about 700 bytes.
 	MaxTokenBytes = 4096
 
-	// DefaultIssuer and DefaultAudience name this service in its tokens where the
-	// configuration does not.
+	// DefaultIssuer and DefaultAudience name this service in its tokens if the configuration does not set other names.
 	DefaultIssuer   = "chenu"
 	DefaultAudience = "chenu"
 
 	algorithm = "EdDSA"
-	// tokenType is the media type of a JWT access token (RFC 9068 section 2.1): an ID
-	// token or any other JWT under the same key is not one.
+	// tokenType is the media type of a JWT access token (RFC 9068 section 2.1). It tells access tokens from ID tokens
+	// and other JWTs signed with the same key.
 	tokenType = "at+jwt"
 )
 
-// Config names the parties of a token.
+// Config contains the issuer and audience of tokens.
 type Config struct {
 	// Issuer is the claim iss; empty means [DefaultIssuer].
 	Issuer string
@@ -50,13 +49,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Token is what a verified access token says.
+// Token contains the claims of a verified access token.
 type Token struct {
-	// Identity is the caller.
+	// ID is the id of the token, the claim jti.
 	Identity Identity
-	// ID is the token's own id, the claim jti.
+	// AMR lists the authentication methods of the human or agent (RFC 8176). It is never empty.
 	ID string
-	// AMR lists how the person proved who they are (RFC 8176), never empty.
+	// ExpiresAt is the time in UTC when the token expires, without leeway.
 	AMR []string
 	// ExpiresAt is the end of the token's life, in UTC, without leeway.
 	ExpiresAt time.Time
@@ -68,20 +67,20 @@ type claims struct {
 	SessionID string           `json:"sid"`
 	AuthTime  *jwt.NumericDate `json:"auth_time"`
 	AMR       []string         `json:"amr"`
-	// Act names the agent that acts for sub (RFC 8693 section 4.1).
+	// Act is the agent that acts for sub (RFC 8693 section 4.1).
 	Act *actor `json:"act,omitempty"`
-	// Scope is a list separated by spaces (RFC 8693 section 4.2).
+	// Scope is a list of capabilities separated by spaces (RFC 8693 section 4.2).
 	Scope string `json:"scope,omitempty"`
 }
 
 type actor struct {
 	Subject string `json:"sub"`
-	// Act would be a chain of actors: an agent directing an agent, which no rule of
-	// ours allows. It is read only to be refused.
+	// Act would be a chain of actors: an agent that directs an agent, which is not allowed. It is decoded only so that
+	// such a token can be rejected.
 	Act any `json:"act,omitempty"`
 }
 
-// Issuer signs access tokens. Safe for concurrent use.
+// Issuer signs access tokens. It is safe for concurrent use.
 type Issuer struct {
 	keys   *Keys
 	config Config
@@ -93,8 +92,8 @@ func NewIssuer(keys *Keys, c Config) *Issuer {
 	return &Issuer{keys: keys, config: c.withDefaults(), now: time.Now}
 }
 
-// Issue returns an access token for id, valid for [TokenLifetime] from now. It needs a
-// session and an authentication time; amr says how the person authenticated.
+// Issue returns an access token for id that is valid for [TokenLifetime] from now. The identity needs a session and an
+// authentication time; amr lists the authentication methods.
 func (i *Issuer) Issue(id Identity, amr []string) (string, time.Time, error) {
 	now := i.now().UTC().Truncate(jwt.TimePrecision)
 	end := now.Add(TokenLifetime)
@@ -116,7 +115,7 @@ func (i *Issuer) Issue(id Identity, amr []string) (string, time.Time, error) {
 	if id.Kind == Agent {
 		c.Act = &actor{Subject: id.ActorID.String()}
 	}
-	// Whatever would not verify is not signed.
+	// A token that would not verify is not signed.
 	if _, err := c.token(); err != nil {
 		return "", time.Time{}, fmt.Errorf("issue an access token: %w", err)
 	}
@@ -141,8 +140,8 @@ func (c *claims) kind() Kind {
 	return Human
 }
 
-// token checks what the claims say of the caller and returns it. The parser checks the
-// parties and times.
+// token validates the claims about the caller and returns them. The parser validates the issuer, the audience and the
+// times.
 func (c *claims) token() (Token, error) {
 	sub, err := canonicalUUID("sub", c.Subject)
 	if err != nil {
@@ -193,8 +192,8 @@ func (c *claims) token() (Token, error) {
 	return t, nil
 }
 
-// canonicalUUID reads a UUID in its one usual form: the parser also takes braces,
-// "urn:uuid:" and capitals, and then two texts would be one subject.
+// canonicalUUID parses a UUID in its canonical form only. The parser also accepts braces, "urn:uuid:" and upper case,
+// so that different texts would be the same subject.
 func canonicalUUID(claim, s string) (uuid.UUID, error) {
 	id, err := uuid.Parse(s)
 	if err != nil || id == uuid.Nil || id.String() != s {

@@ -12,15 +12,15 @@ import (
 	"github.com/jellydator/ttlcache/v3"
 )
 
-// maxCachedTokens bounds the cache of verified tokens, about 1 KiB each. Only tokens
-// that we signed get in, so a client can't fill it with inventions.
+// maxCachedTokens limits the cache of verified tokens; an entry takes about 1 KiB. Only tokens that this service
+// signed are cached, so clients cannot fill the cache with invented tokens.
 const maxCachedTokens = 10_000
 
-// ErrInvalidToken is the error of a token that proves nothing: forged, expired, not for
-// us, or no token at all. [ErrExpiredToken] is one of these.
+// ErrInvalidToken is the error for a token that is forged, expired, for another audience or malformed.
+// [ErrExpiredToken] is an ErrInvalidToken, too.
 var ErrInvalidToken = errors.New("invalid access token")
 
-// ErrExpiredToken is the error of a token that we signed and that is past its end.
+// ErrExpiredToken is the error for a token that this service signed and that has expired.
 var ErrExpiredToken = expired{}
 
 type expired struct{}
@@ -28,8 +28,8 @@ type expired struct{}
 func (expired) Error() string        { return "expired access token" }
 func (expired) Is(target error) bool { return target == ErrInvalidToken }
 
-// invalidError is an invalid token with the reason, which is for the log: a client is
-// told only that the token is invalid.
+// invalidError is an ErrInvalidToken with the reason. The reason is for the log: clients only learn that the token is
+// invalid.
 type invalidError struct{ reason string }
 
 func invalid(reason string) error { return &invalidError{reason: reason} }
@@ -37,17 +37,17 @@ func invalid(reason string) error { return &invalidError{reason: reason} }
 func (e *invalidError) Error() string        { return ErrInvalidToken.Error() + ": " + e.reason }
 func (e *invalidError) Is(target error) bool { return target == ErrInvalidToken }
 
-// Verifier verifies access tokens. Safe for concurrent use.
+// Verifier verifies access tokens. It is safe for concurrent use.
 type Verifier struct {
 	keys   *Keys
 	parser *jwt.Parser
 	now    func() time.Time
-	// cache holds verified tokens by the hash of their text, until they end. An
-	// Ed25519 verification costs some 90 µs, a hit 1 or 2.
+	// cache contains verified tokens by the hash of their text until they expire. An Ed25519 verification takes about
+	// 90 µs, a hit 1 or 2 µs.
 	cache *ttlcache.Cache[[sha256.Size]byte, verified]
 }
 
-// verified is a token whose signature, header and claims were found good under key.
+// verified is a token whose signature, header and claims have been verified with key.
 type verified struct {
 	token     Token
 	notBefore time.Time
@@ -55,8 +55,7 @@ type verified struct {
 	key       ed25519.PublicKey
 }
 
-// NewVerifier returns a verifier of the tokens that an [Issuer] with the same keys and
-// configuration signs.
+// NewVerifier returns a verifier of the tokens that an [Issuer] with the same keys and configuration signs.
 func NewVerifier(keys *Keys, c Config) *Verifier { return newVerifier(keys, c, time.Now) }
 
 func newVerifier(keys *Keys, c Config, now func() time.Time) *Verifier {
@@ -82,11 +81,10 @@ func newVerifier(keys *Keys, c Config, now func() time.Time) *Verifier {
 	}
 }
 
-// Verify returns what the token says, if it is one of ours and valid now. Any fault of
-// the token is an [ErrInvalidToken]; another error means that it could not be decided,
-// because the keys could not be read. The token is shared with other callers: its
-// slices are not to be changed. It says nothing of whether the session still lives:
-// see [Authenticator].
+// Verify returns the claims of the token if this service signed it and it is valid now. If the token is not valid, the
+// error is an [ErrInvalidToken]; another error means that the keys could not be read. The returned token is shared
+// with other callers: its slices must not be modified. Verify does not check whether the session is still alive: see
+// [Authenticator].
 func (v *Verifier) Verify(ctx context.Context, token string) (Token, error) {
 	if len(token) > MaxTokenBytes {
 		return Token{}, invalid("it is too long")
@@ -94,7 +92,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Token, error) {
 	hash := sha256.Sum256([]byte(token))
 	if item := v.cache.Get(hash); item != nil {
 		have := item.Value()
-		// What was true at the first sight and may be so no more: key and clock.
+		// Check what can have changed since the token was cached: the keys and the time.
 		if v.keys.accepts(have.keyID, have.key) {
 			return have.token, have.check(v.now())
 		}
@@ -104,15 +102,14 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	// Zero would mean for ever.
+	// A TTL of zero would mean no expiry.
 	if ttl := have.token.ExpiresAt.Add(Leeway).Sub(v.now()); ttl > 0 {
 		v.cache.Set(hash, have, ttl)
 	}
 	return have.token, nil
 }
 
-// check compares the token's times with now. The parser does the same for a token that
-// is not cached.
+// check compares the times of the token with now. For a token that is not cached, the parser does this.
 func (v *verified) check(now time.Time) error {
 	switch {
 	case !now.Before(v.token.ExpiresAt.Add(Leeway)):
@@ -124,8 +121,8 @@ func (v *verified) check(now time.Time) error {
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
-	// The decoder skips line breaks even when strict, so they have to go first: one
-	// token has one text.
+	// Even a strict decoder skips line breaks, so that one token would have several texts. Reject such characters
+	// first.
 	if strings.ContainsFunc(token, notTokenCharacter) {
 		return verified{}, invalid("it has characters that no token has")
 	}
@@ -149,7 +146,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return verified{}, ErrExpiredToken
 	case errors.Is(err, jwt.ErrTokenUnverifiable) && out.keyID != "":
-		return verified{}, err // The store did not answer.
+		return verified{}, err // the keys could not be read
 	default:
 		return verified{}, invalid(err.Error())
 	}
@@ -160,9 +157,8 @@ func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
 	return out, nil
 }
 
-// checkHeader admits the three parameters that we write and no others. So a key that
-// the token brings or points to (jwk, jku, x5c, x5u) and extensions that have to be
-// understood (crit, RFC 7515 section 4.1.11) never get as far as being ignored.
+// checkHeader accepts only the three parameters that Issue sets. So keys in the token or URLs of keys (jwk, jku, x5c,
+// x5u) and extensions that must be understood (crit, RFC 7515 section 4.1.11) are rejected instead of ignored.
 func checkHeader(h map[string]any) error {
 	for name := range h {
 		switch name {
@@ -183,7 +179,7 @@ func checkHeader(h map[string]any) error {
 	return nil
 }
 
-// notTokenCharacter is true outside the base64url alphabet and the dot.
+// notTokenCharacter reports whether r is neither in the base64url alphabet nor a dot.
 func notTokenCharacter(r rune) bool {
 	switch {
 	case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':

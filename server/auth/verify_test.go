@@ -58,14 +58,14 @@ func TestIssueRefusesWhatWouldNotVerify(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	for name, spoil := range map[string]func(id *Identity, amr *[]string){
-		"no identity":             func(id *Identity, _ *[]string) { id.ID, id.ActorID = uuid.Nil, uuid.Nil },
-		"no session":              func(id *Identity, _ *[]string) { id.SessionID = uuid.Nil },
-		"no authentication time":  func(id *Identity, _ *[]string) { id.AuthTime = time.Time{} },
-		"authenticated later":     func(id *Identity, _ *[]string) { id.AuthTime = b.clock.Now().Add(time.Minute) },
-		"no method":               func(_ *Identity, amr *[]string) { *amr = nil },
-		"no kind":                 func(id *Identity, _ *[]string) { id.Kind = "" },
-		"another person as actor": func(id *Identity, _ *[]string) { id.ActorID = uuid.New() },
-		"an agent without an id":  func(id *Identity, _ *[]string) { id.Kind, id.ActorID = Agent, uuid.Nil },
+		"no identity":            func(id *Identity, _ *[]string) { id.ID, id.ActorID = uuid.Nil, uuid.Nil },
+		"no session":             func(id *Identity, _ *[]string) { id.SessionID = uuid.Nil },
+		"no authentication time": func(id *Identity, _ *[]string) { id.AuthTime = time.Time{} },
+		"future authentication":  func(id *Identity, _ *[]string) { id.AuthTime = b.clock.Now().Add(time.Minute) },
+		"no method":              func(_ *Identity, amr *[]string) { *amr = nil },
+		"no kind":                func(id *Identity, _ *[]string) { id.Kind = "" },
+		"another human as actor": func(id *Identity, _ *[]string) { id.ActorID = uuid.New() },
+		"an agent without an id": func(id *Identity, _ *[]string) { id.Kind, id.ActorID = Agent, uuid.Nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +78,7 @@ func TestIssueRefusesWhatWouldNotVerify(t *testing.T) {
 	}
 }
 
-// TestForgeries holds every way we know to make a token that a careless verifier takes.
+// TestForgeries checks that forged tokens that a careless verifier accepts are rejected.
 func TestForgeries(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -137,16 +137,16 @@ func TestForgeries(t *testing.T) {
 		"RS256 claimed":                   header("alg", "RS256"),
 		"ES256 claimed":                   header("alg", "ES256"),
 		"Ed25519 claimed":                 header("alg", "Ed25519"),
-		"eddsa in small letters":          header("alg", "eddsa"),
+		"eddsa in lower case":             header("alg", "eddsa"),
 		"no algorithm":                    header("alg", nil),
-		"algorithm no string":             header("alg", []string{"EdDSA"}),
+		"algorithm not a string":          header("alg", []string{"EdDSA"}),
 		"another key, our kid":            func(h, c map[string]any) string { return sign(other, h, c) },
 		"no kid":                          header("kid", nil),
 		"empty kid":                       header("kid", ""),
 		"unknown kid":                     header("kid", uuid.NewString()),
 		"kid with a path":                 header("kid", "../../dev/null"),
 		"kid with SQL":                    header("kid", "' OR 1=1 --"),
-		"kid no string":                   header("kid", 1),
+		"kid not a string":                header("kid", 1),
 		"kid in capitals":                 header("kid", strings.ToUpper(b.keys.set.Load().signerID)),
 		"jwk":                             header("jwk", jwk),
 		"jku":                             header("jku", "https://attacker.example/jwks.json"),
@@ -166,18 +166,18 @@ func TestForgeries(t *testing.T) {
 		"no aud":                          claim("aud", nil),
 		"empty aud":                       claim("aud", ""),
 		"aud of another service":          claim("aud", "other"),
-		"aud with another beside":         claim("aud", []string{"chenu", "other"}),
-		"aud no string":                   claim("aud", 1),
+		"aud with another audience":       claim("aud", []string{"chenu", "other"}),
+		"aud not a string":                claim("aud", 1),
 		"aud in capitals":                 claim("aud", "CHENU"),
 		"no iss":                          claim("iss", nil),
 		"another iss":                     claim("iss", "https://attacker.example"),
-		"iss no string":                   claim("iss", []string{"chenu"}),
+		"iss not a string":                claim("iss", []string{"chenu"}),
 		"no exp":                          claim("exp", nil),
 		"exp a string":                    claim("exp", "9999999999"),
 		"exp null":                        claim("exp", []byte(nil)),
 		"expired":                         claim("exp", now-3600),
 		"exp negative":                    claim("exp", -1),
-		"exp beyond any time":             claim("exp", 1e300),
+		"exp out of range":                claim("exp", 1e300),
 		"lives too long":                  claim("exp", now+601),
 		"lives for a year":                claim("exp", now+31536000),
 		"no iat":                          claim("iat", nil),
@@ -187,33 +187,33 @@ func TestForgeries(t *testing.T) {
 		"no jti":                          claim("jti", nil),
 		"empty jti":                       claim("jti", ""),
 		"no sub":                          claim("sub", nil),
-		"sub no UUID":                     claim("sub", "ada@example.org"),
-		"sub nobody":                      claim("sub", uuid.Nil.String()),
+		"sub not a UUID":                  claim("sub", "ada@example.org"),
+		"sub the zero UUID":               claim("sub", uuid.Nil.String()),
 		"sub in capitals":                 claim("sub", strings.ToUpper(b.id.ID.String())),
 		"sub a URN":                       claim("sub", b.id.ID.URN()),
 		"sub in braces":                   claim("sub", "{"+b.id.ID.String()+"}"),
 		"sub without dashes":              claim("sub", strings.ReplaceAll(b.id.ID.String(), "-", "")),
 		"no sid":                          claim("sid", nil),
-		"sid nothing":                     claim("sid", uuid.Nil.String()),
-		"sid no UUID":                     claim("sid", "1"),
+		"sid the zero UUID":               claim("sid", uuid.Nil.String()),
+		"sid not a UUID":                  claim("sid", "1"),
 		"no auth_time":                    claim("auth_time", nil),
 		"auth_time zero":                  claim("auth_time", 0),
 		"auth_time after iat":             claim("auth_time", now+60),
 		"no amr":                          claim("amr", nil),
 		"empty amr":                       claim("amr", []string{}),
-		"amr of nothing":                  claim("amr", []string{""}),
-		"amr no list":                     claim("amr", "pwd"),
+		"amr an empty method":             claim("amr", []string{""}),
+		"amr not a list":                  claim("amr", "pwd"),
 		"act without sub":                 claim("act", map[string]any{}),
-		"act no object":                   claim("act", "agent"),
-		"act no UUID":                     claim("act", map[string]any{"sub": "agent"}),
-		"a chain of agents":               claim("act", map[string]any{"sub": uuid.NewString(), "act": map[string]any{"sub": uuid.NewString()}}),
-		"claims no object":                func(h, _ map[string]any) string { return b.sign(h, []string{"chenu"}) },
+		"act not an object":               claim("act", "agent"),
+		"act not a UUID":                  claim("act", map[string]any{"sub": "agent"}),
+		"chain of agents":                 claim("act", map[string]any{"sub": uuid.NewString(), "act": map[string]any{"sub": uuid.NewString()}}),
+		"claims not an object":            func(h, _ map[string]any) string { return b.sign(h, []string{"chenu"}) },
 		"claims null":                     func(h, _ map[string]any) string { return b.sign(h, []byte("null")) },
 		"claims empty":                    func(h, _ map[string]any) string { return b.sign(h, []byte("")) },
 		"claims with a second object":     func(h, _ map[string]any) string { return b.sign(h, []byte(`{"iss":"chenu"}{}`)) },
 		"header null":                     func(_, c map[string]any) string { return b.sign([]byte("null"), c) },
 		"header empty":                    func(_, c map[string]any) string { return b.sign([]byte(""), c) },
-		"header no object":                func(_, c map[string]any) string { return b.sign([]byte(`["EdDSA"]`), c) },
+		"header not an object":            func(_, c map[string]any) string { return b.sign([]byte(`["EdDSA"]`), c) },
 		"padded":                          text(func(s string) string { return s + "==" }),
 		"line break in the signature":     text(func(s string) string { return s[:len(s)-4] + "\n" + s[len(s)-4:] }),
 		"carriage return at the end":      text(func(s string) string { return s + "\r" }),
@@ -229,8 +229,8 @@ func TestForgeries(t *testing.T) {
 		"too long":                        claim("pad", strings.Repeat("x", MaxTokenBytes)),
 		"empty":                           func(_, _ map[string]any) string { return "" },
 		"dots":                            func(_, _ map[string]any) string { return ".." },
-		"a JSON serialisation":            func(_, c map[string]any) string { return `{"payload":"` + segment(c) + `"}` },
-		"a word":                          func(_, _ map[string]any) string { return "null" },
+		"JSON serialization":              func(_, c map[string]any) string { return `{"payload":"` + segment(c) + `"}` },
+		"not a token":                     func(_, _ map[string]any) string { return "null" },
 		"not UTF-8":                       func(_, _ map[string]any) string { return "\xff\xfe.\xff.\xff" },
 		"S beyond the order of the curve": text(malleate),
 	} {
@@ -238,18 +238,18 @@ func TestForgeries(t *testing.T) {
 			t.Parallel()
 			h, c := b.parts()
 			token := forge(h, c)
-			for range 2 { // Nothing refused may be remembered as good.
+			for range 2 { // a rejected token must not be cached as valid
 				got, err := b.verifier.Verify(t.Context(), token)
 				wantInvalid(t, err)
 				if !reflect.DeepEqual(got, Token{}) {
-					t.Errorf("a refused token says %+v", got)
+					t.Errorf("a rejected token returns %+v", got)
 				}
 			}
 		})
 	}
 	h, c := b.parts()
 	if _, err := b.verifier.Verify(t.Context(), b.sign(h, c)); err != nil {
-		t.Errorf("unspoiled: %v", err) // Else the table shows nothing.
+		t.Errorf("the unchanged token: %v", err) // otherwise the cases above would show nothing
 	}
 	c["aud"] = []string{"chenu"}
 	if _, err := b.verifier.Verify(t.Context(), b.sign(h, c)); err != nil {
@@ -259,12 +259,11 @@ func TestForgeries(t *testing.T) {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// nextInAlphabet changes only the bits that are beyond the last byte: a lenient decoder
-// reads the same signature.
+// nextInAlphabet changes only the bits beyond the last byte, so that a lenient decoder decodes the same signature.
 func nextInAlphabet(c byte) byte { return alphabet[strings.IndexByte(alphabet, c)|1] }
 
-// malleate adds the order of the curve to S: a signature that a verifier without the
-// check of RFC 8032 section 5.1.7 accepts as well.
+// malleate adds the order of the curve to S. A verifier without the check of RFC 8032 section 5.1.7 accepts this
+// signature, too.
 func malleate(token string) string {
 	order := []byte{
 		0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
@@ -283,7 +282,7 @@ func malleate(token string) string {
 	return token[:i] + base64.RawURLEncoding.EncodeToString(sig)
 }
 
-// TestMutations changes every character of a valid token to every other one.
+// TestMutations replaces every character of a valid token.
 func TestMutations(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -291,7 +290,7 @@ func TestMutations(t *testing.T) {
 	if _, err := b.verifier.Verify(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	// Two neighbours in the alphabet, the dot and a stranger say as much as all 64 do,
+	// Two similar characters, the dot and a character outside the alphabet cover the same cases as all 64 characters,
 	// in a thirtieth of the time.
 	for i := range len(token) {
 		for _, c := range []byte{flip(token[i], 1), flip(token[i], 32), '.', '='} {
@@ -329,13 +328,13 @@ func TestClockSkew(t *testing.T) {
 			skew  time.Duration
 			valid bool
 		}{
-			{"at once", 0, true},
+			{"immediately", 0, true},
 			{"our clock is behind within the leeway", -Leeway, true},
 			{"our clock is behind", -Leeway - time.Second, false},
 			{"just before the end", TokenLifetime - time.Second, true},
 			{"within the leeway after the end", TokenLifetime + Leeway - time.Second, true},
 			{"after the leeway", TokenLifetime + Leeway, false},
-			{"long after", 24 * time.Hour, false},
+			{"long after the end", 24 * time.Hour, false},
 		} {
 			name := test.name
 			if cached {
@@ -373,7 +372,7 @@ func TestCacheForgetsWithTheKey(t *testing.T) {
 	if _, err := b.verifier.Verify(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	// Another active key takes the place of the first, which is gone.
+	// Another active key replaces the first key, which is removed.
 	next, err := b.keys.generate()
 	if err != nil {
 		t.Fatal(err)
@@ -386,14 +385,14 @@ func TestCacheForgetsWithTheKey(t *testing.T) {
 	_, err = b.verifier.Verify(t.Context(), token)
 	wantInvalid(t, err)
 
-	// A retiring key verifies what it signed, and signs nothing.
+	// A retiring key verifies the tokens that it signed, but signs no new ones.
 	old.Status = KeyRetiring
 	b.store.change(func(keys []StoredKey) []StoredKey { return append(keys, old) })
 	if err := b.keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.verifier.Verify(t.Context(), token); err != nil {
-		t.Errorf("under a retiring key: %v", err)
+		t.Errorf("a token signed with a retiring key: %v", err)
 	}
 	if b.keys.set.Load().signerID != next.ID.String() {
 		t.Error("the retiring key signs")
@@ -408,7 +407,7 @@ func TestCacheIsBounded(t *testing.T) {
 		_, _ = b.verifier.Verify(t.Context(), sign(ed25519.NewKeyFromSeed(make([]byte, 32)), map[string]any{"alg": "EdDSA"}, 1))
 	}
 	if n := b.verifier.cache.Len(); n != 0 {
-		t.Errorf("%d refused tokens are cached", n)
+		t.Errorf("%d rejected tokens are cached", n)
 	}
 }
 
@@ -430,7 +429,7 @@ func FuzzVerify(f *testing.F) {
 		case err != nil && !errors.Is(err, ErrInvalidToken):
 			t.Fatalf("%q: %v", text, err)
 		}
-		// Whatever follows or precedes a valid token makes it another text.
+		// A valid token with additional text is not valid.
 		if text != "" {
 			for _, mutant := range []string{token + text, text + token} {
 				if _, err := b.verifier.Verify(context.Background(), mutant); err == nil {
@@ -441,7 +440,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzMutation changes a valid token: whatever is not it is refused.
+// FuzzMutation checks that every change of a valid token is rejected.
 func FuzzMutation(f *testing.F) {
 	b := newBundle(f)
 	token := b.issue(f)
@@ -461,13 +460,13 @@ func FuzzMutation(f *testing.F) {
 		switch kind % 5 {
 		case 0: // replaced
 			mutant = token[:at] + with + token[min(len(token), at+len(with)):]
-		case 1: // put in
+		case 1: // inserted
 			mutant = token[:at] + with + token[at:]
-		case 2: // left out
+		case 2: // deleted
 			mutant = token[:at] + token[min(len(token), at+1+len(with)):]
-		case 3: // a bit
+		case 3: // one bit flipped
 			mutant = token[:at] + string(token[at]^(1<<(len(with)%8))) + token[at+1:]
-		case 4: // doubled
+		case 4: // repeated
 			mutant = token[:at] + token[max(0, at-len(with)):]
 		}
 		got, err := b.verifier.Verify(context.Background(), mutant)

@@ -1,5 +1,4 @@
-// Package mailer sends the service's mail: short plain texts, one receiver each. It knows
-// nothing of what they are for.
+// Package mailer sends mails: short plain texts with one recipient each. It does not depend on their content.
 package mailer
 
 import (
@@ -18,25 +17,25 @@ import (
 	"github.com/wneessen/go-mail"
 )
 
-// Message is one mail.
+// Message is a mail.
 type Message struct{ To, Subject, Text string }
 
-// Transport delivers messages to their recipients. Safe for concurrent use.
+// Transport delivers messages to their recipients. Implementations are safe for concurrent use.
 type Transport interface {
-	// Send returns when the next host has accepted the message.
+	// Send returns nil once the next host has accepted the message.
 	Send(ctx context.Context, m Message) error
 }
 
-// Ports of message submission, without and with TLS from the first byte (RFC 6409, RFC 8314).
+// Ports for message submission, with STARTTLS and with implicit TLS (RFC 6409, RFC 8314).
 const (
 	portSTARTTLS = 587
 	portTLS      = 465
 )
 
-// dialTimeout bounds each step of the conversation with a mail server.
+// dialTimeout limits each step of the SMTP dialog.
 const dialTimeout = 15 * time.Second
 
-// SMTP sends messages through a mail server.
+// SMTP is a transport that sends messages through a mail server.
 type SMTP struct {
 	host, from string
 	options    []mail.Option
@@ -44,11 +43,11 @@ type SMTP struct {
 
 // NewSMTP returns the transport that a URL describes:
 //
-//	smtp://user:password@host:587   TLS by STARTTLS, and nothing without it
+//	smtp://user:password@host:587   TLS with STARTTLS, which is required
 //	smtps://user:password@host:465  TLS from the first byte
 //	smtp://host:25?tls=none         no TLS, hence no password: a relay on this machine or network
 //
-// from is the sender's address, with a name or without. Errors never repeat the URL.
+// from is the sender's address, with a name or without. Errors never contain the URL.
 func NewSMTP(address, from string) (*SMTP, error) { return newSMTP(address, from, nil) }
 
 func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {
@@ -98,7 +97,7 @@ func newSMTP(address, from string, config *tls.Config) (*SMTP, error) {
 	return s, nil
 }
 
-// Send implements [Transport]. It connects anew: mails are few.
+// Send implements [Transport]. It opens a new connection for each message, since mails are rare.
 func (s *SMTP) Send(ctx context.Context, m Message) error {
 	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := errors.Join(message.From(s.from), message.To(m.To)); err != nil {
@@ -108,7 +107,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	message.SetDate()
 	message.SetMessageID()
 	message.SetBodyString(mail.TypeTextPlain, m.Text)
-	// So that no out-of-office answers it (RFC 3834 section 5).
+	// Prevents out-of-office replies (RFC 3834 section 5).
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
 	client, err := mail.NewClient(s.host, s.options...)
 	if err != nil {
@@ -120,8 +119,8 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// Print writes messages instead of sending them: for development, since what proves that
-// somebody reads an address then stands on the terminal.
+// Print is a transport that writes messages instead of sending them. It is for development: the tokens in the mails
+// are then shown on the terminal.
 type Print struct {
 	mu sync.Mutex
 	w  io.Writer

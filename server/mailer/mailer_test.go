@@ -19,7 +19,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// postOffice is a mail server that keeps what it takes.
+// postOffice is a mail server that stores the received mails.
 type postOffice struct {
 	mu        sync.Mutex
 	mails     []taken
@@ -74,8 +74,8 @@ func (c *conversation) Data(r io.Reader) (err error) {
 	return err
 }
 
-// open starts a mail server and returns its port; with no certificate it has no TLS, and
-// immediate is TLS from the first byte.
+// open starts a mail server and returns its port. Without a certificate, the server has no TLS; immediate enables
+// implicit TLS.
 func (o *postOffice) open(t *testing.T, certificate *tls.Config, immediate bool) string {
 	t.Helper()
 	server := smtp.NewServer(o)
@@ -101,7 +101,8 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 func (quiet) Println(...any)        {}
 
-// certificate is one for 127.0.0.1, and what trusts it.
+// certificate returns TLS configurations for a server with a certificate for 127.0.0.1 and for a client that trusts
+// it.
 func certificate(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
@@ -126,9 +127,9 @@ func TestSMTP(t *testing.T) {
 	}{
 		{name: "STARTTLS", url: "smtp://ada:s3cret@127.0.0.1:", user: "ada", certificate: server, trust: client, encrypted: true},
 		{name: "TLS", url: "smtps://ada:s3cret@127.0.0.1:", user: "ada", certificate: server, immediate: true, trust: client, encrypted: true},
-		{name: "no TLS, as told", url: "smtp://127.0.0.1:?tls=none"},
+		{name: "no TLS, as configured", url: "smtp://127.0.0.1:?tls=none"},
 		{name: "no STARTTLS", url: "smtp://ada:s3cret@127.0.0.1:", user: "ada", fail: true},
-		{name: "a certificate of nobody", url: "smtp://ada:s3cret@127.0.0.1:", user: "ada", certificate: server, fail: true},
+		{name: "an untrusted certificate", url: "smtp://ada:s3cret@127.0.0.1:", user: "ada", certificate: server, fail: true},
 		{name: "a wrong password", url: "smtp://ada:wr0ng@127.0.0.1:", user: "ada", certificate: server, trust: client, fail: true},
 		{name: "no password", url: "smtp://127.0.0.1:", user: "ada", certificate: server, trust: client, fail: true},
 	} {
@@ -174,7 +175,7 @@ func TestSMTP(t *testing.T) {
 	}
 }
 
-// TestNoHeaderInjection is an address or subject that would write more than itself.
+// TestNoHeaderInjection checks that an address or a subject cannot add headers or recipients.
 func TestNoHeaderInjection(t *testing.T) {
 	t.Parallel()
 	for _, m := range []Message{
@@ -220,7 +221,7 @@ func TestNewSMTP(t *testing.T) {
 	}
 	for _, from := range []string{"", "accounts", "a@b.c\r\nBcc: d@e.f"} {
 		if _, err := NewSMTP("smtp://host", from); err == nil {
-			t.Errorf("%q is a sender", from)
+			t.Errorf("%q is accepted as a sender", from)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package privacy exports and erases everything that an identity owns. Both operations derive from the tables of the graph,
-// so that they cover new entities without a change.
+// Package privacy exports and erases everything that an identity owns. Both operations derive from the tables of the
+// graph, so that they cover new entities without a change.
 package privacy
 
 import (
@@ -24,12 +24,12 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Service are the operations. Safe for concurrent use.
+// Service implements the operations. It is safe for concurrent use.
 type Service struct {
 	Authenticator *auth.Authenticator
 }
 
-// Mount registers the operations.
+// Mount registers the operations with the API.
 func (s *Service) Mount(a *api.API) {
 	const me = "Me"
 	api.HandleStream(a, api.Op{
@@ -53,7 +53,7 @@ func (s *Service) Mount(a *api.API) {
 	}, s.erase)
 }
 
-// tables are what an export has: all that belongs to identities and that a person may read.
+// tables returns the tables of an export: those that belong to identities and that a human may read.
 func tables() []policies.Table {
 	var list []policies.Table
 	for _, t := range policies.Tables {
@@ -65,18 +65,18 @@ func tables() []policies.Table {
 }
 
 const (
-	// batchRows and batchBytes bound what is in memory at once: so many rows, and no more of
-	// them than make so many bytes, but at least one.
+	// batchRows and batchBytes limit how many rows are in memory at once. A batch has at least one row, even if it is
+	// larger than batchBytes.
 	batchRows  = 500
 	batchBytes = 1 << 20
 )
 
-// exportKey lists the columns that tell the rows of an identity apart, in the order of an
-// export: the id, and what else the table's key has. All are UUIDs.
+// exportKey returns the columns that identify a row within an identity, in the order of an export: the id, and the
+// other columns of the table's key. All are UUIDs.
 func exportKey(t policies.Table) []string { return append([]string{"id"}, t.KeyWith...) }
 
-// exportSQL reads the next rows of a table behind a key, and their keys. It is made of names
-// from the graph and never of input.
+// exportSQL returns the query for the next rows of a table after a key, with their keys. It contains only names from
+// the graph and no input.
 func exportSQL(t policies.Table) string {
 	columns := make([]string, 0, len(t.Columns))
 	for _, c := range t.Columns {
@@ -165,7 +165,7 @@ type exported struct {
 	Row   json.RawMessage `json:"row"`
 }
 
-// eraseTimeout is enough for millions of rows: some 4000 go in a second, each on record.
+// eraseTimeout is enough for millions of rows: about 4000 rows are deleted and audited in a second.
 const eraseTimeout = 15 * time.Minute
 
 type eraseInput struct {

@@ -1,5 +1,5 @@
-// Package queue bounds how much one client may do at the same time, so that a slow request of
-// one client does not delay the requests of others.
+// Package queue limits the concurrent work of each client, so that slow requests of one client do not delay the
+// requests of others.
 package queue
 
 import (
@@ -12,22 +12,21 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// ErrBusy is returned when a key has too many waiters, or when a waiter has waited as long
-// as the queue allows.
+// ErrBusy is returned if too many callers of a key wait, or if a caller has waited for the configured time.
 var ErrBusy = errors.New("queue: too much is waiting for this key")
 
-// Config bounds each key of a queue.
+// Config contains the limits for each key of a queue.
 type Config struct {
-	// Active is how many callers of one key may be between Enter and leave; at least 1.
+	// Active is how many callers of a key are admitted at the same time; at least 1.
 	Active int
-	// Waiting is how many more callers of one key may wait in Enter.
+	// Waiting is how many further callers of a key may wait in Enter.
 	Waiting int
-	// Patience is how long a caller waits; zero is as long as its context allows.
+	// Patience is how long a caller waits at most; zero means until its context is done.
 	Patience time.Duration
 }
 
-// Queue admits a bounded number of callers for each key. The other callers of that key wait
-// in the order in which they came. Keys do not affect each other. Safe for concurrent use.
+// Queue admits a limited number of callers for each key. Further callers of that key wait and are admitted in the
+// order of their arrival. Keys do not affect each other. A Queue is safe for concurrent use.
 type Queue struct {
 	config Config
 	mu     sync.Mutex
@@ -46,16 +45,14 @@ func New(c Config) *Queue {
 	return &Queue{config: c, lines: map[string]*line{}}
 }
 
-// Enter waits until the caller is admitted and returns a function that the caller must call
-// once when it has finished. The error is ErrBusy, or the context's when the context ends
-// first.
+// Enter waits until the caller is admitted, and returns a function that the caller must call once when it has
+// finished. The error is ErrBusy, or the error of the context if the context is done first.
 func (q *Queue) Enter(ctx context.Context, key string) (leave func(), err error) {
 	l, err := q.join(key)
 	if err != nil {
 		return nil, err
 	}
-	// Who need not wait is admitted however little time there is: Acquire refuses when its
-	// context has ended, also where the caller could go on.
+	// A caller that need not wait is admitted even if its context is already done; Acquire would return an error.
 	if !l.active.TryAcquire(1) {
 		waiting := ctx
 		if q.config.Patience > 0 {
@@ -77,7 +74,7 @@ func (q *Queue) Enter(ctx context.Context, key string) (leave func(), err error)
 	}, nil
 }
 
-// join counts a caller of the key.
+// join adds a caller to the key's line.
 func (q *Queue) join(key string) (*line, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -93,7 +90,7 @@ func (q *Queue) join(key string) (*line, error) {
 	return l, nil
 }
 
-// quit ends what join began. The last caller of a key deletes its line.
+// quit removes a caller that join added. The last caller of a key deletes its line.
 func (q *Queue) quit(key string, l *line) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -102,7 +99,7 @@ func (q *Queue) quit(key string, l *line) {
 	}
 }
 
-// Callers returns how many callers of the key are admitted or wait.
+// Callers returns how many callers of the key are admitted or waiting.
 func (q *Queue) Callers(key string) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

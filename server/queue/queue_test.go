@@ -20,8 +20,8 @@ func waitFor(t *testing.T, q *queue.Queue, key string, n int) {
 	}
 }
 
-// Hardening item 2: callers of one key are admitted in order and within bounds, and other
-// keys do not wait for them.
+// Hardening item 2: callers of a key are admitted in order and within the limits, and callers of other keys do not
+// wait for them.
 func TestQueueAdmitsInOrder(t *testing.T) {
 	t.Parallel()
 	q := queue.New(queue.Config{Active: 1, Waiting: 3, Patience: time.Minute})
@@ -43,7 +43,7 @@ func TestQueueAdmitsInOrder(t *testing.T) {
 		waitFor(t, q, "a", i+2)
 	}
 	if _, err := q.Enter(t.Context(), "a"); !errors.Is(err, queue.ErrBusy) {
-		t.Errorf("one caller too many: %v", err)
+		t.Errorf("a caller beyond the limit: %v", err)
 	}
 	other, err := q.Enter(t.Context(), "b")
 	if err != nil {
@@ -66,7 +66,7 @@ func TestQueueWaitsForALimitedTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := q.Enter(t.Context(), "a"); !errors.Is(err, queue.ErrBusy) {
-		t.Errorf("out of patience: %v", err)
+		t.Errorf("after the maximum wait: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

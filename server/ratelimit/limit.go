@@ -10,9 +10,8 @@ import (
 	"github.com/chenu/chenu/server/api"
 )
 
-// Limit is how many requests are let through: Requests in each Window, all at once or
-// evenly, since a bucket of Requests tokens fills in Window. The zero value lets all
-// through.
+// Limit is a maximum rate: Requests in each Window, in a burst or evenly, since a bucket of Requests tokens refills
+// within Window. The zero value means no limit.
 type Limit struct {
 	Requests int
 	Window   time.Duration
@@ -21,14 +20,14 @@ type Limit struct {
 // off is the text of the zero Limit.
 const off = "off"
 
-// What a limit may be: a lease takes a part of a bucket, and headers count whole seconds.
+// Bounds of a limit: a lease takes a fraction of a bucket, and headers contain whole seconds.
 const (
 	maxRequests = 1_000_000
 	minWindow   = time.Second
 	maxWindow   = 24 * time.Hour
 )
 
-// Parse reads a limit such as 30/10m, or off.
+// Parse parses a limit such as 30/10m, or off.
 func Parse(text string) (Limit, error) {
 	if text == off {
 		return Limit{}, nil
@@ -42,7 +41,7 @@ func Parse(text string) (Limit, error) {
 	return Limit{Requests: n, Window: d}, nil
 }
 
-// String is the form that Parse reads.
+// String returns the limit in the form that Parse accepts.
 func (l Limit) String() string {
 	if l == (Limit{}) {
 		return off
@@ -56,17 +55,16 @@ func (l Limit) String() string {
 	return strconv.Itoa(l.Requests) + "/" + window
 }
 
-// Rule is the limit of a group of operations by what their requests are counted by. The
-// group of all operations is empty.
+// Rule limits the requests of a group of operations, counted by By. The empty group contains all operations.
 type Rule struct {
 	Group api.Group
 	By    api.By
-	// Default is the limit without configuration. About describes the requests that are limited.
+	// Default is the limit if none is configured. About describes the limited requests.
 	Default Limit
 	About   string
 }
 
-// Name names the rule in headers and configuration.
+// Name returns the name of the rule in headers and in the configuration.
 func (r Rule) Name() string {
 	if r.Group == api.GroupAll {
 		return string(r.By)
@@ -74,7 +72,7 @@ func (r Rule) Name() string {
 	return string(r.Group) + "-" + string(r.By)
 }
 
-// Rules are all limits that there are.
+// Rules lists all rules.
 var Rules = []Rule{
 	{api.GroupAll, api.ByIdentity, Limit{3000, time.Minute}, "Requests of one identity, without its agents."},
 	{api.GroupAll, api.ByAgent, Limit{1200, time.Minute}, "Requests of one agent."},
@@ -88,8 +86,7 @@ var Rules = []Rule{
 	{api.GroupAgentToken, api.ByAccount, Limit{60, 10 * time.Minute}, "Requests for tokens from one network with one credential of an agent."},
 }
 
-// Limits are limits by the names of their rules. A rule that it does not have has its
-// default.
+// Limits maps the names of rules to their limits. A rule that is missing has its default limit.
 type Limits map[string]Limit
 
 func (l Limits) of(r Rule) Limit {

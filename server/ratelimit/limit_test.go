@@ -16,17 +16,17 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 		if again, err := Parse(got.String()); err != nil || again != got {
-			t.Errorf("%s is written as %s", text, got)
+			t.Errorf("%s is formatted as %s", text, got)
 		}
 	}
 	for _, text := range []string{"", "30", "0/1m", "-1/1m", "30/0s", "30/1500ms", "30/25h", "x/1m", "30/x", "1000001/1m", "30/-1m", "none"} {
 		if got, err := Parse(text); err == nil {
-			t.Errorf("%q is read as %+v", text, got)
+			t.Errorf("%q is parsed as %+v", text, got)
 		}
 	}
 	for _, r := range Rules {
 		if parsed, err := Parse(r.Default.String()); err != nil || parsed != r.Default {
-			t.Errorf("%s: the default %s can't be read: %v", r.Name(), r.Default, err)
+			t.Errorf("%s: the default %s cannot be parsed: %v", r.Name(), r.Default, err)
 		}
 	}
 }

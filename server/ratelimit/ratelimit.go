@@ -1,11 +1,9 @@
-// Package ratelimit counts requests against limits that all instances of the service
-// share: token buckets in Postgres (policies/functions/limits.sql). It is what package api
-// asks before each request.
+// Package ratelimit counts requests against limits that all instances of the service share: token buckets in Postgres
+// (policies/functions/limits.sql). Package api calls it before each request.
 //
-// An ordinary request costs no round trip of its own: an instance takes tokens for some
-// seconds at once, gives back what it did not use with the next taking, and remembers an
-// empty bucket until there is something in it again. So over any time T at most Requests ×
-// (1 + (T + lease) / Window) requests get through, with however many instances; see lease.
+// Most requests cost no round trip: an instance leases tokens for some seconds at once, returns unused tokens with the
+// next lease, and remembers an empty bucket until it has tokens again. So in any time T at most Requests × (1 + (T +
+// lease) / Window) requests are admitted, however many instances there are; see lease.
 package ratelimit
 
 import (
@@ -31,28 +29,28 @@ import (
 )
 
 const (
-	// lease is how long tokens may be used after they were taken. Those that are used in
-	// some time were taken in it or at most this long before.
+	// lease is how long leased tokens may be used. Tokens that are used in a period were taken in the period or at
+	// most this long before.
 	lease = 5 * time.Second
-	// leaseDivisor is the part of a bucket that is taken at once.
+	// leaseDivisor determines the size of a lease: a bucket's tokens divided by leaseDivisor.
 	leaseDivisor = 60
-	// takeTimeout bounds one taking.
+	// takeTimeout limits how long taking tokens may take.
 	takeTimeout = 2 * time.Second
-	// maxAccounts bounds the memory of what is at hand, about 300 B each.
+	// maxAccounts limits the number of cached buckets; a bucket takes about 300 B.
 	maxAccounts = 20_000
 )
 
-// Database runs a statement as nobody, in one round trip. [session.DB] does.
+// Database runs a statement without an identity, in one round trip. [session.DB] implements it.
 type Database interface {
 	AnonymousQuery(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// Limiter implements [api.Limiter]. Safe for concurrent use.
+// Limiter implements [api.Limiter]. It is safe for concurrent use.
 type Limiter struct {
 	db    Database
 	key   []byte
 	rules map[rule]bucket
-	purse *ttlcache.Cache[[sha256.Size]byte, *tokens]
+	cache *ttlcache.Cache[[sha256.Size]byte, *tokens]
 	log   *slog.Logger
 	now   func() time.Time
 }
@@ -62,21 +60,22 @@ type rule struct {
 	by    api.By
 }
 
-// bucket is what the database has to know of a limit.
+// bucket contains the parameters of a limit's buckets.
 type bucket struct {
 	name  string
 	limit Limit
 	// batch is how many tokens are taken at once.
 	batch int
-	// closed refuses a request that can't be counted.
-	closed bool
+	// failClosed reports whether a request is rejected if it cannot be counted.
+	failClosed bool
 }
 
-// New returns a limiter. The secret hides in the database whom a bucket is of.
+// New returns a limiter. The secret keys the hashes that identify buckets in the database, so that the database does
+// not reveal whose they are.
 func New(db Database, secret auth.Secret, limits Limits, log *slog.Logger) *Limiter {
 	l := &Limiter{
 		db: db, key: secret.Derive("rate-limits"), rules: map[rule]bucket{}, log: log, now: time.Now,
-		purse: ttlcache.New(ttlcache.WithTTL[[sha256.Size]byte, *tokens](time.Minute), ttlcache.WithCapacity[[sha256.Size]byte, *tokens](maxAccounts)),
+		cache: ttlcache.New(ttlcache.WithTTL[[sha256.Size]byte, *tokens](time.Minute), ttlcache.WithCapacity[[sha256.Size]byte, *tokens](maxAccounts)),
 	}
 	for _, r := range Rules {
 		limit := limits.of(r)
@@ -84,11 +83,11 @@ func New(db Database, secret auth.Secret, limits Limits, log *slog.Logger) *Limi
 			continue
 		}
 		b := bucket{name: r.Name(), limit: limit, batch: 1}
-		// Who tries passwords waits until they can be counted. An ordinary request that can't
-		// be finds the database away itself; a fault of the buckets alone shall not stop the
-		// work of people and agents who are known.
-		b.closed = r.Group != api.GroupAll
-		if !b.closed {
+		// Attempts at passwords are rejected if they cannot be counted. Other requests are admitted: if the database
+		// is unreachable, they fail anyway, and an error of the buckets alone must not stop authenticated humans and
+		// agents.
+		b.failClosed = r.Group != api.GroupAll
+		if !b.failClosed {
 			b.batch = max(1, limit.Requests/leaseDivisor)
 		}
 		l.rules[rule{r.Group, r.By}] = b
@@ -96,15 +95,15 @@ func New(db Database, secret auth.Secret, limits Limits, log *slog.Logger) *Limi
 	return l
 }
 
-// tokens are what an instance has of one bucket. Whoever holds the channel's value may
-// touch the rest.
+// tokens are the leased tokens of a bucket. The other fields are guarded by turn: a goroutine may access them after it
+// has sent to the channel and until it receives from it.
 type tokens struct {
 	turn  chan struct{}
 	left  int
-	until time.Time // left is good until then; when left is 0, there is nothing before then
+	until time.Time // left is valid until then; if the bucket is empty, it stays empty until then
 	empty bool
 	quota api.Quota
-	asked time.Time // when quota was true
+	asked time.Time // time of quota
 }
 
 // Limits implements [api.Limiter].
@@ -112,8 +111,8 @@ func (l *Limiter) Limits(group api.Group) bool {
 	return slices.ContainsFunc(Rules, func(r Rule) bool { return r.Group == group })
 }
 
-// Count implements [api.Limiter]. Requests are not counted by what no rule of their group names, and not against a limit
-// that is off.
+// Count implements [api.Limiter]. It does not count requests by a By for which the group has no rule, or for which the
+// limit is off.
 func (l *Limiter) Count(ctx context.Context, group api.Group, by api.By, key string) (api.Quota, error) {
 	b, ok := l.rules[rule{group, by}]
 	if !ok && !l.Limits(group) {
@@ -123,7 +122,7 @@ func (l *Limiter) Count(ctx context.Context, group api.Group, by api.By, key str
 		return api.Quota{}, nil
 	}
 	id := l.bucketKey(b.name, by, key)
-	item, _ := l.purse.GetOrSetFunc(id, func() *tokens { return &tokens{turn: make(chan struct{}, 1)} })
+	item, _ := l.cache.GetOrSetFunc(id, func() *tokens { return &tokens{turn: make(chan struct{}, 1)} })
 	t := item.Value()
 	select {
 	case t.turn <- struct{}{}:
@@ -134,7 +133,7 @@ func (l *Limiter) Count(ctx context.Context, group api.Group, by api.By, key str
 	now := l.now()
 	if (t.left == 0 && !t.empty) || !now.Before(t.until) {
 		if err := l.take(ctx, b, id, t); err != nil {
-			if b.closed {
+			if b.failClosed {
 				return api.Quota{}, problem.New(http.StatusServiceUnavailable, "unavailable", "The service cannot check the rate limit at present. Repeat the request after Retry-After.").
 					WithRetryAfter(5 * time.Second).WithCause(err)
 			}
@@ -157,9 +156,9 @@ func (l *Limiter) Count(ctx context.Context, group api.Group, by api.By, key str
 
 const takeSQL = `SELECT taken, remaining, next_in, full_in FROM app.take_tokens($1, $2, $3, $4, $5)`
 
-// take gets tokens for the next while, and gives back those that were not used.
+// take leases tokens and returns the unused ones of the last lease.
 func (l *Limiter) take(ctx context.Context, b bucket, id [sha256.Size]byte, t *tokens) (err error) {
-	// Not the caller's cancellation: who hangs up has been counted all the same.
+	// The caller's cancellation does not apply: a request counts even if its client disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
 	defer cancel()
 	now, unused := l.now(), t.left
@@ -188,8 +187,8 @@ func (l *Limiter) take(ctx context.Context, b bucket, id [sha256.Size]byte, t *t
 	return nil
 }
 
-// bucketKey names a bucket in the database, which learns nothing from it. Of an IPv6
-// address the network counts: a single customer has at least 2^64 addresses (RFC 6177).
+// bucketKey returns the key of a bucket in the database, which reveals nothing about its owner. An IPv6 address counts
+// as its /64 network, since a customer has at least 2^64 addresses (RFC 6177).
 func (l *Limiter) bucketKey(name string, by api.By, key string) [sha256.Size]byte {
 	if by == api.ByAddress {
 		if address, err := netip.ParseAddr(key); err == nil {

@@ -23,7 +23,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// bundle is a database with instances of the service on it.
+// bundle is a database on which a test starts instances of the service.
 type bundle struct {
 	db     *dbtest.DB
 	secret auth.Secret
@@ -37,7 +37,7 @@ func setup(t testing.TB) *bundle {
 	return b
 }
 
-// counting counts the statements that go to the database.
+// counting counts the statements that are sent to the database.
 type counting struct {
 	Database
 
@@ -60,7 +60,7 @@ func (b *bundle) instance(t testing.TB, limits Limits) (*Limiter, *counting) {
 	return New(c, b.secret, limits, slog.New(slog.DiscardHandler)), c
 }
 
-// spend counts requests and returns how many were let through.
+// spend counts requests and returns how many were admitted.
 func spend(t *testing.T, l *Limiter, group api.Group, by api.By, key string, requests int) int {
 	t.Helper()
 	through := 0
@@ -73,14 +73,14 @@ func spend(t *testing.T, l *Limiter, group api.Group, by api.By, key string, req
 			t.Fatal(err)
 		}
 		if quota.Remaining < 0 || quota.Remaining > quota.Limit || (err != nil && quota.Remaining != 0) {
-			t.Errorf("the quota says %+v, %v", quota, err)
+			t.Errorf("the quota is %+v, %v", quota, err)
 		}
 	}
 	return through
 }
 
-// TestInstancesShareBuckets lets instances spend one bucket at once, by leases and one by
-// one. No token is spent twice.
+// TestInstancesShareBuckets spends one bucket with several concurrent instances, with leases and without. No token is
+// spent twice.
 func TestInstancesShareBuckets(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -99,19 +99,19 @@ func TestInstancesShareBuckets(t *testing.T) {
 			}
 		}
 		all.Wait()
-		// What an instance has leased and not used when the others ran dry stays with it.
+		// Tokens that an instance has leased and not used when the others ran out are lost.
 		if got := int(through.Load()); got > test.want || got < test.want-2*300/leaseDivisor {
-			t.Errorf("%s: %d requests of %d were let through", test.by, got, test.want)
+			t.Errorf("%s: %d requests of %d were admitted", test.by, got, test.want)
 		}
-		// Another's bucket is another.
+		// The bucket of another key is not affected.
 		l, _ := b.instance(t, limits)
 		if got := spend(t, l, test.group, test.by, "eve", 1); got != 1 {
-			t.Errorf("%s: another's bucket is empty too", test.by)
+			t.Errorf("%s: the bucket of another key is empty, too", test.by)
 		}
 	}
 }
 
-// TestRefill lets time pass until tokens come back: for the database by moving what the bucket remembers.
+// TestRefill checks that tokens return with time. For the database, it moves the stored time of the bucket.
 func TestRefill(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -119,12 +119,12 @@ func TestRefill(t *testing.T) {
 	now := time.Now()
 	l.now = func() time.Time { return now }
 	if got := spend(t, l, "login", api.ByAddress, "192.0.2.1", 6); got != 4 {
-		t.Fatalf("%d of 4 were let through", got)
+		t.Fatalf("%d of 4 requests were admitted", got)
 	}
 	_, err := l.Count(t.Context(), "login", api.ByAddress, "192.0.2.1")
 	p := problem.From(err)
 	if wait, err := strconv.Atoi(p.Header.Get("Retry-After")); p.Status != http.StatusTooManyRequests || err != nil || wait > 3600 || wait < 3000 {
-		t.Errorf("refused with %v and Retry-After %q", p, p.Header.Get("Retry-After"))
+		t.Errorf("rejected with %v and Retry-After %q", p, p.Header.Get("Retry-After"))
 	}
 	for _, test := range []struct {
 		later time.Duration
@@ -135,13 +135,12 @@ func TestRefill(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := spend(t, l, "login", api.ByAddress, "192.0.2.1", 6); got != test.want {
-			t.Errorf("%v later %d were let through, want %d", test.later, got, test.want)
+			t.Errorf("%v later, %d requests were admitted, want %d", test.later, got, test.want)
 		}
 	}
 }
 
-// TestLeasesSpareRoundTrips counts what goes to the database, and that what is not used
-// goes back.
+// TestLeasesSpareRoundTrips checks how many statements are sent to the database, and that unused tokens are returned.
 func TestLeasesSpareRoundTrips(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -153,7 +152,7 @@ func TestLeasesSpareRoundTrips(t *testing.T) {
 	}
 	for range 10 {
 		spend(t, l, "", api.ByIdentity, "eve", 1)
-		now = now.Add(lease) // the rest of the lease is over
+		now = now.Add(lease) // the lease has expired
 	}
 	quota, err := l.Count(t.Context(), "", api.ByIdentity, "eve")
 	if err != nil || quota.Remaining < 600-12 {
@@ -164,14 +163,14 @@ func TestLeasesSpareRoundTrips(t *testing.T) {
 	spend(t, one, "", api.ByIdentity, "grace", 700)
 	l2, c2 := b.instance(t, Limits{"identity": {600, time.Hour}})
 	if got := spend(t, l2, "", api.ByIdentity, "grace", 50); got != 0 || c2.statements.Load() != 1 {
-		t.Errorf("an empty bucket lets %d through and costs %d statements, want 0 and 1", got, c2.statements.Load())
+		t.Errorf("an empty bucket admits %d requests and costs %d statements, want 0 and 1", got, c2.statements.Load())
 	}
 	if c.statements.Load() != before {
-		t.Error("instances count together")
+		t.Error("a statement of one instance is counted for another")
 	}
 }
 
-// TestAddresses says which addresses are one.
+// TestAddresses checks which addresses share a bucket.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	l := &Limiter{key: []byte("key")}
@@ -180,20 +179,20 @@ func TestAddresses(t *testing.T) {
 		{"192.0.2.1", "::ffff:192.0.2.1"}, {"2001:db8::1", "2001:db8::ffff:0:1"}, {"fe80::1%eth0", "fe80::1"},
 	} {
 		if key(api.ByAddress, same[0]) != key(api.ByAddress, same[1]) {
-			t.Errorf("%s and %s are two", same[0], same[1])
+			t.Errorf("%s and %s have different buckets", same[0], same[1])
 		}
 	}
 	for _, other := range [][2]string{{"192.0.2.1", "192.0.2.2"}, {"2001:db8::1", "2001:db8:0:1::1"}, {"x", "y"}} {
 		if key(api.ByAddress, other[0]) == key(api.ByAddress, other[1]) {
-			t.Errorf("%s and %s are one", other[0], other[1])
+			t.Errorf("%s and %s share a bucket", other[0], other[1])
 		}
 	}
 	if key(api.ByAddress, "192.0.2.1") == key(api.ByAccount, "192.0.2.1") {
-		t.Error("an address is an account")
+		t.Error("an address and an account share a bucket")
 	}
 }
 
-// broken is a database that is away.
+// broken is an unreachable database.
 type broken struct{}
 
 var errBroken = errors.New("broken")
@@ -202,7 +201,8 @@ func (broken) AnonymousQuery(context.Context, string, ...any) (*sql.Rows, error)
 	return nil, errBroken
 }
 
-// TestWithoutDatabase lets known callers through and nobody who tries passwords.
+// TestWithoutDatabase checks that authenticated requests are admitted and attempts at passwords are rejected if the
+// database is unreachable.
 func TestWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	l := New(broken{}, auth.NewSecret(), nil, slog.New(slog.DiscardHandler))
@@ -228,7 +228,7 @@ func TestWithoutDatabase(t *testing.T) {
 	}
 }
 
-// TestBucketsHoldNobody looks for addresses and names in the database, and forgets buckets.
+// TestBucketsHoldNobody checks that buckets contain no addresses and names, and that full buckets are deleted.
 func TestBucketsHoldNobody(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -261,17 +261,17 @@ func TestBucketsHoldNobody(t *testing.T) {
 		return n
 	}
 	if n := forget(); n != 0 {
-		t.Errorf("%d buckets in use were forgotten", n)
+		t.Errorf("%d buckets in use were deleted", n)
 	}
 	if _, err := b.admin.Exec(t.Context(), "UPDATE app.rate_buckets SET full_at = now() - interval '1 second'"); err != nil {
 		t.Fatal(err)
 	}
 	if n := forget(); n != 2 {
-		t.Errorf("%d full buckets were forgotten, want 2", n)
+		t.Errorf("%d full buckets were deleted, want 2", n)
 	}
 }
 
-// TestTake gives the database's function what no limiter would.
+// TestTake calls the database's function with arguments that no limiter sends.
 func TestTake(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -284,7 +284,7 @@ func TestTake(t *testing.T) {
 		{[]byte("k"), 10, 60.0, 1, -1}, {[]byte("k"), 10, 60.0, 1, 11}, {[]byte("k"), nil, 60.0, 1, 0},
 	} {
 		if taken, _, err := take(wrong...); err == nil {
-			t.Errorf("%v takes %d", wrong, taken)
+			t.Errorf("%v returns %d tokens", wrong, taken)
 		}
 	}
 	for i, step := range []struct{ wanted, returned, taken, remaining int }{
@@ -297,8 +297,7 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// BenchmarkTake compares the taking of tokens with a bare read, and a request that is
-// counted from a lease with both.
+// BenchmarkTake compares taking tokens with a plain query, and a request counted from a lease with both.
 func BenchmarkTake(b *testing.B) {
 	s := setup(b)
 	l, c := s.instance(b, Limits{"login-account": {1_000_000, time.Second}, "identity": {1_000_000, time.Minute}})
@@ -309,13 +308,13 @@ func BenchmarkTake(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			_ = rows.Close() //nolint:sqlclosecheck // in each round; its rows hold nothing
+			_ = rows.Close() //nolint:sqlclosecheck // the rows contain no data
 		}
 	}
-	b.Run("a bare read", func(b *testing.B) { query(b, "SELECT 1") })
-	b.Run("a definer's read", func(b *testing.B) { query(b, "SELECT id FROM app.signing_keys()") })
+	b.Run("a plain query", func(b *testing.B) { query(b, "SELECT 1") })
+	b.Run("a query of a SECURITY DEFINER function", func(b *testing.B) { query(b, "SELECT id FROM app.signing_keys()") })
 	b.Run("a token", func(b *testing.B) { query(b, takeSQL, []byte("bench"), 1_000_000, 1.0, 1, 0) })
-	b.Run("a request by itself", func(b *testing.B) {
+	b.Run("a request without a lease", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := l.Count(b.Context(), "login", api.ByAccount, "ada"); err != nil {
 				b.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// BenchmarkWrite is the cost of the audit trigger and of the gate, as ratios to the bare
-// write. Each write is a transaction of its own as the serving role, settings included.
+// BenchmarkWrite measures the cost of the audit trigger and of the gate, as ratios to the bare write, without either.
+// Each write is a separate transaction as the serving role, including its settings.
 //
 //	go test -run - -bench BenchmarkWrite -benchtime 2000x ./server/refusal
 func BenchmarkWrite(b *testing.B) {
@@ -22,10 +22,10 @@ func BenchmarkWrite(b *testing.B) {
 		without          []string // triggers
 	}{
 		{"bare", "private", []string{"audit", "approve_insert", "approve_update", "approve_delete"}},
-		{"gate asleep", "private", []string{"audit"}},
+		{"gate, no approval needed", "private", []string{"audit"}},
 		{"audit", "private", []string{"approve_insert", "approve_update", "approve_delete"}},
-		{"audit and gate asleep", "private", nil},
-		{"audit and gate used", "public", nil},
+		{"audit and gate, no approval needed", "private", nil},
+		{"audit and gate, approved", "public", nil},
 	} {
 		b.Run(stage.name, func(b *testing.B) {
 			g := setupGated(b)
@@ -40,7 +40,7 @@ func BenchmarkWrite(b *testing.B) {
 				}
 			}
 			b.ResetTimer()
-			for i := range b.N { // not b.Loop: the approvals are made before
+			for i := range b.N { // not b.Loop: the approvals are created before
 				batch := &pgx.Batch{}
 				batch.Queue(`SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $2, true), set_config('app.checkpoint_id', $3, true)`,
 					g.adaID.String(), g.agentID.String(), checkpoints[i].String())

@@ -19,7 +19,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// put runs a statement that needs no approval, and fails the test if it does.
+// put runs a statement and fails the test if the statement needs an approval.
 func (g *gated) put(ctx context.Context, t testing.TB, query string, args ...any) {
 	t.Helper()
 	if err := g.do(ctx, uuid.Nil, query, args...); err != nil {
@@ -27,7 +27,8 @@ func (g *gated) put(ctx context.Context, t testing.TB, query string, args ...any
 	}
 }
 
-// wantLocked runs a statement that needs an approval.
+// wantLocked runs a statement and fails the test unless the statement needs an approval. It returns the requested
+// checkpoint.
 func (g *gated) wantLocked(ctx context.Context, t testing.TB, query string, args ...any) *problem.Checkpoint {
 	t.Helper()
 	err := g.do(ctx, uuid.Nil, query, args...)
@@ -47,7 +48,7 @@ func orNothing(err error) error {
 	return err
 }
 
-// wantField runs a statement whose value at the pointer is refused.
+// wantField runs a statement and fails the test unless the value at the pointer is rejected with the code.
 func (g *gated) wantField(ctx context.Context, t testing.TB, pointer, code, query string, args ...any) {
 	t.Helper()
 	err := g.do(ctx, uuid.Nil, query, args...)
@@ -65,7 +66,8 @@ func (g *gated) confirm(t testing.TB, c *problem.Checkpoint) uuid.UUID {
 	return c.ID
 }
 
-// Hardening item 11: a manuscript was created as published, and changed while it was.
+// Hardening item 11: a manuscript cannot be created as published, or changed while it is published, without an
+// approval.
 func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -90,7 +92,8 @@ func TestManuscriptIsGatedFromSubmissionToPublication(t *testing.T) {
 	}
 }
 
-// Hardening item 11: an agent rewrote a running trial's title, sponsor and ethics reference.
+// Hardening item 11: an agent cannot change the title, sponsor or ethics reference of a running trial without an
+// approval.
 func TestRunningTrialIsGatedAsAWhole(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -108,7 +111,7 @@ func TestRunningTrialIsGatedAsAWhole(t *testing.T) {
 	g.put(g.agent, t, "UPDATE government_clinical_trials SET enrolled = 3 WHERE id = $1", id)
 }
 
-// Hardening item 11: a trial recruited with an ethics approval of the year 2999.
+// Hardening item 11: a trial cannot recruit with an ethics approval of the year 2999.
 func TestFutureEthicsApprovalIsRefused(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -123,7 +126,7 @@ func TestFutureEthicsApprovalIsRefused(t *testing.T) {
 		g.wantField(who, t, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = '2999-01-01' WHERE id = $1", id)
 		g.wantField(who, t, "/ethics_approved_on", "in_the_future", "UPDATE government_clinical_trials SET ethics_approved_on = 'infinity' WHERE id = $1", id)
 	}
-	// One from before the rule may be corrected and renamed, but not begun.
+	// A trial from before the rule can be corrected and renamed, but cannot start recruiting.
 	old := dbtest.NewID()
 	g.exec(t, "ALTER TABLE government_clinical_trials DISABLE TRIGGER refuse_future_approval")
 	g.exec(t, insert, old, g.adaID, "EUCT-9", "planned", "2999-01-01")
@@ -133,7 +136,7 @@ func TestFutureEthicsApprovalIsRefused(t *testing.T) {
 	g.put(g.agent, t, "UPDATE government_clinical_trials SET ethics_approved_on = '2026-01-01' WHERE id = $1", old)
 }
 
-// Hardening item 11: an agent scheduled a post and marked it published.
+// Hardening item 11: an agent cannot schedule a post and mark it as published without an approval.
 func TestAgentPublishesNothingAlone(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -150,9 +153,9 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 	g.wantLocked(g.agent, t, newPost, dbtest.NewID(), g.adaID, "2026-01-01")
 	g.wantLocked(g.agent, t, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", post)
 	g.wantLocked(g.agent, t, newSchedule, schedule, g.adaID, post, "mastodon")
-	g.put(g.ada, t, newSchedule, schedule, g.adaID, post, "mastodon") // The human decides by doing it.
+	g.put(g.ada, t, newSchedule, schedule, g.adaID, post, "mastodon") // The human needs no approval.
 
-	// While it is scheduled, no agent changes what will be published.
+	// While the post is scheduled, agents cannot change what will be published.
 	for _, set := range []string{"body = 'c'", `media = '[{"uri": "https://example.org/x.png", "media_type": "image/png"}]'`, "visibility = 'public'"} {
 		g.wantLocked(g.agent, t, "UPDATE social_posts SET "+set+" WHERE id = $1", post)
 	}
@@ -163,7 +166,7 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 	g.wantLocked(g.agent, t, state, schedule, "scheduled")
 	g.put(g.agent, t, rewrite, post, "free again")
 
-	// An approved schedule is of the post as it was.
+	// The approval of a schedule covers the post as it was.
 	c := g.wantLocked(g.agent, t, state, schedule, "scheduled")
 	approval := g.confirm(t, c)
 	g.put(g.agent, t, rewrite, post, "something else")
@@ -176,7 +179,7 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 	g.wantLocked(g.agent, t, state, schedule, "cancelled")
 	g.wantLocked(g.agent, t, "DELETE FROM social_schedules WHERE id = $1", schedule)
 
-	// A reply covers what it replies to.
+	// The approval of a reply covers the post that it replies to.
 	reply := dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO social_posts (id, created_by, body, reply_to_id) VALUES ($1, $2, 'I agree', $3)", reply, g.adaID, post)
 	c = g.wantLocked(g.agent, t, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply)
@@ -185,8 +188,8 @@ func TestAgentPublishesNothingAlone(t *testing.T) {
 	_ = locked(t, g.do(g.agent, approval, "UPDATE social_posts SET published_at = '2026-01-01' WHERE id = $1", reply), "checkpoint_mismatch")
 }
 
-// Hardening item 11: an approved schedule and a change of its post at the same time. Whichever
-// comes second is refused, so that no post is scheduled which nobody approved.
+// Hardening item 11: when an approved schedule and a change of its post run concurrently, the second one is rejected,
+// so that no post is scheduled with content that was not approved.
 func TestScheduleAndRewriteAtOnce(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -210,7 +213,7 @@ func TestScheduleAndRewriteAtOnce(t *testing.T) {
 	}
 }
 
-// Hardening item 11: an approved invoice was sent after its contact's address had been changed.
+// Hardening item 11: an approved invoice cannot be sent after the address of its contact has changed.
 func TestApprovalIsVoidOnceTheContactChanged(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -228,15 +231,14 @@ func TestApprovalIsVoidOnceTheContactChanged(t *testing.T) {
 	g.put(g.agent, t, "UPDATE business_contacts SET email = 'eve@example.org' WHERE id = $1", contact)
 	_ = locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch")
 	g.put(g.agent, t, "UPDATE business_contacts SET email = 'grace@example.org' WHERE id = $1", contact)
-	_ = locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch") // It has another version.
+	_ = locked(t, g.do(g.agent, approval, send, invoice), "checkpoint_mismatch") // the contact has another version
 	again := g.wantLocked(g.agent, t, send, invoice)
 	if err := g.do(g.agent, g.confirm(t, again), send, invoice); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Hardening item 11: an event in a public group is public, and a group becomes public with its
-// events.
+// Hardening item 11: an event in a public group is public, and publishing a group publishes its events.
 func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -266,14 +268,14 @@ func TestEventsOfAPublicGroupAreGated(t *testing.T) {
 		g.wantLocked(who, t, "DELETE FROM community_events WHERE id = $1", event)
 		g.put(who, t, "UPDATE community_events SET title = 'h' WHERE id = $1", elsewhere)
 	}
-	// Answers are no change of the event.
+	// RSVPs do not change the event.
 	contact := dbtest.NewID()
 	g.put(g.agent, t, "INSERT INTO business_contacts (id, created_by, name) VALUES ($1, $2, 'Grace')", contact, g.adaID)
 	g.put(g.agent, t, "INSERT INTO app.event_rsvps (id, created_by, event_id, contact_id, status) VALUES ($1, $2, $3, $4, 'going')", dbtest.NewID(), g.adaID, event, contact)
 }
 
-// Hardening item 11: whoever approves the publication of a group sees every field of every event
-// that becomes public with it. A group with more events than that is published in steps.
+// Hardening item 11: the approval of the publication of a group shows every field of every event that becomes public
+// with it. A group with too many events must be published in steps.
 func TestPublicationShowsAllThatBecomesPublic(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -298,12 +300,12 @@ func TestPublicationShowsAllThatBecomesPublic(t *testing.T) {
 	approval := g.confirm(t, c)
 	g.put(g.agent, t, "UPDATE community_events SET online_url = 'https://example.org/other' WHERE id = $1", event)
 	_ = locked(t, g.do(g.agent, approval, publish, group), "checkpoint_mismatch")
-	// Text that the human could not read as it is never becomes public with the group.
+	// Text with bidirectional controls, which a human could misread, cannot become public with the group.
 	g.put(g.agent, t, "UPDATE community_events SET description = E'pay 1\u202e000' WHERE id = $1", event)
 	g.wantField(g.agent, t, "/community_event", "bidirectional_control", publish, group)
 	g.put(g.agent, t, "UPDATE community_events SET description = 'd' WHERE id = $1", event)
 
-	// More events than an approval shows: 51, or 50 with more than 1.5 MiB.
+	// More events than one approval can show: 51 events, or 50 with more than 1.5 MiB.
 	tooLarge := func(who context.Context) {
 		t.Helper()
 		if p := problem.From(g.do(who, uuid.Nil, publish, group)); p.Status != http.StatusConflict || p.Code != "too_large_to_approve" || !strings.Contains(p.Detail, "community event") {
@@ -325,26 +327,26 @@ func TestPublicationShowsAllThatBecomesPublic(t *testing.T) {
 	if err := g.do(g.agent, g.confirm(t, g.wantLocked(g.agent, t, publish, group)), publish, group); err != nil {
 		t.Fatal(err)
 	}
-	// The others follow, each with an approval that shows it.
+	// The other events follow, each with its own approval.
 	for _, id := range append(others[:25], event) {
 		if err := g.do(g.agent, g.confirm(t, g.wantLocked(g.agent, t, "UPDATE community_events SET group_id = $2 WHERE id = $1", id, group)),
 			"UPDATE community_events SET group_id = $2 WHERE id = $1", id, group); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// A change of a group that is public already publishes no event, so their number does not matter.
+	// A change of a group that is already public publishes no event, so the number of its events does not matter.
 	c = g.wantLocked(g.agent, t, rename, group)
 	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #> '{references,community_event,count}' = '51'
 		AND NOT payload #> '{references,community_event}' ? 'rows'`, c.ID); n != 1 {
-		t.Error("the payload of another change has the events again")
+		t.Error("the payload of another change contains the events again")
 	}
 	if err := g.do(g.agent, g.confirm(t, c), rename, group); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Hardening item 11: an event that is added while its group becomes public is not public
-// unseen. The publication waits for it, and then is another than the approved one.
+// Hardening item 11: an event that is added while its group becomes public does not become public unseen. The
+// publication waits for the event, and then no longer matches the approval.
 func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -371,8 +373,9 @@ func TestEventAddedWhileItsGroupIsPublished(t *testing.T) {
 	_ = locked(t, <-published, "checkpoint_mismatch")
 }
 
-// Hardening item 25: text that a human approves can't be reordered on the display. What a
-// write, a reference and a client's action say is refused, joiners pass, drafts are free.
+// Hardening item 25: text for approval must not contain controls that reorder it on the display. They are rejected in
+// a write, in a referenced row and in the action and content of a client. Joiners are allowed, and drafts are not
+// checked.
 func TestReorderedTextIsNotApproved(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -397,12 +400,13 @@ func TestReorderedTextIsNotApproved(t *testing.T) {
 	}
 }
 
-// ownAction asks for an action of a client: identity, action and content.
+// ownAction requests a checkpoint for an action of a client. Its parameters are the identity, the action and the
+// content.
 const ownAction = `SELECT app.request_checkpoint(jsonb_build_object('identity', $1::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
 	'action', $2::text, 'resource_id', NULL, 'resource_version', NULL, 'thread_id', NULL, 'content', $3::text::jsonb))`
 
-// Hardening item 24: 20 requests of one agent wait for a decision, and no more, also when it
-// asks for many at once; 100 of all agents; the human's own are not in their way.
+// Hardening item 24: at most 20 requests of one agent can be pending, also when it sends many concurrently, and at
+// most 100 of all agents. The human's own requests do not count towards these limits.
 func TestPendingRequestsAreLimited(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -423,7 +427,7 @@ func TestPendingRequestsAreLimited(t *testing.T) {
 	for i := range agents {
 		id := dbtest.NewID()
 		g.database.Hire(t, g.adaID, id)
-		agents[i] = auth.With(ctx, auth.Identity{ID: g.adaID, ActorID: id, Kind: auth.Agent}) //nolint:fatcontext // Each is derived from the test's own.
+		agents[i] = auth.With(ctx, auth.Identity{ID: g.adaID, ActorID: id, Kind: auth.Agent}) //nolint:fatcontext // each context is derived from the context of the test
 	}
 	var wg sync.WaitGroup
 	for n := range 40 {
@@ -434,8 +438,8 @@ func TestPendingRequestsAreLimited(t *testing.T) {
 		t.Fatalf("%d requests of one agent are pending, want 20", n)
 	}
 	wantFull(ask(agents[0], 99))
-	wantFull(g.publish(agents[0], uuid.Nil, "n")) // A gated write asks, too.
-	// The same request again is none more.
+	wantFull(g.publish(agents[0], uuid.Nil, "n")) // a gated write requests a checkpoint, too
+	// Repeating a pending request does not count.
 	var known int
 	if err := g.admin.QueryRow(t.Context(), "SELECT substr(action, 7)::int FROM checkpoints LIMIT 1").Scan(&known); err != nil {
 		t.Fatal(err)
@@ -457,15 +461,15 @@ func TestPendingRequestsAreLimited(t *testing.T) {
 		}
 	}
 	wantFull(ask(g.ada, 100))
-	// Whatever ends makes room: a decision, or time.
+	// A request that is decided or expires makes room.
 	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id = (SELECT id FROM checkpoints WHERE requested_by_kind = 'agent' LIMIT 1)")
 	if err := ask(agents[5], 0); err != nil {
 		t.Error(err)
 	}
 }
 
-// Hardening item 24: a request of a client is told from a gated write by its origin, and its
-// action does not read like one.
+// Hardening item 24: the origin of a checkpoint tells a request of a client from a gated write, and the action of a
+// client cannot read like a gated write.
 func TestClientsActionsAreRecognizable(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -483,10 +487,10 @@ func TestClientsActionsAreRecognizable(t *testing.T) {
 	}
 	g.wantLocked(g.agent, t, g.public, dbtest.NewID(), g.adaID, "n")
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'client'"); n != 3 {
-		t.Errorf("%d of clients, want 3", n)
+		t.Errorf("%d checkpoints of clients, want 3", n)
 	}
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'write' AND action = 'insert playlist'"); n != 1 {
-		t.Errorf("%d of writes, want 1", n)
+		t.Errorf("%d checkpoints of writes, want 1", n)
 	}
 	for _, who := range []context.Context{g.agent, g.ada} {
 		err := g.do(who, uuid.Nil, "UPDATE checkpoints SET origin = 'write'")
@@ -496,7 +500,7 @@ func TestClientsActionsAreRecognizable(t *testing.T) {
 	}
 }
 
-// Hardening item 35: the database refuses URIs that run programs, whichever service writes them.
+// Hardening item 35: the database rejects URIs that run programs, whichever service writes them.
 func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -535,8 +539,8 @@ func TestDatabaseRefusesURIsThatRunPrograms(t *testing.T) {
 	}
 }
 
-// Hardening items 4 and 24: SQL of an agent asked for the approval of a write that no table
-// has, and its free text became an action of origin write, in a public thread too.
+// Hardening items 4 and 24: SQL of an agent cannot request the approval of a write to a table that does not exist.
+// Otherwise free text could become an action of origin write, in a public thread, too.
 func TestRequestsSayNothingButWrites(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -576,19 +580,19 @@ func TestRequestsSayNothingButWrites(t *testing.T) {
 	extra := maps.Clone(genuine)
 	extra["note"] = "evil"
 	for name, forged := range map[string]map[string]any{
-		"another operation":                   element("sensitive", "social_post", "social_posts", "EVIL TEXT"),
-		"the operation in lower case":         element("sensitive", "social_post", "social_posts", "insert"),
-		"a table that is not there":           element("sensitive", "note", "evil", "INSERT"),
-		"a table without a gate":              element("sensitive", "contact", "business_contacts", "INSERT"),
-		"another resource type":               element("sensitive", "evil_text", "social_posts", "INSERT"),
-		"another table's resource type":       element("sensitive", "playlist", "social_posts", "INSERT"),
-		"another type":                        element("cost", "social_post", "social_posts", "INSERT"),
-		"the erasure of a table":              element("sensitive", "social_post", "social_posts", "ERASE"),
-		"the change of an event":              element("sensitive", "thread_event", "thread_events", "UPDATE"),
-		"a field beside":                      extra,
-		"no values":                           {"type": "sensitive", "sphere": "social", "resource_type": "social_post", "table": "social_posts", "operation": "INSERT", "id": nil, "version": nil, "values": "evil"},
-		"an ungated write of no known table":  element(nil, "contact", "evil", "INSERT"),
-		"an ungated write of another purpose": element(nil, "evil_text", "business_contacts", "INSERT"),
+		"another operation":                     element("sensitive", "social_post", "social_posts", "EVIL TEXT"),
+		"the operation in lower case":           element("sensitive", "social_post", "social_posts", "insert"),
+		"an unknown table":                      element("sensitive", "note", "evil", "INSERT"),
+		"a table without a gate":                element("sensitive", "contact", "business_contacts", "INSERT"),
+		"another resource type":                 element("sensitive", "evil_text", "social_posts", "INSERT"),
+		"resource type of another table":        element("sensitive", "playlist", "social_posts", "INSERT"),
+		"another type":                          element("cost", "social_post", "social_posts", "INSERT"),
+		"operation ERASE":                       element("sensitive", "social_post", "social_posts", "ERASE"),
+		"an update of an event":                 element("sensitive", "thread_event", "thread_events", "UPDATE"),
+		"an additional field":                   extra,
+		"values not an object":                  {"type": "sensitive", "sphere": "social", "resource_type": "social_post", "table": "social_posts", "operation": "INSERT", "id": nil, "version": nil, "values": "evil"},
+		"an ungated write to an unknown table":  element(nil, "contact", "evil", "INSERT"),
+		"an ungated write, other resource type": element(nil, "evil_text", "business_contacts", "INSERT"),
 	} {
 		payloads := []map[string]any{list(genuine, forged)}
 		if forged["type"] != nil {
@@ -603,15 +607,15 @@ func TestRequestsSayNothingButWrites(t *testing.T) {
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE origin = 'write'"); n != 2 {
 		t.Errorf("%d requests, want 2", n)
 	}
-	// Nothing of what the two requests say is published with them.
+	// No text of the two requests is published with them.
 	if n := g.count(t, `SELECT count(*) FROM thread_events WHERE thread_id = $1 AND type = 'checkpoint.requested'
 		AND payload ->> 'action' = 'a change of data' AND NOT payload ?| '{resource_type,resource_id}'`, public); n != 2 {
 		t.Errorf("%d requests are recorded without their text, want 2", n)
 	}
 }
 
-// Hardening item 4: an event that changes nothing was appended to a public thread without an
-// approval, and with any schema version.
+// Hardening item 4: an event that changes nothing needs an approval in a public thread, too, and must have a valid
+// schema version.
 func TestAnAppendThatChangesNothingIsGated(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -632,19 +636,19 @@ func TestAnAppendThatChangesNothingIsGated(t *testing.T) {
 			same := g.append(id, threadUpdate(payload))
 			c := asked(t, g.unit(who, uuid.Nil, same))
 			if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND resource_type = 'thread_event'", c.ID); n != 1 {
-				t.Errorf("%s: the request is not about the event", name)
+				t.Errorf("%s: the checkpoint is not about the event", name)
 			}
 			if err := g.decide(g.ada, c, "approved"); err != nil {
 				t.Fatal(err)
 			}
 			if err := g.unit(who, c.ID, same); err != nil {
-				t.Errorf("%s: under its approval: %v", name, err)
+				t.Errorf("%s: with its approval: %v", name, err)
 			}
 		}
 	}
 	c := asked(t, g.unit(g.agent, uuid.Nil, g.append(id, threadUpdate(`{"title": "Monday"}`))))
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND resource_type = 'thread'", c.ID); n != 1 {
-		t.Error("a change of the thread is not gated as one")
+		t.Error("a change of the thread is not gated as a change of the thread")
 	}
 	for _, version := range []string{"0", "2", "777", `"1"`, "null", "1.5"} {
 		g.wantField(g.agent, t, "/events/0/schema_version", "invalid_value", "SELECT app.append_events($1, NULL, $2)", parent,
@@ -654,9 +658,9 @@ func TestAnAppendThatChangesNothingIsGated(t *testing.T) {
 	g.wantField(g.agent, t, "/schema_version", "invalid_value", strings.ReplaceAll(thread.private, "app.uuid_v7(), 1,", "app.uuid_v7(), 777,"), dbtest.NewID(), g.adaID, "x")
 }
 
-// Hardening item 25: a public thread whose founding intent has a bidirectional control from
-// before the rule could never be changed. Only text that a write adds is refused, and all text
-// of a row that is published.
+// Hardening item 25: only text that a write adds is checked for bidirectional controls, and all text of a row that
+// becomes public. So a public thread whose founding intent contains such a control from before the rule can still be
+// changed.
 func TestUnchangedTextIsNotRefused(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -675,7 +679,7 @@ func TestUnchangedTextIsNotRefused(t *testing.T) {
 		do(who, thread.rename, id, "Monday")
 		g.wantField(who, t, "/title", "bidirectional_control", thread.rename, id, evil)
 		do(who, thread.hide, id)
-		// To publish the thread again is to publish its founding intent.
+		// Publishing the thread again publishes its founding intent.
 		g.wantField(who, t, "/founding_intent", "bidirectional_control", thread.goPublic, id)
 
 		list, draft := dbtest.NewID(), dbtest.NewID()

@@ -15,8 +15,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// opened begins a transaction around the service, as the owner of the tables. The test may
-// end it.
+// opened begins a transaction around the service, as the owner of the tables. The test may commit it or roll it back.
 func (g *gated) opened(t testing.TB) pgx.Tx {
 	t.Helper()
 	tx, err := g.admin.Begin(t.Context())
@@ -27,8 +26,7 @@ func (g *gated) opened(t testing.TB) pgx.Tx {
 	return tx
 }
 
-// become makes the rest of the transaction one of the caller's, under the checkpoint if there
-// is one.
+// become sets the caller, and the checkpoint unless it is zero, for the rest of the transaction.
 func (g *gated) become(t testing.TB, tx pgx.Tx, ctx context.Context, checkpoint uuid.UUID) { //nolint:revive // t comes first in tests
 	t.Helper()
 	who, _ := auth.From(ctx)
@@ -42,8 +40,8 @@ func (g *gated) become(t testing.TB, tx pgx.Tx, ctx context.Context, checkpoint 
 	}
 }
 
-// waits runs the function and returns a channel with its error. It fails the test unless the
-// function waits for a lock.
+// waits runs the function in a goroutine and returns a channel with its error. It fails the test unless the function
+// waits for a lock.
 func (g *gated) waits(t testing.TB, run func() error) <-chan error {
 	t.Helper()
 	ended := make(chan error, 1)
@@ -54,8 +52,8 @@ func (g *gated) waits(t testing.TB, run func() error) <-chan error {
 	return ended
 }
 
-// Hardening item 3: an append that names a pending checkpoint held the thread and waited for
-// the checkpoint, while the decision held the checkpoint and waited for the thread.
+// Hardening item 3: an append that names a pending checkpoint does not deadlock with the decision. It used to hold the
+// thread and wait for the checkpoint, while the decision held the checkpoint and waited for the thread.
 func TestUseOfAPendingCheckpointDoesNotWaitForItsDecision(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -65,7 +63,7 @@ func TestUseOfAPendingCheckpointDoesNotWaitForItsDecision(t *testing.T) {
 		note := g.append(id, noteEvent(decision))
 		c := asked(t, g.unit(g.agent, uuid.Nil, note))
 
-		// The lock that the append takes first.
+		// The append takes this lock first.
 		use := g.opened(t)
 		if _, err := use.Exec(t.Context(), "SELECT FROM threads WHERE id = $1 FOR NO KEY UPDATE", id); err != nil {
 			t.Fatal(err)
@@ -88,19 +86,19 @@ func TestUseOfAPendingCheckpointDoesNotWaitForItsDecision(t *testing.T) {
 	}
 }
 
-// Hardening item 3: a write that needs no approval locked whichever checkpoint it named.
+// Hardening item 3: a write that needs no approval does not lock the checkpoint that it names.
 func TestNoLockOnACheckpointThatIsNotUsed(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
 	pending := asked(t, g.publish(g.agent, uuid.Nil, "pending"))
 	approved := g.approved(t, "approved")
 	for name, test := range map[string]struct {
-		as         context.Context //nolint:containedctx // It says who is calling.
+		as         context.Context //nolint:containedctx // the caller
 		checkpoint uuid.UUID
 	}{
-		"own and pending":           {g.agent, pending.ID},
-		"of another agent":          {g.otherAgent, approved.ID},
-		"own and for another write": {g.agent, approved.ID},
+		"own, pending":           {g.agent, pending.ID},
+		"of another agent":       {g.otherAgent, approved.ID},
+		"own, for another write": {g.agent, approved.ID},
 	} {
 		tx := g.opened(t)
 		g.become(t, tx, test.as, test.checkpoint)
@@ -118,11 +116,11 @@ func TestNoLockOnACheckpointThatIsNotUsed(t *testing.T) {
 
 const publishGroup = "UPDATE community_groups SET visibility = 'public' WHERE id = $1"
 
-// eventChanges are the ways to change what a group publishes, each with the parameters event,
-// identity and group. The event is in the group or, for the last two, in none.
+// eventChanges are statements that change what a group publishes, each with the parameters event, identity and group.
+// The event is in the group, or in no group for the last two.
 var eventChanges = map[string]struct {
 	query string
-	in    bool // whether the event is in the group before
+	in    bool // whether the event is in the group before the statement
 }{
 	"changed":   {"UPDATE community_events SET title = 'evil' WHERE id = $1 AND created_by = $2 AND group_id = $3", true},
 	"deleted":   {"DELETE FROM community_events WHERE id = $1 AND created_by = $2 AND group_id = $3", true},
@@ -132,8 +130,8 @@ var eventChanges = map[string]struct {
 		SELECT app.uuid_v7(), $2, $3, 'evil', e.starts_at, e.ends_at, 'UTC' FROM community_events e WHERE e.id = $1`, false},
 }
 
-// approvedGroup makes a group and an event, in the group or in none, and approves that the
-// agent makes the group public.
+// approvedGroup creates a group and an event, in the group or in no group, and approves the publication of the group
+// by the agent.
 func (g *gated) approvedGroup(t testing.TB, in bool) (group, event, approval uuid.UUID) {
 	t.Helper()
 	group, event = dbtest.NewID(), dbtest.NewID()
@@ -143,9 +141,9 @@ func (g *gated) approvedGroup(t testing.TB, in bool) (group, event, approval uui
 	return group, event, g.confirm(t, g.wantLocked(g.agent, t, publishGroup, group))
 }
 
-// Hardening item 11: an agent changed an event of a group while the approved publication of the
-// group was under way: the publication did not see the new text, and the gate of the event did
-// not see the publication. Whichever comes second waits now, and is refused.
+// Hardening item 11: an agent cannot change an event of a group while the approved publication of the group is in
+// progress. Without locks, the publication would not see the new text, and the gate of the event would not see the
+// publication. Whichever comes second waits and is rejected.
 func TestNoEventChangesWhileItsGroupIsPublished(t *testing.T) {
 	t.Parallel()
 	for name, change := range eventChanges {
@@ -185,8 +183,8 @@ func TestNoEventChangesWhileItsGroupIsPublished(t *testing.T) {
 	}
 }
 
-// Hardening item 11: a publication that reads a snapshot from before its own lock of the group
-// misses the events that changed meanwhile.
+// Hardening item 11: a publication fails at isolation levels where its snapshot can be older than its lock of the
+// group, since it would miss events that changed in between.
 func TestPublicationDoesNotReadAnOlderSnapshot(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
@@ -208,7 +206,7 @@ func TestPublicationDoesNotReadAnOlderSnapshot(t *testing.T) {
 	}
 }
 
-// Hardening item 24: the number of pending requests is that of the present, not of an older snapshot.
+// Hardening item 24: pending requests are counted in a current snapshot; older snapshots are rejected.
 func TestRequestsAreNotCountedInAnOlderSnapshot(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -227,8 +225,8 @@ func TestRequestsAreNotCountedInAnOlderSnapshot(t *testing.T) {
 	}
 }
 
-// Hardening item 3: the publication of a group wanted a stronger lock of the group than it had,
-// which waited for events that were moved into the group, and those waited for the publication.
+// Hardening item 3: a publication of a group does not deadlock with events that are moved into the group. It used to
+// upgrade its lock of the group, which waited for the events, and the events waited for the publication.
 func TestPublicationAndMovedEventsDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -239,7 +237,7 @@ func TestPublicationAndMovedEventsDoNotDeadlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	published := g.waits(t, func() error { return g.do(g.agent, approval, publishGroup, group) })
-	// The transaction has the foreign key's lock of the group and takes that of its members.
+	// The transaction holds the lock of the group by the foreign key, and now takes the lock by membership.
 	if _, err := tx.Exec(t.Context(), eventChanges["moved in"].query, event, g.adaID, group); err != nil {
 		t.Errorf("move an event: %v", err)
 	}
@@ -250,12 +248,12 @@ func TestPublicationAndMovedEventsDoNotDeadlock(t *testing.T) {
 		t.Errorf("commit: %v", err)
 	}
 	if err := <-published; err != nil {
-		t.Errorf("publish: %v", err) // The group has what was approved again.
+		t.Errorf("publish: %v", err) // The group again has the content that was approved.
 	}
 }
 
-// Hardening item 11: a human scheduled a post while an agent changed it, and what the agent wrote
-// was published although nobody had seen it. Whichever comes second waits and is refused.
+// Hardening item 11: an agent cannot change a post while a human schedules it, so that text that the human did not see
+// is not published. Whichever comes second waits and is rejected.
 func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 	t.Parallel()
 	const (
@@ -265,7 +263,7 @@ func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 		resume   = "UPDATE social_schedules SET status = 'scheduled' WHERE id = $1"
 	)
 	for _, again := range []bool{false, true} {
-		// scheduling returns what the human does, to a new post.
+		// scheduling creates a post and returns the statement with which the human schedules it.
 		scheduling := func(t *testing.T, g *gated) (post uuid.UUID, query string, args []any) {
 			t.Helper()
 			post = dbtest.NewID()
@@ -293,7 +291,7 @@ func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 			if p := problem.From(<-scheduled); p.Status != http.StatusConflict || p.Code != "conflict" {
 				t.Errorf("the schedule: %d %s, want 409 conflict", p.Status, p.Code)
 			}
-			g.put(g.ada, t, query, args...) // The human decides anew.
+			g.put(g.ada, t, query, args...) // The human schedules the post again.
 			g.wantLocked(g.agent, t, "UPDATE social_posts SET body = 'worse' WHERE id = $1", post)
 		})
 		for _, level := range []string{"READ COMMITTED", "REPEATABLE READ"} {
@@ -305,7 +303,7 @@ func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 				if _, err := agent.Exec(t.Context(), "SET TRANSACTION ISOLATION LEVEL "+level); err != nil {
 					t.Fatal(err)
 				}
-				g.become(t, agent, g.agent, uuid.Nil) // It has its snapshot from here on.
+				g.become(t, agent, g.agent, uuid.Nil) // takes the snapshot
 				human := g.opened(t)
 				g.become(t, human, g.ada, uuid.Nil)
 				if _, err := human.Exec(t.Context(), query, args...); err != nil {
@@ -327,7 +325,7 @@ func TestAgentDoesNotChangeAPostWhileItIsScheduled(t *testing.T) {
 	}
 }
 
-// Hardening item 11: neither the row that a schedule refers to nor the reference changes behind it.
+// Hardening item 11: an agent can change neither a row that a schedule refers to nor the reference.
 func TestAgentChangesNothingThatAScheduleRefersTo(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -343,9 +341,9 @@ func TestAgentChangesNothingThatAScheduleRefersTo(t *testing.T) {
 	if code := pgtest.SQLState(g.do(g.agent, uuid.Nil, "DELETE FROM social_posts WHERE id = $1", post)); code != "23503" {
 		t.Errorf("the deletion of the scheduled post: %s, want 23503", code)
 	}
-	// A request to schedule a reply shows which post it replies to.
+	// A request to schedule a reply shows the id of the post that it replies to.
 	c := g.wantLocked(g.agent, t, "INSERT INTO social_schedules (id, created_by, post_id, platform, scheduled_at) VALUES ($1, $2, $3, 'bluesky', '2035-01-01')", dbtest.NewID(), g.adaID, post)
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND payload #>> '{references,post_id,shows,reply_to_id}' = $2::text", c.ID, first); n != 1 {
-		t.Error("the payload does not show what the post replies to")
+		t.Error("the payload does not show the post that is replied to")
 	}
 }

@@ -27,15 +27,15 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// gated is a database with two people, one of whom has two agents.
+// gated is a database with two humans, ada and eve. Ada has two agents.
 type gated struct {
 	*refusal.DB
 	database *dbtest.DB
-	admin    *pgxpool.Pool // a superuser: sees everything
+	admin    *pgxpool.Pool // a superuser
 	subject
-	ada, eve             context.Context //nolint:containedctx // Contexts say who is calling.
+	ada, eve             context.Context //nolint:containedctx // contexts of callers
 	adaID, eveID         uuid.UUID
-	agent, otherAgent    context.Context //nolint:containedctx // As above.
+	agent, otherAgent    context.Context //nolint:containedctx // as above
 	agentID, otherAgentI uuid.UUID
 }
 
@@ -63,7 +63,7 @@ func setupGated(t testing.TB, change ...func(*session.Config)) *gated {
 	return g
 }
 
-// exec runs SQL as the superuser.
+// exec runs SQL as a superuser.
 func (g *gated) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
 	if _, err := g.admin.Exec(context.WithoutCancel(t.Context()), sql, args...); err != nil {
@@ -71,7 +71,7 @@ func (g *gated) exec(t testing.TB, sql string, args ...any) {
 	}
 }
 
-// expire expires what is past its time, as nobody, and returns the number of checkpoints.
+// expire expires checkpoints that are due, without an identity, and returns their number.
 func (g *gated) expire(ctx context.Context) (n int, err error) {
 	err = g.Anonymous(ctx, func(q session.Querier) error {
 		rows, err := q.QueryContext(ctx, "SELECT app.expire_checkpoints()")
@@ -96,8 +96,8 @@ func (g *gated) person(t testing.TB) (context.Context, uuid.UUID) {
 	return g.login(t, id, 0), id
 }
 
-// login opens a session that the person authenticated in so long ago, and returns the context
-// of a request in it.
+// login opens a session with a time of authentication in the past, and returns the context of a request in the
+// session.
 func (g *gated) login(t testing.TB, person uuid.UUID, ago time.Duration) context.Context {
 	t.Helper()
 	id := dbtest.NewID()
@@ -106,7 +106,7 @@ func (g *gated) login(t testing.TB, person uuid.UUID, ago time.Duration) context
 	return auth.With(t.Context(), auth.Identity{ID: person, ActorID: person, Kind: auth.Human, SessionID: id, AuthTime: time.Now().Add(-ago)})
 }
 
-// do runs raw SQL as the serving role, in one unit that names the checkpoint.
+// do runs raw SQL as the serving role, in one unit with the checkpoint.
 func (g *gated) do(ctx context.Context, checkpoint uuid.UUID, query string, args ...any) error {
 	return g.Do(ctx, session.Options{Checkpoint: checkpoint, Description: "POST /test"}, func(ctx context.Context, tx *ent.Tx) error {
 		_, err := tx.ExecContext(ctx, query, args...)
@@ -114,15 +114,15 @@ func (g *gated) do(ctx context.Context, checkpoint uuid.UUID, query string, args
 	})
 }
 
-// subject is what the refusals are tried on: statements in raw SQL, whose parameters are
-// the id of the row, its identity and a name.
+// subject contains the statements of a gated table that the tests run, in raw SQL. Their parameters are the id of the
+// row, its identity and a name.
 type subject struct {
 	table                  string
-	public, private, twice string // twice has two ids
-	goPublic, hide, rename string // by the id; rename by the name too
+	public, private, twice string // twice has the parameters of two ids
+	goPublic, hide, rename string // by the id; rename also has the parameter name
 }
 
-// playlist needs an approval to be public.
+// playlist needs an approval to become public.
 var playlist = subject{
 	table:    "entertainment_playlists",
 	public:   "INSERT INTO entertainment_playlists (id, created_by, name, visibility) VALUES ($1, $2, $3, 'public')",
@@ -133,7 +133,7 @@ var playlist = subject{
 	rename:   "UPDATE entertainment_playlists SET name = $2 WHERE id = $1",
 }
 
-// thread does too, and changes by its events only.
+// thread needs an approval to become public, too. It changes only by its events.
 var thread = subject{
 	table:    "threads",
 	public:   "SELECT " + beginThread("$1", "$3", "public") + " FROM set_config('app.identity_id', $2::text, true)",
@@ -153,13 +153,13 @@ func threadUpdate(payload string) string {
 	return `{"type": "thread.updated", "schema_version": 1, "payload": ` + payload + `}`
 }
 
-// publish makes the subject anew, public from the first.
+// publish creates a new public row of the subject.
 func (g *gated) publish(ctx context.Context, checkpoint uuid.UUID, name string) error {
 	id, _ := auth.From(ctx)
 	return g.do(ctx, checkpoint, g.public, dbtest.NewID(), id.ID, name)
 }
 
-// locked is the 423 that err is, with the code.
+// locked returns the problem in err, which must be a 423 with the code.
 func locked(t testing.TB, err error, code string) *problem.Problem {
 	t.Helper()
 	p, ok := errors.AsType[*problem.Problem](err)
@@ -169,12 +169,12 @@ func locked(t testing.TB, err error, code string) *problem.Problem {
 	return p
 }
 
-// asked is the checkpoint that a refused write has asked for.
+// asked returns the checkpoint that a rejected write has requested.
 func asked(t testing.TB, err error) *problem.Checkpoint {
 	t.Helper()
 	c := locked(t, err, problem.CheckpointRequired).Checkpoint
 	if c == nil || c.Status != "pending" || len(c.Digest) != 64 || !c.ExpiresAt.After(time.Now()) || c.Href != "/v1/checkpoints/"+c.ID.String() {
-		t.Fatalf("the refusal has the checkpoint %+v", c)
+		t.Fatalf("the response has the checkpoint %+v", c)
 	}
 	return c
 }
@@ -183,7 +183,7 @@ func (g *gated) decide(ctx context.Context, c *problem.Checkpoint, decision stri
 	return g.do(ctx, uuid.Nil, "SELECT app.decide_checkpoint($1, decode($2, 'hex'), $3, 'because')", c.ID, c.Digest, decision)
 }
 
-// approved is a checkpoint for the agent's public subject that the human approved.
+// approved returns an approved checkpoint for the agent to publish a new row of the subject.
 func (g *gated) approved(t testing.TB, name string) *problem.Checkpoint {
 	t.Helper()
 	c := asked(t, g.publish(g.agent, uuid.Nil, name))
@@ -193,7 +193,7 @@ func (g *gated) approved(t testing.TB, name string) *problem.Checkpoint {
 	return c
 }
 
-// denials counts the records of refusals with the code.
+// denials returns the number of recorded refusals with the code.
 func (g *gated) denials(t testing.TB, code string) (n int) {
 	t.Helper()
 	err := g.admin.QueryRow(t.Context(), "SELECT count(*) FROM audit_logs WHERE outcome = 'denied' AND details ->> 'code' = $1", code).Scan(&n)
@@ -211,11 +211,11 @@ func (g *gated) count(t testing.TB, query string, args ...any) (n int) {
 	return n
 }
 
-// TestGate is the table of what is refused: each in raw SQL as the serving role, each
-// recorded although it was rolled back.
+// TestGate lists statements that are refused: each as raw SQL of the serving role, and each recorded although it was
+// rolled back.
 func TestGate(t *testing.T) {
 	t.Parallel()
-	notOfThreads := []string{"left by DELETE", "entered by an upsert"} // they are never deleted and never inserted
+	notOfThreads := []string{"made private by DELETE", "made public by an upsert"} // threads are never deleted or inserted by statements
 	for name, test := range map[string]struct {
 		code  string
 		write func(t *testing.T, g *gated) error
@@ -226,7 +226,7 @@ func TestGate(t *testing.T) {
 		"no checkpoint, as the human": {"checkpoint_required", func(_ *testing.T, g *gated) error {
 			return g.publish(g.ada, uuid.Nil, "Sunday")
 		}},
-		"one that does not exist": {"checkpoint_mismatch", func(_ *testing.T, g *gated) error {
+		"unknown checkpoint": {"checkpoint_mismatch", func(_ *testing.T, g *gated) error {
 			return g.publish(g.agent, dbtest.NewID(), "Sunday")
 		}},
 		"pending": {"checkpoint_pending", func(t *testing.T, g *gated) error {
@@ -248,7 +248,7 @@ func TestGate(t *testing.T) {
 			c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
 			g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() - interval '1 microsecond'")
 			if err := g.decide(g.ada, c, "approved"); problem.From(err).Code != "checkpoint_expired" {
-				t.Errorf("deciding it: %v", err)
+				t.Errorf("the decision: %v", err)
 			}
 			return g.publish(g.agent, c.ID, "Sunday")
 		}},
@@ -283,17 +283,17 @@ func TestGate(t *testing.T) {
 		"other identity": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
 			err := g.publish(g.eve, g.approved(t, "Sunday").ID, "Sunday")
 			if p := problem.From(err); p.Checkpoint != nil {
-				t.Errorf("the refusal shows another identity's checkpoint: %+v", p.Checkpoint)
+				t.Errorf("the response shows the checkpoint of another identity: %+v", p.Checkpoint)
 			}
 			return err
 		}},
 		"other agent": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
 			return g.publish(g.otherAgent, g.approved(t, "Sunday").ID, "Sunday")
 		}},
-		"the human with the agent's": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
+		"the human with the agent's checkpoint": {"checkpoint_mismatch", func(t *testing.T, g *gated) error {
 			return g.publish(g.ada, g.approved(t, "Sunday").ID, "Sunday")
 		}},
-		"an agent with the human's, as whom it poses": {"unauthenticated", func(t *testing.T, g *gated) error {
+		"an agent that poses as the human, with the human's checkpoint": {"unauthenticated", func(t *testing.T, g *gated) error {
 			c := asked(t, g.publish(g.ada, uuid.Nil, "Sunday"))
 			if err := g.decide(g.ada, c, "approved"); err != nil {
 				t.Fatal(err)
@@ -312,22 +312,22 @@ func TestGate(t *testing.T) {
 			c := g.approved(t, "Sunday")
 			return g.do(g.agent, c.ID, g.twice, dbtest.NewID(), dbtest.NewID(), g.adaID, "Sunday")
 		}},
-		"left by DELETE": {"checkpoint_required", func(t *testing.T, g *gated) error {
+		"made private by DELETE": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := dbtest.NewID()
 			g.exec(t, g.public, id, g.adaID, "Sunday")
 			return g.do(g.agent, uuid.Nil, "DELETE FROM entertainment_playlists WHERE id = $1", id)
 		}},
-		"left by UPDATE": {"checkpoint_required", func(t *testing.T, g *gated) error {
+		"made private by UPDATE": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := dbtest.NewID()
 			g.exec(t, g.public, id, g.adaID, "Sunday")
 			return g.do(g.agent, uuid.Nil, g.hide, id)
 		}},
-		"changed while in it": {"checkpoint_required", func(t *testing.T, g *gated) error {
+		"changed while public": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := dbtest.NewID()
 			g.exec(t, g.public, id, g.adaID, "Sunday")
 			return g.do(g.agent, uuid.Nil, g.rename, id, "Monday")
 		}},
-		"entered by an upsert": {"checkpoint_required", func(t *testing.T, g *gated) error {
+		"made public by an upsert": {"checkpoint_required", func(t *testing.T, g *gated) error {
 			id := dbtest.NewID()
 			if err := g.do(g.agent, uuid.Nil, g.private, id, g.adaID, "Sunday"); err != nil {
 				t.Fatal(err)
@@ -337,7 +337,7 @@ func TestGate(t *testing.T) {
 		"decided by an agent": {"forbidden", func(t *testing.T, g *gated) error {
 			return g.decide(g.agent, asked(t, g.publish(g.agent, uuid.Nil, "Sunday")), "approved")
 		}},
-		"decided by an agent who poses as the human": {"unauthenticated", func(t *testing.T, g *gated) error {
+		"decided by an agent that poses as the human": {"unauthenticated", func(t *testing.T, g *gated) error {
 			c := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
 			return g.decide(auth.With(g.agent, auth.Identity{ID: g.adaID, ActorID: g.adaID, Kind: auth.Agent, AuthTime: time.Now()}), c, "approved")
 		}},
@@ -359,7 +359,7 @@ func TestGate(t *testing.T) {
 		"a raw INSERT of a checkpoint": {"forbidden", func(_ *testing.T, g *gated) error {
 			return g.do(g.ada, uuid.Nil, "INSERT INTO checkpoints (id, created_by, type) VALUES ($1, $2, 'cost')", dbtest.NewID(), g.adaID)
 		}},
-		"the gate's own function": {"forbidden", func(_ *testing.T, g *gated) error {
+		"the function of the gate": {"forbidden", func(_ *testing.T, g *gated) error {
 			return g.do(g.ada, uuid.Nil, "SELECT app.use_checkpoint('{}')")
 		}},
 		"the human's own request, authenticated long ago": {"recent_authentication_required", func(t *testing.T, g *gated) error {
@@ -385,7 +385,7 @@ func TestGate(t *testing.T) {
 				t.Parallel()
 				g := setupGated(t)
 				g.subject = subject
-				// What stands and what is approved, before and after.
+				// The rows of the table, before and after.
 				state := fmt.Sprintf("SELECT coalesce(string_agg(p::text, ',' ORDER BY p.id), '') FROM %s p", g.table)
 				err := test.write(t, g)
 				var before, after string
@@ -396,25 +396,24 @@ func TestGate(t *testing.T) {
 					t.Fatalf("got %v, want %s", err, test.code)
 				}
 				if test.code == "not_found" || test.code == "unauthenticated" {
-					return // whose denial would it be?
+					return // These refusals have no identity to record them for.
 				}
 				recorded := g.denials(t, test.code)
 				if recorded == 0 {
 					t.Error("the refusal is not recorded")
 				}
 				if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE consumed_at IS NOT NULL"); n > 0 && test.code != "checkpoint_used" || n > 1 {
-					t.Errorf("%d approvals were used up", n)
+					t.Errorf("%d approvals were consumed", n)
 				}
 				if scanErr := g.admin.QueryRow(t.Context(), state).Scan(&after); scanErr != nil || before != after {
-					t.Errorf("%v: the %s became %s, were %s", scanErr, g.table, after, before)
+					t.Errorf("%v: the %s changed to %s, were %s", scanErr, g.table, after, before)
 				}
 			})
 		}
 	}
 }
 
-// approvedAfter is the approved checkpoint of the agent's write, once the first
-// statement was run.
+// approvedAfter runs the first statement, and returns an approved checkpoint for the agent's write.
 func (g *gated) approvedAfter(t testing.TB, first []any, write string, args ...any) *problem.Checkpoint {
 	t.Helper()
 	if err := g.do(g.agent, uuid.Nil, first[0].(string), first[1:]...); err != nil {
@@ -427,8 +426,7 @@ func (g *gated) approvedAfter(t testing.TB, first []any, write string, args ...a
 	return c
 }
 
-// TestGateAgentLogin is a process that has the agents' login and nothing else, and says
-// of itself whatever it likes.
+// TestGateAgentLogin runs a process that has only the login for agents and sets any settings.
 func TestGateAgentLogin(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -466,7 +464,7 @@ func TestGateAgentLogin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A login that inherits the agents' privileges acts without becoming anybody.
+	// A login that inherits the privileges of agents can act without SET ROLE.
 	name := "chenu_test_inherits_" + dbtest.NewID().String()[24:]
 	g.exec(t, fmt.Sprintf(`CREATE ROLE %s LOGIN INHERIT PASSWORD 'x' IN ROLE chenu_agent`, name))
 	t.Cleanup(func() { g.exec(t, "DROP ROLE "+name) })
@@ -484,7 +482,7 @@ func TestGateAgentLogin(t *testing.T) {
 	}
 }
 
-// TestGateUsedAtOnce has two use one approval at the same time, a hundred times.
+// TestGateUsedAtOnce uses an approval in two concurrent transactions, a hundred times.
 func TestGateUsedAtOnce(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -512,8 +510,9 @@ func TestGateUsedAtOnce(t *testing.T) {
 	}
 }
 
-// states are each gated entity's row, outside its state and inside, with what enters,
-// changes and leaves the state, and what is free although the row is in it, if anything is.
+// states contains a row of each gated entity outside its gated state and inside it, with changes that enter the state,
+// change the row in it, leave it, and a change that needs no approval although the row is in the state, if there is
+// any.
 var states = map[string]struct{ columns, outside, inside, enter, change, leave, free string }{
 	"Invoice": {
 		`number, currency, line_items, status`, `'1', 'EUR', '[{"description":"x","quantity":"1","unit_price":"2","tax_rate":"0"}]', 'draft'`,
@@ -540,17 +539,17 @@ var states = map[string]struct{ columns, outside, inside, enter, change, leave, 
 		"name, capabilities, status", "'n', '{business}', 'suspended'", "'n', '{business}', 'active'",
 		"status = 'active'", "capabilities = '{business,team}'", "", "name = 'm', capabilities = '{}'",
 	},
-	// It changes through its events only: these are what they set.
+	// A thread changes only by its events: the last values are the events' payloads.
 	"Thread": {"title, visibility", "private", "public", `{"visibility": "public"}`, `{"title": "m"}`, `{"visibility": "private"}`, ""},
 }
 
 // TestGateOfEachEntity enters, changes and leaves every gated state of the graph.
-func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns with one identity's checkpoints.
+func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // The subtests use the checkpoints of one identity in turn.
 	t.Parallel()
 	g := setupGated(t)
 	for _, table := range policies.Tables {
 		if len(table.Gates) == 0 || table.Entity == "CommunityEvent" || table.Entity == "SocialSchedule" {
-			continue // Theirs is the state of another row: see gate_content_test.go.
+			continue // Their state is that of another row: see gate_content_test.go.
 		}
 		writer := g.ada
 		if table.Gates[0].State == "" {
@@ -558,7 +557,7 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 		}
 		state, ok := states[table.Entity]
 		if !ok {
-			t.Errorf("%s has a gate and no case here", table.Entity)
+			t.Errorf("%s has a gate but no case in states", table.Entity)
 			continue
 		}
 		t.Run(table.Name, func(t *testing.T) {
@@ -612,20 +611,20 @@ func TestGateOfEachEntity(t *testing.T) { //nolint:tparallel // They take turns 
 			if table.Access.Human.Has('D') {
 				err := g.do(writer, uuid.Nil, fmt.Sprintf("DELETE FROM %s WHERE id = '%s'", table.Name, id))
 				if want := map[bool]string{true: "never_deleted", false: "checkpoint_required"}[table.Gates[0].NoDelete]; problem.From(err).Code != want {
-					t.Errorf("deleting it: %v, want %s", err, want)
+					t.Errorf("the deletion: %v, want %s", err, want)
 				}
 			}
 		})
 	}
-	for entity := range maps.Keys(states) { //nolint:paralleltest // No subtest runs here.
+	for entity := range maps.Keys(states) { //nolint:paralleltest // runs no subtests
 		if table, ok := policies.ByEntity(entity); !ok || len(table.Gates) == 0 {
-			t.Errorf("%s has a case here and no gate", entity)
+			t.Errorf("%s has a case in states but no gate", entity)
 		}
 	}
 }
 
-// TestGateOfTheOwner shows whom the gate does not hold: who could drop it. What they do
-// is in the audit trail.
+// TestGateOfTheOwner shows that the gate does not apply to roles that could drop it. Their writes are in the audit
+// log.
 func TestGateOfTheOwner(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -635,7 +634,7 @@ func TestGateOfTheOwner(t *testing.T) {
 	}
 }
 
-// TestCheckpointOfTheSameWrite repeats a refused write.
+// TestCheckpointOfTheSameWrite shows that repeating a refused write returns the same checkpoint.
 func TestCheckpointOfTheSameWrite(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -649,15 +648,15 @@ func TestCheckpointOfTheSameWrite(t *testing.T) {
 	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp() WHERE id = $1", first.ID)
 	second := asked(t, g.publish(g.agent, uuid.Nil, "Sunday"))
 	if second.ID == first.ID {
-		t.Error("an expired checkpoint is asked for again")
+		t.Error("an expired checkpoint is returned again")
 	}
 	if err := g.decide(g.ada, second, "approved"); err != nil {
 		t.Fatal(err)
 	}
-	// It forgot the header: it is told of the approval that waits.
+	// The agent did not send the checkpoint: the response names the approved one.
 	p := locked(t, g.publish(g.agent, uuid.Nil, "Sunday"), problem.CheckpointRequired)
 	if p.Checkpoint.ID != second.ID || p.Checkpoint.Status != "approved" {
-		t.Errorf("the waiting approval is %+v", p.Checkpoint)
+		t.Errorf("the approved checkpoint is %+v", p.Checkpoint)
 	}
 	var steps []string
 	rows, _ := g.admin.Query(t.Context(), "SELECT action FROM audit_logs WHERE resource_type = 'checkpoint' AND actor_id = ANY ($1) ORDER BY id", []uuid.UUID{g.agentID, g.adaID})
@@ -668,7 +667,7 @@ func TestCheckpointOfTheSameWrite(t *testing.T) {
 	}
 }
 
-// TestDecideTwice: the same decision again is the same answer, another one is not.
+// TestDecideTwice shows that repeating a decision succeeds and that a different decision fails.
 func TestDecideTwice(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -689,18 +688,18 @@ func TestDecideTwice(t *testing.T) {
 				t.Errorf("%s: %v, want %q", test.decision, err, test.code)
 			}
 		} else if test.code != "" {
-			t.Errorf("%s again: done, want %s", test.decision, test.code)
+			t.Errorf("%s again: no error, want %s", test.decision, test.code)
 		}
 	}
 	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE action = 'checkpoint_approved'"); n != 1 {
 		t.Errorf("%d approvals recorded, want 1", n)
 	}
 	if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE use_before = decided_at + (expires_at - created_at) AND decided_by = $1", g.adaID); n != 1 {
-		t.Error("the approval does not live as long as the request")
+		t.Error("the approval is not valid for as long as the request was")
 	}
 }
 
-// TestExpireCheckpoints is the sweeper, which runs as nobody.
+// TestExpireCheckpoints shows the expiry of checkpoints, which runs without an identity.
 func TestExpireCheckpoints(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -720,7 +719,7 @@ func TestExpireCheckpoints(t *testing.T) {
 	}
 }
 
-// TestDigest computes the digest of what the checkpoint shows.
+// TestDigest computes the digest of the payload that the checkpoint shows.
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -730,6 +729,6 @@ func TestDigest(t *testing.T) {
 		t.Error("the digest is not that of the payload")
 	}
 	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_type = 'checkpoint' AND (after ? 'payload' OR NOT after ? 'digest')"); n != 0 {
-		t.Error("the audit trail has the payload and not its digest")
+		t.Error("the audit log contains the payload or lacks its digest")
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// begun makes a private thread, and returns its id and the request to make it public.
+// begun creates a private thread, and returns its id and a function that requests to make it public.
 func (g *gated) begun(t testing.TB) (id uuid.UUID, publish func(context.Context, uuid.UUID) error) {
 	t.Helper()
 	id = dbtest.NewID()
@@ -32,8 +32,8 @@ func (g *gated) begun(t testing.TB) (id uuid.UUID, publish func(context.Context,
 	}
 }
 
-// history is a thread's events in order, each with its actor's kind and whether it is a
-// step of the checkpoint.
+// history returns the events of a thread in order, each with the kind of its actor and "step" if it is a step of the
+// checkpoint.
 func (g *gated) history(t testing.TB, thread, checkpoint uuid.UUID) []string {
 	t.Helper()
 	rows, _ := g.admin.Query(t.Context(), `SELECT concat_ws(' ', type, actor_kind, CASE WHEN checkpoint_id = $2 THEN 'step' END)
@@ -45,8 +45,8 @@ func (g *gated) history(t testing.TB, thread, checkpoint uuid.UUID) []string {
 	return steps
 }
 
-// TestGateOfAThread asks by an append to make a thread public: the thread records each step,
-// and is still the thread that the approval is for. Nothing else that happens to it is.
+// TestGateOfAThread requests to make a thread public by an append. The thread records each step of the checkpoint, and
+// the steps do not invalidate the approval. Any other event of the thread does.
 func TestGateOfAThread(t *testing.T) {
 	t.Parallel()
 	const approved = "approved"
@@ -87,7 +87,7 @@ func TestGateOfAThread(t *testing.T) {
 				g.exec(t, "UPDATE checkpoints SET use_before = clock_timestamp() - interval '1 microsecond'")
 			},
 		},
-		"another event came in": {
+		"another event appended": {
 			code: "checkpoint_mismatch", decision: approved, history: append(slices.Clone(decided), "note.added agent"),
 			between: func(t *testing.T, g *gated, id uuid.UUID, _ *problem.Checkpoint) {
 				t.Helper()
@@ -96,7 +96,7 @@ func TestGateOfAThread(t *testing.T) {
 				}
 			},
 		},
-		"a step of another checkpoint came in": {
+		"a step of another checkpoint appended": {
 			code: "checkpoint_mismatch", decision: approved, history: append(slices.Clone(decided), "checkpoint.requested agent"),
 			between: func(t *testing.T, g *gated, id uuid.UUID, _ *problem.Checkpoint) {
 				t.Helper()
@@ -124,10 +124,10 @@ func TestGateOfAThread(t *testing.T) {
 			id, publish := g.begun(t)
 			c := asked(t, publish(g.agent, uuid.Nil))
 			if again := asked(t, publish(g.agent, uuid.Nil)); again.ID != c.ID || again.Digest != c.Digest {
-				t.Errorf("the same again asks for %+v, first %+v", again, c)
+				t.Errorf("the same request again returns %+v, first %+v", again, c)
 			}
 			if test.decision != "" {
-				for range 2 { // twice alike is one step
+				for range 2 { // repeating the decision adds no step
 					if err := g.decide(g.ada, c, test.decision); err != nil {
 						t.Fatal(err)
 					}
@@ -150,10 +150,10 @@ func TestGateOfAThread(t *testing.T) {
 			}
 			if n := g.count(t, "SELECT count(*) FROM threads WHERE id = $1 AND visibility = $2 AND event_count = last_sequence AND version = event_count - step_count",
 				id, want); n != 1 {
-				t.Errorf("the thread is not %s, or its version is none of its own events", want)
+				t.Errorf("the thread is not %s, or its version does not count its events", want)
 			}
 			if got := g.history(t, id, c.ID); !slices.Equal(got, test.history) {
-				t.Errorf("the thread tells\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.history, "\n"))
+				t.Errorf("the events are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.history, "\n"))
 			}
 			if test.code == "" {
 				if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_id = $1 AND checkpoint_id = $2 AND outcome = 'success' AND actor_id = $3", id, c.ID, g.agentID); n != 1 {
@@ -164,7 +164,7 @@ func TestGateOfAThread(t *testing.T) {
 	}
 }
 
-// sweep expires what is past its time, as nobody.
+// sweep expires checkpoints that are due, without an identity.
 func (g *gated) sweep(t testing.TB, want int) {
 	t.Helper()
 	n, err := g.expire(t.Context())
@@ -173,7 +173,8 @@ func (g *gated) sweep(t testing.TB, want int) {
 	}
 }
 
-// TestSweepWaitsForNobody leaves what an open transaction holds to the next sweep.
+// TestSweepWaitsForNobody shows that a sweep skips checkpoints that an open transaction has locked, and expires them
+// the next time.
 func TestSweepWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -181,7 +182,7 @@ func TestSweepWaitsForNobody(t *testing.T) {
 	asked(t, publish(g.agent, uuid.Nil))
 	_, other := g.begun(t)
 	asked(t, other(g.agent, uuid.Nil))
-	asked(t, g.publish(g.agent, uuid.Nil, "of no thread"))
+	asked(t, g.publish(g.agent, uuid.Nil, "without a thread"))
 	g.exec(t, "UPDATE checkpoints SET expires_at = clock_timestamp()")
 	tx, err := g.admin.Begin(t.Context())
 	if err != nil {
@@ -200,11 +201,11 @@ func TestSweepWaitsForNobody(t *testing.T) {
 		t.Errorf("%d expirations in threads, want 2", n)
 	}
 	if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE resource_type IN ('thread_event', 'checkpoint') AND actor_kind = 'system' AND actor_id IS NULL AND created_by = $1", g.adaID); n != 5+3 {
-		t.Errorf("%d audit rows of the sweep, want 8", n) // with the three of the UPDATE above
+		t.Errorf("%d audit rows of the sweep, want 8", n) // including the three rows of the UPDATE above
 	}
 }
 
-// TestGateOfAThreadAtOnce has two use one approval of a thread's change at the same time.
+// TestGateOfAThreadAtOnce uses an approval of a thread's change in two concurrent transactions.
 func TestGateOfAThreadAtOnce(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -220,7 +221,7 @@ func TestGateOfAThreadAtOnce(t *testing.T) {
 			wg.Go(func() { errs[i] = publish(g.agent, c.ID) })
 		}
 		wg.Wait()
-		// Once it is public, to say so again changes nothing, and is another write than the approved one.
+		// Once the thread is public, the second change changes nothing, and does not match the approval.
 		used := 0
 		for _, err := range errs {
 			if err == nil {
@@ -241,9 +242,8 @@ func TestGateOfAThreadAtOnce(t *testing.T) {
 	}
 }
 
-// TestStepsAmongAppends has agents append and ask, a human decide, approvals be used and the
-// sweeper sweep, all in one thread at the same time: nobody waits for somebody who waits, and
-// the sequences have no gap.
+// TestStepsAmongAppends runs concurrently in one thread: appends and requests of agents, decisions of a human, uses of
+// approvals, and sweeps. There are no deadlocks, and the sequences have no gaps.
 func TestStepsAmongAppends(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -253,23 +253,23 @@ func TestStepsAmongAppends(t *testing.T) {
 		func(int) error {
 			return g.do(g.agent, uuid.Nil, "SELECT app.append_events($1, NULL, '[{\"type\": \"note.added\", \"schema_version\": 1, \"payload\": {\"text\": \"x\"}}]')", id)
 		},
-		func(round int) error { // a post, asked for, approved and made
+		func(round int) error { // a post, requested, approved and written
 			post := "INSERT INTO social_posts (id, created_by, body, visibility, published_at, thread_id) VALUES ($1, $2, $3, 'public', '2026-01-01', $4)"
 			body := fmt.Sprint("post ", round)
 			c := problem.From(g.do(g.agent, uuid.Nil, post, dbtest.NewID(), g.adaID, body, id)).Checkpoint
 			if c == nil {
-				return errors.New("the post asked for nothing")
+				return errors.New("the post requested no checkpoint")
 			}
 			if err := g.decide(g.ada, c, "approved"); err != nil {
 				return err
 			}
 			return g.do(g.agent, c.ID, post, dbtest.NewID(), g.adaID, body, id)
 		},
-		func(round int) error { // the thread's own title, while others move it on
+		func(round int) error { // the title of the thread, which other events invalidate
 			update := fmt.Sprintf("SELECT app.append_events($1, NULL, '[%s]')", threadUpdate(fmt.Sprintf(`{"visibility": "public", "title": "%d"}`, round)))
 			c := problem.From(g.do(g.otherAgent, uuid.Nil, update, id)).Checkpoint
 			if c == nil {
-				return errors.New("the title asked for nothing")
+				return errors.New("the title requested no checkpoint")
 			}
 			if err := g.decide(g.ada, c, "approved"); err != nil {
 				return err
@@ -279,7 +279,7 @@ func TestStepsAmongAppends(t *testing.T) {
 			}
 			return g.do(g.ada, uuid.Nil, "SELECT app.append_events($1, NULL, '[{\"type\": \"note.added\", \"schema_version\": 1, \"payload\": {\"text\": \"y\"}}]')", id)
 		},
-		func(int) error { // what nobody decides
+		func(int) error { // a request that is not decided
 			ask := `SELECT app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
 				'action', 'share', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', $1::text, 'content', jsonb_build_object('n', $3::text)), interval '1 second')`
 			return g.do(g.agent, uuid.Nil, ask, id, g.adaID, dbtest.NewID())
@@ -304,16 +304,16 @@ func TestStepsAmongAppends(t *testing.T) {
 	if n := g.count(t, `SELECT count(*) FROM threads t WHERE id = $1 AND last_sequence = event_count
 		AND last_sequence = (SELECT count(*) FROM thread_events e WHERE e.thread_id = t.id) AND last_sequence = (SELECT max(sequence) FROM thread_events e WHERE e.thread_id = t.id)
 		AND last_event_at = (SELECT created_at FROM thread_events e WHERE e.thread_id = t.id ORDER BY sequence DESC LIMIT 1)`, id); n != 1 {
-		t.Error("the thread is not what its events make it")
+		t.Error("the thread does not match its events")
 	}
 	if n := g.count(t, `SELECT count(*) FROM checkpoints c WHERE (SELECT count(*) FROM thread_events e WHERE e.checkpoint_id = c.id)
 		<> 1 + (status <> 'pending')::int + (consumed_at IS NOT NULL)::int`); n != 0 {
-		t.Errorf("%d checkpoints lack a step or have one too many", n)
+		t.Errorf("%d checkpoints lack a step or have an additional one", n)
 	}
 }
 
-// TestStepsOfOtherThings are those of checkpoints that only belong to a thread: a post of
-// it, and an action that a client defines, which the dismissal of its agent ends.
+// TestStepsOfOtherThings shows the steps of checkpoints that only belong to a thread: a post of the thread, and an
+// action of a client, which expires when its agent is dismissed.
 func TestStepsOfOtherThings(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -328,7 +328,7 @@ func TestStepsOfOtherThings(t *testing.T) {
 	}
 	want := []string{"thread.created agent", "checkpoint.requested agent step", "checkpoint.approved human step", "action.executed agent step"}
 	if got := g.history(t, id, c.ID); !slices.Equal(got, want) {
-		t.Errorf("the thread tells %q, want %q", got, want)
+		t.Errorf("the events are %q, want %q", got, want)
 	}
 	var payload map[string]any
 	var text []byte
@@ -337,7 +337,7 @@ func TestStepsOfOtherThings(t *testing.T) {
 		t.Errorf("%v: the use is recorded as %s", err, text)
 	}
 	if n := g.count(t, "SELECT count(*) FROM threads WHERE version = 4 AND step_count = 0"); n != 1 {
-		t.Error("the steps of a post are not events like others")
+		t.Error("the steps of a post do not count as events")
 	}
 
 	ask := `SELECT app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'report',
@@ -350,22 +350,22 @@ func TestStepsOfOtherThings(t *testing.T) {
 	}
 	want = []string{"checkpoint.requested agent", "checkpoint.expired human"}
 	if got := g.history(t, id, c.ID)[4:]; !slices.Equal(got, want) {
-		t.Errorf("the dismissal left %q, want %q", got, want)
+		t.Errorf("the dismissal recorded %q, want %q", got, want)
 	}
-	// Another's thread, and one that is not there, are no place for a request.
+	// A request cannot name a thread of another identity or a thread that does not exist.
 	for ctx, owner := range map[context.Context]uuid.UUID{g.eve: g.eveID, g.ada: g.adaID} {
 		thread := id
 		if owner == g.adaID {
 			thread = dbtest.NewID()
 		}
 		if err := g.do(ctx, uuid.Nil, ask, thread, owner); problem.From(err).Status != http.StatusUnprocessableEntity {
-			t.Errorf("a request in a thread that the caller does not have: %v", err)
+			t.Errorf("a request in a thread that the caller does not own: %v", err)
 		}
 	}
 }
 
-// TestRefusalIsNotLogged shows that what a gate refuses reaches the client alone: the error,
-// which the server logs, has the digest's checkpoint and none of the content.
+// TestRefusalIsNotLogged shows that only the client receives the content of a refused write: the error, which the
+// server logs, contains none of it.
 func TestRefusalIsNotLogged(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -389,10 +389,10 @@ func TestRefusalIsNotLogged(t *testing.T) {
 		t.Fatalf("got %v, want CH423", err)
 	}
 	if text := fmt.Sprintf("%+v", *pg); strings.Contains(text, "private matter") {
-		t.Errorf("the error has the content: %s", text)
+		t.Errorf("the error contains the content: %s", text)
 	}
 	if len(said) != 1 || said[0].SeverityUnlocalized != "INFO" || said[0].Code != "CH423" || !strings.Contains(said[0].Detail, "a private matter") {
-		t.Errorf("the client is told %+v", said)
+		t.Errorf("the client received %+v", said)
 	}
 	for setting, want := range map[string]string{"log_min_messages": "warning", "log_parameter_max_length_on_error": "0"} {
 		var got string
@@ -400,9 +400,9 @@ func TestRefusalIsNotLogged(t *testing.T) {
 			t.Errorf("%v: %s is %s, want %s: the server would log the content", err, setting, got, want)
 		}
 	}
-	// The connection of the service forgets it: the next refusal has its own.
+	// The connection does not keep the notice: the next refusal has its own.
 	first, second := asked(t, g.publish(g.agent, uuid.Nil, "first")), asked(t, g.publish(g.agent, uuid.Nil, "second"))
 	if first.Digest == second.Digest || !second.ExpiresAt.After(time.Now()) {
-		t.Errorf("two refusals are %+v and %+v", first, second)
+		t.Errorf("the two checkpoints are %+v and %+v", first, second)
 	}
 }

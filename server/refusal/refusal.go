@@ -1,6 +1,6 @@
-// Package refusal records the units of work that were refused, and requests the checkpoint that a refused write needs. It
-// wraps the unit of work of server/session: a refusal is recorded after the refused unit is rolled back, in a transaction
-// of its own, so that no rollback deletes the record.
+// Package refusal records refused units of work, and requests the checkpoint that a refused write needs. It wraps the
+// unit of work of server/session. A refusal is recorded in a separate transaction after the refused unit was rolled
+// back, so that the rollback does not delete the record.
 package refusal
 
 import (
@@ -23,27 +23,27 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// recordTimeout bounds how long the record of a refusal can take. It does not end with the request's context.
+// recordTimeout limits how long recording a refusal can take. Recording does not end with the context of the request.
 const recordTimeout = 10 * time.Second
 
-// DB is a [session.DB] whose units of work are recorded if they are refused. Safe for concurrent use.
+// DB is a [session.DB] that records the refusal of units of work. It is safe for concurrent use.
 type DB struct {
 	*session.DB
 
 	log *slog.Logger
 }
 
-// New returns db with the record of its refusals. The log gets a warning if a refusal could not be recorded.
+// New returns a DB that records the refusals of db. It logs a warning if a refusal cannot be recorded.
 func New(db *session.DB, log *slog.Logger) *DB { return &DB{db, log} }
 
-// Do runs fn like [session.DB.Do]. If the unit is refused, Do records the refusal before it returns: a refusal by the
-// database, and a problem with status 403 that fn returns.
+// Do runs fn like [session.DB.Do]. If the unit is refused, Do records the refusal before it returns. Refusals are
+// those of the database, and problems with status 403 that fn returns.
 //
-// If the unit makes a gated write and names no approval, Do requests a checkpoint for the payload of the refusal, or finds
-// the pending checkpoint for the same payload. It returns a *problem.Problem with status 423 and the checkpoint. If the
-// checkpoint could not be requested, the error is not a 423. Other refusals by a gate are a *problem.Problem too.
+// If the unit makes a gated write and has no approval, Do requests a checkpoint for the payload of the refusal, or
+// finds the pending checkpoint for the same payload. It returns a *problem.Problem with status 423 and the checkpoint.
+// If the checkpoint cannot be requested, the error is not a 423. Other refusals by a gate are a *problem.Problem, too.
 //
-// If the caller is an agent that is no longer active, the error says so instead of why the unit was refused.
+// If the caller is an agent that is no longer active, the error is a 401 instead of the refusal.
 func (d *DB) Do(ctx context.Context, o session.Options, fn func(ctx context.Context, tx *ent.Tx) error) error {
 	err := d.DB.Do(ctx, o, fn)
 	if !refused(err) {
@@ -63,11 +63,12 @@ func refused(err error) bool {
 	if _, ok := errors.AsType[*session.GateRefused](err); ok {
 		return true
 	}
-	return problem.From(err).Status == http.StatusForbidden // by the function of the unit
+	return problem.From(err).Status == http.StatusForbidden // refused by fn
 }
 
-// record records a refusal in a transaction of its own, and requests the checkpoint that the refused unit needs. It returns
-// the error to answer with. A client that closed its connection has been refused too, so record does not end with ctx.
+// record records a refusal in a separate transaction, and requests the checkpoint that the refused unit needs. It
+// returns the error for the response. It does not end with ctx, since a unit is refused even if its client has
+// disconnected.
 func (d *DB) record(ctx context.Context, o session.Options, refusal error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
@@ -92,29 +93,30 @@ func (d *DB) record(ctx context.Context, o session.Options, refusal error) error
 	case ended(ctx, err):
 		return err
 	case p.Code == problem.CheckpointRequired:
-		// The caller must not be told to wait for an approval that was not requested. The refusal is a text here because it is a 423.
+		// The caller must not be told to wait for an approval that was not requested. The refusal is included as text
+		// only, because it is a 423.
 		return fmt.Errorf("answer the refusal %q: %w", refusal.Error(), err)
 	}
 	d.log.WarnContext(ctx, "a refusal could not be recorded", "refusal", refusal, "error", err)
 	return errors.Join(refusal, fmt.Errorf("record the refusal: %w", err))
 }
 
-// ended reports whether the database did not record a refusal because the caller is no longer an active agent.
+// ended reports whether a refusal was not recorded because the caller is no longer an active agent.
 func ended(ctx context.Context, err error) bool {
 	caller, _ := auth.From(ctx)
 	return caller.Kind == auth.Agent && problem.From(err).Status == http.StatusUnauthorized
 }
 
-// entry is the entry of a refusal in the audit trail.
+// entry is the audit log entry of a refusal.
 type entry struct {
 	action, resource string
 	id               uuid.NullUUID
 	sphere           *string
 	details          map[string]any
-	payload          json.RawMessage // of the checkpoint to request
+	payload          json.RawMessage // payload of the checkpoint to request
 }
 
-// actions are the actions of the audit trail, by the method of the request and by the operation of a gate's payload.
+// actions maps the methods of requests and the operations in a gate's payload to actions of the audit log.
 var actions = map[string]string{
 	http.MethodGet: "read", http.MethodPost: "create", http.MethodPatch: "update", http.MethodPut: "update", http.MethodDelete: "delete",
 	"INSERT": "create", "UPDATE": "update",
@@ -172,7 +174,7 @@ func (r *entry) insert(ctx context.Context, tx *ent.Tx) error {
 
 const requestCheckpointSQL = `SELECT id, type, status, encode(digest, 'hex'), expires_at FROM app.request_checkpoint($1)`
 
-// request requests the approval of a refused write, or returns the pending checkpoint for the same payload.
+// request requests an approval of the refused write, or returns the pending checkpoint for the same payload.
 func request(ctx context.Context, tx *ent.Tx, payload json.RawMessage) (*problem.Checkpoint, error) {
 	var (
 		c  problem.Checkpoint

@@ -18,14 +18,14 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// bundle is a database with a person and an agent of the person.
+// bundle is a database with a human and an agent of the human.
 type bundle struct {
-	plain      *session.DB // without the record of refusals
+	plain      *session.DB // does not record refusals
 	db         *refusal.DB
 	admin      *pgxpool.Pool
 	ada        uuid.UUID
-	human      context.Context //nolint:containedctx // Contexts say who is calling.
-	agent      context.Context //nolint:containedctx // As above.
+	human      context.Context //nolint:containedctx // context of a caller
+	agent      context.Context //nolint:containedctx // as above
 	agentID    uuid.UUID
 	approvable string // a write that needs an approval
 }
@@ -121,7 +121,7 @@ func TestRecords(t *testing.T) {
 			defer cancel()
 			fn := test.fn(b)
 			err := b.db.Do(ctx, test.options, func(ctx context.Context, tx *ent.Tx) error {
-				defer cancel() // The client closes the connection; the refusal is recorded all the same.
+				defer cancel() // The client disconnects; the refusal is still recorded.
 				return fn(ctx, tx)
 			})
 			if err == nil || problem.From(err).Status != test.status {
@@ -134,7 +134,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// The unit of work itself returns what the recorder needs, and records nothing.
+// TestTypedRefusals checks that a unit of work of package session returns what this package needs, and records
+// nothing.
 func TestTypedRefusals(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -156,7 +157,8 @@ func TestTypedRefusals(t *testing.T) {
 	}
 }
 
-// A caller must not wait for an approval that could not be requested.
+// TestCheckpointCannotBeRequested checks that the caller is not told to wait for an approval that could not be
+// requested.
 func TestCheckpointCannotBeRequested(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -167,7 +169,7 @@ func TestCheckpointCannotBeRequested(t *testing.T) {
 	}
 }
 
-// An agent that was dismissed while its unit ran is told so, and not what it was refused.
+// TestInactiveAgent checks that an agent that was dismissed while its unit ran gets 401, not the refusal.
 func TestInactiveAgent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

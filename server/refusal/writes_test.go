@@ -23,13 +23,13 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// statement is raw SQL with its arguments.
+// statement is a raw SQL statement with its arguments.
 type statement struct {
 	query string
 	args  []any
 }
 
-// unit runs the statements as one unit that may make several writes.
+// unit runs the statements in one unit of work that may make several writes.
 func (g *gated) unit(ctx context.Context, checkpoint uuid.UUID, statements func() []statement) error {
 	options := session.Options{Checkpoint: checkpoint, Several: true, Description: "POST /test"}
 	return g.Do(ctx, options, func(ctx context.Context, tx *ent.Tx) error {
@@ -42,7 +42,7 @@ func (g *gated) unit(ctx context.Context, checkpoint uuid.UUID, statements func(
 	})
 }
 
-// events are raw SQL that appends the events to the thread.
+// append returns a function that returns the statement that appends the events to the thread.
 func (g *gated) append(thread uuid.UUID, events ...string) func() []statement {
 	return func() []statement {
 		return []statement{{"SELECT app.append_events($1, NULL, $2::jsonb)", []any{thread, "[" + strings.Join(events, ",") + "]"}}}
@@ -55,7 +55,7 @@ func noteEvent(text string, more ...string) string {
 
 var publishEvent = threadUpdate(`{"visibility": "public"}`)
 
-// approve asks for the approval of the unit, and gives it.
+// approve requests an approval of the unit and approves it.
 func (g *gated) approve(t testing.TB, ctx context.Context, statements func() []statement) *problem.Checkpoint { //nolint:revive // t comes first in tests
 	t.Helper()
 	c := asked(t, g.unit(ctx, uuid.Nil, statements))
@@ -65,7 +65,7 @@ func (g *gated) approve(t testing.TB, ctx context.Context, statements func() []s
 	return c
 }
 
-// elements are the writes that a checkpoint lists, each as "operation table id version".
+// elements returns the writes that a checkpoint lists, each as "type operation table id version".
 func (g *gated) elements(t testing.TB, checkpoint uuid.UUID) []string {
 	t.Helper()
 	rows, _ := g.admin.Query(t.Context(), `SELECT concat_ws(' ', w ->> 'type', w ->> 'operation', w ->> 'table', w ->> 'id', w ->> 'version')
@@ -77,8 +77,8 @@ func (g *gated) elements(t testing.TB, checkpoint uuid.UUID) []string {
 	return all
 }
 
-// raw runs statements as the serving role in one transaction around the service, with
-// whatever settings they give themselves, and commits.
+// raw runs statements as the serving role in one transaction around the service, with any settings that the statements
+// make, and commits.
 func (g *gated) raw(ctx context.Context, who auth.Identity, checkpoint uuid.UUID, statements ...string) error {
 	conn, err := pgx.Connect(ctx, g.database.ServiceURL)
 	if err != nil {
@@ -106,8 +106,8 @@ func (g *gated) raw(ctx context.Context, who auth.Identity, checkpoint uuid.UUID
 	return tx.Commit(ctx)
 }
 
-// Hardening item 4: an approval covered more than what was approved. The human saw only
-// that the thread becomes public; under that approval the agent appended three events.
+// Hardening item 4: an approval covers the whole append. A human who approves only that a thread becomes public does
+// not approve other events in the same append.
 func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -119,7 +119,7 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 		}
 		return id
 	}
-	// The event that creates the thread is the cause: a cause must exist.
+	// cause is replaced with the id of the event that creates the thread, since a cause must exist.
 	const cause = "the event that creates the thread"
 	decision := `{"type": "decision.recorded", "schema_version": 1, "payload": {"decision": "Print it"}}`
 	approved := []string{noteEvent("fine"), decision, publishEvent}
@@ -128,17 +128,17 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 		works       bool
 	}{
 		"as approved":                            {approved, approved, true},
-		"the change of the thread alone":         {[]string{publishEvent}, []string{publishEvent}, true},
-		"three events under the change alone":    {[]string{publishEvent}, []string{noteEvent("evil"), decision, publishEvent}, false},
+		"only the change of the thread":          {[]string{publishEvent}, []string{publishEvent}, true},
+		"three events, only the change approved": {[]string{publishEvent}, []string{noteEvent("evil"), decision, publishEvent}, false},
 		"an event after the change":              {[]string{publishEvent}, []string{publishEvent, noteEvent("evil")}, false},
-		"an event more":                          {approved, append(slices.Clone(approved), noteEvent("evil")), false},
-		"an event more before":                   {approved, append([]string{noteEvent("evil")}, approved...), false},
-		"an event less":                          {approved, approved[1:], false},
+		"an additional event":                    {approved, append(slices.Clone(approved), noteEvent("evil")), false},
+		"an additional event before":             {approved, append([]string{noteEvent("evil")}, approved...), false},
+		"an event missing":                       {approved, approved[1:], false},
 		"another order":                          {approved, []string{decision, noteEvent("fine"), publishEvent}, false},
 		"another text":                           {approved, []string{noteEvent("evil"), decision, publishEvent}, false},
-		"another title on the way":               {approved, []string{noteEvent("fine"), decision, threadUpdate(`{"title": "evil"}`), threadUpdate(`{"visibility": "public", "title": "Sunday"}`)}, false},
+		"an intermediate title":                  {approved, []string{noteEvent("fine"), decision, threadUpdate(`{"title": "evil"}`), threadUpdate(`{"visibility": "public", "title": "Sunday"}`)}, false},
 		"the change with a cause":                {[]string{publishEvent}, []string{strings.TrimSuffix(publishEvent, "}") + `, "causation_id": "` + cause + `"}`}, false},
-		"the whole list under the change's name": {approved, []string{publishEvent}, false},
+		"only the change of an approved list":    {approved, []string{publishEvent}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +153,7 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 			}
 			c := asked(t, g.unit(g.agent, uuid.Nil, g.append(id, test.asked...)))
 			if again := asked(t, g.unit(g.agent, uuid.Nil, g.append(id, test.asked...))); again.ID != c.ID {
-				t.Errorf("the same request again asks for %s, first for %s", again.ID, c.ID)
+				t.Errorf("the same request again returns the checkpoint %s, first %s", again.ID, c.ID)
 			}
 			_ = locked(t, g.unit(g.agent, c.ID, g.append(id, test.asked...)), "checkpoint_pending")
 			if err := g.decide(g.ada, c, "approved"); err != nil {
@@ -167,7 +167,7 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 					t.Errorf("the thread is at sequence %d, before %d", n, before)
 				}
 				if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND consumed_at IS NULL", c.ID); n != 1 {
-					t.Error("the approval was used up")
+					t.Error("the approval was consumed")
 				}
 				return
 			}
@@ -178,19 +178,19 @@ func TestAnApprovalCoversTheWholeAppend(t *testing.T) {
 				t.Error("the thread is not public, or its version counts the steps of its approval")
 			}
 			if len(test.sent) > 1 {
-				// The events and the change of the thread.
+				// One row for each event, and one for the change of the thread.
 				if n := g.count(t, "SELECT count(*) FROM audit_logs WHERE checkpoint_id = $1 AND resource_type <> 'checkpoint' AND outcome = 'success' AND actor_id = $2", c.ID, g.agentID); n != len(test.sent)+1 {
 					t.Errorf("%d audit rows name the approval, want %d", n, len(test.sent)+1)
 				}
 			}
 			if err := g.unit(g.agent, c.ID, g.append(id, noteEvent("again"))); problem.From(err).Status != http.StatusLocked {
-				t.Errorf("another append under the used approval: %v, want 423", err)
+				t.Errorf("another append with the used approval: %v, want 423", err)
 			}
 		})
 	}
 }
 
-// Hardening item 4: what is appended to a public thread is published.
+// Hardening item 4: an append to a public thread is published, and needs an approval.
 func TestAppendToAPublicThreadNeedsAnApproval(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -222,23 +222,23 @@ func TestAppendToAPublicThreadNeedsAnApproval(t *testing.T) {
 				t.Errorf("%d audit rows of the notes name an approval, want 3", n)
 			}
 			if n := g.count(t, "SELECT count(*) FROM threads WHERE id = $1 AND last_sequence = event_count AND event_count = (SELECT count(*) FROM thread_events e WHERE e.thread_id = $1)", id); n != 1 {
-				t.Error("the thread is not what its events make it")
+				t.Error("the thread does not match its events")
 			}
-			// What a client calls an action of its own is not published with the request.
+			// The text of a client's action is not published with the request.
 			ask := `SELECT app.request_checkpoint(jsonb_build_object('identity', $2::text, 'type', 'sensitive', 'sphere', NULL, 'resource_type', 'evil kind',
 				'action', 'evil action', 'resource_id', NULL, 'resource_version', NULL, 'thread_id', $1::text, 'content', '{}'::jsonb))`
 			if err := g.do(as, uuid.Nil, ask, id, g.adaID); err != nil {
 				t.Fatal(err)
 			}
 			if n := g.count(t, "SELECT count(*) FROM thread_events WHERE thread_id = $1 AND payload::text LIKE '%evil%'", id); n != 0 {
-				t.Error("the thread shows the text of an action that nobody approved")
+				t.Error("the thread shows the text of an action that was not approved")
 			}
 		})
 	}
 }
 
-// Hardening items 4 and 15: an event may name an earlier event of the same append as its cause.
-// The approval covers that reference, with whatever ids the events have when they are appended.
+// Hardening items 4 and 15: an event may name an earlier event of the same append as its cause. The approval covers
+// that reference, although the events get new ids each time.
 func TestAnApprovalCoversTheCauseOfAnEvent(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -287,8 +287,8 @@ func TestOneApprovalOfSeveralWrites(t *testing.T) {
 			{"DELETE FROM business_projects WHERE contact_id = $1", []any{contact}},
 		}
 	}
-	// The text has the id of the new row inside of a longer string, so it is another text
-	// each time: make it the same.
+	// One text contains the id of the new row within a longer string, so that it differs each time. Replace it with a
+	// constant.
 	same := func() []statement {
 		all := batch()
 		all[1].query = strings.Replace(all[1].query, "'new:1 ' || $3::text", "'new:1'", 1)
@@ -300,7 +300,7 @@ func TestOneApprovalOfSeveralWrites(t *testing.T) {
 		"sensitive UPDATE entertainment_playlists " + first.String() + " 1", "sensitive UPDATE entertainment_playlists new:3 1", "DELETE business_projects new:2 1",
 	}
 	if got := g.elements(t, c.ID); !slices.Equal(got, want) {
-		t.Errorf("the human is shown\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the checkpoint shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if n := g.count(t, `SELECT count(*) FROM checkpoints WHERE id = $1 AND payload @> '{"writes": [{"values": {"contact_id": "new:1", "name": "new::1"}}]}'
 		AND action = 'insert contact, insert project, insert playlist, update 2 playlists, delete project'
@@ -321,14 +321,14 @@ func TestOneApprovalOfSeveralWrites(t *testing.T) {
 	}
 	_ = locked(t, g.unit(g.agent, c.ID, same), "checkpoint_used")
 
-	// A human's own list needs the same approval.
+	// A human needs an approval for the same list, too.
 	c = g.approve(t, g.ada, same)
-	if err := g.unit(g.ada, c.ID, same); problem.From(err).Code != "checkpoint_mismatch" { // the version of the first moved on
+	if err := g.unit(g.ada, c.ID, same); problem.From(err).Code != "checkpoint_mismatch" { // the version of the first row has changed
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	// A write that fails in any case is not asked about.
+	// No checkpoint is requested for a unit with a write that fails anyway.
 	err := g.unit(g.agent, uuid.Nil, func() []statement {
 		return append(same(), statement{"INSERT INTO business_projects (id, created_by, name) VALUES ($1, $2, '')", []any{dbtest.NewID(), g.adaID}})
 	})
@@ -337,8 +337,8 @@ func TestOneApprovalOfSeveralWrites(t *testing.T) {
 	}
 }
 
-// Hardening item 4: the lists hold for raw SQL around the service, whatever it sets.
-func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests share no rows but the identity's.
+// Hardening item 4: the check of lists also applies to raw SQL around the service, whatever it sets.
+func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests share only the identity.
 	t.Parallel()
 	g := setupGated(t)
 	agent := auth.Identity{ID: g.adaID, ActorID: g.agentID, Kind: auth.Agent}
@@ -351,9 +351,9 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 	const forget, remember = "SELECT set_config('app.checkpoint_id', '', true)", "SELECT set_config('app.checkpoint_id', '%s', true)"
 	const collecting = "SELECT set_config('app.collecting', 'on', true)"
 	const immediate = "SET CONSTRAINTS ALL IMMEDIATE"
-	for name, test := range map[string]struct { //nolint:paralleltest // Each counts the rows that it leaves.
-		want  string // SQLSTATE, or nothing where it commits
-		rows  int    // of both kinds, afterwards
+	for name, test := range map[string]struct { //nolint:paralleltest // each subtest counts the rows that it leaves
+		want  string // SQLSTATE, or empty if the transaction commits
+		rows  int    // number of rows of both kinds after the transaction
 		write func(c uuid.UUID) []string
 	}{
 		"as approved":               {"", 2, func(uuid.UUID) []string { return []string{contact("a"), list("b")} }},
@@ -368,36 +368,36 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 		"an extra write that is rolled back": {"", 2, func(uuid.UUID) []string {
 			return []string{contact("a"), "SAVEPOINT s", forget, contact("c"), "ROLLBACK TO s", list("b")}
 		}},
-		"a write that is rolled back and made again": {"", 2, func(uuid.UUID) []string {
+		"a write that is rolled back and repeated": {"", 2, func(uuid.UUID) []string {
 			return []string{contact("a"), "SAVEPOINT s", list("b"), "ROLLBACK TO s", list("b")}
 		}},
 		"a write that is rolled back": {"CH423", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), "SAVEPOINT s", list("b"), "ROLLBACK TO s"}
 		}},
-		"all of it rolled back": {"", 0, func(uuid.UUID) []string {
+		"all writes rolled back": {"", 0, func(uuid.UUID) []string {
 			return []string{"SAVEPOINT s", contact("a"), list("b"), "ROLLBACK TO s"}
 		}},
-		"the first write is missing":  {"CH423", 0, func(uuid.UUID) []string { return []string{list("b")} }},
-		"the last write is missing":   {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a")} }},
-		"another order":               {"CH423", 0, func(uuid.UUID) []string { return []string{list("b"), contact("a")} }},
-		"another content, not gated":  {"CH423", 0, func(uuid.UUID) []string { return []string{contact("x"), list("b")} }},
-		"another content, gated":      {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a"), list("x")} }},
-		"twice":                       {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a"), list("b"), contact("a"), list("b")} }},
-		"the check brought forward":   {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a"), list("b"), immediate} }},
-		"the check brought far ahead": {"CH423", 0, func(uuid.UUID) []string { return []string{immediate, contact("a"), list("b")} }},
-		"the check brought forward in a savepoint": {"", 2, func(uuid.UUID) []string {
+		"the first write is missing":      {"CH423", 0, func(uuid.UUID) []string { return []string{list("b")} }},
+		"the last write is missing":       {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a")} }},
+		"another order":                   {"CH423", 0, func(uuid.UUID) []string { return []string{list("b"), contact("a")} }},
+		"another content, not gated":      {"CH423", 0, func(uuid.UUID) []string { return []string{contact("x"), list("b")} }},
+		"another content, gated":          {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a"), list("x")} }},
+		"all writes twice":                {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a"), list("b"), contact("a"), list("b")} }},
+		"an immediate check at the end":   {"CH423", 0, func(uuid.UUID) []string { return []string{contact("a"), list("b"), immediate} }},
+		"an immediate check at the start": {"CH423", 0, func(uuid.UUID) []string { return []string{immediate, contact("a"), list("b")} }},
+		"an immediate check in a savepoint": {"", 2, func(uuid.UUID) []string {
 			return []string{contact("a"), list("b"), "DO $$ BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN OTHERS THEN NULL; END $$"}
 		}},
-		"the check brought forward in a savepoint, and an extra write": {"CH423", 0, func(uuid.UUID) []string {
+		"an immediate check in a savepoint, and an extra write": {"CH423", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), list("b"), "DO $$ BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN OTHERS THEN NULL; END $$", forget, contact("c")}
 		}},
-		"the one check brought forward in a savepoint, and an extra write": {"CH423", 0, func(uuid.UUID) []string {
+		"only this check immediate in a savepoint, and an extra write": {"CH423", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), list("b"), "DO $$ BEGIN SET CONSTRAINTS app.check_collected IMMEDIATE; EXCEPTION WHEN OTHERS THEN NULL; END $$", forget, contact("c")}
 		}},
 		"an extra write at the commit": {"CH423", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), "DECLARE late CURSOR WITH HOLD FOR SELECT " + strings.ReplaceAll(beginThread("app.uuid_v7()", "'x'", "private"), "\n", " "), list("b")}
 		}},
-		"the refusal swallowed": {"CH423", 0, func(uuid.UUID) []string {
+		"the refusal caught": {"CH423", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), "DO $$ BEGIN " + list("x") + "; EXCEPTION WHEN OTHERS THEN NULL; END $$"}
 		}},
 		"another identity at the commit": {"CH403", 0, func(uuid.UUID) []string {
@@ -408,23 +408,23 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 		}},
 		"as the login at the commit": {"", 2, func(uuid.UUID) []string { return []string{contact("a"), list("b"), "RESET ROLE"} }},
 		"collecting":                 {"CH403", 0, func(uuid.UUID) []string { return []string{collecting, contact("a"), list("b")} }},
-		"collecting, then not": {"CH403", 0, func(uuid.UUID) []string {
+		"collecting, then disabled": {"CH403", 0, func(uuid.UUID) []string {
 			return []string{collecting, list("evil"), "SELECT set_config('app.collecting', '', true)"}
 		}},
 		"collecting in the middle of an approval": {"CH403", 0, func(uuid.UUID) []string {
 			return []string{contact("a"), collecting, list("evil"), "SELECT set_config('app.collecting', '', true)", list("b")}
 		}},
-		"collecting, checked at once": {"CH403", 0, func(uuid.UUID) []string { return []string{collecting, immediate, list("evil")} }},
-		"collecting, the check swallowed": {"CH403", 0, func(uuid.UUID) []string {
+		"collecting, with an immediate check": {"CH403", 0, func(uuid.UUID) []string { return []string{collecting, immediate, list("evil")} }},
+		"collecting, the error of the check caught": {"CH403", 0, func(uuid.UUID) []string {
 			return []string{collecting, list("evil"), "DO $$ BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN OTHERS THEN NULL; END $$"}
 		}},
-		"collecting in a block that swallows": {"CH403", 0, func(uuid.UUID) []string {
+		"collecting in a block that catches errors": {"CH403", 0, func(uuid.UUID) []string {
 			return []string{"DO $$ BEGIN PERFORM set_config('app.collecting', 'on', true); " + list("evil") + "; EXCEPTION WHEN OTHERS THEN NULL; END $$"}
 		}},
 		"collecting, made immediate and deferred again": {"CH403", 0, func(uuid.UUID) []string {
 			return []string{collecting, list("evil"), "SET CONSTRAINTS ALL DEFERRED"}
 		}},
-		"collecting, all of it rolled back": {"", 0, func(uuid.UUID) []string { return []string{collecting, "SAVEPOINT s", list("evil"), "ROLLBACK TO s"} }},
+		"collecting, all writes rolled back": {"", 0, func(uuid.UUID) []string { return []string{collecting, "SAVEPOINT s", list("evil"), "ROLLBACK TO s"} }},
 		"deleting the list": {"42501", 0, func(uuid.UUID) []string {
 			return []string{collecting, list("evil"), "DELETE FROM app.collected_writes"}
 		}},
@@ -434,12 +434,12 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 		"adding to the list": {"42501", 0, func(c uuid.UUID) []string {
 			return []string{fmt.Sprintf("INSERT INTO app.collected_writes (id, created_by, checkpoint_id, place, table_name, operation, row_id) VALUES ('%s', '%s', '%s', 1, 'x', 'INSERT', '%[1]s')", dbtest.NewID(), g.adaID, c)}
 		}},
-		"emptying the list":            {"42501", 0, func(uuid.UUID) []string { return []string{"TRUNCATE app.collected_writes"} }},
-		"the mechanism's own function": {"42501", 0, func(uuid.UUID) []string { return []string{"SELECT app.take_write('{}', app.uuid_v7(), false)"} }},
-		"the accounting itself": {"42501", 0, func(uuid.UUID) []string {
+		"emptying the list":       {"42501", 0, func(uuid.UUID) []string { return []string{"TRUNCATE app.collected_writes"} }},
+		"the function take_write": {"42501", 0, func(uuid.UUID) []string { return []string{"SELECT app.take_write('{}', app.uuid_v7(), false)"} }},
+		"the function account_write": {"42501", 0, func(uuid.UUID) []string {
 			return []string{"SELECT app.account_write(0, 'x', 'x', 'x', 'x', '{}', 'INSERT', '{}', '{}')"}
 		}},
-		"the gate of events":      {"42501", 0, func(uuid.UUID) []string { return []string{"SELECT app.gate_event(app.uuid_v7(), 'personal', '{}')"} }},
+		"the function gate_event": {"42501", 0, func(uuid.UUID) []string { return []string{"SELECT app.gate_event(app.uuid_v7(), 'personal', '{}')"} }},
 		"another temporary table": {"42501", 0, func(uuid.UUID) []string { return []string{"CREATE TEMPORARY TABLE collected_writes ()"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -460,16 +460,15 @@ func TestListsHoldForRawSQL(t *testing.T) { //nolint:tparallel // The subtests s
 			if n := g.count(t, "SELECT count(*) FROM app.collected_writes"); n != 0 {
 				t.Errorf("%d collected writes are left", n)
 			}
-			if used == 0 { // it waits no longer
+			if used == 0 { // the approval must not stay valid
 				g.exec(t, "UPDATE checkpoints SET use_before = clock_timestamp() WHERE id = $1", c.ID)
 			}
 		})
 	}
 }
 
-// TestWritesAreFoundAfterTheClockWasSetBack sets back the clock that app.uuid_v7() reads by
-// default. An id of an audit row that tells a time from before its transaction would hide a write
-// from the check of the transaction.
+// TestWritesAreFoundAfterTheClockWasSetBack sets back the clock that app.uuid_v7() reads by default. An audit row
+// whose id contains a time before its transaction must not hide a write from the check of the transaction.
 func TestWritesAreFoundAfterTheClockWasSetBack(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -497,7 +496,7 @@ func TestWritesAreFoundAfterTheClockWasSetBack(t *testing.T) {
 	}
 }
 
-// Hardening item 4: an approval of one write admits no other write beside it either.
+// Hardening item 4: an approval of one write allows no other write in the same transaction.
 func TestAnApprovalOfOneWriteCoversNoOther(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -515,7 +514,7 @@ func TestAnApprovalOfOneWriteCoversNoOther(t *testing.T) {
 	}
 }
 
-// Hardening item 4: a list that somebody makes up is what it says, or is no list.
+// Hardening item 4: a forged list of writes is rejected.
 func TestListsAreNotMadeUp(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -553,7 +552,7 @@ func TestListsAreNotMadeUp(t *testing.T) {
 	}
 }
 
-// Hardening item 31: two transactions use the approval of one list at the same time.
+// Hardening item 31: when concurrent transactions use the approval of one list, exactly one succeeds.
 func TestListUsedAtOnce(t *testing.T) {
 	t.Parallel()
 	g := setupGated(t)
@@ -588,15 +587,15 @@ func TestListUsedAtOnce(t *testing.T) {
 	}
 }
 
-// operation is one write of a random batch. of picks the row that it changes or refers to
-// among those that exist by then.
+// operation is one write of a random batch. of selects the row that it changes or refers to among the rows that exist
+// by then.
 type operation struct {
 	kind, text string
 	of         int
 }
 
-// Hardening item 31: compares random batches of writes with what was approved. A batch
-// works under an approval exactly if it is the approved one.
+// Hardening item 31: compares random batches of writes with approved ones. A batch succeeds with an approval only if
+// it is the approved batch.
 func TestRandomLists(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -627,14 +626,14 @@ func TestRandomLists(t *testing.T) {
 					all = append(all, statement{g.public, []any{dbtest.NewID(), g.adaID, o.text}})
 				case "rename":
 					all = append(all, statement{"UPDATE business_contacts SET name = $2 WHERE id = $1", []any{of, fmt.Sprint(o.text, " ", i)}})
-				case "remove": // nothing, where no project has the name
+				case "remove": // deletes nothing if no project has the name
 					all = append(all, statement{"DELETE FROM business_projects WHERE id = (SELECT id FROM business_projects WHERE name = $1 ORDER BY id LIMIT 1)", []any{o.text}})
 				}
 			}
 			return all
 		}
 	}
-	plain := func(batch []operation) string { // the writes, without what does nothing
+	plain := func(batch []operation) string { // the writes, without those that do nothing
 		projects := map[string]int{}
 		contacts := 1
 		var text strings.Builder
@@ -689,20 +688,20 @@ func TestRandomLists(t *testing.T) {
 			continue
 		}
 		if err == nil && !strings.Contains(plain(tried), "public list") {
-			// Without a gated write the approval is not needed, nor used unless its list began.
+			// Without a gated write, the approval is not needed, and it is not consumed unless its list has begun.
 			if n := g.count(t, "SELECT count(*) FROM checkpoints WHERE id = $1 AND consumed_at IS NOT NULL", c.ID); n != 0 {
 				t.Fatalf("seed %d, round %d: %v used the approval of %v", seed, round, tried, batch)
 			}
 			continue
 		}
 		if err == nil {
-			t.Fatalf("seed %d, round %d: under the approval of\n%v\nthis was accepted:\n%v", seed, round, batch, tried)
+			t.Fatalf("seed %d, round %d: with the approval of\n%v\nthis was accepted:\n%v", seed, round, batch, tried)
 		}
 		if err != nil && problem.From(err).Status != http.StatusLocked {
 			t.Fatalf("seed %d, round %d: %v", seed, round, err)
 		}
 		if after := g.count(t, state); after != before {
-			t.Fatalf("seed %d, round %d: a refused batch wrote something: %d rows and versions, before %d", seed, round, after, before)
+			t.Fatalf("seed %d, round %d: a rejected batch wrote rows: %d rows and versions, before %d", seed, round, after, before)
 		}
 	}
 }

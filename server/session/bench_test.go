@@ -30,13 +30,13 @@ const (
 	benchConns  = 8
 )
 
-// BenchmarkGet reads one row by its key, and BenchmarkList the newest page of an
-// owner, by several ways. It reports each way's time per operation (us/way, eight
-// at once) and the throughput of session relative to it (x/way):
+// BenchmarkGet reads one row by its key, and BenchmarkList reads the newest page of an owner, in several ways. They
+// report the time per operation of each way (us/way, with eight concurrent goroutines) and the throughput of session
+// relative to that way (x/way):
 //
 //	session    Client: role and settings with the statement, one round trip
-//	unit       Do, read-only: the same within a unit of work
-//	pooler     Client behind a pooler: nothing is prepared
+//	unit       Do, read-only: the same in a unit of work
+//	pooler     Client behind a pooler: no prepared statements
 //	sql        Ent over database/sql: BEGIN, set_config, the statement, COMMIT
 //	pgx        no Ent: the settings pipelined by pgx, scanning into a struct
 //	unsecured  no Ent, as a superuser: no role, no settings, no policies
@@ -61,7 +61,7 @@ func BenchmarkList(b *testing.B) {
 const contactColumns = `id, created_by, created_at, updated_at, version, updated_by, updated_by_kind, name, email, phone,
 	company, job_title, lead_score, lead_status, source, tags, notes`
 
-// row is what pgx alone scans into.
+// row is the struct that the pgx benchmark scans into.
 type row struct {
 	ID, CreatedBy                   uuid.UUID
 	CreatedAt, UpdatedAt            time.Time
@@ -172,8 +172,8 @@ func benchmark(b *testing.B, op func(ctx context.Context, c *ent.ContactClient, 
 		{"pgx", func(ctx context.Context, owner, id uuid.UUID) error { return raw(ctx, pool, true, owner, id) }},
 		{"unsecured", func(ctx context.Context, owner, id uuid.UUID) error { return raw(ctx, admin, false, owner, id) }},
 	}
-	// The ways take turns in short rounds, so that whatever else the machine does
-	// meets them all; what counts are the medians over the rounds.
+	// The ways run in turn in short rounds, so that other load on the machine affects all of them. The results are the
+	// medians of the rounds.
 	const perRound = 200
 	took := map[string][]float64{}
 	ratio := map[string][]float64{}
@@ -206,7 +206,7 @@ func benchmark(b *testing.B, op func(ctx context.Context, c *ent.ContactClient, 
 	for b.Loop() {
 		round()
 	}
-	b.ReportMetric(0, "ns/op") // a round of all ways says nothing
+	b.ReportMetric(0, "ns/op") // the time of a round of all ways is meaningless
 	for _, way := range ways {
 		b.ReportMetric(median(took[way.name])/1e3, "us/"+way.name)
 		if way.name != "session" {

@@ -16,9 +16,8 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// TestSchemaChange shows that a migration under a running service costs nobody an
-// error where the statement is the first of its transaction: prepared statements
-// that no longer fit are prepared anew.
+// TestSchemaChange shows that a migration under a running service causes no errors if the statement is the first of
+// its transaction: prepared statements that do not match the new schema are prepared again.
 func TestSchemaChange(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 3 })
@@ -34,7 +33,7 @@ func TestSchemaChange(t *testing.T) {
 		names, err := rows.Columns()
 		return len(names), err
 	}
-	warm := func() { // every connection knows the statement
+	warm := func() { // every connection has prepared the statement
 		var group sync.WaitGroup
 		for range 30 {
 			group.Go(func() {
@@ -66,8 +65,8 @@ func TestSchemaChange(t *testing.T) {
 			t.Errorf("first statement of a transaction: %v", err)
 		}
 	}
-	// Later in a transaction it is an error, once: the other connections have
-	// been told.
+	// Later in a transaction it is an error, but only once: the prepared statements of the other connections have been
+	// invalidated.
 	warm()
 	b.exec(t, "ALTER TABLE things ADD COLUMN extra text")
 	failures := 0
@@ -88,8 +87,8 @@ func TestSchemaChange(t *testing.T) {
 	}
 }
 
-// TestManyStatements shows that a connection keeps a bounded number of prepared
-// statements, and that the server forgets what it forgets.
+// TestManyStatements shows that a connection keeps a limited number of prepared statements, and that statements
+// evicted from the client's cache are deallocated on the server.
 func TestManyStatements(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -99,7 +98,7 @@ func TestManyStatements(t *testing.T) {
 		var got int
 		scanOne(ctx, t, b.Client(), fmt.Sprintf("SELECT %d", n), nil, &got)
 		if got != n {
-			t.Fatalf("statement %d answered %d", n, got)
+			t.Fatalf("statement %d returned %d", n, got)
 		}
 	}
 	var count int
@@ -107,14 +106,13 @@ func TestManyStatements(t *testing.T) {
 	if count > entpgx.StatementCacheSize+1 || count < entpgx.StatementCacheSize-1 {
 		t.Errorf("the server has %d prepared statements", count)
 	}
-	for n := range more { // the early ones are gone and come again
+	for n := range more { // the first statements were evicted and are prepared again
 		var got int
 		scanOne(ctx, t, b.Client(), fmt.Sprintf("SELECT %d", n), nil, &got)
 	}
 }
 
-// TestDeadConnections shows that a server which closed idle connections, as a
-// restart does, costs nobody an error.
+// TestDeadConnections shows that idle connections closed by the server, as in a restart, cause no errors.
 func TestDeadConnections(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -138,9 +136,8 @@ func TestDeadConnections(t *testing.T) {
 	}
 }
 
-// TestCancelledConnection shows that the connection of a statement whose context
-// ended is thrown away, that the server stops working on it, and that the pool is
-// as large as before.
+// TestCancelledConnection shows that the connection of a statement whose context ended is discarded, that the server
+// cancels the statement, and that the pool keeps its size.
 func TestCancelledConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -160,14 +157,14 @@ func TestCancelledConnection(t *testing.T) {
 	}
 	b.wait(t, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", before)
 	if time.Since(start) > 30*time.Second {
-		t.Error("the server went on with the statement")
+		t.Error("the server did not cancel the statement")
 	}
 	if total := session.Pool(b.DB, auth.Human).Stat().TotalConns(); total != 1 {
 		t.Errorf("%d connections", total)
 	}
 }
 
-// TestExhaustedPool shows that waiting for a connection ends with the context.
+// TestExhaustedPool shows that a caller waits for a connection until its context is done.
 func TestExhaustedPool(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -189,8 +186,7 @@ func TestExhaustedPool(t *testing.T) {
 	}
 }
 
-// TestCommitUnknown shows that a connection lost in the commit is told apart from
-// a failed commit.
+// TestCommitUnknown shows that a connection lost during the commit is distinguished from a failed commit.
 func TestCommitUnknown(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
@@ -201,7 +197,7 @@ func TestCommitUnknown(t *testing.T) {
 	ctx, id := as(t)
 	err := b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 		_, err := tx.ExecContext(ctx, insertThing, id, "a")
-		cut.armed.Store(true) // the commit arrives, its answer does not
+		cut.armed.Store(true) // the commit reaches the server, its response does not reach the client
 		return err
 	})
 	if !errors.Is(err, entpgx.ErrCommitUnknown) {
@@ -210,8 +206,8 @@ func TestCommitUnknown(t *testing.T) {
 	b.wait(t, "SELECT count(*) = 1 FROM things WHERE created_by = $1", id)
 }
 
-// Hardening item 2: a unit of work that holds a connection is refused a second one, by
-// whatever way it asks for it, instead of waiting for it.
+// Hardening item 2: a unit of work that holds a connection gets an error instead of waiting for a second connection,
+// in whatever way it requests one.
 func TestNestedUnitsAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })

@@ -43,8 +43,7 @@ func (b *bundle) register(ctx context.Context, t testing.TB, id uuid.UUID) {
 	}
 }
 
-// ways runs f on both ways to the graph: with single statements and within a unit
-// of work.
+// ways runs f with both clients of the graph: with single statements and in a unit of work.
 func (b *bundle) ways(t *testing.T, f func(t *testing.T, ctx context.Context, id uuid.UUID, c *ent.Client)) {
 	t.Helper()
 	t.Run("client", func(t *testing.T) {
@@ -94,7 +93,7 @@ func ok2[T any](v T, err error) T {
 	return v
 }
 
-// TestCRUD makes, reads, changes and deletes rows of every kind of column.
+// TestCRUD creates, reads, updates and deletes rows with columns of every type.
 func TestCRUD(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -145,7 +144,7 @@ func TestCRUD(t *testing.T) {
 	})
 }
 
-// TestOthersRows shows what an identity gets for another's rows: nothing.
+// TestOthersRows shows that an identity cannot see or change the rows of another identity.
 func TestOthersRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -168,19 +167,19 @@ func TestOthersRows(t *testing.T) {
 			t.Errorf("%d notes", n)
 		}
 		if ok[bool](t)(c.Note.Query().Where(note.ID(hers.ID)).Exist(ctx)) {
-			t.Error("it exists")
+			t.Error("the note of another identity exists")
 		}
 		if n := ok[int](t)(c.Identity.Query().Count(ctx)); n != 1 {
 			t.Errorf("%d identities", n)
 		}
 	})
 	if got := ok[*ent.Note](t)(b.Client().Note.Get(owner, hers.ID)); got.Title != "hers" || got.Version != 1 {
-		t.Errorf("afterwards %+v", got)
+		t.Errorf("after the attempts: %+v", got)
 	}
 }
 
-// TestOwnerIsTheDatabases shows that what this package adds to creations is a
-// convenience: naming another owner is refused by Postgres.
+// TestOwnerIsTheDatabases shows that the owner that this package adds to creations is only a convenience: Postgres
+// rejects a row with another owner.
 func TestOwnerIsTheDatabases(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -190,7 +189,7 @@ func TestOwnerIsTheDatabases(t *testing.T) {
 		t.Errorf("a note for another identity: %v", err)
 	}
 	if _, err := b.Client().SigningKey.Query().All(ctx); pgtest.SQLState(err) != "42501" {
-		t.Errorf("a table of nobody: %v", err)
+		t.Errorf("a table without an owner column: %v", err)
 	}
 	hired := uuid.New()
 	b.database.Hire(t, other, hired)
@@ -203,8 +202,8 @@ func TestOwnerIsTheDatabases(t *testing.T) {
 	}
 }
 
-// TestEdges loads and walks along edges, both ways, and shows that each query on
-// the way says whose rows it wants.
+// TestEdges loads and traverses edges in both directions, and shows that each query on the way has a condition on the
+// owner.
 func TestEdges(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
@@ -229,7 +228,7 @@ func TestEdges(t *testing.T) {
 			}
 			for _, i := range who.Edges.Invoices {
 				if i.Edges.Contact == nil || i.Edges.Contact.ID != who.ID {
-					t.Errorf("invoice %s leads to %+v", i.Number, i.Edges.Contact)
+					t.Errorf("the contact of invoice %s is %+v", i.Number, i.Edges.Contact)
 				}
 			}
 		}
@@ -243,11 +242,11 @@ func TestEdges(t *testing.T) {
 		}
 		back := ok[*ent.Contact](t)(contacts[1].Edges.Invoices[0].QueryContact().Only(ctx))
 		if back.ID != contacts[1].ID {
-			t.Errorf("back at %s", back.Name)
+			t.Errorf("the contact of the invoice is %s", back.Name)
 		}
 		with := ok[int](t)(tx.Contact.Query().Where(contact.HasInvoicesWith(invoice.NumberHasPrefix("2-"))).Count(ctx))
 		if with != 1 {
-			t.Errorf("%d contacts have such invoices", with)
+			t.Errorf("%d contacts have invoices with the prefix", with)
 		}
 		return nil
 	})
@@ -257,15 +256,15 @@ func TestEdges(t *testing.T) {
 	for _, statement := range network.statements() {
 		table := strings.Contains(statement, `"business_`)
 		if table && !strings.HasPrefix(statement, "INSERT") && !strings.Contains(statement, `"created_by" = $`) {
-			t.Errorf("a query does not say whose rows it wants: %s", statement)
+			t.Errorf("a query has no condition on the owner: %s", statement)
 		}
 		if strings.Contains(statement, id.String()) {
-			t.Errorf("a value stands in the statement: %s", statement)
+			t.Errorf("the statement contains a value: %s", statement)
 		}
 	}
 }
 
-// TestAggregates counts, sums, groups, and selects parts of rows.
+// TestAggregates counts, sums, groups, and selects columns.
 func TestAggregates(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -342,7 +341,7 @@ func TestAggregates(t *testing.T) {
 	})
 }
 
-// TestBulk creates many rows in one statement, all or none.
+// TestBulk creates many rows in one statement, all of them or none.
 func TestBulk(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -361,7 +360,7 @@ func TestBulk(t *testing.T) {
 		}
 	}
 	if _, err := c.Invoice.CreateBulk(many("4", "1", "5")...).Save(ctx); !ent.IsConstraintError(err) {
-		t.Errorf("with one that exists: %v", err)
+		t.Errorf("with an existing number: %v", err)
 	}
 	if n := ok[int](t)(c.Invoice.Query().Count(ctx)); n != 3 {
 		t.Errorf("%d invoices", n)
@@ -378,8 +377,8 @@ func TestBulk(t *testing.T) {
 	}
 }
 
-// TestUpsert inserts or leaves, or inserts or updates, by the key (created_by, id) and by a unique column. A conflict with
-// another identity's row is impossible, since every key starts with the owner.
+// TestUpsert inserts rows with ON CONFLICT DO NOTHING and DO UPDATE, by the key (created_by, id) and by a unique
+// column. A conflict with another identity's row is impossible, since every key starts with the owner.
 func TestUpsert(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -400,7 +399,7 @@ func TestUpsert(t *testing.T) {
 		if got := ok[*ent.Contact](t)(c.Contact.Get(ctx, key)); got.Name != "two" || got.Version != 2 || got.CreatedBy != id {
 			t.Errorf("upserted %+v", got)
 		}
-		// The key of another identity's row is free for this one.
+		// The identity can use the id of another identity's row.
 		upsert(hers.ID, "mine", update)
 		if got := ok[*ent.Contact](t)(c.Contact.Get(ctx, hers.ID)); got.Name != "mine" || got.CreatedBy != id {
 			t.Errorf("upserted %+v", got)
@@ -425,13 +424,14 @@ func TestUpsert(t *testing.T) {
 	}
 }
 
-// TestLocks locks rows for an update and shows that others meet the lock.
+// TestLocks locks rows for an update and shows that other transactions see the lock.
 func TestLocks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx, _ := b.person(t)
 	made := ok[*ent.Note](t)(b.Client().Note.Create().SetTitle("x").SetContent("").Save(ctx))
-	// The second unit takes the context from outside: with that of the first it is refused.
+	// The second unit has a context from outside the first unit: with the context of the first unit it would be
+	// rejected.
 	err := b.Do(ctx, session.Options{}, func(_ context.Context, tx *ent.Tx) error {
 		locked := ok[*ent.Note](t)(tx.Note.Query().Where(note.ID(made.ID)).ForUpdate().Only(ctx))
 		err := b.Do(ctx, session.Options{}, func(ctx context.Context, two *ent.Tx) error {
@@ -450,13 +450,12 @@ func TestLocks(t *testing.T) {
 		t.Error(err)
 	}
 	if got := ok[*ent.Note](t)(b.Client().Note.Get(ctx, made.ID)); got.Title != "y" {
-		t.Errorf("afterwards %+v", got)
+		t.Errorf("after the update: %+v", got)
 	}
 }
 
-// TestConstraintErrors shows that Ent recognises each violated constraint, with
-// the server's messages in any language, and that the server's error stays
-// reachable.
+// TestConstraintErrors shows that Ent recognizes each violated constraint, in any language of the server's messages,
+// and that the server's error is still accessible.
 func TestConstraintErrors(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -476,7 +475,7 @@ func TestConstraintErrors(t *testing.T) {
 		{"no such contact", "23503", func(ctx context.Context, c *ent.Client) error {
 			return draft(c).SetNumber("1").SetContactID(uuid.New()).Exec(ctx)
 		}, sqlgraph.IsForeignKeyConstraintError},
-		{"another's contact", "23503", func(ctx context.Context, c *ent.Client) error {
+		{"contact of another identity", "23503", func(ctx context.Context, c *ent.Client) error {
 			return draft(c).SetNumber("1").SetContactID(theirs.ID).Exec(ctx)
 		}, sqlgraph.IsForeignKeyConstraintError},
 		{"check", "23514", func(ctx context.Context, c *ent.Client) error {
@@ -514,14 +513,14 @@ func TestConstraintErrors(t *testing.T) {
 					t.Errorf("unit %v: error %v", unit, err)
 				}
 				if unit && ok[int](t)(b.Client().Invoice.Query().Count(ctx)) != 0 {
-					t.Error("something is left of the unit")
+					t.Error("the failed unit left rows")
 				}
 			}
 		})
 	}
 }
 
-// TestRawInUnit mixes raw statements with the graph in one transaction.
+// TestRawInUnit combines raw statements and the graph in one transaction.
 func TestRawInUnit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -535,7 +534,7 @@ func TestRawInUnit(t *testing.T) {
 		if n, _ := res.RowsAffected(); n != 1 {
 			t.Errorf("%d rows", n)
 		}
-		// Rows that are still open do not stand in the way of the next statement.
+		// Open rows do not prevent the next statement.
 		rows, err := tx.QueryContext(ctx, "SELECT id, title FROM personal_notes")
 		if err != nil {
 			return err

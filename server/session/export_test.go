@@ -7,11 +7,11 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// Driver is Ent's driver below the client.
+// Driver returns the Ent driver of the client.
 func Driver(d *DB) dialect.Driver { return d.driver }
 
-// Pool is the pool for a kind of actor.
+// Pool returns the pool for a kind of actor.
 func Pool(d *DB, kind auth.Kind) *pgxpool.Pool { return d.pool(kind) }
 
-// PatchLevel judges a server's version.
+// PatchLevel checks the version of a server.
 var PatchLevel = patchLevel

@@ -13,12 +13,12 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// guardSQL describes the login and every reason why row-level security does not hold for
-// it: what it is, what it can become by SET ROLE or has by inheritance, over any
-// number of memberships (from PostgreSQL 16 on, those that grant at least one of
-// the two or let it grant them to itself), and what those roles own. The last
-// reason is data-driven: whoever has policies beside the two serving roles is a
-// definer's owner or an auditor, and sees rows of many identities.
+// guardSQL returns the attributes of the login and every reason why row-level security would not hold for it. It
+// checks the login, the roles that it can become by SET ROLE or inherits from, over any number of memberships, and the
+// objects that these roles own. From PostgreSQL 16 on, memberships count that have the set or inherit option, or the
+// admin option, by which the login could grant itself the others. The last reason depends on the policies: a role with
+// policies, other than the two serving roles, owns SECURITY DEFINER functions or is an auditor, and sees rows of many
+// identities.
 const guardSQL = `
 WITH RECURSIVE reach(oid) AS (
     SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user
@@ -58,16 +58,15 @@ SELECT session_user::text, current_setting('server_version_num')::int, current_s
        EXISTS (SELECT FROM role WHERE rolname = $4),
        (SELECT count(*) FROM (` + policies.OpenFunctions + `) f)`
 
-// beyond are Postgres's predefined roles that see or change rows past column
-// privileges, or files past everything (manual, section 22.5).
+// beyond are Postgres's predefined roles that bypass column privileges, or can access files (manual, section 22.5).
 var beyond = []string{
 	"pg_execute_server_program", "pg_read_server_files", "pg_write_server_files",
 	"pg_read_all_data", "pg_write_all_data", "pg_maintain",
 }
 
-// guard refuses a login for which row-level security does not hold.
+// guard returns an error if row-level security does not hold for the login.
 func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
-	notHuman := "" // the agents' own login must not become a human
+	notHuman := "" // the login for agents must not be able to become a human
 	if kind == auth.Agent && !cfg.shared() {
 		notHuman = roles[auth.Human]
 	}
@@ -96,7 +95,7 @@ func (d *DB) guard(ctx context.Context, kind auth.Kind, cfg Config) error {
 		return fmt.Errorf("session: refusing to serve as the login %q: %s, and row-level security would not hold; "+
 			"set %s to a login that is a member of %s and of nothing else (`%s` creates one)", login, reason, variable, group, command)
 	}
-	// A pooler announces a process id of its own.
+	// A pooler sends a process id of its own at startup.
 	if answered != announced && !cfg.Pooler {
 		return errors.New("session: there is a connection pooler in front of Postgres, and prepared statements may not work through it: " +
 			"set CHENU_DATABASE_POOLER=transaction, or connect to Postgres directly")
@@ -135,7 +134,7 @@ func patchLevel(ctx context.Context, kind auth.Kind, number int, version string,
 	if cfg.StrictPatchLevel {
 		return fmt.Errorf("session: %s", sentence)
 	}
-	if kind == auth.Human { // Agents' server is the same.
+	if kind == auth.Human { // The login for agents uses the same server.
 		cfg.Logger.WarnContext(ctx, sentence)
 	}
 	return nil

@@ -15,15 +15,14 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// TestGuard shows every login that the session refuses to serve as, each with the
-// reason and the remedy.
+// TestGuard lists the logins with which the session refuses to serve, each with the reason and the remedy.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
-		sql   string // makes the login %[1]s something that it must not be; %[2]s is a role in between
+		sql   string // gives the login %[1]s a forbidden attribute; %[2]s is an intermediate role
 		want  string
-		agent bool // only as the agents' login
+		agent bool // whether the login is for agents
 	}{
 		{"a superuser", "ALTER ROLE %[1]s SUPERUSER", "it is a superuser", false},
 		{"BYPASSRLS", "ALTER ROLE %[1]s BYPASSRLS", "it has BYPASSRLS", false},
@@ -33,12 +32,12 @@ func TestGuard(t *testing.T) {
 		{"the owner of a function", "CREATE FUNCTION app.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION app.mine() OWNER TO %[1]s", "it owns app.mine", false},
 		{"the owner of a schema", "CREATE SCHEMA mine AUTHORIZATION %[1]s", "it owns mine", false},
 		{"a member of the owner", "GRANT chenu_owner TO %[1]s", ", which owns app.", false},
-		{"by way of another", "GRANT %[2]s TO %[1]s; GRANT chenu_owner TO %[2]s", ", which owns app.", false},
+		{"a member of the owner by way of another", "GRANT %[2]s TO %[1]s; GRANT chenu_owner TO %[2]s", ", which owns app.", false},
 		{"a superuser by way of another", "ALTER ROLE %[2]s SUPERUSER; GRANT %[2]s TO %[1]s", "it can become %[2]s, which is a superuser", false},
 		{"BYPASSRLS by way of another", "ALTER ROLE %[2]s BYPASSRLS; GRANT %[2]s TO %[1]s", "it can become %[2]s, which has BYPASSRLS", false},
 		{"an auditor", "GRANT chenu_auditor TO %[1]s", "it can become chenu_auditor, which has policies of its own", false},
-		{"the programs of the server", "GRANT pg_execute_server_program TO %[1]s", "it can become pg_execute_server_program, which", false},
-		{"the data of the server", "GRANT pg_read_all_data TO %[1]s", "it can become pg_read_all_data, which", false},
+		{"programs of the server", "GRANT pg_execute_server_program TO %[1]s", "it can become pg_execute_server_program, which", false},
+		{"data of the server", "GRANT pg_read_all_data TO %[1]s", "it can become pg_read_all_data, which", false},
 		{"not a member of chenu_app", "REVOKE chenu_app FROM %[1]s", "cannot become chenu_human: grant it membership in chenu_app", false},
 		{"the agents' login can become a human", "", "it can become chenu_human, which is a human, and this login is for agents", true},
 		{"the agents' login cannot become an agent", "REVOKE chenu_app FROM %[1]s", "cannot become chenu_agent: grant it membership in chenu_agent", true},
@@ -47,7 +46,7 @@ func TestGuard(t *testing.T) {
 			t.Parallel()
 			suffix := strings.ReplaceAll(uuid.NewString(), "-", "")
 			login, between := "login_"+suffix, "between_"+suffix
-			// Postgres refuses grants on one database at once: "tuple concurrently updated".
+			// Postgres rejects concurrent grants in one database with the error "tuple concurrently updated".
 			one := closed(t)
 			one.exec(t, fmt.Sprintf("CREATE ROLE %s LOGIN NOINHERIT PASSWORD 'x' IN ROLE chenu_app; CREATE ROLE %s", login, between))
 			t.Cleanup(func() {
@@ -66,7 +65,7 @@ func TestGuard(t *testing.T) {
 			db, err := session.Open(t.Context(), cfg)
 			if err == nil {
 				db.Close()
-				t.Fatal("served")
+				t.Fatal("the session opened")
 			}
 			want := strings.ReplaceAll(test.want, "%[2]s", between)
 			if !strings.Contains(err.Error(), want) {
@@ -79,7 +78,7 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// Hardening item 12: one login for people and agents needs consent, and is warned about.
+// Hardening item 12: a shared login for humans and agents must be enabled, and is logged as a warning.
 func TestSharedLoginNeedsConsent(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
@@ -105,7 +104,7 @@ func TestSharedLoginNeedsConsent(t *testing.T) {
 	}
 }
 
-// loginURL is the URL with another login.
+// loginURL returns the URL with another login.
 func loginURL(t *testing.T, target, login string) string {
 	t.Helper()
 	u, err := url.Parse(target)
@@ -116,7 +115,7 @@ func loginURL(t *testing.T, target, login string) string {
 	return u.String()
 }
 
-// TestOpen shows what else decides whether the service starts.
+// TestOpen shows the other conditions for opening a session.
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
@@ -138,7 +137,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("the migrating login", func(t *testing.T) {
+	t.Run("the migration login", func(t *testing.T) {
 		t.Parallel()
 		_, err := session.Open(t.Context(), session.Config{HumanURL: b.database.MigrateURL, SharedLogin: true})
 		if err == nil || !strings.Contains(err.Error(), "owns") {
@@ -151,7 +150,7 @@ func TestOpen(t *testing.T) {
 			t.Error("opened")
 		}
 	})
-	t.Run("a password in a bad URL stays secret", func(t *testing.T) {
+	t.Run("an invalid URL does not reveal the password", func(t *testing.T) {
 		t.Parallel()
 		_, err := session.Open(t.Context(), session.Config{HumanURL: "postgres://me:hunter2@localhost:port/x", SharedLogin: true})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
@@ -179,14 +178,13 @@ func TestOpen(t *testing.T) {
 	})
 }
 
-// TestPatchLevel shows the limits, which the server at hand may lie on either
-// side of.
+// TestPatchLevel shows the minimum versions, whatever version the test server has.
 func TestPatchLevel(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		number       int
 		version      string
-		warns, fails bool // when not strict
+		warns, fails bool // if not strict
 	}{
 		{140020, "14.20", false, true},
 		{150019, "15.19 (Debian 15.19-0+deb12u1)", true, false},
@@ -208,7 +206,7 @@ func TestPatchLevel(t *testing.T) {
 			if warns := test.warns && !strict; (log.Len() > 0) != warns {
 				t.Errorf("%s, strict %v: log %q", test.version, strict, &log)
 			}
-			// The agents' login is on the same server: judged alike, and said once.
+			// The login for agents uses the same server: it gets the same result, and the warning is logged once.
 			said := log.Len()
 			agents := session.PatchLevel(t.Context(), auth.Agent, test.number, test.version, session.Config{StrictPatchLevel: strict, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			if (agents != nil) != (err != nil) || log.Len() != said {

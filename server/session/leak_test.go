@@ -20,10 +20,9 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// TestIdentityNeverLeaks lets many identities share a few connections while
-// contexts end, statements fail, work panics and connections break in between.
-// Nobody may ever see a row or the name of another, and no connection may go back
-// to its pool with an identity or in a transaction.
+// TestIdentityNeverLeaks lets many identities share a few connections while contexts end, statements fail, functions
+// panic and connections break. No identity may see a row or the settings of another, and no connection may return to
+// its pool with an identity or in a transaction.
 func TestIdentityNeverLeaks(t *testing.T) {
 	t.Parallel()
 	for _, pooler := range []bool{false, true} {
@@ -63,7 +62,7 @@ func leakHunt(t *testing.T, b *bundle, breakConnections bool) {
 	}
 	var tenders sync.WaitGroup
 	if breakConnections {
-		tenders.Go(func() { // a server that loses a connection now and then
+		tenders.Go(func() { // closes a random connection of the service now and then
 			for {
 				select {
 				case <-stop:
@@ -93,10 +92,10 @@ func leakHunt(t *testing.T, b *bundle, breakConnections bool) {
 	if breakConnections {
 		for _, kind := range []auth.Kind{auth.Human, auth.Agent} {
 			inspect(t, session.Pool(b.DB, kind))
-			// A ping that its caller gave up on finishes by itself.
+			// A ping whose caller gave up may still be running.
 			for deadline := time.Now().Add(20 * time.Second); session.Pool(b.DB, kind).Stat().AcquiredConns() > 0; runtime.Gosched() {
 				if time.Now().After(deadline) {
-					t.Fatalf("%s: connections never came back", kind)
+					t.Fatalf("%s: connections were not returned to the pool", kind)
 				}
 			}
 		}
@@ -104,8 +103,7 @@ func leakHunt(t *testing.T, b *bundle, breakConnections bool) {
 	t.Logf("%d operations", done.Load())
 }
 
-// inspect asks the server about every idle connection of a pool, past the
-// session.
+// inspect checks every idle connection of a pool directly, without the session.
 func inspect(t *testing.T, pool *pgxpool.Pool) {
 	for _, conn := range pool.AcquireAllIdle(context.WithoutCancel(t.Context())) {
 		pg := conn.Conn().PgConn()
@@ -117,15 +115,15 @@ func inspect(t *testing.T, pool *pgxpool.Pool) {
 			WHERE pid = pg_backend_pid() AND locktype = 'advisory')`).ReadAll()
 		if err == nil {
 			if got := string(results[0].Rows[0][0]); got != "none0" {
-				t.Errorf("an idle connection is still somebody: %q", got)
+				t.Errorf("an idle connection still has settings: %q", got)
 			}
 		}
 		conn.Release()
 	}
 }
 
-// operate does one thing as the identity, most of which go wrong, and looks
-// whether everything it is told is its own.
+// operate performs a random operation as the identity, most of which fail, and checks that it sees only its own rows
+// and settings.
 func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) {
 	own := func(q session.Querier, ctx context.Context) error {
 		rows, err := q.QueryContext(ctx, "SELECT created_by, current_setting('app.identity_id') FROM things UNION ALL SELECT NULL, current_setting('app.identity_id')")
@@ -140,18 +138,18 @@ func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) 
 				return err
 			}
 			if owner != nil && *owner != id || name != id.String() {
-				t.Errorf("%s sees a row of %v and is called %s", id, owner, name)
+				t.Errorf("%s sees a row of %v and has the identity %s", id, owner, name)
 			}
 		}
 		return rows.Err()
 	}
 	c := b.Client()
 	switch rand.IntN(10) {
-	case 0: // a context that ends while a statement runs, or before
+	case 0: // a context that ends before or while a statement runs
 		short, cancel := context.WithTimeout(ctx, time.Duration(rand.IntN(3000))*time.Microsecond)
 		defer cancel()
 		_, _ = c.ExecContext(short, "SELECT pg_sleep(0.002)")
-	case 1: // a panic in the middle
+	case 1: // a panic in a transaction
 		func() {
 			defer func() { _ = recover() }()
 			_ = b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
@@ -159,7 +157,7 @@ func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) 
 				panic("in the middle")
 			})
 		}()
-	case 2: // a failed statement, and going on regardless
+	case 2: // another statement after a failed one
 		_ = b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			_, err := tx.ExecContext(ctx, insertThing, id, n)
@@ -175,7 +173,7 @@ func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) 
 			_, err := tx.ExecContext(ctx, "SELECT pg_sleep(0.002)")
 			return err
 		})
-	case 4: // a connection that dies in its own transaction
+	case 4: // a connection that is terminated in its own transaction
 		_ = b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 			if err := own(tx, ctx); err != nil {
 				return err
@@ -183,7 +181,7 @@ func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) 
 			_, err := tx.ExecContext(ctx, "SELECT pg_terminate_backend(pg_backend_pid())")
 			return err
 		})
-	case 5: // a transaction that was begun and is forgotten by its goroutine
+	case 5: // a transaction that is begun and rolled back without Do
 		tx, err := c.Tx(ctx)
 		if err == nil {
 			_ = own(tx, ctx)
@@ -193,7 +191,7 @@ func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) 
 		_ = b.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) error { return errors.Join(own(tx, ctx), own(tx, ctx)) })
 	case 7:
 		_, _ = c.ExecContext(ctx, insertThing, id, uuid.NewString())
-	case 8: // nobody, in between
+	case 8: // a transaction without an identity
 		_ = b.Anonymous(ctx, func(q session.Querier) error {
 			rows, err := q.QueryContext(ctx, "SELECT created_by FROM things")
 			if err != nil {
@@ -201,7 +199,7 @@ func operate(ctx context.Context, t *testing.T, b *bundle, id uuid.UUID, n int) 
 			}
 			defer rows.Close()
 			if rows.Next() {
-				t.Error("nobody sees a row")
+				t.Error("a caller without an identity sees a row")
 			}
 			return nil
 		})

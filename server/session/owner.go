@@ -16,11 +16,9 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// newClient makes the graph's client, whose queries, updates and deletes say
-// themselves whose rows they mean, and whose creations say whose they are. The
-// policies decide without it; it is for the planner, to which created_by = $1 is
-// a constant and the policy's expression is not, and for code that need not
-// repeat it.
+// newClient returns the graph's client. It adds a condition on the owner to queries, updates and deletions, and sets
+// the owner of creations. The policies do not depend on this. It helps the planner, for which created_by = $1 compares
+// with a constant and the policy's expression does not, and it saves repetition in the code.
 func newClient(driver *entpgx.Driver) *ent.Client {
 	client := ent.NewClient(ent.Driver(driver))
 	client.Intercept(intercept.TraverseFunc(func(ctx context.Context, q intercept.Query) error {
@@ -53,8 +51,8 @@ func newClient(driver *entpgx.Driver) *ent.Client {
 	return client
 }
 
-// ownerColumns are the columns that hold the owner, by entity. A table without
-// one has no row for any identity.
+// ownerColumns maps entities to the columns that contain the owner. A table without such a column has no rows for any
+// identity.
 var ownerColumns = func() map[string]string {
 	columns := map[string]string{}
 	for _, t := range policies.Tables {
@@ -63,7 +61,7 @@ var ownerColumns = func() map[string]string {
 	return columns
 }()
 
-// auditColumnsOfAgents are the columns of the audit trail that agents may read.
+// auditColumnsOfAgents are the columns of the audit log that agents may read.
 var auditColumnsOfAgents = func() (names []string) {
 	table, _ := policies.ByEntity("AuditLog")
 	for _, c := range table.Columns {
@@ -74,8 +72,7 @@ var auditColumnsOfAgents = func() (names []string) {
 	return names
 }()
 
-// owner returns the entity's owner column, empty when it has none, and who owns
-// what the context asks for.
+// owner returns the entity's owner column, or "" if it has none, and the identity in the context.
 func owner(ctx context.Context, entity string) (column string, id uuid.UUID, err error) {
 	column, ok := ownerColumns[entity]
 	if !ok {
@@ -92,8 +89,8 @@ func owned(column string, id uuid.UUID) func(*sql.Selector) {
 	return func(s *sql.Selector) { s.Where(sql.EQ(s.C(column), id)) }
 }
 
-// restrict adds the owner to a mutation. A creation that names another owner
-// keeps it: Postgres refuses it, and says so.
+// restrict adds the owner to a mutation. If a creation sets another owner, restrict does not change it: Postgres
+// rejects the row with an error.
 func restrict(m ent.Mutation, column string, id uuid.UUID) error {
 	if !m.Op().Is(ent.OpCreate) {
 		w, ok := m.(interface{ WhereP(...func(*sql.Selector)) })

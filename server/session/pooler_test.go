@@ -10,8 +10,8 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// TestPooler runs behind a pooler in transaction mode: each transaction may get
-// another server process, and every one of them is the right identity's.
+// TestPooler runs behind a pooler in transaction mode: each transaction may run in another server process, and always
+// runs as the right identity.
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
@@ -34,11 +34,11 @@ func TestPooler(t *testing.T) {
 				}
 				err := b.Do(ctx, session.Options{}, func(ctx context.Context, tx *ent.Tx) error {
 					var pids [2]int
-					for i := range pids { // one transaction stays where it is
+					for i := range pids { // a transaction stays on one server
 						scanOne(ctx, t, tx, "SELECT pg_backend_pid()", nil, &pids[i])
 					}
 					if pids[0] != pids[1] {
-						t.Errorf("a transaction on two servers: %v", pids)
+						t.Errorf("a transaction used two servers: %v", pids)
 					}
 					_, err := tx.ExecContext(ctx, "UPDATE things SET number = number + 1 WHERE note = $1", n)
 					return err
@@ -59,12 +59,11 @@ func TestPooler(t *testing.T) {
 	}
 	group.Wait()
 	if len(pids) != servers {
-		t.Errorf("the pooler used %d server connections, want %d: the test shows nothing", len(pids), servers)
+		t.Errorf("the pooler used %d server connections, want %d: the test proves nothing", len(pids), servers)
 	}
 }
 
-// TestPoolerNotSaid shows the sentence that somebody gets who put a pooler in
-// between without saying so.
+// TestPoolerNotSaid shows the error for a pooler that is not configured.
 func TestPoolerNotSaid(t *testing.T) {
 	t.Parallel()
 	b := closed(t)

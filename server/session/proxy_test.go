@@ -18,8 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// frame is one message of the protocol (Postgres manual, section 55.7). Startup
-// messages have no kind.
+// frame is a message of the protocol (Postgres manual, section 55.7). Startup messages have no kind.
 type frame struct {
 	kind byte
 	raw  []byte
@@ -38,8 +37,7 @@ func readFrame(r *bufio.Reader) (frame, error) {
 	return frame{head[0], raw}, err
 }
 
-// readStartup reads a client's first message. It declines encryption until the
-// client asks without.
+// readStartup reads the first message of a client. It declines encryption until the client continues without it.
 func readStartup(r *bufio.Reader, w io.Writer) ([]byte, error) {
 	for {
 		head := make([]byte, 8)
@@ -64,8 +62,8 @@ func readStartup(r *bufio.Reader, w io.Writer) ([]byte, error) {
 	}
 }
 
-// listen serves every connection with handle until the test ends and returns the
-// URL with the listener's address.
+// listen accepts connections and calls handle for each of them until the test ends. It returns the target's URL with
+// the address of the listener.
 func listen(t testing.TB, target string, handle func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -106,17 +104,17 @@ func dial(ctx context.Context, target string) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
-// counter counts a session's round trips: everything it sends up to one Sync (or
-// simple query) before it waits.
+// counter is a proxy that counts the round trips of a session: a round trip is everything up to a Sync or a simple
+// query.
 type counter struct {
 	url string
 
 	mu     sync.Mutex
-	trips  []string // the kinds of messages of each trip
-	parsed []string // the text of each statement
+	trips  []string // message kinds of each round trip
+	parsed []string // text of each parsed statement
 }
 
-// newCounter starts a proxy before the target that only looks.
+// newCounter starts a counter in front of the target. It does not change the traffic.
 func newCounter(t testing.TB, target string) *counter {
 	t.Helper()
 	c := &counter{}
@@ -165,7 +163,7 @@ func newCounter(t testing.TB, target string) *counter {
 	return c
 }
 
-// during returns the round trips made while f ran.
+// during returns the round trips that happened while f ran.
 func (c *counter) during(f func()) []string {
 	c.mu.Lock()
 	c.trips = nil
@@ -183,11 +181,9 @@ func (c *counter) statements() []string {
 	return slices.Clone(c.parsed)
 }
 
-// newPooler starts what PgBouncer is in transaction mode: many clients share a
-// few server connections, and a server connection is a client's only from the
-// first message of a transaction until the server says that it is over. The next
-// transaction of the same client gets another one. Nothing is tidied up in
-// between, as PgBouncer does not either in this mode.
+// newPooler starts a pooler that works like PgBouncer in transaction mode: many clients share a few server
+// connections. A client has a server connection from the first message of a transaction until the server reports its
+// end; its next transaction gets another one. As in PgBouncer in this mode, connections are not reset in between.
 func newPooler(t testing.TB, target string, servers int) string {
 	t.Helper()
 	idle := make(chan *pgconn.HijackedConn, servers)
@@ -196,8 +192,7 @@ func newPooler(t testing.TB, target string, servers int) string {
 		if err != nil {
 			return nil, err
 		}
-		// On a busy machine pgconn has a reader waiting on the connection, which
-		// would swallow the first answer.
+		// On a busy machine, pgconn may have a pending background read, which would consume the first response.
 		if err := conn.SyncConn(context.Background()); err != nil {
 			return nil, err
 		}
@@ -241,7 +236,7 @@ func newPooler(t testing.TB, target string, servers int) string {
 			}
 			server := <-idle
 			if err := transact(server, in, out, f); err != nil {
-				// The client left in the middle: the server process goes too.
+				// The client disconnected in a transaction, so the server connection is replaced, too.
 				server.Conn.Close()
 				if server, err = connect(); err != nil {
 					panic(fmt.Sprintf("replace a connection of the pooler: %v", err))
@@ -254,7 +249,7 @@ func newPooler(t testing.TB, target string, servers int) string {
 	})
 }
 
-// transact carries one transaction of a client, whose first message is f.
+// transact forwards one transaction of a client, whose first message is f.
 func transact(server *pgconn.HijackedConn, in *bufio.Reader, out *bufio.Writer, f frame) error {
 	answers := bufio.NewReader(server.Conn)
 	for {
@@ -292,8 +287,8 @@ func transact(server *pgconn.HijackedConn, in *bufio.Reader, out *bufio.Writer, 
 	}
 }
 
-// cutter is a proxy that, once armed, cuts a connection behind the next Sync: the
-// server gets the message, the client never its answer.
+// cutter is a proxy that, once armed, closes the connection after the next Sync: the server receives the message, but
+// the client does not receive the response.
 type cutter struct {
 	url   string
 	armed atomic.Bool

@@ -93,7 +93,7 @@ var errCollected = errors.New("session: the writes were collected")
 // one checkpoint for all of them. When the unit fails in collecting mode, it would also
 // fail under an approval: then collect returns that error.
 //
-// A client that closed its connection has been refused too, so collect does not end with ctx.
+// collect does not end with ctx, since a unit is refused even if its client has disconnected.
 func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error, gate *GateRefused) error {
 	ctx, cancel := context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), collectingKey{}, true), collectTimeout)
 	defer cancel()
@@ -115,7 +115,7 @@ func (d *DB) collect(ctx context.Context, o Options, fn func(ctx context.Context
 		return refusal(err)
 	}
 	if payload == nil {
-		return gate // What needed an approval changed meanwhile.
+		return gate // What needed an approval has changed in the meantime.
 	}
 	return &GateRefused{Err: gate.Err, Payload: json.RawMessage(*payload), Unapproved: true}
 }

@@ -6,8 +6,7 @@ import (
 	"errors"
 )
 
-// One reads the first row of a query into the destinations; [sql.ErrNoRows] when there is
-// none.
+// One scans the first row of a query into the destinations. It returns [sql.ErrNoRows] if there is none.
 func One(ctx context.Context, q Querier, query string, args []any, into ...any) error {
 	found := false
 	err := Each(ctx, q, query, args, func(rows *sql.Rows) error {
@@ -23,7 +22,7 @@ func One(ctx context.Context, q Querier, query string, args []any, into ...any) 
 	return err
 }
 
-// Each calls row for every row of a query.
+// Each calls row for every row of a query and returns the first error.
 func Each(ctx context.Context, q Querier, query string, args []any, row func(*sql.Rows) error) (err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// TestRows reads none, one and several rows of a query, and lets an error through.
+// TestRows reads no row, one row and several rows of a query, and checks that errors are returned.
 func TestRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -1,10 +1,9 @@
-// Package session is the service's access to the database: one transaction as one identity. It tells the driver
-// (postgres/entpgx) as whom each transaction runs, in the same round trip as its first statement. Without an identity
-// nothing leaves the process. Postgres decides what the identity may see and change.
+// Package session gives the service access to the database. Each transaction runs as one identity. The driver
+// (postgres/entpgx) sets the identity in the same round trip as the first statement. Without an identity, no statement
+// is sent. Postgres decides what the identity may see and change.
 //
-// A request uses Do, the unit of work. What needs no transaction of its own uses
-// Client, one round trip for each statement. Anonymous is for the few functions
-// that a caller without an identity may call.
+// Requests use Do, a unit of work. Single statements that need no transaction use Client, with one round trip each.
+// Anonymous is for the few functions that a caller without an identity may call.
 package session
 
 import (
@@ -23,42 +22,41 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// Config says where the database is and how to use it.
+// Config configures the connection to the database.
 type Config struct {
-	// HumanURL is the login for people's requests, a member of chenu_human only (see `chenu
-	// bootstrap`). It takes pgxpool's parameters too, such as pool_max_conns.
+	// HumanURL contains the login for requests of humans, a member of chenu_human only (see `chenu bootstrap`). It
+	// accepts pgxpool's parameters, such as pool_max_conns.
 	HumanURL string
-	// AgentURL is the login for agents' requests, a member of chenu_agent only.
-	// If it is empty or equal to HumanURL, SharedLogin must be set.
+	// AgentURL contains the login for requests of agents, a member of chenu_agent only. If it is empty or equal to
+	// HumanURL, SharedLogin must be set.
 	AgentURL string
-	// SharedLogin allows one login for people and agents, a member of chenu_app. SQL in
-	// an agent's transaction can then become a human.
+	// SharedLogin allows one login for humans and agents, a member of chenu_app. SQL in an agent's transaction can
+	// then become a human.
 	SharedLogin bool
-	// MaxConns bounds each of the two pools. Zero leaves it to the URL, and else to
-	// pgx: the number of processors, at least 4.
+	// MaxConns is the maximum size of each of the two pools. If it is zero, the URL determines the size; the default
+	// of pgx is the number of processors, at least 4.
 	MaxConns int32
-	// Pooler says that a pooler in transaction mode, such as PgBouncer, stands
-	// before Postgres. Then nothing is prepared: each statement is parsed and planned
-	// when it runs.
+	// Pooler reports whether there is a pooler in transaction mode, such as PgBouncer, in front of Postgres. In that
+	// case statements are not prepared: they are parsed and planned each time they run.
 	Pooler bool
-	// StrictPatchLevel refuses a server whose minor version lacks security fixes
-	// that row-level security relies on; otherwise that is a warning.
+	// StrictPatchLevel rejects a server whose minor version lacks security fixes that row-level security relies on. If
+	// it is not set, this is a warning.
 	StrictPatchLevel bool
-	// Logger gets the warnings; nil means slog's default.
+	// Logger receives the warnings; nil means slog.Default().
 	Logger *slog.Logger
 }
 
-// DB is the database as the service sees it. Safe for concurrent use.
+// DB gives access to the database as the identity in the context. It is safe for concurrent use.
 type DB struct {
 	driver *entpgx.Driver
 	client *ent.Client
 }
 
-// Open connects, one pool for each kind of actor, and refuses to serve as a login
-// for which row-level security does not hold; the error says what to do.
+// Open opens one pool for each kind of actor. It returns an error if row-level security does not hold for the login;
+// the error says what to do.
 //
-// There are two pools because a prepared statement is analysed anew whenever its
-// connection changes its role, which costs more than a whole read by key.
+// There are two pools because Postgres analyzes a prepared statement again after the role of its connection has
+// changed, which costs more than reading a row by its key.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.HumanURL == "" {
 		return nil, errors.New("session: no database URL")
@@ -94,19 +92,19 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return d, nil
 }
 
-// ErrSharedLogin is returned by Open when people and agents would share one login and
-// Config.SharedLogin does not allow it.
+// ErrSharedLogin is returned by Open if humans and agents would share one login and Config.SharedLogin does not allow
+// it.
 var ErrSharedLogin = errors.New("session: people and agents would share one database login, and SQL in an agent's transaction could then become a human " +
 	"and approve its own request. Either run `chenu bootstrap` and set CHENU_AGENT_DATABASE_URL to the login for agents, " +
 	"or set CHENU_SHARED_LOGIN=true to accept this (the login must then be a member of chenu_app: `chenu bootstrap --shared-login`)")
 
-// shared reports whether people and agents have one login.
+// shared reports whether humans and agents share one login.
 func (c Config) shared() bool { return c.AgentURL == c.HumanURL }
 
 // Limits of a pool that the URL does not set.
 const (
 	connectTimeout = 5 * time.Second
-	// lifetimeJitter spreads the renewal of connections, which happens each hour.
+	// lifetimeJitter spreads the hourly renewal of connections.
 	lifetimeJitter = 5 * time.Minute
 )
 
@@ -138,10 +136,10 @@ func (d *DB) open(ctx context.Context, kind auth.Kind, cfg Config) error {
 	return nil
 }
 
-// Close closes all connections. It waits for those in use.
+// Close closes all connections. It waits for connections in use.
 func (d *DB) Close() { d.driver.ClosePools() }
 
-// Ping is the health check: each pool gets a connection and becomes its role.
+// Ping checks that each pool has a connection that can become the pool's role.
 func (d *DB) Ping(ctx context.Context) error {
 	for _, kind := range d.Kinds() {
 		if err := d.try(ctx, kind); err != nil {
@@ -160,7 +158,7 @@ func (d *DB) try(ctx context.Context, kind auth.Kind) error {
 	return errors.Join(rows.Close(), rows.Err())
 }
 
-// Stats returns each pool's statistics, for metrics.
+// Stats returns the statistics of each pool, for metrics.
 func (d *DB) Stats() map[auth.Kind]*pgxpool.Stat {
 	stats := map[auth.Kind]*pgxpool.Stat{}
 	for _, kind := range d.Kinds() {
@@ -174,45 +172,40 @@ func (d *DB) MaxConns(kind auth.Kind) int { return int(d.pool(kind).Config().Max
 
 func (d *DB) pool(kind auth.Kind) *pgxpool.Pool { return d.driver.Pool(string(kind)) }
 
-// Client returns the graph for single statements. Each runs as the identity in
-// its context, in one round trip and a transaction of its own; what Ent does in
-// several statements (an update that reads back, edges) it does in a transaction.
+// Client returns the graph's client for single statements. Each statement runs as the identity in its context, in one
+// round trip and its own transaction. Operations for which Ent needs several statements (an update that reads the row,
+// edges) run in one transaction.
 func (d *DB) Client() *ent.Client { return d.client }
 
-// Options are what a unit of work may ask for.
+// Options are the options of a unit of work.
 type Options struct {
-	// ReadOnly refuses every write. At the default isolation it also saves the
-	// commit's round trip: see Do.
+	// ReadOnly rejects every write. At the default isolation level it also saves the round trip of the commit: see Do.
 	ReadOnly bool
-	// Checkpoint is the approved checkpoint that a gated write uses up; zero is none.
+	// Checkpoint is the approved checkpoint that a gated write consumes; zero means none.
 	Checkpoint uuid.UUID
-	// Several says that the unit may make several writes. If one of them needs an
-	// approval, the unit runs a second time to collect them all, so that one approval
-	// covers them. The function of such a unit must have no effect outside of its
-	// transaction.
+	// Several allows the unit to make several writes. If one of them needs an approval, the unit runs a second
+	// time to collect all of them, so that one approval covers them. The function of such a unit must have no effects
+	// outside its transaction.
 	Several bool
-	// Isolation is the transaction's isolation level; zero is READ COMMITTED.
+	// Isolation is the isolation level of the transaction; zero means READ COMMITTED.
 	Isolation sql.IsolationLevel
-	// Description describes the unit where a refusal of it is recorded. This package does not read it.
+	// Description describes the unit when its refusal is recorded. This package does not use it.
 	Description string
 }
 
-// Do runs fn as one transaction of the identity in ctx, a unit of work. It
-// commits when fn returns nil, and rolls back when fn returns an error or
-// panics; the panic goes on. The transaction ends with ctx: what was not
-// committed by then is rolled back.
+// Do runs fn in a transaction of the identity in ctx, a unit of work. It commits if fn returns nil, and rolls back if
+// fn returns an error or panics; a panic is propagated. If ctx is done before the commit, the transaction is rolled
+// back.
 //
-// Nothing is sent before fn's first statement, and nothing at all when it has
-// none. A write of n statements costs n+1 round trips. A read-only unit of n
-// statements costs n: at READ COMMITTED every statement sees a snapshot of its
-// own in any case, so each goes as a read-only transaction by itself; ask for
-// sql.LevelRepeatableRead where several must see the same snapshot.
+// Nothing is sent before fn's first statement, and nothing at all if fn has no statements. A unit of n statements
+// costs n+1 round trips. A read-only unit of n statements costs n round trips: at READ COMMITTED every statement sees
+// its own snapshot anyway, so each statement is a separate read-only transaction. Use sql.LevelRepeatableRead if
+// several statements must see the same snapshot.
 //
-// Errors come back as they are: of the driver as *pgconn.PgError, serialization
-// failures (40001, 40P01) included, so that the caller decides on a retry;
-// ErrNoIdentity; entpgx.ErrCommitUnknown; ErrNested where fn begins another unit with its
-// context. If the database refused a statement, the error is a *Denied or a *GateRefused, which
-// wraps the error of fn; server/refusal records it. fn and tx are for one goroutine.
+// Errors are returned unchanged: errors of the driver as *pgconn.PgError, including serialization failures (40001,
+// 40P01), so that the caller decides whether to retry; ErrNoIdentity; entpgx.ErrCommitUnknown; ErrNested if fn begins
+// another unit with its context. If the database refused a statement, the error is a *Denied or a *GateRefused, which
+// wraps the error of fn; server/refusal records it. fn and tx must be used by one goroutine only.
 func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx *ent.Tx) error) error {
 	ctx, cancel := context.WithCancel(context.WithValue(ctx, checkpointKey{}, o.Checkpoint))
 	defer cancel()
@@ -231,16 +224,16 @@ func (d *DB) Do(ctx context.Context, o Options, fn func(ctx context.Context, tx 
 	return err
 }
 
-// Accounted reports whether the unit of work that ctx belongs to runs in collecting mode or
-// names an approval. Then its writes must have the same order each time it runs.
+// Accounted reports whether the unit of work that ctx belongs to runs in collecting mode or has an approval. In that
+// case its writes must have the same order each time it runs.
 func Accounted(ctx context.Context) bool {
 	checkpoint, _ := ctx.Value(checkpointKey{}).(uuid.UUID)
 	return checkpoint != uuid.Nil || ctx.Value(collectingKey{}) != nil
 }
 
-// ErrNested is returned when a unit of work begins another one, or runs a statement outside
-// its transaction. Its transaction holds a connection: when every connection of the pool is
-// held by a unit that waits for a second one, none of them ever ends.
+// ErrNested is returned if a unit of work begins another unit, or runs a statement outside its transaction. Its
+// transaction holds a connection: if every connection of the pool is held by a unit that waits for a second one, no
+// unit ever ends.
 var ErrNested = errors.New("session: the unit of work already holds a connection and must not wait for another one")
 
 // holdsKey marks the context of a unit of work that holds a connection.
@@ -254,12 +247,11 @@ func nested(ctx context.Context) error {
 	return nil
 }
 
-// Querier runs raw statements. Rows hold no connection.
+// Querier runs raw statements. The rows that it returns hold no connection.
 type Querier = entpgx.Querier
 
-// Anonymous runs fn as one transaction of nobody: the role of a human without an
-// identity, whoever ctx may name. No policy shows such a caller a row; only the
-// functions answer that are made for it, such as app.login_lookup.
+// Anonymous runs fn in a transaction without an identity, in the role of a human, even if ctx has an identity.
+// Policies show no rows to such a caller. Only functions that are made for it, such as app.login_lookup, return data.
 func (d *DB) Anonymous(ctx context.Context, fn func(Querier) error) error {
 	if err := nested(ctx); err != nil {
 		return err
@@ -273,8 +265,7 @@ func (d *DB) Anonymous(ctx context.Context, fn func(Querier) error) error {
 	return finish(tx, func() error { return fn(tx.(Querier)) })
 }
 
-// AnonymousQuery runs one statement as nobody, like Anonymous, in one round trip and a
-// transaction of its own.
+// AnonymousQuery runs one statement without an identity, like Anonymous, in one round trip and its own transaction.
 func (d *DB) AnonymousQuery(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := nested(ctx); err != nil {
 		return nil, err
@@ -282,8 +273,8 @@ func (d *DB) AnonymousQuery(ctx context.Context, query string, args ...any) (*sq
 	return d.driver.QueryOnce(ctx, anonymous(ctx, auth.Human), false, query, args...)
 }
 
-// finish ends a transaction as the work in it ended. The rollback is deferred, so
-// that a panic, or a test's FailNow, passes through with its own stack.
+// finish calls work and commits or rolls back the transaction accordingly. The rollback after a panic, or a test's
+// FailNow, is deferred, so that the original stack is kept.
 func finish(tx interface {
 	Commit() error
 	Rollback() error
@@ -291,7 +282,7 @@ func finish(tx interface {
 	worked := false
 	defer func() {
 		if !worked {
-			_ = tx.Rollback() // the panic is what counts
+			_ = tx.Rollback() // the panic is what matters
 		}
 	}()
 	err := work()

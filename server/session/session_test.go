@@ -13,14 +13,14 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// bundle is a database with the service's way into it.
+// bundle is a database with a session of the service.
 type bundle struct {
 	*session.DB
 	database *dbtest.DB
-	admin    *pgxpool.Pool // a superuser: sees everything, for checks and for making tables
+	admin    *pgxpool.Pool // a superuser, for checks and for creating tables
 }
 
-// setup opens a session on a database of its own.
+// setup opens a session on a new database.
 func setup(t testing.TB, change ...func(*session.Config)) *bundle {
 	t.Helper()
 	b := closed(t)
@@ -28,7 +28,7 @@ func setup(t testing.TB, change ...func(*session.Config)) *bundle {
 	return b
 }
 
-// closed is a bundle whose session is not open yet.
+// closed returns a bundle whose session is not open yet.
 func closed(t testing.TB) *bundle {
 	t.Helper()
 	d := dbtest.New(t)
@@ -49,14 +49,14 @@ func open(t testing.TB, d *dbtest.DB, change ...func(*session.Config)) *session.
 	return db
 }
 
-// as returns a context of a new person.
+// as returns a context with a new human identity.
 func as(t testing.TB) (context.Context, uuid.UUID) {
 	t.Helper()
 	id := dbtest.NewID()
 	return auth.With(t.Context(), auth.Identity{ID: id, ActorID: id, Kind: auth.Human}), id
 }
 
-// exec runs SQL as the superuser.
+// exec runs SQL as a superuser.
 func (b *bundle) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
 	if _, err := b.admin.Exec(context.WithoutCancel(t.Context()), sql, args...); err != nil {
@@ -64,7 +64,7 @@ func (b *bundle) exec(t testing.TB, sql string, args ...any) {
 	}
 }
 
-// things is a table of the usual shape with room for every type.
+// things is a table with an owner, policies and columns of several types.
 const things = `
 CREATE TABLE things (
     id uuid NOT NULL DEFAULT gen_random_uuid(), created_by uuid NOT NULL, note text NOT NULL DEFAULT '',
@@ -80,7 +80,7 @@ CREATE POLICY p ON things TO chenu_human, chenu_agent
     WITH CHECK (created_by = nullif(current_setting('app.identity_id', true), '')::uuid);
 GRANT SELECT, INSERT, UPDATE, DELETE ON things TO chenu_human, chenu_agent;`
 
-// scanOne runs a raw query that gives one row.
+// scanOne runs a raw query that returns one row, and scans it.
 func scanOne(ctx context.Context, t testing.TB, q session.Querier, query string, args []any, dest ...any) {
 	t.Helper()
 	rows, err := q.QueryContext(ctx, query, args...)

@@ -15,28 +15,26 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// ErrNoIdentity is returned when a statement has nobody to run as: the context
-// carries no identity. Nothing has left the process.
+// ErrNoIdentity is returned if the context has no identity to run a statement as. Nothing was sent.
 var ErrNoIdentity = errors.New("session: no identity in the context: authenticate the caller and pass on its context")
 
-// ErrIdentityChanged is returned when a statement's context carries another
-// identity than the transaction it is sent in. Nothing has left the process.
+// ErrIdentityChanged is returned if the context of a statement has another identity than its transaction. Nothing was
+// sent.
 var ErrIdentityChanged = errors.New("session: the context carries another identity than its transaction: start a transaction for each identity")
 
-// roles are the database roles a transaction runs as.
+// roles maps kinds of actors to the database roles of their transactions.
 var roles = map[auth.Kind]string{auth.Human: policies.Conventions.Human, auth.Agent: policies.Conventions.Agent}
 
-// The settings every transaction starts with, local to it. All are always set,
-// so that values that an earlier user of the connection set have no effect.
-// The role comes first: the rest of the statement, its parsing included, is
-// done with the rights of the role and not of the login. The read-only form is a second
-// statement because the setting cannot be set to off on a standby.
+// Statements that begin every transaction with its settings, which are local to the transaction. They set all
+// settings, so that values set by an earlier user of the connection have no effect. The role comes first, so that the
+// rest of the statement, including its parsing, runs with the privileges of the role and not of the login. The
+// read-only form is a separate statement because transaction_read_only cannot be set to off on a standby.
 var (
 	settingsSQL         = policies.Conventions.SettingsSQL()
 	readOnlySettingsSQL = settingsSQL + `, set_config('transaction_read_only', 'on', true)`
 )
 
-// The parameters of settingsSQL: the role, and the settings in the order of policies.Conventions.
+// Parameters of settingsSQL: the role, and the settings in the order of policies.Conventions.
 const (
 	ofRole = iota
 	ofIdentity
@@ -52,28 +50,28 @@ const (
 	settingsCount
 )
 
-// maxUserAgent is the longest user agent, in characters, that the audit trail
-// keeps (the limit of audit_logs.user_agent).
+// maxUserAgent is the maximum length of a user agent in the audit log, in characters (the limit of
+// audit_logs.user_agent).
 const maxUserAgent = 400
 
-// checkpointKey is the key under which the context of a unit of work carries the checkpoint that approves its writes.
+// checkpointKey is the context key of the checkpoint that approves the writes of a unit of work.
 type checkpointKey struct{}
 
-// collectingKey is the key under which a context asks for a transaction in collecting mode.
+// collectingKey is the context key of a unit of work in collecting mode.
 type collectingKey struct{}
 
 // collectingSQL puts the transaction in collecting mode. Unlike the other settings, it is
 // not reset in other transactions: a transaction that collects by mistake cannot commit.
 const collectingSQL = `SELECT set_config('app.collecting', 'on', true)`
 
-// holdAgentSQL locks the agent's row before anything else of the transaction, in the order in
-// which a dismissal locks rows. Without it the database takes the lock with the first write.
+// holdAgentSQL locks the agent's row before anything else in the transaction, so that the order of locks is that of a
+// dismissal. Without it, the database takes the lock at the first write.
 const holdAgentSQL = `SELECT app.hold_agent(nullif(current_setting('app.actor_id', true), '')::uuid)`
 
 // values are the values of the parameters of settingsSQL.
 type values [settingsCount][]byte
 
-// prelude returns what a statement or transaction starts with, for the caller in the context.
+// prelude returns the settings that begin a statement or transaction of the caller in the context.
 func prelude(ctx context.Context, transaction bool) (*entpgx.Prelude, error) {
 	if err := nested(ctx); err != nil {
 		return nil, err
@@ -115,7 +113,7 @@ func prelude(ctx context.Context, transaction bool) (*entpgx.Prelude, error) {
 	return p, nil
 }
 
-// sameIdentity returns a check that refuses a context of another identity or kind of actor.
+// sameIdentity returns a check that rejects a context with another identity or kind of actor.
 func sameIdentity(owner uuid.UUID, kind auth.Kind) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		switch id, ok := auth.From(ctx); {
@@ -128,7 +126,7 @@ func sameIdentity(owner uuid.UUID, kind auth.Kind) func(ctx context.Context) err
 	}
 }
 
-// anonymous returns the prelude of a caller without an identity, whatever the context carries.
+// anonymous returns the prelude of a caller without an identity, even if the context has an identity.
 func anonymous(ctx context.Context, kind auth.Kind) *entpgx.Prelude {
 	var v values
 	v[ofRole] = []byte(roles[kind])
@@ -148,8 +146,8 @@ func (v *values) request(ctx context.Context) {
 	v[ofClientRequest] = idText(r.ClientID)
 }
 
-// none is a bound empty string; nil would be NULL, which set_config turns into
-// the setting's default rather than into nothing.
+// none is an empty string as a parameter. nil would be NULL, for which set_config restores the setting's default
+// instead of setting an empty value.
 var none = []byte{}
 
 func idText(id uuid.UUID) []byte {
@@ -167,9 +165,8 @@ func timeText(t time.Time) []byte {
 	return t.UTC().AppendFormat(nil, time.RFC3339Nano)
 }
 
-// storable makes what a client sent acceptable as a Postgres text of at most
-// limit characters. Header values may hold bytes that are not UTF-8 (RFC 9110
-// section 5.5, obs-text), and one of them must not fail the whole request.
+// storable returns a string from a client as a valid Postgres text of at most limit characters. Header values may
+// contain bytes that are not UTF-8 (RFC 9110 section 5.5, obs-text), which must not fail the request.
 func storable(s string, limit int) []byte {
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "")

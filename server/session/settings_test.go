@@ -14,7 +14,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// settingsQuery is what Postgres sees of a caller.
+// settingsQuery returns the caller's settings as Postgres sees them.
 const settingsQuery = `SELECT current_user, current_setting('role'), current_setting('app.identity_id'), current_setting('app.actor_id'),
 	current_setting('app.session_id'), current_setting('app.auth_time'), current_setting('app.request_id'),
 	current_setting('app.traceparent'), current_setting('app.checkpoint_id'), current_setting('app.ip'),
@@ -31,7 +31,7 @@ func look(ctx context.Context, t testing.TB, q session.Querier) (s seen) {
 	return s
 }
 
-// TestSettings shows that Postgres is told who is calling, in every way to it.
+// TestSettings shows that every kind of statement and transaction sets the caller's settings in Postgres.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -41,7 +41,7 @@ func TestSettings(t *testing.T) {
 		AuthTime: time.Date(2026, 11, 22, 12, 0, 0, 500, time.FixedZone("", 3600)),
 	})
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	// What clients put into a header must neither fail the request nor end a string.
+	// Header values of clients must neither fail the request nor terminate a string.
 	ctx = auth.WithRequest(ctx, auth.Request{ID: request, ClientID: given, Traceparent: trace, IP: "2001:db8::1", UserAgent: "a'; DROP\x00 \xff\\" + strings.Repeat("é", 500)})
 	want := seen{
 		User: "chenu_agent", Role: "chenu_agent", Identity: id.String(), Actor: actor.String(), Session: login.String(),
@@ -89,8 +89,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestLeftOverSettings shows that what a statement set for its whole connection
-// does not reach the next caller.
+// TestLeftOverSettings shows that a setting made for the whole connection does not affect the next caller.
 func TestLeftOverSettings(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -116,7 +115,7 @@ func TestLeftOverSettings(t *testing.T) {
 			var n int
 			scanOne(t.Context(), t, q, "SELECT count(*) FROM things", nil, &n)
 			if n != 0 {
-				t.Errorf("after %s: nobody sees %d rows", statement, n)
+				t.Errorf("after %s: a caller without an identity sees %d rows", statement, n)
 			}
 			return nil
 		})
@@ -130,12 +129,11 @@ func TestLeftOverSettings(t *testing.T) {
 	var n int
 	scanOne(victim, t, b.Client(), "SELECT count(*) FROM things", nil, &n)
 	if n != 1 {
-		t.Errorf("the victim sees %d rows of its own", n)
+		t.Errorf("the victim sees %d of its rows, want 1", n)
 	}
 }
 
-// TestNoIdentity shows that without a whole identity nothing leaves the process,
-// by no way.
+// TestNoIdentity shows that nothing is sent without a complete identity, by any method.
 func TestNoIdentity(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
@@ -144,7 +142,7 @@ func TestNoIdentity(t *testing.T) {
 	b.DB = open(t, b.database)
 	id := uuid.New()
 	for name, ctx := range map[string]context.Context{
-		"nobody":        t.Context(),
+		"no identity":   t.Context(),
 		"zero identity": auth.With(t.Context(), auth.Identity{ActorID: id, Kind: auth.Human}),
 		"no actor":      auth.With(t.Context(), auth.Identity{ID: id, Kind: auth.Human}),
 		"no kind":       auth.With(t.Context(), auth.Identity{ID: id, ActorID: id}),
@@ -156,12 +154,12 @@ func TestNoIdentity(t *testing.T) {
 			_, txErr := b.Client().Tx(ctx)
 			_, entErr := b.Client().Contact.Query().All(ctx)
 			doErr := b.Do(ctx, session.Options{}, func(context.Context, *ent.Tx) error {
-				t.Errorf("%s: the work runs", name)
+				t.Errorf("%s: the function was called", name)
 				return nil
 			})
 			for i, err := range []error{execErr, queryErr, txErr, entErr, doErr} {
 				if !errors.Is(err, session.ErrNoIdentity) {
-					t.Errorf("%s: way %d: %v", name, i, err)
+					t.Errorf("%s: method %d: %v", name, i, err)
 				}
 			}
 		})

@@ -39,9 +39,9 @@ func (b *bundle) notes(t testing.TB, owner uuid.UUID) (notes []string) {
 	return notes
 }
 
-var errOwn = errors.New("the work's own error")
+var errOwn = errors.New("an error of the function")
 
-// TestDo shows how each end of the work ends its transaction.
+// TestDo shows how the transaction ends for each result of the function.
 func TestDo(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -69,7 +69,7 @@ func TestDo(t *testing.T) {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			return nil
 		}, func(err error) bool { return errors.Is(err, entpgx.ErrRolledBack) }, false},
-		{"goes on after a failed statement", func(ctx context.Context, tx *ent.Tx, id uuid.UUID, _ context.CancelFunc) error {
+		{"continues after a failed statement", func(ctx context.Context, tx *ent.Tx, id uuid.UUID, _ context.CancelFunc) error {
 			_, _ = tx.ExecContext(ctx, "SELECT 1/0")
 			_, err := tx.ExecContext(ctx, insertThing, id, "a")
 			return err
@@ -96,7 +96,7 @@ func TestDo(t *testing.T) {
 				return errors.New("a statement may end the transaction")
 			}
 			if _, after := tx.ExecContext(ctx, "SELECT 1"); !errors.Is(after, sql.ErrTxDone) {
-				return errors.Join(errors.New("the transaction goes on"), after)
+				return errors.Join(errors.New("the transaction continues"), after)
 			}
 			return err
 		}, func(err error) bool { return err != nil && strings.Contains(err.Error(), "ended the transaction") }, false},
@@ -109,16 +109,16 @@ func TestDo(t *testing.T) {
 		}, func(err error) bool {
 			return pgtest.SQLState(err) == "23503" && sqlgraph.IsForeignKeyConstraintError(err)
 		}, false},
-		{"another identity's context", func(_ context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
+		{"context of another identity", func(_ context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
 			other, _ := as(t)
 			_, err := tx.ExecContext(other, "SELECT 1")
 			return err
 		}, func(err error) bool { return errors.Is(err, session.ErrIdentityChanged) }, false},
-		{"nobody's context", func(_ context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
+		{"context without an identity", func(_ context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
 			_, err := tx.ExecContext(t.Context(), "SELECT 1")
 			return err
 		}, func(err error) bool { return errors.Is(err, session.ErrNoIdentity) }, false},
-		{"another identity's row", func(ctx context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
+		{"row of another identity", func(ctx context.Context, tx *ent.Tx, _ uuid.UUID, _ context.CancelFunc) error {
 			_, err := tx.ExecContext(ctx, insertThing, uuid.New(), "a")
 			return err
 		}, func(err error) bool { return pgtest.SQLState(err) == "42501" }, false},
@@ -139,8 +139,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestDoPanics shows that a panic rolls back and goes on, and that the
-// connection is free again.
+// TestDoPanics shows that a panic rolls back the transaction and is propagated, and that the connection is released.
 func TestDoPanics(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -169,8 +168,8 @@ func TestDoPanics(t *testing.T) {
 	}
 }
 
-// TestReadOnly shows that a read-only unit writes nothing by any way, at both
-// isolations, and cannot be talked out of it.
+// TestReadOnly shows that a read-only unit cannot write, by any statement and at any isolation level, and cannot be
+// switched to read-write.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -198,8 +197,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestSnapshots shows what a read-only unit sees of what others commit while it
-// runs.
+// TestSnapshots shows whether a read-only unit sees rows that other transactions commit while it runs.
 func TestSnapshots(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -219,8 +217,7 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
-// TestSerializationFailure shows that it comes back as it is, from a statement
-// and from the commit.
+// TestSerializationFailure shows that serialization failures of a statement and of the commit are returned unchanged.
 func TestSerializationFailure(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -240,7 +237,7 @@ func TestSerializationFailure(t *testing.T) {
 	err = b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(inOne context.Context, one *ent.Tx) error {
 		var n int
 		scanOne(inOne, t, one, "SELECT count(*) FROM things WHERE note = 'y'", nil, &n)
-		// Another request's unit: in the context of the first unit it would be ErrNested.
+		// This is a unit of another request: with the context of the first unit it would be ErrNested.
 		err := b.Do(ctx, session.Options{Isolation: sql.LevelSerializable}, func(inTwo context.Context, two *ent.Tx) error {
 			scanOne(inTwo, t, two, "SELECT count(*) FROM things WHERE note = 'x'", nil, &n)
 			if _, err := two.ExecContext(inTwo, insertThing, id, "y"); err != nil {
@@ -259,9 +256,8 @@ func TestSerializationFailure(t *testing.T) {
 	}
 }
 
-// TestConcurrentUse shows that two goroutines in one transaction get an error and
-// no mixed-up answers, and that a transaction which ends under a running
-// statement takes the connection with it.
+// TestConcurrentUse shows that two goroutines in one transaction get an error and never each other's results, and that
+// a transaction that ends while a statement runs discards its connection.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -286,7 +282,7 @@ func TestConcurrentUse(t *testing.T) {
 						var void string
 						for rows.Next() {
 							if err := rows.Scan(&got, &void); err != nil || got != n {
-								t.Errorf("goroutine %d got the answer of %d (%v)", n, got, err)
+								t.Errorf("goroutine %d got the result of %d (%v)", n, got, err)
 							}
 						}
 						if err := errors.Join(rows.Err(), rows.Close()); err != nil {
@@ -314,7 +310,7 @@ func TestConcurrentUse(t *testing.T) {
 			scanOne(ctx, t, tx, "SELECT pg_backend_pid()", nil, &pid)
 			group.Go(func() { _, _ = tx.ExecContext(ctx, "SELECT pg_sleep(0.2)") })
 			b.wait(t, "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1", pid)
-			return nil // while the goroutine's statement still runs
+			return nil // while the statement of the goroutine still runs
 		})
 		if !errors.Is(err, entpgx.ErrConcurrentUse) {
 			t.Errorf("commit: %v", err)
@@ -325,7 +321,7 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	})
 
-	t.Run("a read-only unit", func(t *testing.T) { // which has no transaction to share
+	t.Run("a read-only unit", func(t *testing.T) { // a read-only unit has no shared transaction
 		t.Parallel()
 		err := b.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) error {
 			var group sync.WaitGroup
@@ -334,7 +330,7 @@ func TestConcurrentUse(t *testing.T) {
 					var got int
 					scanOne(ctx, t, tx, "SELECT $1::int", []any{n}, &got)
 					if got != n {
-						t.Errorf("goroutine %d got the answer of %d", n, got)
+						t.Errorf("goroutine %d got the result of %d", n, got)
 					}
 				})
 			}
@@ -347,7 +343,7 @@ func TestConcurrentUse(t *testing.T) {
 	})
 }
 
-// wait polls a condition as the superuser.
+// wait polls a condition as a superuser until it is true.
 func (b *bundle) wait(t testing.TB, query string, args ...any) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -360,12 +356,12 @@ func (b *bundle) wait(t testing.TB, query string, args ...any) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("never true: %s", query)
+			t.Fatalf("the condition did not become true: %s", query)
 		}
 	}
 }
 
-// TestTxEnds shows that a transaction ends once, also in Ent's own hands.
+// TestTxEnds shows that a transaction ends only once, also with Ent's transaction interface.
 func TestTxEnds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -393,15 +389,15 @@ func TestTxEnds(t *testing.T) {
 		}
 	}
 	if _, err := driver.Tx(t.Context()); !errors.Is(err, session.ErrNoIdentity) {
-		t.Errorf("a transaction of nobody: %v", err)
+		t.Errorf("a transaction without an identity: %v", err)
 	}
 	if _, err := b.Client().BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelLinearizable}); err == nil {
-		t.Error("an isolation level that Postgres does not have")
+		t.Error("BeginTx accepts an isolation level that Postgres does not have")
 	}
 	if _, err := b.Client().ExecContext(ctx, "BEGIN"); err == nil || !strings.Contains(err.Error(), "started a transaction") {
 		t.Errorf("BEGIN as a statement: %v", err)
 	}
-	// Bare statements of the same client go on undisturbed.
+	// Single statements of the same client still work.
 	if _, err := b.Client().ExecContext(ctx, insertThing, id, "a"); err != nil {
 		t.Error(err)
 	}
@@ -410,8 +406,8 @@ func TestTxEnds(t *testing.T) {
 	}
 }
 
-// TestSingleStatementIsATransaction shows that the implicit commit's error is the
-// statement's: nothing is reported as written that was not.
+// TestSingleStatementIsATransaction shows that an error of the implicit commit is returned as the statement's error,
+// so that no row is reported as written that was not.
 func TestSingleStatementIsATransaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -13,9 +13,8 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// TestRoundTrips counts what goes over the network. The letters are the
-// messages' (Postgres manual, section 55.7): P parse, D describe, B bind, E
-// execute, C close, S sync.
+// TestRoundTrips counts the round trips to the server. The letters are the kinds of messages (Postgres manual, section
+// 55.7): P parse, D describe, B bind, E execute, C close, S sync.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	b := closed(t)
@@ -58,7 +57,7 @@ func TestRoundTrips(t *testing.T) {
 			}
 			return nil
 		}, []string{"BE" + "BDE" + "S"}},
-		{"and the next one", func() error { return get(c) }, []string{"BE" + "BE" + "S"}},
+		{"the statement after it", func() error { return get(c) }, []string{"BE" + "BE" + "S"}},
 		{"a write in a transaction", func() error {
 			return b.Do(ctx, session.Options{}, func(_ context.Context, tx *ent.Tx) error { return put(tx) })
 		}, []string{"BDE" + "BE" + "BDE" + "S", "BDES"}},
@@ -95,7 +94,7 @@ func TestRoundTrips(t *testing.T) {
 				return errors.Join(get(tx), get(tx))
 			})
 		}, []string{"BDE" + "BE" + "BE" + "S", "BES", "BDES"}},
-		{"nobody's statement", func() error {
+		{"an anonymous statement", func() error {
 			return b.Anonymous(ctx, func(q session.Querier) error { return get(q) })
 		}, []string{"BDE" + "BE" + "BE" + "S", "BDES"}},
 		{"a statement without identity", func() error {
@@ -123,7 +122,7 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 
-	// Behind a pooler there is nothing to know, and still one trip.
+	// Behind a pooler statements are not prepared, and still need one round trip.
 	pooled := open(t, b.database, func(c *session.Config) { c.MaxConns, c.Pooler = 1, true })
 	for range 2 {
 		got := network.during(func() {

@@ -23,17 +23,16 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-type kindName string // as the graph's enums are
+type kindName string // a named string type, like the graph's enums
 
-type upper string // a Valuer on the value, called for it and not for a nil pointer
+type upper string // a Valuer with a value receiver, which must not be called on a nil pointer
 
 func (u upper) Value() (driver.Value, error) { return strings.ToUpper(string(u)), nil }
 
-// TestValues sends every kind of argument that Ent and raw queries use to a
-// column of each type and reads it back into every kind of destination. A
-// statement runs three times: first unknown to its connection, with everything as
-// text, then twice prepared; and once more as behind a pooler, where it is never
-// known. All must agree.
+// TestValues sends every type of argument that Ent and raw queries use to a column of each type, and reads it into
+// every type of destination. Each statement runs three times: first when the connection has not prepared it, with all
+// values as text, and then twice prepared. It runs once more as behind a pooler, where it is never prepared. All
+// results must be equal.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -49,8 +48,8 @@ func TestValues(t *testing.T) {
 		name string
 		sql  string // the type that $1 is cast to
 		arg  any
-		dest any // a pointer; a new one of its type is scanned into
-		want any // what it points to then
+		dest any // a pointer; the test scans into a new value of its type
+		want any // the expected value that it points to
 	}{
 		{"uuid", "uuid", id, new(uuid.UUID), id},
 		{"uuid pointer", "uuid", &id, new(uuid.UUID), id},
@@ -143,7 +142,7 @@ func TestValues(t *testing.T) {
 				if n, ok := test.dest.(*entsql.NullScanner); ok {
 					dest = reflect.ValueOf(&entsql.NullScanner{S: reflect.New(reflect.TypeOf(n.S).Elem()).Interface().(sql.Scanner)})
 				}
-				// Ent's way: scanned by this package.
+				// Ent's code path: this package scans the values.
 				query(ctx, t, db, "/* "+test.name+" */ SELECT $1::"+test.sql+" AS v", []any{test.arg}, dest.Interface())
 				got := dest.Elem().Interface()
 				if n, ok := got.(entsql.NullScanner); ok {
@@ -167,7 +166,7 @@ func equal(got, want any) bool {
 	return reflect.DeepEqual(got, want)
 }
 
-// query runs a query as Ent does and scans its one row.
+// query runs a query as Ent does and scans its single row.
 func query(ctx context.Context, t testing.TB, db *session.DB, query string, args []any, dest ...any) {
 	t.Helper()
 	rows := &entsql.Rows{}
@@ -183,8 +182,8 @@ func query(ctx context.Context, t testing.TB, db *session.DB, query string, args
 	}
 }
 
-// TestRefusedValues shows that what does not fit is an error and not another
-// value, in both forms of a statement.
+// TestRefusedValues shows that a value that does not fit is an error and is not converted, in both forms of a
+// statement.
 func TestRefusedValues(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -199,7 +198,7 @@ func TestRefusedValues(t *testing.T) {
 		{"not a number", "SELECT $1::bigint AS v", []any{"x"}, new(int64)},
 		{"too few arguments", "SELECT $1::bigint, $2::bigint AS v", []any{1}, new(int64)},
 		{"too many arguments", "SELECT $1::bigint AS v", []any{1, 2}, new(int64)},
-		{"a type nobody can encode", "SELECT $1::bigint AS v", []any{struct{ X int }{1}}, new(int64)},
+		{"a type that cannot be encoded", "SELECT $1::bigint AS v", []any{struct{ X int }{1}}, new(int64)},
 		{"a channel", "SELECT $1::bigint AS v", []any{make(chan int)}, new(int64)},
 		{"NULL into a value", "SELECT NULL::bigint AS v", nil, new(int64)},
 		{"text into a number", "SELECT 'x'::text AS v", nil, new(int64)},
@@ -222,15 +221,14 @@ func TestRefusedValues(t *testing.T) {
 					t.Errorf("run %d: no error, got %v", i, reflect.ValueOf(test.dest).Elem())
 				}
 			}
-			// And the connection still serves.
+			// The connection still works.
 			var n int
 			scanOne(ctx, t, c, "SELECT 1", nil, &n)
 		})
 	}
 }
 
-// TestStandardRows shows that what a raw query returns is a *sql.Rows like any
-// other.
+// TestStandardRows shows that a raw query returns standard *sql.Rows.
 func TestStandardRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -303,8 +301,8 @@ func TestRowsAffected(t *testing.T) {
 	}
 }
 
-// TestAnyValue sends arbitrary values there and back, unknown, known and behind a
-// pooler.
+// TestAnyValue sends arbitrary values and reads them back, with a statement's first use on a connection, with a prepared
+// statement, and behind a pooler.
 func TestAnyValue(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *session.Config) { c.MaxConns = 1 })
@@ -317,7 +315,7 @@ func TestAnyValue(t *testing.T) {
 		whole := rapid.Int64().Draw(r, "integer")
 		ratio := rapid.Float64().Draw(r, "float")
 		texts := datatype.Texts(rapid.SliceOf(rapid.StringOf(rapid.RuneFrom([]rune(`ab "\{},'NUL`)))).Draw(r, "texts"))
-		// What a timestamptz holds: 4713 BC to 294276 AD, in microseconds.
+		// The range of a timestamptz: 4713 BC to 294276 AD, in microseconds.
 		moment := time.UnixMicro(rapid.Int64Range(-200_000_000_000_000_000, 9_000_000_000_000_000_000).Draw(r, "time")).UTC()
 		number++
 		for _, db := range []*session.DB{b.DB, b.DB, pooled} {
