@@ -123,7 +123,7 @@ func TestDocumentOfAnOperation(t *testing.T) {
 		"components/schemas/ThingInput/additionalProperties":             "false",
 		"components/schemas/ThingInputPatch/additionalProperties":        "false",
 		"components/schemas/PartPatch/additionalProperties":              "false",
-		"components/schemas/Thing/additionalProperties":                  "<nil>", // answers may grow
+		"components/schemas/Thing/additionalProperties":                  "<nil>", // responses may get more fields
 		"components/schemas/ThingInput/required":                         "[name]",
 		"components/schemas/ThingInputPatch/required":                    "<nil>",
 		"components/schemas/ThingInputPatch/properties/name/type":        "string",
