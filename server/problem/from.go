@@ -208,7 +208,7 @@ var lockedDetails = map[string]string{
 }
 
 // locked translates an error of a gate. Its DETAIL has the code, and describes the checkpoint in the request. It also
-// has the payload, which package session uses to request the approval.
+// has the payload, which package refusal uses to request the approval.
 func locked(e *pgconn.PgError) *Problem {
 	var said struct {
 		Code       string      `json:"code"`
