@@ -237,7 +237,7 @@ func TestOneCallSuspendsAllAgents(t *testing.T) {
 	workers[0].Post("/v1/team/agents/suspend-all", nil).WantProblem(http.StatusForbidden, "forbidden")
 	for _, want := range []float64{2, 0} {
 		if got := stale.Post("/v1/team/agents/suspend-all", nil).Want(http.StatusOK).Object()["suspended"]; got != want {
-			t.Errorf("it suspended %v agents, want %v", got, want)
+			t.Errorf("suspended %v agents, want %v", got, want)
 		}
 	}
 	for _, worker := range workers {

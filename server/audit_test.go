@@ -196,7 +196,7 @@ func TestExport(t *testing.T) {
 	}
 	r := human.Get("/v1/audit-logs/export?resource_type=note").Want(http.StatusOK)
 	if got := r.Header.Get("Content-Type"); got != "application/x-ndjson" {
-		t.Errorf("it is %s", got)
+		t.Errorf("Content-Type %s", got)
 	}
 	seen := map[uuid.UUID]bool{}
 	for scanner := bufio.NewScanner(bytes.NewReader(r.Body)); scanner.Scan(); {

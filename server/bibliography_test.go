@@ -25,7 +25,7 @@ func TestExportOfReferences(t *testing.T) {
 		t.Errorf("the export has %d entries, want %d of the caller's", n, count)
 	}
 	if !strings.HasPrefix(string(bib.Body), fmt.Sprintf("@article{k%d,\n  author = {Lovelace, Ada},\n  title = {On \\textbraceleft{}this\\textbraceright{} \\& that},\n", count-1)) {
-		t.Errorf("it starts with %.200s", bib.Body)
+		t.Errorf("the export starts with %.200s", bib.Body)
 	}
 	if got := bib.Header.Get("Content-Type") + "; " + bib.Header.Get("Content-Disposition"); got != `application/x-bibtex; charset=utf-8; attachment; filename="references.bib"` {
 		t.Errorf("headers: %s", got)

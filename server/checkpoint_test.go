@@ -368,7 +368,7 @@ func TestAgentCannotFloodTheInbox(t *testing.T) {
 	for n := range 20 {
 		r := agent.Post("/v1/checkpoints", ask(n)).Want(http.StatusCreated).Object()
 		if r["origin"] != "client" {
-			t.Errorf("its origin is %v", r["origin"])
+			t.Errorf("the origin is %v", r["origin"])
 		}
 		first = r["id"].(string)
 	}

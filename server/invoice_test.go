@@ -27,7 +27,7 @@ func TestInvoiceIsNotSentToAnotherAddress(t *testing.T) {
 	id, digest := checkpointOf(t, agent.Patch(path, draft.ETag(), send))
 	shown := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
 	if shown["origin"] != "write" {
-		t.Errorf("its origin is %v", shown["origin"])
+		t.Errorf("the origin is %v", shown["origin"])
 	}
 	difference := shown["difference"].(map[string]any)
 	if got := fmt.Sprint(difference["references"]); difference["stale"] != false || !strings.Contains(got, "email:grace@example.org") || !strings.Contains(got, "version:1") {

@@ -70,7 +70,7 @@ func TestBruteForce(t *testing.T) {
 		r.WantProblem(http.StatusTooManyRequests, "rate_limited")
 		if r.Header.Get("Retry-After") == "" || !strings.Contains(r.Header.Get("Ratelimit"), `"login-account";r=0;t=`) ||
 			!strings.Contains(r.Header.Get("Ratelimit-Policy"), `"login-account";q=4;w=3600`) {
-			t.Errorf("refused with %v", r.Header)
+			t.Errorf("the headers of the 429 are %v", r.Header)
 		}
 	}
 	if through != 4 {

@@ -141,7 +141,7 @@ func TestServiceReconnects(t *testing.T) {
 				}
 				for _, inside := range []string{"127.0.0.1", "SQLSTATE", "dial", "EOF", "pgx", "FATAL", "recovery", "service:service", "shutting"} {
 					if strings.Contains(string(response.Body), inside) {
-						t.Errorf("%q is shown: %s", inside, response.Body)
+						t.Errorf("the response has the internal text %q: %s", inside, response.Body)
 					}
 				}
 			}

@@ -38,7 +38,7 @@ func TestHealth(t *testing.T) {
 			})
 			b.Get("/healthz", "Authorization", "").Want(http.StatusOK)
 			if got := b.Get("/readyz", "Authorization", "").Want(test.status).Object(); !reflect.DeepEqual(got, test.want) {
-				t.Errorf("answered %v, want %v", got, test.want)
+				t.Errorf("the response is %v, want %v", got, test.want)
 			}
 			b.Get("/readyz?verbose=1").WantProblem(http.StatusBadRequest, "invalid_request")
 		})

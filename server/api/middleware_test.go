@@ -156,7 +156,7 @@ func TestAccessLog(t *testing.T) {
 		t.Fatalf("%d records: %s", len(lines), b.log)
 	}
 	if text := b.log.String(); strings.Contains(text, "secret") || strings.Contains(text, "Bearer") {
-		t.Errorf("the log has what it should not: %s", text)
+		t.Errorf("the log has secrets: %s", text)
 	}
 	var record map[string]any
 	if err := json.Unmarshal(lines[0], &record); err != nil {

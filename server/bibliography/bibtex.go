@@ -69,8 +69,8 @@ func value(s *string) string {
 	return *s
 }
 
-// escapes escapes the characters with a special meaning in TeX. Braces are replaced by commands, because BibTeX
-// counts them even after a backslash.
+// escapes replaces the characters with a special meaning in TeX by their escape sequences. Braces are replaced by
+// commands, because BibTeX counts them even after a backslash.
 var escapes = strings.NewReplacer(
 	`\`, `\textbackslash{}`, "{", `\textbraceleft{}`, "}", `\textbraceright{}`, "~", `\textasciitilde{}`, "^", `\textasciicircum{}`,
 	"&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`,

@@ -120,7 +120,7 @@ func TestMergePatchLaws(t *testing.T) {
 			}
 			for name, change := range changes {
 				if _, there := result[name]; there == (change == nil) {
-					rt.Fatalf("%s: patched with %v, present %v", name, change, there)
+					rt.Fatalf("%s: patched with %v, in the result: %v", name, change, there)
 				}
 			}
 		}
