@@ -17,8 +17,8 @@ import (
 
 const ownersPassword = "copper meadow distant violin"
 
-// mailed runs the service's mail and returns a function that waits for the mail to ada@example.org
-// with the subject and returns its text. Mails with other subjects may come in any order.
+// mailed runs the service's mail. It returns a function that waits for the mail to ada@example.org with the subject
+// and returns its text. Mails with other subjects may arrive in any order.
 func mailed(t *testing.T, s *service, box letters) func(subject string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -42,13 +42,13 @@ func mailed(t *testing.T, s *service, box letters) func(subject string) string {
 				}
 				others = append(others, m)
 			case <-deadline:
-				t.Fatalf("no mail %q came, but %+v", subject, others)
+				t.Fatalf("no mail %q arrived, only %+v", subject, others)
 			}
 		}
 	}
 }
 
-// mailedToken is the line of a mail that is a token.
+// mailedToken returns the line of a mail that is a token.
 func mailedToken(t *testing.T, text string) string {
 	t.Helper()
 	for line := range strings.SplitSeq(text, "\n") {
@@ -60,9 +60,9 @@ func mailedToken(t *testing.T, text string) string {
 	return ""
 }
 
-// Hardening item 5: an attacker registers the victim's address before the victim does. Without
-// reading the victim's mail they can neither hire an agent nor create a credential. An agent of
-// the time before that rule loses its access when the victim resets the password by mail.
+// An attacker registers the victim's address before the victim does. Unless the attacker can read the victim's mail,
+// they can neither hire an agent nor create a credential. An agent that was hired before that rule loses its access
+// when the victim resets the password by mail.
 func TestRecoveredAccountHasNoForeignAgent(t *testing.T) {
 	t.Parallel()
 	box := make(letters, 100)
@@ -75,10 +75,10 @@ func TestRecoveredAccountHasNoForeignAgent(t *testing.T) {
 	p := attacker.Post("/v1/team/agents", map[string]any{"name": "Bookkeeper", "capabilities": []string{"personal"}}).
 		WantProblem(http.StatusForbidden, "email_unverified")
 	if !strings.Contains(p.Detail, "/v1/auth/verify-email") || !strings.Contains(p.Detail, "chenu accounts verify --email") {
-		t.Errorf("the refusal does not say what to do: %s", p.Detail)
+		t.Errorf("the error does not say what to do: %s", p.Detail)
 	}
 
-	// As if it had been hired, and given a credential, before the rule.
+	// Simulate an agent and a credential that were created before the rule.
 	verified := func(at string) {
 		t.Helper()
 		if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = "+at+" WHERE email = 'ada@example.org'"); err != nil {
@@ -112,12 +112,10 @@ func TestRecoveredAccountHasNoForeignAgent(t *testing.T) {
 		WHERE action = 'credential_change' AND details ->> 'by' = 'mail'`).Scan(&recorded); err != nil || recorded != "1 1" {
 		t.Errorf("the reset is recorded with %q: %v", recorded, err)
 	}
-	// Hardening item 37.
 	if text := mail("Your password was reset"); !strings.Contains(text, "The reset revoked 1 credential of agents and suspended 1 agent.") {
-		t.Errorf("the owner is told: %s", text)
+		t.Errorf("the mail to the owner is %s", text)
 	}
-	// An agent that the owner approved after the verification keeps working through a reset, with
-	// another credential.
+	// An agent that the owner approved after the verification keeps working after a reset, with its other credential.
 	mine := hire(t, owner, "personal")
 	if _, err := admin.Exec(t.Context(), "DELETE FROM app.account_tokens"); err != nil {
 		t.Fatal(err)
@@ -132,8 +130,8 @@ func TestRecoveredAccountHasNoForeignAgent(t *testing.T) {
 	}
 }
 
-// Hardening item 5: after a reset by mail, the owner finds no request for approval of whoever used
-// the account before, whether an agent or a session asked for it, and cannot approve one.
+// After a reset by mail, all pending requests for approval from before are expired, whether an agent or a session
+// made them, and the owner cannot approve them.
 func TestResetExpiresPendingRequests(t *testing.T) {
 	t.Parallel()
 	box := make(letters, 100)
@@ -176,10 +174,10 @@ func TestResetExpiresPendingRequests(t *testing.T) {
 		t.Errorf("another identity's request is %v", got)
 	}
 	if text := mail("Your password was reset"); !strings.Contains(text, "pending requests for approval expired") {
-		t.Errorf("the owner is told: %s", text)
+		t.Errorf("the mail to the owner is %s", text)
 	}
 
-	// The database decides who may call it.
+	// The database decides which roles may call the function.
 	me := owner.Get("/v1/me").Object()["id"].(string)
 	for _, role := range []string{"chenu_human", "chenu_agent"} {
 		if err := b.inTransaction(t, role, me, "", "SELECT app.expire_requests('x', own => true)"); pgtest.SQLState(err) != "42501" {
@@ -188,7 +186,7 @@ func TestResetExpiresPendingRequests(t *testing.T) {
 	}
 }
 
-// Hardening item 5: a password change revokes the credentials of all agents when it is asked to.
+// A password change revokes the credentials of all agents if the request says so.
 func TestPasswordChangeRevokesAgents(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -209,7 +207,7 @@ func TestPasswordChangeRevokesAgents(t *testing.T) {
 	ofAgent, _ := checkpointOf(t, worker.Post("/v1/entertainment/playlists", publish))
 	own, _ := checkpointOf(t, human.Post("/v1/entertainment/playlists", publish))
 	change("a longer horse and a staple", ownersPassword, map[string]any{"revoke_agents": true})
-	for id, want := range map[string]string{ofAgent: "expired", own: "pending"} { // The session of the own request goes on.
+	for id, want := range map[string]string{ofAgent: "expired", own: "pending"} { // The session of the own request stays open.
 		if got := human.Get("/v1/checkpoints/" + id).Object()["status"]; got != want {
 			t.Errorf("the request is %v, want %s", got, want)
 		}

@@ -21,8 +21,7 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// hire hires an agent with the capabilities, with the approval that it takes, and returns
-// its path.
+// hire hires an agent with the capabilities, including the required approval, and returns its path.
 func hire(t *testing.T, human *apitest.Client, capabilities ...string) string {
 	t.Helper()
 	agent := map[string]any{"name": "Bookkeeper", "capabilities": capabilities}
@@ -31,8 +30,8 @@ func hire(t *testing.T, human *apitest.Client, capabilities ...string) string {
 	return "/v1/team/agents/" + human.Post("/v1/team/agents", agent, "Checkpoint", id).Want(http.StatusCreated).Object()["id"].(string)
 }
 
-// forHumans are the operations that no agent may call, whatever it may else. Others of what
-// concerns the account itself are for humans by rule.
+// forHumans lists operations that no agent may call, whatever its capabilities. The method forHumans also includes
+// the operations on the account itself.
 var forHumans = []string{
 	"approve-checkpoint", "reject-checkpoint",
 	"create-hired-agent", "update-hired-agent", "delete-hired-agent", "dismiss-hired-agent",
@@ -45,8 +44,8 @@ func (o operationOf) forHumans() bool {
 	return account || slices.Contains(forHumans, o.ID)
 }
 
-// TestAgentTriesEverything calls every operation of the document as an agent that may do all
-// that agents may, and as one that may do next to nothing.
+// TestAgentTriesEverything calls every operation of the document as an agent with all capabilities, and as an agent
+// with almost none.
 func TestAgentTriesEverything(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -62,7 +61,7 @@ func TestAgentTriesEverything(t *testing.T) {
 	capabilities := datatype.Capability("").Values()
 	full := slices.DeleteFunc(slices.Clone(capabilities), func(c string) bool { return strings.HasSuffix(c, ":read") })
 	if slices.Sort(full); !slices.Equal(slices.Compact(tags), full) {
-		t.Errorf("agents may be allowed %v, and the operations that are for them have the tags %v", capabilities, slices.Compact(tags))
+		t.Errorf("the capabilities of agents are %v, but the operations for agents have the tags %v", capabilities, slices.Compact(tags))
 	}
 	able := b.worker(t, newCredential(t, human, hire(t, human, capabilities...)))
 	feeble := b.worker(t, newCredential(t, human, hire(t, human, "me")))
@@ -77,14 +76,14 @@ func TestAgentTriesEverything(t *testing.T) {
 				switch {
 				case o.Security != nil:
 					if r.Status == http.StatusForbidden || r.Status >= http.StatusInternalServerError {
-						t.Errorf("%s: a public operation answers %d %s", name, r.Status, r.Body)
+						t.Errorf("%s: the response of a public operation is %d %s", name, r.Status, r.Body)
 					}
 				case o.forHumans():
 					r.WantProblem(http.StatusForbidden, "forbidden")
 				case name == "feeble" && o.Tags[0] != "Me":
 					r.WantProblem(http.StatusForbidden, "insufficient_scope")
 				case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden || r.Status >= http.StatusInternalServerError:
-					t.Errorf("%s: it answers %d %s", name, r.Status, r.Body)
+					t.Errorf("%s: the response is %d %s", name, r.Status, r.Body)
 				}
 			}
 		})
@@ -102,8 +101,8 @@ func TestAgentTriesEverything(t *testing.T) {
 	}
 }
 
-// TestAgentsLogin says with raw SQL, as the agents' own login and with settings of its
-// choice, what no agent may.
+// TestAgentsLogin checks, with raw SQL as the database login of agents and with arbitrary settings, what agents must
+// not be able to do.
 func TestAgentsLogin(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -115,36 +114,36 @@ func TestAgentsLogin(t *testing.T) {
 	pending, digest := checkpointOf(t, b.agentNamed(t, "ada", uuid.MustParse(agent)).Post("/v1/entertainment/playlists", map[string]any{"name": "n", "visibility": "public"}))
 	const denied = "42501"
 	for name, test := range map[string]struct{ query, want string }{
-		"sees credentials":        {"SELECT id FROM app.agent_credentials", denied},
-		"makes a credential":      {fmt.Sprintf("SELECT app.add_agent_credential(app.uuid_v7(), '%s', 'x', sha256('x'), NULL, NULL)", agent), denied},
-		"inserts a credential":    {fmt.Sprintf("INSERT INTO app.agent_credentials (id, created_by, agent_id, secret_hash) VALUES (app.uuid_v7(), '%s', '%s', sha256('x'))", me, agent), denied},
-		"revokes a credential":    {fmt.Sprintf("SELECT app.revoke_agent_credential('%s', '%s')", agent, c.ID), denied},
-		"looks up a credential":   {fmt.Sprintf("SELECT app.agent_credential('%s')", c.ID), denied},
-		"uses a credential":       {fmt.Sprintf("SELECT app.use_agent_credential('%s', 'pwd', NULL, NULL)", c.ID), denied},
-		"sees assertions":         {"SELECT id FROM app.used_assertions", denied},
-		"sees sessions":           {"SELECT id FROM app.sessions", denied},
-		"opens a session":         {"SELECT app.open_session(app.uuid_v7(), now(), now() + interval '1 day', '{pwd}')", denied},
-		"looks up a login":        {"SELECT app.login_lookup('ada@example.org')", denied},
-		"reads the signing keys":  {"SELECT app.signing_keys()", denied},
-		"adds a signing key":      {`SELECT app.add_first_signing_key(app.uuid_v7(), '\x00', '\x00')`, denied},
-		"reads the password":      {"SELECT hashed_password FROM identities", denied},
-		"changes the identity":    {"UPDATE identities SET name = 'x'", denied},
-		"hires":                   {fmt.Sprintf("INSERT INTO team_agents (id, created_by, name) VALUES (app.uuid_v7(), '%s', 'x')", me), denied},
-		"gives itself more":       {"UPDATE team_agents SET capabilities = '{business,team}'", denied},
-		"dismisses":               {fmt.Sprintf("SELECT app.dismiss_agent('%s', 'x')", agent), denied},
-		"assigns a new task":      {fmt.Sprintf("INSERT INTO team_tasks (id, created_by, title, agent_id) VALUES (app.uuid_v7(), '%s', 'x', '%s')", me, agent), denied},
-		"decides":                 {fmt.Sprintf(`SELECT app.decide_checkpoint('%s', '\x%s', 'approved')`, pending, digest), denied},
-		"approves":                {fmt.Sprintf("UPDATE checkpoints SET status = 'approved' WHERE id = '%s'", pending), denied},
-		"uses up a checkpoint":    {"SELECT app.use_checkpoint('{}')", denied},
-		"erases":                  {"SELECT app.erase_identity()", denied},
-		"erases rows":             {fmt.Sprintf("SELECT app.erase_rows('%s')", me), denied},
-		"spends others' tokens":   {"SELECT app.take_tokens('x', 1, 1, 1)", denied},
-		"sees buckets":            {"SELECT id FROM app.rate_buckets", denied},
-		"empties the trail":       {"DELETE FROM audit_logs", denied},
-		"becomes a human":         {"SELECT set_config('role', 'chenu_human', true)", denied},
-		"becomes who logs in":     {"SET LOCAL ROLE chenu_login", denied},
-		"claims to be the system": {"RESET ROLE; SELECT id FROM team_agents", denied},
-		"works on its task":       {fmt.Sprintf("UPDATE team_tasks SET status = 'done' WHERE id = '%s'", task), ""},
+		"selects credentials":        {"SELECT id FROM app.agent_credentials", denied},
+		"creates a credential":       {fmt.Sprintf("SELECT app.add_agent_credential(app.uuid_v7(), '%s', 'x', sha256('x'), NULL, NULL)", agent), denied},
+		"inserts a credential":       {fmt.Sprintf("INSERT INTO app.agent_credentials (id, created_by, agent_id, secret_hash) VALUES (app.uuid_v7(), '%s', '%s', sha256('x'))", me, agent), denied},
+		"revokes a credential":       {fmt.Sprintf("SELECT app.revoke_agent_credential('%s', '%s')", agent, c.ID), denied},
+		"looks up a credential":      {fmt.Sprintf("SELECT app.agent_credential('%s')", c.ID), denied},
+		"uses a credential":          {fmt.Sprintf("SELECT app.use_agent_credential('%s', 'pwd', NULL, NULL)", c.ID), denied},
+		"selects assertions":         {"SELECT id FROM app.used_assertions", denied},
+		"selects sessions":           {"SELECT id FROM app.sessions", denied},
+		"opens a session":            {"SELECT app.open_session(app.uuid_v7(), now(), now() + interval '1 day', '{pwd}')", denied},
+		"looks up a login":           {"SELECT app.login_lookup('ada@example.org')", denied},
+		"reads the signing keys":     {"SELECT app.signing_keys()", denied},
+		"adds a signing key":         {`SELECT app.add_first_signing_key(app.uuid_v7(), '\x00', '\x00')`, denied},
+		"reads the password":         {"SELECT hashed_password FROM identities", denied},
+		"changes the identity":       {"UPDATE identities SET name = 'x'", denied},
+		"hires an agent":             {fmt.Sprintf("INSERT INTO team_agents (id, created_by, name) VALUES (app.uuid_v7(), '%s', 'x')", me), denied},
+		"extends its capabilities":   {"UPDATE team_agents SET capabilities = '{business,team}'", denied},
+		"dismisses itself":           {fmt.Sprintf("SELECT app.dismiss_agent('%s', 'x')", agent), denied},
+		"assigns a new task":         {fmt.Sprintf("INSERT INTO team_tasks (id, created_by, title, agent_id) VALUES (app.uuid_v7(), '%s', 'x', '%s')", me, agent), denied},
+		"decides a checkpoint":       {fmt.Sprintf(`SELECT app.decide_checkpoint('%s', '\x%s', 'approved')`, pending, digest), denied},
+		"approves a checkpoint":      {fmt.Sprintf("UPDATE checkpoints SET status = 'approved' WHERE id = '%s'", pending), denied},
+		"uses a checkpoint":          {"SELECT app.use_checkpoint('{}')", denied},
+		"erases the identity":        {"SELECT app.erase_identity()", denied},
+		"erases rows":                {fmt.Sprintf("SELECT app.erase_rows('%s')", me), denied},
+		"takes rate limit tokens":    {"SELECT app.take_tokens('x', 1, 1, 1)", denied},
+		"selects rate limit buckets": {"SELECT id FROM app.rate_buckets", denied},
+		"deletes the audit trail":    {"DELETE FROM audit_logs", denied},
+		"sets the role of humans":    {"SELECT set_config('role', 'chenu_human', true)", denied},
+		"sets the role of logins":    {"SET LOCAL ROLE chenu_login", denied},
+		"resets the role":            {"RESET ROLE; SELECT id FROM team_agents", denied},
+		"updates its task":           {fmt.Sprintf("UPDATE team_tasks SET status = 'done' WHERE id = '%s'", task), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +152,7 @@ func TestAgentsLogin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Everything that a person's request would say, but for the role and the actor.
+			// Set everything as for a request of a human, except the role and the actor.
 			if _, err := tx.Exec(t.Context(), `SELECT set_config('role', 'chenu_agent', true), set_config('app.identity_id', $1, true),
 				set_config('app.actor_id', $3, true), set_config('app.auth_time', now()::text, true), set_config('app.checkpoint_id', $2, true),
 				set_config('app.approved_write', $2 || ' hired_agent x', true)`, me, pending, agent); err != nil {
@@ -167,8 +166,8 @@ func TestAgentsLogin(t *testing.T) {
 	}
 }
 
-// TestDevelopmentAgent shows that chenu token --agent makes tokens of hired agents, which end
-// when the agent is dismissed, and hires an agent that does not exist (hardening item 10).
+// TestDevelopmentAgent checks that chenu token --agent creates tokens of hired agents, which end when the agent is
+// dismissed, and hires an agent that does not exist.
 func TestDevelopmentAgent(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -195,8 +194,8 @@ func TestDevelopmentAgent(t *testing.T) {
 	again.Get("/v1/personal/notes").Want(http.StatusOK)
 }
 
-// Hardening item 10: capabilities have a read-only form, which tokens can be narrowed to, and
-// the audit trail shows an agent neither sessions nor other spheres.
+// Capabilities have a read-only form, to which tokens can be narrowed. In the audit trail, an agent sees neither
+// sessions nor other spheres.
 func TestReadOnlyCapabilities(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -213,7 +212,7 @@ func TestReadOnlyCapabilities(t *testing.T) {
 	trail := worker.Get("/v1/audit-logs?page_size=100").Want(http.StatusOK)
 	items := trail.Object()["items"].([]any)
 	if len(items) == 0 {
-		t.Error("the agent sees nothing of its own sphere")
+		t.Error("the agent sees no rows of its own sphere")
 	}
 	for _, item := range items {
 		row := item.(map[string]any)
@@ -224,8 +223,8 @@ func TestReadOnlyCapabilities(t *testing.T) {
 	worker.Get("/v1/audit-logs/count").Want(http.StatusOK)
 }
 
-// Hardening item 41: one call stops all agents of an identity, with an old login too. Their tokens
-// end for good; each agent is resumed by itself, with an approval.
+// One call suspends all agents of an identity, and does not require a recent login. The tokens of the agents end
+// permanently. Each agent is resumed separately, with an approval.
 func TestOneCallSuspendsAllAgents(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -238,11 +237,11 @@ func TestOneCallSuspendsAllAgents(t *testing.T) {
 	workers[0].Post("/v1/team/agents/suspend-all", nil).WantProblem(http.StatusForbidden, "forbidden")
 	for _, want := range []float64{2, 0} {
 		if got := stale.Post("/v1/team/agents/suspend-all", nil).Want(http.StatusOK).Object()["suspended"]; got != want {
-			t.Errorf("it suspended %v agents, want %v", got, want)
+			t.Errorf("suspended %v agents, want %v", got, want)
 		}
 	}
 	for _, worker := range workers {
-		worker.Post("/v1/business/contacts", map[string]any{"name": "Grace"}).Want(http.StatusUnauthorized) // at once, whatever is cached
+		worker.Post("/v1/business/contacts", map[string]any{"name": "Grace"}).Want(http.StatusUnauthorized) // immediately, regardless of caches
 		wantEnd(t, worker)
 	}
 	bystander.Get("/v1/business/contacts").Want(http.StatusOK)
@@ -250,7 +249,7 @@ func TestOneCallSuspendsAllAgents(t *testing.T) {
 		t.Errorf("the trail of the agent is %q", got)
 	}
 
-	// Resuming is for each agent, and does not bring the old token back.
+	// Agents are resumed one at a time, and their old tokens stay invalid.
 	resume := map[string]any{"status": "active"}
 	etag := human.Get(first).ETag()
 	id, digest := checkpointOf(t, human.Patch(first, etag, resume))
@@ -263,7 +262,7 @@ func TestOneCallSuspendsAllAgents(t *testing.T) {
 		t.Errorf("the other agent is %v", got)
 	}
 
-	// The database decides: agents may not call it, and it reaches the caller's own agents only.
+	// The database decides: agents cannot call the function, and it suspends only the caller's own agents.
 	me := human.Get("/v1/me").Object()["id"].(string)
 	if err := b.inTransaction(t, "chenu_agent", me, "", "SELECT app.suspend_all_agents()"); pgtest.SQLState(err) != "42501" {
 		t.Errorf("as an agent: %v", err)
@@ -276,8 +275,8 @@ func TestOneCallSuspendsAllAgents(t *testing.T) {
 	}
 }
 
-// Hardening item 37: the owner is told by mail when an agent is hired and when it gets a
-// credential. The mails name neither a secret nor any text that a client chose.
+// The owner is notified by mail when an agent is hired and when it gets a credential. The mails contain neither a
+// secret nor text chosen by a client.
 func TestOwnerIsToldOfAgents(t *testing.T) {
 	t.Parallel()
 	box := make(letters, 100)
@@ -289,7 +288,7 @@ func TestOwnerIsToldOfAgents(t *testing.T) {
 	id := strings.TrimPrefix(agent, "/v1/team/agents/")
 	hired, created := mail("An agent was hired"), mail("A credential was created for your agent")
 	if !strings.Contains(hired, id) || !strings.Contains(created, id) || !strings.Contains(created, c.ID) {
-		t.Errorf("the owner is told: %s\n%s", hired, created)
+		t.Errorf("the mails to the owner are %s\n%s", hired, created)
 	}
 	for _, text := range []string{"Bookkeeper", "scheduler", c.Secret} {
 		if strings.Contains(hired+created, text) {
@@ -315,7 +314,7 @@ func TestOwnerIsToldOfAgents(t *testing.T) {
 	}
 }
 
-// Hardening item 5: a start lists the active agents of identities whose address is not verified.
+// At startup, the service logs the active agents of identities whose address is not verified.
 func TestStartListsAgentsOfUnverifiedIdentities(t *testing.T) {
 	t.Parallel()
 	var log apitest.Log
@@ -344,8 +343,7 @@ func TestStartListsAgentsOfUnverifiedIdentities(t *testing.T) {
 	}
 }
 
-// Hardening item 34: nothing ever charged an agent's token budget, so the API has none any more and
-// no serving role may set it.
+// The token budget of agents was never charged. It is no longer part of the API, and no serving role can set it.
 func TestAgentsHaveNoTokenBudget(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -356,7 +354,7 @@ func TestAgentsHaveNoTokenBudget(t *testing.T) {
 	}
 	p := human.Patch(agent, human.Get(agent).ETag(), map[string]any{"token_budget": 1}).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
 	if *p.Errors[0].Pointer != "/token_budget" {
-		t.Errorf("setting it is refused with %+v", p.Errors)
+		t.Errorf("the error for setting it is %+v", p.Errors)
 	}
 	me := human.Get("/v1/me").Object()["id"].(string)
 	if err := b.inTransaction(t, "chenu_human", me, "", "UPDATE team_agents SET token_budget = 1"); pgtest.SQLState(err) != "42501" {

@@ -18,7 +18,7 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// trail are the audited actions on a row, newest first.
+// trail returns the audited actions on a row, newest first.
 func trail(c *apitest.Client, id string) []string {
 	var list struct {
 		Items []struct {
@@ -33,7 +33,7 @@ func trail(c *apitest.Client, id string) []string {
 	return actions
 }
 
-// trail is what the listed audit rows say, the oldest first.
+// trail returns the listed audit rows as text, oldest first.
 func (s *service) trail(t *testing.T, c *apitest.Client, target string) []string {
 	t.Helper()
 	var page struct {
@@ -68,7 +68,7 @@ func (r auditRow) String() string {
 	return strings.Join(words, " ")
 }
 
-// TestAuditedReads reads clinical trials, each time on record.
+// TestAuditedReads checks that each read of clinical trials is recorded.
 func TestAuditedReads(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -82,7 +82,7 @@ func TestAuditedReads(t *testing.T) {
 		t.Helper()
 		return len(b.trail(t, human, "/v1/audit-logs?action=read&resource_type=clinical_trial"))
 	}
-	// The answer to the creation shows the trial, too (Hardening item 20).
+	// The response to the creation contains the trial, so it is recorded as a read.
 	want := 1
 	if got := reads(); got != want {
 		t.Fatalf("%d reads recorded after the creation, want %d", got, want)
@@ -105,12 +105,12 @@ func TestAuditedReads(t *testing.T) {
 	}
 	human.Get(path+"/"+dbtest.NewID().String()).WantProblem(http.StatusNotFound, "not_found")
 	if reads() != want {
-		t.Error("the reading of nothing is recorded")
+		t.Error("a read of a row that does not exist is recorded")
 	}
 	if got := len(b.trail(t, human, "/v1/audit-logs?action=read&sphere=government")); got != want {
 		t.Errorf("%d reads recorded in their sphere, want %d", got, want)
 	}
-	// Together or not at all: where nothing can be recorded, nothing is read.
+	// If the read cannot be recorded, the request fails.
 	if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "REVOKE EXECUTE ON FUNCTION app.record_read(text, uuid, jsonb, text) FROM chenu_human"); err != nil {
 		t.Fatal(err)
 	}
@@ -121,8 +121,7 @@ func TestAuditedReads(t *testing.T) {
 	}
 }
 
-// Hardening item 20: whatever answers with the content of a clinical trial leaves a record
-// that it was read.
+// Every response with the content of a clinical trial is recorded as a read.
 func TestEveryReadOfATrialIsRecorded(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -159,7 +158,7 @@ func TestEveryReadOfATrialIsRecorded(t *testing.T) {
 		"a gated change":                  func() *apitest.Response { return c.Patch(path, "*", object{"status": "recruiting"}) },
 		"the same registry id once more":  func() *apitest.Response { return c.Post("/v1/government/clinical-trials", body) },
 		"the list of checkpoints":         func() *apitest.Response { return c.Get("/v1/checkpoints") },
-		"a note, which is no trial's":     func() *apitest.Response { return c.Post("/v1/personal/notes", object{"title": "x"}) },
+		"a note, not a trial":             func() *apitest.Response { return c.Post("/v1/personal/notes", object{"title": "x"}) },
 		"the audit trail of other things": func() *apitest.Response { return c.Get("/v1/audit-logs?resource_type=note") },
 	}
 	shown := 0
@@ -167,17 +166,17 @@ func TestEveryReadOfATrialIsRecorded(t *testing.T) {
 		before := reads()
 		r := request()
 		if discloses := bytes.Contains(r.Body, []byte(secret)); discloses && reads() == before {
-			t.Errorf("%s answers with the trial's content, and no read is recorded", name)
+			t.Errorf("%s returns the trial's content, but no read is recorded", name)
 		} else if discloses {
 			shown++
-		} else if strings.HasSuffix(name, "no trial's") && reads() != before {
+		} else if strings.HasSuffix(name, "not a trial") && reads() != before {
 			t.Errorf("%s recorded the read of a trial", name)
 		}
 	}
 	if shown != 10 {
-		t.Errorf("%d requests answered with the trial's content, want 10", shown)
+		t.Errorf("%d responses had the trial's content, want 10", shown)
 	}
-	// The checkpoint still has the content when the trial is gone.
+	// The checkpoint still has the content after the trial is deleted.
 	c.Delete(path, "*").Want(http.StatusNoContent)
 	before := reads()
 	if r := c.Get(checkpoint).Want(http.StatusOK); !bytes.Contains(r.Body, []byte(secret)) || reads() == before {
@@ -185,7 +184,7 @@ func TestEveryReadOfATrialIsRecorded(t *testing.T) {
 	}
 }
 
-// TestExport streams the trail as lines, over more than one batch.
+// TestExport checks that the trail is exported as lines, in more than one batch.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -197,7 +196,7 @@ func TestExport(t *testing.T) {
 	}
 	r := human.Get("/v1/audit-logs/export?resource_type=note").Want(http.StatusOK)
 	if got := r.Header.Get("Content-Type"); got != "application/x-ndjson" {
-		t.Errorf("it is %s", got)
+		t.Errorf("Content-Type %s", got)
 	}
 	seen := map[uuid.UUID]bool{}
 	for scanner := bufio.NewScanner(bytes.NewReader(r.Body)); scanner.Scan(); {
@@ -220,7 +219,7 @@ func TestExport(t *testing.T) {
 	human.Get("/v1/audit-logs/export?sort=id").WantProblem(http.StatusBadRequest, "invalid_request")
 	human.Do(http.MethodHead, "/v1/audit-logs/export", nil).Want(http.StatusOK)
 
-	// Over a connection, as it is sent.
+	// Over a real connection, the response is chunked.
 	web := httptest.NewServer(b.Handler())
 	defer web.Close()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/v1/audit-logs/export", nil)
@@ -242,12 +241,11 @@ func TestExport(t *testing.T) {
 		lines++
 	}
 	if response.ContentLength >= 0 || lines <= rows {
-		t.Errorf("%d lines in an answer of length %d, want more than %d, in chunks", lines, response.ContentLength, rows)
+		t.Errorf("%d lines in a response of length %d, want more than %d, in chunks", lines, response.ContentLength, rows)
 	}
 }
 
-// Hardening item 27: the audit trail calls a request by an id that the service made, and
-// keeps the client's beside it.
+// The audit trail identifies a request by an id that the service generated, and also stores the client's id.
 func TestClientsDoNotChooseTheTrailsRequestID(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -255,20 +253,20 @@ func TestClientsDoNotChooseTheTrailsRequestID(t *testing.T) {
 	given := uuid.NewString()
 	r := c.Post("/v1/personal/notes", map[string]any{"title": "x"}, "Request-Id", given).Want(http.StatusCreated)
 	if r.Header.Get("Request-Id") == given || r.Header.Get("Client-Request-Id") != given {
-		t.Errorf("answered Request-Id %s and Client-Request-Id %s", r.Header.Get("Request-Id"), r.Header.Get("Client-Request-Id"))
+		t.Errorf("the response has Request-Id %s and Client-Request-Id %s", r.Header.Get("Request-Id"), r.Header.Get("Client-Request-Id"))
 	}
 	list := c.Get("/v1/audit-logs?resource_type=note").Want(http.StatusOK).Object()["items"].([]any)
 	row := list[0].(map[string]any)
 	if row["request_id"] != r.Header.Get("Request-Id") || row["client_request_id"] != given {
 		t.Errorf("the trail has %v and %v", row["request_id"], row["client_request_id"])
 	}
-	// A problem names the service's id, too.
+	// A problem also has the service's id.
 	if p := c.Get("/v1/personal/notes/"+uuid.NewString(), "Request-Id", given).WantProblem(http.StatusNotFound, "not_found"); p.RequestID == given {
-		t.Error("a problem names the client's id")
+		t.Error("a problem has the client's id")
 	}
 	c.Post("/v1/personal/notes", map[string]any{"title": "y"}).Want(http.StatusCreated)
 	row = c.Get("/v1/audit-logs?resource_type=note").Want(http.StatusOK).Object()["items"].([]any)[0].(map[string]any)
 	if row["client_request_id"] != nil || row["request_id"] == nil {
-		t.Errorf("without an id of the client's the trail has %v and %v", row["request_id"], row["client_request_id"])
+		t.Errorf("without an id from the client, the trail has %v and %v", row["request_id"], row["client_request_id"])
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestExportOfReferences exports the caller's references and no other's, more
-// than one batch of them, and finds the export in the audit trail.
+// TestExportOfReferences checks that an export has all references of the caller, in more than one batch, and none of
+// others, and that it is recorded in the audit trail.
 func TestExportOfReferences(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -25,7 +25,7 @@ func TestExportOfReferences(t *testing.T) {
 		t.Errorf("the export has %d entries, want %d of the caller's", n, count)
 	}
 	if !strings.HasPrefix(string(bib.Body), fmt.Sprintf("@article{k%d,\n  author = {Lovelace, Ada},\n  title = {On \\textbraceleft{}this\\textbraceright{} \\& that},\n", count-1)) {
-		t.Errorf("it begins %.200s", bib.Body)
+		t.Errorf("the export starts with %.200s", bib.Body)
 	}
 	if got := bib.Header.Get("Content-Type") + "; " + bib.Header.Get("Content-Disposition"); got != `application/x-bibtex; charset=utf-8; attachment; filename="references.bib"` {
 		t.Errorf("headers: %s", got)
@@ -66,7 +66,7 @@ func TestExportOfReferences(t *testing.T) {
 	s.client.Get(path+"bibtex").WantProblem(http.StatusUnauthorized, "unauthenticated")
 }
 
-// Hardening item 18: an export of references larger than 32 MiB was refused, and was made in memory.
+// An export may be larger than 32 MiB, and is streamed instead of built in memory.
 func TestExportOfManyReferences(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

@@ -17,24 +17,24 @@ import (
 	"github.com/chenu/chenu/server/account"
 )
 
-// TestStory is what the service is for: an agent acts, its human decides, the database
-// sees to it, and the trail tells it.
+// TestStory follows the main use case: an agent requests a write, its human decides, the database enforces the
+// decision, and the audit trail records everything.
 func TestStory(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
 	agentID := dbtest.NewID()
 	human, agent := b.person(t, "ada"), b.agentNamed(t, "ada", agentID)
 
-	// An agent prepares an invoice, which it may, and wants to send it, which it may not.
+	// An agent may create a draft invoice, but may not send it without approval.
 	draft := agent.Post("/v1/business/invoices", invoice).Want(http.StatusCreated)
 	path := "/v1/business/invoices/" + fmt.Sprint(draft.Object()["id"])
 	send := map[string]any{"status": "sent"}
 	id, digest := checkpointOf(t, agent.Patch(path, draft.ETag(), send))
 	if again, _ := checkpointOf(t, agent.Patch(path, draft.ETag(), send)); again != id {
-		t.Errorf("the same request again asks for %s, before for %s", again, id)
+		t.Errorf("the repeated request has the checkpoint %s, the first one %s", again, id)
 	}
 
-	// The human finds it in the inbox and sees exactly what would happen.
+	// The human finds the request in the inbox, with exactly the changes that it would make.
 	inbox := human.Get("/v1/checkpoints?status=pending").Want(http.StatusOK).Object()["items"].([]any)
 	if len(inbox) != 1 || inbox[0].(map[string]any)["id"] != id || inbox[0].(map[string]any)["requested_by"] != agentID.String() {
 		t.Fatalf("the inbox is %v", inbox)
@@ -63,13 +63,13 @@ func TestStory(t *testing.T) {
 		t.Errorf("the human is shown %+v", seen)
 	}
 
-	// The agent can't decide, nor use it before it is decided.
+	// The agent can neither decide the request nor use the checkpoint before it is decided.
 	decision := map[string]any{"digest": digest}
 	agent.Post("/v1/checkpoints/"+id+"/approve", decision).WantProblem(http.StatusForbidden, "forbidden")
 	agent.Patch(path, draft.ETag(), send, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_pending")
 	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": strings.Repeat("0", 64)}).WantProblem(http.StatusConflict, "digest_mismatch")
 
-	// The human approves; twice is the same answer, and no other one.
+	// The human approves. A repeated approval has the same response; another decision is rejected.
 	for range 2 {
 		if got := human.Post("/v1/checkpoints/"+id+"/approve", decision).Want(http.StatusOK).Object(); got["status"] != "approved" {
 			t.Errorf("approved: %v", got)
@@ -77,18 +77,18 @@ func TestStory(t *testing.T) {
 	}
 	human.Post("/v1/checkpoints/"+id+"/reject", map[string]any{"digest": digest, "reason": "no"}).WantProblem(http.StatusConflict, "already_decided")
 
-	// The agent repeats its request, and nothing else.
+	// The agent can repeat its request, but not change it.
 	agent.Patch(path, draft.ETag(), map[string]any{"status": "void"}, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
 	sent := agent.Patch(path, draft.ETag(), send, "Checkpoint", id).Want(http.StatusOK)
 	if sent.Object()["status"] != "overdue" && sent.Object()["status"] != "sent" {
 		t.Errorf("the invoice is %s", sent.Body)
 	}
-	// Once only.
+	// The approval can be used only once.
 	agent.Patch(path, draft.ETag(), send, "Checkpoint", id).WantProblem(http.StatusPreconditionFailed, "stale_version")
 	agent.Patch(path, sent.ETag(), map[string]any{"status": "draft"}, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
 	agent.Delete(path, sent.ETag()).WantProblem(http.StatusConflict, "never_deleted")
 
-	// "What did agents do for me" is one request; the whole story is another.
+	// One request lists the actions of agents, another one the whole trail.
 	trail := b.trail(t, human, "/v1/audit-logs?actor_kind=agent")
 	if refusals := b.trail(t, human, "/v1/audit-logs?outcome=denied&sphere=business"); len(refusals) != 5 {
 		t.Errorf("the refusals in the invoice's sphere are %q", refusals)
@@ -116,11 +116,11 @@ func TestStory(t *testing.T) {
 		"update denied invoice checkpoint_mismatch",
 	}
 	if !slices.Equal(story, want) {
-		t.Errorf("the trail tells\n%s\nwant\n%s", strings.Join(story, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the trail is\n%s\nwant\n%s", strings.Join(story, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// TestUsedTwice uses one approval twice for the same new thing.
+// TestUsedTwice uses an approval twice for equal new rows.
 func TestUsedTwice(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -132,13 +132,13 @@ func TestUsedTwice(t *testing.T) {
 	if c := agent.Post("/v1/entertainment/playlists", playlist, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_used").Checkpoint; c == nil || c.ID.String() != id {
 		t.Errorf("the refusal describes %+v", c)
 	}
-	// The same request under its key is the same answer, and uses nothing.
+	// A repeated request with the same key gets the same response and does not use the approval again.
 	if r := agent.Post("/v1/entertainment/playlists", playlist, "Checkpoint", id, "Idempotency-Key", "k").Want(http.StatusCreated); r.Header.Get("Idempotent-Replayed") != "true" {
-		t.Error("the answer is not replayed")
+		t.Error("the response is not replayed")
 	}
 }
 
-// TestOwnRequest is the human's second, deliberate confirmation.
+// TestOwnRequest checks requests of a human that require the human's own explicit confirmation.
 func TestOwnRequest(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -152,7 +152,7 @@ func TestOwnRequest(t *testing.T) {
 		t.Errorf("hired with %v, want %s", hired.Object()["hire_checkpoint_id"], id)
 	}
 
-	// The agent works; its dismissal ends what it has going, and needs nobody's approval.
+	// The agent works. Its dismissal ends its open work and does not require an approval.
 	agentID := uuid.MustParse(fmt.Sprint(hired.Object()["id"]))
 	worker := b.agentNamed(t, "ada", agentID)
 	task := human.Post("/v1/team/tasks", map[string]any{"title": "Proofread", "agent_id": agentID}).Want(http.StatusCreated)
@@ -185,7 +185,7 @@ func TestOwnRequest(t *testing.T) {
 	}
 }
 
-// TestOwnActions are actions that clients define.
+// TestOwnActions checks approvals of actions that clients define.
 func TestOwnActions(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -198,10 +198,10 @@ func TestOwnActions(t *testing.T) {
 	asked := agent.Post("/v1/checkpoints", ask).Want(http.StatusCreated)
 	id, digest := fmt.Sprint(asked.Object()["id"]), asked.Object()["digest"]
 	if asked.Header.Get("Location") != "/v1/checkpoints/"+id {
-		t.Errorf("it is at %s", asked.Header.Get("Location"))
+		t.Errorf("Location is %s", asked.Header.Get("Location"))
 	}
 	if again := agent.Post("/v1/checkpoints", ask).Want(http.StatusCreated).Object()["id"]; again != id {
-		t.Errorf("asked again: %v, want %s", again, id)
+		t.Errorf("the repeated request has the id %v, want %s", again, id)
 	}
 	detail := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
 	if detail["difference"] != nil || detail["payload"].(map[string]any)["content"].(map[string]any)["with"] != "the accountant" {
@@ -218,12 +218,12 @@ func TestOwnActions(t *testing.T) {
 	}
 	agent.Post("/v1/checkpoints/"+id+"/consume", decision).WantProblem(http.StatusLocked, "checkpoint_used")
 
-	// What a write asked for can't be used otherwise.
+	// A checkpoint of a write cannot be used in another way.
 	write, writeDigest := checkpointOf(t, agent.Post("/v1/entertainment/playlists", map[string]any{"name": "n", "visibility": "public"}))
 	human.Post("/v1/checkpoints/"+write+"/approve", map[string]any{"digest": writeDigest}).Want(http.StatusOK)
 	agent.Post("/v1/checkpoints/"+write+"/consume", map[string]any{"digest": writeDigest}).WantProblem(http.StatusLocked, "checkpoint_mismatch")
 
-	// Who asked may take it back, before it is decided.
+	// The requester can withdraw the request until it is decided.
 	agent.Post("/v1/checkpoints/"+write+"/withdraw", map[string]any{}).WantProblem(http.StatusConflict, "already_decided")
 	asked = agent.Post("/v1/checkpoints", map[string]any{"type": "sensitive", "action": "a", "resource_type": "r"}).Want(http.StatusCreated)
 	id = fmt.Sprint(asked.Object()["id"])
@@ -246,7 +246,7 @@ func TestOwnActions(t *testing.T) {
 	human.Post("/v1/checkpoints/"+id+"/reject", map[string]any{"digest": digest}).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
 }
 
-// Hardening item 11: what an agent did without a human, over HTTP.
+// An agent cannot make these statements without a human.
 func TestAgentVouchesForNothingAlone(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -279,7 +279,7 @@ func TestAgentVouchesForNothingAlone(t *testing.T) {
 			t.Errorf("%+v", p.Errors)
 		}
 	}
-	// The human does by doing it.
+	// A human can do so directly.
 	scheduled := human.Post("/v1/social/schedules", schedule).Want(http.StatusCreated)
 	at := "/v1/social/schedules/" + scheduled.Object()["id"].(string)
 	checkpointOf(t, agent.Patch(at, scheduled.ETag(), object{"status": "published"}))
@@ -287,8 +287,8 @@ func TestAgentVouchesForNothingAlone(t *testing.T) {
 	agent.Patch(at, scheduled.ETag(), object{"status": "cancelled"}).Want(http.StatusOK)
 }
 
-// Hardening item 25: text that a human approves can't be reordered by the display, and what
-// the display does not show is made visible.
+// Text that a human approves must not contain characters that change its display order. Characters that displays do
+// not show are made visible.
 func TestTextForApprovalIsWhatItLooksLike(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -319,8 +319,7 @@ func TestTextForApprovalIsWhatItLooksLike(t *testing.T) {
 	}
 }
 
-// Hardening item 25: differences and the fields of references were shown with characters that
-// a display does not show.
+// The differences and the fields of references also make characters visible that displays do not show.
 func TestDifferencesAreWhatTheyLookLike(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -357,7 +356,7 @@ func TestDifferencesAreWhatTheyLookLike(t *testing.T) {
 	}
 }
 
-// Hardening item 24: an agent asked for 60 approvals that looked like writes.
+// An agent could otherwise fill the inbox with approvals that look like those of writes.
 func TestAgentCannotFloodTheInbox(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -369,13 +368,13 @@ func TestAgentCannotFloodTheInbox(t *testing.T) {
 	for n := range 20 {
 		r := agent.Post("/v1/checkpoints", ask(n)).Want(http.StatusCreated).Object()
 		if r["origin"] != "client" {
-			t.Errorf("its origin is %v", r["origin"])
+			t.Errorf("the origin is %v", r["origin"])
 		}
 		first = r["id"].(string)
 	}
 	agent.Post("/v1/checkpoints", ask(20)).WantProblem(http.StatusConflict, "too_many_pending")
 	agent.Post("/v1/entertainment/playlists", object{"name": "n", "visibility": "public"}).WantProblem(http.StatusConflict, "too_many_pending")
-	agent.Post("/v1/checkpoints", ask(7)).Want(http.StatusCreated) // The same again is none more.
+	agent.Post("/v1/checkpoints", ask(7)).Want(http.StatusCreated) // A repeated request does not count again.
 	human.Post("/v1/checkpoints", ask(0)).Want(http.StatusCreated)
 	agent.Post("/v1/checkpoints/"+first+"/withdraw", object{}).Want(http.StatusOK)
 	checkpointOf(t, agent.Post("/v1/entertainment/playlists", object{"name": "n", "visibility": "public"}))

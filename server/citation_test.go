@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCitations shows which reference cites which.
+// TestCitations checks the lists of references that cite and are cited by a reference.
 func TestCitations(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

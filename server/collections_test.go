@@ -13,20 +13,19 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// collection is what the matrix needs of a collection: a body that is taken, a
-// patch of it, and who else it refers to.
+// collection describes a collection for the tests: a valid body, which may refer to other rows, and a patch of it.
 type collection struct {
 	path string
 	body func(s *seed) map[string]any
-	// patch changes one field; nil for a collection that never changes.
+	// patch changes one field. It is nil for a collection whose rows cannot be changed.
 	patch map[string]any
-	// stays marks a collection whose rows nobody deletes.
+	// stays is set for collections whose rows cannot be deleted.
 	stays bool
-	// humansOnly collections are written by humans alone (Rule #4).
+	// humansOnly is set for collections that only humans can write (Rule #4).
 	humansOnly bool
 }
 
-// seed makes what a body refers to.
+// seed creates the rows that a body refers to.
 type seed struct {
 	t      *testing.T
 	client *apitest.Client
@@ -79,7 +78,7 @@ var collections = []collection{
 	}, patch: object{"status": "done"}},
 }
 
-// TestEveryCollectionIsTried fails for a collection that has no row above.
+// TestEveryCollectionIsTried fails if the document has a collection that is missing in collections.
 func TestEveryCollectionIsTried(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -95,8 +94,8 @@ func TestEveryCollectionIsTried(t *testing.T) {
 	}
 }
 
-// TestCollections holds every collection to what its owner, an agent, another
-// identity and nobody may do over HTTP, and every answer to the document.
+// TestCollections checks for every collection what its owner, an agent, another identity and an unauthenticated
+// client may do over HTTP, and checks every response against the document.
 func TestCollections(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -115,11 +114,11 @@ func TestCollections(t *testing.T) {
 			}
 			for field := range body {
 				if _, ok := row[field]; !ok {
-					t.Errorf("the row lacks %s, which was given", field)
+					t.Errorf("the row lacks the given field %s", field)
 				}
 			}
 
-			// The owner and their agent see it, alone and in the list.
+			// The owner and their agent can get the row and find it in the list.
 			for name, client := range map[string]*apitest.Client{"owner": ada, "agent": agent} {
 				if got := client.Get(self).Want(http.StatusOK).Object()["id"]; got != row["id"] {
 					t.Errorf("%s reads %v, want %v", name, got, row["id"])
@@ -129,10 +128,10 @@ func TestCollections(t *testing.T) {
 				}
 			}
 
-			// For another identity it is as if it never was, to the letter.
+			// Another identity gets exactly the same response as for a row that does not exist.
 			missing := c.path + "/" + dbtest.NewID().String()
 			if hidden, none := eve.Get(self), eve.Get(missing); hidden.Status != http.StatusNotFound || !sameProblem(hidden, none) {
-				t.Errorf("another identity gets %d %s, and for a row that never was %d %s", hidden.Status, hidden.Body, none.Status, none.Body)
+				t.Errorf("another identity gets %d %s, and for a row that does not exist %d %s", hidden.Status, hidden.Body, none.Status, none.Body)
 			}
 			if ids := listed(eve, c.path); slices.Contains(ids, row["id"].(string)) {
 				t.Errorf("another identity lists %v", ids)
@@ -141,7 +140,7 @@ func TestCollections(t *testing.T) {
 			nobody.Get(c.path).WantProblem(http.StatusUnauthorized, "unauthenticated")
 			nobody.Post(c.path, body).WantProblem(http.StatusUnauthorized, "unauthenticated")
 
-			// Unchanged, it is not sent again.
+			// A row that has not changed is not sent again.
 			if again := ada.Get(self, "If-None-Match", created.ETag()); again.Status != http.StatusNotModified || len(again.Body) != 0 {
 				t.Errorf("If-None-Match: got %d %s", again.Status, again.Body)
 			}
@@ -175,7 +174,7 @@ func TestCollections(t *testing.T) {
 				ada.Patch(self, changed.ETag(), object{field: row[field]}).WantProblem(http.StatusUnprocessableEntity, "validation_failed")
 			}
 			if same := ada.Patch(self, changed.ETag(), c.patch).Want(http.StatusOK); same.ETag() != changed.ETag() {
-				t.Errorf("a patch that changes nothing made %s of %s", same.ETag(), changed.ETag())
+				t.Errorf("a patch that changes nothing returned the ETag %s, want %s", same.ETag(), changed.ETag())
 			}
 
 			if c.humansOnly {
@@ -196,7 +195,7 @@ func TestCollections(t *testing.T) {
 	}
 }
 
-// sameProblem tells whether two problems differ in the request's id alone.
+// sameProblem reports whether two problems differ only in the request id.
 func sameProblem(a, b *apitest.Response) bool {
 	x, y := a.Object(), b.Object()
 	delete(x, "request_id")
@@ -204,8 +203,8 @@ func sameProblem(a, b *apitest.Response) bool {
 	return fmt.Sprint(x) == fmt.Sprint(y) && a.Status == b.Status
 }
 
-// Hardening item 7: a patch of a row leaves the numbers that it does not name as they are,
-// also those that were stored before there were limits.
+// A patch does not change the numbers in fields that it does not include, not even numbers that were stored before
+// the limits were introduced.
 func TestPatchKeepsStoredNumbers(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// TestWhatTheClockDecides shows statuses that are read and never stored, and
-// that filters see the same.
+// TestWhatTheClockDecides checks statuses that depend on the date and are never stored, and that filters use them.
 func TestWhatTheClockDecides(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -30,20 +29,20 @@ func TestWhatTheClockDecides(t *testing.T) {
 		row := ada.Post(test.path, test.body).Want(http.StatusCreated)
 		id := row.Object()["id"].(string)
 		if got := row.Object()["status"]; got != test.want {
-			t.Errorf("%v reads as %v, want %s", test.body, got, test.want)
+			t.Errorf("%v has the status %v, want %s", test.body, got, test.want)
 		}
 		if ids := listed(ada, test.path+"?status="+test.want); !strings.Contains(strings.Join(ids, " "), id) {
 			t.Errorf("status=%s does not find %v", test.want, test.body)
 		}
 		if test.want != test.storage {
 			if ids := listed(ada, test.path+"?status="+test.storage); strings.Contains(strings.Join(ids, " "), id) {
-				t.Errorf("status=%s finds %v, which reads as %s", test.storage, test.body, test.want)
+				t.Errorf("status=%s finds %v, which has the status %s", test.storage, test.body, test.want)
 			}
 		}
-		// A change of something else leaves the stored status as it is.
+		// A change of another field does not change the stored status.
 		changed := ada.Patch(test.path+"/"+id, row.ETag(), object{"identifier": "4711"}).Want(http.StatusOK)
 		if got := changed.Object()["status"]; got != test.want {
-			t.Errorf("after a patch %v reads as %v, want %s", test.body, got, test.want)
+			t.Errorf("after a patch %v has the status %v, want %s", test.body, got, test.want)
 		}
 	}
 	ada.Post("/v1/government/compliance-items", object{"name": "L", "regulation": "A", "authority": "C", "status": "expired"}).

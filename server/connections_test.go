@@ -20,7 +20,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// withConnections is a service whose pools have so many connections each.
+// withConnections returns a service with pools of n connections each.
 func withConnections(t *testing.T, n int32) *service {
 	t.Helper()
 	db := dbtest.New(t)
@@ -40,10 +40,9 @@ func withConnections(t *testing.T, n int32) *service {
 	return &service{s, db, apitest.New(t, s.Handler(), document)}
 }
 
-// Hardening item 2: with one connection in each pool, every operation is answered, for a
-// person, for an agent and for nobody. An operation that needed a second connection while it
-// holds one would be refused it (session.ErrNested), which is a 500: also in the other tests
-// of this package, which go deeper into each operation.
+// Every operation works with one connection in each pool, for a person, for an agent and without authentication. An
+// operation that requests a second connection while it holds one gets session.ErrNested, which results in status 500.
+// The other tests of this package detect that too, and cover each operation in more depth.
 func TestEveryOperationNeedsOneConnection(t *testing.T) {
 	t.Parallel()
 	b := withConnections(t, 1)
@@ -81,12 +80,12 @@ func TestEveryOperationNeedsOneConnection(t *testing.T) {
 			for _, content := range o.RequestBody.Content {
 				body = content.Schema.example(document.Components.Schemas, 0)
 			}
-			// Each caller is new, since some operations end the session.
+			// Each request has a new caller, because some operations end the session.
 			name := fmt.Sprintf("caller%d", sent)
 			for kind, client := range map[string]*apitest.Client{
-				"person": b.as(t, account.DevelopmentToken{Email: name + "@example.org"}),
-				"agent":  b.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: dbtest.NewID()}),
-				"nobody": b.client.For(t),
+				"person":          b.as(t, account.DevelopmentToken{Email: name + "@example.org"}),
+				"agent":           b.as(t, account.DevelopmentToken{Email: name + "@example.org", Agent: dbtest.NewID()}),
+				"unauthenticated": b.client.For(t),
 			} {
 				header := []string{"If-Match", "*"}
 				r := client.Do(strings.ToUpper(method), target, body, header...)
@@ -102,7 +101,7 @@ func TestEveryOperationNeedsOneConnection(t *testing.T) {
 	}
 }
 
-// schema is what the test needs of a JSON schema.
+// schema has the parts of a JSON schema that example uses.
 type schema struct {
 	Ref        string `json:"$ref"`
 	Type       any
@@ -117,7 +116,7 @@ type schema struct {
 	Format     string
 }
 
-// example returns a value with all required properties.
+// example returns a value for the schema with all required properties.
 func (s schema) example(all map[string]schema, depth int) any {
 	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
 		return all[name].example(all, depth)
@@ -163,8 +162,8 @@ func (s schema) example(all map[string]schema, depth int) any {
 	return object
 }
 
-// Hardening item 2: requests of one identity that wait in the database take half of the
-// connections; another identity's request finds one.
+// Requests of one identity that wait in the database use at most half of the connections, so a request of another
+// identity gets one.
 func TestOneIdentityLeavesConnectionsToOthers(t *testing.T) {
 	t.Parallel()
 	b := withConnections(t, 2)
@@ -205,7 +204,7 @@ func TestOneIdentityLeavesConnectionsToOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	wg.Wait()
-	// On a slow machine one may have waited too long for its turn.
+	// On a slow machine, a request may exceed the time limit for waiting.
 	if !slices.Contains(statuses, http.StatusOK) || slices.ContainsFunc(statuses, func(status int) bool {
 		return status != http.StatusOK && status != http.StatusTooManyRequests
 	}) {

@@ -22,7 +22,7 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// credential is what an agent asks for its tokens with.
+// credential is a credential with which an agent requests its access tokens.
 type credential struct {
 	ID, Secret string
 	ClientID   string `json:"client_id"`
@@ -43,15 +43,15 @@ func (c credential) ask(more ...any) map[string]any {
 	return body
 }
 
-// worker returns a client with a token that the credential gives.
+// worker returns a client with a token that was issued for the credential.
 func (s *service) worker(t *testing.T, c credential) *apitest.Client {
 	t.Helper()
 	token := s.client.For(t).Post("/v1/auth/agent-token", c.ask()).Want(http.StatusOK).Object()["access_token"].(string)
 	return s.client.For(t).As(token)
 }
 
-// wantEnd waits until the worker's token is refused, which takes as long as a session that
-// was found alive counts as alive. How long that is, package auth shows by a clock of its own.
+// wantEnd waits until the worker's token is rejected. This can take as long as a valid session is cached; package
+// auth tests that duration with a fake clock.
 func wantEnd(t *testing.T, worker *apitest.Client) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -61,7 +61,7 @@ func wantEnd(t *testing.T, worker *apitest.Client) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the token is still good: %d %s", r.Status, r.Body)
+			t.Fatalf("the token is still valid: %d %s", r.Status, r.Body)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestAgentsToken(t *testing.T) {
 	}
 	answer := b.client.For(t).Post("/v1/auth/agent-token", c.ask()).Want(http.StatusOK).Object()
 	if answer["scope"] != "business team" || answer["token_type"] != "Bearer" || answer["expires_in"] != 600.0 {
-		t.Errorf("the answer is %v", answer)
+		t.Errorf("the response is %v", answer)
 	}
 	token := answer["access_token"].(string)
 	var claims struct {
@@ -92,10 +92,11 @@ func TestAgentsToken(t *testing.T) {
 		err = json.Unmarshal(payload, &claims)
 	}
 	if err != nil || claims.Sub != me || "/v1/team/agents/"+claims.Act.Sub != agent || claims.Scope != "business team" {
-		t.Errorf("the token says %s: %v", payload, err)
+		t.Errorf("the claims of the token are %s: %v", payload, err)
 	}
 
-	// What it may, what its capabilities do not cover, and what no agent may.
+	// The agent may call what its capabilities include, and nothing that they do not include or that no agent may
+	// call.
 	worker := b.client.For(t).As(token)
 	made = worker.Post("/v1/business/contacts", map[string]any{"name": "Grace"}).Want(http.StatusCreated)
 	if made.Object()["updated_by"] != claims.Act.Sub || made.Object()["created_by"] != me {
@@ -112,7 +113,7 @@ func TestAgentsToken(t *testing.T) {
 	b.client.For(t).Post("/v1/auth/agent-token", c.ask("scope", "team personal")).WantProblem(http.StatusBadRequest, "invalid_scope")
 	b.client.For(t).Post("/v1/auth/agent-token", c.ask("scope", " ")).WantProblem(http.StatusBadRequest, "invalid_scope")
 
-	// Nobody else's, nothing shown again, nothing kept.
+	// Other identities have no access, secrets are not shown again, and secrets are not stored.
 	stranger.Get(agent+"/credentials").WantProblem(http.StatusNotFound, "not_found")
 	stranger.Post(agent+"/credentials", map[string]any{}).WantProblem(http.StatusNotFound, "not_found")
 	stranger.Do(http.MethodDelete, agent+"/credentials/"+c.ID, nil).WantProblem(http.StatusNotFound, "not_found")
@@ -128,7 +129,7 @@ func TestAgentsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(dump, c.Secret) || strings.Contains(dump, base64.StdEncoding.EncodeToString([]byte(c.Secret))) {
-		t.Error("the secret is kept")
+		t.Error("the secret is stored")
 	}
 	trail := b.trail(t, human, "/v1/audit-logs?actor_kind=agent")
 	for _, want := range []string{"login success agent_credential", "create success contact", "read denied request insufficient_scope", "read denied request forbidden"} {
@@ -137,9 +138,9 @@ func TestAgentsToken(t *testing.T) {
 		}
 	}
 
-	// Dismissed, it is out, with its token and its credential, and gets no other.
+	// After its dismissal, the agent's token and credential are invalid, and it cannot get new ones.
 	human.Post(agent+"/dismiss", map[string]any{"reason": "Done."}).Want(http.StatusOK)
-	worker.Post("/v1/business/contacts", map[string]any{"name": "Charles"}).Want(http.StatusUnauthorized) // at once, whatever is cached
+	worker.Post("/v1/business/contacts", map[string]any{"name": "Charles"}).Want(http.StatusUnauthorized) // immediately, regardless of caches
 	b.client.For(t).Post("/v1/auth/agent-token", c.ask()).WantProblem(http.StatusUnauthorized, "invalid_client")
 	human.Post(agent+"/credentials", map[string]any{}).WantProblem(http.StatusConflict, "agent_dismissed")
 	if item := human.Get(agent + "/credentials").Object()["items"].([]any)[0].(map[string]any); item["revoked_at"] == nil {
@@ -148,7 +149,7 @@ func TestAgentsToken(t *testing.T) {
 	wantEnd(t, worker)
 }
 
-// TestAgentsTokenEnds ends a live token in every way that there is beside dismissal.
+// TestAgentsTokenEnds checks every way in which a valid token ends, except dismissal.
 func TestAgentsTokenEnds(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, b *service, human *apitest.Client, agent string, c credential){
@@ -168,7 +169,7 @@ func TestAgentsTokenEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"its credential is over": func(t *testing.T, b *service, _ *apitest.Client, _ string, _ credential) {
+		"its credential expires": func(t *testing.T, b *service, _ *apitest.Client, _ string, _ credential) {
 			if _, err := b.db.Pool(t, b.db.AdminURL).Exec(t.Context(), "UPDATE app.agent_credentials SET expires_at = clock_timestamp()"); err != nil {
 				t.Fatal(err)
 			}
@@ -185,13 +186,13 @@ func TestAgentsTokenEnds(t *testing.T) {
 			end(t, b, human, agent, c)
 			wantEnd(t, worker)
 			if r := b.client.For(t).Post("/v1/auth/agent-token", c.ask()); r.Status != http.StatusUnauthorized && r.Status != http.StatusBadRequest {
-				t.Errorf("it gets another token: %s", r.Body)
+				t.Errorf("the agent gets another token: %s", r.Body)
 			}
 		})
 	}
 }
 
-// TestCredentials are the limits of credentials.
+// TestCredentials checks the limits of credentials.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -222,7 +223,7 @@ func TestCredentials(t *testing.T) {
 		code   string
 	}{
 		"unknown":              {made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+dbtest.NewID().String()), http.StatusUnauthorized, "invalid_client"},
-		"another's":            {made.ask("client_id", dbtest.NewID().String()+"."+made.ID), http.StatusUnauthorized, "invalid_client"},
+		"another agent's":      {made.ask("client_id", dbtest.NewID().String()+"."+made.ID), http.StatusUnauthorized, "invalid_client"},
 		"its id alone":         {made.ask("client_id", made.ID), http.StatusUnauthorized, "invalid_client"},
 		"capitals":             {made.ask("client_id", strings.ToUpper(made.ClientID)), http.StatusUnauthorized, "invalid_client"},
 		"wrong":                {made.ask("client_secret", none.Secret), http.StatusUnauthorized, "invalid_client"},
@@ -247,9 +248,8 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
-// Hardening item 28: failed logins of agents leave one row for each credential, network and hour, and
-// one with the number of the others. The rows do not name the agent as the actor, since anybody may
-// have sent them.
+// Failed logins of agents create one audit row per credential, network and hour, and one row with the number of
+// further failures. The rows do not have the agent as actor, because anyone could have sent the requests.
 func TestFailedAgentLoginsDoNotFillTheTrail(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -260,7 +260,7 @@ func TestFailedAgentLoginsDoNotFillTheTrail(t *testing.T) {
 	for range failures {
 		b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_secret", "x")).WantProblem(http.StatusUnauthorized, "invalid_client")
 	}
-	// A credential that does not exist leaves nothing.
+	// A login with a credential that does not exist creates no row.
 	b.client.For(t).Post("/v1/auth/agent-token", made.ask("client_id", strings.Split(made.ClientID, ".")[0]+"."+dbtest.NewID().String())).WantProblem(http.StatusUnauthorized, "invalid_client")
 	admin := b.db.Pool(t, b.db.AdminURL)
 	trail := func() []string {
@@ -291,7 +291,7 @@ func TestFailedAgentLoginsDoNotFillTheTrail(t *testing.T) {
 	b.client.For(t).Post("/v1/auth/agent-token", made.ask()).Want(http.StatusOK)
 }
 
-// TestAssertions forges what an agent proves itself with by a key.
+// TestAssertions checks that forged and invalid assertions are rejected.
 func TestAssertions(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -308,7 +308,7 @@ func TestAssertions(t *testing.T) {
 	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public)}
 	made := human.Post(agent+"/credentials", map[string]any{"public_key": jwk}).Want(http.StatusCreated).Object()
 	if made["secret"] != nil || made["type"] != "public_key" {
-		t.Errorf("made: %v", made)
+		t.Errorf("created: %v", made)
 	}
 	id := made["client_id"].(string)
 	withSecret := newCredential(t, human, agent)
@@ -343,32 +343,32 @@ func TestAssertions(t *testing.T) {
 	good := sign(jwt.SigningMethodEdDSA, private, claims(nil))
 	token := ask(t, id, good).Want(http.StatusOK).Object()["access_token"].(string)
 	b.client.For(t).As(token).Get("/v1/business/contacts").Want(http.StatusOK)
-	ask(t, id, good).WantProblem(http.StatusUnauthorized, "invalid_client") // once
+	ask(t, id, good).WantProblem(http.StatusUnauthorized, "invalid_client") // an assertion is valid once
 
 	eddsa := jwt.SigningMethodEdDSA
 	now := time.Now()
 	for name, assertion := range map[string]string{
-		"another's key":       sign(eddsa, otherKey, claims(nil)),
-		"no algorithm":        sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil)),
-		"HMAC by public key":  sign(jwt.SigningMethodHS256, []byte(public), claims(nil)),
-		"a key it brings":     sign(eddsa, otherKey, claims(nil), "jku", "https://example.org/keys"),
-		"an extension":        sign(eddsa, private, claims(nil), "crit", "exp"),
-		"for others":          sign(eddsa, private, claims(map[string]any{"aud": "other"})),
-		"for others too":      sign(eddsa, private, claims(map[string]any{"aud": []string{"chenu", "other"}})),
-		"for nobody":          sign(eddsa, private, claims(map[string]any{"aud": nil})),
-		"by another":          sign(eddsa, private, claims(map[string]any{"iss": withSecret.ClientID})),
-		"about another":       sign(eddsa, private, claims(map[string]any{"sub": withSecret.ClientID})),
-		"without end":         sign(eddsa, private, claims(map[string]any{"exp": nil})),
-		"over":                sign(eddsa, private, claims(map[string]any{"exp": now.Add(-time.Minute).Unix()})),
-		"too long":            sign(eddsa, private, claims(map[string]any{"exp": now.Add(time.Hour).Unix()})),
-		"not yet":             sign(eddsa, private, claims(map[string]any{"nbf": now.Add(time.Hour).Unix()})),
-		"from the future":     sign(eddsa, private, claims(map[string]any{"iat": now.Add(time.Hour).Unix()})),
-		"without id":          sign(eddsa, private, claims(map[string]any{"jti": nil})),
-		"a long id":           sign(eddsa, private, claims(map[string]any{"jti": strings.Repeat("x", 300)})),
-		"no token":            "x.y.z",
-		"an access token":     token,
-		"cut off":             good[:len(good)-2],
-		"with another's name": sign(eddsa, private, claims(nil), "x5u", "https://example.org"),
+		"another's key":        sign(eddsa, otherKey, claims(nil)),
+		"no algorithm":         sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil)),
+		"HMAC by public key":   sign(jwt.SigningMethodHS256, []byte(public), claims(nil)),
+		"a key in its header":  sign(eddsa, otherKey, claims(nil), "jku", "https://example.org/keys"),
+		"an extension":         sign(eddsa, private, claims(nil), "crit", "exp"),
+		"another audience":     sign(eddsa, private, claims(map[string]any{"aud": "other"})),
+		"two audiences":        sign(eddsa, private, claims(map[string]any{"aud": []string{"chenu", "other"}})),
+		"no audience":          sign(eddsa, private, claims(map[string]any{"aud": nil})),
+		"another issuer":       sign(eddsa, private, claims(map[string]any{"iss": withSecret.ClientID})),
+		"another subject":      sign(eddsa, private, claims(map[string]any{"sub": withSecret.ClientID})),
+		"no expiry":            sign(eddsa, private, claims(map[string]any{"exp": nil})),
+		"expired":              sign(eddsa, private, claims(map[string]any{"exp": now.Add(-time.Minute).Unix()})),
+		"too long-lived":       sign(eddsa, private, claims(map[string]any{"exp": now.Add(time.Hour).Unix()})),
+		"not yet valid":        sign(eddsa, private, claims(map[string]any{"nbf": now.Add(time.Hour).Unix()})),
+		"issued in the future": sign(eddsa, private, claims(map[string]any{"iat": now.Add(time.Hour).Unix()})),
+		"no id":                sign(eddsa, private, claims(map[string]any{"jti": nil})),
+		"a long id":            sign(eddsa, private, claims(map[string]any{"jti": strings.Repeat("x", 300)})),
+		"no token":             "x.y.z",
+		"an access token":      token,
+		"cut off":              good[:len(good)-2],
+		"an x5u header":        sign(eddsa, private, claims(nil), "x5u", "https://example.org"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -388,7 +388,7 @@ func TestAssertions(t *testing.T) {
 			go func() { statuses <- ask(t, id, same).Status }()
 		}
 		if got := []int{<-statuses, <-statuses}; !slices.Contains(got, http.StatusOK) || !slices.Contains(got, http.StatusUnauthorized) {
-			t.Errorf("answered with %v", got)
+			t.Errorf("statuses %v", got)
 		}
 	})
 	t.Run("a secret for a key", func(t *testing.T) {
@@ -406,7 +406,7 @@ func newKey(t *testing.T) ed25519.PublicKey {
 	return public
 }
 
-// weakKeys are the eight points of small order, and encodings that are not canonical.
+// weakKeys returns the eight points of small order, and encodings that are not canonical.
 func weakKeys(t *testing.T) []ed25519.PublicKey {
 	t.Helper()
 	zeros, ones := strings.Repeat("00", 30), strings.Repeat("ff", 30)
@@ -415,7 +415,7 @@ func weakKeys(t *testing.T) []ed25519.PublicKey {
 		"01" + zeros + "00", "ec" + ones + "7f", "00" + zeros + "00", "00" + zeros + "80",
 		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
 		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-		// Not canonical: p, p + 1, and the largest number; and points whose x is 0 with a sign.
+		// Not canonical: p, p + 1 and the largest number; and points with x = 0 and a sign.
 		"ed" + ones + "7f", "ed" + ones + "ff", "ee" + ones + "7f", "ee" + ones + "ff", "ff" + ones + "7f", "01" + zeros + "80", "ec" + ones + "ff",
 	} {
 		key, err := hex.DecodeString(text)
@@ -427,8 +427,8 @@ func weakKeys(t *testing.T) []ed25519.PublicKey {
 	return keys
 }
 
-// Hardening items 5 and 22: the database itself refuses what an identity with an unverified address
-// may not do, lifetimes of more than 365 days, and weak keys, whatever the service asks for.
+// The database itself enforces the rules: which operations require a verified address, a maximum lifetime of 365
+// days, and no weak keys, whatever the service requests.
 func TestCredentialRulesAreTheDatabases(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -465,7 +465,7 @@ func TestCredentialRulesAreTheDatabases(t *testing.T) {
 	var days float64
 	admin := b.db.Pool(t, b.db.AdminURL)
 	if err := admin.QueryRow(t.Context(), `SELECT extract(epoch FROM min(expires_at) - now()) / 86400 FROM app.agent_credentials`).Scan(&days); err != nil || days < 89.9 || days > 90 {
-		t.Errorf("a credential without an end expires in %v days: %v", days, err)
+		t.Errorf("a credential without an expiry expires in %v days: %v", days, err)
 	}
 
 	if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = NULL; UPDATE team_agents SET status = 'suspended'"); err != nil {
@@ -480,9 +480,8 @@ func TestCredentialRulesAreTheDatabases(t *testing.T) {
 	try("42501", "", "UPDATE identities SET email_verified_at = now()")
 }
 
-// Hardening item 22: a signature that needs no private key verifies under a key of small order.
-// Such a key is refused when a credential is created, and so is an assertion under the key of a
-// credential that is there already.
+// Under a key of small order, signatures that were made without a private key are valid. Such a key is rejected when
+// a credential is created, and so are assertions for an existing credential with such a key.
 func TestSmallOrderKeysProveNothing(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -497,15 +496,15 @@ func TestSmallOrderKeysProveNothing(t *testing.T) {
 	for _, key := range weakKeys(t) {
 		r := human.Post(agent+"/credentials", map[string]any{"public_key": map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(key)}})
 		if p := r.WantProblem(http.StatusUnprocessableEntity, "validation_failed"); *p.Errors[0].Pointer != "/public_key/x" || p.Errors[0].Code != "weak_key" {
-			t.Errorf("%x is refused with %+v", key, p.Errors)
+			t.Errorf("%x: the errors are %+v", key, p.Errors)
 		}
-		// The row of an older release.
+		// A row that was created by an older release.
 		if _, err := admin.Exec(t.Context(), "UPDATE app.agent_credentials SET public_key = $1 WHERE id = $2", []byte(key), made["id"]); err != nil {
 			t.Fatal(err)
 		}
 		assertion, ok := forge(t, id, key)
 		if !ok {
-			continue // no point at all: nothing verifies under it
+			continue // not a point, so no signature is valid under it
 		}
 		forged++
 		b.client.For(t).Post("/v1/auth/agent-token", map[string]any{
@@ -514,17 +513,17 @@ func TestSmallOrderKeysProveNothing(t *testing.T) {
 		}).WantProblem(http.StatusUnauthorized, "invalid_client")
 		me, _, _ := strings.Cut(id, ".")
 		if err := b.inTransaction(t, "chenu_human", me, "", fmt.Sprintf("SELECT app.use_agent_credential('%s', 'swk', NULL, NULL)", made["id"])); pgtest.SQLState(err) != "CH401" {
-			t.Errorf("%x is used: %v", key, err)
+			t.Errorf("%x is accepted: %v", key, err)
 		}
 	}
 	if forged < 8 {
-		t.Errorf("crypto/ed25519 accepts a forged signature under %d keys: the test shows nothing of the others", forged)
+		t.Errorf("crypto/ed25519 accepts a forged signature under only %d keys, so the test does not check the others", forged)
 	}
 }
 
-// forge returns an assertion that verifies under a key of small order and was signed with no
-// private key: R is the neutral element and S is 0, which is right when the hash is a multiple of
-// the key's order. So it tries assertions until one is.
+// forge returns an assertion that is valid under a key of small order, signed without a private key. R is the neutral
+// element and S is 0. That signature is valid if the hash is a multiple of the key's order, so forge tries assertions
+// until one is valid.
 func forge(t *testing.T, client string, key ed25519.PublicKey) (string, bool) {
 	t.Helper()
 	signature := make([]byte, ed25519.SignatureSize)

@@ -8,8 +8,8 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// TestDetach deletes what others name: refused, and with detach the optional
-// references are cleared first.
+// TestDetach deletes a row that other rows refer to. The request is rejected, unless detach clears the optional
+// references first.
 func TestDetach(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -23,14 +23,13 @@ func TestDetach(t *testing.T) {
 	}
 	ada.Delete(self+"?detach=true", contact.ETag()).Want(http.StatusNoContent)
 	if got := ada.Get(project.Header.Get("Location")).Want(http.StatusOK).Object()["contact_id"]; got != nil {
-		t.Errorf("the project still names %v", got)
+		t.Errorf("the project still refers to %v", got)
 	}
 	ada.Post("/v1/business/projects", object{"name": "P", "contact_id": contact.Object()["id"]}).
 		WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
 }
 
-// Hardening item 31: a detach that changes two gated rows needs one approval, which names
-// both, and every other row that it changes.
+// A detach that changes two gated rows needs one approval, which lists both, and every other row that it changes.
 func TestDetachOfSeveralGatedRows(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -50,14 +49,14 @@ func TestDetachOfSeveralGatedRows(t *testing.T) {
 		id, digest := checkpointOf(t, by.Delete(self+"?detach=true", contact.ETag()))
 		shown := ada.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
 		if shown["action"] != "update 2 invoices, update project, delete contact" || shown["type"] != "cost" {
-			t.Errorf("%s: asked for %v of type %v", name, shown["action"], shown["type"])
+			t.Errorf("%s: the action is %v, the type %v", name, shown["action"], shown["type"])
 		}
 		ada.Post("/v1/checkpoints/"+id+"/approve", object{"digest": digest}).Want(http.StatusOK)
 		by.Delete(self+"?detach=true", contact.ETag(), "Checkpoint", id).Want(http.StatusNoContent)
 		by.Get(self).Want(http.StatusNotFound)
 		for _, path := range append(invoices, project) {
 			if got := by.Get(path).Want(http.StatusOK).Object()["contact_id"]; got != nil {
-				t.Errorf("%s: %s still names %v", name, path, got)
+				t.Errorf("%s: %s still refers to %v", name, path, got)
 			}
 		}
 		trail := ada.Get("/v1/audit-logs?page_size=100&outcome=success").Want(http.StatusOK).Object()["items"].([]any)
@@ -68,7 +67,7 @@ func TestDetachOfSeveralGatedRows(t *testing.T) {
 			}
 		}
 		if kinds["invoice"] != 2 || kinds["project"] != 1 || kinds["contact"] != 1 {
-			t.Errorf("%s: the audit rows that name the approval are %v", name, kinds)
+			t.Errorf("%s: the audit rows with the approval are %v", name, kinds)
 		}
 	}
 }

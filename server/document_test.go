@@ -21,7 +21,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// TestDocumentIsCheckedIn holds the checked-in document against the routes.
+// TestDocumentIsCheckedIn checks that the checked-in document is that of the routes.
 func TestDocumentIsCheckedIn(t *testing.T) {
 	t.Parallel()
 	document, err := openAPI()
@@ -33,12 +33,12 @@ func TestDocumentIsCheckedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(document) != string(kept) {
-		t.Error("server/openapi.json is not the routes' document: run make generate")
+		t.Error("server/openapi.json is not the document of the routes: run make generate")
 	}
 }
 
-// TestExamples holds every example in the document against its schema, each tag
-// to a description, and each operation to an error that it documents.
+// TestExamples checks that every example in the document matches its schema, that each tag has a description, and
+// that each operation documents an error.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	data, err := openAPI()
@@ -113,8 +113,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// Hardening item 35: a field that is a URI by its name or its format has the pattern of allowed
-// schemes, also one that is added later.
+// Every field that is a URI by its name or format, including fields that are added later, has the pattern of the
+// allowed schemes.
 func TestEveryURIOfADocumentIsLimited(t *testing.T) {
 	t.Parallel()
 	s, err := openAPI()
@@ -137,7 +137,7 @@ func TestEveryURIOfADocumentIsLimited(t *testing.T) {
 			for name, item := range value {
 				schema, _ := item.(map[string]any)
 				named := strings.HasSuffix(at, "/properties") && regexp.MustCompile(`(^|_)(uri|url|href|link|website)$`).MatchString(name)
-				// The service itself makes these two.
+				// The service generates these two.
 				made := at == "/components/schemas/Problem/properties" && name == "type" || at == "/components/schemas/Checkpoint/properties" && name == "href"
 				if (named || schema["format"] == "uri") && !made {
 					found++
@@ -166,7 +166,7 @@ type operationOf struct {
 	} `json:"requestBody"` //nolint:tagliatelle // OpenAPI's own name
 }
 
-// operations returns the operations of the OpenAPI document, in the order of their ids.
+// operations returns the operations of the OpenAPI document, ordered by id.
 func operations(t *testing.T) []operationOf {
 	t.Helper()
 	data, err := openAPI()
@@ -190,7 +190,7 @@ func operations(t *testing.T) []operationOf {
 	return all
 }
 
-// try sends what the document gives as an example.
+// try sends a request with the examples of the document.
 func (o operationOf) try(c *apitest.Client) *apitest.Response {
 	path := o.path
 	for strings.Contains(path, "{") {

@@ -10,9 +10,8 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// Hardening item 8: a field that is computed when a row is read is part of its ETag, so that a
-// conditional GET never gets the old state, while the version of the ETag is all that a
-// change needs.
+// Fields that are computed when a row is read are part of its ETag, so that a conditional GET never returns an
+// outdated state. A change compares only the version in the ETag.
 func TestETagsTellComputedFields(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -48,7 +47,7 @@ func TestETagsTellComputedFields(t *testing.T) {
 			t.Errorf("%s: %s is %v, want %v", test.entity, test.field, got, test.before)
 		}
 		if !strings.HasPrefix(first.ETag(), fmt.Sprintf(`"v%v-`, version)) {
-			t.Errorf("%s: the ETag %s does not begin with the version %v", test.entity, first.ETag(), version)
+			t.Errorf("%s: the ETag %s does not start with the version %v", test.entity, first.ETag(), version)
 		}
 		c.Get(test.path, "If-None-Match", first.ETag()).Want(http.StatusNotModified)
 		s.behind(t, test.passes, id)
@@ -60,11 +59,11 @@ func TestETagsTellComputedFields(t *testing.T) {
 		if test.entity == "Checkpoint" {
 			continue
 		}
-		// An empty patch answers what a GET does. If-Match takes the old tag, the new one and
-		// the version alone.
+		// The response to an empty patch is that of a GET. If-Match accepts the old tag, the new tag, and the version
+		// alone.
 		for _, tag := range []string{first.ETag(), second.ETag(), fmt.Sprintf(`"v%v"`, version)} {
 			if got := c.Patch(test.path, tag, object{}).Want(http.StatusOK); got.ETag() != second.ETag() || got.Object()[test.field] != test.after {
-				t.Errorf("%s: an empty patch of %s answers %s %v, want %s %v", test.entity, tag, got.ETag(), got.Object()[test.field], second.ETag(), test.after)
+				t.Errorf("%s: an empty patch with %s returned %s %v, want %s %v", test.entity, tag, got.ETag(), got.Object()[test.field], second.ETag(), test.after)
 			}
 		}
 		c.Patch(test.path, `"v0-`+strings.SplitN(second.ETag(), "-", 2)[1], object{}).WantProblem(http.StatusPreconditionFailed, "stale_version")
@@ -72,13 +71,13 @@ func TestETagsTellComputedFields(t *testing.T) {
 	for _, table := range policies.Tables {
 		for _, column := range table.Columns {
 			if column.Rules.Read != "" && !covered[table.Entity] {
-				t.Errorf("%s.%s is computed when it is read, and no case shows its ETag", table.Entity, column.Name)
+				t.Errorf("%s.%s is computed when it is read, but no test case checks its ETag", table.Entity, column.Name)
 			}
 		}
 	}
 }
 
-// Hardening item 8: whether a checkpoint is stale is part of its ETag.
+// The ETag of a checkpoint includes whether it is stale.
 func TestETagOfACheckpointTellsThatItIsStale(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestStreaks shows what check-ins make of a habit, and that a missed period
-// ends the current streak and leaves the best one.
+// TestStreaks checks the streaks that check-ins result in. A missed period ends the current streak and does not
+// change the best one.
 func TestStreaks(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -37,7 +37,7 @@ func TestStreaks(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			ada := ada.For(t)
-			// A streak depends on the day: a day that ends meanwhile is another test.
+			// Streaks depend on the date, so the case is repeated if the date changes while it runs.
 			for same := false; !same; {
 				today := time.Now().UTC()
 				habit := ada.Post("/v1/personal/habits", object{"name": "Read", "cadence": test.cadence, "target_per_period": test.target}).
@@ -66,8 +66,7 @@ func TestStreaks(t *testing.T) {
 	}
 }
 
-// TestDayBeginsWhereTheIdentityIs shows that today is a day of the identity's
-// own time zone.
+// TestDayBeginsWhereTheIdentityIs checks that the current day is determined in the time zone of the identity.
 func TestDayBeginsWhereTheIdentityIs(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

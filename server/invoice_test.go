@@ -10,8 +10,8 @@ import (
 const invoice = `{"number":"2026-001","currency":"EUR","issued_on":"2026-01-15","due_on":"2026-02-14",
 	"line_items":[{"description":"Consulting","quantity":"7.5","unit_price":"120.00","tax_rate":"0.19"}]}`
 
-// Hardening item 11: an invoice was approved, its contact's address changed, and the invoice
-// sent. The human sees the contact, and that the request became stale.
+// The contact's address changes after an invoice was approved. Then the approval is stale and the invoice is not
+// sent. The human sees the contact, and that the request is stale.
 func TestInvoiceIsNotSentToAnotherAddress(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -27,7 +27,7 @@ func TestInvoiceIsNotSentToAnotherAddress(t *testing.T) {
 	id, digest := checkpointOf(t, agent.Patch(path, draft.ETag(), send))
 	shown := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
 	if shown["origin"] != "write" {
-		t.Errorf("its origin is %v", shown["origin"])
+		t.Errorf("the origin is %v", shown["origin"])
 	}
 	difference := shown["difference"].(map[string]any)
 	if got := fmt.Sprint(difference["references"]); difference["stale"] != false || !strings.Contains(got, "email:grace@example.org") || !strings.Contains(got, "version:1") {
@@ -36,13 +36,13 @@ func TestInvoiceIsNotSentToAnotherAddress(t *testing.T) {
 	human.Post("/v1/checkpoints/"+id+"/approve", object{"digest": digest}).Want(http.StatusOK)
 	agent.Patch(contactPath, contact.ETag(), object{"email": "eve@example.org"}).Want(http.StatusOK)
 	if d := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()["difference"].(map[string]any); d["stale"] != true {
-		t.Errorf("it does not read as stale: %v", d)
+		t.Errorf("the checkpoint is not stale: %v", d)
 	}
 	agent.Patch(path, draft.ETag(), send, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
 	if status := human.Get(path).Want(http.StatusOK).Object()["status"]; status != "draft" {
 		t.Errorf("the invoice is %v", status)
 	}
-	// Asked again, the human sees the other address.
+	// A repeated request shows the human the new address.
 	id, digest = checkpointOf(t, agent.Patch(path, draft.ETag(), send))
 	if got := fmt.Sprint(human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()["difference"]); !strings.Contains(got, "eve@example.org") {
 		t.Errorf("the human is shown %s", got)
@@ -51,7 +51,7 @@ func TestInvoiceIsNotSentToAnotherAddress(t *testing.T) {
 	agent.Patch(path, draft.ETag(), send, "Checkpoint", id).Want(http.StatusOK)
 }
 
-// Hardening item 8: a client that read an unpaid invoice can still pay it once it is overdue.
+// A client that read an unpaid invoice can still mark it as paid after it became overdue.
 func TestAnInvoiceThatBecameOverdueCanStillBePaid(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

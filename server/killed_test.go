@@ -23,7 +23,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// openDir returns a temporary directory that another user can enter, since Postgres may run as one.
+// openDir returns a temporary directory that other users can enter, since Postgres may run as another user.
 func openDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,7 +35,7 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
-// startPostgres runs a Postgres on the directory, with the newest schema, and returns the URLs of the logins.
+// startPostgres runs a Postgres on the directory, with the newest schema, and returns it and the URLs of the logins.
 func startPostgres(t *testing.T, dir string) (*local.Server, map[string]string) {
 	t.Helper()
 	postgres, err := local.Start(t.Context(), local.Config{DataDir: dir})
@@ -70,9 +70,8 @@ func endPostgres(t *testing.T, postgres *local.Server) {
 	}
 }
 
-// TestKilledInLogins kills a Postgres of its own with SIGKILL while people log in. Who was
-// let in is in afterwards, who was told to come again left nothing half done, and nobody is
-// taken for a guesser.
+// TestKilledInLogins kills a Postgres with SIGKILL while people log in. After a restart, successful logins are valid,
+// failed ones have left no incomplete state, and no failed login attempts are counted.
 func TestKilledInLogins(t *testing.T) {
 	t.Parallel()
 	const people, enough = 3, 12
@@ -83,7 +82,7 @@ func TestKilledInLogins(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := auth.NewSecret()
-	// start runs a Postgres on the same data, and a service on it.
+	// start starts a Postgres on the directory, and a service that uses it.
 	start := func() (*local.Server, *apitest.Client, string) {
 		postgres, urls := startPostgres(t, dir)
 		service := urls["CHENU_DATABASE_URL"]
@@ -120,9 +119,9 @@ func TestKilledInLogins(t *testing.T) {
 				case http.StatusOK:
 					let <- r.Object()["refresh_token"].(string)
 				case http.StatusServiceUnavailable:
-					return // It is gone.
+					return // The database is gone.
 				default:
-					t.Errorf("a login is answered %d %s", r.Status, r.Body)
+					t.Errorf("the response to a login is %d %s", r.Status, r.Body)
 					return
 				}
 				select {
@@ -140,7 +139,7 @@ func TestKilledInLogins(t *testing.T) {
 			tokens = append(tokens, token)
 		case <-time.After(time.Minute):
 			close(stop)
-			t.Fatal("nobody is let in")
+			t.Fatal("no login succeeds")
 		}
 	}
 	pgtest.Kill(t, dir)
@@ -166,6 +165,6 @@ func TestKilledInLogins(t *testing.T) {
 			OR NOT EXISTS (SELECT FROM audit_logs a WHERE a.action = 'login' AND a.outcome = 'success' AND a.resource_id = s.id)),
 		(SELECT count(*) FROM identities WHERE failed_logins > 0 OR locked_until IS NOT NULL)`).Scan(&half, &failed)
 	if err != nil || half != 0 || failed != 0 {
-		t.Errorf("%d sessions are half made, %d accounts count failures: %v", half, failed, err)
+		t.Errorf("%d sessions are incomplete, %d accounts have failed logins: %v", half, failed, err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/chenu/chenu/internal/language"
 )
 
-// TestLanguageOfTheDocument reads every text of the OpenAPI document that users see. It fails on
-// missing texts, placeholders, descriptions of fewer than three words, and retired words.
+// TestLanguageOfTheDocument checks every text of the OpenAPI document that users see. It fails on missing texts,
+// placeholders, descriptions of fewer than three words, and retired words.
 func TestLanguageOfTheDocument(t *testing.T) {
 	t.Parallel()
 	data, err := Document()
@@ -37,7 +37,7 @@ func TestLanguageOfTheDocument(t *testing.T) {
 	}
 }
 
-// TestLanguageFindsMissingTexts checks that the walk notices every kind of text that is missing.
+// TestLanguageFindsMissingTexts checks that publicTexts reports every kind of missing text.
 func TestLanguageFindsMissingTexts(t *testing.T) {
 	t.Parallel()
 	const document = `{
@@ -89,15 +89,15 @@ func TestLanguageFindsMissingTexts(t *testing.T) {
 	}
 }
 
-// publicText is a text of the document that users see, and its place.
+// publicText is a text of the document that users see, and its location.
 type publicText struct {
 	at, text string
 	summary  bool
 }
 
-// publicTexts returns the texts of an OpenAPI document: those that it has, and an empty text
-// where operations, parameters, headers, responses, fields, tags, security schemes or the document
-// itself have none. Examples are data, not texts.
+// publicTexts returns the texts of an OpenAPI document, and an empty text for each operation, parameter, header,
+// response, field, tag or security scheme that has none, and for the document itself. Examples are data and not
+// included.
 func publicTexts(document map[string]any) []publicText {
 	var texts []publicText
 	add := func(at string, of any, required bool) {
@@ -106,7 +106,7 @@ func publicTexts(document map[string]any) []publicText {
 			texts = append(texts, publicText{at: at + "/description", text: text})
 		}
 	}
-	isReference := func(of any) bool { return members(of)["$ref"] != nil } // Its target is read by itself.
+	isReference := func(of any) bool { return members(of)["$ref"] != nil } // Its target is visited separately.
 	var schema func(at string, of any)
 	schema = func(at string, of any) {
 		object := members(of)
@@ -134,7 +134,7 @@ func publicTexts(document map[string]any) []publicText {
 			}
 		}
 	}
-	described := func(at string, of any) { // a parameter or a header
+	described := func(at string, of any) { // of a parameter or a header
 		if isReference(of) {
 			return
 		}
@@ -206,7 +206,7 @@ func publicTexts(document map[string]any) []publicText {
 	return texts
 }
 
-// members returns the members of a JSON object; none of another value.
+// members returns the members of a JSON object, and nil for other values.
 func members(of any) map[string]any {
 	object, _ := of.(map[string]any)
 	return object

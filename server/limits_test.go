@@ -16,7 +16,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// limited are instances of one service on one database, with limits of the test's own.
+// limited starts instances of one service on one database, with the given limits.
 func limited(t *testing.T, instances int, limits ratelimit.Limits, proxies ...string) []*service {
 	t.Helper()
 	db, secret := dbtest.New(t), auth.NewSecret()
@@ -40,7 +40,7 @@ func limited(t *testing.T, instances int, limits ratelimit.Limits, proxies ...st
 	return all
 }
 
-// loginFrom tries to log in from an address.
+// loginFrom tries to log in from the address.
 func (s *service) loginFrom(t *testing.T, address, email string, header ...string) *apitest.Response {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/auth/login",
@@ -53,16 +53,15 @@ func (s *service) loginFrom(t *testing.T, address, email string, header ...strin
 	return s.client.For(t).Serve(r)
 }
 
-// TestBruteForce tries passwords: from one address at many accounts, and from one network at
-// one account, through two instances. Hardening item 14: the account's limit is counted for
-// each network, so that strangers do not use up the owner's.
+// TestBruteForce tries passwords through two instances: from one address for many accounts, and from one network for
+// one account. The limit of an account is counted per network, so that strangers do not use up the owner's.
 func TestBruteForce(t *testing.T) {
 	t.Parallel()
 	b := limited(t, 2, ratelimit.Limits{"login-address": {Requests: 6, Window: time.Hour}, "login-account": {Requests: 4, Window: time.Hour}})
 	b[0].person(t, "ada")
 	through := 0
 	for i, address := range []string{"198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4", "198.51.100.5", "198.51.100.6", "198.51.100.7"} {
-		// Spelled otherwise it is the same account.
+		// A different spelling of the address is the same account.
 		r := b[i%2].loginFrom(t, address, []string{"ada@example.org", " Ada@Example.org"}[i%2])
 		if r.Status == http.StatusUnauthorized {
 			through++
@@ -71,7 +70,7 @@ func TestBruteForce(t *testing.T) {
 		r.WantProblem(http.StatusTooManyRequests, "rate_limited")
 		if r.Header.Get("Retry-After") == "" || !strings.Contains(r.Header.Get("Ratelimit"), `"login-account";r=0;t=`) ||
 			!strings.Contains(r.Header.Get("Ratelimit-Policy"), `"login-account";q=4;w=3600`) {
-			t.Errorf("refused with %v", r.Header)
+			t.Errorf("the headers of the 429 are %v", r.Header)
 		}
 	}
 	if through != 4 {
@@ -88,12 +87,12 @@ func TestBruteForce(t *testing.T) {
 		r.WantProblem(http.StatusTooManyRequests, "rate_limited")
 	}
 	if through != 6 {
-		t.Errorf("%d of 6 passwords were tried from one address that says to be others", through)
+		t.Errorf("%d of 6 passwords were tried from one address that sends forged addresses", through)
 	}
 }
 
-// TestTrustedProxy counts by the address that a trusted proxy names, and by no other that
-// the client puts before it.
+// TestTrustedProxy checks that requests are counted by the address that a trusted proxy appended, not by addresses
+// that the client sent before it.
 func TestTrustedProxy(t *testing.T) {
 	t.Parallel()
 	b := limited(t, 1, ratelimit.Limits{"login-address": {Requests: 2, Window: time.Hour}}, "10.0.0.0/8")[0]
@@ -105,8 +104,8 @@ func TestTrustedProxy(t *testing.T) {
 	b.loginFrom(t, "198.51.100.3", "y@example.org", "X-Forwarded-For", "198.51.100.1").Want(http.StatusUnauthorized)
 }
 
-// TestIdentityAndAgentAreLimited counts the requests of a person and of an agent by
-// themselves, through two instances.
+// TestIdentityAndAgentAreLimited checks that the requests of a person and of an agent are counted separately, through
+// two instances.
 func TestIdentityAndAgentAreLimited(t *testing.T) {
 	t.Parallel()
 	b := limited(t, 2, ratelimit.Limits{"identity": {Requests: 20, Window: 24 * time.Hour}, "agent": {Requests: 10, Window: 24 * time.Hour}})
@@ -126,7 +125,7 @@ func TestIdentityAndAgentAreLimited(t *testing.T) {
 		}
 	}
 	if through != 20 {
-		t.Errorf("%d of 20 requests were let through", through)
+		t.Errorf("%d of 20 requests were allowed", through)
 	}
 	through = 0
 	worker := b[0].agentOf(t, "ada")
@@ -136,17 +135,17 @@ func TestIdentityAndAgentAreLimited(t *testing.T) {
 		}
 	}
 	if through != 10 {
-		t.Errorf("%d of an agent's 10 requests were let through", through)
+		t.Errorf("%d of an agent's 10 requests were allowed", through)
 	}
-	// Others are not concerned, nor is what is for everybody.
+	// Other identities are not limited, and public operations are not counted.
 	b[0].person(t, "eve").Get("/v1/me").Want(http.StatusOK)
 	if r := human.Get("/v1/meta/enums").Want(http.StatusOK); r.Header.Get("Ratelimit") != "" {
 		t.Error("a public operation is counted")
 	}
 }
 
-// TestMailIsLimited asks for mails to one account from one network. Hardening item 14: the
-// requests of strangers do not use up the owner's.
+// TestMailIsLimited requests mails to one account from one network. The requests of strangers do not use up the
+// owner's limit.
 func TestMailIsLimited(t *testing.T) {
 	t.Parallel()
 	b := limited(t, 1, ratelimit.Limits{"mail-account": {Requests: 3, Window: time.Hour}})[0]
@@ -162,7 +161,7 @@ func TestMailIsLimited(t *testing.T) {
 		}
 	}
 	if through != 3 {
-		t.Errorf("%d of 3 mails to one account were let through", through)
+		t.Errorf("%d of 3 mails to one account were sent", through)
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/auth/request-password-reset", strings.NewReader(`{"email":"ada@example.org"}`))
 	r.RemoteAddr = "203.0.113.9:4711"

@@ -12,13 +12,12 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// maintenanceInterval is how often it is looked whether something is to be
-// tidied up.
+// maintenanceInterval is the pause between maintenance runs.
 const maintenanceInterval = time.Minute
 
-// maintenance are functions that tidy up, with what they count and after how
-// many intervals they run again. Partitions are made months ahead and old keys do
-// no harm. An expired checkpoint reads as expired at once; only its record waits.
+// maintenance lists the maintenance tasks: the message that is logged with the function's result, the function, and
+// every how many intervals it runs. Most tasks are not urgent: partitions are created months ahead, and expired keys
+// have no effect. An expired checkpoint is reported as expired at once; only its row is updated later.
 var maintenance = []struct {
 	done, sql string
 	every     int
@@ -66,7 +65,7 @@ func (s *Server) maintain(ctx context.Context) {
 	}
 }
 
-// advanceKeys rotates the signing keys by age.
+// advanceKeys rotates the signing keys according to their age.
 func (s *Server) advanceKeys(ctx context.Context) {
 	step, err := s.keys.Advance(ctx, auth.KeyMaxAge)
 	switch {
@@ -78,16 +77,16 @@ func (s *Server) advanceKeys(ctx context.Context) {
 	}
 }
 
-// unverifiedAgentsSQL lists agents without their identities, which no serving role may enumerate.
+// unverifiedAgentsSQL returns agents without their identities, which no serving role may enumerate.
 const unverifiedAgentsSQL = `SELECT agent_id FROM app.unverified_agents($1)`
 
-// maxUnverified is how many agents of unverified identities a start logs.
+// maxUnverified is the maximum number of agents of unverified identities that are logged at startup.
 const maxUnverified = 20
 
-// warnOfUnverified logs the active agents of identities whose e-mail address is not verified. They
-// were hired before hiring needed a verified address.
+// warnOfUnverified logs the active agents of identities whose e-mail address is not verified. These agents were hired
+// before hiring required a verified address.
 func (s *Server) warnOfUnverified(ctx context.Context) {
-	var found []uuid.UUID // one more than are logged
+	var found []uuid.UUID // up to one more than are logged
 	err := s.db.Anonymous(ctx, func(q session.Querier) error {
 		found = nil
 		return session.Each(ctx, q, unverifiedAgentsSQL, []any{maxUnverified + 1}, func(rows *sql.Rows) error {

@@ -8,7 +8,7 @@ import (
 	"github.com/chenu/chenu/server/api"
 )
 
-// mountMeta registers the operations on the API itself.
+// mountMeta registers the operations that describe the API itself.
 func mountMeta(a *api.API) {
 	api.HandlePublic(a, api.Op{
 		ID: "list-enums", Method: http.MethodGet, Path: "/v1/meta/enums", Tag: "meta",
@@ -21,7 +21,7 @@ type listEnumsOutput struct {
 	Body EnumValues
 }
 
-// EnumValues are the values of every enum by its name.
+// EnumValues maps the names of all enums to their values.
 type EnumValues map[string][]string
 
 func listEnums(context.Context, *struct{}) (*listEnumsOutput, error) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestPagesOfWhatBelongsToOne walks, a row at a time, the lists below a resource.
+// TestPagesOfWhatBelongsToOne reads lists below a resource page by page.
 func TestPagesOfWhatBelongsToOne(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -50,7 +50,7 @@ func TestPagesOfWhatBelongsToOne(t *testing.T) {
 	}
 }
 
-// Hardening item 7: a page ends before it is too large, and the next one goes on behind it.
+// A page ends before it is too large, and the next page continues after it.
 func TestPagesAreLimitedInBytes(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -85,15 +85,15 @@ func TestPagesAreLimitedInBytes(t *testing.T) {
 	if len(seen) != count || pages < 9 {
 		t.Errorf("%d manuscripts on %d pages, want %d on at least 10", len(seen), pages+1, count)
 	}
-	// The payloads of checkpoints are no part of their lists.
+	// Lists of checkpoints do not include the payloads.
 	payload := object{"text": strings.Repeat("x", 500_000)}
 	for i := range 12 {
 		c.Post("/v1/checkpoints", object{"type": "sensitive", "resource_type": "report", "action": fmt.Sprint("send ", i), "content": payload}).Want(http.StatusCreated)
 	}
 	if list := c.Get("/v1/checkpoints").Want(http.StatusOK).Object(); len(list["items"].([]any)) != 12 || list["next_page_token"] != nil {
-		t.Errorf("the list has %d checkpoints and goes on at %v", len(list["items"].([]any)), list["next_page_token"])
+		t.Errorf("the list has %d checkpoints and the next page token %v", len(list["items"].([]any)), list["next_page_token"])
 	}
-	// A thread's events, read with it or as a list.
+	// The events of a thread, both as a list and included in the thread.
 	thread := c.Post("/v1/threads", object{"founding_intent": "Write", "sphere": "personal"}).Want(http.StatusCreated).Header.Get("Location")
 	for range 25 {
 		c.Post(thread+"/events", object{"events": []object{{"type": "note.added", "payload": object{"text": strings.Repeat("x", 199_000)}}}}).Want(http.StatusCreated)

@@ -17,7 +17,7 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// TestPersonalExport takes everything away, over more than one batch of rows and of bytes.
+// TestPersonalExport checks the export of all data of an identity, in more than one batch of rows and of bytes.
 func TestPersonalExport(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -35,7 +35,7 @@ func TestPersonalExport(t *testing.T) {
 	human.Post("/v1/threads", map[string]any{"founding_intent": "Begin", "sphere": "personal"}).Want(http.StatusCreated)
 	answer := human.Get("/v1/me/export").Want(http.StatusOK)
 	if got := answer.Header.Get("Content-Type"); got != "application/x-ndjson" {
-		t.Errorf("it is %s", got)
+		t.Errorf("Content-Type %s", got)
 	}
 	counts := map[string]int{}
 	scanner := bufio.NewScanner(bytes.NewReader(answer.Body))
@@ -55,7 +55,7 @@ func TestPersonalExport(t *testing.T) {
 			}
 		}
 		if line.Row["hashed_password"] != nil || line.Row["secret_hash"] != nil {
-			t.Errorf("%s shows a secret", line.Table)
+			t.Errorf("%s has a secret", line.Table)
 		}
 	}
 	if scanner.Err() != nil {
@@ -80,7 +80,7 @@ func TestPersonalExport(t *testing.T) {
 		t.Errorf("the export is recorded as %q", got)
 	}
 	if strings.Contains(string(answer.Body), "Eve's own") {
-		t.Error("it has another's note")
+		t.Error("the export has a note of another identity")
 	}
 	worker.Get("/v1/me/export").WantProblem(http.StatusForbidden, "forbidden")
 	human.Do(http.MethodHead, "/v1/me/export", nil).Want(http.StatusOK)
@@ -88,11 +88,11 @@ func TestPersonalExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := human.Get("/v1/me/export"); r.Status < 400 {
-		t.Error("it is exported without a record")
+		t.Error("the data is exported although the export cannot be recorded")
 	}
 }
 
-// TestErasure erases an identity over HTTP, from the request to the freed address.
+// TestErasure erases an identity over HTTP, from the request until the address can be used again.
 func TestErasure(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -110,7 +110,7 @@ func TestErasure(t *testing.T) {
 		map[string]any{"type": "note.added", "payload": map[string]any{"text": "Dear diary"}},
 		map[string]any{"type": "thread.paused", "payload": map[string]any{}},
 	}}).Want(http.StatusCreated)
-	// A request of the thread's own waits, and its steps stand in the thread.
+	// A pending request on the thread, whose steps are events of the thread.
 	path := "/v1/threads/" + thread.Object()["id"].(string)
 	checkpointOf(t, human.Patch(path, human.Get(path).ETag(), map[string]any{"visibility": "public"}))
 	agent := hire(t, human, "me")
@@ -138,7 +138,7 @@ func TestErasure(t *testing.T) {
 	stranger.Delete("/v1/me", stranger.Get("/v1/me").ETag(), "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_mismatch")
 	human.Delete("/v1/me", me.ETag(), "Checkpoint", id).Want(http.StatusNoContent)
 
-	// Nobody is in, or gets in.
+	// All sessions have ended, and logins fail.
 	human.Get("/v1/me").WantProblem(http.StatusUnauthorized, "invalid_token")
 	wantEnd(t, worker)
 	wantEnd(t, long)
@@ -154,22 +154,22 @@ func TestErasure(t *testing.T) {
 	}
 	for _, word := range []string{"ada@", "Ada", "diary", "Diary", "Secret", "Begin", "Bookkeeper", "192.0.2.1", "argon2id"} {
 		if strings.Contains(left, word) {
-			t.Errorf("%q is still there", word)
+			t.Errorf("%q is still stored", word)
 		}
 	}
 	b.wantSound(t)
-	// The address is free, and others were not touched.
+	// The address can be registered again, and rows of other identities are unchanged.
 	again := anyone.Post("/v1/auth/register", registration).Want(http.StatusCreated).Object()["identity"].(map[string]any)
 	if again["id"] == me.Object()["id"] {
 		t.Error("the new account is the old one")
 	}
 	if got := stranger.Get("/v1/personal/notes/" + note.Object()["id"].(string)).Want(http.StatusOK); string(got.Body) != string(note.Body) {
-		t.Errorf("another's note is %s", got.Body)
+		t.Errorf("the other identity's note is %s", got.Body)
 	}
 }
 
-// TestErasureUnderLoad erases an identity while it works: nothing fails but by being refused,
-// and nothing is left.
+// TestErasureUnderLoad erases an identity while it sends requests. The requests fail only with expected errors, and
+// no data is left.
 func TestErasureUnderLoad(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -204,9 +204,9 @@ func TestErasureUnderLoad(t *testing.T) {
 				case http.StatusOK, http.StatusCreated, http.StatusLocked, http.StatusConflict, http.StatusPreconditionFailed:
 				case http.StatusUnauthorized:
 					return
-				case http.StatusNotFound, http.StatusPreconditionRequired: // its rows are gone, it isn't yet
+				case http.StatusNotFound, http.StatusPreconditionRequired: // the rows are erased, but the identity is not yet
 				default:
-					t.Errorf("a request is answered with %d %s", r.Status, r.Body)
+					t.Errorf("the response to a request is %d %s", r.Status, r.Body)
 					return
 				}
 				if n == 3 {
@@ -223,9 +223,9 @@ func TestErasureUnderLoad(t *testing.T) {
 		if r.Status == http.StatusNoContent {
 			break
 		}
-		// It may be the one that a deadlock ends.
+		// Postgres may have chosen this transaction to end a deadlock.
 		if r.WantProblem(http.StatusConflict, "write_conflict"); tries == 10 {
-			t.Fatal("it is not erased")
+			t.Fatal("the identity is not erased")
 		}
 	}
 	all.Wait()

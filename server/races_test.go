@@ -27,23 +27,20 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Hardening item 3: FOR UPDATE after a foreign key's KEY SHARE made concurrent check-ins
-// deadlock, and each deadlock stalled other users for a second.
+// TestNoTwoOperationsDeadlock sends every operation of the OpenAPI document concurrently with itself and with each of
+// its neighbors, for one identity, and checks that Postgres counted no deadlocks. A deadlock stalls other users: FOR
+// UPDATE after the KEY SHARE lock of a foreign key once made concurrent check-ins deadlock, for a second each time.
+// Operations are neighbors if they change the same tables: see neighborhoods. Every operation that changes data must
+// have a racer, and every operation a neighborhood, so that a new operation is either tested or fails the test.
 //
-// TestNoTwoOperationsDeadlock sends every operation of the OpenAPI document at the same time
-// as itself and as each of its neighbors, for one identity, and reads from Postgres how many
-// deadlocks came of it. An operation is a neighbor of those that change the same tables: see
-// neighborhoods. An operation that changes something must have a racer, and every tag a
-// neighborhood, so that a new operation is raced or fails the test.
-//
-// DELETE /v1/me races with itself alone. It waits for every other transaction of the
-// identity, which is its purpose: see app.erase_identity.
+// DELETE /v1/me runs concurrently only with itself. It waits for all other transactions of the identity, which is
+// intended: see app.erase_identity.
 func TestNoTwoOperationsDeadlock(t *testing.T) {
 	t.Parallel()
 	all := operations(t)
 	for _, o := range all {
 		if o.method != http.MethodGet && racers[o.ID] == nil {
-			t.Errorf("%s (%s %s) has no racer: add it to racers", o.ID, o.method, o.path)
+			t.Errorf("%s (%s %s) has no racer: add one to racers", o.ID, o.method, o.path)
 		}
 		if !slices.ContainsFunc(neighborhoods, func(n neighborhood) bool { return n.has(o) }) {
 			t.Errorf("%s (%s %s) is in no neighborhood: add its path to neighborhoods", o.ID, o.method, o.path)
@@ -62,8 +59,8 @@ func TestNoTwoOperationsDeadlock(t *testing.T) {
 	}
 }
 
-// TestADeadlockIsCounted shows that the test above can fail: a deadlock made on purpose is
-// counted by what that test reads.
+// TestADeadlockIsCounted checks that TestNoTwoOperationsDeadlock can fail: the count that it uses includes a
+// deadlock.
 func TestADeadlockIsCounted(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -97,18 +94,17 @@ func TestADeadlockIsCounted(t *testing.T) {
 	}
 }
 
-// neighborhood are operations that change the same tables: those of the paths, and those
-// named besides.
+// neighborhood is a set of operations that change the same tables: those whose paths have one of the prefixes, and
+// those listed in besides.
 type neighborhood struct {
 	name     string
 	prefixes []string
 	besides  []string
-	// prepare makes what a race starts from; it returns what the racers use.
+	// prepare, if not nil, creates the rows that the races start with.
 	prepare func(w *world)
-	// shared makes one world for all races, because a world costs a password hash.
+	// shared uses one world for all races, because in this neighborhood each world costs a password hash.
 	shared bool
-	// scenes are races of requests that belong together, beside the pairs of operations. Each is
-	// run several times.
+	// scenes are further races, each of several requests that depend on each other. Each scene is run several times.
 	scenes map[string]func(w *world, n int) []request
 }
 
@@ -127,7 +123,7 @@ var neighborhoods = []neighborhood{
 	{
 		name: "community", prefixes: []string{"/v1/community/"}, besides: []string{"delete-contact", "update-contact"},
 		prepare: func(w *world) {
-			// Two contacts who answered two events in opposite orders, in two groups.
+			// Two contacts that have answered two events, in two groups, in opposite orders.
 			for n := range 2 {
 				w.id("/v1/community/events", n)
 				w.id("/v1/business/contacts", n)
@@ -155,7 +151,7 @@ func (n neighborhood) has(o operationOf) bool {
 		slices.ContainsFunc(n.prefixes, func(prefix string) bool { return strings.HasPrefix(o.path, prefix) })
 }
 
-// race sends every pair of the neighborhood's operations at the same time.
+// race runs every pair of write operations of the neighborhood concurrently, and its scenes.
 func (n neighborhood) race(t *testing.T, all []operationOf) {
 	db := dbtest.New(t)
 	detectDeadlocksQuickly(t, db)
@@ -179,7 +175,7 @@ func (n neighborhood) race(t *testing.T, all []operationOf) {
 	admin := db.Pool(t, db.AdminURL)
 	service := &service{s, db, apitest.New(t, s.Handler(), document)}
 	stop := func() { s.Close() }
-	if n.shared { // A running service sends the mail that has the tokens.
+	if n.shared { // The service must run to send the mails with the tokens.
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		listening := make(chan struct{})
@@ -193,7 +189,7 @@ func (n neighborhood) race(t *testing.T, all []operationOf) {
 			s.Close()
 		}
 	}
-	var slow []string // pairs of operations that waited as long as a deadlock does
+	var slow []string // races that took longer than deadlockTimeout
 	defer func() {
 		stop()
 		if n := deadlocks(t, db); n != 0 {
@@ -232,7 +228,7 @@ func (n neighborhood) race(t *testing.T, all []operationOf) {
 			if n.shared { // The last race may have ended the session.
 				w.client = service.as(t, account.DevelopmentToken{Email: w.email})
 			}
-			// The requests are made first, so that they start together.
+			// All requests are prepared before any is sent, so that they start together.
 			var requests []request
 			for k := range 6 {
 				o := a
@@ -260,7 +256,7 @@ func (n neighborhood) race(t *testing.T, all []operationOf) {
 	}
 }
 
-// race sends the requests at the same time and returns how long they took together.
+// race sends the requests concurrently and returns how long all of them took.
 func (w *world) race(name string, requests []request) time.Duration {
 	started := time.Now()
 	var all sync.WaitGroup
@@ -273,8 +269,8 @@ func (w *world) race(name string, requests []request) time.Duration {
 				client = r.client
 			}
 			defer func() {
-				// A stream is cut off when the other request ends its session.
-				if cut := recover(); cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // A panic's value, as net/http compares it.
+				// A stream is aborted when the other request ends its session.
+				if cut := recover(); cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value the same way.
 					panic(cut)
 				}
 			}()
@@ -289,9 +285,8 @@ func (w *world) race(name string, requests []request) time.Duration {
 	return time.Since(started)
 }
 
-// deadlockTimeout is how long a transaction of these tests waits before Postgres looks for a
-// deadlock. It is short, so that the test does not spend a second on each, and longer than
-// any of these requests waits without a deadlock.
+// deadlockTimeout is how long a transaction of these tests waits before Postgres checks for a deadlock. It is short,
+// so that a deadlock does not take a second, but longer than any of these requests waits without a deadlock.
 const deadlockTimeout = 300 * time.Millisecond
 
 // detectDeadlocksQuickly sets the database's deadlock_timeout.
@@ -303,8 +298,8 @@ func detectDeadlocksQuickly(t *testing.T, db *dbtest.DB) {
 	}
 }
 
-// deadlocks returns how many deadlocks Postgres counted in the database. A connection reports
-// its count when it ends at the latest, so the serving connections must be closed.
+// deadlocks returns the number of deadlocks that Postgres counted in the database. A connection reports its count at
+// the latest when it ends, so the connections of the service must be closed first.
 func deadlocks(t *testing.T, db *dbtest.DB) (n int) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
@@ -346,8 +341,8 @@ func begin(t *testing.T, db *dbtest.DB) pgx.Tx {
 	return tx
 }
 
-// world is what one race is about: one identity, and two rows of each collection that the
-// racers ask for.
+// world is the data of one race: an identity, and two rows of each collection, which are created when racers request
+// them.
 type world struct {
 	t       *testing.T
 	service *service
@@ -356,7 +351,7 @@ type world struct {
 	email   string
 	client  *apitest.Client
 
-	rows     map[string]string // ids, by collection and number
+	rows     map[string]string // ids, by collection and row number
 	password string
 	refresh  string
 
@@ -369,7 +364,7 @@ func newWorld(t *testing.T, s *service, admin *pgxpool.Pool, box letters, name s
 	return w
 }
 
-// register makes the identity anew, with a password.
+// register registers a new identity with a password.
 func (w *world) register() {
 	w.email, w.password = "with-password-"+strings.ToLower(uuid.NewString())+"@example.org", racePassword
 	w.service.client.For(w.t).Post("/v1/auth/register", object{"email": w.email, "password": w.password, "name": "Ada"}).Want(http.StatusCreated)
@@ -381,7 +376,7 @@ func (w *world) register() {
 
 const racePassword = "copper meadow distant violin"
 
-// newSession opens a session of the identity, without its password.
+// newSession opens a session of the identity, without using its password.
 func (w *world) newSession() (*apitest.Client, string) {
 	client := w.service.as(w.t, account.DevelopmentToken{Email: w.email})
 	var list struct {
@@ -400,7 +395,7 @@ func (w *world) newSession() (*apitest.Client, string) {
 	return nil, ""
 }
 
-// allowMail makes the identity's earlier mails old enough for another one.
+// allowMail makes the identity's earlier mails old enough for another mail to be sent.
 func (w *world) allowMail() {
 	if _, err := w.admin.Exec(w.t.Context(), `UPDATE app.account_tokens SET created_at = created_at - interval '1 hour'`); err != nil {
 		w.t.Fatal(err)
@@ -423,7 +418,7 @@ func (w *world) mailedToken(subject string) string {
 
 var mailedTokenPattern = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{40,}$`)
 
-// id returns the id of row n of the collection, which is created when it is first asked for.
+// id returns the id of row n of the collection. The row is created on first use.
 func (w *world) id(path string, n int) string {
 	n %= 2
 	key := fmt.Sprint(path, n)
@@ -443,7 +438,7 @@ func (w *world) id(path string, n int) string {
 
 func (w *world) path(collection string, n int) string { return collection + "/" + w.id(collection, n) }
 
-// body is a body for the collection that refers to the world's rows where it can.
+// body returns a body for the collection that refers to rows of the world where it can.
 func (w *world) body(path string, n int) object {
 	for _, c := range collections {
 		if c.path != path {
@@ -476,7 +471,7 @@ func (w *world) body(path string, n int) object {
 	return nil
 }
 
-// fill replaces the parameters of a path with the ids of the world's rows.
+// fill replaces the parameters of a path with the ids of rows of the world.
 func (w *world) fill(path string) string {
 	if !strings.Contains(path, "{") {
 		return path
@@ -491,8 +486,7 @@ func (w *world) fill(path string) string {
 
 type collectionRow = collection
 
-// checkpoint requests an approval of an action in a thread that all racers use, and
-// approves it when asked to.
+// checkpoint requests an approval of an action in a thread that all racers use, and approves it if approve is set.
 func (w *world) checkpoint(n int, approve bool) (id, digest string) {
 	r := w.client.Post("/v1/checkpoints", object{
 		"type": "cross_sphere", "action": fmt.Sprintf("share %d", n), "resource_type": "report",
@@ -508,7 +502,7 @@ func (w *world) checkpoint(n int, approve bool) (id, digest string) {
 	return id, digest
 }
 
-// credential returns a credential of agent n, one for all requests that use it.
+// credential returns the credential of agent n, which all requests share.
 func (w *world) credential(n int) credential {
 	if w.credentials[n%2] == (credential{}) {
 		w.credentials[n%2] = newCredential(w.t, w.client, w.path("/v1/team/agents", n))
@@ -516,7 +510,7 @@ func (w *world) credential(n int) credential {
 	return w.credentials[n%2]
 }
 
-// request is one request of a race. The client is the world's unless it has another.
+// request is a request of a race. If client is nil, the client of the world sends it.
 type request struct {
 	client       *apitest.Client
 	method, path string
@@ -524,11 +518,11 @@ type request struct {
 	header       []string
 }
 
-// racer makes requests for one operation. It is called before the race starts, with 0 and 1
-// for two requests that use the same rows in opposite roles.
+// racer prepares requests of one operation. make is called before the race starts, with 0 and 1 for two requests that
+// use the same rows in opposite roles.
 type racer struct {
 	make func(w *world, n int) request
-	// alone marks an operation that is raced with itself only.
+	// alone is set for an operation that runs concurrently only with itself.
 	alone bool
 }
 
@@ -559,14 +553,14 @@ func deletion(path string) *racer {
 	}}
 }
 
-// changing is a patch whose value differs in each request, so that each changes the row.
+// changing returns a patch with a different value in each request, so that each request changes the row.
 func changing(field string, value func(n int) any) func(*world, int) object {
 	return func(_ *world, n int) object { return object{field: value(n)} }
 }
 
 func word(n int) any { return fmt.Sprintf("word %d %s", n, uuid.NewString()) }
 
-// decision makes a racer that decides or uses a checkpoint.
+// decision returns a racer that decides or uses a checkpoint.
 func decision(verb string, approved bool, body object) *racer {
 	return &racer{make: func(w *world, n int) request {
 		id, digest := w.checkpoint(n, approved)
@@ -579,7 +573,7 @@ func decision(verb string, approved bool, body object) *racer {
 	}}
 }
 
-// racers make the requests of every operation that is not a GET.
+// racers has the racers of all operations that are not a GET, by operation id.
 var racers map[string]*racer
 
 func init() { //nolint:gochecknoinits // The racers refer to functions that refer to the racers.
@@ -766,8 +760,8 @@ func init() { //nolint:gochecknoinits // The racers refer to functions that refe
 	}
 }
 
-// dismissal dismisses an agent that has requests pending in two threads, in an order that
-// differs between the two agents.
+// dismissal dismisses an agent that has pending requests in two threads. The order of the threads differs between the
+// two agents.
 func dismissal(w *world, n int) request {
 	agent := w.path("/v1/team/agents", n)
 	if _, ok := w.rows["worker"+agent]; !ok {
@@ -797,8 +791,8 @@ func publication(w *world, n int) request {
 	return request{method: http.MethodPost, path: path, body: body, header: []string{"Checkpoint", w.approve(refused)}}
 }
 
-// approve approves what a refused request asks for and returns the checkpoint's id. The same
-// request is approved once, however often it is made.
+// approve approves the checkpoint of a rejected request, unless it is already approved, and returns the checkpoint's
+// id.
 func (w *world) approve(refused *apitest.Response) string {
 	c := refused.WantProblem(http.StatusLocked, "checkpoint_required").Checkpoint
 	if c.Status == "pending" {
@@ -807,8 +801,8 @@ func (w *world) approve(refused *apitest.Response) string {
 	return c.ID.String()
 }
 
-// undecidedAppend appends to a public thread under a pending checkpoint, while a human decides
-// on it: the commonest way to use one.
+// undecidedAppend appends to a public thread with a pending checkpoint while a human decides on it, the most common
+// way to use a checkpoint.
 func undecidedAppend(w *world, n int) []request {
 	thread := w.path("/v1/threads", 0)
 	public := []string{"If-Match", "*", "Content-Type", "application/merge-patch+json"}

@@ -14,9 +14,9 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// readySQL calls a function of the schema, so that a broken language or a missing privilege
-// shows, lists the functions that the role cannot execute, and the schemas that a role in whose
-// name functions run cannot use, which would fail these functions. It is one statement.
+// readySQL calls a function of the schema, which fails if a language is broken or a privilege is missing. It also
+// returns the functions that the role cannot execute, and the schemas that the owners of SECURITY DEFINER functions
+// cannot use, which would make these functions fail. It is a single statement.
 const readySQL = `SELECT app.schema_version(),
   coalesce((SELECT string_agg(f, ', ') FROM unnest(string_to_array($1, ';')) AS f
      WHERE has_function_privilege(to_regprocedure(f)::oid, 'EXECUTE') IS NOT TRUE), ''),
@@ -26,9 +26,8 @@ const readySQL = `SELECT app.schema_version(),
      JOIN pg_catalog.pg_namespace n ON n.nspname IN ('app', 'public')
      WHERE p.prosecdef AND NOT has_schema_privilege(r.oid, n.oid, 'USAGE')), '')`
 
-// checks are the conditions of readiness: one for each kind of actor, whose role must be able
-// to call every function that the service calls in its name, in a database that has the
-// migrations that the program was built for.
+// checks returns the conditions of readiness, one for each kind of actor: its role can execute every function that
+// the service calls for it, and the database has the migrations that the program was built for.
 func (s *Server) checks() []api.Check {
 	var checks []api.Check
 	for _, kind := range s.db.Kinds() {
@@ -64,7 +63,7 @@ func (s *Server) readyFor(ctx context.Context, kind auth.Kind) (err error) {
 	return nil
 }
 
-// requiredFunctions are the functions that the policies grant to each kind of actor.
+// requiredFunctions returns the functions that the policies grant to each kind of actor.
 var requiredFunctions = sync.OnceValue(func() map[auth.Kind][]string {
 	functions := map[auth.Kind][]string{}
 	for _, file := range policies.SQL() {

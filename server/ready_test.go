@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Hardening item 33: /readyz stayed green while every database function failed.
+// The service is not ready if database functions fail.
 func TestNotReadyWithoutTheFunctions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, breaks, repairs, check string }{

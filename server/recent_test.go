@@ -13,9 +13,9 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// Hardening item 6: a stolen access token, valid for ten minutes, must not become permanent
-// access. TestStolenTokenIsNoPermanentAccess makes every such request in a session that was
-// authenticated too long ago, then authenticates again and succeeds.
+// TestStolenTokenIsNoPermanentAccess checks that a stolen access token, which is valid for ten minutes, cannot be
+// turned into permanent access. It sends every request that could do so in a session that was authenticated too long
+// ago, then authenticates again and succeeds.
 func TestStolenTokenIsNoPermanentAccess(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -68,8 +68,8 @@ func TestStolenTokenIsNoPermanentAccess(t *testing.T) {
 	}
 }
 
-// Hardening item 6: decisions of other types stay possible with an older login, as long as the
-// human does not confirm an own request.
+// Other types of requests can be decided with an older authentication, unless the human confirms a request of their
+// own.
 func TestStaleLoginDecidesHarmlessRequests(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -79,9 +79,9 @@ func TestStaleLoginDecidesHarmlessRequests(t *testing.T) {
 	stale.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
 }
 
-// Hardening item 6: the database itself reads the time of authentication from the session's row.
-// TestRecentAuthenticationIsNoSetting tries, with raw SQL as the serving role, every setting by
-// which a caller could claim a recent authentication.
+// TestRecentAuthenticationIsNoSetting checks that the database takes the time of authentication from the session's
+// row. With raw SQL as the serving role, it tries every setting by which a caller could claim a recent
+// authentication.
 func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -92,11 +92,11 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 	pending, digest := checkpointOf(t, b.agentOf(t, "ada").Patch("/v1/business/invoices/"+fmt.Sprint(draft.Object()["id"]), draft.ETag(), map[string]any{"status": "sent"}))
 	stranger.Get("/v1/me").Want(http.StatusOK)
 	admin := b.db.Pool(t, b.db.AdminURL)
-	// A subtest can wait for its turn for longer than a request for approval lives.
+	// A subtest may wait longer to run than a request for approval is valid.
 	if _, err := admin.Exec(t.Context(), "UPDATE checkpoints SET expires_at = now() + interval '1 day' WHERE id = $1", pending); err != nil {
 		t.Fatal(err)
 	}
-	// Each session is made by its own subtest: one that waits for its turn would find it older.
+	// Each subtest creates its own session, because the session would be too old if the subtest waits to run.
 	session := func(ago, of string, revoked bool) func(*testing.T) string {
 		return func(t *testing.T) string {
 			t.Helper()
@@ -116,8 +116,8 @@ func TestRecentAuthenticationIsNoSetting(t *testing.T) {
 		role, want string
 	}{
 		"a recent session":              {session("1 minute", "ada@example.org", false), "chenu_human", ""},
-		"a session of long ago":         {session("5 minutes 1 second", "ada@example.org", false), "chenu_human", refused},
-		"a session that was revoked":    {session("0", "ada@example.org", true), "chenu_human", refused},
+		"an old session":                {session("5 minutes 1 second", "ada@example.org", false), "chenu_human", refused},
+		"a revoked session":             {session("0", "ada@example.org", true), "chenu_human", refused},
 		"another identity's session":    {session("0", "eve@example.org", false), "chenu_human", refused},
 		"a session that does not exist": {is(dbtest.NewID().String()), "chenu_human", refused},
 		"no session":                    {is(""), "chenu_human", refused},

@@ -22,8 +22,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// relay forwards connections from an address that stays the same to the Postgres that runs now. Without one
-// it closes them.
+// relay forwards connections from a fixed address to the running Postgres. If none is running, it closes them.
 type relay struct {
 	address string
 	target  atomic.Pointer[string]
@@ -72,7 +71,7 @@ func (r *relay) forward(client net.Conn) {
 	_, _ = io.Copy(client, postgres)
 }
 
-// through returns the URL with the relay's address, and lets the relay forward to that of the URL.
+// through returns the URL with the relay's address, and makes the relay forward to the address of the URL.
 func (r *relay) through(t *testing.T, database string) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -85,10 +84,9 @@ func (r *relay) through(t *testing.T, database string) string {
 	return u.String()
 }
 
-// TestServiceReconnects takes the database away from a service in four ways while requests run: a
-// backend crashes, Postgres is killed, its address closes connections, and its address refuses them. Requests are answered
-// or are 503 with nothing of the inside in them, /readyz is 503, /healthz is 200, and the same service answers again as
-// soon as the database does.
+// TestServiceReconnects interrupts the database in four ways while requests run: a backend crashes, Postgres is
+// killed, its address closes connections, and its address refuses them. Meanwhile requests succeed or get a 503
+// without internals, /readyz is 503 and /healthz is 200. The same service works again as soon as the database does.
 func TestServiceReconnects(t *testing.T) {
 	t.Parallel()
 	dir := openDir(t)
@@ -121,7 +119,7 @@ func TestServiceReconnects(t *testing.T) {
 			return client.Post("/v1/auth/login", object{"email": "ada@example.org", "password": password})
 		}, http.StatusOK},
 	}
-	// Requests that run all the time.
+	// Send requests all the time.
 	var failures atomic.Int64
 	var running sync.WaitGroup
 	stop := make(chan struct{})
@@ -143,7 +141,7 @@ func TestServiceReconnects(t *testing.T) {
 				}
 				for _, inside := range []string{"127.0.0.1", "SQLSTATE", "dial", "EOF", "pgx", "FATAL", "recovery", "service:service", "shutting"} {
 					if strings.Contains(string(response.Body), inside) {
-						t.Errorf("%q is shown: %s", inside, response.Body)
+						t.Errorf("the response has the internal text %q: %s", inside, response.Body)
 					}
 				}
 			}
@@ -168,7 +166,7 @@ func TestServiceReconnects(t *testing.T) {
 		t.Helper()
 		await(what, http.StatusOK)
 		if failures.Swap(0) == 0 {
-			t.Errorf("%s: no request failed, so that the test tests nothing", what)
+			t.Errorf("%s: no request failed, so the test checks nothing", what)
 		}
 		for deadline := time.Now().Add(10 * time.Second); ; <-time.After(20 * time.Millisecond) {
 			failed := 0
@@ -207,7 +205,7 @@ func TestServiceReconnects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Postgres ends all connections when a backend crashes, and recovers.
+	// If a backend crashes, Postgres closes all connections and recovers.
 	if err := syscall.Kill(backend, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

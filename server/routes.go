@@ -16,7 +16,7 @@ import (
 	"github.com/chenu/chenu/server/thread"
 )
 
-// routes is the API's table of contents.
+// routes registers all operations of the API.
 func routes(a *api.API, accounts *account.Service, agents *agent.Service, mine *privacy.Service, ready ...api.Check) {
 	accounts.Mount(a)
 	mine.Mount(a)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestEveryRouteHasItsOperation holds the routes against the document, both
-// ways.
+// TestEveryRouteHasItsOperation checks that every route has an operation in the document, and every operation a
+// route.
 func TestEveryRouteHasItsOperation(t *testing.T) {
 	t.Parallel()
 	a, err := described()
@@ -32,7 +32,7 @@ func TestEveryRouteHasItsOperation(t *testing.T) {
 	for _, route := range a.Routes() {
 		method, path := route[0], route[1]
 		if method == "HEAD" || strings.HasPrefix(path, "/docs") || path == "/openapi.json" {
-			continue // a GET's other half, and the document itself
+			continue // the HEAD of a GET, and the routes of the document itself
 		}
 		routes = append(routes, method+" "+path)
 	}

@@ -9,8 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestCapacity answers an event many times at once: never more are going than
-// there is room for.
+// TestCapacity answers an event many times concurrently and checks that the capacity is never exceeded.
 func TestCapacity(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -45,13 +44,13 @@ func TestCapacity(t *testing.T) {
 		}
 	}
 	if n != capacity {
-		t.Errorf("%d answers were taken, want %d", n, capacity)
+		t.Errorf("%d answers were accepted, want %d", n, capacity)
 	}
 	row := ada.Get("/v1/community/events/" + event).Want(http.StatusOK).Object()
 	if row["going_count"] != float64(capacity) {
 		t.Errorf("going_count is %v, want %d", row["going_count"], capacity)
 	}
-	// Who declines makes room; answering alike changes nothing.
+	// Declining frees a place. Repeating an answer changes nothing.
 	ada.Post(path, object{"contact_id": going, "status": "declined"}).Want(http.StatusOK)
 	ada.Post(path, object{"contact_id": going, "status": "declined"}).Want(http.StatusOK)
 	ada.Post(path, object{"contact_id": going, "status": "going"}).Want(http.StatusOK)
@@ -66,8 +65,8 @@ func TestCapacity(t *testing.T) {
 	ada.Delete("/v1/community/events/"+event, ada.Get("/v1/community/events/"+event).ETag()).Want(http.StatusNoContent)
 }
 
-// TestCapacityOfAnyAnswers holds an event against a model, for any order of answers and changes of its capacity: what is
-// taken, what is refused, and the counts in the end.
+// TestCapacityOfAnyAnswers compares an event with a model, for random answers and changes of its capacity: which
+// requests are accepted and rejected, and the counts at the end.
 func TestCapacityOfAnyAnswers(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -83,7 +82,7 @@ func TestCapacityOfAnyAnswers(t *testing.T) {
 			"starts_at": "2026-05-02T10:00:00Z", "ends_at": "2026-05-02T13:00:00Z",
 		}).Want(http.StatusCreated)
 		self, answers := event.Header.Get("Location"), map[string]string{}
-		room := len(guests) // null is room for all of them
+		room := len(guests) // null means room for all of them
 		count := func(status string) (n int) {
 			for _, answer := range answers {
 				if answer == status {

@@ -15,7 +15,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// letters is where a running service's mail goes.
+// letters receives the mail of a running service.
 type letters chan mailer.Message
 
 func (l letters) Send(_ context.Context, m mailer.Message) error {
@@ -23,8 +23,8 @@ func (l letters) Send(_ context.Context, m mailer.Message) error {
 	return nil
 }
 
-// TestRunning is what a service does by itself while it runs: it rotates the signing keys by
-// age, and sends the mail that waited before it stops.
+// TestRunning checks what a running service does without requests: it rotates the signing keys by age, and sends
+// queued mail before it stops.
 func TestRunning(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

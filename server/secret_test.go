@@ -16,10 +16,8 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Hardening item 39: the secret key could not be rotated.
-//
-// TestTheSecretIsRotatedWithoutDowntime follows the procedure of chenu keys: an instance of
-// the old secret keeps running throughout, and no token becomes invalid.
+// TestTheSecretIsRotatedWithoutDowntime follows the procedure of chenu keys. An instance with the old secret keeps
+// running throughout, and no token becomes invalid.
 func TestTheSecretIsRotatedWithoutDowntime(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -66,7 +64,7 @@ func TestTheSecretIsRotatedWithoutDowntime(t *testing.T) {
 	bothClient.As(token).Get("/v1/personal/notes?page_size=1&page_token=" + page).Want(http.StatusOK)
 
 	if n, err := both.Accounts().Keys.Reseal(t.Context(), operator{db.Pool(t, db.AdminURL)}); err != nil || n != 1 {
-		t.Fatalf("%d keys are encrypted anew, %v", n, err)
+		t.Fatalf("%d keys were encrypted again, %v", n, err)
 	}
 	ada.Get("/v1/me").Want(http.StatusOK)
 	bothClient.As(token).Get("/v1/me").Want(http.StatusOK)
@@ -78,7 +76,7 @@ func TestTheSecretIsRotatedWithoutDowntime(t *testing.T) {
 	}
 }
 
-// operator stores keys as chenu keys rotate-secret does.
+// operator stores keys in the same way as chenu keys rotate-secret.
 type operator struct{ pool *pgxpool.Pool }
 
 func (o operator) ResealSigningKeys(ctx context.Context, keys []auth.StoredKey) error {

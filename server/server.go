@@ -1,6 +1,5 @@
-// Package server is the HTTP service: it joins the request machinery, the
-// accounts and the collections, and runs them. Its table of contents is
-// routes.go.
+// Package server is the HTTP service. It connects the request handling of package api with the accounts and the
+// collections, and runs them. routes.go lists all operations.
 package server
 
 import (
@@ -23,43 +22,41 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Config is what a server needs to know. Session.HumanURL, Secret and ListenAddr
-// are needed.
+// Config configures a server. Session.HumanURL, Secret and ListenAddr are required.
 type Config struct {
 	Session session.Config
-	// ListenAddr is the address and port of the API; port 0 is any free one.
+	// ListenAddr is the address and port of the API; port 0 selects a free port.
 	ListenAddr string
-	// Secret is the root of all keys; instances of one service share it.
+	// Secret is the secret from which all keys are derived. All instances of a service have the same.
 	Secret auth.Secret
-	// PreviousSecret is what Secret was before it was rotated; the zero secret is none. Signing
-	// keys and page tokens made under it are accepted, and rate limits keep being counted under
-	// it, so that instances of both secrets count together.
+	// PreviousSecret is the Secret from before its rotation; the zero value means none. Signing keys and page tokens
+	// created with it are accepted. Rate limits are counted with it, so that instances with either secret count
+	// together.
 	PreviousSecret auth.Secret
-	// TLS serves the API over TLS; the zero value serves plain HTTP.
+	// TLS configures TLS for the API; the zero value means plain HTTP.
 	TLS    TLS
 	Tokens auth.Config
-	// SchemaVersion is the migration that the program was built for; readiness
-	// compares it with the database's. Empty compares nothing.
+	// SchemaVersion is the version of the newest migration that the program was built for. The readiness checks
+	// compare it with the database's version, unless it is empty.
 	SchemaVersion  string
 	TrustedProxies []string
-	// Limits are the rate limits that are not their defaults.
+	// Limits overrides the default rate limits.
 	Limits ratelimit.Limits
-	// RequestTimeout bounds one request, ShutdownTimeout the end of those that
-	// still run when the server stops. Zero is 30 s and 15 s.
+	// RequestTimeout limits the duration of a request, and ShutdownTimeout how long the server waits for running
+	// requests when it stops. Zero means 30 s and 15 s.
 	RequestTimeout, ShutdownTimeout time.Duration
-	// DevelopmentTokens makes and accepts tokens that nobody proved anything for. It is for
-	// the embedded database and for tests.
+	// DevelopmentTokens enables the issue and use of access tokens without authentication. It is for the embedded
+	// database and for tests.
 	DevelopmentTokens bool
-	// Mail takes the accounts' mail; nil sends none.
+	// Mail sends the mail of accounts; nil means that no mail is sent.
 	Mail mailer.Transport
-	// BaseURL is where the service is reached from the machine that it runs on: see
-	// [account.Config].
+	// BaseURL is the URL of the service on the machine that it runs on: see [account.Config].
 	BaseURL string
-	// Log takes the service's records; nil is slog's default.
+	// Log receives the log records of the service; nil means slog.Default().
 	Log *slog.Logger
 }
 
-// Server is a running service's parts. Make it with New and end it with Close.
+// Server is a service. Create it with New and release it with Close.
 type Server struct {
 	config  Config
 	db      *session.DB
@@ -70,11 +67,11 @@ type Server struct {
 	accounts *account.Service
 }
 
-// New connects to the database, reads the signing keys, and registers every
-// route. It refuses a login for which row-level security does not hold (session.Open).
+// New connects to the database, loads the signing keys and registers all routes. It returns an error if row-level
+// security does not apply to the database login (see session.Open).
 func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if c.Log == nil {
-		c.Log = slog.Default() //nolint:forbidigo // the documented default, which everything below is given
+		c.Log = slog.Default() //nolint:forbidigo // the documented default, which is passed to all parts
 	}
 	if c.Session.Logger == nil {
 		c.Session.Logger = c.Log
@@ -120,7 +117,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// PreviousSecrets returns PreviousSecret when there is one, for auth.OpenKeys.
+// PreviousSecrets returns PreviousSecret, if it is set, as a list for auth.OpenKeys.
 func (c Config) PreviousSecrets() []auth.Secret {
 	if c.PreviousSecret == (auth.Secret{}) {
 		return nil
@@ -149,7 +146,7 @@ const (
 		"Every request runs as one identity, and row-level security in Postgres limits the rows that it can read and change."
 )
 
-// tags say what the operations of a tag have in common.
+// tags maps the tags of operations to their descriptions.
 var tags = map[string]string{
 	"Accounts":      "Registration, login, logout, passwords, access tokens, and the keys that verify them.",
 	"Me":            "The caller's identity and its sessions.",
@@ -169,7 +166,7 @@ var tags = map[string]string{
 	"service":       "Health of the service, and its documentation.",
 }
 
-// Document is the OpenAPI document of all routes. It needs no database.
+// Document returns the OpenAPI document of all routes. It does not require a database.
 func Document() ([]byte, error) {
 	a, err := described()
 	if err != nil {
@@ -178,7 +175,7 @@ func Document() ([]byte, error) {
 	return a.Document(), nil
 }
 
-// described is the API with all routes and without a database.
+// described returns an API with all routes and without a database.
 func described() (*api.API, error) {
 	a, err := api.New(api.Config{
 		Title: title, Version: version, Description: description, Tags: tags, Transactor: (*refusal.DB)(nil), PageKey: make([]byte, 32),
@@ -194,8 +191,8 @@ func described() (*api.API, error) {
 	return a, nil
 }
 
-// Ready returns nil when the service can work, or the first condition of readiness that does
-// not hold. Unlike /readyz it asks the database each time.
+// Ready returns nil if the service is ready, or the error of the first failed readiness check. Unlike /readyz, it
+// runs the checks each time.
 func (s *Server) Ready(ctx context.Context) error {
 	for _, check := range s.checks() {
 		if err := check.Ready(ctx); err != nil {
@@ -205,14 +202,14 @@ func (s *Server) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Accounts are the account's operations; tests make tokens with them.
+// Accounts returns the service of accounts, with which tests create tokens.
 func (s *Server) Accounts() *account.Service { return s.accounts }
 
-// Handler serves the API.
+// Handler returns the handler of the API.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Timeouts and limits of the HTTP server. A client that is slower than these to
-// send a header, or to take an answer of at most a few MiB, is cut off.
+// Timeouts and limits of the HTTP server. The connection is closed if a client takes longer to send a header or to
+// receive a response, which has at most a few MiB unless it is a stream.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
@@ -221,8 +218,8 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// Run listens and serves until ctx ends; then it lets running requests finish.
-// It calls listening once, when requests can come.
+// Run listens and serves requests until ctx ends, and then waits for the running requests to finish. It calls
+// listening once, when it accepts connections.
 func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
 	certificate, err := s.config.TLS.load(s.log)
 	if err != nil {
@@ -270,8 +267,8 @@ func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
 	return nil
 }
 
-// mail sends the accounts' mail, with what the last requests caused, until the function
-// that it returns has been called.
+// mail starts sending the mail of accounts. The returned function stops it, after the mail that the last requests
+// queued has been sent.
 func (s *Server) mail(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -285,5 +282,5 @@ func (s *Server) mail(ctx context.Context) (stop func()) {
 	}
 }
 
-// Close ends the connections to the database. Call it after Run has returned.
+// Close closes the connections to the database. Call it after Run has returned.
 func (s *Server) Close() { s.db.Close() }

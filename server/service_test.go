@@ -22,10 +22,10 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// openAPI returns the OpenAPI document. Writing it takes a tenth of a second, so that the tests share it.
+// openAPI returns the OpenAPI document. Generating it takes a tenth of a second, so the tests share it.
 var openAPI = sync.OnceValues(server.Document)
 
-// service is the whole service on a database of the test's own.
+// service is a complete service with its own database.
 type service struct {
 	*server.Server
 	db     *dbtest.DB
@@ -38,7 +38,7 @@ func newService(t *testing.T, change ...func(*server.Config)) *service {
 	config := server.Config{
 		DevelopmentTokens: true,
 		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
-		// A model test makes more requests than any person.
+		// A model test sends more requests than any person.
 		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
 		Log:    slog.New(slog.DiscardHandler),
 	}
@@ -57,8 +57,8 @@ func newService(t *testing.T, change ...func(*server.Config)) *service {
 	return &service{s, db, apitest.New(t, s.Handler(), document)}
 }
 
-// person returns a client for an identity of that name, which is made when it is
-// missing, and agentOf one for an agent that acts for it.
+// person returns a client for the identity with the name, which is created if it does not exist, and agentOf a client
+// for an agent of the identity.
 func (s *service) person(t *testing.T, name string) *apitest.Client {
 	t.Helper()
 	return s.as(t, account.DevelopmentToken{Email: name + "@example.org"})
@@ -87,7 +87,7 @@ func (s *service) as(t *testing.T, wanted account.DevelopmentToken) *apitest.Cli
 	})
 }
 
-// as makes requests with a token of an answer.
+// with returns a client with the access token of the response.
 func (s *service) with(t *testing.T, r *apitest.Response) *apitest.Client {
 	t.Helper()
 	return s.client.For(t).As(r.Object()["access_token"].(string))
@@ -95,7 +95,7 @@ func (s *service) with(t *testing.T, r *apitest.Response) *apitest.Client {
 
 type object = map[string]any
 
-// listed are the ids of a collection's first page.
+// listed returns the ids of the first page of a collection.
 func listed(c *apitest.Client, path string) []string {
 	var list struct {
 		Items []struct {
@@ -110,12 +110,12 @@ func listed(c *apitest.Client, path string) []string {
 	return ids
 }
 
-// checkpointOf is the id and digest that a 423 names.
+// checkpointOf returns the id and digest of the checkpoint in a response of status 423.
 func checkpointOf(t *testing.T, r *apitest.Response) (id, digest string) {
 	t.Helper()
 	c := r.WantProblem(http.StatusLocked, "checkpoint_required").Checkpoint
 	if c == nil || c.Status != "pending" {
-		t.Fatalf("the refusal has no pending checkpoint: %s", r.Body)
+		t.Fatalf("the response has no pending checkpoint: %s", r.Body)
 	}
 	return c.ID.String(), c.Digest
 }
@@ -139,7 +139,7 @@ func (s *service) inTransaction(t *testing.T, role, identity, session string, st
 	})
 }
 
-// recentSession is an open session of the identity that was just authenticated.
+// recentSession returns an open session of the identity that has just been authenticated.
 func (s *service) recentSession(t *testing.T, identity string) string {
 	t.Helper()
 	id := dbtest.NewID().String()
@@ -150,8 +150,8 @@ func (s *service) recentSession(t *testing.T, identity string) string {
 	return id
 }
 
-// behind runs a statement as a superuser and without triggers, so that the row's version stays
-// as it is: it stands for time that passes.
+// behind runs a statement as a superuser and without triggers, so that the version of the row does not change. It
+// simulates the passing of time.
 func (s *service) behind(t *testing.T, statement string, args ...any) {
 	t.Helper()
 	tx, err := s.db.Pool(t, s.db.AdminURL).Begin(t.Context())
@@ -170,7 +170,7 @@ func (s *service) behind(t *testing.T, statement string, args ...any) {
 	}
 }
 
-// wantSound verifies all that the database holds.
+// wantSound runs the verification of all data in the database and fails the test on findings.
 func (s *service) wantSound(t *testing.T) {
 	t.Helper()
 	conn := pgtest.Connect(t, s.db.AuditURL)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// cutter is a client that reads a stream and has something happen when its first part came.
+// cutter is a response writer that calls once after the first part of a stream.
 type cutter struct {
 	header http.Header
 	parts  int
@@ -32,8 +32,8 @@ func (c *cutter) Write(p []byte) (int, error) {
 
 var _ io.Writer = (*cutter)(nil)
 
-// Hardening item 18: a running export ends with the session that started it, and has a part of it in
-// memory at a time: each character of these references becomes 17 in BibTeX.
+// A running export ends with the session that started it, and holds only a part of the data in memory at a time: each
+// character of these references becomes 17 in BibTeX.
 func TestAnExportEndsWithItsSession(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
@@ -61,11 +61,11 @@ func TestAnExportEndsWithItsSession(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 			r.Header.Set("Authorization", c.Header("Authorization"))
 			defer func() {
-				if ended := recover(); ended != http.ErrAbortHandler { //nolint:errorlint // A panic's value, as net/http compares it.
-					t.Errorf("the answer ended with %v, as if it were complete", ended)
+				if ended := recover(); ended != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value the same way.
+					t.Errorf("the stream ended with %v, want http.ErrAbortHandler", ended)
 				}
 				if client.parts != 1 || client.bytes > 2<<20 {
-					t.Errorf("after the end of its session the export went on: %d parts, %d bytes", client.parts, client.bytes)
+					t.Errorf("after the end of its session the export continued: %d parts, %d bytes", client.parts, client.bytes)
 				}
 			}()
 			s.Handler().ServeHTTP(client, r)

@@ -11,9 +11,8 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// TestPublicThread has an agent ask by its events to make a thread public, and by a patch to
-// make it private again: the thread tells the whole of it, and each request, repeated as it
-// was, is what was approved.
+// TestPublicThread has an agent request, with events, that a thread becomes public, and with a patch that it becomes
+// private again. The thread records everything, and each request, repeated unchanged, is covered by its approval.
 func TestPublicThread(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -26,7 +25,7 @@ func TestPublicThread(t *testing.T) {
 	}}
 	id, digest := checkpointOf(t, agent.Post(path+"/events", publish))
 	if again, _ := checkpointOf(t, agent.Post(path+"/events", publish)); again != id {
-		t.Errorf("the same request again asks for %s, before for %s", again, id)
+		t.Errorf("the repeated request has the checkpoint %s, the first one %s", again, id)
 	}
 	shown := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
 	if d := shown["difference"].(map[string]any); d["stale"] != false || fmt.Sprint(d["fields"]) != "[map[field:visibility present:private proposed:public]]" {
@@ -51,7 +50,7 @@ func TestPublicThread(t *testing.T) {
 		t.Errorf("the thread is %s: %s", public.ETag(), public.Body)
 	}
 
-	// A patch with the ETag of before its own steps is still the same request.
+	// A patch with the ETag from before the steps of its own approval is still the same request.
 	hide := map[string]any{"visibility": "private"}
 	id, digest = checkpointOf(t, human.Patch(path, public.ETag(), hide))
 	human.Post("/v1/checkpoints/"+id+"/approve", map[string]any{"digest": digest}).Want(http.StatusOK)
@@ -78,7 +77,7 @@ func TestPublicThread(t *testing.T) {
 		"checkpoint.requested human step", "checkpoint.approved human step", "thread.updated human", "action.executed human step",
 	}
 	if !slices.Equal(told, want) {
-		t.Errorf("the thread tells\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the events of the thread are\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
 	}
 	conn, err := b.db.Pool(t, b.db.AdminURL).Acquire(t.Context())
 	if err != nil {
@@ -90,8 +89,7 @@ func TestPublicThread(t *testing.T) {
 	}
 }
 
-// Hardening item 4: the attack. The human approved that the thread becomes public, and the
-// agent sent three events under that approval.
+// After a human approved that a thread becomes public, the agent must not append other events under that approval.
 func TestAnApprovalOfAThreadCoversNoOtherEvents(t *testing.T) {
 	t.Parallel()
 	b := newService(t)
@@ -112,7 +110,7 @@ func TestAnApprovalOfAThreadCoversNoOtherEvents(t *testing.T) {
 		t.Errorf("after the attack the thread is %v", o)
 	}
 
-	// Asked for as a whole, the human is shown all of it.
+	// If the events are requested together, the human is shown all of them.
 	id, digest = checkpointOf(t, agent.Post(path+"/events", attack))
 	shown := human.Get("/v1/checkpoints/" + id).Want(http.StatusOK).Object()
 	if shown["action"] != "append 3 events, update thread" {
@@ -138,7 +136,7 @@ func TestAnApprovalOfAThreadCoversNoOtherEvents(t *testing.T) {
 	agent.Post(path+"/events", attack, "Checkpoint", id).WantProblem(http.StatusLocked, "checkpoint_rejected")
 }
 
-// Hardening item 4: what is appended to a public thread is published, by a human as by an agent.
+// Appending to a public thread publishes the event, so it requires an approval, of humans as of agents.
 func TestAppendsToAPublicThreadAreConfirmed(t *testing.T) {
 	t.Parallel()
 	b := newService(t)

@@ -12,28 +12,27 @@ import (
 	"time"
 )
 
-// TLS names the files of the certificate that the API is served with, in PEM form. CertFile
-// has the server's certificate first and then its intermediates. Both files are given, or
-// neither.
+// TLS configures the certificate of the API. The files are PEM encoded. CertFile has the server's certificate
+// followed by its intermediates. Either both files are set or neither.
 type TLS struct {
 	CertFile, KeyFile string
-	// ReloadEvery is how often the files are read again; zero is every ten seconds.
+	// ReloadEvery is the interval at which the files are read again; zero means ten seconds.
 	ReloadEvery time.Duration
 }
 
 // Enabled reports whether the API is served over TLS.
 func (t TLS) Enabled() bool { return t.CertFile != "" || t.KeyFile != "" }
 
-// certificate is the pair of files as it was last read without an error.
+// certificate is the certificate and key as they were last loaded without an error.
 type certificate struct {
 	files   TLS
 	log     *slog.Logger
 	current atomic.Pointer[tls.Certificate]
-	// read is the content that current was made of; watch alone uses it after load.
+	// cert and key are the contents of the files of current. After load, only watch uses them.
 	cert, key []byte
 }
 
-// load reads the files. It returns nil when TLS is not configured.
+// load reads the files. It returns nil if TLS is not configured.
 func (t TLS) load(log *slog.Logger) (*certificate, error) {
 	if !t.Enabled() {
 		return nil, nil //nolint:nilnil // Plain HTTP.
@@ -48,8 +47,8 @@ func (t TLS) load(log *slog.Logger) (*certificate, error) {
 	return c, nil
 }
 
-// config returns the server's TLS configuration: TLS 1.2 or newer, with Go's choice of cipher
-// suites. Every handshake takes the certificate that is current then.
+// config returns the TLS configuration of the server: TLS 1.2 or newer, with Go's default cipher suites. Every
+// handshake uses the current certificate.
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
@@ -57,8 +56,8 @@ func (c *certificate) config() *tls.Config {
 	}
 }
 
-// reload reads the files and reports whether they hold another certificate than before. On an
-// error the certificate stays as it was.
+// reload reads the files and reports whether the certificate or its key changed. On an error, the current certificate
+// is kept.
 func (c *certificate) reload() (bool, error) {
 	cert, err := os.ReadFile(c.files.CertFile)
 	if err != nil {
@@ -80,9 +79,9 @@ func (c *certificate) reload() (bool, error) {
 	return true, nil
 }
 
-// watch reads the files again until ctx ends. Connections that are open keep the certificate
-// that they began with. Files that do not fit together, as while they are being replaced, are
-// logged once and read again.
+// watch reloads the files periodically until ctx ends. Open connections keep the certificate of their handshake. If
+// the files do not match, for example while they are being replaced, the error is logged once and the files are read
+// again at the next interval.
 func (c *certificate) watch(ctx context.Context) {
 	every := c.files.ReloadEvery
 	if every == 0 {

@@ -25,7 +25,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// authority signs the test's certificates.
+// authority signs the certificates of the test.
 type authority struct {
 	t    *testing.T
 	key  *ecdsa.PrivateKey
@@ -78,10 +78,8 @@ func (a *authority) write(serial int64, certFile, keyFile string) {
 	}
 }
 
-// Hardening item 38: the API was served over plain HTTP alone.
-//
-// TestServesOverTLS makes real handshakes with a running service, renews its certificate, and
-// shows that a connection which was open before goes on.
+// TestServesOverTLS makes real handshakes with a running service, renews its certificate, and checks that a
+// connection that was open before continues.
 func TestServesOverTLS(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -118,7 +116,7 @@ func TestServesOverTLS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.cert)
 
-	// One client keeps its connection, each handshake is a new one.
+	// One client keeps its connection; each handshake opens a new one.
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
@@ -167,10 +165,10 @@ func TestServesOverTLS(t *testing.T) {
 		t.Errorf("TLS 1.2: %v", err)
 	}
 	if _, err := handshake(&tls.Config{MinVersion: tls.VersionTLS12}); err == nil {
-		t.Error("a client that does not know the authority accepts the certificate")
+		t.Error("a client that does not trust the authority accepts the certificate")
 	}
 
-	// A broken file changes nothing; the renewed certificate serves new handshakes.
+	// A broken file has no effect; the renewed certificate is used for new handshakes.
 	if err := os.WriteFile(certFile, []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -184,8 +182,8 @@ func TestServesOverTLS(t *testing.T) {
 			t.Fatal("the renewed certificate is never served")
 		}
 	}
-	if again := get(); again.TLS.PeerCertificates[0].SerialNumber.Int64() != 2 { //nolint:bodyclose // The same.
-		t.Error("the connection that was open did not go on")
+	if again := get(); again.TLS.PeerCertificates[0].SerialNumber.Int64() != 2 { //nolint:bodyclose // As above.
+		t.Error("the open connection was not reused")
 	}
 }
 
@@ -200,7 +198,7 @@ func TestTLSNeedsBothFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Run(t.Context(), func(net.Addr) { t.Error("it listens") }); err == nil {
+		if err := s.Run(t.Context(), func(net.Addr) { t.Error("the service listens") }); err == nil {
 			t.Errorf("%+v is accepted", files)
 		}
 		s.Close()

@@ -15,133 +15,133 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// refused is a row that its table refuses: the collection's ordinary body with some fields set.
+// refused is a row that its table rejects: the collection's valid body with some fields replaced.
 type refused struct {
 	path, name string
 	set        object
-	// pointer names the field at fault.
+	// pointer is the JSON pointer of the invalid field.
 	pointer string
 }
 
 var (
-	long     = func(n int) string { return strings.Repeat("x", n) }
-	many     = func(n int, item any) []any { return slices.Repeat([]any{item}, n) }
-	nobodys  = func() string { return dbtest.NewID().String() }
-	lineItem = func(set object) object {
+	long      = func(n int) string { return strings.Repeat("x", n) }
+	many      = func(n int, item any) []any { return slices.Repeat([]any{item}, n) }
+	missingID = func() string { return dbtest.NewID().String() }
+	lineItem  = func(set object) object {
 		line := object{"description": "Work", "quantity": "1", "unit_price": "1.00", "tax_rate": "0"}
 		maps.Copy(line, set)
 		return line
 	}
 )
 
-// refusals are the rules of the data dictionary, a row or more for each.
+// refusals has at least one row for each rule of the data dictionary.
 var refusals = []refused{
 	{path: "/v1/personal/notes", name: "no title", set: object{"title": ""}, pointer: "/title"},
-	{path: "/v1/personal/notes", name: "a title too long", set: object{"title": long(301)}, pointer: "/title"},
-	{path: "/v1/personal/notes", name: "a content too long", set: object{"content": long(200_001)}, pointer: "/content"},
-	{path: "/v1/personal/notes", name: "a folder too long", set: object{"folder": long(256)}, pointer: "/folder"},
+	{path: "/v1/personal/notes", name: "title too long", set: object{"title": long(301)}, pointer: "/title"},
+	{path: "/v1/personal/notes", name: "content too long", set: object{"content": long(200_001)}, pointer: "/content"},
+	{path: "/v1/personal/notes", name: "folder too long", set: object{"folder": long(256)}, pointer: "/folder"},
 	{path: "/v1/personal/notes", name: "too many tags", set: object{"tags": many(65, "x")}, pointer: "/tags"},
-	{path: "/v1/personal/notes", name: "an empty tag", set: object{"tags": []string{"a", ""}}, pointer: "/tags/1"},
+	{path: "/v1/personal/notes", name: "empty tag", set: object{"tags": []string{"a", ""}}, pointer: "/tags/1"},
 
-	{path: "/v1/personal/tasks", name: "no such status", set: object{"status": "later"}, pointer: "/status"},
-	{path: "/v1/personal/tasks", name: "no such priority", set: object{"priority": "1"}, pointer: "/priority"},
+	{path: "/v1/personal/tasks", name: "unknown status", set: object{"status": "later"}, pointer: "/status"},
+	{path: "/v1/personal/tasks", name: "unknown priority", set: object{"priority": "1"}, pointer: "/priority"},
 
-	{path: "/v1/personal/habits", name: "no such cadence", set: object{"cadence": "hourly"}, pointer: "/cadence"},
+	{path: "/v1/personal/habits", name: "unknown cadence", set: object{"cadence": "hourly"}, pointer: "/cadence"},
 	{path: "/v1/personal/habits", name: "no target", set: object{"target_per_period": 0}, pointer: "/target_per_period"},
-	{path: "/v1/personal/habits", name: "a target too high", set: object{"target_per_period": 51}, pointer: "/target_per_period"},
+	{path: "/v1/personal/habits", name: "target too high", set: object{"target_per_period": 51}, pointer: "/target_per_period"},
 
-	{path: "/v1/business/contacts", name: "no e-mail address", set: object{"email": "grace"}, pointer: "/email"},
-	{path: "/v1/business/contacts", name: "no telephone number", set: object{"phone": "0664 123"}, pointer: "/phone"},
-	{path: "/v1/business/contacts", name: "a lead score too low", set: object{"lead_score": -1}, pointer: "/lead_score"},
-	{path: "/v1/business/contacts", name: "a lead score too high", set: object{"lead_score": 101}, pointer: "/lead_score"},
-	{path: "/v1/business/contacts", name: "no such lead status", set: object{"lead_status": "hot"}, pointer: "/lead_status"},
+	{path: "/v1/business/contacts", name: "not an e-mail address", set: object{"email": "grace"}, pointer: "/email"},
+	{path: "/v1/business/contacts", name: "not a telephone number", set: object{"phone": "0664 123"}, pointer: "/phone"},
+	{path: "/v1/business/contacts", name: "lead score too low", set: object{"lead_score": -1}, pointer: "/lead_score"},
+	{path: "/v1/business/contacts", name: "lead score too high", set: object{"lead_score": 101}, pointer: "/lead_score"},
+	{path: "/v1/business/contacts", name: "unknown lead status", set: object{"lead_status": "hot"}, pointer: "/lead_status"},
 
 	{path: "/v1/business/invoices", name: "no number", set: object{"number": ""}, pointer: "/number"},
-	{path: "/v1/business/invoices", name: "a number too long", set: object{"number": long(51)}, pointer: "/number"},
+	{path: "/v1/business/invoices", name: "number too long", set: object{"number": long(51)}, pointer: "/number"},
 	{path: "/v1/business/invoices", name: "no currency", set: object{"currency": "Euro"}, pointer: "/currency"},
-	{path: "/v1/business/invoices", name: "no line", set: object{"line_items": []object{}}, pointer: "/line_items"},
-	{path: "/v1/business/invoices", name: "too many lines", set: object{"line_items": many(201, lineItem(nil))}, pointer: "/line_items"},
-	{path: "/v1/business/invoices", name: "a quantity of nothing", set: object{"line_items": []object{lineItem(nil), lineItem(object{"quantity": "0"})}}, pointer: "/line_items/1/quantity"},
-	{path: "/v1/business/invoices", name: "a negative quantity", set: object{"line_items": []object{lineItem(object{"quantity": "-1"})}}, pointer: "/line_items/0/quantity"},
-	{path: "/v1/business/invoices", name: "a tax above all", set: object{"line_items": []object{lineItem(object{"tax_rate": "1.01"})}}, pointer: "/line_items/0/tax_rate"},
+	{path: "/v1/business/invoices", name: "no line items", set: object{"line_items": []object{}}, pointer: "/line_items"},
+	{path: "/v1/business/invoices", name: "too many line items", set: object{"line_items": many(201, lineItem(nil))}, pointer: "/line_items"},
+	{path: "/v1/business/invoices", name: "quantity of zero", set: object{"line_items": []object{lineItem(nil), lineItem(object{"quantity": "0"})}}, pointer: "/line_items/1/quantity"},
+	{path: "/v1/business/invoices", name: "negative quantity", set: object{"line_items": []object{lineItem(object{"quantity": "-1"})}}, pointer: "/line_items/0/quantity"},
+	{path: "/v1/business/invoices", name: "tax rate above 1", set: object{"line_items": []object{lineItem(object{"tax_rate": "1.01"})}}, pointer: "/line_items/0/tax_rate"},
 	{path: "/v1/business/invoices", name: "due before it is issued", set: object{"issued_on": "2026-02-01", "due_on": "2026-01-31"}, pointer: "/due_on"},
 	{path: "/v1/business/invoices", name: "paid as a draft", set: object{"paid_at": "2026-01-01T00:00:00Z"}, pointer: "/paid_at"},
-	{path: "/v1/business/invoices", name: "no such contact", set: object{"contact_id": nobodys()}, pointer: "/contact_id"},
+	{path: "/v1/business/invoices", name: "missing contact", set: object{"contact_id": missingID()}, pointer: "/contact_id"},
 
 	{path: "/v1/business/projects", name: "ends before it starts", set: object{"starts_on": "2026-02-01", "ends_on": "2026-01-31"}, pointer: "/ends_on"},
-	{path: "/v1/business/projects", name: "a budget in no currency", set: object{"currency": nil}, pointer: "/currency"},
-	{path: "/v1/business/projects", name: "a negative budget", set: object{"budget": "-0.01"}, pointer: "/budget"},
-	{path: "/v1/business/projects", name: "more than done", set: object{"progress": 101}, pointer: "/progress"},
-	{path: "/v1/business/projects", name: "no such contact", set: object{"contact_id": nobodys()}, pointer: "/contact_id"},
+	{path: "/v1/business/projects", name: "budget without a currency", set: object{"currency": nil}, pointer: "/currency"},
+	{path: "/v1/business/projects", name: "negative budget", set: object{"budget": "-0.01"}, pointer: "/budget"},
+	{path: "/v1/business/projects", name: "progress above 100", set: object{"progress": 101}, pointer: "/progress"},
+	{path: "/v1/business/projects", name: "missing contact", set: object{"contact_id": missingID()}, pointer: "/contact_id"},
 
-	{path: "/v1/creative/assets", name: "an AI's without its prompt", set: object{"ai_generated": true}, pointer: "/prompt"},
-	{path: "/v1/creative/assets", name: "no such kind", set: object{"kind": "smell"}, pointer: "/kind"},
-	{path: "/v1/creative/assets", name: "no URI", set: object{"uri": "cover.png"}, pointer: "/uri"},
-	{path: "/v1/creative/assets", name: "no media type", set: object{"media_type": "png"}, pointer: "/media_type"},
-	{path: "/v1/creative/assets", name: "a negative size", set: object{"size_bytes": -1}, pointer: "/size_bytes"},
-	{path: "/v1/creative/assets", name: "no digest", set: object{"sha256": "abc"}, pointer: "/sha256"},
+	{path: "/v1/creative/assets", name: "AI-generated without a prompt", set: object{"ai_generated": true}, pointer: "/prompt"},
+	{path: "/v1/creative/assets", name: "unknown kind", set: object{"kind": "smell"}, pointer: "/kind"},
+	{path: "/v1/creative/assets", name: "not a URI", set: object{"uri": "cover.png"}, pointer: "/uri"},
+	{path: "/v1/creative/assets", name: "not a media type", set: object{"media_type": "png"}, pointer: "/media_type"},
+	{path: "/v1/creative/assets", name: "negative size", set: object{"size_bytes": -1}, pointer: "/size_bytes"},
+	{path: "/v1/creative/assets", name: "not a digest", set: object{"sha256": "abc"}, pointer: "/sha256"},
 	{path: "/v1/creative/assets", name: "parameters that are a list", set: object{"parameters": []int{1}}, pointer: "/parameters"},
 	{path: "/v1/creative/assets", name: "parameters too large", set: object{"parameters": object{"x": long(17 << 10)}}, pointer: "/parameters"},
-	{path: "/v1/creative/assets", name: "no such project", set: object{"project_id": nobodys()}, pointer: "/project_id"},
-	{path: "/v1/creative/projects", name: "no such cover", set: object{"cover_asset_id": nobodys()}, pointer: "/cover_asset_id"},
-	{path: "/v1/creative/projects", name: "no such status", set: object{"status": "stuck"}, pointer: "/status"},
+	{path: "/v1/creative/assets", name: "missing project", set: object{"project_id": missingID()}, pointer: "/project_id"},
+	{path: "/v1/creative/projects", name: "missing cover", set: object{"cover_asset_id": missingID()}, pointer: "/cover_asset_id"},
+	{path: "/v1/creative/projects", name: "unknown status", set: object{"status": "stuck"}, pointer: "/status"},
 
-	{path: "/v1/entertainment/playlists", name: "no such kind", set: object{"kind": "scent"}, pointer: "/kind"},
-	{path: "/v1/entertainment/playlists", name: "an item without a title", set: object{"items": []object{{"content_id": "a", "added_at": "2026-01-01T00:00:00Z"}}}, pointer: "/items/0/title"},
-	{path: "/v1/entertainment/playlists", name: "an item added at no time", set: object{"items": []object{{"content_id": "a", "title": "A", "added_at": "yesterday"}}}, pointer: "/items/0/added_at"},
+	{path: "/v1/entertainment/playlists", name: "unknown kind", set: object{"kind": "scent"}, pointer: "/kind"},
+	{path: "/v1/entertainment/playlists", name: "item without a title", set: object{"items": []object{{"content_id": "a", "added_at": "2026-01-01T00:00:00Z"}}}, pointer: "/items/0/title"},
+	{path: "/v1/entertainment/playlists", name: "item with an invalid time", set: object{"items": []object{{"content_id": "a", "title": "A", "added_at": "yesterday"}}}, pointer: "/items/0/added_at"},
 	{path: "/v1/entertainment/playlists", name: "too many items", set: object{"items": many(1001, object{"content_id": "a", "title": "A", "added_at": "2026-01-01T00:00:00Z"})}, pointer: "/items"},
-	{path: "/v1/entertainment/stream-history", name: "watched for less than nothing", set: object{"watched_seconds": -1}, pointer: "/watched_seconds"},
-	{path: "/v1/entertainment/stream-history", name: "no such content", set: object{"content_id": long(256)}, pointer: "/content_id"},
+	{path: "/v1/entertainment/stream-history", name: "negative watched seconds", set: object{"watched_seconds": -1}, pointer: "/watched_seconds"},
+	{path: "/v1/entertainment/stream-history", name: "content id too long", set: object{"content_id": long(256)}, pointer: "/content_id"},
 
-	{path: "/v1/community/groups", name: "settings that are none", set: object{"settings": "x"}, pointer: "/settings"},
-	{path: "/v1/community/groups", name: "no such visibility", set: object{"visibility": "hidden"}, pointer: "/visibility"},
-	{path: "/v1/community/events", name: "ends when it begins", set: object{"ends_at": "2026-05-02T10:00:00Z"}, pointer: "/ends_at"},
-	{path: "/v1/community/events", name: "no such time zone", set: object{"time_zone": "Mars/Olympus"}, pointer: "/time_zone"},
-	{path: "/v1/community/events", name: "room for nobody", set: object{"capacity": 0}, pointer: "/capacity"},
-	{path: "/v1/community/events", name: "no such group", set: object{"group_id": nobodys()}, pointer: "/group_id"},
+	{path: "/v1/community/groups", name: "settings not an object", set: object{"settings": "x"}, pointer: "/settings"},
+	{path: "/v1/community/groups", name: "unknown visibility", set: object{"visibility": "hidden"}, pointer: "/visibility"},
+	{path: "/v1/community/events", name: "ends when it starts", set: object{"ends_at": "2026-05-02T10:00:00Z"}, pointer: "/ends_at"},
+	{path: "/v1/community/events", name: "unknown time zone", set: object{"time_zone": "Mars/Olympus"}, pointer: "/time_zone"},
+	{path: "/v1/community/events", name: "capacity of zero", set: object{"capacity": 0}, pointer: "/capacity"},
+	{path: "/v1/community/events", name: "missing group", set: object{"group_id": missingID()}, pointer: "/group_id"},
 
 	{path: "/v1/social/posts", name: "no text", set: object{"body": ""}, pointer: "/body"},
-	{path: "/v1/social/posts", name: "a text too long", set: object{"body": long(10_001)}, pointer: "/body"},
+	{path: "/v1/social/posts", name: "text too long", set: object{"body": long(10_001)}, pointer: "/body"},
 	{path: "/v1/social/posts", name: "too many pictures", set: object{"media": many(11, object{"uri": "https://example.org/x.png", "media_type": "image/png"})}, pointer: "/media"},
-	{path: "/v1/social/posts", name: "a picture without its type", set: object{"media": []object{{"uri": "https://example.org/x.png"}}}, pointer: "/media/0/media_type"},
-	{path: "/v1/social/posts", name: "a picture that is nowhere", set: object{"media": []object{{"uri": nil, "media_type": "image/png"}}}, pointer: "/media/0/uri"},
-	{path: "/v1/social/posts", name: "a picture that is a number", set: object{"media": []any{1}}, pointer: "/media/0"},
-	{path: "/v1/social/posts", name: "no such post to reply to", set: object{"reply_to_id": nobodys()}, pointer: "/reply_to_id"},
-	{path: "/v1/social/posts", name: "no such thread", set: object{"thread_id": nobodys()}, pointer: "/thread_id"},
+	{path: "/v1/social/posts", name: "picture without a media type", set: object{"media": []object{{"uri": "https://example.org/x.png"}}}, pointer: "/media/0/media_type"},
+	{path: "/v1/social/posts", name: "picture without a URI", set: object{"media": []object{{"uri": nil, "media_type": "image/png"}}}, pointer: "/media/0/uri"},
+	{path: "/v1/social/posts", name: "picture not an object", set: object{"media": []any{1}}, pointer: "/media/0"},
+	{path: "/v1/social/posts", name: "missing post to reply to", set: object{"reply_to_id": missingID()}, pointer: "/reply_to_id"},
+	{path: "/v1/social/posts", name: "missing thread", set: object{"thread_id": missingID()}, pointer: "/thread_id"},
 	{path: "/v1/social/schedules", name: "in the past", set: object{"scheduled_at": "2020-01-01T09:00:00Z"}, pointer: "/scheduled_at"},
-	{path: "/v1/social/schedules", name: "no such platform", set: object{"platform": "telegraph"}, pointer: "/platform"},
-	{path: "/v1/social/schedules", name: "no such post", set: object{"post_id": nobodys()}, pointer: "/post_id"},
+	{path: "/v1/social/schedules", name: "unknown platform", set: object{"platform": "telegraph"}, pointer: "/platform"},
+	{path: "/v1/social/schedules", name: "missing post", set: object{"post_id": missingID()}, pointer: "/post_id"},
 	{path: "/v1/social/schedules", name: "too many attempts", set: object{"attempts": 11}, pointer: "/attempts"},
 
-	{path: "/v1/scholar/references", name: "nobody wrote it", set: object{"authors": []string{}}, pointer: "/authors"},
-	{path: "/v1/scholar/references", name: "before print", set: object{"year": 1399}, pointer: "/year"},
-	{path: "/v1/scholar/references", name: "far in the future", set: object{"year": 2201}, pointer: "/year"},
-	{path: "/v1/scholar/references", name: "no DOI", set: object{"doi": "11.1000/x"}, pointer: "/doi"},
-	{path: "/v1/scholar/references", name: "no citation key", set: object{"citation_key": "turing 1937"}, pointer: "/citation_key"},
-	{path: "/v1/scholar/manuscripts", name: "a section without its id", set: object{"sections": []object{{"heading": "One", "body": "x", "position": 1}}}, pointer: "/sections/0/id"},
-	{path: "/v1/scholar/manuscripts", name: "sections in one place", set: object{"sections": []object{
+	{path: "/v1/scholar/references", name: "no authors", set: object{"authors": []string{}}, pointer: "/authors"},
+	{path: "/v1/scholar/references", name: "year too early", set: object{"year": 1399}, pointer: "/year"},
+	{path: "/v1/scholar/references", name: "year too late", set: object{"year": 2201}, pointer: "/year"},
+	{path: "/v1/scholar/references", name: "not a DOI", set: object{"doi": "11.1000/x"}, pointer: "/doi"},
+	{path: "/v1/scholar/references", name: "not a citation key", set: object{"citation_key": "turing 1937"}, pointer: "/citation_key"},
+	{path: "/v1/scholar/manuscripts", name: "section without an id", set: object{"sections": []object{{"heading": "One", "body": "x", "position": 1}}}, pointer: "/sections/0/id"},
+	{path: "/v1/scholar/manuscripts", name: "two sections with the same position", set: object{"sections": []object{
 		{"id": "a", "heading": "A", "body": "", "position": 1}, {"id": "b", "heading": "B", "body": "", "position": 1},
 	}}, pointer: "/sections"},
-	{path: "/v1/scholar/manuscripts", name: "half a place", set: object{"sections": []object{{"id": "a", "heading": "A", "body": "", "position": 1.5}}}, pointer: "/sections/0/position"},
-	{path: "/v1/scholar/manuscripts", name: "no such status", set: object{"status": "lost"}, pointer: "/status"},
+	{path: "/v1/scholar/manuscripts", name: "fractional position", set: object{"sections": []object{{"id": "a", "heading": "A", "body": "", "position": 1.5}}}, pointer: "/sections/0/position"},
+	{path: "/v1/scholar/manuscripts", name: "unknown status", set: object{"status": "lost"}, pointer: "/status"},
 
-	{path: "/v1/government/compliance-items", name: "expires before it holds", set: object{"effective_on": "2026-02-01", "expires_on": "2026-01-31"}, pointer: "/expires_on"},
-	{path: "/v1/government/compliance-items", name: "stored as what the clock decides", set: object{"status": "expired"}, pointer: "/status"},
-	{path: "/v1/government/compliance-items", name: "evidence without its digest", set: object{"evidence": []object{{"uri": "https://example.org/x.pdf"}}}, pointer: "/evidence/0/sha256"},
-	{path: "/v1/government/clinical-trials", name: "half a registry's id", set: object{"registry_id": "NCT123"}, pointer: "/registry_id"},
-	{path: "/v1/government/clinical-trials", name: "recruits without an approval", set: object{"status": "recruiting"}, pointer: "/ethics_reference"},
+	{path: "/v1/government/compliance-items", name: "expires before it is effective", set: object{"effective_on": "2026-02-01", "expires_on": "2026-01-31"}, pointer: "/expires_on"},
+	{path: "/v1/government/compliance-items", name: "computed status", set: object{"status": "expired"}, pointer: "/status"},
+	{path: "/v1/government/compliance-items", name: "evidence without a digest", set: object{"evidence": []object{{"uri": "https://example.org/x.pdf"}}}, pointer: "/evidence/0/sha256"},
+	{path: "/v1/government/clinical-trials", name: "incomplete registry id", set: object{"registry_id": "NCT123"}, pointer: "/registry_id"},
+	{path: "/v1/government/clinical-trials", name: "recruiting without an ethics approval", set: object{"status": "recruiting"}, pointer: "/ethics_reference"},
 	{path: "/v1/government/clinical-trials", name: "more than the target", set: object{"target_enrollment": 10, "enrolled": 11}, pointer: "/enrolled"},
 	{path: "/v1/government/clinical-trials", name: "ends before it starts", set: object{"starts_on": "2026-02-01", "ends_on": "2026-01-31"}, pointer: "/ends_on"},
-	{path: "/v1/government/clinical-trials", name: "no such phase", set: object{"phase": "phase_9"}, pointer: "/phase"},
+	{path: "/v1/government/clinical-trials", name: "unknown phase", set: object{"phase": "phase_9"}, pointer: "/phase"},
 
 	{path: "/v1/team/members", name: "no role", set: object{"role": ""}, pointer: "/role"},
-	{path: "/v1/team/agents", name: "no such capability", set: object{"capabilities": []string{"business", "ledger"}}, pointer: "/capabilities"},
-	{path: "/v1/team/tasks", name: "for nobody", set: object{"member_id": nil}, pointer: "/member_id"},
-	{path: "/v1/team/tasks", name: "for two", set: object{"agent_id": nobodys()}, pointer: "/member_id"},
-	{path: "/v1/team/tasks", name: "no such member", set: object{"member_id": nobodys()}, pointer: "/member_id"},
+	{path: "/v1/team/agents", name: "unknown capability", set: object{"capabilities": []string{"business", "ledger"}}, pointer: "/capabilities"},
+	{path: "/v1/team/tasks", name: "no assignee", set: object{"member_id": nil}, pointer: "/member_id"},
+	{path: "/v1/team/tasks", name: "two assignees", set: object{"agent_id": missingID()}, pointer: "/member_id"},
+	{path: "/v1/team/tasks", name: "missing member", set: object{"member_id": missingID()}, pointer: "/member_id"},
 }
 
-// tableOf is the collection's table.
+// tableOf returns the table of the collection.
 func tableOf(path string) string {
 	if path == "/v1/government/compliance-items" {
 		return "government_compliance"
@@ -149,8 +149,8 @@ func tableOf(path string) string {
 	return strings.NewReplacer("/", "_", "-", "_").Replace(strings.TrimPrefix(path, "/v1/"))
 }
 
-// TestRules sends each row to the service, which names the field at fault, and then round it: the database refuses the row
-// too, whatever the service thought of it.
+// TestRules sends each row to the service, which reports the invalid field, and then inserts it with raw SQL. The
+// database must reject the row as well, whatever the service did.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -178,7 +178,7 @@ func TestRules(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer tx.Rollback(t.Context()) //nolint:errcheck // nothing is to be kept
+			defer tx.Rollback(t.Context()) //nolint:errcheck // nothing is to be stored
 			if _, err := tx.Exec(t.Context(), "SELECT set_config('role', 'chenu_human', true), set_config('app.identity_id', $1, true), set_config('app.actor_id', $1, true)", me); err != nil {
 				t.Fatal(err)
 			}
@@ -191,14 +191,14 @@ func TestRules(t *testing.T) {
 			_, err = tx.Exec(t.Context(), fmt.Sprintf("INSERT INTO %[1]s (%[2]s) SELECT %[2]s FROM jsonb_populate_record(NULL::%[1]s, $1::text::jsonb)", tableOf(test.path), columns), string(row))
 			refusal, ok := errors.AsType[*pgconn.PgError](err)
 			if !ok || !strings.HasPrefix(refusal.Code, "23") && !strings.HasPrefix(refusal.Code, "22") && refusal.Code != "CH422" {
-				t.Errorf("round the service: %v, want a violated constraint", err)
+				t.Errorf("with raw SQL: %v, want a violated constraint", err)
 			}
 		})
 	}
 }
 
-// TestUniqueness makes a second row that has what is unique of the first: refused, with the field, for its owner; another
-// identity may have the same.
+// TestUniqueness creates a second row with the same unique value. It is rejected for the same owner, with the field;
+// another identity may use the value.
 func TestUniqueness(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -238,8 +238,8 @@ func TestUniqueness(t *testing.T) {
 	}
 }
 
-// TestReferences names rows that are not there, or another identity's: the same answer,
-// with the pointer, and nothing is written.
+// TestReferences refers to rows that do not exist or belong to another identity. Both have the same response, with
+// the pointer, and nothing is written.
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -256,19 +256,18 @@ func TestReferences(t *testing.T) {
 			t.Errorf("%s: errors %+v, want one at /contact_id", name, problem.Errors)
 		}
 		if ids := listed(ada, "/v1/business/invoices"); len(ids) != 0 {
-			t.Errorf("%s: written all the same: %v", name, ids)
+			t.Errorf("%s: written anyway: %v", name, ids)
 		}
 	}
 	own := ada.Post("/v1/business/invoices", invoice(nil)).Want(http.StatusCreated)
 	ada.Patch(own.Header.Get("Location"), own.ETag(), object{"contact_id": hers}).
 		WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
 	if got := ada.Get(own.Header.Get("Location")).Want(http.StatusOK).Object()["contact_id"]; got != nil {
-		t.Errorf("the invoice names %v", got)
+		t.Errorf("the invoice refers to %v", got)
 	}
 }
 
-// Hardening item 7: free-form JSON takes numbers of at most 40 digits and exponents from -40
-// to 40, wherever a client chooses the content.
+// In all free-form JSON of clients, numbers have at most 40 digits and an exponent from -40 to 40.
 func TestFreeFormNumbersAreLimited(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -296,7 +295,7 @@ func TestFreeFormNumbersAreLimited(t *testing.T) {
 	}
 }
 
-// Hardening item 35: no URI runs a program where it is opened, in any field that has one.
+// URIs that run a program when they are opened are rejected in all fields.
 func TestURIsThatRunProgramsAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newService(t)

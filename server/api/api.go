@@ -1,8 +1,8 @@
-// Package api runs operations. A typed function given to [Handle] becomes three things at once: a
-// route, a transaction as the caller, and an operation of the OpenAPI document. The package has
-// what holds for all operations: problems, request ids, entity tags, page tokens, idempotency
-// keys, rate limits and health. Packages below it have one job each: bind fills and validates
-// inputs, body reads and writes JSON, openapi makes the document, docs shows it.
+// Package api runs operations. [Handle] turns a typed function into a route, a transaction that runs as the caller,
+// and an operation of the OpenAPI document. The package implements what all operations share: problems, request ids,
+// entity tags, page tokens, idempotency keys, rate limits and health checks. Its subpackages have one job each: bind
+// fills and validates inputs, body reads and writes JSON, openapi generates the document, and docs renders it as an
+// HTML page.
 package api
 
 import (
@@ -24,51 +24,52 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// DefaultTimeout is how long an operation may take where the configuration is silent.
+// DefaultTimeout is the timeout of an operation if neither the operation nor the Config sets one.
 const DefaultTimeout = 15 * time.Second
 
-// Transactor runs fn in one transaction as the caller in ctx (see [auth.From]), and
-// commits it unless fn returns an error. It is what [session.DB] does.
+// Transactor runs fn in one transaction as the caller in ctx (see [auth.From]), and commits the transaction unless fn
+// returns an error. [session.DB] implements it.
 type Transactor interface {
 	Do(ctx context.Context, o session.Options, fn func(ctx context.Context, tx *ent.Tx) error) error
 }
 
-// Config is what an API is made of. Transactor, Authenticate and PageKey are needed.
+// Config configures an API. Transactor, Authenticate and PageKey are required.
 type Config struct {
-	// Title, Version and Description stand in the OpenAPI document. The title is CHE·NU
-	// and the version 0 by default.
+	// Title, Version and Description are those of the OpenAPI document. By default the title is CHE·NU and the
+	// version is 0.
 	Title, Version, Description string
-	// Tags are descriptions of the operations' tags.
+	// Tags holds the descriptions of the operations' tags.
 	Tags       map[string]string
 	Transactor Transactor
-	// Authenticate tells who makes a request. Its errors are those of
+	// Authenticate returns the identity that makes a request. Its errors are those of
 	// [auth.Authenticator.Authenticate].
 	Authenticate func(*http.Request) (auth.Identity, error)
-	// StillValid reports whether a caller may go on, without a cache: nil, or why not. It is
-	// asked before each part of a stream; nil asks nothing.
+	// StillValid returns nil if the caller's credentials are still valid, and otherwise the reason why not. It must
+	// not use a cache. It is called before each part of a stream; if it is nil, streams are not checked.
 	StillValid func(ctx context.Context, who auth.Identity) error
-	// StreamTimeout limits how long a stream runs; zero is DefaultStreamTimeout.
+	// StreamTimeout limits the duration of a stream; zero means DefaultStreamTimeout.
 	StreamTimeout time.Duration
-	// PageKey authenticates page tokens: 32 secret bytes, the same in all instances.
+	// PageKey authenticates page tokens. It has 32 secret bytes, the same in all instances.
 	PageKey []byte
-	// PreviousPageKey also opens page tokens, while the secret is being rotated; nil opens none.
+	// PreviousPageKey is the previous PageKey, with which page tokens are also accepted while the secret is being
+	// rotated. It may be nil.
 	PreviousPageKey []byte
-	// Limiter counts requests; nil lets all through.
+	// Limiter counts requests against the rate limits; nil means no rate limits.
 	Limiter Limiter
-	// Concurrency is how many transactions of one identity's people, and how many of its
-	// agents, run at the same time; further ones wait, see [turns]. Zero does not bound them.
+	// Concurrency is the maximum number of concurrent transactions of an identity itself, and separately of the
+	// identity's agents. Further transactions wait, see [turns]. Zero means no limit.
 	Concurrency int
-	// Outcomes keeps what Idempotency-Keys need; nil keeps it in the database.
+	// Outcomes stores the responses to requests with an Idempotency-Key; nil means in the database.
 	Outcomes Outcomes
-	// Timeout bounds an operation; zero is DefaultTimeout.
+	// Timeout limits the duration of an operation; zero means DefaultTimeout.
 	Timeout time.Duration
-	// TrustedProxies are the addresses or CIDR ranges whose X-Forwarded-For is believed;
-	// nil believes none.
+	// TrustedProxies lists the addresses or CIDR ranges from which the header X-Forwarded-For is accepted; nil means
+	// none.
 	TrustedProxies []string
-	// Describe returns the description of a property of a struct type that has no tag
-	// with one; empty when there is none. It may be nil.
+	// Describe returns the description of a property of a struct type if the field has no description tag, or "" if
+	// there is none. Describe may be nil.
 	Describe func(t reflect.Type, property string) string
-	// Log receives one record a request; nil is slog's default.
+	// Log receives one record per request; nil means slog.Default().
 	Log *slog.Logger
 }
 
@@ -133,10 +134,10 @@ func (a *API) newEngine() (*gin.Engine, error) {
 	e.RedirectTrailingSlash = false
 	e.RedirectFixedPath = false
 	e.ContextWithFallback = true
-	// Of the headers that Gin knows, proxies append to this one alone. They pass on an
-	// X-Real-IP that a client made up.
+	// Gin also knows X-Real-IP. It is not used, because proxies append only to X-Forwarded-For and pass on an
+	// X-Real-IP that the client set.
 	e.RemoteIPHeaders = []string{forwardedFor}
-	// A path is matched as it was sent: an encoded slash is part of a segment.
+	// Match paths as they were sent: an encoded slash is part of a segment.
 	e.UseRawPath, e.UnescapePathValues = true, true
 	if err := e.SetTrustedProxies(a.config.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
@@ -169,7 +170,7 @@ func (a *API) add(o *operation) {
 	a.route(o.Method, o.Path, o.serve)
 }
 
-// route adds a route to the engine, and its HEAD to a GET.
+// route adds a route to the engine, and a route for HEAD if the method is GET.
 func (a *API) route(method, path string, handler gin.HandlerFunc) {
 	defer func() { // Gin panics when two routes collide.
 		if r := recover(); r != nil {
@@ -182,10 +183,9 @@ func (a *API) route(method, path string, handler gin.HandlerFunc) {
 	}
 }
 
-// Handler completes the API: it makes the OpenAPI document, compiles the validators from
-// it, and returns the handler that serves all of it, with /openapi.json and /docs. It
-// returns every mistake that was made in registering operations. Call it once, after the
-// last operation.
+// Handler completes the API: it generates the OpenAPI document, compiles the validators from it, and returns the
+// handler that serves all operations, /openapi.json and /docs. It returns all errors of the registrations of
+// operations. Call it once, after the last operation is registered.
 func (a *API) Handler() (http.Handler, error) {
 	if a.document != nil {
 		return nil, errors.New("the API is complete already")
@@ -205,11 +205,11 @@ func (a *API) Handler() (http.Handler, error) {
 	return a.routed(), errors.Join(a.errs...)
 }
 
-// Document is the OpenAPI document, once Handler has made it. It ends with a line feed
-// and is the same for the same operations.
+// Document returns the OpenAPI document, or nil before Handler is called. It ends with a line feed, and is the same
+// for the same operations.
 func (a *API) Document() []byte { return a.document }
 
-// Routes are the method and path of every route, the path in OpenAPI's form.
+// Routes returns the method and path of every route, sorted. Paths are in the form of OpenAPI.
 func (a *API) Routes() [][2]string {
 	var routes [][2]string
 	for _, r := range a.engine.Routes() {

@@ -28,7 +28,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Thing is what the tests' operations are about.
+// Thing is the resource of the tests' operations.
 type Thing struct {
 	ID        uuid.UUID `json:"id"`
 	CreatedAt time.Time `json:"created_at"`
@@ -36,7 +36,7 @@ type Thing struct {
 	ThingInput
 }
 
-// ThingInput is what a client may set.
+// ThingInput holds the fields that a client may set.
 type ThingInput struct {
 	Name   string         `json:"name"             jsonschema:"minLength=1,maxLength=20" jsonschema_description:"Name." example:"\"hammer\""`
 	Email  *string        `json:"email,omitempty"  jsonschema:"format=email"`
@@ -53,7 +53,7 @@ type ThingInput struct {
 	Big    int64          `json:"big,omitempty"`
 }
 
-// Part is an object in an object.
+// Part is a nested object.
 type Part struct {
 	Label string  `json:"label"          jsonschema:"minLength=1"`
 	Size  *int    `json:"size,omitempty" jsonschema:"minimum=1"`
@@ -63,7 +63,7 @@ type Part struct {
 // Color is an enum.
 type Color string
 
-// JSONSchema lists the colours.
+// JSONSchema returns the schema with the possible colors.
 func (Color) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Enum: []any{"red", "green"}}
 }
@@ -111,18 +111,18 @@ type (
 	}
 )
 
-// store is a database of one table, of which a transaction is a copy. It takes the place
-// of session.DB in tests of what happens before and after a transaction; what Postgres does
-// in one is tested with Postgres.
+// store is an in-memory database of one table that restores its contents if a transaction fails. It replaces
+// session.DB in tests of what happens before and after a transaction. What Postgres does within a transaction is
+// tested with Postgres.
 type store struct {
 	mu     sync.Mutex
 	things map[uuid.UUID]Thing
 	kept   map[string]api.Outcome
-	// options are those of every transaction, in order.
+	// options holds the options of every transaction, in order.
 	options []session.Options
-	// failures are returned by the next commits.
+	// failures holds the errors of the next commits.
 	failures []error
-	// locked are keys that other transactions have.
+	// locked holds the keys that other transactions have locked.
 	locked map[string]bool
 }
 
@@ -163,25 +163,25 @@ func (s *store) Keep(_ context.Context, _ *ent.Tx, who auth.Identity, route, key
 	return nil
 }
 
-// bundle is an API over a store of its own.
+// bundle is an API with its own store, and a client.
 type bundle struct {
 	*apitest.Client
 	store  *store
 	api    *api.API
 	log    *apitest.Log
 	called int
-	// handler serves the API, for tests that no client of theirs can do.
+	// handler serves the API, for requests that Client cannot send.
 	handler http.Handler
 }
 
 var (
 	alice = uuid.MustParse("019a0000-0000-7000-8000-00000000000a")
 	bob   = uuid.MustParse("019a0000-0000-7000-8000-00000000000b")
-	// helper acts for alice.
+	// helper is an agent of alice.
 	helper = uuid.MustParse("019a0000-0000-7000-8000-0000000000aa")
 )
 
-// authenticate knows three tokens.
+// authenticate accepts the tokens alice, bob and helper.
 func authenticate(r *http.Request) (auth.Identity, error) {
 	switch r.Header.Get("Authorization") {
 	case "":
@@ -231,7 +231,7 @@ func setup(t testing.TB, more ...func(*api.Config, *bundle) func(*api.API)) *bun
 	return b
 }
 
-// things registers the operations of a collection like those of the service.
+// things registers the operations of a typical collection of the service.
 func (b *bundle) things(a *api.API) {
 	op := func(id, method, path string) api.Op {
 		return api.Op{ID: id, Method: method, Path: path, Tag: "things", Summary: "Do " + id}
@@ -303,7 +303,7 @@ func (b *bundle) things(a *api.API) {
 	})
 }
 
-// with registers one more operation.
+// with returns an option of setup that registers another operation.
 func with[In, Out any](op api.Op, fn func(context.Context, *ent.Tx, *In) (*Out, error)) func(*api.Config, *bundle) func(*api.API) {
 	if op.Tag == "" {
 		op.Tag, op.Summary = "more", "Do "+op.ID
@@ -311,7 +311,7 @@ func with[In, Out any](op api.Op, fn func(context.Context, *ent.Tx, *In) (*Out, 
 	return func(*api.Config, *bundle) func(*api.API) { return func(a *api.API) { api.Handle(a, op, fn) } }
 }
 
-// wrong are the field errors of a problem, as pointer or parameter and code.
+// wrong returns the field errors of a problem as a list of pointers or parameters, each with its code.
 func wrong(p problem.Problem) string {
 	var list []string
 	for _, e := range p.Errors {
@@ -402,14 +402,14 @@ func TestAuthentication(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			// Who may not ask learns nothing else: not that the body is wrong either.
+			// Callers who are not authenticated learn nothing else, such as that the body is invalid.
 			r := b.For(t).Post("/v1/things", `{`, "Authorization", test.authorization)
 			r.WantProblem(test.status, test.code)
 			if got := r.Header.Get("WWW-Authenticate"); got != test.challenge {
 				t.Errorf("WWW-Authenticate %q, want %q", got, test.challenge)
 			}
 			if len(b.store.options) > 0 {
-				t.Error("a transaction was begun")
+				t.Error("a transaction was started")
 			}
 		})
 	}
@@ -456,7 +456,7 @@ func TestParameters(t *testing.T) {
 		{target: "/v1/things?name=" + strings.Repeat("%F0%9F%94%A8", 1000), status: 200},
 		{target: "/v1/things/not-a-uuid", status: 422, wrong: "id invalid_format"},
 		{target: "/v1/things/019a0000-0000-7000-8000-00000000000a?x=1", status: 400, wrong: "x unknown_parameter"},
-		{target: "/v1/things", header: []string{"Checkpoint", "x"}, status: 200}, // A GET does not look at it.
+		{target: "/v1/things", header: []string{"Checkpoint", "x"}, status: 200}, // A GET ignores the header.
 	} {
 		t.Run(test.target[:min(80, len(test.target))], func(t *testing.T) {
 			t.Parallel()
@@ -535,7 +535,7 @@ func TestBodies(t *testing.T) {
 		{"largest integer", `{"name":"x","big":-9007199254740991}`, 201, "", ""},
 		{"integer that not every reader keeps", `{"name":"x","big":9007199254740992}`, 422, "validation_failed", "/big out_of_range"},
 		{"huge exponent", `{"name":"x","count":1e1000000000}`, 422, "validation_failed", "/count out_of_range"},
-		// Hardening item 7.
+		// Numbers that are expensive to parse or to store.
 		{"number bomb", `{"name":"x","extra":{"n":[1,1e308]}}`, 422, "validation_failed", "/extra/n/1 out_of_range"},
 		{"exponent of 41", `{"name":"x","extra":{"n":1e41,"m":1E-41}}`, 422, "validation_failed", "/extra/n out_of_range, /extra/m out_of_range"},
 		{"41 digits", `{"name":"x","extra":{"n":-0.` + strings.Repeat("1", 40) + `}}`, 422, "validation_failed", "/extra/n out_of_range"},
@@ -577,7 +577,7 @@ func TestManyErrorsAreBounded(t *testing.T) {
 		t.Errorf("%d errors", len(p.Errors))
 	}
 	if r := b.Post("/v1/things", `{"`+strings.Repeat("x", 1<<19)+`":1}`).Want(422); len(r.Body) > 2000 {
-		t.Errorf("an answer of %d bytes", len(r.Body))
+		t.Errorf("a response of %d bytes", len(r.Body))
 	}
 }
 
@@ -619,7 +619,7 @@ func TestMediaTypes(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends and does not say how long it is.
+// endless is a request body of unknown length that never ends.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {
@@ -706,7 +706,7 @@ func TestTransactionsAreRetriedOnce(t *testing.T) {
 				t.Errorf("%d attempts", b.called)
 			}
 			if made := len(b.store.things); made != map[bool]int{true: 1}[test.status == 201] {
-				t.Errorf("%d things were made", made)
+				t.Errorf("%d things were created", made)
 			}
 		})
 	}
@@ -722,7 +722,7 @@ func TestTimeout(t *testing.T) {
 		}),
 		with(api.Op{ID: "patient", Method: http.MethodGet, Path: "/v1/patient", Timeout: time.Hour}, func(ctx context.Context, _ *ent.Tx, _ *struct{}) (*struct{}, error) {
 			if end, ok := ctx.Deadline(); !ok || time.Until(end) < time.Minute {
-				t.Errorf("an operation that has an hour ends at %v", end)
+				t.Errorf("an operation with a timeout of an hour has the deadline %v", end)
 			}
 			return nil, nil //nolint:nilnil // 204.
 		}))
@@ -738,7 +738,7 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	r := b.Get("/v1/fall")
 	p := r.WantProblem(500, "internal_error")
 	if p.Detail != "internal error" || bytes.Contains(r.Body, []byte("secret")) {
-		t.Errorf("the answer is %s", r.Body)
+		t.Errorf("the response is %s", r.Body)
 	}
 	if log := b.log.String(); !strings.Contains(log, "the secret cause") || !strings.Contains(log, p.RequestID) {
 		t.Errorf("the cause is not in the log: %s", log)

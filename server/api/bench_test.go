@@ -15,15 +15,14 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// nothing is a transaction that costs nothing.
+// nothing is a Transactor that calls fn without a transaction.
 type nothing struct{}
 
 func (nothing) Do(ctx context.Context, _ session.Options, fn func(context.Context, *ent.Tx) error) error {
 	return fn(ctx, nil)
 }
 
-// BenchmarkHandle measures what the machinery adds to an operation: all but the token,
-// the network and the database.
+// BenchmarkHandle measures the cost of the package for an operation, without the token, the network and the database.
 func BenchmarkHandle(b *testing.B) {
 	a, err := api.New(api.Config{
 		Transactor: nothing{}, Authenticate: authenticate, PageKey: make([]byte, 32),

@@ -7,7 +7,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// Caller is who an authenticated operation runs as.
+// Caller returns the identity that an authenticated operation runs as, and [problem.Unauthorized] if there is none.
 func Caller(ctx context.Context) (auth.Identity, error) {
 	id, ok := auth.From(ctx)
 	if !ok {

@@ -21,11 +21,11 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// service is an API on a database of its own.
+// service is an API with its own database.
 type service struct {
 	*apitest.Client
 	admin *pgxpool.Pool
-	// before runs in every create-note, before the note is made; nil does nothing.
+	// before, if not nil, runs in every create-note before the note is created.
 	before func(title string) error
 }
 
@@ -140,7 +140,7 @@ func TestIdempotencyOnPostgres(t *testing.T) {
 	if n := s.notes(t); n != 3 {
 		t.Errorf("%d notes, want 3", n)
 	}
-	// What failed has no effect and keeps nothing; the key is free again.
+	// A failed request has no effect and stores nothing, so its key can be used again.
 	s.Post("/v1/failing-notes", `{"title":"d"}`, key, "l").WantProblem(http.StatusInternalServerError, "internal_error")
 	s.Post("/v1/failing-notes", `{"title":"other"}`, key, "l").WantProblem(http.StatusInternalServerError, "internal_error")
 	var kept int
@@ -150,7 +150,7 @@ func TestIdempotencyOnPostgres(t *testing.T) {
 	if n := s.notes(t); n != 3 || kept != 0 {
 		t.Errorf("%d notes and %d keys after failures, want 3 and 0", n, kept)
 	}
-	// After its time the key is as new. It is so for each actor.
+	// After a key has expired, each actor can use it again.
 	if _, err := s.admin.Exec(t.Context(), `UPDATE app.idempotency_keys SET expires_at = now() - interval '1 second'`); err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +162,8 @@ func TestIdempotencyOnPostgres(t *testing.T) {
 	}
 }
 
-// Hardening item 32: an agent cannot use up its human's key, nor a human the agent's, and
-// neither sees what the other's request answered.
+// An agent cannot use up a key of its human, nor a human a key of the agent, and neither sees the responses of the
+// other.
 func TestActorsHaveKeysOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	const key = "Idempotency-Key"
@@ -173,16 +173,16 @@ func TestActorsHaveKeysOfTheirOwn(t *testing.T) {
 		first := pair[0].Post("/v1/notes", `{"title":"`+name+`"}`, key, name).Want(http.StatusCreated)
 		second := pair[1].Post("/v1/notes", `{"title":"`+name+`"}`, key, name).Want(http.StatusCreated)
 		if second.Header.Get("Idempotent-Replayed") != "" || first.Header.Get("Location") == second.Header.Get("Location") {
-			t.Errorf("%s: the second actor got the first one's answer", name)
+			t.Errorf("%s: the second actor got the response of the first one", name)
 		}
 		for i, want := range []*apitest.Response{first, second} {
 			again := pair[i].Post("/v1/notes", `{"title":"`+name+`"}`, key, name).Want(http.StatusCreated)
 			if again.Header.Get("Idempotent-Replayed") != "true" || string(again.Body) != string(want.Body) {
-				t.Errorf("%s: actor %d's own repetition is %s, was %s", name, i, again.Body, want.Body)
+				t.Errorf("%s: actor %d repeated its request and got %s, want %s", name, i, again.Body, want.Body)
 			}
 		}
 	}
-	// In SQL an agent can neither choose the actor of a key nor act as its human by a setting.
+	// With SQL, an agent can neither choose the actor of a key nor act as its human through a setting.
 	const insert = `INSERT INTO app.idempotency_keys (id, created_by, route, key, request_digest, status, headers) VALUES ($1, $2, 'create-note', 'in SQL', '\x00', 201, '{}')`
 	for name, test := range map[string]struct {
 		actor     uuid.UUID
@@ -203,14 +203,14 @@ func TestActorsHaveKeysOfTheirOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := tx.Exec(t.Context(), test.statement, uuid.Must(uuid.NewV7()), alice); (err == nil) != test.keeps {
-			t.Errorf("an agent keeps an outcome as %s: %v", name, err)
+			t.Errorf("an agent stores an outcome as %s: %v", name, err)
 		}
 		_ = tx.Rollback(t.Context())
 	}
 }
 
-// Hardening item 32: an outcome that was kept before keys had actors still answers the
-// request that it belongs to, and no other.
+// An outcome that was stored before keys were scoped by actor is still replayed for its own request, and for no
+// other.
 func TestKeysWithoutActorStillAnswer(t *testing.T) {
 	t.Parallel()
 	const key = "Idempotency-Key"
@@ -220,10 +220,10 @@ func TestKeysWithoutActorStillAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := s.As("helper").Post("/v1/notes", `{"title":"a"}`, key, "k").Want(http.StatusCreated); string(again.Body) != string(first.Body) {
-		t.Errorf("the repetition is %s, was %s", again.Body, first.Body)
+		t.Errorf("the repeated request got %s, want %s", again.Body, first.Body)
 	}
 	if other := s.As("alice").Post("/v1/notes", `{"title":"a"}`, key, "k").Want(http.StatusCreated); string(other.Body) == string(first.Body) {
-		t.Error("a human got what the agent's request answered")
+		t.Error("a human got the response to the agent's request")
 	}
 }
 
@@ -278,7 +278,7 @@ func TestManyWithOneKey(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfPostgres are errors that only the server can find, as clients see them.
+// TestRefusalsOfPostgres checks how clients see errors that only the database can detect.
 func TestRefusalsOfPostgres(t *testing.T) {
 	t.Parallel()
 	s := onPostgres(t)
@@ -289,7 +289,7 @@ func TestRefusalsOfPostgres(t *testing.T) {
 	if got := wrong(s.Post("/v1/invoices", invoice("1", "")).WantProblem(http.StatusConflict, "already_exists")); got != "/number already_exists" {
 		t.Errorf("wrong is %q", got)
 	}
-	s.As("bob").Post("/v1/invoices", invoice("1", "")).Want(http.StatusCreated) // Numbers are an owner's own.
+	s.As("bob").Post("/v1/invoices", invoice("1", "")).Want(http.StatusCreated) // Numbers are unique per owner.
 	var contact, foreign uuid.UUID
 	for owner, into := range map[uuid.UUID]*uuid.UUID{alice: &contact, bob: &foreign} {
 		*into = uuid.Must(uuid.NewV7())

@@ -19,7 +19,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// complete makes the document and compiles every operation's validators from it.
+// complete generates the document and compiles the validators of all operations from it.
 func (a *API) complete() (*derivation, error) {
 	a.documentRoutes()
 	routes := make([]openapi.Route, len(a.operations))
@@ -49,18 +49,18 @@ func (a *API) complete() (*derivation, error) {
 	return derived, nil
 }
 
-// derivation is what an API needs of its document. It depends on the document only.
+// derivation holds everything that is computed from an API's document. It depends only on the document.
 type derivation struct {
 	compiler *bind.Compiler
 	page     []byte
 }
 
-// derivations are the derivations of the documents of this process, by the digest of the document: functions that return
-// (*derivation, error). A process has one document, but its tests start many services with it, and compiling the schemas and
-// rendering the page takes two thirds of the time to complete an API.
+// derivations maps the SHA-256 digest of a document to a function that returns its (*derivation, error). A process
+// has one document, but its tests start many services with it. Compiling the schemas and rendering the page takes two
+// thirds of the time to complete an API.
 var derivations sync.Map
 
-// derive returns the derivation of the document, which is written as data. Each document is derived once.
+// derive returns the derivation of doc, whose JSON is data. Each document is processed once.
 func derive(data []byte, doc *openapi.Document) (*derivation, error) {
 	once, _ := derivations.LoadOrStore(sha256.Sum256(data), sync.OnceValues(func() (*derivation, error) {
 		compiler, err := bind.NewCompiler(data)
@@ -97,7 +97,7 @@ func (o *operation) describe() openapi.Route {
 	for _, h := range o.out.headers {
 		name := h.name
 		if name == "Etag" {
-			name = "ETag" // As RFC 9110 writes it.
+			name = "ETag" // The spelling of RFC 9110.
 		}
 		r.Headers = append(r.Headers, openapi.ResponseHeader{Name: name, Description: h.description, Schema: h.schema})
 	}
@@ -123,8 +123,8 @@ var ginParameter = regexp.MustCompile(`:([^/]+)`)
 
 func openapiPath(path string) string { return ginParameter.ReplaceAllString(path, "{$1}") }
 
-// documentRoutes adds the operations that show the API itself to the document. Their
-// routes are added by serveDocument.
+// documentRoutes adds the operations that return the document and its page to the document. serveDocument adds their
+// routes.
 func (a *API) documentRoutes() {
 	anything := &jsonschema.Schema{Type: "object"}
 	page := &jsonschema.Schema{Type: "string"}
@@ -160,14 +160,14 @@ func (a *API) documentRoutes() {
 	}
 }
 
-// serveDocument adds the routes of the document and its page.
+// serveDocument adds the routes of the document, its page and the style sheet.
 func (a *API) serveDocument(page []byte) {
 	a.serveFile("get-openapi", a.document, "")
 	a.serveFile("get-docs", page, docs.Policy)
 	a.serveFile("get-docs-style", docs.Style, "")
 }
 
-// serveFile serves bytes that stay the same while the process runs.
+// serveFile serves content that does not change while the process runs.
 func (a *API) serveFile(id string, content []byte, contentSecurityPolicy string) {
 	i := slices.IndexFunc(a.operations, func(o *operation) bool { return o.ID == id })
 	o := a.operations[i]

@@ -15,18 +15,18 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// ETag is an entity tag with its quotes: `"v3"` (RFC 9110 section 8.8.3). All of ours
-// are strong.
+// ETag is an entity tag, including its quotes: `"v3"` (RFC 9110 section 8.8.3). All entity tags of the service are
+// strong.
 type ETag string
 
-// VersionTag is the entity tag of a resource's version.
+// VersionTag returns the entity tag of a version of a resource.
 func VersionTag(version int64) ETag {
 	return ETag(`"v` + strconv.FormatInt(version, 10) + `"`)
 }
 
-// StepTag is the entity tag of a resource that something was added to since its version,
-// `"v3.2"`, which is no change of what clients set: If-Match takes it for the version, and
-// the version for it.
+// StepTag returns the entity tag of a resource to which steps items were added since its version: `"v3.2"`. Such an
+// addition does not change the fields that clients set, so If-Match accepts the tag for the version and the version's
+// tag for this one.
 func StepTag(version, steps int64) ETag {
 	if steps == 0 {
 		return VersionTag(version)
@@ -34,10 +34,10 @@ func StepTag(version, steps int64) ETag {
 	return ETag(fmt.Sprintf(`"v%d.%d"`, version, steps))
 }
 
-// With adds a hash of fields that are computed when the resource is read, such as a status
-// that depends on the clock: `"v3-1c2f5a9b60d4"`. They change without a new version, so
-// If-None-Match compares the whole tag, and If-Match the version alone: a client that read an
-// unpaid invoice may still change it once it is overdue. Without fields the tag stays as it is.
+// With returns the tag with a hash of fields that are computed when the resource is read, such as a status that
+// depends on the clock: `"v3-1c2f5a9b60d4"`. These fields change without a new version. So If-None-Match compares the
+// whole tag and If-Match only the version: a client that read an unpaid invoice may still change it once it is
+// overdue. Without fields, With returns the tag unchanged.
 func (e ETag) With(computed ...any) (ETag, error) {
 	if len(computed) == 0 {
 		return e, nil
@@ -50,7 +50,7 @@ func (e ETag) With(computed ...any) (ETag, error) {
 	return ETag(fmt.Sprintf(`%s-%x"`, strings.TrimSuffix(string(e), `"`), sum[:6])), nil
 }
 
-// JSONSchema describes the header.
+// JSONSchema returns the schema of the header.
 func (ETag) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Pattern: `^"[^"]*"$`, Examples: []any{`"v3"`}}
 }
@@ -58,16 +58,16 @@ func (ETag) JSONSchema() *jsonschema.Schema {
 // tag is one member of a list of entity tags.
 type tag struct {
 	weak   bool
-	opaque string // with its quotes
+	opaque string // including its quotes
 }
 
-// tags is the value of If-Match or If-None-Match (RFC 9110 sections 13.1.1, 13.1.2).
+// tags is the parsed value of If-Match or If-None-Match (RFC 9110 sections 13.1.1 and 13.1.2).
 type tags struct {
 	any  bool
 	list []tag
 }
 
-// parse reads `*` or a list of entity tags.
+// parse parses `*` or a list of entity tags.
 func (t *tags) parse(text string) error {
 	text = strings.Trim(text, " \t")
 	if text == "*" {
@@ -91,7 +91,7 @@ func (t *tags) parse(text string) error {
 			return errTag
 		}
 		one.opaque, rest = rest[:end+2], rest[end+2:]
-		// etagc has neither space nor control characters (RFC 9110 section 8.8.3).
+		// An etagc is neither a space nor a control character (RFC 9110 section 8.8.3).
 		if strings.ContainsFunc(one.opaque, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			return errTag
 		}
@@ -109,15 +109,14 @@ func (t *tags) parse(text string) error {
 
 var errTag = errors.New(`must be * or entity tags such as "v3"`)
 
-// IfMatch is the header If-Match of a request that changes a resource: the versions that
-// the client has seen. As a field of an operation's input it is required: a request
-// without it is answered 428.
+// IfMatch is the header If-Match of a request that changes a resource: the versions that the client has seen. The
+// header is required if it is a field of an operation's input: without it, the response has status 428.
 type IfMatch struct{ tags }
 
-// UnmarshalText reads the header.
+// UnmarshalText parses the header.
 func (m *IfMatch) UnmarshalText(text []byte) error { return m.parse(string(text)) }
 
-// JSONSchema describes the header.
+// JSONSchema returns the schema of the header.
 func (IfMatch) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Type: "string", Examples: []any{`"v3"`},
@@ -125,9 +124,9 @@ func (IfMatch) JSONSchema() *jsonschema.Schema {
 	}
 }
 
-// Matches reports whether the version is one that the client has seen. What a tag has behind
-// the version does not count: steps, hashes of computed fields, included resources. Weak tags
-// never match (the strong comparison of RFC 9110 section 8.8.3.2).
+// Matches reports whether the header includes the version. The rest of a tag after the version is ignored: steps,
+// hashes of computed fields, included resources. Weak tags never match (the strong comparison of RFC 9110 section
+// 8.8.3.2).
 func (m IfMatch) Matches(version int64) bool {
 	stem := strings.TrimSuffix(string(VersionTag(version)), `"`)
 	return m.any || slices.ContainsFunc(m.list, func(t tag) bool {
@@ -136,11 +135,11 @@ func (m IfMatch) Matches(version int64) bool {
 	})
 }
 
-// Check returns nil when the client has seen the version, and otherwise the problem of
-// status 412, which carries the present ETag.
+// Check returns nil if the header includes the version. Otherwise it returns a problem of status 412 with the current
+// ETag.
 func (m IfMatch) Check(version int64) error { return m.CheckSteps(version, 0) }
 
-// CheckSteps is Check for a resource whose ETag is a [StepTag].
+// CheckSteps is like Check, for a resource whose ETag is a [StepTag].
 func (m IfMatch) CheckSteps(version, steps int64) error {
 	if m.Matches(version) {
 		return nil
@@ -155,8 +154,8 @@ func (IfMatch) Missing() error {
 		WithErrors(problem.In("If-Match", "required", "This header is required."))
 }
 
-// unchanged tells whether If-None-Match names the current entity tag, by the weak
-// comparison. A header that can't be read is ignored: the whole answer is always right.
+// unchanged reports whether If-None-Match includes the current entity tag, by the weak comparison. A malformed header
+// is ignored, because sending the whole response is always correct.
 func unchanged(header []string, current string) bool {
 	if len(header) == 0 || current == "" {
 		return false

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// sound holds for every answer to whatever a client sends: the service answers, never with
-// an error of its own, and with a problem that apitest accepts.
+// sound checks a response to an arbitrary request: it is valid JSON, not a server error, and accepted by apitest. It
+// returns the status.
 func sound(t *testing.T, b *bundle, r *http.Request) int {
 	t.Helper()
 	r.Header.Set("Authorization", "Bearer alice")
@@ -22,7 +22,7 @@ func sound(t *testing.T, b *bundle, r *http.Request) int {
 		t.Errorf("status %d: %s", response.Status, response.Body)
 	}
 	if !utf8.Valid(response.Body) || !json.Valid(response.Body) {
-		t.Errorf("the answer is not JSON: %q", response.Body)
+		t.Errorf("the response is not JSON: %q", response.Body)
 	}
 	return response.Status
 }
@@ -43,7 +43,7 @@ func FuzzBody(f *testing.F) {
 		r.Header.Set("Content-Type", "application/json")
 		status := sound(t, b, r)
 		if status == http.StatusCreated {
-			// What was accepted is what encoding/json reads, which is less strict.
+			// An accepted body has the same value for encoding/json, which is less strict.
 			var sent ThingInput
 			if err := json.Unmarshal(body, &sent); err != nil {
 				t.Fatalf("%q was accepted: %v", body, err)
@@ -87,7 +87,7 @@ func FuzzQuery(f *testing.F) {
 		}
 		for name, list := range values {
 			if len(list) > 1 && status != http.StatusBadRequest {
-				t.Errorf("%q: %s stands twice, status %d", query, name, status)
+				t.Errorf("%q: %s is repeated, status %d", query, name, status)
 			}
 		}
 	})
@@ -102,7 +102,7 @@ func FuzzPageToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token, color string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/things", nil)
 		r.URL.RawQuery = url.Values{"page_token": {token}, "color": {color}}.Encode()
-		// Nobody makes a token but the service.
+		// Only the service can create tokens.
 		if status := sound(t, b, r); status == http.StatusOK {
 			t.Errorf("the token %q was accepted", token)
 		}

@@ -11,18 +11,18 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// checkTimeout bounds a readiness check: shorter than the probe's own time-out, which is
-// one second by default in Kubernetes and five here would be late.
+// checkTimeout limits a run of the readiness checks. The timeout of the probe must be longer (the default in
+// Kubernetes is one second).
 const checkTimeout = 2 * time.Second
 
-// readyFor is how long a result of the checks is returned again.
+// readyFor is how long a result of the checks is reused.
 const readyFor = time.Second
 
-// Check is one condition of readiness.
+// Check is a condition of readiness.
 type Check struct {
-	// Name stands in the answer: database, migrations.
+	// Name is the key of the check in the response, such as database or migrations.
 	Name string
-	// Ready returns nil, or why the service can't work. The reason is logged and not shown.
+	// Ready returns nil, or the reason why the service is not ready. The reason is logged but not sent to clients.
 	Ready func(ctx context.Context) error
 }
 
@@ -32,10 +32,10 @@ type Health struct {
 	Checks map[string]HealthStatus `json:"checks,omitempty" jsonschema_description:"Result of each readiness check, by name."`
 }
 
-// HealthStatus is ok or failed.
+// HealthStatus is "ok" or "failed".
 type HealthStatus string
 
-// JSONSchema is the list of statuses.
+// JSONSchema returns the schema with the possible statuses.
 func (HealthStatus) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Enum: []any{"ok", "failed"}}
 }
@@ -45,8 +45,8 @@ type healthOutput struct {
 	Body   Health
 }
 
-// HandleHealth registers GET /healthz, which answers 200 while the process serves, and
-// GET /readyz, which answers 200 when all checks succeed and 503 otherwise.
+// HandleHealth registers GET /healthz, which returns 200 while the process serves requests, and GET /readyz, which
+// returns 200 if all checks succeed and 503 otherwise.
 func HandleHealth(a *API, checks ...Check) {
 	state := &readiness{log: a.log, checks: checks}
 	HandlePublic(a, Op{
@@ -67,8 +67,8 @@ func HandleHealth(a *API, checks ...Check) {
 	})
 }
 
-// readiness keeps the last result of the checks. Anyone can request it as often as they like,
-// so that the checks run at most once in readyFor, for all callers together.
+// readiness caches the last result of the checks. Anyone can request it at any rate, so the checks run at most once
+// per readyFor, for all callers together.
 type readiness struct {
 	log    *slog.Logger
 	checks []Check
@@ -78,20 +78,19 @@ type readiness struct {
 	checked time.Time
 }
 
-// current returns the last result, or runs the checks when it is too old. Callers that come
-// while the checks run wait for the same result.
+// current returns the last result, or runs the checks if it is too old. Concurrent callers wait for the same run.
 func (r *readiness) current(ctx context.Context) *healthOutput {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.last == nil || time.Since(r.checked) >= readyFor {
-		// Not the caller's cancellation: the others wait for the same result.
+		// The result is for all waiting callers, so the cancellation of this one does not cancel the checks.
 		r.last = ready(context.WithoutCancel(ctx), r.log, r.checks)
 		r.checked = time.Now()
 	}
 	return r.last
 }
 
-// ready runs the checks side by side.
+// ready runs the checks concurrently and logs those that fail. A check that panics fails.
 func ready(ctx context.Context, log *slog.Logger, checks []Check) *healthOutput {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

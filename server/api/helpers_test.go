@@ -13,12 +13,12 @@ import (
 	"github.com/chenu/chenu/server/api"
 )
 
-// pgError is an error as the server sends it, with what clients must not see.
+// pgError returns an error as Postgres sends it, with details that clients must not see.
 func pgError(code string) error {
 	return &pgconn.PgError{Code: code, Message: `new row violates row-level security policy for relation "things"`, TableName: "things"}
 }
 
-// capture is an operation that hands its input to the test.
+// capture returns an operation's function that passes its input to the test.
 func capture[In any](into **In) func(context.Context, *ent.Tx, *In) (*struct{}, error) {
 	return func(_ context.Context, _ *ent.Tx, in *In) (*struct{}, error) {
 		*into = in
@@ -26,13 +26,13 @@ func capture[In any](into **In) func(context.Context, *ent.Tx, *In) (*struct{}, 
 	}
 }
 
-// oneGroup has a rule for one group only.
+// oneGroup is a limiter that has rules only for logins and for all operations.
 type oneGroup struct{ api.Limiter }
 
 func (oneGroup) Limits(group api.Group) bool { return group == api.GroupLogin || group == api.GroupAll }
 
-// TestUnknownRateLimitIsRefused registers an operation of a group that the limiter has no rule for: without the check its
-// requests would not be counted.
+// TestUnknownRateLimitIsRefused registers an operation of a group for which the limiter has no rule. Without the
+// check, its requests would not be counted.
 func TestUnknownRateLimitIsRefused(t *testing.T) {
 	t.Parallel()
 	for group, refused := range map[api.Group]bool{api.GroupLogin: false, "logins": true} {

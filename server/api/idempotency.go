@@ -17,45 +17,45 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Outcome is what a POST answered, kept under its Idempotency-Key.
+// Outcome is the response to a POST, stored under the request's Idempotency-Key.
 type Outcome struct {
-	// Digest is the SHA-256 of the request that it answered.
+	// Digest is the SHA-256 digest of the request.
 	Digest []byte
 	Status int
 	Header map[string]string
 	Body   []byte
 }
 
-// Outcomes keeps the outcomes of POSTs. Every method works in the transaction, as its
-// caller, and sees the keys of that identity and actor only: an agent and its human may use
-// the same key and do not notice each other.
+// Outcomes stores the outcomes of POST requests. All methods run in tx as its caller, and see only the keys of that
+// identity and actor: an agent and its human can use the same key independently.
 type Outcomes interface {
-	// Lock takes the key for the rest of the transaction. It returns false at once when
-	// another transaction has it.
+	// Lock locks the key until the transaction ends. It does not wait: if another transaction holds the lock, it
+	// returns false.
 	Lock(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string) (bool, error)
-	// Find returns the outcome that is kept, nil when there is none that still counts.
-	// digest is that of the request.
+	// Find returns the stored outcome, or nil if there is none or it has expired. digest is the digest of the current
+	// request.
 	Find(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string, digest []byte) (*Outcome, error)
-	// Keep stores an outcome for 24 hours. Nothing that counts is kept under the key yet.
+	// Keep stores an outcome for 24 hours. The key must not have an unexpired outcome yet.
 	Keep(ctx context.Context, tx *ent.Tx, who auth.Identity, route, key string, o Outcome) error
 }
 
-// readKey reads the header Idempotency-Key; the key is empty if there is none.
+// readKey returns the header Idempotency-Key, or "" if the request has none.
 func (o *operation) readKey(h http.Header) (string, error) {
 	key, _, err := o.keyHeader.Read(h)
 	if err != nil {
 		return "", err
 	}
 	for _, b := range []byte(key) {
-		if b < ' ' || b > '~' { // The schema limits the length only.
+		if b < ' ' || b > '~' { // The schema limits only the length.
 			return "", problem.Invalid(problem.In(openapi.IdempotencyHeader, "invalid_character", "This value must have only printable ASCII characters."))
 		}
 	}
 	return key, nil
 }
 
-// onceForKey runs the operation unless its outcome is known. Only an outcome that commits
-// is kept, in the same transaction; an error rolls back whatever was kept with it.
+// onceForKey returns the stored outcome of the key, or runs the operation and stores its outcome. The outcome is
+// stored in the transaction of the operation, so an error that rolls back the operation also discards the outcome.
+// Only 2xx responses are stored.
 func (c *call) onceForKey(ctx context.Context, tx *ent.Tx) (*response, error) {
 	outcomes := c.api.outcomes
 	free, err := outcomes.Lock(ctx, tx, c.identity, c.ID, c.key)
@@ -115,11 +115,11 @@ func replay(known *Outcome, digest []byte) (*response, error) {
 	return r, nil
 }
 
-// digest is what makes two requests the same: who acts, the path, the query and the body
-// as JSON, whatever the order of its fields. The Checkpoint is no part of it: a request
-// that was refused for want of one is repeated with it.
+// digest returns a digest of the actor, the path, the query and the JSON body, independent of the order of fields.
+// Requests with the same digest are the same request. The header Checkpoint is not included: a request that was
+// rejected because it needs approval is repeated with the header.
 func (c *call) digest() ([]byte, error) {
-	request, err := stdjson.Marshal([]any{c.identity.ActorID, c.path, c.query, c.body}) // Sorts the names.
+	request, err := stdjson.Marshal([]any{c.identity.ActorID, c.path, c.query, c.body}) // Marshal sorts the names.
 	if err != nil {
 		return nil, fmt.Errorf("digest the request: %w", err)
 	}
@@ -127,11 +127,12 @@ func (c *call) digest() ([]byte, error) {
 	return sum[:], nil
 }
 
-// storedOutcomes keeps outcomes in the table app.idempotency_keys.
+// storedOutcomes stores outcomes in the table app.idempotency_keys.
 type storedOutcomes struct{}
 
-// lockKeySQL takes an advisory lock, named by a hash of the transaction's actor, the operation and the key, until the transaction ends. Two
-// names with the same hash only make a client wait. A second INSERT of the same row would block on the unique index instead.
+// lockKeySQL takes an advisory lock until the transaction ends. The lock is identified by a hash of the transaction's
+// actor, the operation and the key. If two hashes collide, a client only waits. A second INSERT of the same row would
+// block on the unique index instead.
 const lockKeySQL = `SELECT app.lock_idempotency_key($1, $2)`
 
 func (storedOutcomes) Lock(ctx context.Context, tx *ent.Tx, _ auth.Identity, route, key string) (free bool, err error) {
@@ -143,8 +144,8 @@ func (storedOutcomes) Find(ctx context.Context, tx *ent.Tx, who auth.Identity, r
 	rows, err := tx.IdempotencyKey.Query().
 		Where(idempotencykey.CreatedBy(who.ID), idempotencykey.Route(route), idempotencykey.Key(key), idempotencykey.Or(
 			idempotencykey.And(idempotencykey.ActorKindEQ(datatype.ActorKind(who.Kind)), idempotencykey.ActorID(who.ActorID)),
-			// Kept before keys were scoped by actor, at most 24 hours ago. The digest tells
-			// whose it is.
+			// Rows stored before keys were scoped by actor, at most 24 hours ago, have no actor. The digest includes
+			// the actor, so it identifies the request.
 			idempotencykey.And(idempotencykey.ActorIDIsNil(), idempotencykey.RequestDigest(digest)),
 		)).All(ctx)
 	if err != nil || len(rows) == 0 {

@@ -15,9 +15,9 @@ func TestIdempotency(t *testing.T) {
 	b := setup(t)
 	first := b.Post("/v1/things", `{"name":"x","count":1}`, key, "k").Want(http.StatusCreated)
 	if first.Header.Get("Idempotent-Replayed") != "" {
-		t.Error("the first answer says that it is a replay")
+		t.Error("the first response is marked as a replay")
 	}
-	// The order of fields and white space do not make another request; nor does the approval.
+	// A request stays the same with another order of fields, other white space or an approval.
 	again := b.Post("/v1/things", ` {"count":1, "name":"x"}`, key, "k", "Checkpoint", uuid.NewString()).Want(http.StatusCreated)
 	if !bytes.Equal(first.Body, again.Body) || again.Header.Get("Idempotent-Replayed") != "true" ||
 		again.ETag() != first.ETag() || again.Header.Get("Location") != first.Header.Get("Location") ||
@@ -25,18 +25,18 @@ func TestIdempotency(t *testing.T) {
 		t.Errorf("the replay is %v %s", again.Header, again.Body)
 	}
 	if again.Header.Get("Request-Id") == first.Header.Get("Request-Id") {
-		t.Error("the replay has the first one's request id")
+		t.Error("the replay has the request id of the first response")
 	}
 	if len(b.store.things) != 1 {
-		t.Errorf("%d things were made", len(b.store.things))
+		t.Errorf("%d things were created", len(b.store.things))
 	}
 	p := b.Post("/v1/things", `{"name":"y","count":1}`, key, "k").WantProblem(http.StatusUnprocessableEntity, "idempotency_key_reused")
 	if got := wrong(p); got != "Idempotency-Key idempotency_key_reused" {
 		t.Errorf("wrong is %q", got)
 	}
-	// Another actor, another identity and another route have keys of their own.
+	// Keys are separate for each actor, identity and operation.
 	if r := b.As("helper").Post("/v1/things", `{"name":"x","count":1}`, key, "k").Want(http.StatusCreated); r.Header.Get("Idempotent-Replayed") != "" {
-		t.Error("an agent got what its human's request answered")
+		t.Error("an agent got the response to its human's request")
 	}
 	b.As("bob").Post("/v1/things", `{"name":"z"}`, key, "k").Want(http.StatusCreated)
 	act := "/v1/things/" + uuid.NewString() + "/act"
@@ -56,7 +56,7 @@ func TestIdempotencyKeepsSuccessOnly(t *testing.T) {
 	b.store.failures = []error{pgError("40001"), pgError("40001")}
 	b.Post("/v1/things", `{"name":"x"}`, "Idempotency-Key", "k").WantProblem(http.StatusConflict, "write_conflict")
 	if r := b.Post("/v1/things", `{"name":"x"}`, "Idempotency-Key", "k").Want(http.StatusCreated); r.Header.Get("Idempotent-Replayed") != "" {
-		t.Error("an error was kept")
+		t.Error("an error was stored")
 	}
 }
 

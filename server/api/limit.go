@@ -15,10 +15,10 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// By says by what requests are counted.
+// By is the kind of key by which requests are counted.
 type By string
 
-// What requests are counted by.
+// Kinds of keys by which requests are counted.
 const (
 	ByAddress  By = "address"
 	ByAccount  By = "account"
@@ -26,7 +26,7 @@ const (
 	ByAgent    By = "agent"
 )
 
-// Group is a group of operations that have rate limits of their own, besides those of all operations.
+// Group is a group of operations that has its own rate limits, in addition to those that apply to all operations.
 type Group string
 
 // The groups of operations.
@@ -39,27 +39,28 @@ const (
 	GroupAgentToken Group = "agent-token"
 )
 
-// Limiter counts requests, and refuses those that exceed a limit.
+// Limiter counts requests and rejects those that exceed a limit.
 type Limiter interface {
 	// Limits reports whether the limiter has a rule for the group.
 	Limits(group Group) bool
-	// Count counts one request of an operation in the group against the limit of what key names: the address of a client,
-	// an account with a network or session, the id of an identity or agent. It returns a [problem.RateLimited] if the
-	// request exceeds the limit. A group that Limits does not report is an error.
+	// Count counts one request of an operation in the group against the limit for key. The key is the address of a
+	// client, an account with a network or session, or the id of an identity or agent. Count returns a
+	// [problem.RateLimited] if the request exceeds the limit, and another error if the limiter has no rule for the
+	// group (see Limits).
 	Count(ctx context.Context, group Group, by By, key string) (Quota, error)
 }
 
-// Quota is what a limit leaves, in the terms of draft-ietf-httpapi-ratelimit-headers-10.
-// The zero value is of no limit.
+// Quota is the state of a limit after a request, in the terms of draft-ietf-httpapi-ratelimit-headers-10. The zero
+// value means that there is no limit.
 type Quota struct {
-	// Policy names the limit: Limit requests in Window seconds.
+	// Policy is the name of the limit, which allows Limit requests in Window seconds.
 	Policy        string
 	Limit, Window int
-	// Remaining are the requests that are left now; in Reset seconds all are again.
+	// Remaining is the number of requests that are left now. The full limit is available again in Reset seconds.
 	Remaining, Reset int
 }
 
-// write adds the quota to the headers.
+// write adds the quota to the response headers.
 func (q Quota) write(h http.Header) {
 	if q.Policy == "" {
 		return
@@ -75,14 +76,13 @@ func (q Quota) write(h http.Header) {
 	add("RateLimit", name+";r="+strconv.Itoa(q.Remaining)+";t="+strconv.Itoa(q.Reset))
 }
 
-// AccountInput is an input that names the account which it is about. Requests of an
-// operation with a Limit are counted by the account and the client's network too. They are
-// not counted by the account alone: that would let strangers use up the owner's limit.
+// AccountInput is implemented by inputs that name an account, such as the email of a login. Requests of an operation
+// with a Limit are also counted by the account together with the client's network. They are not counted by the
+// account alone, because strangers could then use up the owner's limit.
 type AccountInput interface{ RateAccount() string }
 
-// ClientNetwork returns the network of a client's address in CIDR notation: the /24 of an
-// IPv4 address and the /64 of an IPv6 address, which one client usually has to itself. It
-// returns other texts as they are.
+// ClientNetwork returns the network of a client's address in CIDR notation: the /24 of an IPv4 address, or the /64 of
+// an IPv6 address, which usually belongs to one client. It returns ip unchanged if it is not an address.
 func ClientNetwork(ip string) string {
 	address, err := netip.ParseAddr(ip)
 	if err != nil {
@@ -99,11 +99,11 @@ func ClientNetwork(ip string) string {
 	return network.String()
 }
 
-// limited reports whether requests are counted.
+// limited reports whether requests of the operation are counted.
 func (o *operation) limited() bool { return !o.public || o.Limit != GroupAll }
 
-// limit counts the request: by who makes it, and in the operation's group by where it
-// comes from, before anything of it is looked at.
+// limit counts the request by its identity or agent and, for an operation in a group, by the client's address. It
+// runs before anything else of the request is read.
 func (o *operation) limit(ctx context.Context, c *gin.Context, id auth.Identity) error {
 	if o.Limit != GroupAll {
 		if err := o.count(ctx, c, o.Limit, ByAddress, c.ClientIP()); err != nil {
@@ -117,7 +117,7 @@ func (o *operation) limit(ctx context.Context, c *gin.Context, id auth.Identity)
 		return o.count(ctx, c, GroupAll, ByAgent, id.ActorID.String())
 	}
 	if o.Limit != GroupAll {
-		// A known session has a limit of its own, whatever others do to the account.
+		// The limit of a session does not depend on what others do to the account.
 		if err := o.count(ctx, c, o.Limit, ByAccount, id.ID.String()+" "+id.SessionID.String()); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (o *operation) limit(ctx context.Context, c *gin.Context, id auth.Identity)
 	return o.count(ctx, c, GroupAll, ByIdentity, id.ID.String())
 }
 
-// limitAccount counts the request by the account that it is about and the client's network.
+// limitAccount counts the request by the account that the input names, together with the client's network.
 func (o *operation) limitAccount(ctx context.Context, c *gin.Context, in any) error {
 	about, ok := in.(AccountInput)
 	if o.Limit == GroupAll || !ok {
@@ -143,8 +143,8 @@ func (o *operation) count(ctx context.Context, c *gin.Context, group Group, by B
 	return err
 }
 
-// authorize refuses an agent what its scope does not have, and what is for humans only. The
-// refusal is recorded, as one by the database is.
+// authorize rejects a request of an agent if the agent's scope does not include the operation, or if the operation is
+// for humans only. The rejection is recorded, like a rejection by the database.
 func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Identity) error {
 	if o.public || id.Kind != auth.Agent {
 		return nil
@@ -163,8 +163,8 @@ func (o *operation) authorize(ctx context.Context, c *gin.Context, id auth.Ident
 	return o.api.transactor.Do(ctx, options, func(context.Context, *ent.Tx) error { return refusal })
 }
 
-// scope returns the capability that a token needs for the operation: its tag, with :read if the
-// operation only reads.
+// scope returns the capability that an agent's token needs for the operation: the tag, with the suffix :read for a
+// GET.
 func (o *operation) scope() string {
 	scope := strings.ToLower(o.Tag)
 	if o.Method == http.MethodGet {

@@ -9,8 +9,8 @@ import (
 	"github.com/chenu/chenu/ent"
 )
 
-// ReadPage reads the page that a request chooses. read returns at most limit rows,
-// newest first, those behind the key when it is given; key is a row's place.
+// ReadPage reads the requested page. read returns at most limit rows, newest first; if behind is not nil, only the
+// rows after that key. key returns the key of a row in the list's order.
 func ReadPage[E any](page *Page, key func(row *E) Key, read func(behind *Key, limit int) ([]*E, error)) (List[*E], error) {
 	var behind *Key
 	if keyset, ok := page.Keyset(); ok {
@@ -29,7 +29,7 @@ func ReadPage[E any](page *Page, key func(row *E) Key, read func(behind *Key, li
 
 // A Lister is a generated store whose rows can be listed. E is the row, F its filter.
 type Lister[E, F any] interface {
-	// List returns at most limit rows, newest first, those before the position when it is given.
+	// List returns at most limit rows, newest first; if before is not nil, only the rows older than that position.
 	List(ctx context.Context, filter *F, before *ent.Position, limit int) ([]*E, error)
 	Position(row *E) ent.Position
 }
@@ -42,7 +42,7 @@ func ListStore[E, F any](ctx context.Context, store Lister[E, F], page *Page, fi
 	})
 }
 
-// rowQuery is the type Q of Ent's queries for rows of the type E.
+// rowQuery is the type constraint of Ent's query builders Q for rows of the type E.
 type rowQuery[Q, E any, P, O ~func(*sql.Selector)] interface {
 	Where(conditions ...P) Q
 	Order(by ...O) Q
@@ -50,8 +50,8 @@ type rowQuery[Q, E any, P, O ~func(*sql.Selector)] interface {
 	All(ctx context.Context) ([]*E, error)
 }
 
-// ListQuery reads a page of the rows of a query of Ent, newest first: by id, which is a UUIDv7.
-// id returns a row's id.
+// ListQuery reads a page of the rows of an Ent query, newest first: in descending order of id, which is a UUIDv7. id
+// returns the id of a row.
 func ListQuery[Q rowQuery[Q, E, P, O], E any, P, O ~func(*sql.Selector)](ctx context.Context, query Q, page *Page, id func(row *E) uuid.UUID) (List[*E], error) {
 	const column = "id"
 	key := func(row *E) Key { return Key{ID: id(row)} }
@@ -63,7 +63,7 @@ func ListQuery[Q rowQuery[Q, E, P, O], E any, P, O ~func(*sql.Selector)](ctx con
 	})
 }
 
-// MapList returns the list with each item in another form.
+// MapList returns the list with form applied to each item.
 func MapList[From, To any](list List[From], form func(item From) To) List[To] {
 	mapped := List[To]{Items: make([]To, len(list.Items)), NextPageToken: list.NextPageToken}
 	for i, item := range list.Items {

@@ -17,7 +17,7 @@ import (
 	"github.com/chenu/chenu/server/auth"
 )
 
-// observed is an operation that hands what the audit trail records to the test.
+// observed registers an operation that passes what the audit trail records to the test.
 func observed(into *auth.Request, identity *auth.Identity) func(*api.Config, *bundle) func(*api.API) {
 	return with(api.Op{ID: "observed", Method: http.MethodGet, Path: "/v1/observed"}, func(ctx context.Context, _ *ent.Tx, _ *struct{}) (*struct{}, error) {
 		*into, _ = auth.RequestFrom(ctx)
@@ -35,7 +35,7 @@ func TestRequestContext(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		header http.Header
-		id     string // the client's; empty: none
+		id     string // the client's request id, or ""
 		trace  string
 		agent  string
 	}{
@@ -68,22 +68,22 @@ func TestRequestContext(t *testing.T) {
 			r.RemoteAddr = "203.0.113.5:4711"
 			r.Header.Set("X-Forwarded-For", "198.51.100.7")
 			response := b.For(t).Serve(r).Want(http.StatusNoContent)
-			// Hardening item 27: the request's id is the service's, whatever the client sends.
+			// The service generates the request's id, whatever the client sends.
 			if got.ID.String() == test.id || got.ID.Version() != 7 || response.Header.Get("Request-Id") != got.ID.String() {
-				t.Errorf("id %v, answered %q", got.ID, response.Header.Get("Request-Id"))
+				t.Errorf("id %v, header Request-Id %q", got.ID, response.Header.Get("Request-Id"))
 			}
 			client := ""
 			if got.ClientID != uuid.Nil {
 				client = got.ClientID.String()
 			}
 			if client != test.id || response.Header.Get("Client-Request-Id") != test.id {
-				t.Errorf("the client's id is %q and answered %q, want %q", client, response.Header.Get("Client-Request-Id"), test.id)
+				t.Errorf("the client's id is %q, header Client-Request-Id %q, want %q", client, response.Header.Get("Client-Request-Id"), test.id)
 			}
 			if got.Traceparent != test.trace || got.UserAgent != test.agent || !utf8.ValidString(got.UserAgent) {
 				t.Errorf("trace %q, user agent %q", got.Traceparent, got.UserAgent)
 			}
 			if got.IP != "203.0.113.5" {
-				t.Errorf("a client chose its address: %s", got.IP)
+				t.Errorf("a client set its own address: %s", got.IP)
 			}
 			if identity.ID != alice || identity.ActorID != helper || identity.Kind != auth.Agent {
 				t.Errorf("identity %+v", identity)
@@ -92,7 +92,7 @@ func TestRequestContext(t *testing.T) {
 	}
 }
 
-// Hardening item 23: X-Real-IP was believed from a proxy, which passes on what a client sends.
+// Proxies pass on an X-Real-IP that a client sends, so it is not trusted.
 func TestOnlyTheProxiesOwnHopIsBelieved(t *testing.T) {
 	t.Parallel()
 	const proxy, direct = "10.1.2.3:80", "203.0.113.5:80"
@@ -156,7 +156,7 @@ func TestAccessLog(t *testing.T) {
 		t.Fatalf("%d records: %s", len(lines), b.log)
 	}
 	if text := b.log.String(); strings.Contains(text, "secret") || strings.Contains(text, "Bearer") {
-		t.Errorf("the log has what it should not: %s", text)
+		t.Errorf("the log has secrets: %s", text)
 	}
 	var record map[string]any
 	if err := json.Unmarshal(lines[0], &record); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// document is the tests' API's document as generic JSON.
+// document returns the document of the tests' API as generic JSON.
 func document(t *testing.T, b *bundle) map[string]any {
 	t.Helper()
 	var doc map[string]any
@@ -29,7 +29,7 @@ func document(t *testing.T, b *bundle) map[string]any {
 	return doc
 }
 
-// at follows names through objects.
+// at returns the value at the path of names in nested objects.
 func at(v any, names ...string) any {
 	for _, name := range names {
 		object, _ := v.(map[string]any)
@@ -51,7 +51,8 @@ func TestDocumentIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestEveryRouteHasItsOperation, and the reverse.
+// TestEveryRouteHasItsOperation checks that every route has an operation in the document, and every operation a
+// route.
 func TestEveryRouteHasItsOperation(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -122,7 +123,7 @@ func TestDocumentOfAnOperation(t *testing.T) {
 		"components/schemas/ThingInput/additionalProperties":             "false",
 		"components/schemas/ThingInputPatch/additionalProperties":        "false",
 		"components/schemas/PartPatch/additionalProperties":              "false",
-		"components/schemas/Thing/additionalProperties":                  "<nil>", // answers may grow
+		"components/schemas/Thing/additionalProperties":                  "<nil>", // responses may get more fields
 		"components/schemas/ThingInput/required":                         "[name]",
 		"components/schemas/ThingInputPatch/required":                    "<nil>",
 		"components/schemas/ThingInputPatch/properties/name/type":        "string",
@@ -154,8 +155,7 @@ func TestDocumentOfAnOperation(t *testing.T) {
 	}
 }
 
-// TestExamplesFitTheirSchemas checks every example of the document against the schema
-// that it stands beside.
+// TestExamplesFitTheirSchemas checks every example of the document against its schema.
 func TestExamplesFitTheirSchemas(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -204,7 +204,7 @@ func TestDocumentIsServed(t *testing.T) {
 	b.Do(http.MethodHead, "/openapi.json", nil).Want(http.StatusOK)
 }
 
-// outside finds references to other hosts.
+// outside matches references to other hosts.
 var outside = regexp.MustCompile(`(?i)(src|href|action|url|@import)\s*[=(\s]\s*["']?\s*(https?:)?//[^"')\s]+`)
 
 func TestDocsPage(t *testing.T) {
@@ -236,7 +236,7 @@ func TestDocsPage(t *testing.T) {
 	b.Get("/docs", "If-None-Match", page.ETag()).Want(http.StatusNotModified)
 }
 
-// TestExternalDocs follows the link of the document to the page that explains every error code.
+// TestExternalDocs checks that the page to which the document links explains every error code.
 func TestExternalDocs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -31,69 +31,67 @@ import (
 
 // Op describes an operation: one method on one path.
 type Op struct {
-	// ID is the operation's id: a verb and a noun in kebab-case, create-contact.
+	// ID is the operation's id: a verb and a noun in kebab-case, such as create-contact.
 	ID string
-	// Method is GET, POST, PATCH, PUT or DELETE. A GET also answers HEAD.
+	// Method is GET, POST, PATCH, PUT or DELETE. A GET is also available as HEAD.
 	Method string
-	// Path is the path as OpenAPI writes it, with parameters in braces: /v1/notes/{id}.
+	// Path is the path in OpenAPI's form, with parameters in braces: /v1/notes/{id}.
 	Path string
-	// Tag groups operations in the document; Summary is a few words without a full stop,
-	// Description one or more sentences.
+	// Tag groups operations in the document. Summary is a few words without a full stop, Description one or more
+	// sentences.
 	Tag, Summary, Description string
-	// Responses are the descriptions of the successful responses by status. A status without
-	// one is described in general terms.
+	// Responses maps the statuses of successful responses to their descriptions. A status without a description gets
+	// a general one.
 	Responses map[int]string
 
-	// Status is the answer's status. Zero is 200, or 204 where the output has no Body. An
-	// output with a field Status int sets it at run time; list in OtherStatuses what else
-	// that may be.
+	// Status is the status of the response. Zero means 200, or 204 if the output has no Body. If the output has a
+	// field Status int, that field sets the status at run time; OtherStatuses lists its other possible values.
 	Status        int
 	OtherStatuses []int
-	// Problems are statuses of errors beside those that follow from the operation's form.
+	// Problems lists statuses of errors, in addition to those that follow from the operation's definition.
 	Problems []int
-	// ContentType is the answer's media type; empty is application/json.
+	// ContentType is the media type of the response. The default is application/json.
 	ContentType string
-	// Media are the media types of a Body that is [Raw], each with a value of the type
-	// that describes it in the document: nil for a text.
+	// Media lists the media types of a [Raw] Body. Each maps to a value of the type that describes the content in the
+	// document, or nil for text.
 	Media map[string]any
-	// MaxBodyBytes bounds the body; zero is DefaultMaxBodyBytes.
+	// MaxBodyBytes limits the size of the request body; zero means DefaultMaxBodyBytes.
 	MaxBodyBytes int64
-	// Unkept says that a POST's request or answer holds secrets, so that neither is kept: it
-	// takes no Idempotency-Key.
+	// Unkept is set for a POST whose request or response contains secrets and so must not be stored. The operation
+	// does not support Idempotency-Key.
 	Unkept bool
-	// AuditedRead lets a GET write, so that it can record the reading in its transaction.
+	// AuditedRead allows a GET to write, so that it can record the read in its transaction.
 	AuditedRead bool
-	// Several says that one request may make several writes, which one approval then covers:
-	// see [session.Options].
+	// Several allows one request to make several gated writes, which one approval then covers: see [session.Options].
 	Several bool
-	// Replayed runs before the answer of an earlier POST is sent again, in the transaction that
-	// found it. It records that content was read whose reads are recorded; nil does nothing.
+	// Replayed, if not nil, runs before the stored response of an earlier POST is sent again, in the transaction that
+	// found it. Operations whose reads are recorded use it to record the read.
 	Replayed func(ctx context.Context, tx *ent.Tx, kept *Outcome) error
-	// HumansOnly refuses agents, whatever their scope. What is refused is recorded.
+	// HumansOnly rejects agents, whatever their scope. Rejections are recorded.
 	HumansOnly bool
-	// Timeout bounds the operation; zero is the API's own.
+	// Timeout limits the duration of the operation; zero means the API's Timeout.
 	Timeout time.Duration
-	// Limit is the group of operations whose rate limits hold for this operation too.
+	// Limit is the group whose rate limits apply to the operation, in addition to those of all operations.
 	Limit Group
-	// detached operations run outside any transaction: see [HandleDetached].
+	// detached operations run without a transaction: see [HandleDetached].
 	detached bool
 }
 
-// Raw is a body that is sent as it is, such as a file of another format. Its Type is one of
-// the operation's Media. A body of any length has a Stream instead of Content.
+// Raw is a body that is sent as it is, such as a file in another format. Type is a media type of the operation's
+// Media. A body of unknown length is written by Stream instead of Content.
 type Raw struct {
 	Type    string
 	Content []byte
 	Stream  Stream
 }
 
-// JSONSchema describes what Media says nothing more about.
+// JSONSchema returns the schema of a body for which Media has no type: text.
 func (Raw) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
 
-// DefaultMaxBodyBytes bounds a request's body where the operation does not say otherwise.
+// DefaultMaxBodyBytes limits the size of a request body if the operation sets no limit.
 const DefaultMaxBodyBytes = 1 << 20
 
-// operation is an Op with everything that was learned of its types.
+// operation is a registered Op, with the descriptions of its input and output types.
 type operation struct {
 	Op
 	api    *API
@@ -102,52 +100,47 @@ type operation struct {
 	out    *output
 	newIn  func() any
 	run    func(ctx context.Context, tx *ent.Tx, in any) (any, error)
-	// streams says that run returns a Stream.
+	// streams reports whether run returns a Stream.
 	streams bool
-	// checkpointHeader and keyHeader are set for operations with these headers.
+	// checkpointHeader and keyHeader are nil for operations without these headers.
 	checkpointHeader, keyHeader *bind.Header
 }
 
-// Handle registers an operation: its route, its transaction and its part of the OpenAPI
-// document.
+// Handle registers an operation: its route, its transaction and its part of the OpenAPI document.
 //
-// In is a struct. Its fields are tagged path:"id", query:"status" or header:"Name", with
-// the same tags for the schema as a body's (jsonschema, jsonschema_description); a pointer
-// is nil when the parameter was not given, another type has its schema's default or its
-// zero value. A field Body is the body: a named type, a pointer to one when it may be
-// missing, or a [bind.Patch]. Other struct fields, [Page] for one, are looked into. All of it is
-// validated before fn runs; whatever is wrong is answered in one problem with pointers.
+// In is a struct. Its fields are tagged path:"id", query:"status" or header:"Name". They accept the same schema tags
+// as the fields of a body (jsonschema, jsonschema_description). A pointer is nil if the parameter is missing; a field
+// of another type then has the default of its schema or its zero value. The field Body is the request body: a named
+// type, a pointer to one if the body is optional, or a [bind.Patch]. Fields of other struct types, such as [Page],
+// are searched for tagged fields. The whole input is validated before fn runs. All errors are reported in one
+// problem, with pointers.
 //
-// Out is a struct. Its fields may be tagged header:"ETag"; empty ones are not sent. A
-// field Body is the body, a field Status int the status if it isn't zero. fn may return nil
-// where Out has no Body.
+// Out is a struct. Its fields may be tagged header:"ETag"; empty headers are not sent. The field Body is the response
+// body. A field Status int is the status of the response unless it is zero. fn may return nil if Out has no Body.
 //
-// fn runs in one transaction as the caller, read-only for a GET unless the Op is an
-// AuditedRead. Its error rolls the transaction back and is answered as [problem.From] says.
-// After a serialization failure or a deadlock it runs a second time, so it must not change
-// in or anything else outside the transaction. The answer is written once the transaction
-// is committed. A POST keeps its answer under the Idempotency-Key of the request, in the
-// same transaction.
+// fn runs in one transaction as the caller. The transaction is read-only for a GET unless the Op is an AuditedRead.
+// If fn returns an error, the transaction is rolled back and [problem.From] translates the error to a response. After
+// a serialization failure or a deadlock, fn is called a second time, so it must not change in or anything else
+// outside the transaction. The response is written after the transaction has committed. A POST stores its response
+// under the Idempotency-Key of the request, in the same transaction.
 //
-// Packages register their operations in a function Mount, each with a literal Op. The types of
-// the function create are named createInput and createOutput. What several operations do is
-// written once: [ListStore], [ListQuery], [Counter], [RequireExists], [RecordRead] and
-// [RecordExport].
+// Packages register their operations in a function named Mount, each with a literal Op. The types of a function named
+// create are named createInput and createOutput. Helpers for what several operations do are [ListStore], [ListQuery],
+// [Counter], [RequireExists], [RecordRead] and [RecordExport].
 func Handle[In, Out any](a *API, op Op, fn func(ctx context.Context, tx *ent.Tx, in *In) (*Out, error)) {
 	register(a, op, false, fn)
 }
 
-// HandlePublic registers an operation that anybody may call and that has no transaction of
-// its own. It is otherwise like [Handle], but does without Idempotency-Key.
+// HandlePublic registers an operation that does not require authentication and runs without a transaction. Otherwise
+// it is like [Handle], but without support for Idempotency-Key.
 func HandlePublic[In, Out any](a *API, op Op, fn func(ctx context.Context, in *In) (*Out, error)) {
 	register(a, op, true, func(ctx context.Context, _ *ent.Tx, in *In) (*Out, error) { return fn(ctx, in) })
 }
 
-// HandleDetached registers an operation of a caller that has no transaction of its own: fn
-// runs outside any, as the caller, and begins units of work where it needs them. It is for
-// operations that wait for something other than the database, which no operation may do
-// while it holds a connection. It does without Idempotency-Key and is otherwise like
-// [Handle].
+// HandleDetached registers an operation that requires authentication but runs without a transaction: fn runs as the
+// caller and starts transactions where it needs them. It is for operations that wait for something other than the
+// database, because no operation may wait while it holds a connection. Otherwise it is like [Handle], but without
+// support for Idempotency-Key.
 func HandleDetached[In, Out any](a *API, op Op, fn func(ctx context.Context, in *In) (*Out, error)) {
 	op.Unkept, op.detached = true, true
 	register(a, op, false, func(ctx context.Context, _ *ent.Tx, in *In) (*Out, error) { return fn(ctx, in) })
@@ -228,7 +221,7 @@ func (o *operation) prepare(in, out reflect.Type) (err error) {
 	return nil
 }
 
-// compile makes the validators from the document, which has the operation.
+// compile compiles the validators of the operation from the document.
 func (o *operation) compile(c *bind.Compiler) (err error) {
 	if err := o.in.Compile(c, "paths", o.Path, strings.ToLower(o.Method)); err != nil {
 		return err
@@ -254,24 +247,24 @@ func pathParameters(path string) []string {
 	return names
 }
 
-// ginPath is the path in Gin's form.
+// ginPath converts a path to Gin's form.
 func ginPath(path string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(path)
 }
 
 func (o *operation) readOnly() bool { return o.Method == http.MethodGet && !o.AuditedRead }
 
-// idempotent tells whether the operation honours an Idempotency-Key.
+// idempotent reports whether the operation supports Idempotency-Key.
 func (o *operation) idempotent() bool { return o.Method == http.MethodPost && !o.public && !o.Unkept }
 
-// output is how an operation's output becomes an answer.
+// output describes how an operation's output is converted to a response.
 type output struct {
 	headers     []outputHeader
 	statusIndex []int
 	bodyIndex   []int
 	bodySchema  *jsonschema.Schema
-	raw         bool       // the body is a Raw
-	media       []rawMedia // what it may be, in no order
+	raw         bool       // Body is a Raw
+	media       []rawMedia // possible media types of the Raw, in no particular order
 }
 
 type rawMedia struct {
@@ -312,18 +305,18 @@ func outputOf(t reflect.Type, s *openapi.Schemas) (*output, error) {
 	return out, nil
 }
 
-// response is an answer that is ready to be written.
+// response is a response that is ready to be written.
 type response struct {
 	status   int
 	header   http.Header
 	body     []byte
 	replayed bool
 	stream   Stream
-	ctx      context.Context //nolint:containedctx // It lives as long as the answer; the stream's: the request's, with the caller
+	ctx      context.Context //nolint:containedctx // Context of the stream: the request's, with the caller. It has the lifetime of the response.
 }
 
-// encode makes the answer. It runs inside the transaction: what can't be written is not
-// committed.
+// encode converts the result to a response. It runs inside the transaction, so a result that cannot be encoded rolls
+// the transaction back.
 func (o *operation) encode(result any) (*response, error) {
 	r := &response{status: o.Status, header: http.Header{}}
 	if o.streams {
@@ -385,7 +378,7 @@ func headerText(v reflect.Value) (string, error) {
 	return "", fmt.Errorf("the type %v has no text", v.Type())
 }
 
-// serve answers one request.
+// serve handles one request.
 func (o *operation) serve(c *gin.Context) {
 	r, err := o.answer(c)
 	if err != nil {
@@ -399,7 +392,8 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	timeout := o.api.timeout
 	if o.Timeout > 0 {
 		timeout = o.Timeout
-		// The server cuts slow answers off, this one later. A recorder has no deadline.
+		// Extend the server's write deadline, which is shorter than this timeout. The recorder of a test does not
+		// support deadlines.
 		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(timeout + streamWriteTimeout))
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), timeout)
@@ -461,7 +455,7 @@ func (o *operation) answer(c *gin.Context) (*response, error) {
 	return r, err
 }
 
-// call is one request of an operation with a caller.
+// call is one request to an operation, and its caller.
 type call struct {
 	*operation
 	identity auth.Identity
@@ -473,8 +467,7 @@ type call struct {
 	budget   *entpgx.RowBudget
 }
 
-// binding is what a page token is good for: this operation on this path, with these
-// filters, for this identity.
+// binding returns what a page token is bound to: the identity, the operation, the path and the filters.
 func (c *call) binding(query url.Values) []byte {
 	filters := url.Values{}
 	for name, values := range query {
@@ -486,7 +479,7 @@ func (c *call) binding(query url.Values) []byte {
 	b.Write(c.identity.ID[:])
 	for _, part := range []string{c.ID, c.path, filters.Encode()} {
 		b.WriteString(part)
-		b.WriteByte('\n') // None of the parts before it contains one unescaped but the path, which is followed by what has none.
+		b.WriteByte('\n') // Only the path can contain an unescaped line feed, and the part after the path cannot. So the result is unambiguous.
 	}
 	return b.Bytes()
 }
@@ -534,7 +527,7 @@ func outcomeUnknown(advice string, err error) error {
 		WithRetryAfter(time.Second).WithCause(err)
 }
 
-// once runs the operation in a transaction, or finds its outcome of the time before.
+// once runs the operation in tx, or returns the stored outcome of an earlier request with the same key.
 func (c *call) once(ctx context.Context, tx *ent.Tx) (*response, error) {
 	c.budget.Reset()
 	if c.key == "" {
@@ -552,7 +545,7 @@ func (o *operation) write(c *gin.Context, r *response) {
 	maps.Copy(h, r.header)
 	if h.Get("Cache-Control") == "" {
 		if tag := h.Get("ETag"); tag != "" && o.Method == http.MethodGet {
-			h.Set("Cache-Control", "private, no-cache") // Kept, and checked each time.
+			h.Set("Cache-Control", "private, no-cache") // Stored, but revalidated each time.
 			h.Set("Vary", "Authorization")
 		} else {
 			h.Set("Cache-Control", "no-store")
@@ -578,11 +571,11 @@ func (o *operation) write(c *gin.Context, r *response) {
 	c.Writer.WriteHeader(r.status)
 	c.Writer.WriteHeaderNow()
 	if c.Request.Method != http.MethodHead {
-		_, _ = c.Writer.Write(r.body) // A client that went away is no error of ours.
+		_, _ = c.Writer.Write(r.body) // A client that closed the connection is not an error.
 	}
 }
 
-// authProblem translates what an authenticator says.
+// authProblem translates an error of Authenticate to a problem.
 func authProblem(err error) error {
 	switch {
 	case errors.Is(err, auth.ErrNoCredentials):
@@ -597,7 +590,8 @@ func authProblem(err error) error {
 	return err
 }
 
-// readCheckpoint reads the header Checkpoint: the id of the approval that a gated write uses.
+// readCheckpoint reads the header Checkpoint: the id of the approval that a gated write uses, or the zero UUID if
+// there is none.
 func (o *operation) readCheckpoint(h http.Header) (uuid.UUID, error) {
 	text, given, err := o.checkpointHeader.Read(h)
 	if err != nil || !given {

@@ -11,7 +11,7 @@ func NoContent() (*struct{}, error) {
 	return nil, nil //nolint:nilnil // There is no output.
 }
 
-// AfterCommit calls fn after the commit of tx, whether the commit succeeded or failed.
+// AfterCommit calls fn after tx.Commit, whether the commit succeeded or failed.
 func AfterCommit(tx *ent.Tx, fn func()) {
 	tx.OnCommit(func(next ent.Committer) ent.Committer {
 		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {

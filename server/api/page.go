@@ -15,61 +15,60 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// The size of a page, as the contract has it. A page also ends before its rows are larger
-// than MaxPageBytes, as Postgres sends them, but has at least one row.
+// Limits of a page, which are part of the API contract. A page also ends before its rows exceed MaxPageBytes, in the
+// size in which Postgres sends them, but it has at least one row.
 const (
 	DefaultPageSize = 50
 	MaxPageSize     = 200
 	MaxPageBytes    = 4 << 20
 )
 
-// Page is the part of a list's input that chooses the page. Put it into the input struct;
-// Next and Keyset then seal and open tokens that belong to that operation, to its path and
-// filters as the client gave them, and to the caller's identity.
+// Page is the part of a list operation's input that selects the page. Embed it as a field of the input struct. Next
+// and Keyset create and open page tokens that are bound to the operation, its path, its filters as the client sent
+// them, and the caller's identity.
 type Page struct {
 	PageSize  int       `query:"page_size"  jsonschema:"minimum=1,maximum=200,default=50" jsonschema_description:"Maximum number of items on the page. A page of large items ends earlier, after about 4 MiB."`
 	PageToken PageToken `query:"page_token"                                               jsonschema_description:"The next_page_token of the previous page. All filters must be the same as for that page."`
 }
 
-// Keyset returns the last item's key that the page before ended with, and false for the
-// first page.
+// Keyset returns the key of the last item of the previous page, and false for the first page.
 func (p *Page) Keyset() ([]byte, bool) { return p.PageToken.keyset, p.PageToken.keyset != nil }
 
-// Next returns the token of the page that starts behind the key.
+// Next returns the token of the page that starts after the key.
 func (p *Page) Next(keyset []byte) string { return p.PageToken.seal(keyset) }
 
-// PageToken is a token that this service made for a page: its keyset, authenticated
-// together with everything it is bound to.
+// PageToken is a page token of this service: a keyset, with a MAC of the keyset and everything that the token is
+// bound to.
 type PageToken struct {
 	given   bool
 	text    string
 	keyset  []byte
 	key     []byte
 	binding []byte
-	// budget limits the bytes of the page's rows.
+	// budget limits the size of the page's rows in bytes.
 	budget *entpgx.RowBudget
 }
 
-// UnmarshalText keeps the token's text until the whole request is known.
+// UnmarshalText stores the token. It is opened later, when the request that it is bound to is known.
 func (t *PageToken) UnmarshalText(text []byte) error {
 	t.given, t.text = true, string(text)
 	return nil
 }
 
-// JSONSchema describes the parameter.
+// JSONSchema returns the schema of the parameter.
 func (PageToken) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string"}
 }
 
-// A token is base64url of its form, the keyset and the MAC.
+// A token is the base64url encoding of the format version, the keyset and the MAC.
 const (
 	tokenForm = 1
 	macLength = 16 // 128 bits of HMAC-SHA256 (RFC 2104 section 5)
 	maxKeyset = 256
 )
 
-// bind ties the token to the request and opens it. A token that was made under the previous
-// key, if there is one, opens too.
+// bind binds the token to the request and opens it. It also accepts tokens that were created with the previous key,
+// if previous is not nil.
 func (t *PageToken) bind(key, previous, binding []byte) error {
 	t.key, t.binding = key, binding
 	if !t.given {
@@ -104,7 +103,7 @@ func (t *PageToken) seal(keyset []byte) string {
 
 func (t *PageToken) mac(key, content []byte) []byte {
 	mac := hmac.New(sha256.New, key)
-	// The length parts the two, so that no two pairs give the same bytes.
+	// The length prefix separates binding and content, so that no two pairs have the same bytes.
 	_ = binary.Write(mac, binary.BigEndian, uint64(len(t.binding)))
 	mac.Write(t.binding)
 	mac.Write(content)
@@ -117,19 +116,19 @@ func invalidToken() *problem.Problem {
 		WithErrors(problem.In("page_token", "invalid_page_token", "Send the next_page_token unchanged, with the same filters."))
 }
 
-// InvalidKeyset is the error for a keyset that the operation can't read: one from an
-// older version of the service.
+// InvalidKeyset returns the error for a keyset that the operation cannot parse, such as one from an older version of
+// the service.
 func InvalidKeyset() error { return invalidToken() }
 
-// Key is the place of an item in a list that is ordered by id, or by a time and then id.
+// Key is the position of an item in a list that is ordered by id, or by a time and then id.
 type Key struct {
-	// Time is the item's time in the list's order, to the microsecond; the zero time in a
-	// list by id alone.
+	// Time is the time by which the item is ordered, with microsecond precision. It is the zero time in a list
+	// ordered only by id.
 	Time time.Time
 	ID   uuid.UUID
 }
 
-// Bytes is the key as a keyset: 16 bytes, or 24 with a time.
+// Bytes returns the key as a keyset: 16 bytes, or 24 bytes with a time.
 func (k Key) Bytes() []byte {
 	if k.Time.IsZero() {
 		return k.ID[:]
@@ -138,7 +137,7 @@ func (k Key) Bytes() []byte {
 	return append(b, k.ID[:]...)
 }
 
-// ParseKey reads what Bytes wrote. Its error is [InvalidKeyset]'s.
+// ParseKey parses the result of Bytes. Its error is that of [InvalidKeyset].
 func ParseKey(b []byte) (Key, error) {
 	var k Key
 	switch len(b) {
@@ -153,15 +152,15 @@ func ParseKey(b []byte) (Key, error) {
 	return k, nil
 }
 
-// List is the body of every list.
+// List is the response body of every list operation.
 type List[T any] struct {
 	Items         []T     `json:"items"           jsonschema_description:"Items of the page, in the order of the list."`
 	NextPageToken *string `json:"next_page_token" jsonschema_description:"Token for the next page, for the page_token parameter. Null on the last page."`
 }
 
-// NewList makes the body of a page from the rows that were read: it reads up to one row
-// more than the page has, to know whether there is a next one. There is also a next one
-// where the rows were too large for one page. key returns a row's keyset.
+// NewList returns the body of a page. rows are the rows that were read, up to one more than the page has, which shows
+// that there is a next page (see [Page.Limit]). There is also a next page if the rows were too large for one page.
+// key returns the keyset of a row.
 func NewList[T any](page *Page, rows []T, key func(T) []byte) List[T] {
 	list := List[T]{Items: rows[:min(len(rows), page.PageSize)]}
 	if n := len(list.Items); len(rows) > n || n > 0 && page.PageToken.budget.Cut() {
@@ -170,5 +169,5 @@ func NewList[T any](page *Page, rows []T, key func(T) []byte) List[T] {
 	return list
 }
 
-// Limit is how many rows to read for a page: one more than it shows.
+// Limit returns the number of rows to read for a page: one more than the page has.
 func (p *Page) Limit() int { return p.PageSize + 1 }

@@ -22,7 +22,7 @@ type page struct {
 	NextPageToken *string `json:"next_page_token"`
 }
 
-// walk reads all pages of a list.
+// walk reads all pages of a list. It returns the ids of the items and the sizes of the pages.
 func walk(t *testing.T, b *bundle, target string) (ids []uuid.UUID, sizes []int) {
 	t.Helper()
 	token := ""
@@ -66,7 +66,7 @@ func TestPages(t *testing.T) {
 			}
 			for i := 1; i < len(ids); i++ {
 				if ids[i-1].String() <= ids[i].String() {
-					t.Errorf("%v stands before %v", ids[i-1], ids[i])
+					t.Errorf("%v is listed before %v", ids[i-1], ids[i])
 				}
 			}
 			if len(ids) != test.rows {
@@ -136,8 +136,8 @@ func TestPageTokenIsBound(t *testing.T) {
 	}
 }
 
-// TestPagesVisitEverythingOnce is the law of keyset pages: whatever the page size and the
-// rows made or removed meanwhile, each row that was there all the time is seen once.
+// TestPagesVisitEverythingOnce checks that for any page size, and with rows created or deleted between the pages,
+// each row that exists all the time is returned once.
 func TestPagesVisitEverythingOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -204,7 +204,7 @@ func TestKeyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestFiltersReachTheOperation: a value that the schema accepts arrives as it was sent.
+// TestFiltersReachTheOperation checks that values that the schema accepts reach the operation unchanged.
 func TestFiltersReachTheOperation(t *testing.T) {
 	t.Parallel()
 	var got *listInput

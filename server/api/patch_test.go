@@ -13,7 +13,7 @@ func TestPatches(t *testing.T) {
 	for _, test := range []struct {
 		name, patch string
 		status      int
-		want        string // the result, or what is wrong
+		want        string // the result, or the field errors
 	}{
 		{"nothing", `{}`, 200, `{}`},
 		{"a value", `{"name":"y"}`, 200, `{"name":"y"}`},
@@ -61,7 +61,7 @@ func TestPatches(t *testing.T) {
 	}
 }
 
-// TestEmptyPatchKeepsEmptyTexts: what the client never named stays as it is.
+// TestEmptyPatchKeepsEmptyTexts checks that fields that the patch does not include stay unchanged.
 func TestEmptyPatchKeepsEmptyTexts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -72,7 +72,7 @@ func TestEmptyPatchKeepsEmptyTexts(t *testing.T) {
 	}
 }
 
-// TestPatchOfAnObjectThatIsNotThere: the whole result must be valid, not only the patch.
+// TestPatchOfAnObjectThatIsNotThere checks that the whole result is validated, not only the patch.
 func TestPatchOfAnObjectThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

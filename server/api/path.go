@@ -8,14 +8,13 @@ import (
 
 const forwardedFor = "X-Forwarded-For"
 
-// routed is the engine with requests in the form that it expects.
+// routed returns the engine's handler, which normalizes requests before the engine routes them.
 //
-// A path is matched segment by segment, and only then decoded: `%2F` is a character of a
-// segment and never separates two (RFC 3986 section 2.2). Other characters may be encoded or
-// not, which is the same path.
+// A path is matched segment by segment and decoded afterwards: `%2F` is a character of a segment and never a
+// separator (RFC 3986 section 2.2). Paths that differ only in whether other characters are encoded are the same path.
 //
-// All X-Forwarded-For headers of a request are one list (RFC 9110 section 5.3). Gin reads the
-// first header alone, which a client can send itself when its proxy adds another.
+// All X-Forwarded-For headers of a request form one list (RFC 9110 section 5.3). Gin reads only the first header,
+// which a client can send itself if its proxy adds a second one.
 func (a *API) routed() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if escaped := r.URL.EscapedPath(); r.URL.RawPath != "" || strings.Contains(escaped, "%") {
@@ -32,13 +31,12 @@ func (a *API) routed() http.Handler {
 	})
 }
 
-// canonicalPath encodes in each segment of an encoded path what must be encoded, and nothing
-// else.
+// canonicalPath reencodes each segment of an encoded path so that only those characters are encoded that must be.
 func canonicalPath(escaped string) string {
 	segments := strings.Split(escaped, "/")
 	for i, segment := range segments {
 		if text, err := url.PathUnescape(segment); err == nil {
-			// Gin decodes a segment as it would a query, where + is a space.
+			// Gin decodes a segment like a query, in which + is a space.
 			segments[i] = strings.ReplaceAll(url.PathEscape(text), "+", "%2B")
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// routedTo returns the route that a target reaches, and the id in it.
+// routedTo returns the route of a target, and the id in the target.
 func routedTo(t testing.TB, target string) (route, id string) {
 	t.Helper()
 	a := &API{log: slog.New(slog.DiscardHandler)}
@@ -25,7 +25,7 @@ func routedTo(t testing.TB, target string) (route, id string) {
 	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
-		return "", "" // net/http answers 400.
+		return "", "" // net/http responds with 400.
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	r.URL, r.RequestURI = u, target
@@ -33,8 +33,7 @@ func routedTo(t testing.TB, target string) (route, id string) {
 	return route, id
 }
 
-// Hardening item 26: an encoded slash was decoded before routing, so that a request reached
-// another operation than its path named.
+// If an encoded slash were decoded before routing, a request would reach another operation than its path names.
 func TestAnEncodedSlashNeverChangesTheRoute(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ target, route, id string }{
@@ -65,8 +64,7 @@ func TestAnEncodedSlashNeverChangesTheRoute(t *testing.T) {
 	}
 }
 
-// FuzzEncodedSlash holds the route that any path reaches to the number of its segments as
-// they were sent.
+// FuzzEncodedSlash checks that the route of a path has as many segments as the path as it was sent.
 func FuzzEncodedSlash(f *testing.F) {
 	for _, seed := range []string{"7", "7%2Fact", "%2f", "7/act", "..%2f..", "%252F", "7%2fparts/8", "%", "%zz", "a;b", "\x00", "é%2F"} {
 		f.Add(seed)

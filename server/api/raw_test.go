@@ -17,7 +17,7 @@ type rawOutput struct {
 	Body api.Raw
 }
 
-// TestRaw sends a body as it is, under a media type that the document names.
+// TestRaw checks that a Raw body is sent unchanged, with a media type of the document.
 func TestRaw(t *testing.T) {
 	t.Parallel()
 	op := api.Op{ID: "get-file", Method: http.MethodGet, Path: "/v1/file", Media: map[string]any{"text/csv": nil, "application/geo+json": []string{}}}

@@ -14,9 +14,8 @@ import (
 
 const recordReadSQL = `SELECT app.record_read($1, $2, $3, nullif($4, ''))`
 
-// RecordRead records that a row of the table was read, or several where the id is not valid, in
-// the transaction that reads it. Call it where reads of the table are recorded
-// ([policies.Table].AuditReads). The details may be nil.
+// RecordRead records, in the transaction that reads it, that a row of the table was read, or several rows if the id
+// is not valid. Call it for tables whose reads are recorded ([policies.Table].AuditReads). details may be nil.
 func RecordRead(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.NullUUID, details map[string]any) error {
 	if details == nil {
 		details = map[string]any{}
@@ -31,12 +30,11 @@ func RecordRead(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.N
 	return nil
 }
 
-// recordExportSQL also refuses a caller who has not authenticated recently.
+// recordExportSQL also returns an error if the caller has not authenticated recently.
 const recordExportSQL = `SELECT app.record_export($1)`
 
-// RecordExport records an export of the named resource, and that it is going to read all rows
-// whose reads are recorded, in the transaction that starts it. The database refuses a caller
-// who has not authenticated recently.
+// RecordExport records, in the transaction that starts it, an export of the named resource, and a read of every table
+// whose reads are recorded. The database returns an error if the caller has not authenticated recently.
 func RecordExport(ctx context.Context, tx *ent.Tx, of string) error {
 	if _, err := tx.ExecContext(ctx, recordExportSQL, of); err != nil {
 		return fmt.Errorf("record the export: %w", err)
@@ -52,9 +50,9 @@ func RecordExport(ctx context.Context, tx *ent.Tx, of string) error {
 	return nil
 }
 
-// RequireExists returns [problem.NotFound] if the query of Ent finds no row. An operation on
-// the parts of a row checks the row first: otherwise a reference to a row that does not exist,
-// or that belongs to another identity, would be reported as an invalid value (422).
+// RequireExists returns [problem.NotFound] if the Ent query finds no row. An operation on the parts of a row checks
+// the row first. Otherwise a reference to a row that does not exist, or that belongs to another identity, would be
+// reported as an invalid value (422).
 func RequireExists(ctx context.Context, query interface {
 	Exist(ctx context.Context) (bool, error)
 }) error {

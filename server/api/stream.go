@@ -17,20 +17,19 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// DefaultStreamTimeout is how long a stream runs where the configuration is silent: at a
-// mebibyte in a second, which is slow, 900 MiB.
+// DefaultStreamTimeout is the maximum duration of a stream if the Config sets none. It is enough for 900 MiB at one
+// MiB per second, which is slow.
 const DefaultStreamTimeout = 15 * time.Minute
 
-// Stream writes an answer of any length: see [HandleStream] and [Raw]. It runs once the operation's transaction is
-// committed and holds none itself: each part is read by a unit of its own of db, as the
-// caller in ctx. A unit fails once the caller's session or agent has ended or the stream has
-// run for too long. What it writes to w goes to the client at once.
+// Stream writes a response of unknown length: see [HandleStream] and [Raw]. It runs after the operation's transaction
+// has committed, and without a transaction of its own: it reads each part in a separate transaction of db, as the
+// caller in ctx. These transactions fail once the caller's session or agent has ended or the stream has exceeded its
+// timeout. Writes to w are sent to the client immediately.
 type Stream func(ctx context.Context, db Transactor, w io.Writer) error
 
-// HandleStream registers a GET whose answer is streamed. start runs like an operation's
-// function, in a transaction that may write, so that it can record what is going to be
-// read; nothing is sent unless that is committed. A stream that fails ends the connection
-// without its proper end, so that no client takes a part for the whole.
+// HandleStream registers a GET whose response is a stream. start runs like the function of [Handle], in a transaction
+// that may write, so that it can record what will be read. Nothing is sent unless that transaction commits. If the
+// stream fails, the connection is aborted, so that the client can tell that the response is incomplete.
 func HandleStream[In any](a *API, op Op, start func(ctx context.Context, tx *ent.Tx, in *In) (Stream, error)) {
 	op.Status, op.AuditedRead = http.StatusOK, true
 	o := &operation{
@@ -48,7 +47,7 @@ func HandleStream[In any](a *API, op Op, start func(ctx context.Context, tx *ent
 	a.add(o)
 }
 
-// streamWriteTimeout is how long a client may take for one part.
+// streamWriteTimeout is how long one write to the client may take.
 const streamWriteTimeout = time.Minute
 
 func (o *operation) writeStream(c *gin.Context, r *response) {
@@ -66,7 +65,7 @@ func (o *operation) writeStream(c *gin.Context, r *response) {
 	}
 }
 
-// validTransactor runs units while their caller is valid.
+// validTransactor runs transactions as long as the credentials of their caller are valid.
 type validTransactor struct {
 	Transactor
 
@@ -90,14 +89,14 @@ func (v validTransactor) Do(ctx context.Context, o session.Options, fn func(ctx 
 	return v.Transactor.Do(ctx, o, fn)
 }
 
-// streamWriter sends each write at once, with a time limit of its own.
+// streamWriter flushes each write, and sets a write deadline for it.
 type streamWriter struct {
 	w       io.Writer
 	control *http.ResponseController
 }
 
 func (s *streamWriter) Write(p []byte) (int, error) {
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // a recorder has none
+	_ = s.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // the recorder of a test does not support deadlines
 	n, err := s.w.Write(p)
 	if err == nil {
 		_ = s.control.Flush()

@@ -15,8 +15,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Hardening item 18: a stream ends within a part once its agent was dismissed or its time is
-// over, and never looks complete then.
+// A stream is aborted, so that it does not look complete, once its agent was dismissed or its timeout has passed.
 func TestAStreamEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -35,7 +34,7 @@ func TestAStreamEndsWithItsCaller(t *testing.T) {
 				c.StreamTimeout = test.timeout
 				c.StillValid = func(_ context.Context, who auth.Identity) error {
 					if who.ActorID != helper {
-						t.Errorf("asked about %v", who)
+						t.Errorf("checked the caller %v", who)
 					}
 					return test.valid(parts)
 				}
@@ -61,8 +60,8 @@ func TestAStreamEndsWithItsCaller(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/all", nil)
 			r.Header.Set("Authorization", "Bearer helper")
 			defer func() {
-				if ended := recover(); ended != http.ErrAbortHandler { //nolint:errorlint // A panic's value, as net/http compares it.
-					t.Errorf("the answer ended with %v, as if it were complete", ended)
+				if ended := recover(); ended != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value the same way.
+					t.Errorf("the stream ended with %v, want http.ErrAbortHandler", ended)
 				}
 				if parts != test.most {
 					t.Errorf("%d parts were sent, want %d", parts, test.most)

@@ -13,24 +13,24 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// Bounds of what waits for a turn. Clients time out later than turnPatience, and it is well
-// below the time that an operation may take.
+// Limits of the queue of waiting transactions. turnTimeout is shorter than the timeouts of clients, and well below
+// the timeout of an operation.
 const (
-	turnPatience = 5 * time.Second
-	maxWaiting   = 200
+	turnTimeout = 5 * time.Second
+	maxWaiting  = 200
 )
 
-// turns is a Transactor that lets one identity use a part of the connections only, so that
-// the transactions of one identity, however slow, cannot keep every other identity waiting.
-// Further transactions of the identity wait in order. One that waits too long is refused
-// with 429 too_many_concurrent_requests, before anything of it was done.
+// turns is a Transactor that limits the concurrent transactions of an identity to a part of the connections, so that
+// slow transactions of one identity do not block all other identities. Further transactions of the identity wait in
+// order. A transaction that waits longer than turnTimeout is rejected with 429 too_many_concurrent_requests before it
+// starts.
 type turns struct {
 	Transactor
 	queue *queue.Queue
 }
 
 func newTurns(t Transactor, concurrency int) turns {
-	return turns{t, queue.New(queue.Config{Active: concurrency, Waiting: maxWaiting, Patience: turnPatience})}
+	return turns{t, queue.New(queue.Config{Active: concurrency, Waiting: maxWaiting, Patience: turnTimeout})}
 }
 
 // Do implements [Transactor].
@@ -39,7 +39,7 @@ func (t turns) Do(ctx context.Context, o session.Options, fn func(ctx context.Co
 	if !ok {
 		return t.Transactor.Do(ctx, o, fn)
 	}
-	// People and agents have a pool each.
+	// An identity itself and its agents have separate limits.
 	leave, err := t.queue.Enter(ctx, string(id.Kind)+string(id.ID[:]))
 	if errors.Is(err, queue.ErrBusy) {
 		return problem.New(http.StatusTooManyRequests, "too_many_concurrent_requests",

@@ -16,16 +16,15 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// direct runs a unit without a database.
+// direct calls fn without a transaction.
 type direct struct{}
 
 func (direct) Do(ctx context.Context, _ session.Options, fn func(context.Context, *ent.Tx) error) error {
 	return fn(ctx, nil)
 }
 
-// Hardening item 2: an identity has a bounded number of transactions at the same time. One
-// more is refused with a problem that says when to try again, and neither other identities
-// nor the identity's agents, who have a pool of their own, wait for it.
+// The number of concurrent transactions of an identity is limited. Another one is rejected with a problem that says
+// when to retry. Other identities, and the identity's agents, which have a separate limit, do not wait.
 func TestConcurrencyOfOneIdentityIsBounded(t *testing.T) {
 	t.Parallel()
 	bounded := turns{direct{}, queue.New(queue.Config{Active: 1, Waiting: 1, Patience: time.Millisecond})}

@@ -5,17 +5,16 @@ import (
 	"strings"
 )
 
-// author is a name in its parts. Literal is that of an organisation, or of a
-// person who has a single name; the other fields are empty then.
+// author is a name split into its parts. Literal is the name of an organization or of a person with a single name;
+// the other fields are then empty.
 type author struct {
 	Family, Given, Suffix, Literal string
 }
 
 var suffixPattern = regexp.MustCompile(`^(?i:jr|sr|[ivx]+)\.?$`)
 
-// parseAuthor reads "Family, Given" and "Family, Given, Suffix", and the same
-// with the suffix in the middle as BibTeX writes it. A name without a comma,
-// or with more, is literal.
+// parseAuthor parses "Family, Given" and "Family, Given, Suffix", and also the order of BibTeX with the suffix in the
+// middle. A name without a comma, or with more commas, is literal.
 func parseAuthor(name string) author {
 	parts := strings.Split(name, ",")
 	for i := range parts {
@@ -32,14 +31,14 @@ func parseAuthor(name string) author {
 	return author{Literal: strings.Join(strings.Fields(name), " ")}
 }
 
-// Page ranges, which people write with any dash. A hyphen is a range only
-// between what looks like page numbers: S-12 is a page.
+// Patterns of page ranges, which people write with any dash. A hyphen is a range only between page numbers: S-12 is a
+// page.
 var (
 	dashPattern   = regexp.MustCompile(`\s*(?:[‒–—―]|--+)\s*`)
 	hyphenPattern = regexp.MustCompile(`\b([0-9]+[A-Za-z]?|[A-Za-z]{1,2}[0-9]+|[ivxlcdm]+)\s*[-‐‑]\s*([A-Za-z]{0,2}[0-9]+[A-Za-z]?|[ivxlcdm]+)\b`)
 )
 
-// pageRanges writes every range of pages with the given dash.
+// pageRanges replaces the dash of every page range.
 func pageRanges(pages, dash string) string {
 	pages = hyphenPattern.ReplaceAllString(pages, "${1}–${2}")
 	return dashPattern.ReplaceAllLiteralString(pages, dash)

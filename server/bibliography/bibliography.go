@@ -1,5 +1,5 @@
-// Package bibliography writes an identity's references in the formats that
-// reference managers and typesetters read: BibTeX and CSL-JSON.
+// Package bibliography exports an identity's references in the formats of reference managers and typesetting systems:
+// BibTeX and CSL-JSON.
 package bibliography
 
 import (
@@ -21,15 +21,15 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// The media types: BibTeX's is the one in use, as none is registered; that of
-// CSL-JSON is Zotero's and Crossref's.
+// Media types. None is registered for BibTeX, so its type is the commonly used one. That of CSL-JSON is the one of
+// Zotero and Crossref.
 const (
 	bibtexType = "application/x-bibtex; charset=utf-8"
 	cslType    = "application/vnd.citationstyles.csl+json"
 )
 
-// batchRows and batchBytes limit what is in memory at once: so many rows, and fewer where they
-// are large, but at least one. An export writes at most a reference more than partBytes at a time.
+// batchRows and batchBytes limit the rows in memory: at most batchRows, fewer if they are large, and at least one. An
+// export writes at most partBytes and one reference at a time.
 const (
 	batchRows  = 500
 	batchBytes = 1 << 20
@@ -58,7 +58,7 @@ type exportOutput struct {
 	Body        api.Raw
 }
 
-// writer writes references one by one.
+// writer writes references one at a time.
 type writer interface {
 	write(r *ent.Reference) error
 	end() error
@@ -88,7 +88,7 @@ func export(ctx context.Context, tx *ent.Tx, in *exportInput) (*exportOutput, er
 	}, nil
 }
 
-// stream writes all references in parts.
+// stream returns a stream that writes all references in parts.
 func stream(format func(*bytes.Buffer) writer) api.Stream {
 	return func(ctx context.Context, db api.Transactor, w io.Writer) error {
 		var part bytes.Buffer
@@ -111,7 +111,7 @@ func stream(format func(*bytes.Buffer) writer) api.Stream {
 					return err
 				}
 				before = row.ID
-				// The session is checked with each batch, so a part ends the batch too.
+				// A full part also ends the batch, because the session is checked with each batch.
 				if part.Len() >= partBytes {
 					more = more || i < len(rows)-1
 					break
@@ -131,8 +131,8 @@ func stream(format func(*bytes.Buffer) writer) api.Stream {
 	}
 }
 
-// batch reads the references that are older than the one before, or the newest without it, and
-// reports whether there can be more.
+// batch reads the references that are older than before, or the newest ones if before is zero, and reports whether
+// there can be more.
 func batch(ctx context.Context, db api.Transactor, before uuid.UUID) (rows []*ent.Reference, more bool, err error) {
 	budget := entpgx.NewRowBudget(batchBytes)
 	err = db.Do(ctx, session.Options{ReadOnly: true}, func(ctx context.Context, tx *ent.Tx) (err error) {

@@ -9,10 +9,9 @@ import (
 	"github.com/chenu/chenu/ent"
 )
 
-// bibtexEntry is how a kind of reference is written: its entry type, and the
-// field of what it appeared in. They are those of the standard styles (Patashnik,
-// BibTeXing, 1988, section 3.1), which have no dataset, preprint or web page of
-// their own; biblatex reads them too.
+// bibtexEntry maps a kind of reference to its entry type and to the field of its container. They are those of the
+// standard styles (Patashnik, BibTeXing, 1988, section 3.1), which have no types for datasets, preprints and web
+// pages. biblatex supports them too.
 var bibtexEntry = map[string]struct{ kind, container string }{
 	"article":  {"article", "journal"},
 	"book":     {"book", "series"},
@@ -23,7 +22,7 @@ var bibtexEntry = map[string]struct{ kind, container string }{
 	"web":      {"misc", "howpublished"},
 }
 
-// bibtexWriter writes an entry after the other, with an empty line between them.
+// bibtexWriter writes entries, separated by empty lines.
 type bibtexWriter struct {
 	out  *bytes.Buffer
 	some bool
@@ -70,18 +69,18 @@ func value(s *string) string {
 	return *s
 }
 
-// escapes are the characters that TeX gives a meaning. Braces are named, not
-// escaped: BibTeX counts them even behind a backslash.
+// escapes replaces the characters with a special meaning in TeX by their escape sequences. Braces are replaced by
+// commands, because BibTeX counts them even after a backslash.
 var escapes = strings.NewReplacer(
 	`\`, `\textbackslash{}`, "{", `\textbraceleft{}`, "}", `\textbraceright{}`, "~", `\textasciitilde{}`, "^", `\textasciicircum{}`,
 	"&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`,
 )
 
-// bibtexText writes a text on one line.
+// bibtexText returns a text as one line of BibTeX.
 func bibtexText(s string) string { return escapes.Replace(strings.Join(strings.Fields(s), " ")) }
 
-// bibtexTitle writes a title so that styles which lower its case leave words
-// with capitals as they are. They keep the title's first letter by themselves.
+// bibtexTitle returns a title in which words with capitals are in braces, so that styles that change titles to lower
+// case keep them. Styles always keep the first letter of a title.
 func bibtexTitle(s string) string {
 	words := strings.Fields(s)
 	for i, word := range words {
@@ -100,8 +99,8 @@ func bibtexTitle(s string) string {
 
 func isCapital(r rune) bool { return unicode.IsUpper(r) || unicode.IsTitle(r) }
 
-// braced protects a text. A brace with a backslash behind it would begin one of
-// BibTeX's special characters, whose case it does change.
+// braced encloses a text in braces. A brace followed by a backslash would start one of BibTeX's special characters,
+// whose case styles do change.
 func braced(s string) string {
 	if strings.HasPrefix(s, `\`) {
 		return "{{}" + s + "}"
@@ -120,7 +119,7 @@ func bibtexName(a author) string {
 	return family + ", " + given
 }
 
-// namePart protects a part of a name in which BibTeX would see two names.
+// namePart encloses a part of a name in braces if BibTeX would otherwise read it as two names.
 func namePart(s string) string {
 	for word := range strings.FieldsSeq(s) {
 		if strings.EqualFold(word, "and") {
@@ -130,8 +129,8 @@ func namePart(s string) string {
 	return bibtexText(s)
 }
 
-// verbatim writes an address, which TeX takes as it is; only what BibTeX would
-// count is percent-encoded.
+// verbatim returns an address, which TeX does not interpret. Only the characters that BibTeX counts are
+// percent-encoded.
 func verbatim(s string) string {
 	return strings.NewReplacer("{", "%7B", "}", "%7D", `\`, "%5C").Replace(s)
 }

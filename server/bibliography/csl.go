@@ -8,7 +8,7 @@ import (
 	"github.com/chenu/chenu/ent"
 )
 
-// Item is a reference as the Citation Style Language's JSON schema 1.0.2 has it.
+// Item is a reference in the form of the Citation Style Language's JSON schema 1.0.2.
 type Item struct {
 	ID              string `json:"id" jsonschema_description:"Citation key of the reference."`
 	Type            string `json:"type" jsonschema:"enum=article-journal,enum=book,enum=chapter,enum=thesis,enum=article,enum=dataset,enum=webpage" jsonschema_description:"CSL type of the work."`
@@ -26,7 +26,7 @@ type Item struct {
 	Abstract        string `json:"abstract,omitempty" jsonschema_description:"Abstract of the work."`
 }
 
-// Name is an author: family and given name, or literal for an organisation.
+// Name is an author: a family and given name, or a literal name for an organization.
 type Name struct {
 	Family  string `json:"family,omitempty" jsonschema_description:"Family name of the author."`
 	Given   string `json:"given,omitempty" jsonschema_description:"Given names of the author."`
@@ -34,7 +34,7 @@ type Name struct {
 	Literal string `json:"literal,omitempty" jsonschema_description:"Whole name of an organisation or of a person with a single name."`
 }
 
-// Date is a date of which only the year is known.
+// Date is a date that consists of a year.
 type Date struct {
 	DateParts [][]int `json:"date-parts" jsonschema_description:"List with one element, a list that contains the year."`
 }
@@ -44,7 +44,7 @@ var cslKind = map[string]string{
 	"preprint": "article", "dataset": "dataset", "web": "webpage",
 }
 
-// itemOf translates a reference.
+// itemOf converts a reference.
 func itemOf(r *ent.Reference) Item {
 	item := Item{
 		ID: r.CitationKey, Type: cslKind[string(r.Kind)], Title: strings.Join(strings.Fields(r.Title), " "), Volume: value(r.Volume), Issue: value(r.Issue),
@@ -67,7 +67,7 @@ func itemOf(r *ent.Reference) Item {
 	return item
 }
 
-// cslWriter writes an array with an item on each line.
+// cslWriter writes a JSON array with one item per line.
 type cslWriter struct {
 	out  *bytes.Buffer
 	some bool

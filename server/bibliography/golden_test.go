@@ -14,7 +14,7 @@ import (
 	"github.com/chenu/chenu/internal/golden"
 )
 
-// library has every kind, and what is hard to write.
+// library has references of every kind, and values that are hard to escape.
 var library = []*ent.Reference{
 	{
 		CitationKey: "turing1937", Kind: "article", Title: "On Computable Numbers, with an Application to the Entscheidungsproblem",
@@ -70,7 +70,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestEveryKind fails for a kind that has no translation.
+// TestEveryKind fails for a kind without a translation.
 func TestEveryKind(t *testing.T) {
 	t.Parallel()
 	kinds := datatype.ReferenceKind("").Values()
@@ -95,8 +95,8 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestWhatTeXCounts holds any text to BibTeX's grammar: braces that pair within
-// the value, and no bare character that TeX gives a meaning.
+// TestWhatTeXCounts checks that any text is valid in BibTeX: braces are balanced within the value, and characters
+// with a special meaning in TeX are escaped.
 func TestWhatTeXCounts(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -111,7 +111,7 @@ func TestWhatTeXCounts(t *testing.T) {
 					depth++
 				case '}':
 					if depth--; depth < 0 {
-						t.Fatalf("%s: %q closes what is not open", name, value)
+						t.Fatalf("%s: %q has an unmatched closing brace", name, value)
 					}
 				case '&', '%', '$', '#', '_':
 					if name != "address" && (i == 0 || value[i-1] != '\\') {
@@ -124,7 +124,7 @@ func TestWhatTeXCounts(t *testing.T) {
 				}
 			}
 			if depth != 0 {
-				t.Fatalf("%s: %q leaves %d open", name, value, depth)
+				t.Fatalf("%s: %q has %d unmatched opening braces", name, value, depth)
 			}
 		}
 	})

@@ -1,7 +1,6 @@
-// Package checkpoint is human approval as clients see it (Rule #1): the inbox of what waits,
-// exactly what each request would do, and the decision. The database makes, decides and uses
-// checkpoints (policies/functions/checkpoint.sql); what a gate refused becomes one in package
-// session.
+// Package checkpoint is the API of human approvals (Rule #1): the list of requests, the exact changes of each, and
+// the decision. The database creates, decides and consumes checkpoints (policies/functions/checkpoint.sql). Package
+// refusal requests the checkpoint of a write that a gate rejected.
 package checkpoint
 
 import (
@@ -46,7 +45,7 @@ func Mount(a *api.API) {
 		Description: "Returns the number of checkpoints that match all given filters.",
 		Responses:   map[int]string{http.StatusOK: "The number of matching checkpoints."},
 	}, api.Counter((*ent.Tx).CheckpointStore, func(n int) CheckpointCount { return CheckpointCount{n} }))
-	// Reading a checkpoint may show a row whose reads are recorded.
+	// The response can contain a row whose reads are recorded.
 	api.Handle(a, api.Op{
 		ID: "get-checkpoint", Method: http.MethodGet, Path: path + "/{id}", Tag: "checkpoints", AuditedRead: true,
 		Summary:     "Get a checkpoint",
@@ -149,12 +148,12 @@ func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
 	return &listOutput{Body: api.MapList(page, item)}, nil
 }
 
-// CheckpointCount is the number of checkpoints that a filter matches.
+// CheckpointCount is the response body of count-checkpoints.
 type CheckpointCount struct {
 	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching checkpoints."`
 }
 
-// CheckpointRequest is an action that a client defines and wants approved.
+// CheckpointRequest is a request to approve an action that a client defines.
 type CheckpointRequest struct {
 	Type            datatype.CheckpointType `json:"type"                       jsonschema_description:"Reason for the approval, as a category."                                  example:"\"cross_sphere\""`
 	Sphere          *datatype.SphereType    `json:"sphere,omitempty"           jsonschema_description:"Sphere of the affected resource. Null if it belongs to none."`
@@ -206,25 +205,25 @@ func create(ctx context.Context, tx *ent.Tx, in *createInput) (*createOutput, er
 	return &createOutput{Location: path + "/" + id.String(), ETag: out.ETag, Body: out.Body}, nil
 }
 
-// Approval approves what has the digest.
+// Approval approves the checkpoint with the digest.
 type Approval struct {
 	Digest datatype.Digest `json:"digest"           jsonschema_description:"Digest of the checkpoint that the human reviewed."`
 	Reason *string         `json:"reason,omitempty" jsonschema:"maxLength=2000" jsonschema_description:"Reason of the decision."`
 }
 
-// Rejection rejects what has the digest.
+// Rejection rejects the checkpoint with the digest.
 type Rejection struct {
 	Digest datatype.Digest `json:"digest" jsonschema_description:"Digest of the checkpoint that the human reviewed."`
 	Reason string          `json:"reason" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Reason of the decision." example:"\"Not this month.\""`
 }
 
-// Withdrawal takes a request back.
+// Withdrawal withdraws a request.
 type Withdrawal struct {
 	Digest datatype.Digest `json:"digest,omitempty" jsonschema_description:"Digest of the withdrawn request."`
 	Reason *string         `json:"reason,omitempty" jsonschema:"maxLength=1900" jsonschema_description:"Reason of the withdrawal."`
 }
 
-// Consumption uses the approval of what has the digest.
+// Consumption uses the approval with the digest.
 type Consumption struct {
 	Digest datatype.Digest `json:"digest" jsonschema_description:"Digest of the approved action."`
 }

@@ -19,21 +19,21 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// CheckpointDetail is a checkpoint with exactly what it asks for.
+// CheckpointDetail is a checkpoint with the exact changes that it requests.
 type CheckpointDetail struct {
 	CheckpointItem
 
 	Payload json.RawMessage `json:"payload" jsonschema_description:"The exact write or action. Null after erasure."`
-	// Canonical is the very text that was digested: a JSON document may be written in many ways.
+	// Canonical is the exact text of the digest, because a JSON document can be written in different ways.
 	Canonical string `json:"canonical"  jsonschema_description:"Canonical text of the payload. The digest is the SHA-256 of this text in UTF-8."`
-	// Visible shows what a display would not: two texts may look alike and differ.
+	// Visible makes invisible characters visible, because different texts can look the same.
 	Visible    string      `json:"visible"    jsonschema_description:"Canonical text in which each invisible or control character is replaced by its code point, such as \\u{200D} for a zero-width joiner. Display this text for the approval."`
 	Difference *Difference `json:"difference" jsonschema_description:"Changes that the write would cause to the current data. For a list of writes, the changes of the first write that needs an approval. Null for an action that clients define."`
-	// Differences has one element for each write of the payload's list.
+	// Differences has one element for each write in the payload's list.
 	Differences []WriteDifference `json:"differences,omitempty" jsonschema_description:"Changes of each write in the payload's list, in order. Only for a list of writes."`
 }
 
-// WriteDifference is how one write of a list differs from what stands now.
+// WriteDifference is the difference between a write of a list and the current data.
 type WriteDifference struct {
 	ResourceType string  `json:"resource_type" jsonschema_description:"Kind of the written resource."`
 	Operation    string  `json:"operation"     jsonschema_description:"Kind of the write: INSERT, UPDATE or DELETE."`
@@ -42,16 +42,16 @@ type WriteDifference struct {
 	Difference
 }
 
-// Difference is how a write differs from what stands now.
+// Difference is the difference between a write and the current data.
 type Difference struct {
-	// Version is null where there is no such row.
+	// Version is null if the row does not exist.
 	Version    *int64                `json:"version" jsonschema_description:"Current version of the row. Null if the row does not exist."`
 	Stale      bool                  `json:"stale"   jsonschema_description:"Whether the row, or a row that it refers to, has another version than the request covers. The approval of a stale request cannot be used."`
 	Fields     []FieldDifference     `json:"fields"  jsonschema_description:"Fields that the write would change."`
 	References []ReferenceDifference `json:"references" jsonschema_description:"Rows that the write refers to and that the approval covers."`
 }
 
-// ReferenceDifference is a row that a write refers to, as it was requested and as it stands.
+// ReferenceDifference describes a row that a write refers to: its requested and its current version.
 type ReferenceDifference struct {
 	Field        string          `json:"field" jsonschema_description:"Name of the field that refers to the row."`
 	ResourceType string          `json:"resource_type" jsonschema_description:"Kind of the referenced resource."`
@@ -62,12 +62,12 @@ type ReferenceDifference struct {
 	ShowsVisible *string         `json:"shows_visible,omitempty" jsonschema_description:"JSON text of shows in which each invisible or control character is replaced by its code point. Missing if there is none. Display this text for the approval."`
 }
 
-// FieldDifference is how one field would change.
+// FieldDifference is the change of a field.
 type FieldDifference struct {
 	Field    string          `json:"field"    jsonschema_description:"Name of the field."`
 	Present  json.RawMessage `json:"present"  jsonschema_description:"Current value of the field. Also null if the row does not exist yet."`
 	Proposed json.RawMessage `json:"proposed" jsonschema_description:"Value of the field after the write. Also null if the write deletes the row."`
-	// The visible forms are separate, so that the values stay what the row has.
+	// The visible forms are separate fields, so that the values are those of the row.
 	PresentVisible  *string `json:"present_visible,omitempty"  jsonschema_description:"JSON text of present in which each invisible or control character is replaced by its code point. Missing if there is none. Display this text for the approval."`
 	ProposedVisible *string `json:"proposed_visible,omitempty" jsonschema_description:"JSON text of proposed in which each invisible or control character is replaced by its code point. Missing if there is none. Display this text for the approval."`
 }
@@ -105,7 +105,7 @@ type write struct {
 	ID           *string                    `json:"id"`
 	Version      *int64                     `json:"version"`
 	Values       map[string]json.RawMessage `json:"values"`
-	// References has other things than rows beside them: what belongs to a gated row.
+	// References has rows, and also other data that belongs to a gated row.
 	References map[string]json.RawMessage `json:"references"`
 }
 
@@ -117,7 +117,7 @@ type reference struct {
 	Shows        json.RawMessage `json:"shows"`
 }
 
-// compare sets how the writes of the payload differ from what stands.
+// compare sets the differences between the writes of the payload and the current data.
 func compare(ctx context.Context, tx *ent.Tx, c *CheckpointDetail) error {
 	var payload struct {
 		write
@@ -125,7 +125,7 @@ func compare(ctx context.Context, tx *ent.Tx, c *CheckpointDetail) error {
 		Writes []write `json:"writes"`
 	}
 	if len(c.Payload) == 0 || json.Unmarshal(c.Payload, &payload) != nil {
-		return nil //nolint:nilerr // There is nothing to compare: the client made the payload.
+		return nil //nolint:nilerr // The payload is defined by the client, so there is nothing to compare.
 	}
 	if payload.Writes == nil {
 		var err error
@@ -140,7 +140,7 @@ func compare(ctx context.Context, tx *ent.Tx, c *CheckpointDetail) error {
 			return err
 		}
 		if d == nil {
-			continue // a table that only this database has
+			continue // a table that the program does not know
 		}
 		stale = stale || d.Stale
 		c.Differences = append(c.Differences, WriteDifference{
@@ -151,7 +151,7 @@ func compare(ctx context.Context, tx *ent.Tx, c *CheckpointDetail) error {
 		}
 	}
 	if c.Difference != nil {
-		c.Difference.Stale = stale // One stale write is enough to make the whole list unusable.
+		c.Difference.Stale = stale // A single stale write makes the whole list unusable.
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) 
 	d := &Difference{Fields: []FieldDifference{}, References: []ReferenceDifference{}}
 	present := map[string]json.RawMessage{}
 	if w.ID != nil {
-		// An id such as new:1 names a row that the list creates.
+		// An id such as new:1 identifies a row that the list creates.
 		if id, err := uuid.Parse(*w.ID); err == nil {
 			if err := stands(ctx, tx, policies.Tables[i], id, d, &present); err != nil {
 				return nil, err
@@ -195,8 +195,8 @@ func difference(ctx context.Context, tx *ent.Tx, w *write) (*Difference, error) 
 	return d, nil
 }
 
-// references compares the rows that the write refers to with how they stand. The statement
-// is made of names from the graph and never of input.
+// references compares the rows that the write refers to with their current versions. The query contains only names
+// from the graph, never input.
 func references(ctx context.Context, tx *ent.Tx, g policies.Gate, w *write, d *Difference) error {
 	for _, named := range g.References {
 		var r reference
@@ -214,9 +214,9 @@ func references(ctx context.Context, tx *ent.Tx, g policies.Gate, w *write, d *D
 	return nil
 }
 
-// recordContent records a read of the row that the write is about, if reads of its table are
-// recorded. The payload has the row's content even after the row was deleted. An id such as
-// new:1 names a row that does not exist yet, so the record has no id then.
+// recordContent records a read of the row of the write, if reads of its table are recorded. The payload contains the
+// row's content even after the row was deleted. An id such as new:1 identifies a row that does not exist yet; the
+// read is then recorded without an id.
 func recordContent(ctx context.Context, tx *ent.Tx, t policies.Table, w *write) error {
 	if !t.AuditReads {
 		return nil
@@ -230,15 +230,15 @@ func recordContent(ctx context.Context, tx *ent.Tx, t policies.Table, w *write) 
 	return api.RecordRead(ctx, tx, t, id, map[string]any{"in": "checkpoint"})
 }
 
-// stands reads the row as it is now. The statement is made of names from the graph and never
-// of input.
+// stands reads the current row: its version and its readable columns. The query contains only names from the graph,
+// never input.
 func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *Difference, present *map[string]json.RawMessage) error {
 	var text *string
 	version := "NULL::bigint"
 	if _, versioned := t.Column("version"); versioned {
 		version = "version"
 	}
-	var readable []string // No serving role may read the row as a whole where it has secrets.
+	var readable []string // Serving roles cannot read the secret columns of a table.
 	for _, c := range t.Columns {
 		if !c.Rules.Secret {
 			readable = append(readable, c.Name)
@@ -258,7 +258,7 @@ func stands(ctx context.Context, tx *ent.Tx, t policies.Table, id uuid.UUID, d *
 	return nil
 }
 
-// same compares two values that Postgres printed as jsonb.
+// same reports whether two values are equal. Both are jsonb texts from Postgres.
 func same(a, b json.RawMessage) bool { return bytes.Equal(orNull(a), orNull(b)) }
 
 func orNull(v json.RawMessage) json.RawMessage {

@@ -8,10 +8,9 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// visible writes each character that a display does not show, or shows as a space, as its
-// code point: \u{200D} is a zero-width joiner. A reader then sees that two texts differ which
-// look alike. Nothing in the text can imitate the form: in JSON a backslash of the content is
-// doubled.
+// visible replaces each character that displays do not show, or show as a space, by its code point: \u{200D} is a
+// zero-width joiner. The reader can then distinguish texts that look the same. The text itself cannot contain this
+// form, because JSON doubles a backslash.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -24,14 +23,12 @@ func visible(text string) string {
 	return b.String()
 }
 
-// hidden reports whether a display shows nothing for the character, or a blank that is not
-// the ordinary space.
+// hidden reports whether displays show the character not at all, or as a blank other than the space.
 func hidden(r rune) bool {
 	return r != ' ' && (unicode.In(r, unicode.C, unicode.Z) || policies.IsInvisible(r))
 }
 
-// visibleJSON returns the visible form of a JSON document, or nothing if a display shows the
-// document as it is.
+// visibleJSON returns the visible form of a JSON document, or nil if it equals the document.
 func visibleJSON(document []byte) *string {
 	text := string(document)
 	if shown := visible(text); shown != text {

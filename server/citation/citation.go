@@ -1,4 +1,4 @@
-// Package citation says which academic reference cites which.
+// Package citation implements the citations between academic references.
 package citation
 
 import (
@@ -38,7 +38,7 @@ func Mount(a *api.API) {
 	}, remove)
 }
 
-// CreateCitation is what a client gives to say that a reference cites another.
+// CreateCitation is the request body of cite-reference.
 type CreateCitation struct {
 	CitedID uuid.UUID `json:"cited_id"          jsonschema_description:"Id of the reference that is cited."`
 	Locator *string   `json:"locator,omitempty" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"Location in the cited work, such as a page."`
@@ -83,7 +83,7 @@ func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
 	return &listOutput{Body: list}, err
 }
 
-// idOf returns the place of a row in the list.
+// idOf returns the id of the row, by which the list is ordered.
 func idOf(row *ent.ReferenceCitation) uuid.UUID { return row.ID }
 
 type removeInput struct {

@@ -2,17 +2,15 @@
 //
 //	go run ./server/compare [-rounds 60] [-seconds 0.5] [-connections 8] [-limit 1.03] [-data DIR] BASE HEAD
 //
-// BASE and HEAD are two chenu programs. Each serves a new database of its own on 127.0.0.1. In
-// each round both answer the same kinds of requests, one program after the other and in an order
-// that alternates. Each connection belongs to another identity, and every response is checked.
-// For each kind the program prints the median over the rounds of the time per request at HEAD
-// divided by that at BASE, and the quartiles. Both sides of a ratio are measured within a second
-// of each other, so that a machine that gets slower meanwhile slows both.
+// BASE and HEAD are two chenu programs. Each serves its own new database on 127.0.0.1. In each round, both receive
+// the same kinds of requests, one program after the other, in alternating order. Each connection uses a different
+// identity, and every response is checked. For each kind of request, compare prints the median over the rounds of the
+// ratio of the time per request at HEAD to that at BASE, and the quartiles. Both values of a ratio are measured
+// within a second, so that changes in the speed of the machine affect both.
 //
-// Between two programs that are the same, a median over 60 rounds is between 0.98 and 1.02.
+// For two identical programs, a median over 60 rounds is between 0.98 and 1.02.
 //
-// Its exit code is 1 if a median is above the limit or if something failed, and 2 if the
-// arguments are wrong.
+// The exit code is 1 if a median is above the limit or an error occurred, and 2 if the arguments are invalid.
 package main
 
 import (
@@ -105,7 +103,8 @@ func run(ctx context.Context, args []string) (int, error) {
 	return 0, nil
 }
 
-// compare returns the kinds of requests whose ratio is above the limit.
+// compare measures both services, prints the results to w and returns the kinds of requests whose ratio is above the
+// limit.
 func (o options) compare(ctx context.Context, w io.Writer, base, head *service) (slower []string, err error) {
 	ratios := map[string][]float64{}
 	rate := map[*service]map[string][]float64{base: {}, head: {}}
@@ -138,13 +137,13 @@ func (o options) compare(ctx context.Context, w io.Writer, base, head *service) 
 	return slower, nil
 }
 
-// quantile returns the nearest value of which the part q of the values are not greater.
+// quantile returns the value at the rank of the quantile q, rounded to the nearest rank.
 func quantile(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[int(q*float64(len(sorted)-1)+0.5)]
 }
 
-// measure returns how many requests per second s answers.
+// measure returns the number of requests per second that s handles.
 func (o options) measure(ctx context.Context, s *service, k kind) (float64, error) {
 	for _, as := range s.identities {
 		if err := s.login(ctx, as); err != nil {
@@ -175,7 +174,7 @@ func (o options) measure(ctx context.Context, s *service, k kind) (float64, erro
 	return float64(answered.Load()) / time.Since(began).Seconds(), nil
 }
 
-// A kind of request, or of requests that belong together.
+// A kind is a kind of request, or a sequence of requests.
 type kind struct {
 	name string
 	do   func(ctx context.Context, s *service, as *identity, n int) error
@@ -205,7 +204,7 @@ var kinds = []kind{
 		})
 		return err
 	}},
-	// A write that needs an approval: the request that is answered with 423, its approval, and the request again.
+	// A write that needs an approval: the request that gets a 423, the approval, and the repeated request.
 	{"approve", func(ctx context.Context, s *service, as *identity, _ int) error {
 		publish := request{
 			method: http.MethodPatch, path: "/v1/threads/" + as.published,
@@ -235,16 +234,16 @@ var kinds = []kind{
 	}},
 }
 
-// An identity and the rows that its requests read.
+// An identity is a registered identity, with the rows that its requests use.
 type identity struct {
 	email, token   string
 	authenticated  time.Time
 	notes, threads []string
-	published      string // a thread that becomes public and private in turn
+	published      string // a thread that is made public and private alternately
 	public         bool   // whether it is public
 }
 
-// A request. The response must have the status want; 0 stands for any of 200 to 299.
+// A request is an HTTP request. The response must have the status want; 0 means any 2xx status.
 type request struct {
 	method, path string
 	header       http.Header
@@ -252,7 +251,7 @@ type request struct {
 	want         int
 }
 
-// A service is one of the two programs, running.
+// A service is one of the two programs while it runs.
 type service struct {
 	name, url  string
 	identities []*identity
@@ -262,11 +261,11 @@ type service struct {
 }
 
 const (
-	readable     = 0o755 // as root the database runs as another user
+	readable     = 0o755 // if compare runs as root, the database runs as another user
 	startTimeout = 2 * time.Minute
 	idleClients  = 64
 	password     = "violet lantern quiet harbor"
-	recent       = 2 * time.Minute // less than the five minutes in which an identity can approve
+	recent       = 2 * time.Minute // shorter than the five minutes in which an identity can approve
 )
 
 // start starts a program with a new database and waits until it is ready.
@@ -330,7 +329,7 @@ func (s *service) stop() {
 	_ = s.log.Close()
 }
 
-// register adds an identity with the rows that its requests read.
+// register creates an identity with the rows that its requests use.
 func (s *service) register(ctx context.Context, client int) error {
 	const notes, threads = 200, 16
 	as := &identity{email: fmt.Sprintf("ada%d@example.org", client)}
@@ -368,7 +367,7 @@ func (s *service) register(ctx context.Context, client int) error {
 	return nil
 }
 
-// login logs in unless the identity has done so lately: only a recent login can approve requests.
+// login logs in, unless the identity did so recently: only a recent login can approve requests.
 func (s *service) login(ctx context.Context, as *identity) error {
 	if time.Since(as.authenticated) < recent {
 		return nil
@@ -391,7 +390,7 @@ func notEmpty(id string) error {
 	return nil
 }
 
-// do sends a request, with a token unless it is empty, and returns the JSON object of the response.
+// do sends a request, with the token unless it is empty, and returns the JSON object of the response.
 func (s *service) do(ctx context.Context, token string, r request) (map[string]any, error) {
 	var body io.Reader
 	if r.body != nil {

@@ -1,5 +1,5 @@
-// Package habit records that habits were done. The database derives the streaks
-// from these check-ins, in the time zone of the identity.
+// Package habit implements the check-ins of habits. The database derives the streaks from them, in the time zone of
+// the identity.
 package habit
 
 import (
@@ -33,7 +33,7 @@ func Mount(a *api.API) {
 	}, list)
 }
 
-// CreateHabitCheckIn is what a client gives to check in a habit.
+// CreateHabitCheckIn is the request body of check-in-habit.
 type CreateHabitCheckIn struct {
 	CheckedInOn *datatype.Date `json:"checked_in_on,omitempty" jsonschema_description:"Date of the check-in. Never in the future; the default is today."`
 	Note        *string        `json:"note,omitempty"          jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"Note on the check-in, as free text."`
@@ -78,5 +78,5 @@ func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
 	return &listOutput{Body: list}, err
 }
 
-// idOf returns the place of a row in the list.
+// idOf returns the id of the row, by which the list is ordered.
 func idOf(row *ent.HabitCheckIn) uuid.UUID { return row.ID }

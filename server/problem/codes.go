@@ -6,7 +6,7 @@ import "net/http"
 // API are generated from it.
 type Definition struct {
 	Code string
-	// Statuses are the HTTP statuses that the code has; most codes have one.
+	// Statuses are the HTTP statuses with which the code is used; most codes have one.
 	Statuses []int
 	// Cause says when the service returns the code, Remedy what the client can do. Both are
 	// sentences, in which backquotes enclose code.
@@ -20,8 +20,8 @@ type FieldDefinition struct {
 
 func on(status ...int) []int { return status }
 
-// Definitions are the codes of all problems, in their order. A code never changes its
-// meaning, because clients branch on it.
+// Definitions lists the codes of all problems, sorted by code. The meaning of a code never changes, because clients
+// depend on it.
 var Definitions = []Definition{
 	{"agent_dismissed", on(http.StatusConflict), "The agent is dismissed. A dismissed agent cannot have credentials.", "Hire another agent."},
 	{"already_decided", on(http.StatusConflict), "The checkpoint is already approved or rejected.", "Get the checkpoint to see the decision. Repeat the original request without the header `Checkpoint` to request another approval."},
@@ -84,7 +84,7 @@ var Definitions = []Definition{
 	{"write_conflict", on(http.StatusConflict), "Another request changed the same data at the same time. Nothing was changed.", "Repeat the request."},
 }
 
-// FieldDefinitions are the codes of all errors of fields, in their order.
+// FieldDefinitions lists the codes of all field errors, sorted by code.
 var FieldDefinitions = []FieldDefinition{
 	{"already_exists", "Another resource already has this value.", "Choose another value."},
 	{"bidirectional_control", "Text that a human must approve has characters that change the direction in which it is displayed.", "Remove these characters."},

@@ -20,7 +20,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// TestPage compares docs/problems.md with the definitions. With -update it writes the page.
+// TestPage compares docs/problems.md with the definitions. With -update it writes the file.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	const path = "../../docs/problems.md"
@@ -54,9 +54,8 @@ This page is generated: ` + "`go test ./server/problem -run TestPage -update`" +
 	golden.File(t, path, b.String())
 }
 
-// TestEveryCodeIsDefined finds the codes in the Go code of the service and in the functions of
-// the database. Each must be in Definitions or FieldDefinitions, with its status, and each
-// definition must be used.
+// TestEveryCodeIsDefined searches the Go code of the service and the functions of the database for codes. Each must
+// be in Definitions or FieldDefinitions, with its status, and each definition must be used.
 func TestEveryCodeIsDefined(t *testing.T) {
 	t.Parallel()
 	u := usage{problems: map[string][]use{}, fields: map[string][]use{}}
@@ -125,7 +124,7 @@ func TestDefinitionsAreComplete(t *testing.T) {
 	}
 }
 
-// use is one place that uses a code; the status is 0 if the place does not say it.
+// use is a place that uses a code. The status is 0 if it is not known.
 type use struct {
 	at     string
 	status int
@@ -133,7 +132,8 @@ type use struct {
 
 type usage struct{ problems, fields map[string][]use }
 
-// codes says which argument of a function is the code of a problem or of a field.
+// problemCodes and fieldCodes map functions to the index of the argument that is the code of a problem or of a field
+// error.
 var (
 	problemCodes = map[string]int{"New": 1, "ruled": 2, "Is": 1}
 	fieldCodes   = map[string]int{"At": 1, "In": 1, "at": 0, "under": 1, "wrong": 0, "refuse": 0, "malformedJSON": 1, "guarded": 1}
@@ -151,7 +151,7 @@ var statuses = map[string]int{
 
 var codeText = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// readGo reads the packages below dir, without their tests.
+// readGo collects the codes in the packages below dir, without their tests.
 func (u *usage) readGo(t *testing.T, dir string) {
 	t.Helper()
 	constants := map[string]string{}
@@ -257,7 +257,7 @@ var (
 	sqlCode = regexp.MustCompile(`"code": "([a-z_]+)"|'code', '([a-z_]+)'`)
 )
 
-// readSQL reads the codes that functions of the database raise.
+// readSQL collects the codes that functions of the database raise.
 func (u *usage) readSQL(t *testing.T, dir string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.sql"))

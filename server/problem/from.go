@@ -17,16 +17,16 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// codeClientGone marks a request whose client hung up: nobody reads the answer.
+// codeClientGone is the code for a request whose client closed the connection, so that no one receives the response.
 const codeClientGone = "client_gone"
 
-// statusClientGone is nginx's status for a client that hung up; only logs show it.
+// statusClientGone is nginx's status for a closed connection. It appears only in logs.
 const statusClientGone = 499
 
-// OnDelete marks an error of an operation that deletes rows, so that a violated
-// reference means that others still name the row (409 in_use), and not that the row
-// names one that is not there (422 reference_not_found). Postgres reports both with the
-// same SQLSTATE and tells them apart only in its translated text. A nil err stays nil.
+// OnDelete marks an error of an operation that deletes rows. A foreign key violation then means that other rows refer
+// to the row (409 in_use), and not that the row refers to a missing row (422 reference_not_found). Postgres reports
+// both with the same SQLSTATE and distinguishes them only in the translated message. If err is nil, OnDelete returns
+// nil.
 func OnDelete(err error) error {
 	if err == nil {
 		return nil
@@ -38,9 +38,8 @@ type deleteError struct{ error }
 
 func (e *deleteError) Unwrap() error { return e.error }
 
-// From translates any error to the problem that a client sees. It is the only such
-// translation. A *Problem, also a wrapped one, stays as it is; what nobody foresaw is a
-// 500 that says nothing but that. err must not be nil.
+// From translates any error to the problem that a client receives. No other code does so. A *Problem, including a
+// wrapped one, is returned unchanged. Unexpected errors become a 500 without details. err must not be nil.
 func From(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
@@ -63,9 +62,8 @@ func From(err error) *Problem {
 	return internal().WithCause(err)
 }
 
-// Retryable reports whether the transaction failed for a reason that a second try of
-// the whole transaction can end: a serialization failure or a deadlock (Postgres manual,
-// "Serialization Failure Handling"). Nothing of it was committed.
+// Retryable reports whether the transaction failed with an error that a retry of the whole transaction can resolve: a
+// serialization failure or a deadlock (Postgres manual, "Serialization Failure Handling"). Nothing was committed.
 func Retryable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "40001" || pg.Code == "40P01")
@@ -81,8 +79,7 @@ func fromGraph(err error) *Problem {
 	return nil
 }
 
-// fromPostgres translates what the server said. Names of SQLSTATEs are those of the
-// Postgres manual, appendix A.
+// fromPostgres translates an error of Postgres. The names of SQLSTATEs are those of the Postgres manual, appendix A.
 func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	switch e.Code {
 	case "CH401":
@@ -114,7 +111,7 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 			WithErrors(guarded(e, referenceNotFound, "There is no such resource. Use the id of an existing resource.")...)
 	case "23514": // check_violation
 		return Invalid(guarded(e, "invalid_value", "This value is not valid, or not valid together with other fields.")...)
-	case "23502": // not_null_violation: here the server names the column itself
+	case "23502": // not_null_violation: the error has the name of the column
 		p := Invalid()
 		if e.ColumnName != "" {
 			p.WithErrors(At(Pointer(e.ColumnName), "required", "This field is required."))
@@ -123,11 +120,11 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	case "23P01": // exclusion_violation
 		return New(http.StatusConflict, "conflict", "The request conflicts with another resource. Use different values.")
 	case "22001", "22003", "22007", "22008", "22021", "22P02", "22P05":
-		// Values of a form or size that no column takes: string_data_right_truncation,
-		// numeric_value_out_of_range, invalid_datetime_format, datetime_field_overflow,
-		// character_not_in_repertoire, invalid_text_representation, untranslatable_character.
+		// Values whose form or size is not valid for any column: string_data_right_truncation,
+		// numeric_value_out_of_range, invalid_datetime_format, datetime_field_overflow, character_not_in_repertoire,
+		// invalid_text_representation, untranslatable_character.
 		return New(http.StatusUnprocessableEntity, "invalid_value", "The request has a value that cannot be stored. Correct the value.")
-	case "42501": // insufficient_privilege, also a row that a policy refuses
+	case "42501": // insufficient_privilege, including rows that a policy rejects
 		return Forbidden("You are not allowed to do this.")
 	case "40001", "40P01": // serialization_failure, deadlock_detected
 		return New(http.StatusConflict, "write_conflict", "Another request changed the same data at the same time. Nothing was changed. Repeat the request.").
@@ -137,18 +134,18 @@ func fromPostgres(e *pgconn.PgError, deleting bool) *Problem {
 	case "55P03": // lock_not_available
 		return New(http.StatusServiceUnavailable, "busy", "Another request is using the resource. Nothing was changed. Repeat the request after Retry-After.").
 			WithRetryAfter(time.Second)
-	case "57P01", "57P02", "57P03", "57P05": // shutdown, crash, starting up, idle time-out
+	case "57P01", "57P02", "57P03", "57P05": // shutdown, crash, starting up, idle timeout
 		return unavailable()
 	}
 	switch e.Code[:min(2, len(e.Code))] {
-	case "08", "28", "53": // connection exceptions, refused logins, too few resources
+	case "08", "28", "53": // connection exceptions, failed logins, insufficient resources
 		return unavailable()
 	}
 	return internal()
 }
 
-// guarded says which field the violated constraint guards, and what it demands where it
-// says so itself; nothing when it guards none in particular.
+// guarded returns an error for the field of the violated constraint, or nil if the constraint is not about one field.
+// The constraint's own detail, if it has one, replaces detail.
 func guarded(e *pgconn.PgError, code, detail string) []FieldError {
 	guard, ok := policies.Constraint(e.TableName, e.ConstraintName)
 	if !ok || guard.Field == "" {
@@ -157,10 +154,10 @@ func guarded(e *pgconn.PgError, code, detail string) []FieldError {
 	return []FieldError{At(Pointer(guard.Field), code, cmp.Or(guard.Detail, detail))}
 }
 
-// ruled is a problem of a rule of ours, raised by a function of policies/functions. Its
-// DETAIL may be a JSON object {"pointer", "code", "detail", "present"}, each optional: the code is
-// the field error's where there is a pointer and the problem's otherwise; the detail is a
-// sentence for clients, made of the code where it is missing. MESSAGE is for logs.
+// ruled translates an error that a function of policies/functions raised. The DETAIL of the error may be a JSON
+// object with the optional members pointer, code, detail and present. The code is that of the field error if there is
+// a pointer, and otherwise that of the problem. The detail is a sentence for clients; without it, the code is
+// converted to a sentence. MESSAGE is for logs.
 func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 	var said struct {
 		Pointer *string  `json:"pointer"`
@@ -188,19 +185,19 @@ func ruled(e *pgconn.PgError, status int, code, detail string) *Problem {
 	if field.Detail == "" {
 		field.Detail = words(field.Code) + "."
 	}
-	if field.Code == referenceNotFound { // the same answer as for a foreign key
+	if field.Code == referenceNotFound { // the same response as for a foreign key violation
 		code, detail = referenceNotFound, referenceNotFoundDetail
 	}
 	return New(status, code, detail).WithErrors(field)
 }
 
-// A request that names a row which is not there, or another identity's.
+// Code and detail for a reference to a row that does not exist or belongs to another identity.
 const (
 	referenceNotFound       = "reference_not_found"
 	referenceNotFoundDetail = "The request refers to a resource that does not exist. Use the id of an existing resource."
 )
 
-// lockedDetails are the codes of 423, with what each says to clients.
+// lockedDetails maps the codes of status 423 to their details.
 var lockedDetails = map[string]string{
 	CheckpointRequired:    "This write requires the approval of a human. When the checkpoint is approved, repeat the same request with its id in the header Checkpoint.",
 	"checkpoint_mismatch": "The checkpoint does not approve this request. Repeat the approved request without changes, or send this request without the header Checkpoint to request another approval.",
@@ -210,8 +207,8 @@ var lockedDetails = map[string]string{
 	"checkpoint_used":     "The checkpoint was already used. Repeat the request without the header Checkpoint to request another approval.",
 }
 
-// locked is a problem of a gate. Its DETAIL says which, and describes the checkpoint that
-// the request named; the payload in it is for the session, which asks for the approval.
+// locked translates an error of a gate. Its DETAIL has the code, and describes the checkpoint in the request. It also
+// has the payload, which package refusal uses to request the approval.
 func locked(e *pgconn.PgError) *Problem {
 	var said struct {
 		Code       string      `json:"code"`
@@ -245,8 +242,8 @@ func unavailable() *Problem {
 		WithRetryAfter(5 * time.Second)
 }
 
-// isConnectionError reports whether the way to the server failed, rather than the
-// server answering with an error.
+// isConnectionError reports whether the connection to the database server failed, as opposed to an error that the
+// server returned.
 func isConnectionError(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
@@ -254,7 +251,7 @@ func isConnectionError(err error) bool {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
 	}
-	// It failed before anything was sent: the connection was closed, or is in use.
+	// The error occurred before anything was sent: the connection was closed or is in use.
 	if pgconn.SafeToRetry(err) {
 		return true
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// TestLanguageOfTheCodes reads the causes and remedies of all codes.
+// TestLanguageOfTheCodes checks the language of the causes and remedies of all codes.
 func TestLanguageOfTheCodes(t *testing.T) {
 	t.Parallel()
 	check := func(code, cause, remedy string) {
@@ -26,12 +26,11 @@ func TestLanguageOfTheCodes(t *testing.T) {
 	}
 }
 
-// plainSentence matches the texts that clients read: sentences that start with a capital letter
-// and end with a full stop.
+// plainSentence matches sentences: texts that start with a capital letter and end with a full stop.
 var plainSentence = regexp.MustCompile(`^[A-Z][^\n]* [^\n]*\.$`)
 
-// TestLanguageOfTheDetails reads the sentences in the service's Go code, which are the details of
-// problems and of field errors and the descriptions of the API.
+// TestLanguageOfTheDetails checks the language of the sentences in the service's Go code, which are the details of
+// problems and field errors, and the descriptions of the API.
 func TestLanguageOfTheDetails(t *testing.T) {
 	t.Parallel()
 	literals, err := language.Literals("..")

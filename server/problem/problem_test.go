@@ -25,7 +25,7 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// secret stands in everything that the server and the driver say.
+// secret is part of all texts of the server and the driver in these tests.
 const secret = "internal-word"
 
 func pg(code string, change ...func(*pgconn.PgError)) error {
@@ -39,7 +39,7 @@ func pg(code string, change ...func(*pgconn.PgError)) error {
 	return fmt.Errorf("ent: %s: %w", secret, e)
 }
 
-// on names a constraint of the graph that guards the column.
+// on returns a change that sets the constraint that guards the column.
 func on(t *testing.T, table, column string) func(*pgconn.PgError) {
 	t.Helper()
 	for _, tb := range policies.Tables {
@@ -150,10 +150,10 @@ func TestFrom(t *testing.T) {
 			}
 			text, err := json.Marshal(p)
 			if err != nil || bytes.Contains(text, []byte(secret)) {
-				t.Errorf("%s shows what is internal: %v", text, err)
+				t.Errorf("%s contains internals: %v", text, err)
 			}
 			if !errors.Is(p, test.err) && !errors.As(test.err, new(*problem.Problem)) {
-				t.Error("the cause is lost")
+				t.Error("the cause is missing")
 			}
 		})
 	}
@@ -166,7 +166,7 @@ func TestInUseNamesTheKinds(t *testing.T) {
 		t.Errorf("kinds %v", p.Kinds)
 	}
 	if problem.OnDelete(nil) != nil {
-		t.Error("no error became one")
+		t.Error("OnDelete(nil) is not nil")
 	}
 }
 
@@ -178,7 +178,7 @@ func TestRetryable(t *testing.T) {
 		}
 	}
 	if problem.Retryable(nil) || problem.Retryable(io.EOF) {
-		t.Error("what is no database error is retried")
+		t.Error("an error that is not from the database is retryable")
 	}
 }
 
@@ -188,7 +188,7 @@ func TestPointer(t *testing.T) {
 		"": {}, "/": {""}, "/a/0": {"a", "0"}, "/a~1b/m~0n": {"a/b", "m~n"}, "/~01": {"~1"},
 	} {
 		if got := problem.Pointer(tokens...); got != want {
-			t.Errorf("%q became %q, want %q", tokens, got, want)
+			t.Errorf("the pointer of %q is %q, want %q", tokens, got, want)
 		}
 	}
 }
@@ -217,7 +217,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// write lets a handler write the error.
+// write has a handler write the error.
 func write(t *testing.T, err error, log ...*slog.Logger) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -297,7 +297,7 @@ func TestIs(t *testing.T) {
 	t.Parallel()
 	err := fmt.Errorf("x: %w", problem.NotFound())
 	if !problem.Is(err, "not_found") || problem.Is(err, "forbidden") || problem.Is(io.EOF, "not_found") || problem.Is(nil, "not_found") {
-		t.Error("Is is wrong")
+		t.Error("Is returned the wrong result")
 	}
 }
 

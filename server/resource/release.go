@@ -15,10 +15,9 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// release frees a row of the references to it before it is deleted. With detach
-// it clears the optional ones; any that is left is a problem that names the
-// kinds which refer to it. The foreign keys decide in the end: this only says
-// it better than they can.
+// release checks, before a row is deleted, that no other rows refer to it. With detach it clears the optional
+// references first. If references are left, it returns a problem with the kinds of the rows that refer to the row.
+// The foreign keys would reject the deletion as well, but with a less useful error.
 func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID, detach bool) error {
 	var kinds []string
 	for _, other := range policies.Tables {
@@ -50,11 +49,11 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 	return nil
 }
 
-// The statements are made of names from the graph and never of input.
+// The statements below contain only names from the graph, never input.
 
-// lockReferences locks the rows whose references to a row release will clear, by id. It is
-// called before the row itself is locked: a request that changes one of them locks it first
-// and the row second, as an event does with its group, and the other order would deadlock.
+// lockReferences locks the rows whose references to a row release will clear, ordered by id. Call it before the row
+// itself is locked: a request that changes one of these rows locks it first and the row second, as for an event and
+// its group. The opposite order would deadlock.
 func lockReferences(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID) error {
 	for _, other := range policies.Tables {
 		for _, reference := range other.References {
@@ -73,13 +72,12 @@ func lockReferences(ctx context.Context, tx *ent.Tx, table policies.Table, id uu
 	return nil
 }
 
-// detachFrom clears the references of one column. Rows that began to refer to this one after
-// lockReferences are left when another transaction has locked them, because to wait for them
-// now would deadlock: the foreign key then refuses the deletion.
+// detachFrom clears the references of one column. It skips rows that began to refer to the row after lockReferences
+// and are locked by another transaction, because waiting for them would deadlock. The foreign key then rejects the
+// deletion.
 //
-// Where the writes of the unit are accounted for, it clears the references in the order of
-// the rows' ids: the order of one UPDATE follows from a plan, and may be another one when
-// the unit runs again under its approval.
+// If the writes of the transaction are accounted for, it clears the references in the order of the rows' ids: the
+// order of a single UPDATE depends on the plan, and can be different when the request is repeated with its approval.
 func detachFrom(ctx context.Context, tx *ent.Tx, t policies.Table, r policies.Reference, id uuid.UUID) error {
 	if session.Accounted(ctx) {
 		return detachInOrder(ctx, tx, t, r, id)

@@ -1,8 +1,6 @@
-// Package resource holds the operations that all collections have in common:
-// list, count, create, get, update and delete. Each is written once, over the
-// stores that the generator makes of the graph, so a collection is one line in
-// the route table. What makes one entity different stands in a package of its
-// own or in the database, never here.
+// Package resource implements the operations that all collections have in common: list, count, create, get, update
+// and delete. Each is implemented once, for the stores that the generator creates from the graph, so a collection is
+// one line in the route table. Behavior of a single entity belongs in its own package or in the database, never here.
 package resource
 
 import (
@@ -20,27 +18,27 @@ import (
 	"github.com/chenu/chenu/server/api/bind"
 )
 
-// Reader is a store of rows that clients only read. E is the row, F its filter.
+// Reader is a store of rows that clients can only read. E is the row, F its filter.
 type Reader[E, F any] interface {
 	Get(ctx context.Context, id uuid.UUID) (*E, error)
-	// List returns at most limit rows, newest first, those before the position when it is given.
+	// List returns at most limit rows, newest first; if before is not nil, only rows older than that position.
 	List(ctx context.Context, filter *F, before *ent.Position, limit int) ([]*E, error)
 	Count(ctx context.Context, filter *F) (int, error)
 	Position(row *E) ent.Position
 }
 
-// Appender is a store of rows that clients also make. C is what they give.
+// Appender is a store of rows that clients can read and create. C is the input of create.
 type Appender[E, C, F any] interface {
 	Reader[E, F]
 	Create(ctx context.Context, in *C) (*E, error)
 }
 
-// Store is a store of rows that clients make and change. U is all that they
-// may change.
+// Store is a store of rows that clients can read, create, update and delete. U has all fields that clients can
+// change.
 type Store[E, C, U, F any] interface {
 	Appender[E, C, F]
 	Lock(ctx context.Context, id uuid.UUID) (*E, error)
-	// LockToDelete also keeps others from referring to the row.
+	// LockToDelete also prevents new references to the row.
 	LockToDelete(ctx context.Context, id uuid.UUID) (*E, error)
 	Version(row *E) int64
 	Input(row *E) *U
@@ -48,8 +46,8 @@ type Store[E, C, U, F any] interface {
 	Delete(ctx context.Context, id uuid.UUID) error
 }
 
-// Mount registers all operations of a collection at path, whose last segment is
-// its plural: /v1/business/contacts.
+// Mount registers all operations of a collection at path, whose last segment is the plural name:
+// /v1/business/contacts.
 func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store func(*ent.Tx) S) {
 	MountAppendOnly[S, E, C, F](a, path, store)
 	c := newCollection[E](path)
@@ -69,14 +67,14 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 				return nil, err
 			}
 			if reflect.DeepEqual(wanted, *present) {
-				row, err = s.Get(ctx, in.ID) // what was locked is as it is stored, not as it reads
+				row, err = s.Get(ctx, in.ID) // the locked row lacks the computed fields
 			} else {
 				row, err = s.Update(ctx, in.ID, &wanted)
 			}
 			if err != nil {
 				return nil, err
 			}
-			// The answer has the whole row, also what the patch does not name.
+			// The response has the whole row, including fields that the patch does not contain.
 			if err := c.recordRead(ctx, tx, uuid.NullUUID{UUID: in.ID, Valid: true}, map[string]any{"in": "update"}); err != nil {
 				return nil, err
 			}
@@ -110,8 +108,7 @@ func Mount[S Store[E, C, U, F], E, C, U, F any](a *api.API, path string, store f
 		})
 }
 
-// MountAppendOnly registers the operations of a collection whose rows are made
-// and read, and never changed.
+// MountAppendOnly registers the operations of a collection whose rows clients can create and read, but not change.
 func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, store func(*ent.Tx) S) {
 	MountReadOnly[S, E, F](a, path, store)
 	c := newCollection[E](path)
@@ -143,13 +140,11 @@ func MountAppendOnly[S Appender[E, C, F], E, C, F any](a *api.API, path string, 
 		})
 }
 
-// Discloses tells of which resource a row has content, and of which one of its kind; an empty
-// name is none. Where the reads of that resource are recorded, reading the row is recorded as
-// one of them.
+// Discloses returns the resource, and the id of its row, whose content a row contains. The name is empty if there is
+// none. If reads of that resource are recorded, reading the row is recorded as a read of it.
 type Discloses[E any] func(row *E) (resource string, id *uuid.UUID)
 
-// MountReadOnly registers the operations of a collection that clients only
-// read.
+// MountReadOnly registers the operations of a collection whose rows clients can only read.
 func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func(*ent.Tx) S, discloses ...Discloses[E]) {
 	c := newCollection[E](path)
 	c.discloses = len(discloses) > 0
@@ -213,8 +208,8 @@ func MountReadOnly[S Reader[E, F], E, F any](a *api.API, path string, store func
 		})
 }
 
-// tagOf returns the row's entity tag: its version and a hash of the fields that are computed
-// when it is read. A row without versions never changes: its first version is its last.
+// tagOf returns the row's entity tag: its version, and a hash of its computed fields. A row without a version never
+// changes, so its version is always 1.
 func tagOf[E any](store any, row *E) (api.ETag, error) {
 	tag := api.VersionTag(1)
 	if s, ok := store.(interface{ Version(*E) int64 }); ok {
@@ -226,14 +221,14 @@ func tagOf[E any](store any, row *E) (api.ETag, error) {
 	return tag, nil
 }
 
-// collection knows the names of one mounted collection.
+// collection describes a mounted collection.
 type collection struct {
 	path   string
 	plural string
 	table  policies.Table
-	// discloses says that rows have content of other resources.
+	// discloses is set if the rows contain content of other resources.
 	discloses bool
-	// required are the fields that clients must give to create a row.
+	// required lists the fields that clients must set to create a row.
 	required []string
 }
 
@@ -245,7 +240,7 @@ func newCollection[E any](path string) collection {
 	return collection{path: path, plural: path[strings.LastIndexByte(path, '/')+1:], table: table}
 }
 
-// op describes an operation of the collection.
+// op returns the description of an operation of the collection.
 func (c collection) op(verb, method, suffix string) api.Op {
 	segments := strings.Split(strings.Trim(c.path, "/"), "/")
 	name := strings.ReplaceAll(c.table.Resource, "_", "-")
@@ -262,20 +257,20 @@ func (c collection) op(verb, method, suffix string) api.Op {
 	}
 }
 
-// statuses are the statuses of the successful responses.
+// statuses are the statuses of the successful responses, by verb.
 var statuses = map[string]int{
 	"list": http.StatusOK, "count": http.StatusOK, "get": http.StatusOK,
 	"create": http.StatusCreated, "update": http.StatusOK, "delete": http.StatusNoContent,
 }
 
-// privileges are the letters of policies.Verbs that the operations need.
+// privileges are the letters in policies.Verbs of the privileges that the operations need.
 var privileges = map[string]byte{"list": 'S', "count": 'S', "get": 'S', "create": 'I', "update": 'U', "delete": 'D'}
 
 // humansOnly reports whether the table's Access forbids the operation to agents.
 func (c collection) humansOnly(verb string) bool { return !c.table.Access.Agent.Has(privileges[verb]) }
 
-// recordRead records that something was read, for a collection whose reads are audited:
-// in the transaction that read it, so that there is never one without the other.
+// recordRead records a read, if the reads of the collection are audited, in the transaction of the read, so that
+// neither can happen without the other.
 func (c collection) recordRead(ctx context.Context, tx *ent.Tx, id uuid.NullUUID, details map[string]any) error {
 	if !c.table.AuditReads {
 		return nil
@@ -283,8 +278,7 @@ func (c collection) recordRead(ctx context.Context, tx *ent.Tx, id uuid.NullUUID
 	return api.RecordRead(ctx, tx, c.table, id, details)
 }
 
-// recordDisclosed records the reads of the resources that rows of another have content of: one
-// for each kind.
+// recordDisclosed records the reads of the resources whose content the rows contain, one read per kind of resource.
 func recordDisclosed[E any](ctx context.Context, tx *ent.Tx, in string, discloses Discloses[E], rows []*E) error {
 	for _, t := range policies.Tables {
 		if !t.AuditReads {
@@ -317,8 +311,8 @@ func recordDisclosed[E any](ctx context.Context, tx *ent.Tx, in string, disclose
 	return nil
 }
 
-// pluralName is the plural that goes with the resource's name: that of the path
-// where it ends alike, and otherwise the name with the path's plural behind it.
+// pluralName returns the plural of the resource's name. If the name ends like the path, as hired-agent does for
+// agents, the end is replaced (hired-agents); otherwise it is the last segment of the path.
 func (c collection) pluralName(name string) string {
 	if stem := strings.TrimSuffix(c.plural, "s"); strings.HasSuffix(name, stem) {
 		return strings.TrimSuffix(name, stem) + c.plural
@@ -355,7 +349,7 @@ type listOutput[E any] struct {
 	Body api.List[*E]
 }
 
-// Count is the number of rows that a filter matches.
+// Count is the response body of count operations.
 type Count struct {
 	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching resources."`
 }

@@ -78,7 +78,7 @@ func (c collection) text(verb string) text {
 	return t
 }
 
-// conflicts says how values fail that conflict with other rows.
+// conflicts returns sentences about the errors for values that conflict with other rows.
 func (c collection) conflicts() []string {
 	var sentences, taken []string
 	for _, unique := range c.table.Uniques {
@@ -119,8 +119,7 @@ func requiredFields(input reflect.Type) []string {
 	return names
 }
 
-// referenced reports whether rows of other tables, or other rows of the table, can refer to a
-// row and outlive it.
+// referenced reports whether rows of any table can refer to a row of the collection and are not deleted with it.
 func (c collection) referenced() bool {
 	return slices.ContainsFunc(policies.Tables, func(other policies.Table) bool {
 		return slices.ContainsFunc(other.References, func(r policies.Reference) bool {

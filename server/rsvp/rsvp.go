@@ -1,5 +1,5 @@
-// Package rsvp takes the answers to the invitations to community events. The
-// database counts them, and refuses one that would lead above the capacity.
+// Package rsvp implements the answers to the invitations to community events. The database counts them, and rejects
+// an answer that would exceed the capacity.
 package rsvp
 
 import (
@@ -93,5 +93,5 @@ func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
 	return &listOutput{Body: list}, err
 }
 
-// idOf returns the place of a row in the list.
+// idOf returns the id of the row, by which the list is ordered.
 func idOf(row *ent.EventRSVP) uuid.UUID { return row.ID }

@@ -17,11 +17,10 @@ import (
 
 const benchThreads = 1000
 
-// BenchmarkAppend appends one note at a time, by 1, 8 and 32 writers, to one
-// thread and to a thousand. The metric x is the throughput relative to bare
-// INSERTs of the same rows by as many writers, each a transaction of its own:
-// into a table like thread_events, with its indexes, and with neither functions
-// nor triggers nor policies. "unaudited" is without the audit trigger.
+// BenchmarkAppend appends one note at a time, with 1, 8 and 32 writers, to one thread and to a thousand. The metric x
+// is the throughput relative to plain INSERTs of the same rows by the same number of writers, each in its own
+// transaction, into a table like thread_events with its indexes, but without functions, triggers and policies.
+// "unaudited" is without the audit trigger.
 func BenchmarkAppend(b *testing.B) {
 	bundle := newBundle(b)
 	db, err := session.Open(b.Context(), session.Config{HumanURL: bundle.db.ServiceURL, AgentURL: bundle.db.AgentURL, MaxConns: 32})
@@ -57,7 +56,7 @@ func BenchmarkAppend(b *testing.B) {
 	if err := tx.Commit(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	// Plans follow statistics, which nobody gathers on a server for tests.
+	// Plans depend on statistics, which must be gathered explicitly on a test server.
 	for _, id := range threads {
 		if err := appendNotes(b.Context(), db, bundle.ada, id, dbtest.NewID(), dbtest.NewID()); err != nil {
 			b.Fatal(err)
@@ -109,8 +108,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// measure lets the writers share b.N operations and returns how many they did a
-// second.
+// measure divides b.N operations among the writers and returns the number of operations per second.
 func measure(b *testing.B, writers int, do func(context.Context) error) float64 {
 	b.Helper()
 	var left atomic.Int64

@@ -29,7 +29,7 @@ import (
 
 const appendSQL = `SELECT app.append_events($1, $2, $3)`
 
-// appendNotes appends a note for each id as the identity, in one unit of work.
+// appendNotes appends a note for each id as the identity, in one transaction.
 func appendNotes(ctx context.Context, db *session.DB, owner, thread uuid.UUID, ids ...uuid.UUID) error {
 	list := make([]string, len(ids))
 	for i, id := range ids {
@@ -42,10 +42,10 @@ func appendNotes(ctx context.Context, db *session.DB, owner, thread uuid.UUID, i
 	})
 }
 
-// acknowledged are the ids of events whose append was answered with success.
+// acknowledged records the ids of events whose append was confirmed.
 type acknowledged struct {
 	mutex sync.Mutex
-	ids   map[uuid.UUID]uuid.UUID // to their thread
+	ids   map[uuid.UUID]uuid.UUID // maps to the thread
 }
 
 func (a *acknowledged) add(thread uuid.UUID, ids ...uuid.UUID) {
@@ -56,9 +56,8 @@ func (a *acknowledged) add(thread uuid.UUID, ids ...uuid.UUID) {
 	}
 }
 
-// check holds the database to the promises: every thread has the sequences from
-// 1 without a gap, every acknowledged event is in its thread once, and every row
-// is what its events make it.
+// check verifies the guarantees: the sequence numbers of every thread start at 1 and have no gaps, every acknowledged
+// event is in its thread exactly once, and every row is the result of its events.
 func (a *acknowledged) check(t *testing.T, adminURL string) {
 	t.Helper()
 	ctx := context.Background()
@@ -79,7 +78,7 @@ func (a *acknowledged) check(t *testing.T, adminURL string) {
 			t.Errorf("thread %s: %d follows %d", thread, sequence, last)
 		}
 		if _, twice := stored[id]; twice {
-			t.Errorf("event %s is there twice", id)
+			t.Errorf("event %s is stored twice", id)
 		}
 		stored[id], last = thread, sequence
 		return nil
@@ -99,8 +98,8 @@ func (a *acknowledged) check(t *testing.T, adminURL string) {
 	t.Logf("%d threads, %d events, of which %d acknowledged appends", report.Rows["threads"], report.Rows["thread_events"], len(a.ids))
 }
 
-// TestWritersAtOnce lets many writers append to one thread and to many, some
-// with an expected sequence, over HTTP and in batches.
+// TestWritersAtOnce has many writers append concurrently to one thread and to several, some with an expected sequence
+// number, over HTTP and in batches.
 func TestWritersAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -130,7 +129,7 @@ func TestWritersAtOnce(t *testing.T) {
 			}
 		})
 	}
-	// Writers that expect a sequence: one wins each, the others are told.
+	// Writers that expect the same sequence number: one succeeds, the others get 412.
 	path := "/v1/threads/" + threads[1].String()
 	for range 4 {
 		wg.Go(func() {
@@ -153,7 +152,7 @@ func TestWritersAtOnce(t *testing.T) {
 	a.check(t, b.db.AdminURL)
 }
 
-// TestOneEventAtOnce repeats one append from many sides at once: it happens once.
+// TestOneEventAtOnce repeats one append concurrently. The events are appended once.
 func TestOneEventAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -174,12 +173,11 @@ func TestOneEventAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	if made.Load() != 1 || again.Load() != 11 || c.Get(path).Object()["last_sequence"] != 3.0 {
-		t.Errorf("%d made it, %d were told that it was made", made.Load(), again.Load())
+		t.Errorf("%d requests appended the events, %d got the earlier response", made.Load(), again.Load())
 	}
 }
 
-// TestParentsAtOnce lets two threads become each other's parent at the same
-// time: one of them does.
+// TestParentsAtOnce makes two threads each other's parent concurrently. Only one of the requests succeeds.
 func TestParentsAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -202,9 +200,8 @@ func TestParentsAtOnce(t *testing.T) {
 	}
 }
 
-// TestKilled kills a Postgres of its own, with SIGKILL and in the middle of
-// appends, three times. What was acknowledged is there afterwards; what was
-// not is repeated with the same ids and is there once.
+// TestKilled kills a Postgres with SIGKILL during appends, three times. Afterwards, acknowledged events are stored,
+// and events that were not acknowledged are appended again with the same ids and stored once.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -279,13 +276,13 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	var doubtful sync.Map // ids whose append had no answer, to their thread
+	var doubtful sync.Map // ids whose append got no response, and their threads
 	for round := range 3 {
 		db, err := session.Open(t.Context(), session.Config{HumanURL: serviceURL, AgentURL: agentURL, MaxConns: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What had no answer before the crash is said again.
+		// Repeat the appends that got no response before the crash.
 		doubtful.Range(func(id, thread any) bool {
 			if err := appendNotes(t.Context(), db, owner, thread.(uuid.UUID), id.(uuid.UUID)); err != nil {
 				t.Errorf("repeat after the crash: %v", err)
@@ -316,7 +313,7 @@ func TestKilled(t *testing.T) {
 		select {
 		case <-enough:
 		case <-ctx.Done():
-			t.Fatal("the writers got nowhere")
+			t.Fatal("the writers made no progress")
 		}
 		pgtest.Kill(t, dir)
 		<-server.Done()
@@ -325,7 +322,7 @@ func TestKilled(t *testing.T) {
 		db.Close()
 		stop(server)
 		server = start()
-		bootstrap() // only for the URLs: it listens elsewhere now
+		bootstrap() // only for the URLs, because the server has a new address
 		a.check(t, server.URL(database))
 		t.Logf("round %d: %d appends before the crash", round, done.Load())
 	}

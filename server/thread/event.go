@@ -23,7 +23,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// AppendEvent is one event as a client gives it.
+// AppendEvent is an event in the request of a client.
 type AppendEvent struct {
 	ID            *uuid.UUID               `json:"id,omitempty"             jsonschema_description:"Id of the event, a UUIDv7 that the client generated within the last hour. It allows a safe repetition of the request. The default is a new id."`
 	Type          datatype.ThreadEventType `json:"type"                     jsonschema_description:"Type of the event."`
@@ -32,8 +32,7 @@ type AppendEvent struct {
 	CorrelationID *uuid.UUID               `json:"correlation_id,omitempty" jsonschema_description:"Correlation id shared by related events."`
 }
 
-// JSONSchemaExtend limits the types to those that clients append, and gives the
-// payload the schema of the type.
+// JSONSchemaExtend limits the types to those that clients can append, and gives the payload the schema of the type.
 func (AppendEvent) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.Description = "An event to append. Its payload has the current schema version of its type."
 	types := &jsonschema.Schema{Type: "string", Description: "Type of the event.", Examples: []any{"note.added"}}
@@ -58,7 +57,7 @@ func (AppendEvent) JSONSchemaExtend(s *jsonschema.Schema) {
 	}
 }
 
-// JSONSchemaComponents are the types that the schema refers to.
+// JSONSchemaComponents returns the types to which the schema refers.
 func (AppendEvent) JSONSchemaComponents() []any {
 	var all []any
 	for _, k := range kinds {
@@ -67,13 +66,13 @@ func (AppendEvent) JSONSchemaComponents() []any {
 	return all
 }
 
-// AppendEvents is the body of an append.
+// AppendEvents is the request body of append-thread-events.
 type AppendEvents struct {
 	ExpectedSequence *int64        `json:"expected_sequence,omitempty" jsonschema:"minimum=1" jsonschema_description:"Sequence number of the latest event of the thread, as last read. If later events exist, nothing is appended and the response is 412. Steps of checkpoints do not count."`
 	Events           []AppendEvent `json:"events"                      jsonschema:"minItems=1,maxItems=100" jsonschema_description:"Events in their order. Either all of them are appended, or none."`
 }
 
-// AppendedEvent is an event as it was appended.
+// AppendedEvent describes an event that was appended.
 type AppendedEvent struct {
 	ID        uuid.UUID                `json:"id"         jsonschema_description:"Id of the event."`
 	Sequence  int64                    `json:"sequence"   jsonschema:"minimum=1" jsonschema_description:"Sequence number in the thread."`
@@ -81,7 +80,7 @@ type AppendedEvent struct {
 	CreatedAt time.Time                `json:"created_at" jsonschema_description:"Time when the event was appended."`
 }
 
-// AppendedEvents is the answer to an append.
+// AppendedEvents is the response body of append-thread-events.
 type AppendedEvents struct {
 	Events       []AppendedEvent `json:"events"        jsonschema_description:"Appended events in their order."`
 	LastSequence int64           `json:"last_sequence" jsonschema:"minimum=1" jsonschema_description:"Sequence number of the last appended event. Use it as expected_sequence of the next request."`
@@ -118,8 +117,8 @@ func appendEvents(ctx context.Context, tx *ent.Tx, in *appendEventsInput) (*appe
 	return out, nil
 }
 
-// eventError lets an error about a column of the thread point into the event
-// that changes it, where only one does.
+// eventError changes an error about a column of the thread to point to the event that changes the column, if exactly
+// one event changes the thread.
 func eventError(err error, events []AppendEvent) error {
 	at := -1
 	for i, e := range events {
@@ -138,7 +137,7 @@ func eventError(err error, events []AppendEvent) error {
 	return repoint(err, "", fmt.Sprintf("/events/%d/payload", at))
 }
 
-// event is an event as app.append_events() takes it.
+// event is an event in the form that app.append_events() expects.
 type event struct {
 	ID            *uuid.UUID               `json:"id,omitempty"`
 	Type          datatype.ThreadEventType `json:"type"`
@@ -148,7 +147,7 @@ type event struct {
 	CorrelationID *uuid.UUID               `json:"correlation_id,omitempty"`
 }
 
-// appended is what app.append_events() answers.
+// appended is the result of app.append_events().
 type appended struct {
 	Replayed bool `json:"replayed"`
 	AppendedEvents
@@ -156,7 +155,8 @@ type appended struct {
 
 const appendEventsSQL = `SELECT app.append_events($1, $2, $3)`
 
-// appendTo appends events to a thread, in one round trip.
+// appendTo appends events to a thread in one round trip. If expected is not nil, it is the sequence number of the
+// latest event that the caller has seen.
 func appendTo(ctx context.Context, tx *ent.Tx, id uuid.UUID, expected *int64, events ...event) (*appended, error) {
 	given, err := json.Marshal(events)
 	if err != nil {
@@ -205,7 +205,7 @@ func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsInput) (*listEven
 		return nil, fmt.Errorf("list events: %w", err)
 	}
 	if len(rows) == 0 {
-		// Either there is nothing to list or no thread to list it of.
+		// Distinguish a thread without matching events from a thread that does not exist.
 		if _, err := tx.ThreadStore().Get(ctx, in.ID); err != nil {
 			return nil, err
 		}
@@ -214,8 +214,8 @@ func listEvents(ctx context.Context, tx *ent.Tx, in *listEventsInput) (*listEven
 	return &listEventsOutput{Body: api.NewList(&in.Page, rows, key)}, nil
 }
 
-// latest reads a thread's newest events up to a sequence, oldest first: at most
-// includedEvents, and fewer where they are larger than a page.
+// latest reads the newest events of a thread up to a sequence number, oldest first: at most includedEvents, or fewer
+// if they are larger than a page.
 func latest(ctx context.Context, tx *ent.Tx, id uuid.UUID, until int64) ([]*ent.ThreadEvent, error) {
 	ctx = entpgx.WithRowBudget(ctx, entpgx.NewRowBudget(api.MaxPageBytes))
 	rows, err := tx.ThreadEvent.Query().
@@ -228,7 +228,7 @@ func latest(ctx context.Context, tx *ent.Tx, id uuid.UUID, until int64) ([]*ent.
 	return rows, nil
 }
 
-// sequenceKey is the keyset of a page of events.
+// sequenceKey returns the keyset of a page of events.
 func sequenceKey(sequence int64) []byte { return fmt.Appendf(nil, "%d", sequence) }
 
 func parseSequence(keyset []byte) (int64, error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/chenu/chenu/server/api/openapi"
 )
 
-// kind is what one type of event is like: the schema of its payload and its
-// version, and whether only the service itself records it.
+// kind describes a type of event: the schema of its payload, the schema's version, and whether only the service
+// appends it.
 type kind struct {
 	name    datatype.ThreadEventType
 	version int
@@ -21,8 +21,8 @@ type kind struct {
 	system  bool
 }
 
-// kinds are the types of events, each once. A payload that changes its shape
-// gets another version; those that are stored keep theirs.
+// kinds lists all types of events. If the schema of a payload changes, its version is increased; stored events keep
+// their version.
 var kinds = []kind{
 	{"thread.created", 1, ThreadCreated{}, true},
 	{"thread.updated", 1, ThreadUpdated{}, false},
@@ -43,17 +43,17 @@ var kinds = []kind{
 	{"checkpoint.expired", 1, CheckpointExpired{}, true},
 }
 
-// versionOf is the present version of the payloads of a type.
+// versionOf returns the current version of the payload schema of a type.
 func versionOf(name datatype.ThreadEventType) int {
 	for _, k := range kinds {
 		if k.name == name {
 			return k.version
 		}
 	}
-	panic(fmt.Sprintf("thread: there is no event type %q", name)) // The schema admits none.
+	panic(fmt.Sprintf("thread: there is no event type %q", name)) // The schema allows no other types.
 }
 
-// ThreadCreated is the payload of thread.created: the thread as it began.
+// ThreadCreated is the payload of thread.created: the initial state of the thread.
 type ThreadCreated struct {
 	FoundingIntent string              `json:"founding_intent"`
 	Sphere         datatype.SphereType `json:"sphere"`
@@ -64,11 +64,10 @@ type ThreadCreated struct {
 	Tags           datatype.Texts      `json:"tags"`
 }
 
-// JSONSchemaExtend adds the columns' limits and descriptions.
+// JSONSchemaExtend adds the limits and descriptions of the columns.
 func (ThreadCreated) JSONSchemaExtend(s *jsonschema.Schema) { ent.Thread{}.JSONSchemaExtend(s) }
 
-// ThreadUpdated is the payload of thread.updated: the fields that change, with
-// their new values.
+// ThreadUpdated is the payload of thread.updated: the changed fields with their new values.
 type ThreadUpdated struct {
 	Type           *datatype.ThreadType `json:"type,omitempty"`
 	Visibility     *datatype.Visibility `json:"visibility,omitempty"`
@@ -77,12 +76,12 @@ type ThreadUpdated struct {
 	Tags           datatype.Texts       `json:"tags,omitempty"`
 }
 
-// JSONSchemaExtend adds the columns' limits and descriptions.
+// JSONSchemaExtend adds the limits and descriptions of the columns.
 func (ThreadUpdated) JSONSchemaExtend(s *jsonschema.Schema) {
 	ent.Thread{}.JSONSchemaExtend(s)
 	one := uint64(1)
 	s.MinProperties = &one
-	// null removes what may be missing. The type and the visibility always are.
+	// null clears an optional field. The type and the visibility are not optional.
 	for _, name := range []string{"type", "visibility"} {
 		if p, ok := s.Properties.Get(name); ok && p.Ref != "" {
 			s.Properties.Set(name, &jsonschema.Schema{AllOf: []*jsonschema.Schema{{Ref: p.Ref}}, Description: p.Description})
@@ -189,13 +188,13 @@ type CheckpointRejected struct {
 // CheckpointExpired is the payload of checkpoint.expired.
 type CheckpointExpired struct{ checkpointStep }
 
-// checkpointStep is what every event of a checkpoint says.
+// checkpointStep has the fields that the payloads of all events of checkpoints have in common.
 type checkpointStep struct {
 	CheckpointID uuid.UUID `json:"checkpoint_id"    jsonschema_description:"Id of the checkpoint."`
 	Digest       string    `json:"digest,omitempty" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the write or action, in hexadecimal."`
 }
 
-// appendable are the types that clients append.
+// appendable returns the types that clients can append.
 func appendable() []kind {
 	var out []kind
 	for _, k := range kinds {
@@ -206,5 +205,5 @@ func appendable() []kind {
 	return out
 }
 
-// component is the name under which the payload's schema is published.
+// component returns the reference to the component with the schema of the payload.
 func (k kind) component() string { return openapi.ComponentRef(reflect.TypeOf(k.payload)) }

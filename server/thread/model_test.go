@@ -16,8 +16,8 @@ import (
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
-// TestMain lets the model take fewer walks than rapid's hundred, since each step
-// is a request; -rapid.checks says otherwise.
+// TestMain reduces rapid's default of 100 checks, because each step is a request. The flag -rapid.checks overrides
+// it.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "20"); err != nil {
 		panic(err)
@@ -25,8 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// model is what a thread is expected to be, said a second time and otherwise
-// than the service says it.
+// model is the expected state of a thread, implemented independently of the service.
 type model struct {
 	status     string
 	title, typ any
@@ -35,11 +34,11 @@ type model struct {
 	types      []string         // of the events, in order
 	history    []map[string]any // the thread after each event
 	version    int
-	appended   []map[string]any // the last append, with its ids
+	appended   []map[string]any // events of the last append, with their ids
 	answer     string
 }
 
-// next has the allowed transitions: from a status by an event to a status.
+// next has the allowed transitions: from a status, by an event, to a status.
 var next = map[string]map[string]string{
 	"active":    {"thread.paused": "paused", "thread.completed": "completed", "thread.archived": "archived"},
 	"paused":    {"thread.resumed": "active", "thread.completed": "completed", "thread.archived": "archived"},
@@ -54,7 +53,7 @@ func (m *model) state() map[string]any {
 	}
 }
 
-// apply takes an event, and tells whether it is allowed.
+// apply applies an event, and reports whether it is allowed.
 func (m *model) apply(e map[string]any) bool {
 	name := e["type"].(string)
 	if m.status == "archived" {
@@ -86,7 +85,7 @@ func (m *model) apply(e map[string]any) bool {
 	return true
 }
 
-// seen is the part of an answered thread that the model knows.
+// seen returns the fields of a thread in a response that the model has.
 func seen(o map[string]any) map[string]any {
 	out := map[string]any{}
 	for _, field := range []string{"status", "title", "type", "tags", "parent_thread_id", "last_sequence", "event_count"} {
@@ -143,9 +142,8 @@ func drawChanges(t *rapid.T, parents []any) map[string]any {
 	return changes
 }
 
-// TestModel walks the service and a model of it at random: appends of any
-// events, allowed or not, stale and repeated ones, patches, and reads of now
-// and of any time before.
+// TestModel compares the service with the model in random steps: appends of allowed and forbidden events, stale and
+// repeated appends, patches, and reads of the current and earlier states.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -206,7 +204,7 @@ func TestModel(t *testing.T) {
 					rt.Skip("nothing was appended yet")
 				}
 				if r := c.Post(path+"/events", events(m.appended...)); fail(r, http.StatusOK) && string(r.Body) != m.answer {
-					rt.Fatalf("again it is %s, was %s", r.Body, m.answer)
+					rt.Fatalf("the repeated append returned %s, want %s", r.Body, m.answer)
 				}
 			},
 			"append others under the same id": func(rt *rapid.T) {
@@ -233,7 +231,7 @@ func TestModel(t *testing.T) {
 				r := c.Patch(path, etag, changes)
 				switch {
 				case m.status == "archived" && !patches(m, changes), maps.Equal(before, after) && m.status != "archived":
-					fail(r, http.StatusOK) // nothing to change is no event
+					fail(r, http.StatusOK) // a patch that changes nothing appends no event
 				case !allowed:
 					fail(r, http.StatusConflict)
 				case fail(r, http.StatusOK):
@@ -255,7 +253,7 @@ func TestModel(t *testing.T) {
 					got = append(got, item.(map[string]any)["type"].(string))
 				}
 				if !slices.Equal(got, m.types[after:]) {
-					rt.Fatalf("behind %d there are %v, want %v", after, got, m.types[after:])
+					rt.Fatalf("after %d the events are %v, want %v", after, got, m.types[after:])
 				}
 			},
 		})
@@ -271,7 +269,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// patches tells whether the changes change anything of the model.
+// patches reports whether the changes would change the model.
 func patches(m *model, changes map[string]any) bool {
 	for field, value := range changes {
 		present := map[string]any{"title": m.title, "type": m.typ, "tags": m.tags, "parent_thread_id": m.parent}[field]

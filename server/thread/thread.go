@@ -1,8 +1,7 @@
-// Package thread is the API of threads: lines of thought or work whose state is
-// what their events made of it. Everything that changes one is an event, and
-// goes through app.create_thread and app.append_events, where Postgres gives
-// the sequences, keeps the state machine and moves the thread's row. This
-// package says what the events of each type look like, and reads.
+// Package thread is the API of threads: lines of thought or work whose state is the result of their events. Every
+// change is an event and is made by app.create_thread or app.append_events. These functions assign the sequence
+// numbers, enforce the state machine and update the thread's row. This package defines the schemas of the events, and
+// reads threads and events.
 package thread
 
 import (
@@ -28,7 +27,7 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// includedEvents is how many of its latest events come with a thread.
+// includedEvents is the maximum number of latest events that are included in a thread.
 const includedEvents = 50
 
 // Mount registers the operations of threads.
@@ -87,7 +86,7 @@ func Mount(a *api.API) {
 	}, listEvents)
 }
 
-// CreateThread is what a client gives to begin a thread.
+// CreateThread is the request body of create-thread.
 type CreateThread struct {
 	FoundingIntent string               `json:"founding_intent"`
 	Sphere         datatype.SphereType  `json:"sphere"`
@@ -98,11 +97,10 @@ type CreateThread struct {
 	Tags           datatype.Texts       `json:"tags,omitempty"`
 }
 
-// JSONSchemaExtend adds the columns' limits and descriptions.
+// JSONSchemaExtend adds the limits and descriptions of the columns.
 func (CreateThread) JSONSchemaExtend(s *jsonschema.Schema) { ent.Thread{}.JSONSchemaExtend(s) }
 
-// UpdateThread is the whole of what a client may change of a thread without
-// naming the event. Its status changes by events alone.
+// UpdateThread has the fields that a client can change with a patch. The status is changed only by events.
 type UpdateThread struct {
 	Type           datatype.ThreadType `json:"type"`
 	Visibility     datatype.Visibility `json:"visibility"`
@@ -111,7 +109,7 @@ type UpdateThread struct {
 	Tags           datatype.Texts      `json:"tags"`
 }
 
-// JSONSchemaExtend adds the columns' limits and descriptions.
+// JSONSchemaExtend adds the limits and descriptions of the columns.
 func (UpdateThread) JSONSchemaExtend(s *jsonschema.Schema) { ent.Thread{}.JSONSchemaExtend(s) }
 
 type createInput struct {
@@ -171,20 +169,20 @@ func list(ctx context.Context, tx *ent.Tx, in *listInput) (*listOutput, error) {
 	return &listOutput{Body: page}, err
 }
 
-// ThreadCount is the number of threads that a filter matches.
+// ThreadCount is the response body of count-threads.
 type ThreadCount struct {
 	Count int `json:"count" jsonschema:"minimum=0" jsonschema_description:"Number of matching threads."`
 }
 
-// ThreadDetail is a thread as it is or was.
+// ThreadDetail is the current or an earlier state of a thread.
 type ThreadDetail struct {
 	ent.Thread
-	// Version hides the row's: as the thread was, it has none.
+	// Version replaces the field of the row. It is omitted for an earlier state, which has no version.
 	Version int64              `json:"version,omitzero"`
 	Events  []*ent.ThreadEvent `json:"events,omitempty" jsonschema_description:"Latest events of the thread, oldest first: at most 50 events and about 4 MiB. Only with include=events."`
 }
 
-// JSONSchemaExtend adds the columns' limits and descriptions.
+// JSONSchemaExtend adds the schema of a thread, and makes the version optional.
 func (d ThreadDetail) JSONSchemaExtend(s *jsonschema.Schema) {
 	d.Thread.JSONSchemaExtend(s)
 	if p, ok := s.Properties.Get("version"); ok {
@@ -199,10 +197,10 @@ type getInput struct {
 	AsOf    *int64    `query:"as_of"   jsonschema:"minimum=1" jsonschema_description:"Sequence number of an event. The response is the state of the thread after that event, computed from its events."`
 }
 
-// Include is what a thread can be read with.
+// Include names the data that can be included in a thread.
 type Include string
 
-// JSONSchema describes it.
+// JSONSchema returns the schema with the possible values.
 func (Include) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Enum: []any{"events"}}
 }
@@ -232,13 +230,14 @@ func get(ctx context.Context, tx *ent.Tx, in *getInput) (*getOutput, error) {
 		out.ETag = api.ETag(fmt.Sprintf(`"s%d"`, *in.AsOf))
 	}
 	if in.Include != nil {
-		// Those that the row knows of: it was read a moment before.
+		// Only events up to the row's last sequence number: the row was read before, and later events are not part of
+		// it.
 		events, err := latest(ctx, tx, in.ID, row.LastSequence)
 		if err != nil {
 			return nil, err
 		}
 		out.Body.Events = events
-		// The events are part of what is tagged.
+		// The ETag must differ from that of the thread without its events.
 		out.ETag = out.ETag[:len(out.ETag)-1] + `+events"`
 	}
 	return out, nil
@@ -249,7 +248,7 @@ const threadAsOfSQL = `SELECT to_jsonb(jsonb_populate_record(t, r || jsonb_build
 	FROM public.threads t, app.rebuild_thread(t.created_by, t.id, $3) AS r
 	WHERE t.created_by = $1 AND t.id = $2`
 
-// asOf turns the row into what it was after the event of the sequence.
+// asOf replaces the row by its state after the event with the sequence number.
 func asOf(ctx context.Context, tx *ent.Tx, row *ent.Thread, sequence int64) error {
 	var data []byte
 	if err := session.One(ctx, tx, threadAsOfSQL, []any{row.CreatedBy, row.ID, sequence}, &data); err != nil {
@@ -295,8 +294,8 @@ func update(ctx context.Context, tx *ent.Tx, in *updateInput) (*updateOutput, er
 		return nil, err
 	}
 	if changes != nil {
-		// The version moves with it, but for the steps that both leave out, so this expects
-		// what If-Match said.
+		// The version changes with each event except steps of checkpoints, which expected_sequence ignores too. So
+		// expecting the row's sequence number is equivalent to If-Match.
 		expected := &row.LastSequence
 		if in.IfMatch.Matches(anyVersion) {
 			expected = nil
@@ -312,15 +311,15 @@ func update(ctx context.Context, tx *ent.Tx, in *updateInput) (*updateOutput, er
 	return &updateOutput{ETag: tag(row), Body: row}, nil
 }
 
-// tag is the thread's ETag. Steps of checkpoints about it leave its version, so that the
-// request that asked for one is the same request once it is approved.
+// tag returns the ETag of the thread. Steps of checkpoints on the thread do not change its version, so that a request
+// that asked for an approval is still the same request once it is approved.
 func tag(row *ent.Thread) api.ETag { return api.StepTag(row.Version, row.StepCount) }
 
-// anyVersion is a version that no row has: only If-Match: * matches it.
+// anyVersion is a version that no row has, so only If-Match: * matches it.
 const anyVersion = -1
 
-// patchError turns the error of an append into one about the patch: the client
-// knows of versions and fields and not of the event that carries them.
+// patchError converts an error of an append to an error about the patch, because the client sent versions and fields,
+// not the event that contains them.
 func patchError(err error) error {
 	p := problem.From(err)
 	if p.Code == "stale_sequence" {
@@ -329,8 +328,8 @@ func patchError(err error) error {
 	return repoint(err, "/events/0/payload", "")
 }
 
-// repoint replaces the prefix of the pointers of an error that has some. Other
-// errors stay as they are.
+// repoint replaces the prefix from of the pointers of an error by to. Errors without such pointers are returned
+// unchanged.
 func repoint(err error, from, to string) error {
 	p := problem.From(err)
 	if !slices.ContainsFunc(p.Errors, func(e problem.FieldError) bool { return e.Pointer != nil && strings.HasPrefix(*e.Pointer, from) }) {
@@ -349,7 +348,7 @@ func repoint(err error, from, to string) error {
 	return moved.WithCause(err)
 }
 
-// changed is the payload of a thread.updated event; nil where nothing changes.
+// changed returns the payload of a thread.updated event, or nil if nothing changes.
 func changed(present, wanted UpdateThread) (datatype.Object, error) {
 	changes := map[string]any{}
 	for name, pair := range map[string][2]any{

@@ -27,7 +27,7 @@ import (
 	"github.com/chenu/chenu/server/thread"
 )
 
-// bundle is the API of threads on a database of its own, with two identities.
+// bundle is the API of threads on its own database, with two identities.
 type bundle struct {
 	db         *dbtest.DB
 	admin      *pgxpool.Pool
@@ -61,7 +61,7 @@ func openSession(t testing.TB, url string) *session.DB {
 	return db
 }
 
-// serve makes the handler. A token is "human IDENTITY" or "agent IDENTITY AGENT".
+// serve returns the handler and the document. A token is "human IDENTITY" or "agent IDENTITY AGENT".
 func serve(t testing.TB, db *session.DB) (http.Handler, []byte) {
 	t.Helper()
 	a, err := api.New(api.Config{
@@ -101,7 +101,7 @@ func (b *bundle) exec(t testing.TB, sql string, args ...any) {
 	}
 }
 
-// begin makes a thread of the client's and returns its path.
+// begin creates a thread of the client and returns its path.
 func begin(c *apitest.Client, fields ...any) string {
 	body := object("founding_intent", "Write the annual report", "sphere", "business")
 	for i := 0; i < len(fields); i += 2 {
@@ -118,7 +118,7 @@ func object(pairs ...any) map[string]any {
 	return o
 }
 
-// event is an event to append; more are other members by turns.
+// event returns an event to append; more are alternating names and values of other members.
 func event(name string, payload map[string]any, more ...any) map[string]any {
 	e := object(more...)
 	e["type"], e["payload"] = name, payload
@@ -131,7 +131,7 @@ func note(text string, more ...any) map[string]any {
 
 func events(all ...map[string]any) map[string]any { return object("events", all) }
 
-// pointers are where a problem finds fault.
+// pointers returns the pointers and parameters of the field errors of a problem.
 func pointers(t testing.TB, r *apitest.Response, status int, code string) []string {
 	t.Helper()
 	var at []string
@@ -166,7 +166,7 @@ func TestCreate(t *testing.T) {
 	}
 	path := r.Header.Get("Location")
 	if again := c.Get(path).Want(http.StatusOK); fmt.Sprint(again.Object()) != fmt.Sprint(got) || again.ETag() != `"v1"` {
-		t.Errorf("GET gives %s %s, POST gave %s", again.ETag(), again.Body, r.Body)
+		t.Errorf("GET returned %s %s, POST returned %s", again.ETag(), again.Body, r.Body)
 	}
 	list := c.Get(path + "/events").Want(http.StatusOK).Object()
 	first := list["items"].([]any)[0].(map[string]any)
@@ -175,7 +175,7 @@ func TestCreate(t *testing.T) {
 		first["created_at"] != got["last_event_at"] || payload["founding_intent"] != "Print it" || payload["visibility"] != "private" {
 		t.Errorf("the first event is %v", first)
 	}
-	// An agent of hers begins one as well, and it is hers.
+	// An agent of Ada creates a thread, which belongs to Ada.
 	agent := apitest.New(t, b.handler, b.document).As(fmt.Sprintf("agent %s %s", b.ada, b.agent))
 	made := agent.Get(begin(agent)).Want(http.StatusOK).Object()
 	if made["created_by"] != b.ada.String() || made["updated_by"] != b.agent.String() || made["updated_by_kind"] != "agent" {
@@ -202,42 +202,42 @@ func TestBadInput(t *testing.T) {
 		code         string
 		at           []string
 	}{
-		"no founding intent":      {"POST", "/v1/threads", object("sphere", "business"), unprocessable, invalid, []string{"/founding_intent"}},
-		"an empty one":            {"POST", "/v1/threads", object("sphere", "business", "founding_intent", ""), unprocessable, invalid, []string{"/founding_intent"}},
-		"one too long":            {"POST", "/v1/threads", object("sphere", "business", "founding_intent", strings.Repeat("x", 2001)), unprocessable, invalid, []string{"/founding_intent"}},
-		"no sphere":               {"POST", "/v1/threads", object("founding_intent", "x"), unprocessable, invalid, []string{"/sphere"}},
-		"a status":                {"POST", "/v1/threads", object("founding_intent", "x", "sphere", "business", "status", "archived"), unprocessable, invalid, []string{"/status"}},
-		"another's parent":        {"POST", "/v1/threads", object("founding_intent", "x", "sphere", "business", "parent_thread_id", foreign[len("/v1/threads/"):]), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
-		"no events":               {"POST", path + "/events", events(), unprocessable, invalid, []string{"/events"}},
-		"101 events":              {"POST", path + "/events", events(many...), unprocessable, invalid, []string{"/events"}},
-		"an unknown type":         {"POST", path + "/events", events(event("thread.exploded", object())), unprocessable, invalid, []string{"/events/0/type"}},
-		"a type of the service":   {"POST", path + "/events", events(note("x"), event("checkpoint.approved", object("checkpoint_id", dbtest.NewID()))), unprocessable, invalid, []string{"/events/1/type"}},
-		"a second beginning":      {"POST", path + "/events", events(event("thread.created", object())), unprocessable, invalid, []string{"/events/0/type"}},
-		"no payload":              {"POST", path + "/events", events(object("type", "note.added")), unprocessable, invalid, []string{"/events/0/payload"}},
-		"a payload of no object":  {"POST", path + "/events", events(object("type", "note.added", "payload", "x")), unprocessable, invalid, []string{"/events/0/payload"}},
-		"a note without text":     {"POST", path + "/events", events(note("x"), event("note.added", object())), unprocessable, invalid, []string{"/events/1/payload/text"}},
-		"a note with more":        {"POST", path + "/events", events(event("note.added", object("text", "x", "rank", 1))), unprocessable, invalid, []string{"/events/0/payload/rank"}},
-		"another type's payload":  {"POST", path + "/events", events(event("decision.recorded", object("text", "x"))), unprocessable, invalid, []string{"/events/0/payload/decision", "/events/0/payload/text"}},
-		"an action half told":     {"POST", path + "/events", events(event("action.executed", object("action", "x", "outcome", "maybe"))), unprocessable, invalid, []string{"/events/0/payload/outcome"}},
-		"a link that is none":     {"POST", path + "/events", events(event("link.added", object("uri", "nowhere"))), unprocessable, invalid, []string{"/events/0/payload/uri"}},
-		"an update of nothing":    {"POST", path + "/events", events(event("thread.updated", object())), unprocessable, invalid, []string{"/events/0/payload"}},
-		"an update of the intent": {"POST", path + "/events", events(event("thread.updated", object("founding_intent", "y"))), unprocessable, invalid, []string{"/events/0/payload/founding_intent"}},
-		"an update to no type":    {"POST", path + "/events", events(event("thread.updated", object("type", nil))), unprocessable, invalid, []string{"/events/0/payload/type"}},
-		"itself as parent":        {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", path[len("/v1/threads/"):]))), unprocessable, invalid, []string{"/events/1/payload/parent_thread_id"}},
-		"a foreign parent":        {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", foreign[len("/v1/threads/"):]))), unprocessable, "reference_not_found", []string{"/events/1/payload/parent_thread_id"}},
-		"an id twice":             {"POST", path + "/events", events(note("x", "id", same), note("x", "id", same)), unprocessable, invalid, []string{"/events/1/id"}},
-		"an id of no time":        {"POST", path + "/events", events(note("x"), note("x", "id", uuid.New())), unprocessable, invalid, []string{"/events/1/id"}},
-		"a payload too large":     {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 256<<10))))), unprocessable, invalid, []string{"/events/0/payload"}},
-		"a body too large":        {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 1<<20))))), http.StatusRequestEntityTooLarge, "body_too_large", nil},
-		"a thread of nobody":      {"POST", "/v1/threads/" + dbtest.NewID().String() + "/events", events(note("x")), http.StatusNotFound, "not_found", nil},
-		"a patch of the status":   {"PATCH", path, object("status", "archived"), unprocessable, invalid, []string{"/status"}},
-		"a patch of the intent":   {"PATCH", path, object("founding_intent", "y"), unprocessable, invalid, []string{"/founding_intent"}},
-		"a patch to an ancestor":  {"PATCH", path, object("parent_thread_id", path[len("/v1/threads/"):]), unprocessable, invalid, []string{"/parent_thread_id"}},
-		"a patch to no parent":    {"PATCH", path, object("parent_thread_id", dbtest.NewID()), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
-		"as of the future":        {"GET", path + "?as_of=2", nil, unprocessable, invalid, []string{"as_of"}},
-		"as of nothing":           {"GET", path + "?as_of=0", nil, unprocessable, invalid, []string{"as_of"}},
-		"including everything":    {"GET", path + "?include=everything", nil, unprocessable, invalid, []string{"include"}},
-		"another sort":            {"GET", "/v1/threads?sort=title", nil, http.StatusBadRequest, "invalid_request", []string{"sort"}},
+		"no founding intent":        {"POST", "/v1/threads", object("sphere", "business"), unprocessable, invalid, []string{"/founding_intent"}},
+		"an empty intent":           {"POST", "/v1/threads", object("sphere", "business", "founding_intent", ""), unprocessable, invalid, []string{"/founding_intent"}},
+		"an intent too long":        {"POST", "/v1/threads", object("sphere", "business", "founding_intent", strings.Repeat("x", 2001)), unprocessable, invalid, []string{"/founding_intent"}},
+		"no sphere":                 {"POST", "/v1/threads", object("founding_intent", "x"), unprocessable, invalid, []string{"/sphere"}},
+		"a status":                  {"POST", "/v1/threads", object("founding_intent", "x", "sphere", "business", "status", "archived"), unprocessable, invalid, []string{"/status"}},
+		"another identity's parent": {"POST", "/v1/threads", object("founding_intent", "x", "sphere", "business", "parent_thread_id", foreign[len("/v1/threads/"):]), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
+		"no events":                 {"POST", path + "/events", events(), unprocessable, invalid, []string{"/events"}},
+		"101 events":                {"POST", path + "/events", events(many...), unprocessable, invalid, []string{"/events"}},
+		"an unknown type":           {"POST", path + "/events", events(event("thread.exploded", object())), unprocessable, invalid, []string{"/events/0/type"}},
+		"a type of the service":     {"POST", path + "/events", events(note("x"), event("checkpoint.approved", object("checkpoint_id", dbtest.NewID()))), unprocessable, invalid, []string{"/events/1/type"}},
+		"a second thread.created":   {"POST", path + "/events", events(event("thread.created", object())), unprocessable, invalid, []string{"/events/0/type"}},
+		"no payload":                {"POST", path + "/events", events(object("type", "note.added")), unprocessable, invalid, []string{"/events/0/payload"}},
+		"a payload not an object":   {"POST", path + "/events", events(object("type", "note.added", "payload", "x")), unprocessable, invalid, []string{"/events/0/payload"}},
+		"a note without text":       {"POST", path + "/events", events(note("x"), event("note.added", object())), unprocessable, invalid, []string{"/events/1/payload/text"}},
+		"a note with other fields":  {"POST", path + "/events", events(event("note.added", object("text", "x", "rank", 1))), unprocessable, invalid, []string{"/events/0/payload/rank"}},
+		"another type's payload":    {"POST", path + "/events", events(event("decision.recorded", object("text", "x"))), unprocessable, invalid, []string{"/events/0/payload/decision", "/events/0/payload/text"}},
+		"an unknown outcome":        {"POST", path + "/events", events(event("action.executed", object("action", "x", "outcome", "maybe"))), unprocessable, invalid, []string{"/events/0/payload/outcome"}},
+		"a link that is not a URI":  {"POST", path + "/events", events(event("link.added", object("uri", "nowhere"))), unprocessable, invalid, []string{"/events/0/payload/uri"}},
+		"an update of nothing":      {"POST", path + "/events", events(event("thread.updated", object())), unprocessable, invalid, []string{"/events/0/payload"}},
+		"an update of the intent":   {"POST", path + "/events", events(event("thread.updated", object("founding_intent", "y"))), unprocessable, invalid, []string{"/events/0/payload/founding_intent"}},
+		"an update to a null type":  {"POST", path + "/events", events(event("thread.updated", object("type", nil))), unprocessable, invalid, []string{"/events/0/payload/type"}},
+		"itself as parent":          {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", path[len("/v1/threads/"):]))), unprocessable, invalid, []string{"/events/1/payload/parent_thread_id"}},
+		"a foreign parent":          {"POST", path + "/events", events(note("x"), event("thread.updated", object("parent_thread_id", foreign[len("/v1/threads/"):]))), unprocessable, "reference_not_found", []string{"/events/1/payload/parent_thread_id"}},
+		"an id twice":               {"POST", path + "/events", events(note("x", "id", same), note("x", "id", same)), unprocessable, invalid, []string{"/events/1/id"}},
+		"an id not a UUIDv7":        {"POST", path + "/events", events(note("x"), note("x", "id", uuid.New())), unprocessable, invalid, []string{"/events/1/id"}},
+		"a payload too large":       {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 256<<10))))), unprocessable, invalid, []string{"/events/0/payload"}},
+		"a body too large":          {"POST", path + "/events", events(event("action.proposed", object("action", "x", "details", object("x", strings.Repeat("x", 1<<20))))), http.StatusRequestEntityTooLarge, "body_too_large", nil},
+		"a thread that is missing":  {"POST", "/v1/threads/" + dbtest.NewID().String() + "/events", events(note("x")), http.StatusNotFound, "not_found", nil},
+		"a patch of the status":     {"PATCH", path, object("status", "archived"), unprocessable, invalid, []string{"/status"}},
+		"a patch of the intent":     {"PATCH", path, object("founding_intent", "y"), unprocessable, invalid, []string{"/founding_intent"}},
+		"a patch to an ancestor":    {"PATCH", path, object("parent_thread_id", path[len("/v1/threads/"):]), unprocessable, invalid, []string{"/parent_thread_id"}},
+		"a missing parent":          {"PATCH", path, object("parent_thread_id", dbtest.NewID()), unprocessable, "reference_not_found", []string{"/parent_thread_id"}},
+		"as of the future":          {"GET", path + "?as_of=2", nil, unprocessable, invalid, []string{"as_of"}},
+		"as of zero":                {"GET", path + "?as_of=0", nil, unprocessable, invalid, []string{"as_of"}},
+		"including everything":      {"GET", path + "?include=everything", nil, unprocessable, invalid, []string{"include"}},
+		"another sort":              {"GET", "/v1/threads?sort=title", nil, http.StatusBadRequest, "invalid_request", []string{"sort"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -257,7 +257,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// Hardening item 15: an event refers to events that exist. Postgres refuses others.
+// An event can refer only to events that exist. Postgres rejects other references.
 func TestEventsReferToEventsThatExist(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -287,15 +287,15 @@ func TestEventsReferToEventsThatExist(t *testing.T) {
 		name, pointer string
 		events        map[string]any
 	}{
-		{"a decision that is nowhere", payloadOf, events(revise(dbtest.NewID()))},
+		{"a missing decision", payloadOf, events(revise(dbtest.NewID()))},
 		{"a decision of another thread", payloadOf, events(revise(away))},
 		{"a decision of another identity", payloadOf, events(revise(hers))},
-		{"a note is no decision", payloadOf, events(revise(remark))},
-		{"a decision that comes later", payloadOf, events(revise(later), decide("id", later))},
+		{"a note instead of a decision", payloadOf, events(revise(remark))},
+		{"a later decision", payloadOf, events(revise(later), decide("id", later))},
 		{"a revision of itself", payloadOf, events(revise(self, "id", self))},
-		{"a proposal that is nowhere", proposalOf, events(execute(dbtest.NewID()))},
-		{"a decision is no proposal", proposalOf, events(execute(decision))},
-		{"a cause that is nowhere", causeOf, events(note("x", "causation_id", dbtest.NewID()))},
+		{"a missing proposal", proposalOf, events(execute(dbtest.NewID()))},
+		{"a decision instead of a proposal", proposalOf, events(execute(decision))},
+		{"a missing cause", causeOf, events(note("x", "causation_id", dbtest.NewID()))},
 		{"a cause of another identity", causeOf, events(note("x", "causation_id", hers))},
 		{"its own cause", causeOf, events(note("x", "id", self, "causation_id", self))},
 		{"the second of two", "/events/1/causation_id", events(note("x"), note("y", "causation_id", dbtest.NewID()))},
@@ -305,23 +305,23 @@ func TestEventsReferToEventsThatExist(t *testing.T) {
 		}
 	}
 	if got := c.Get(here).Object(); got["last_sequence"] != 4.0 {
-		t.Errorf("something was appended: the thread is at %v", got["last_sequence"])
+		t.Errorf("something was appended: the last sequence is %v", got["last_sequence"])
 	}
 	fresh := dbtest.NewID()
 	c.Post(here+"/events", events(revise(decision, "id", revision), revise(revision), execute(proposal), execute(nil), note("x", "causation_id", away),
 		decide("id", fresh), revise(fresh), note("y", "causation_id", fresh))).Want(http.StatusCreated)
 
-	// In raw SQL, as the serving role.
+	// With raw SQL, as the serving role.
 	service := pgtest.Connect(t, b.db.ServiceURL)
 	statement := fmt.Sprintf(`SELECT app.append_events('%s', NULL, '[{"type": "note.added", "schema_version": 1, "payload": {}, "causation_id": "%s"}]')`,
 		here[len("/v1/threads/"):], dbtest.NewID())
 	if got := b.as(t, service, "chenu_human", b.ada, statement); got != "CH422" {
-		t.Errorf("a cause that is nowhere, in SQL: %s", got)
+		t.Errorf("a missing cause, in SQL: %s", got)
 	}
 }
 
-// Hardening item 15: the ids of events are unique in their thread, and each thread of an
-// identity may have the same ones.
+// The ids of events are unique within their thread. Different threads of an identity can have events with the same
+// id.
 func TestEventIDsAreUniqueInTheirThread(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -331,18 +331,18 @@ func TestEventIDsAreUniqueInTheirThread(t *testing.T) {
 	c.Post(two+"/events", events(note("two", "id", id))).Want(http.StatusCreated)
 	c.Post(two+"/events", events(note("three", "id", id))).WantProblem(http.StatusConflict, "event_id_reused")
 	for path, text := range map[string]string{one: "one", two: "two"} {
-		c.Post(path+"/events", events(note(text, "id", id))).Want(http.StatusOK) // the same again
+		c.Post(path+"/events", events(note(text, "id", id))).Want(http.StatusOK) // repeated
 		list := c.Get(path + "/events?type=note.added").Want(http.StatusOK).Object()["items"].([]any)
 		if len(list) != 1 || list[0].(map[string]any)["payload"].(map[string]any)["text"] != text {
 			t.Errorf("%s has %v", path, list)
 		}
 	}
 	if again := c.Post(one+"/events", events(note("one", "id", id))); string(again.Body) != string(first.Body) {
-		t.Errorf("the same event again is %s, was %s", again.Body, first.Body)
+		t.Errorf("the repeated append returned %s, want %s", again.Body, first.Body)
 	}
 }
 
-// TestAppend shows sequences, expectations and what is the same request again.
+// TestAppend checks sequence numbers, expected sequence numbers, and which requests are repetitions.
 func TestAppend(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -358,37 +358,37 @@ func TestAppend(t *testing.T) {
 		t.Errorf("appended %v", got)
 	}
 	if p := c.Post(path+"/events", object("expected_sequence", 1, "events", []any{note("late")})).WantProblem(http.StatusPreconditionFailed, "stale_sequence"); p.Present == nil || *p.Present.LastSequence != 3 {
-		t.Errorf("the 412 says %+v", p.Present)
+		t.Errorf("the 412 has %+v", p.Present)
 	}
 	c.Post(path+"/events", events(note("three"))).Want(http.StatusCreated)
 
-	// The same again, however stale its expectation is by now.
+	// A repeated request gets the same response, even if its expected sequence number is stale by now.
 	if again := c.Post(path+"/events", first).Want(http.StatusOK); string(again.Body) != string(r.Body) {
-		t.Errorf("the same events again are %s, were %s", again.Body, r.Body)
+		t.Errorf("the repeated append returned %s, want %s", again.Body, r.Body)
 	}
 	for name, body := range map[string]map[string]any{
-		"other text":        events(note("other", "id", id)),
-		"other type":        events(event("intent.refined", object("intent", "one"), "id", id)),
-		"other cause":       events(note("one", "id", id, "causation_id", dbtest.NewID())),
-		"other order":       events(note("two", "id", cause, "causation_id", id, "correlation_id", cause), note("one", "id", id)),
-		"among other ones":  events(note("one", "id", id), note("new", "id", dbtest.NewID())),
-		"with one of no id": events(note("one", "id", id), note("new")),
+		"other text":                  events(note("other", "id", id)),
+		"other type":                  events(event("intent.refined", object("intent", "one"), "id", id)),
+		"other cause":                 events(note("one", "id", id, "causation_id", dbtest.NewID())),
+		"other order":                 events(note("two", "id", cause, "causation_id", id, "correlation_id", cause), note("one", "id", id)),
+		"with other events":           events(note("one", "id", id), note("new", "id", dbtest.NewID())),
+		"with an event without an id": events(note("one", "id", id), note("new")),
 	} {
 		t.Log(name)
 		c.Post(path+"/events", body).WantProblem(http.StatusConflict, "event_id_reused")
 	}
-	// Another thread's ids are its own, and another identity's.
+	// Other threads and other identities can use the same ids.
 	c.Post(begin(c)+"/events", events(note("other", "id", id))).Want(http.StatusCreated)
 	grace := b.human(t, b.grace)
 	grace.Post(begin(grace)+"/events", events(note("one", "id", id))).Want(http.StatusCreated)
 	if got := c.Get(path).Object(); got["last_sequence"] != 4.0 || got["event_count"] != 4.0 || got["version"] != 3.0 {
 		t.Errorf("the thread is %v", got)
 	}
-	// A key of the whole request works as for every POST.
+	// An Idempotency-Key works as for every POST.
 	key := []string{"Idempotency-Key", "k"}
 	kept := c.Post(path+"/events", events(note("four")), key...).Want(http.StatusCreated)
 	if again := c.Post(path+"/events", events(note("four")), key...).Want(http.StatusCreated); string(again.Body) != string(kept.Body) {
-		t.Errorf("the replay is %s, was %s", again.Body, kept.Body)
+		t.Errorf("the replay is %s, want %s", again.Body, kept.Body)
 	}
 }
 
@@ -424,7 +424,7 @@ func TestTransitions(t *testing.T) {
 				} else {
 					status = name
 					if p := r.WantProblem(http.StatusConflict, "forbidden_transition"); p.Present == nil || p.Present.Status != name {
-						t.Errorf("%s: the problem says %+v", next, p.Present)
+						t.Errorf("%s: the problem has %+v", next, p.Present)
 					}
 				}
 				if got := c.Get(path).Object()["status"]; got != status {
@@ -433,7 +433,8 @@ func TestTransitions(t *testing.T) {
 			}
 		})
 	}
-	// Within one append each event finds what the one before it made; all or none.
+	// Within an append, each event is checked against the status after the previous one. Either all events are
+	// appended or none.
 	c := b.human(t, b.ada)
 	path := begin(c)
 	c.Post(path+"/events", events(event(paused, object()), event(resumed, object()), event(completed, object()))).Want(http.StatusCreated)
@@ -454,7 +455,7 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("the patched thread is %v", got)
 	}
 	c.Patch(path, `"v1"`, object("title", "x")).WantProblem(http.StatusPreconditionFailed, "stale_version")
-	// What changes nothing is no event.
+	// A patch that changes nothing appends no event.
 	if r := c.Patch(path, `"v2"`, object("title", "Report")).Want(http.StatusOK); r.ETag() != `"v2"` {
 		t.Errorf("nothing changed, but the ETag is %s", r.ETag())
 	}
@@ -465,7 +466,7 @@ func TestUpdate(t *testing.T) {
 	if last["title"] != nil || e["type"] != "thread.updated" || len(all) != 3 || fmt.Sprint(e["payload"]) != "map[title:<nil>]" {
 		t.Errorf("the last event is %v", e)
 	}
-	// A parent's parent can't be its child.
+	// A thread's descendant cannot be its parent.
 	child := begin(c, "parent_thread_id", path[len("/v1/threads/"):])
 	if at := pointers(t, c.Patch(path, "*", object("parent_thread_id", child[len("/v1/threads/"):])), http.StatusUnprocessableEntity, "validation_failed"); !slices.Equal(at, []string{"/parent_thread_id"}) {
 		t.Errorf("pointers %v", at)
@@ -497,9 +498,9 @@ func TestRead(t *testing.T) {
 			t.Errorf("as of %d: %v", sequence, got)
 		}
 	}
-	// As of now it is what it is.
+	// As of the latest event, the state is the current state.
 	rebuilt := c.Get(path + "?as_of=6").Object()
-	for _, field := range []string{"updated_at", "version"} { // the row's own
+	for _, field := range []string{"updated_at", "version"} { // fields of the row only
 		delete(rebuilt, field)
 		delete(now, field)
 	}
@@ -507,7 +508,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("as of now: %v\nnow: %v", rebuilt, now)
 	}
 	if status := c.Get(path, "If-None-Match", c.Get(path).ETag()).Status; status != http.StatusNotModified {
-		t.Errorf("unchanged: %d", status)
+		t.Errorf("a conditional GET of an unchanged thread: %d", status)
 	}
 
 	types := func(target string) (out []string) {
@@ -542,7 +543,7 @@ func TestRead(t *testing.T) {
 		}
 	}
 
-	// The lists: newest first, filtered.
+	// Lists of threads are ordered newest first, and filtered.
 	others := []string{begin(c, "sphere", "personal"), begin(c, "type", "collective"), begin(c)}
 	c.Post(others[2]+"/events", events(event("thread.completed", object()))).Want(http.StatusCreated)
 	for query, want := range map[string][]string{
@@ -574,8 +575,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestPublicStaysInvisible shows that visibility opens nothing. A superuser sets
-// it, so that no approval is needed for this test.
+// TestPublicStaysInvisible checks that a public thread is not visible to other identities. A superuser sets the
+// visibility, because otherwise the test would need an approval.
 func TestPublicStaysInvisible(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -613,19 +614,19 @@ func TestPublicStaysInvisible(t *testing.T) {
 		got := grace.Do(request[0], request[1], body, header...).Want(http.StatusNotFound).Object()
 		delete(got, "request_id")
 		if fmt.Sprint(got) != fmt.Sprint(absent) {
-			t.Errorf("%s %s: %v, an absent one is %v", request[0], request[1], got, absent)
+			t.Errorf("%s %s: %v, a missing one is %v", request[0], request[1], got, absent)
 		}
 	}
 	if items := grace.Get("/v1/threads").Object()["items"].([]any); len(items) != 0 {
 		t.Errorf("another identity's list has %v", items)
 	}
 	if b.human(t, b.ada).Get(path).Object()["visibility"] != "public" {
-		t.Error("the thread is not public, so nothing was shown")
+		t.Error("the thread is not public, so nothing was checked")
 	}
 }
 
-// TestAudit shows that an append leaves one row an event, with the digest and
-// not the payload, and that the thread's counters leave none.
+// TestAudit checks that an append creates one audit row per event, with the digest and without the payload, and that
+// changes of the thread's counters create none.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -667,8 +668,8 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// as runs the statements in one transaction as a role and identity, in raw SQL,
-// and returns the SQLSTATE of what fails first.
+// as runs the statements with raw SQL in one transaction, as a role and identity. It returns the SQLSTATE of the
+// first statement that fails.
 func (b *bundle) as(t *testing.T, conn *pgx.Conn, role string, identity uuid.UUID, statements ...string) string {
 	t.Helper()
 	ctx := t.Context()
@@ -704,8 +705,8 @@ func (b *bundle) as(t *testing.T, conn *pgx.Conn, role string, identity uuid.UUI
 	return ""
 }
 
-// TestRoundTheService goes round the service in raw SQL: whoever it is, threads
-// and events change through the functions alone, and these keep the rules.
+// TestRoundTheService uses raw SQL with different roles. Threads and events can be changed only through the
+// functions, and these enforce the rules.
 func TestRoundTheService(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -740,10 +741,10 @@ func TestRoundTheService(t *testing.T) {
 	}{
 		{"a human appends", service, human, b.ada, "", []string{appendSQL(id, one)}},
 		{"an agent appends", agentLogin, agent, b.ada, "", []string{appendSQL(id, one)}},
-		{"a human begins", service, human, b.ada, "", []string{createSQL(content)}},
+		{"a human creates a thread", service, human, b.ada, "", []string{createSQL(content)}},
 		{"another human does not append", service, human, b.grace, "CH404", []string{appendSQL(id, one)}},
-		{"nobody does not append", service, human, uuid.Nil, "CH401", []string{appendSQL(id, one)}},
-		{"nobody does not begin", service, human, uuid.Nil, "CH401", []string{createSQL(content)}},
+		{"no identity does not append", service, human, uuid.Nil, "CH401", []string{appendSQL(id, one)}},
+		{"no identity does not create a thread", service, human, uuid.Nil, "CH401", []string{createSQL(content)}},
 		{"the service itself does not append", service, "", b.ada, denied, []string{appendSQL(id, one)}},
 		{"a human inserts no event", service, human, b.ada, denied, []string{insertEvent}},
 		{"an agent inserts no event", agentLogin, agent, b.ada, denied, []string{insertEvent}},
@@ -764,34 +765,34 @@ func TestRoundTheService(t *testing.T) {
 		{"a superuser updates no event", admin, "", b.ada, "CH403", []string{"UPDATE thread_events SET payload = '{}'"}},
 		{"a superuser deletes no event", admin, "", b.ada, "CH403", []string{"DELETE FROM thread_events"}},
 		{"a superuser truncates no event", admin, "", b.ada, "CH403", []string{"TRUNCATE thread_events CASCADE"}},
-		{"who appends updates no event", admin, "chenu_threads", b.ada, denied, []string{"UPDATE thread_events SET payload = '{}'"}},
-		{"who appends deletes no thread", admin, "chenu_threads", b.ada, denied, []string{"DELETE FROM threads"}},
-		{"who appends changes no founding intent", admin, "chenu_threads", b.ada, denied, []string{"UPDATE threads SET founding_intent = 'x'"}},
-		{"who appends sees no other's thread", admin, "chenu_threads", b.grace, "0 rows", []string{"UPDATE threads SET title = 'x'"}},
+		{"chenu_threads updates no event", admin, "chenu_threads", b.ada, denied, []string{"UPDATE thread_events SET payload = '{}'"}},
+		{"chenu_threads deletes no thread", admin, "chenu_threads", b.ada, denied, []string{"DELETE FROM threads"}},
+		{"chenu_threads changes no founding intent", admin, "chenu_threads", b.ada, denied, []string{"UPDATE threads SET founding_intent = 'x'"}},
+		{"chenu_threads sees no other's thread", admin, "chenu_threads", b.grace, "0 rows", []string{"UPDATE threads SET title = 'x'"}},
 		{"a human records no step", service, human, b.ada, denied, []string{"SELECT app.record_step()"}},
-		{"who records steps inserts no other event", admin, "chenu_maintain", b.ada, denied, []string{strings.Replace(insertEvent, ", content_digest) VALUES", ") VALUES", 1)}},
-		{"who records steps changes no thread", admin, "chenu_maintain", b.ada, denied, []string{"UPDATE threads SET visibility = 'public'"}},
-		{"who records steps reads no thread", admin, "chenu_maintain", b.ada, denied, []string{"SELECT founding_intent FROM threads"}},
-		{"who appends counts no step", admin, "chenu_threads", b.ada, denied, []string{"UPDATE threads SET step_count = step_count + 1"}},
-		{"who appends names no checkpoint", admin, "chenu_threads", b.ada, denied, []string{"INSERT INTO thread_events (checkpoint_id) VALUES (NULL)"}},
+		{"chenu_maintain inserts no other event", admin, "chenu_maintain", b.ada, denied, []string{strings.Replace(insertEvent, ", content_digest) VALUES", ") VALUES", 1)}},
+		{"chenu_maintain changes no thread", admin, "chenu_maintain", b.ada, denied, []string{"UPDATE threads SET visibility = 'public'"}},
+		{"chenu_maintain reads no thread", admin, "chenu_maintain", b.ada, denied, []string{"SELECT founding_intent FROM threads"}},
+		{"chenu_threads counts no step", admin, "chenu_threads", b.ada, denied, []string{"UPDATE threads SET step_count = step_count + 1"}},
+		{"chenu_threads sets no checkpoint", admin, "chenu_threads", b.ada, denied, []string{"INSERT INTO thread_events (checkpoint_id) VALUES (NULL)"}},
 		{"a human appends no checkpoint", service, human, b.ada, "CH403", []string{appendSQL(id, of("checkpoint.approved", "{}"))}},
-		{"a human appends no beginning", service, human, b.ada, "CH403", []string{appendSQL(id, of("thread.created", content))}},
+		{"a human appends no thread.created", service, human, b.ada, "CH403", []string{appendSQL(id, of("thread.created", content))}},
 		{"an unknown type", service, human, b.ada, "23514", []string{appendSQL(id, of("thread.exploded", "{}"))}},
 		{"no type", service, human, b.ada, "23502", []string{appendSQL(id, `[{"schema_version": 1, "payload": {}}]`)}},
-		{"a payload of no object", service, human, b.ada, "23514", []string{appendSQL(id, of("note.added", "[]"))}},
+		{"a payload not an object", service, human, b.ada, "23514", []string{appendSQL(id, of("note.added", "[]"))}},
 		{"no list", service, human, b.ada, "CH422", []string{appendSQL(id, `{"type": "note.added"}`)}},
 		{"an empty list", service, human, b.ada, "CH422", []string{appendSQL(id, `[]`)}},
-		{"no list at all", service, human, b.ada, "CH422", []string{fmt.Sprintf("SELECT app.append_events('%s', NULL, NULL)", id)}},
+		{"a null list", service, human, b.ada, "CH422", []string{fmt.Sprintf("SELECT app.append_events('%s', NULL, NULL)", id)}},
 		{"an update of the founding intent", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"founding_intent": "y"}`))}},
 		{"an update of the counters", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"last_sequence": 7}`))}},
 		{"an update of the status", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"status": "archived"}`))}},
-		{"a title that is no text", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"title": {"a": 1}}`))}},
-		{"tags that are none", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"tags": [1]}`))}},
+		{"a title not a string", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"title": {"a": 1}}`))}},
+		{"tags not strings", service, human, b.ada, "CH422", []string{appendSQL(id, of("thread.updated", `{"tags": [1]}`))}},
 		{"a title too long", service, human, b.ada, "23514", []string{appendSQL(id, of("thread.updated", fmt.Sprintf(`{"title": %q}`, strings.Repeat("x", 201))))}},
 		{"an unknown visibility", service, human, b.ada, "23514", []string{appendSQL(id, of("thread.updated", `{"visibility": "all"}`))}},
-		{"a beginning without a field", service, human, b.ada, "CH422", []string{createSQL(`{"founding_intent": "x"}`)}},
-		{"a beginning with another", service, human, b.ada, "CH422", []string{createSQL(strings.Replace(content, "{", `{"status": "archived", `, 1))}},
-		{"an id that tells no time", service, human, b.ada, "CH422", []string{strings.Replace(appendSQL(id, one), `{"type"`, `{"id": "`+uuid.NewString()+`", "type"`, 1)}},
+		{"a thread without a field", service, human, b.ada, "CH422", []string{createSQL(`{"founding_intent": "x"}`)}},
+		{"a thread with another field", service, human, b.ada, "CH422", []string{createSQL(strings.Replace(content, "{", `{"status": "archived", `, 1))}},
+		{"an id not a UUIDv7", service, human, b.ada, "CH422", []string{strings.Replace(appendSQL(id, one), `{"type"`, `{"id": "`+uuid.NewString()+`", "type"`, 1)}},
 	}
 	for _, test := range tests {
 		if got := b.as(t, test.conn, test.role, test.identity, test.sql...); got != test.want {
@@ -800,8 +801,7 @@ func TestRoundTheService(t *testing.T) {
 	}
 }
 
-// TestStepInAnArchivedThread shows that what becomes of a checkpoint is recorded in a closed
-// thread too.
+// TestStepInAnArchivedThread checks that the steps of a checkpoint are recorded even in an archived thread.
 func TestStepInAnArchivedThread(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -824,12 +824,12 @@ func TestStepInAnArchivedThread(t *testing.T) {
 	}
 }
 
-// within bounds what a test waits for.
+// within is the maximum time that a test waits for a condition.
 const within = time.Minute
 
-// TestAppendReadsNoOtherEvents checks that the cost of an append does not grow with the number of
-// events: no query reads all rows of thread_events, whichever sequence or ids the caller expects.
-// One owner has all the events, for which the planner is most tempted to do so.
+// TestAppendReadsNoOtherEvents checks that the cost of an append does not depend on the number of events: no query
+// reads all rows of thread_events, whichever sequence number or ids the caller sends. One owner has all the events,
+// which is the case in which the planner is most likely to do so.
 func TestAppendReadsNoOtherEvents(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -1,7 +1,6 @@
-// Package apitest is a client for tests that holds every answer against the OpenAPI
-// document: an answer that the document does not describe fails the test, whatever the
-// test itself was about. It reads the document with another library than the one that
-// wrote it. Imported by tests only.
+// Package apitest is a client for tests that checks every response against the OpenAPI document. A response that the
+// document does not describe fails the test, whatever the test itself checks. The package reads the document with
+// another library than the one that wrote it. Only tests import the package.
 package apitest
 
 import (
@@ -29,18 +28,18 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// Client sends requests to a handler and checks the answers. Safe for concurrent use by
-// the test's own goroutines, with Serve and Do.
+// Client sends requests to a handler and checks the responses. Serve and Do may be called from several goroutines of
+// the test.
 type Client struct {
 	t        testing.TB
 	handler  http.Handler
 	contract *contract
 	header   http.Header
-	token    func(testing.TB) string // nil if the token stays
+	token    func(testing.TB) string // returns the access token for a subtest; nil if all subtests use the same token
 }
 
-// New returns a client for the handler that serves the API of the document. The document
-// itself must be valid OpenAPI.
+// New returns a client for the handler that serves the API of the document. It fails the test if the document is not
+// valid OpenAPI.
 func New(t testing.TB, handler http.Handler, document []byte) *Client {
 	t.Helper()
 	c, err := contractOf(document)
@@ -50,7 +49,7 @@ func New(t testing.TB, handler http.Handler, document []byte) *Client {
 	return &Client{t: t, handler: handler, contract: c, header: http.Header{}}
 }
 
-// With returns a client that also sends a header with every request.
+// With returns a client that also sends the header with every request.
 func (c *Client) With(name, value string) *Client {
 	out := *c
 	out.header = c.header.Clone()
@@ -58,14 +57,14 @@ func (c *Client) With(name, value string) *Client {
 	return &out
 }
 
-// Header is a header that the client sends with every request.
+// Header returns the value of a header that the client sends with every request.
 func (c *Client) Header(name string) string { return c.header.Get(name) }
 
 // As returns a client that sends an access token.
 func (c *Client) As(token string) *Client { return c.With("Authorization", "Bearer "+token) }
 
-// AsRenewed returns a client that sends an access token of token, and a new one in each subtest: a subtest that waits for
-// others can start after the first token has expired.
+// AsRenewed returns a client that sends an access token from token, and a new access token in each subtest: a subtest
+// that waits for others may start after the first token has expired.
 func (c *Client) AsRenewed(token func(testing.TB) string) *Client {
 	out := c.As(token(c.t))
 	out.token = token
@@ -82,9 +81,8 @@ func (c *Client) For(t testing.TB) *Client {
 	return &out
 }
 
-// Do sends a request. A body that is a string or []byte is sent as it is; another one that
-// is not nil is sent as JSON. header are names and values by turns; an empty value leaves
-// the header out.
+// Do sends a request. A body that is a string or []byte is sent unchanged; any other body that is not nil is sent as
+// JSON. header is a list of alternating names and values; an empty value removes the header.
 func (c *Client) Do(method, target string, body any, header ...string) *Response {
 	c.t.Helper()
 	var reader io.Reader
@@ -128,19 +126,19 @@ func (c *Client) Post(target string, body any, header ...string) *Response {
 	return c.Do(http.MethodPost, target, body, header...)
 }
 
-// Patch sends a merge patch to the version of the resource that the ETag names.
+// Patch sends a merge patch with the ETag in If-Match.
 func (c *Client) Patch(target, etag string, body any, header ...string) *Response {
 	c.t.Helper()
 	return c.Do(http.MethodPatch, target, body, append([]string{"If-Match", etag, "Content-Type", "application/merge-patch+json"}, header...)...)
 }
 
-// Delete sends a DELETE of the version of the resource that the ETag names.
+// Delete sends a DELETE with the ETag in If-Match.
 func (c *Client) Delete(target, etag string, header ...string) *Response {
 	c.t.Helper()
 	return c.Do(http.MethodDelete, target, nil, append([]string{"If-Match", etag}, header...)...)
 }
 
-// Serve sends the request as it is and checks the answer.
+// Serve sends the request unchanged and checks the response.
 func (c *Client) Serve(r *http.Request) *Response {
 	c.t.Helper()
 	w := httptest.NewRecorder()
@@ -148,14 +146,14 @@ func (c *Client) Serve(r *http.Request) *Response {
 	result := w.Result()
 	body, err := io.ReadAll(result.Body)
 	if err != nil {
-		c.t.Fatalf("%s %s: read the answer: %v", r.Method, r.URL.Path, err)
+		c.t.Fatalf("%s %s: read the response: %v", r.Method, r.URL.Path, err)
 	}
 	response := &Response{t: c.t, request: r.Method + " " + r.URL.String(), Status: result.StatusCode, Header: result.Header, Body: body}
 	c.contract.check(c.t, r, response)
 	return response
 }
 
-// Response is an answer that the document describes.
+// Response is a response that was checked against the document.
 type Response struct {
 	t       testing.TB
 	request string
@@ -164,7 +162,7 @@ type Response struct {
 	Body    []byte
 }
 
-// Want fails the test at once unless the answer has the status. It returns r.
+// Want stops the test unless the response has the status. It returns r.
 func (r *Response) Want(status int) *Response {
 	r.t.Helper()
 	if r.Status != status {
@@ -173,8 +171,7 @@ func (r *Response) Want(status int) *Response {
 	return r
 }
 
-// WantProblem fails the test at once unless the answer is a problem with the status and
-// code. It returns the problem.
+// WantProblem stops the test unless the response is a problem with the status and code. It returns the problem.
 func (r *Response) WantProblem(status int, code string) problem.Problem {
 	r.t.Helper()
 	r.Want(status)
@@ -190,7 +187,7 @@ func (r *Response) WantProblem(status int, code string) problem.Problem {
 func (r *Response) JSON(v any) {
 	r.t.Helper()
 	if err := json.Unmarshal(r.Body, v); err != nil {
-		r.t.Fatalf("%s: decode the answer: %v: %s", r.request, err, r.Body)
+		r.t.Fatalf("%s: decode the response: %v: %s", r.request, err, r.Body)
 	}
 }
 
@@ -202,10 +199,10 @@ func (r *Response) Object() map[string]any {
 	return object
 }
 
-// ETag is the answer's entity tag.
+// ETag returns the entity tag of the response.
 func (r *Response) ETag() string { return r.Header.Get("ETag") }
 
-// contract is a document that was read.
+// contract is a parsed OpenAPI document.
 type contract struct {
 	document *openapi3.T
 	mu       sync.Mutex
@@ -218,7 +215,7 @@ var (
 	contracts      = map[[sha256.Size]byte]*contract{}
 )
 
-// contractOf reads a document; the same one only once in a process.
+// contractOf parses a document. It caches the result, so that a process parses each document once.
 func contractOf(document []byte) (*contract, error) {
 	contractsMutex.Lock()
 	defer contractsMutex.Unlock()
@@ -233,7 +230,7 @@ func contractOf(document []byte) (*contract, error) {
 	return c, err
 }
 
-// documentURL names the document while schemas are compiled. Nothing is fetched.
+// documentURL is the URL of the document for the schema compiler. It is never fetched.
 const documentURL = "chenu:///openapi.json"
 
 func read(document []byte) (*contract, error) {
@@ -258,8 +255,8 @@ func read(document []byte) (*contract, error) {
 	return c, c.compiler.AddResource(documentURL, tree)
 }
 
-// closeSchemas closes every object of known fields. Clients are told that answers may
-// grow, but in a test a field that the document does not mention is a mistake.
+// closeSchemas forbids additional properties in every object with properties. Clients must accept new fields in
+// responses, but in a test a field that the document does not describe is an error.
 func closeSchemas(v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -276,7 +273,7 @@ func closeSchemas(v any) {
 	}
 }
 
-// schema compiles the schema at a JSON pointer of the document, once.
+// schema compiles the schema at a JSON pointer of the document. Results are cached.
 func (c *contract) schema(tokens ...string) (*jsonschema.Schema, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -291,13 +288,13 @@ func (c *contract) schema(tokens ...string) (*jsonschema.Schema, error) {
 	return s, err
 }
 
-// everywhere are headers of HTTP itself that any answer may have.
+// everywhere lists the headers that any response may have without being described.
 var everywhere = []string{
 	"Cache-Control", "Content-Length", "Content-Security-Policy", "Content-Type", "Date",
 	"Referrer-Policy", "Vary", "X-Content-Type-Options",
 }
 
-// check fails the test when the answer is not one that the document describes.
+// check fails the test if the document does not describe the response.
 func (c *contract) check(t testing.TB, r *http.Request, response *Response) {
 	t.Helper()
 	fail := func(format string, args ...any) {
@@ -305,7 +302,7 @@ func (c *contract) check(t testing.TB, r *http.Request, response *Response) {
 		t.Errorf("%s: status %d: %s\n%s", response.request, response.Status, fmt.Sprintf(format, args...), response.Body)
 	}
 	if _, err := uuid.Parse(response.Header.Get("Request-Id")); err != nil {
-		fail("the answer has no Request-Id")
+		fail("the response has no Request-Id")
 	}
 	path, op := c.find(r)
 	if op == nil && response.Status < http.StatusBadRequest {
@@ -356,7 +353,7 @@ func (c *contract) check(t testing.TB, r *http.Request, response *Response) {
 	}
 	schema, err := c.schema(append(at, "content", content, "schema")...)
 	if err != nil {
-		fail("the schema can't be read: %v", err)
+		fail("the schema cannot be compiled: %v", err)
 		return
 	}
 	body, err := jsonschema.UnmarshalJSON(bytes.NewReader(response.Body))
@@ -364,7 +361,7 @@ func (c *contract) check(t testing.TB, r *http.Request, response *Response) {
 		err = schema.Validate(body)
 	}
 	if err != nil {
-		fail("the answer is not as the document says: %v", err)
+		fail("the response does not match the document: %v", err)
 	}
 }
 
@@ -374,8 +371,8 @@ type operation struct {
 	method string
 }
 
-// find returns the operation of the request's path and method, nil without one. A HEAD is
-// its GET's. A literal path comes before one with parameters.
+// find returns the path and operation of the request, and nil if the document has none. A HEAD has the operation of
+// its GET. A literal path has precedence over one with parameters.
 func (c *contract) find(r *http.Request) (string, *operation) {
 	method := r.Method
 	if method == http.MethodHead {
@@ -394,7 +391,7 @@ func (c *contract) find(r *http.Request) (string, *operation) {
 	return at, found
 }
 
-// matches counts the segments that are literally the same; -1 when the path is another.
+// matches returns the number of segments that are literally equal, or -1 if the path does not match the pattern.
 func matches(pattern, segments []string) int {
 	if len(pattern) != len(segments) {
 		return -1
@@ -411,17 +408,17 @@ func matches(pattern, segments []string) int {
 	return same
 }
 
-// problemMistake says what is wrong with an error's form; empty when nothing is.
+// problemMistake returns what is wrong with the form of an error response, or "" if it is correct.
 func problemMistake(request *http.Request, r *Response) string {
 	if r.Header.Get("Content-Type") != problem.ContentType {
-		return "the error is no problem document"
+		return "the error is not a problem document"
 	}
 	if request.Method == http.MethodHead {
 		return ""
 	}
 	var p problem.Problem
 	if err := json.Unmarshal(r.Body, &p); err != nil {
-		return "the problem can't be read"
+		return "the problem cannot be parsed"
 	}
 	switch {
 	case p.Status != r.Status:
@@ -441,10 +438,10 @@ func problemMistake(request *http.Request, r *Response) string {
 	return ""
 }
 
-// internals are words that only the database and its driver say.
+// internals are texts that only messages of the database and its driver contain.
 var internals = []string{"SQLSTATE", "pgx", "pq:", "ent: ", "_fkey", "_pkey", `_key\"`, "SELECT ", "INSERT ", "row-level security", "relation ", "goroutine "}
 
-// Log keeps what is written to it. It is safe for concurrent use.
+// Log is a writer that stores what is written to it. It is safe for concurrent use.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -457,7 +454,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String returns what was written so far.
+// String returns everything that was written so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

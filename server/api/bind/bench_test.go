@@ -14,7 +14,7 @@ import (
 	"github.com/chenu/chenu/server/api/openapi"
 )
 
-// Thing is a body of common size.
+// Thing is a request body of typical size.
 type Thing struct {
 	Name  string     `json:"name"             jsonschema:"minLength=1,maxLength=20"`
 	Email *string    `json:"email,omitempty"  jsonschema:"format=email"`
@@ -24,8 +24,8 @@ type Thing struct {
 	DueAt *time.Time `json:"due_at,omitempty"`
 }
 
-// BenchmarkReadBody measures the steps of reading a body: parse it for the validation by its
-// schema, validate it, and decode it into the struct.
+// BenchmarkReadBody measures the steps of reading a body: parsing it for validation, validating it against its
+// schema, and decoding it into the struct.
 func BenchmarkReadBody(b *testing.B) {
 	type input struct{ Body Thing }
 	content := []byte(`{"name":"hammer","email":"a@example.org","count":7,"price":"12.50","tags":["a","b"],"due_at":"2026-01-01T00:00:00Z"}`)

@@ -1,6 +1,6 @@
-// Package bind fills the input struct of an operation from a request: path and query
-// parameters, headers and the body. All of it is validated against the schemas of the OpenAPI
-// document, so that the document and the service cannot disagree.
+// Package bind fills the input struct of an operation from a request: path and query parameters, headers and the
+// body. It validates them against the schemas of the OpenAPI document, so that the document and the service cannot
+// disagree.
 package bind
 
 import (
@@ -27,11 +27,11 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// A HeaderList is the type of a header whose lines are joined (RFC 9110 section 5.3), such as
-// If-Match. A syntax error in it is a malformed request; the error's text follows "This value".
+// A HeaderList is the type of a header whose lines are joined (RFC 9110 section 5.3), such as If-Match. An error of
+// UnmarshalText is reported with status 400; its text follows "This value".
 type HeaderList interface {
 	encoding.TextUnmarshaler
-	// Missing returns the problem of a request without the header.
+	// Missing returns the problem for a request without the header.
 	Missing() error
 }
 
@@ -39,7 +39,7 @@ type HeaderList interface {
 type Parameter struct {
 	// In is one of [openapi.InPath], [openapi.InQuery] and [openapi.InHeader].
 	In, Name string
-	// Index is the field of the input struct, as [reflect.Value.FieldByIndex] takes it.
+	// Index is the index of the field in the input struct, for [reflect.Value.FieldByIndex].
 	Index []int
 	// Type is the field's type, without the pointer of an optional parameter.
 	Type        reflect.Type
@@ -48,20 +48,19 @@ type Parameter struct {
 	Schema      *jsonschema.Schema
 
 	pointer   bool
-	list      bool   // whether it is a HeaderList
-	kind      string // of the schema: what the text is read as before it is validated
-	fallback  string // the schema's default, as text
+	list      bool   // Type is a HeaderList
+	kind      string // type of the schema, which the text is converted to before it is validated
+	fallback  string // default of the schema, as text
 	validator *Validator
 }
 
-// An Input fills structs of one type from requests. It is safe for concurrent use once
-// Compile has returned.
+// An Input fills structs of one type from requests. It is safe for concurrent use after Compile has returned.
 type Input struct {
 	Parameters []*Parameter
 	// BodySchema is nil for an operation without a body.
 	BodySchema   *jsonschema.Schema
 	BodyOptional bool
-	// Patched is the schema of what a [Patch] changes; nil for another body.
+	// Patched is the schema of the object that a [Patch] changes, or nil if the body is not a Patch.
 	Patched *jsonschema.Schema
 
 	query     map[string]*Parameter
@@ -75,9 +74,9 @@ const repeatedHeader = "Send this header once."
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-// Of reads the struct type t: fields tagged path:"id", query:"status" or header:"If-Match" are
-// parameters, a field Body is the body, and the fields of any other struct in it count like its
-// own. The schemas get the components that t refers to.
+// Of describes the struct type t. Fields tagged path:"id", query:"status" or header:"If-Match" are parameters, the
+// field Body is the body, and the fields of other struct fields are treated like those of t. The components that t
+// refers to are added to the schemas.
 func Of(t reflect.Type, s *openapi.Schemas) (*Input, error) {
 	in := &Input{query: map[string]*Parameter{}}
 	if t.Kind() != reflect.Struct {
@@ -134,7 +133,7 @@ func newParameter(f reflect.StructField, where, name string, index []int, s *ope
 		p.Type, p.pointer = p.Type.Elem(), true
 	}
 	_, p.list = reflect.TypeAssert[HeaderList](reflect.New(p.Type))
-	// A property of the same type and tags has the schema that the parameter shall have.
+	// Get the parameter's schema from a property with the same type and tags.
 	carrier := reflect.StructOf([]reflect.StructField{{
 		Name: "Parameter", Type: p.Type,
 		Tag: reflect.StructTag(`json:"parameter,omitempty" ` + string(f.Tag)),
@@ -188,8 +187,8 @@ func (in *Input) addBody(t reflect.Type, index []int, s *openapi.Schemas) error 
 	return nil
 }
 
-// Compile makes the validators from the document. operation is the JSON pointer of the operation
-// in it, whose parameters start with those of the input.
+// Compile compiles the validators from the document. operation is the JSON pointer of the operation in the document,
+// whose list of parameters starts with those of the input.
 func (in *Input) Compile(c *Compiler, operation ...string) (err error) {
 	for i, p := range in.Parameters {
 		pointer := problem.Pointer(append(slices.Clone(operation), "parameters", strconv.Itoa(i), "schema")...)
@@ -211,7 +210,7 @@ func (in *Input) Compile(c *Compiler, operation ...string) (err error) {
 	return nil
 }
 
-// MediaTypes returns the media types that the body may be declared as.
+// MediaTypes returns the media types that the operation accepts for the body.
 func (in *Input) MediaTypes() []string {
 	if in.Patched != nil {
 		return []string{mergePatchType, "application/json"}
@@ -219,12 +218,12 @@ func (in *Input) MediaTypes() []string {
 	return []string{"application/json"}
 }
 
-// integerText is how an integer is written in a parameter. Longer ones fit no type.
+// integerText matches an integer in a parameter. Longer integers do not fit into any type.
 var integerText = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,19})$`)
 
-// BindParameters fills the tagged fields of v, the input struct, and returns the query. segment
-// returns the value of a path parameter. The problem reports all that is wrong at once: its
-// status is 400 if parameters do not exist or are repeated, and 422 if only values are wrong.
+// BindParameters fills the tagged fields of v, the input struct, and returns the query. segment returns the value of
+// a path parameter. The problem reports all errors at once. Its status is 400 if parameters do not exist, are
+// repeated or are malformed, and 422 if only values are invalid.
 func (in *Input) BindParameters(r *http.Request, segment func(name string) string, v reflect.Value) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -244,7 +243,7 @@ func (in *Input) BindParameters(r *http.Request, segment func(name string) strin
 		text, given, repeated := p.text(r, segment, query)
 		switch {
 		case repeated:
-			if p.In == openapi.InHeader { // of the query's it is known already
+			if p.In == openapi.InHeader { // repeated query parameters were reported above
 				malformed = append(malformed, problem.In(p.Name, "repeated_parameter", repeatedHeader))
 			}
 			continue
@@ -278,7 +277,7 @@ func (in *Input) BindParameters(r *http.Request, segment func(name string) strin
 	return query, nil
 }
 
-// text returns the parameter as the request has it.
+// text returns the value of the parameter in the request, whether the request has it, and whether it is repeated.
 func (p *Parameter) text(r *http.Request, segment func(name string) string, query url.Values) (text string, given, repeated bool) {
 	switch p.In {
 	case openapi.InPath:
@@ -365,8 +364,8 @@ func (p *Parameter) bind(text string, field reflect.Value) (problem.FieldError, 
 	return problem.FieldError{}, true
 }
 
-// ReadBody reads the body, at most limit bytes, validates it and decodes it into the Body field
-// of v, the input struct. It returns the parsed body, nil without one.
+// ReadBody reads the body, at most limit bytes, validates it and decodes it into the Body field of v, the input
+// struct. It returns the parsed body, or nil if there is none.
 func (in *Input) ReadBody(w http.ResponseWriter, r *http.Request, v reflect.Value, limit int64) (any, error) {
 	data, err := readAll(w, r, limit)
 	if err != nil {
@@ -461,8 +460,8 @@ func (in *Input) checkMediaType(h http.Header) error {
 	return nil
 }
 
-// Printable returns a client's text in a form that a response or a log can repeat: at most 100
-// bytes of valid UTF-8.
+// Printable returns a client's text in a form that is safe to include in a response or a log: valid UTF-8 of at most
+// 100 bytes, with an ellipsis if it was truncated.
 func Printable(s string) string {
 	const most = 100
 	s = strings.ToValidUTF8(s, "\ufffd")

@@ -7,15 +7,14 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// A Header is a header that the service reads for many operations and that no input struct has,
-// such as Idempotency-Key. It is safe for concurrent use.
+// A Header is a header that many operations have in common and that is not part of their input structs, such as
+// Idempotency-Key. It is safe for concurrent use.
 type Header struct {
 	name      string
 	validator *Validator
 }
 
-// Header returns the header of the name, which has the schema of a parameter in the components
-// of the document.
+// Header returns a Header for the name. Its schema is that of the named parameter in the components of the document.
 func (c *Compiler) Header(name, component string) (*Header, error) {
 	validator, err := c.compile(problem.Pointer("components", "parameters", component, "schema"))
 	if err != nil {
@@ -24,8 +23,8 @@ func (c *Compiler) Header(name, component string) (*Header, error) {
 	return &Header{name, validator}, nil
 }
 
-// Read returns the valid header of a request, and false if the request does not have it. The
-// status of its problem is 400 if the header is repeated, and 422 if its value is wrong.
+// Read returns the value of the header, and false if the request does not have it. The status of a problem is 400 if
+// the header is repeated, and 422 if its value is invalid.
 func (h *Header) Read(from http.Header) (text string, given bool, err error) {
 	values := from.Values(h.name)
 	switch {

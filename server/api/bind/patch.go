@@ -12,26 +12,25 @@ import (
 // mergePatchType is the media type of RFC 7396.
 const mergePatchType = "application/merge-patch+json"
 
-// Patch is the body of a request that changes a T by a merge patch (RFC 7396): the
-// fields to change with their new values, null to remove one. T is the whole of what may
-// be changed; a field that is not in it is refused. The request's media type is
-// application/merge-patch+json or application/json.
+// Patch is the body of a request that changes a T by a merge patch (RFC 7396): the fields to change with their new
+// values, and null for fields to remove. T has all fields that can be changed; other fields are rejected. The media
+// type of the request is application/merge-patch+json or application/json.
 type Patch[T any] struct {
 	document map[string]any
 	target   *Validator
 }
 
-// Has tells whether the patch says anything about the field.
+// Has reports whether the patch includes the field.
 func (p Patch[T]) Has(field string) bool {
 	_, ok := p.document[field]
 	return ok
 }
 
-// Empty tells whether the patch changes nothing.
+// Empty reports whether the patch has no fields.
 func (p Patch[T]) Empty() bool { return len(p.document) == 0 }
 
-// Apply returns current as the patch changes it. The result is validated like a T that a
-// client sends; its error is a problem of status 422 with pointers.
+// Apply returns current with the patch applied. The result is validated like a T that a client sends; the error is a
+// problem of status 422 with pointers.
 func (p Patch[T]) Apply(current T) (T, error) {
 	var result T
 	data, err := body.Marshal(current)
@@ -55,9 +54,9 @@ func (p Patch[T]) Apply(current T) (T, error) {
 	return result, nil
 }
 
-// MergePatch applies a merge patch to a document, both as parsed JSON (maps, slices and
-// scalars), as RFC 7396 section 2 defines. The document is changed in place where it is a
-// map; the patch is not changed, but the result may share parts of it.
+// MergePatch applies a merge patch to a document as defined by RFC 7396 section 2. Both are parsed JSON (maps, slices
+// and scalars). A document that is a map is changed in place. The patch is not changed, but the result may share
+// parts of it.
 func MergePatch(target, patch any) any {
 	changes, ok := patch.(map[string]any)
 	if !ok {
@@ -77,7 +76,7 @@ func MergePatch(target, patch any) any {
 	return object
 }
 
-// patchBody is what the package knows of any Patch.
+// patchBody is implemented by all instances of Patch.
 type patchBody interface {
 	patched() reflect.Type
 	bind(document any, target *Validator)
@@ -86,6 +85,6 @@ type patchBody interface {
 func (*Patch[T]) patched() reflect.Type { return reflect.TypeFor[T]() }
 
 func (p *Patch[T]) bind(document any, target *Validator) {
-	p.document, _ = document.(map[string]any) // The schema admits nothing else.
+	p.document, _ = document.(map[string]any) // The schema allows only objects.
 	p.target = target
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/chenu/chenu/server/api/bind"
 )
 
-// parsed reads JSON as Patch sees it.
+// parsed parses JSON in the same way as Patch.
 func parsed(t testing.TB, text string) (v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
@@ -19,7 +19,7 @@ func parsed(t testing.TB, text string) (v any) {
 	return v
 }
 
-// TestMergePatchExamples are those of RFC 7396, appendix A.
+// TestMergePatchExamples checks the examples of RFC 7396, appendix A.
 func TestMergePatchExamples(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ original, patch, result string }{
@@ -48,7 +48,7 @@ func TestMergePatchExamples(t *testing.T) {
 	}
 }
 
-// values are JSON values, with null or without.
+// values generates JSON values, with or without nulls.
 func values(null bool) *rapid.Generator[any] {
 	leaves := []*rapid.Generator[any]{
 		rapid.Bool().AsAny(), rapid.StringN(0, 3, -1).AsAny(), rapid.Map(rapid.IntRange(0, 9), func(n int) float64 { return float64(n) }).AsAny(),
@@ -88,9 +88,9 @@ func withoutNull(v any) bool {
 	return ok || v != nil
 }
 
-// TestMergePatchLaws: applying a patch again changes nothing more; the empty patch changes
-// nothing; a document without nulls, as a patch on nothing, is itself; what a patch does
-// not name stays; the patch itself is not changed.
+// TestMergePatchLaws checks that applying a patch again changes nothing, that the empty patch changes nothing, that a
+// document without nulls, applied as a patch to nothing, results in the document, that fields that the patch does not
+// include are unchanged, and that the patch itself is not changed.
 func TestMergePatchLaws(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -109,7 +109,7 @@ func TestMergePatchLaws(t *testing.T) {
 			return
 		}
 		if same := bind.MergePatch(copied(target), map[string]any{}); !reflect.DeepEqual(same, target) {
-			rt.Fatalf("the empty patch made %v of %v", same, target)
+			rt.Fatalf("the empty patch returned %v for %v", same, target)
 		}
 		if changes, ok := patch.(map[string]any); ok {
 			result, _ := once.(map[string]any)
@@ -120,7 +120,7 @@ func TestMergePatchLaws(t *testing.T) {
 			}
 			for name, change := range changes {
 				if _, there := result[name]; there == (change == nil) {
-					rt.Fatalf("%s: patched with %v, present %v", name, change, there)
+					rt.Fatalf("%s: patched with %v, in the result: %v", name, change, there)
 				}
 			}
 		}

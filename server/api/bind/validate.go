@@ -25,7 +25,7 @@ import (
 // concurrent use.
 type Validator struct{ schema *jsonschema.Schema }
 
-// documentURL names the OpenAPI document while schemas are compiled. Nothing is fetched.
+// documentURL is the URL of the OpenAPI document for the schema compiler. It is never fetched.
 const documentURL = "chenu:///openapi.json"
 
 // A Compiler compiles the schemas of an OpenAPI document, each once. It is safe for concurrent use.
@@ -44,7 +44,7 @@ func NewCompiler(document []byte) (*Compiler, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
-	// What is read as a time here is read the same way when it is decoded.
+	// Dates and times must be accepted exactly if they can be decoded into a time.Time.
 	c.RegisterFormat(&jsonschema.Format{Name: "date-time", Validate: formatOf(func(s string) error {
 		t, err := time.Parse(time.RFC3339, s)
 		if err == nil && (t.UTC().Year() < 1 || t.UTC().Year() > 9999) {
@@ -90,12 +90,11 @@ func (c *Compiler) compile(pointer string) (*Validator, error) {
 	return v, nil
 }
 
-// Check returns what is wrong with the value, in the order of the JSON pointers; at most
-// [body.MaxErrors].
+// Check returns the errors of the value, ordered by JSON pointer; at most [body.MaxErrors].
 func (v *Validator) Check(value any) []problem.FieldError {
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](v.schema.Validate(value))
 	if !ok {
-		return nil // It has no errors of another type.
+		return nil // Validate returns no errors of other types.
 	}
 	var errs []problem.FieldError
 	flatten(invalid, &errs)
@@ -108,7 +107,7 @@ func (v *Validator) Check(value any) []problem.FieldError {
 	return errs[:min(len(errs), body.MaxErrors)]
 }
 
-// flatten collects the leaves of e.
+// flatten appends the errors of e, those without causes, to errs.
 func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 	at := func(code, format string, args ...any) {
 		*errs = append(*errs, problem.At(problem.Pointer(e.InstanceLocation...), code, fmt.Sprintf(format, args...)))
@@ -120,7 +119,7 @@ func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf:
-		// The one alternative that is not null says what was meant.
+		// The error is in the only alternative that is not null.
 		if meant := meantAlternative(e); meant != nil {
 			flatten(meant, errs)
 			return
@@ -185,7 +184,7 @@ func flatten(e *jsonschema.ValidationError, errs *[]problem.FieldError) {
 	}
 }
 
-// meantAlternative returns the failure of the only alternative that is not "null".
+// meantAlternative returns the error of the only alternative that is not "null", or nil if there are several.
 func meantAlternative(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 	meant := slices.DeleteFunc(slices.Clone(e.Causes), func(cause *jsonschema.ValidationError) bool {
 		k, ok := cause.ErrorKind.(*kind.Type)
@@ -205,7 +204,7 @@ func number(r *big.Rat) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// quantity returns the number with its noun, in the plural unless it is 1.
+// quantity returns the number followed by the noun, in the plural unless the number is 1.
 func quantity(n int, what string) string {
 	if n != 1 {
 		what += "s"
@@ -239,10 +238,10 @@ func typeWords(types []string) string {
 	return strings.Join(list, " or ")
 }
 
-// uriPattern is the pattern of URIs in the dialect of JSON Schema.
+// uriPattern is the pattern of URIs in the regular expression syntax of JSON Schema.
 var uriPattern = policies.ECMAPattern(policies.URIPattern)
 
-// formatWords describes a format of JSON Schema, to follow "This value must be".
+// formatWords describes a JSON Schema format, as a continuation of "This value must be".
 func formatWords(format string) string {
 	switch format {
 	case "uuid":

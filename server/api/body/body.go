@@ -1,5 +1,5 @@
-// Package body reads and writes JSON bodies: strictly, within limits that keep what is stored
-// small, and in one form.
+// Package body parses and writes JSON bodies. Parsing is strict and limits the size of what is stored; writing has
+// one canonical form.
 package body
 
 import (
@@ -21,28 +21,27 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// What a JSON document may be made of, whatever its schema says.
+// Limits of a JSON document, whatever its schema allows.
 const (
-	// maxDepth bounds nesting: deeper than any body of ours, and shallow enough for every
-	// recursive reader, Postgres's jsonb among them.
+	// maxDepth limits nesting. It is deeper than any body of the API, and shallow enough for every recursive parser,
+	// including the one of Postgres's jsonb.
 	maxDepth = 64
-	// maxDigits and maxExponent limit a number: Postgres's jsonb writes 1e308 in 309
-	// characters, whatever the number's length in the request was.
+	// maxDigits and maxExponent limit a number: Postgres's jsonb writes 1e308 with 309 characters, however short the
+	// number in the request was.
 	maxDigits   = 40
 	maxExponent = 40
-	// maxInteger is the largest integer that every reader of JSON keeps exactly (RFC 7493
-	// section 2.2); a larger one would come back as another number.
+	// maxInteger is the largest integer that all JSON parsers represent exactly (RFC 7493 section 2.2). Others would
+	// return a larger integer as a different number.
 	maxInteger = 1<<53 - 1
-	// MaxErrors is the largest number of field errors in one response.
+	// MaxErrors is the maximum number of field errors in a response.
 	MaxErrors = 50
 )
 
-// timeLayout is RFC 3339 in UTC with microseconds, as Postgres keeps them.
+// timeLayout is RFC 3339 in UTC with microseconds, the precision of Postgres.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// writing is how every answer is written: times as timeLayout, maps in a fixed order,
-// empty lists as []; omitempty leaves out what is empty in Go, as encoding/json does, so
-// that a pointer to an empty text stays.
+// writing holds the options for writing responses: times in timeLayout, maps in a fixed order, and nil slices as [].
+// omitempty omits values that are empty in Go, as in encoding/json, so a pointer to an empty string is written.
 var writing = json.JoinOptions(
 	json.Deterministic(true),
 	jsonv1.OmitEmptyWithLegacySemantics(true),
@@ -54,22 +53,21 @@ var writing = json.JoinOptions(
 	})),
 )
 
-// Marshal writes v as answers are written: times in RFC 3339, UTC, with microseconds;
-// nil slices and maps as empty ones.
+// Marshal returns v in the form of responses: times in RFC 3339 in UTC with microseconds, nil slices and maps as
+// empty ones.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, writing) }
 
-// Parse reads exactly one JSON value of RFC 8259 into maps, slices, strings, bools, nil
-// and [stdjson.Number]s, the form that schema validation takes. The problem is a 400 for
-// what is no JSON: bad syntax, bad UTF-8, lone surrogates, duplicate names, trailing data,
-// too deep nesting. The field errors are for JSON that can't be stored: NUL characters,
-// which Postgres's text and jsonb do not take, and numbers beyond the limits; in the value,
-// such a number is 0.
+// Parse parses exactly one JSON value (RFC 8259) into maps, slices, strings, bools, nil and [stdjson.Number]s, the
+// types that schema validation expects. The problem has status 400 and is returned for invalid JSON: bad syntax, bad
+// UTF-8, lone surrogates, duplicate names, trailing data, or too many levels of nesting. The field errors are for
+// JSON that cannot be stored: NUL characters, which Postgres's text and jsonb do not support, and numbers beyond the
+// limits, which are 0 in the value.
 func Parse(data []byte) (value any, errs []problem.FieldError, p *problem.Problem) {
 	return parseWith(reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data))}, data)
 }
 
-// ParseStored is Parse for JSON that the service itself wrote. It keeps numbers of any size:
-// they may have been stored before there were limits.
+// ParseStored is like Parse, for JSON that the service itself wrote. It accepts numbers of any size, because they may
+// have been stored before the limits were introduced.
 func ParseStored(data []byte) (value any, p *problem.Problem) {
 	value, _, p = parseWith(reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data)), stored: true}, data)
 	return value, p
@@ -95,7 +93,7 @@ func parseWith(r reader, data []byte) (value any, errs []problem.FieldError, p *
 	return nil, nil, syntaxProblem(err)
 }
 
-// Required returns the problem of a request without the body that its operation needs.
+// Required returns the problem for a request without the body that its operation requires.
 func Required() *problem.Problem {
 	return malformedJSON("", "body_required", "The request requires a JSON body.")
 }
@@ -148,7 +146,7 @@ func (r *reader) value() (any, error) {
 	case jsontext.KindTrue, jsontext.KindFalse:
 		return token.Bool(), nil
 	}
-	return nil, nil // JSON's null.
+	return nil, nil // JSON null
 }
 
 func (r *reader) object() (any, error) {
@@ -209,8 +207,8 @@ func (r *reader) refuse(code, detail string) {
 	}
 }
 
-// bounded reports whether the JSON number s is within the limits, so that its text stays
-// short, and, as an integer, is the same number to every reader.
+// bounded reports whether the JSON number s is within the limits: its text is short, and an integer is represented
+// exactly by all parsers.
 func bounded(s string) bool {
 	mantissa, exponent, scaled := s, "", false
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
@@ -230,8 +228,8 @@ func bounded(s string) bool {
 	return true
 }
 
-// Decode fills into, a pointer, from JSON that its schema accepted. What the schema
-// can't say, such as an integer's size, is a field error here.
+// Decode decodes JSON that was validated against its schema into the pointer into. Errors that the schema cannot
+// detect, such as an integer that overflows its type, are returned as field errors.
 func Decode(data []byte, into any) []problem.FieldError {
 	err := json.Unmarshal(data, into)
 	if err == nil {

@@ -1,4 +1,4 @@
-// Package docs shows an OpenAPI document as a page for people.
+// Package docs renders an OpenAPI document as an HTML page.
 package docs
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// Policy is the Content-Security-Policy of the page. The page can load its style and nothing else:
-// it needs no script.
+// Policy is the Content-Security-Policy of the page. The page may load its style sheet and nothing else; it has no
+// scripts.
 const Policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // Style is the style sheet of the page.
@@ -30,13 +30,13 @@ var Style []byte
 //go:embed page.tmpl
 var page string
 
-// What the page shows, in its order.
+// Data of the page, in its order.
 type (
 	view struct {
 		Info    openapi.Info
 		Groups  []group
 		Schemas []schemaView
-		// Problems are the codes of errors, FieldProblems those of errors of fields.
+		// Problems are the error codes, and FieldProblems the codes of field errors.
 		Problems      []problem.Definition
 		FieldProblems []problem.FieldDefinition
 	}
@@ -55,7 +55,7 @@ type (
 		Parameters   []*openapi.Parameter
 		Common       []*openapi.Parameter
 		Body         *jsonschema.Schema
-		Request      string // a command to paste
+		Request      string // example command
 		Answers      []answer
 	}
 	answer struct {
@@ -76,7 +76,7 @@ type (
 	}
 )
 
-// Render returns the page of the document, as HTML that needs no script.
+// Render returns the page of the document: HTML without scripts.
 func Render(doc *openapi.Document) ([]byte, error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{
 		"component": func(ref string) string { return strings.TrimPrefix(ref, openapi.ComponentPrefix) },
@@ -148,7 +148,7 @@ func operationView(doc *openapi.Document, o *openapi.Operation, method, path str
 	return v
 }
 
-// command is the operation as a call of curl.
+// command returns a curl command that calls the operation.
 func (v operation) command(body []byte) string {
 	var b strings.Builder
 	b.WriteString("curl")
@@ -178,7 +178,7 @@ func indented(data []byte) string {
 	return b.String()
 }
 
-// proseOf returns the parts of a sentence. Every second one was between backquotes and is code.
+// proseOf splits a sentence at backquotes. Every second part was between backquotes and is code.
 func proseOf(sentence string) []part {
 	var parts []part
 	for i, text := range strings.Split(sentence, "`") {
@@ -187,7 +187,7 @@ func proseOf(sentence string) []part {
 	return parts
 }
 
-// typesOf are the types that the schema itself names, without those behind references.
+// typesOf returns the types that the schema itself lists, without those of referenced schemas.
 func typesOf(s *jsonschema.Schema) []string {
 	if types, ok := s.Extras["type"].([]string); ok {
 		return types
@@ -198,7 +198,7 @@ func typesOf(s *jsonschema.Schema) []string {
 	return []string{s.Type}
 }
 
-// limitsOf are the schema's limits in words.
+// limitsOf describes the limits of the schema in words.
 func limitsOf(s *jsonschema.Schema) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }

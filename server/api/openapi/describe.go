@@ -13,64 +13,63 @@ import (
 	"github.com/chenu/chenu/server/problem"
 )
 
-// Config is what a document says beside its operations.
+// Config is the information of a document about the whole API.
 type Config struct {
-	// Title and Version are CHE·NU and 0 if they are empty.
+	// Title and Version default to CHE·NU and 0.
 	Title, Version, Description string
 	// Tags are the descriptions of the operations' tags.
 	Tags map[string]string
 }
 
-// A Route is an operation as [Describe] is given it.
+// A Route describes an operation for [Describe].
 type Route struct {
 	ID, Method, Path          string
 	Tag, Summary, Description string
-	// Public operations need no access token. ReadOnly ones never write. Idempotent ones take
-	// an Idempotency-Key. Limited ones count against a rate limit.
+	// Public operations require no access token. ReadOnly operations never write. Idempotent operations accept an
+	// Idempotency-Key. Limited operations count against a rate limit.
 	Public, ReadOnly, Idempotent, Limited bool
-	// Parameters are the operation's own, in the order of the document.
+	// Parameters are the parameters of the input, in the order of the document.
 	Parameters []*Parameter
-	// IfMatch says that the header If-Match is required.
+	// IfMatch reports whether the header If-Match is required.
 	IfMatch bool
 	// Body is nil if the operation has no body.
 	Body *RouteBody
-	// Answers are the successful responses. ETag is among the headers of an operation whose
-	// responses can be cached.
+	// Answers are the successful responses. Headers include ETag if the responses can be cached.
 	Answers []Answer
 	Headers []ResponseHeader
-	// Problems are statuses of errors beside those that follow from the operation's form.
+	// Problems are statuses of errors, in addition to those that follow from the other fields.
 	Problems []int
 }
 
 // A RouteBody is the body of a request.
 type RouteBody struct {
 	Schema *jsonschema.Schema
-	// Patched is the schema of what a merge patch changes; nil for another body.
+	// Patched is the schema of the object that a merge patch changes, or nil if the body is not a merge patch.
 	Patched    *jsonschema.Schema
 	Optional   bool
 	MediaTypes []string
 }
 
-// An Answer is one successful response.
+// An Answer is a successful response.
 type Answer struct {
 	Status int
-	// Description may be empty: the status then says enough.
+	// Description may be empty for a general description of the status.
 	Description string
-	// Content is the body by media type; nil for none.
+	// Content maps media types to the schema of the body. It is nil if there is no body.
 	Content map[string]*jsonschema.Schema
-	// Example says that the response shows an example, made from the schema.
+	// Example adds an example to the response, generated from the schema.
 	Example bool
 }
 
 // A ResponseHeader is a header of the successful responses.
 type ResponseHeader struct {
 	Name string
-	// Description may be empty for a header that the package knows.
+	// Description may be empty for a header in headerDescriptions.
 	Description string
 	Schema      *jsonschema.Schema
 }
 
-// Describe returns the document of the operations. The schemas become its components.
+// Describe returns the document of the operations. The components of s become those of the document.
 func Describe(c Config, s *Schemas, routes []Route) *Document {
 	problemSchema := s.Of(reflect.TypeFor[problem.Problem]())
 	d := &Document{
@@ -78,7 +77,7 @@ func Describe(c Config, s *Schemas, routes []Route) *Document {
 		Info:     Info{Title: cmp.Or(c.Title, "CHE·NU"), Version: cmp.Or(c.Version, "0"), Description: c.Description},
 		Servers:  []Server{{URL: "/"}},
 		Security: []Security{{bearer: {}}},
-		// Relative to the document, so that it holds wherever the service runs.
+		// The URL is relative to the document, so it is correct wherever the service runs.
 		ExternalDocs: ExternalDocs{Description: "Every error code, with its cause and remedy.", URL: "/docs#problems"},
 		Paths:        map[string]map[string]*Operation{},
 		Components: Components{
@@ -108,7 +107,7 @@ func Describe(c Config, s *Schemas, routes []Route) *Document {
 			d.Tags = append(d.Tags, tag)
 		}
 	}
-	// Requests have the described fields and no others; responses may get more.
+	// Requests may have only the described fields; responses may get more fields later.
 	closed := s.Reachable(bodies...)
 	for name, schema := range s.Components {
 		if !closed[name] && schema.AdditionalProperties == jsonschema.FalseSchema {
@@ -127,7 +126,7 @@ func (d *Document) operation(s *Schemas, r Route, problemSchema *jsonschema.Sche
 	if r.Public {
 		o.Security = &[]Security{}
 	}
-	// The operation's own parameters come first: validators find them by their place.
+	// The parameters of the input come first: validators refer to them by index.
 	o.Parameters = slices.Clone(r.Parameters)
 	for _, name := range r.commonParameters() {
 		d.Components.Parameters[name] = commonParameters[name]
@@ -154,7 +153,7 @@ func (d *Document) operation(s *Schemas, r Route, problemSchema *jsonschema.Sche
 	return o
 }
 
-// refusal refers to the response of an error, and puts it into the components.
+// refusal returns a reference to the response of an error status, and adds that response to the components.
 func (d *Document) refusal(status int, problemSchema *jsonschema.Schema) *Response {
 	name := strings.ReplaceAll(http.StatusText(status), " ", "")
 	if d.Components.Responses[name] == nil {
@@ -192,7 +191,7 @@ func (d *Document) answer(s *Schemas, route Route, a Answer) *Response {
 	return r
 }
 
-// answerDescriptions describe the successful responses of operations that do not describe their own.
+// answerDescriptions are the descriptions of successful responses that have none.
 var answerDescriptions = map[int]string{
 	http.StatusOK:        "The request succeeded.",
 	http.StatusCreated:   "The resource was created.",
@@ -200,12 +199,12 @@ var answerDescriptions = map[int]string{
 	http.StatusNoContent: "The request succeeded. The response has no body.",
 }
 
-// cached reports whether a client can keep the response and ask whether it has changed.
+// cached reports whether clients can cache the response and revalidate it.
 func (r Route) cached() bool {
 	return r.Method == http.MethodGet && slices.ContainsFunc(r.Headers, func(h ResponseHeader) bool { return h.Name == "ETag" })
 }
 
-// commonParameters returns the names of the parameters that the service reads for the operation.
+// commonParameters returns the names of the parameters of the operation that are not part of its input.
 func (r Route) commonParameters() []string {
 	var names []string
 	if r.cached() {
@@ -220,7 +219,7 @@ func (r Route) commonParameters() []string {
 	return append(names, "RequestId", "Traceparent")
 }
 
-// everyHeader returns the headers that every response of the operation may have.
+// everyHeader returns the headers that every response of the operation can have.
 func (r Route) everyHeader() []string {
 	if r.Limited {
 		return []string{"Request-Id", "Client-Request-Id", "RateLimit", "RateLimit-Policy"}
@@ -228,7 +227,7 @@ func (r Route) everyHeader() []string {
 	return []string{"Request-Id", "Client-Request-Id"}
 }
 
-// refusals returns the statuses of errors that follow from the operation's form, and its own.
+// refusals returns the statuses of errors that follow from the definition of the operation, and those in Problems.
 func (r Route) refusals() []int {
 	list := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	if !r.Public {

@@ -11,29 +11,28 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// exampleUUID is a UUIDv7 that no row has.
+// exampleUUID is a UUIDv7 that does not identify any row.
 const exampleUUID = "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
 
-// formatExamples are values of the formats that schemas use.
+// formatExamples are examples for the formats that schemas use.
 var formatExamples = map[string]string{
 	"uuid": exampleUUID, "date-time": "2026-01-31T09:30:00.000000Z", "date": "2026-01-31", "email": "grace@example.org",
 	"uri": "https://example.org/", "uri-reference": "/v1/example", "json-pointer": "/name",
 }
 
-// textExamples are tried where a text has a pattern or limits and no example of its own.
+// textExamples are candidates for a string that has a pattern or limits and no example.
 var textExamples = []string{
 	"text", "1.00", "1", "0", "EUR", "some_code", strings.Repeat("0123456789abcdef", 4), `"v1"`,
 }
 
-// Example returns a value that the schema accepts, made of the schema's own examples where
-// it has some; false when none was found. Optional fields are in it when they have an
-// example.
+// Example returns a value that the schema accepts, built from the examples in the schema where it has some. It
+// returns false if it finds none. Optional fields are included if they have an example.
 func (s *Schemas) Example(schema *jsonschema.Schema) (stdjson.RawMessage, bool) {
 	return s.example(schema, 0)
 }
 
 func (s *Schemas) example(schema *jsonschema.Schema, depth int) (stdjson.RawMessage, bool) {
-	const deepest = 8 // A recursive type would never end.
+	const deepest = 8 // Limits recursive types.
 	if depth > deepest {
 		return nil, false
 	}

@@ -1,5 +1,5 @@
-// Package openapi describes operations: it turns Go types into JSON schemas, and a list of
-// operations into an OpenAPI document. It knows nothing of how requests are served.
+// Package openapi describes operations: it converts Go types to JSON schemas, and a list of operations to an OpenAPI
+// document. It does not depend on how requests are served.
 package openapi
 
 import (
@@ -38,7 +38,7 @@ type (
 		Version     string `json:"version"`
 		Description string `json:"description,omitempty"`
 	}
-	// Server is an address that serves the API, relative to the document.
+	// Server is a URL of the API, relative to the document.
 	Server struct {
 		URL string `json:"url"`
 	}
@@ -68,7 +68,7 @@ type (
 		Responses   map[string]*Response `json:"responses"`
 		Security    *[]Security          `json:"security,omitempty"`
 	}
-	// Parameter is a parameter of an operation, or refers to one.
+	// Parameter is a parameter of an operation, or a reference to one.
 	Parameter struct {
 		Ref         string             `json:"$ref,omitempty"`
 		Name        string             `json:"name,omitempty"`
@@ -87,20 +87,20 @@ type (
 		Schema  *jsonschema.Schema `json:"schema"`
 		Example stdjson.RawMessage `json:"example,omitempty"`
 	}
-	// Response is a response of an operation, or refers to one.
+	// Response is a response of an operation, or a reference to one.
 	Response struct {
 		Ref         string             `json:"$ref,omitempty"`
 		Description string             `json:"description,omitempty"`
 		Headers     map[string]*Header `json:"headers,omitempty"`
 		Content     map[string]*Media  `json:"content,omitempty"`
 	}
-	// Header is a header of a response, or refers to one.
+	// Header is a header of a response, or a reference to one.
 	Header struct {
 		Ref         string             `json:"$ref,omitempty"`
 		Description string             `json:"description,omitempty"`
 		Schema      *jsonschema.Schema `json:"schema,omitempty"`
 	}
-	// SecurityScheme says how a caller authenticates.
+	// SecurityScheme describes how a caller authenticates.
 	SecurityScheme struct {
 		Type         string `json:"type"`
 		Scheme       string `json:"scheme"`
@@ -118,17 +118,17 @@ const (
 	InHeader = "header"
 )
 
-// Headers that the service reads for operations.
+// Headers that many operations have and that are not part of their inputs.
 const (
 	CheckpointHeader  = "Checkpoint"
 	IdempotencyHeader = "Idempotency-Key"
-	// CheckpointComponent and IdempotencyComponent are the names of their parameters in the
-	// components of the document.
+	// CheckpointComponent and IdempotencyComponent are the names of the parameters of these headers in the components
+	// of the document.
 	CheckpointComponent  = "Checkpoint"
 	IdempotencyComponent = "IdempotencyKey"
 )
 
-// maxIdempotencyKey is the largest length of an Idempotency-Key, in characters.
+// maxIdempotencyKey is the maximum length of an Idempotency-Key, in characters.
 const maxIdempotencyKey = 255
 
 // refusals are the error responses of operations by status: their descriptions and headers.
@@ -155,7 +155,7 @@ var refusals = map[int]struct {
 	http.StatusRequestHeaderFieldsTooLarge: {"The request headers are too large.", nil},
 }
 
-// headerDescriptions describe the response headers that no output declares.
+// headerDescriptions are the descriptions of response headers that no output declares.
 var headerDescriptions = map[string]string{
 	"Request-Id":          "Id that the service assigned to the request. Logs and the audit trail contain it.",
 	"Client-Request-Id":   "Request-Id header of the request, if it was a UUID.",
@@ -172,7 +172,7 @@ var headerDescriptions = map[string]string{
 	"Idempotent-Replayed": "`true` if the response is that of an earlier request with the same Idempotency-Key.",
 }
 
-// Parameters that the machinery reads for operations.
+// commonParameters are the parameters that operations have and that are not part of their inputs.
 var commonParameters = map[string]*Parameter{
 	"RequestId": {
 		Name: problem.RequestIDHeader, In: InHeader, Description: "Id that the client assigns to the request, a UUID. Other values are ignored. Logs and the audit trail store it as `client_request_id`, and the response returns it as `Client-Request-Id`. The `Request-Id` header of the response is always assigned by the service.",
@@ -196,7 +196,7 @@ var commonParameters = map[string]*Parameter{
 	},
 }
 
-// Write writes the document the same way every time: members of structs in their order, of maps
+// Write returns the document as JSON. The order is deterministic: members of structs in their order, members of maps
 // by name. The text ends with a line feed.
 func (d *Document) Write() ([]byte, error) {
 	var b bytes.Buffer
@@ -210,7 +210,7 @@ func (d *Document) Write() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// headers refers to the named headers, and puts them into the components.
+// headers returns references to the named headers, and adds the headers to the components.
 func (d *Document) headers(names ...string) map[string]*Header {
 	headers := map[string]*Header{}
 	for _, name := range names {

@@ -15,40 +15,39 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// ComponentPrefix is where the OpenAPI document keeps its schemas.
+// ComponentPrefix is the prefix of references to the schemas of the OpenAPI document.
 const ComponentPrefix = "#/components/schemas/"
 
-// Schemas turns Go types into JSON Schema 2020-12, once, when operations are
-// registered. What it makes is published in the OpenAPI document and compiled into the
-// validators: there is one schema for both.
+// Schemas converts Go types to JSON Schema 2020-12 when operations are registered. The same schemas are published in
+// the OpenAPI document and compiled into the validators.
 //
-//   - A property is required unless its json tag says omitempty or omitzero.
+//   - A property is required unless its json tag has omitempty or omitzero.
 //   - A pointer is nullable.
-//   - A type may say its own schema with a method JSONSchema() *jsonschema.Schema. An enum
-//     or object becomes a component; other such types stand where they are used, so that
+//   - A type can define its own schema with a method JSONSchema() *jsonschema.Schema. An enum
+//     or object becomes a component; other schemas are repeated where the type is used, so that
 //     the limits of a field apply to them.
-//   - A type whose own schema refers to components by $ref names their types with a method
-//     JSONSchemaComponents() []any.
-//   - Beside the tags of invopop/jsonschema, a field may have item_max_length:"64" (of the
+//   - If a type's own schema refers to components by $ref, a method JSONSchemaComponents() []any
+//     returns values of the types of these components.
+//   - In addition to the tags of invopop/jsonschema, a field may have item_max_length:"64" (of the
 //     strings in a list) and example:"<JSON>".
 type Schemas struct {
-	// Components are the schemas that have a name.
+	// Components are the schemas of named types.
 	Components jsonschema.Definitions
 	types      map[string]reflect.Type
 	describe   func(t reflect.Type, property string) string
 	err        error
 }
 
-// NewSchemas returns an empty set of schemas. describe returns the description of a property
-// of a struct type that has no tag with one, or an empty text; it may be nil.
+// NewSchemas returns an empty set of schemas. describe returns the description of a property of a struct type if the
+// field has no description tag, or "" if there is none. describe may be nil.
 func NewSchemas(describe func(t reflect.Type, property string) string) *Schemas {
 	return &Schemas{Components: jsonschema.Definitions{}, types: map[string]reflect.Type{}, describe: describe}
 }
 
-// Err returns the first error of building the schemas: two types with one name, or a bad tag.
+// Err returns the first error of building the schemas: two types with the same name, or an invalid tag.
 func (s *Schemas) Err() error { return s.err }
 
-// Of returns the schema of t: a reference to a component where t has a name.
+// Of returns the schema of t, which is a reference to a component if t has a name.
 func (s *Schemas) Of(t reflect.Type) *jsonschema.Schema {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -115,10 +114,10 @@ func (s *Schemas) fail(format string, args ...any) {
 
 type selfDescribing interface{ JSONSchema() *jsonschema.Schema }
 
-// referring is implemented by types whose schema refers to components of other types.
+// referring is implemented by types whose schema refers to the components of other types.
 type referring interface{ JSONSchemaComponents() []any }
 
-// ComponentRef is the reference to the component that a named type's schema becomes.
+// ComponentRef returns the reference to the component of a named type.
 func ComponentRef(t reflect.Type) string { return ComponentPrefix + componentName(t.Name()) }
 
 var (
@@ -126,7 +125,7 @@ var (
 	uuidType = reflect.TypeFor[uuid.UUID]()
 )
 
-// Inlined returns the schema of t if it is repeated wherever t is used, and nil if it is a component.
+// Inlined returns the schema of t if it is repeated wherever t is used, or nil if it is a component.
 func Inlined(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case timeType:
@@ -147,7 +146,7 @@ func Inlined(t reflect.Type) *jsonschema.Schema {
 
 var typeArgument = regexp.MustCompile(`^\*?(?:[^\[\],]*[./])?([^\[\],./]+)$`)
 
-// componentName makes a readable name of a Go type's: List[*…/ent.Contact] is ContactList.
+// componentName converts the name of a Go type to a readable name: List[*…/ent.Contact] to ContactList.
 func componentName(name string) string {
 	generic, arguments, ok := strings.Cut(strings.TrimSuffix(name, "]"), "[")
 	if !ok {
@@ -168,7 +167,7 @@ func componentName(name string) string {
 	return b.String() + generic
 }
 
-// rewrite lets references point at components, and writes what is nullable as a type.
+// rewrite changes references to point to components, and converts "oneOf null" to a nullable type.
 func rewrite(schema *jsonschema.Schema) {
 	visit(schema, func(s *jsonschema.Schema) {
 		if name, ok := strings.CutPrefix(s.Ref, "#/$defs/"); ok {
@@ -205,10 +204,10 @@ func nullable(s *jsonschema.Schema) *jsonschema.Schema {
 			Description: s.Description, Examples: s.Examples, Default: s.Default,
 		}
 	}
-	return s // It says no type, so null is among what it accepts.
+	return s // The schema has no type, so it already accepts null.
 }
 
-// visit calls f for a schema and all schemas in it, the outer ones first.
+// visit calls f for a schema and all schemas in it, outer schemas first.
 func visit(s *jsonschema.Schema, f func(*jsonschema.Schema)) {
 	if s == nil {
 		return
@@ -235,7 +234,8 @@ func visit(s *jsonschema.Schema, f func(*jsonschema.Schema)) {
 	}
 }
 
-// refine adds to the properties of the struct t what invopop/jsonschema does not know.
+// refine completes the properties of the struct t with what invopop/jsonschema does not support: descriptions from
+// describe, the additional tags, and nullable pointers.
 func (s *Schemas) refine(t reflect.Type, schema *jsonschema.Schema) {
 	if schema.Properties == nil {
 		return
@@ -260,7 +260,7 @@ func (s *Schemas) refine(t reflect.Type, schema *jsonschema.Schema) {
 	}
 }
 
-// annotate applies the tags of our own to the schema of a field.
+// annotate applies the additional tags of this package to the schema of a field.
 func (s *Schemas) annotate(f reflect.StructField, p *jsonschema.Schema) {
 	if text := f.Tag.Get("item_max_length"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
@@ -280,8 +280,8 @@ func (s *Schemas) annotate(f reflect.StructField, p *jsonschema.Schema) {
 	}
 }
 
-// fields are the fields of a struct as JSON sees them: those of embedded structs are
-// the outer one's.
+// fields returns the fields of a struct as JSON has them: the fields of an embedded struct belong to the outer
+// struct.
 func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
 		for f := range t.Fields() {
@@ -305,9 +305,9 @@ func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	}
 }
 
-// PatchOf returns the schema of a merge patch (RFC 7396) for the documents that schema
-// describes: nothing is required, and what is optional may also be null, which removes
-// it. Objects in it are merged too, so they are patched as well; lists are replaced.
+// PatchOf returns the schema of a merge patch (RFC 7396) for the documents that schema describes. No field is
+// required, and optional fields also accept null, which removes them. Objects in the document are merged, so their
+// schemas are converted too. Lists are replaced.
 func (s *Schemas) PatchOf(schema *jsonschema.Schema) *jsonschema.Schema {
 	if name, ok := strings.CutPrefix(schema.Ref, ComponentPrefix); ok {
 		target := s.Components[name]
@@ -318,7 +318,7 @@ func (s *Schemas) PatchOf(schema *jsonschema.Schema) *jsonschema.Schema {
 		out := *schema
 		out.Ref = ComponentPrefix + patchName
 		if _, made := s.Components[patchName]; !made {
-			s.Components[patchName] = nil // ends a recursion
+			s.Components[patchName] = nil // for recursive types
 			s.Components[patchName] = s.PatchOf(target)
 		}
 		return &out
@@ -344,8 +344,7 @@ func (s *Schemas) PatchOf(schema *jsonschema.Schema) *jsonschema.Schema {
 	return &out
 }
 
-// Reachable returns the names of the components that the schemas refer to, directly or
-// not.
+// Reachable returns the names of the components to which the schemas refer, directly or indirectly.
 func (s *Schemas) Reachable(roots ...*jsonschema.Schema) map[string]bool {
 	found := map[string]bool{}
 	var follow func(*jsonschema.Schema)
