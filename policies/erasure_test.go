@@ -172,7 +172,7 @@ func TestErasure(t *testing.T) {
 	// Everything that could be verified before can still be verified.
 	auditor := pgtest.Connect(t, db.AuditURL)
 	report, err := verify.Database(ctx, auditor, func(f verify.Finding) {
-		if f.CreatedBy == w.owner && f.Table != "threads" { // the fixtures insert events of threads without valid digests
+		if f.CreatedBy == w.owner && f.Table != "threads" { // the rows of the threads in the fixtures do not follow from their events
 			t.Error(f)
 		}
 	})
