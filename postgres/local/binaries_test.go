@@ -101,7 +101,6 @@ func script(t *testing.T, name, says string) {
 // is a symbolic link to them.
 //
 //go:embed testdata/build.txz
-//go:embed testdata/build.txz
 var archive []byte
 
 // repository serves one build as Maven Central does, and counts the downloads.
