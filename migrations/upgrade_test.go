@@ -271,12 +271,12 @@ func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
 	}
 	var again int
 	if err := conn.QueryRow(t.Context(), `SELECT app.tell_expired_requests($1, '-infinity')`, reason).Scan(&again); err != nil || again != 0 || notices() != want {
-		t.Errorf("a second time tells %d, %v: %s", again, err, notices())
+		t.Errorf("the second call notifies %d owners, %v: %s", again, err, notices())
 	}
 	// A later upgrade with the same reason notifies owners only of requests that it expired.
 	var later int
 	if err := conn.QueryRow(t.Context(), `SELECT app.tell_expired_requests($1, clock_timestamp() + interval '2 hours')`, reason).Scan(&later); err != nil || later != 0 {
-		t.Errorf("a later upgrade tells %d, %v", later, err)
+		t.Errorf("a later upgrade notifies %d owners, %v", later, err)
 	}
 	for _, role := range []string{"chenu_human", "chenu_agent", "chenu_login", "chenu_gate", "chenu_maintain"} {
 		var may bool

@@ -102,15 +102,15 @@ func (Sphere) Name() string { return "Sphere" }
 type Gate struct {
 	// Type is the CheckpointType of the approval.
 	Type string `json:"type"`
-	// Why says what the gate protects.
+	// Why states what the gate protects.
 	Why string `json:"why"`
 	// State is an SQL condition over the row's own columns. It holds for everyone.
-	// It is empty when only Agents or Through say what is gated.
+	// It is empty if only Agents or Through define what is gated.
 	State string `json:"state,omitempty"`
 	// Agents is an SQL condition over the row's own columns that holds for agents
-	// in addition to State: a human may do alone what it describes.
+	// in addition to State: humans need no approval for what it describes.
 	Agents string `json:"agents,omitempty"`
-	// Through extends the states by what another row says.
+	// Through extends the gated states by a condition on another row.
 	Through *Through `json:"through,omitempty"`
 	// Within is an SQL condition over OLD and NEW: the changes of a row that stays
 	// in a gated state that need approval. When it is empty, these are the changes

@@ -275,7 +275,7 @@ func TestErasureWaits(t *testing.T) {
 	}
 	var left int
 	if err := admin.QueryRow(ctx, "SELECT count(*) FROM personal_notes WHERE created_by = $1", w.owner).Scan(&left); err != nil || left != 0 {
-		t.Errorf("%d notes are left, %v", left, err)
+		t.Errorf("%d notes still exist, %v", left, err)
 	}
 	var name string
 	if err := admin.QueryRow(ctx, "SELECT name FROM identities WHERE id = $1", w.owner).Scan(&name); err != nil || name != "[erased]" {

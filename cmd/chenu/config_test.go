@@ -168,7 +168,7 @@ func TestRunRefuses(t *testing.T) {
 			t.Parallel()
 			env, out := testEnvironment(t, nil)
 			if code := run(t.Context(), test.args, env); code != test.code || !strings.Contains(out.String(), test.want) {
-				t.Errorf("exits with %d and says %q; want %d and %q", code, out, test.code, test.want)
+				t.Errorf("exits with %d and prints %q; want %d and %q", code, out, test.code, test.want)
 			}
 		})
 	}

@@ -47,9 +47,9 @@ func TestSelection(t *testing.T) {
 		selection  selection
 		want, what string
 	}{
-		{"nothing said", selection{}, "4", "the last file"},
+		{"no flag", selection{}, "4", "the last file"},
 		{"latest", selection{latest: 2}, "3 4", "the last 2 files"},
-		{"more than there are", selection{latest: 9}, "1 2 3 4", "the last 9 files"},
+		{"more than exist", selection{latest: 9}, "1 2 3 4", "the last 9 files"},
 		{"from", selection{from: "3"}, "3 4", "the versions from 3"},
 		{"to", selection{to: "2"}, "1 2", "the versions to 2"},
 		{"from and to", selection{from: "2", to: "3"}, "2 3", "the versions from 2 to 3"},

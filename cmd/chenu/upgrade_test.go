@@ -146,7 +146,7 @@ func TestUpgradeOfServerWithOneLogin(t *testing.T) {
 	changes := strings.Join(report.Changes, "\n")
 	for _, change := range []string{"created login " + prefix + "_agent", "revoked chenu_app from " + prefix + "_service"} {
 		if !strings.Contains(changes, change) {
-			t.Errorf("the report does not say %q:\n%s", change, changes)
+			t.Errorf("the report does not contain %q:\n%s", change, changes)
 		}
 	}
 	urls := map[string]string{}

@@ -98,7 +98,7 @@ func TestGraphErrors(t *testing.T) {
 			plan.Graph(nil, policies.Tables[:1], []policies.File{schema}),
 			"is described in policies but ent/migrate does not have it: run `make generate`",
 		},
-		"function that reads a missing table": {
+		"function with a missing type": {
 			plan.Graph(nil, nil, []policies.File{schema, {Name: "functions/x.sql", SQL: "CREATE FUNCTION app.f() RETURNS SETOF nothing LANGUAGE sql AS 'SELECT 1';\n"}}),
 			`functions/x.sql:1: type "nothing" does not exist`,
 		},

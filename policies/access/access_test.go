@@ -176,7 +176,7 @@ func TestCompare(t *testing.T) {
 			"widening public.notes chenu_owner UPDATE [nothing -> rows without a condition]",
 			"widening public.notes chenu_owner DELETE [nothing -> rows without a condition]",
 		}},
-		{"trigger gone", "DROP TRIGGER guard ON notes", []string{
+		{"trigger dropped", "DROP TRIGGER guard ON notes", []string{
 			"review trigger guard on public.notes (was dropped, so its checks and writes no longer happen: CREATE TRIGGER guard BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.guard())",
 		}},
 		{"trigger off", "ALTER TABLE notes DISABLE TRIGGER guard", []string{
