@@ -52,7 +52,7 @@ type (
 	}
 	// isNull is value IS NULL.
 	isNull struct{ value string }
-	// is is true if the operand has one of the truth values.
+	// is, a test such as IS TRUE, is true if the operand has one of the truth values.
 	is struct {
 		of     Formula
 		values [3]bool
