@@ -56,8 +56,8 @@ type File struct {
 type Statement struct {
 	Line int    `json:"line"` // of the file, from 1
 	SQL  string `json:"sql"`
-	// Sum is the hash of the file's statements up to this one. The revision table stores it, so that a file which stopped
-	// is resumed only if the statements that were applied did not change.
+	// Sum is the hash of the file's statements up to this one. The revision table stores it, so that a partly applied
+	// file is resumed only if the applied statements have not changed.
 	Sum string `json:"-"`
 	// NoLockTimeout reports whether the statement waits for locks without limit, unless the caller sets a lock timeout:
 	// reads and writes do not queue behind the locks that it waits for.
@@ -66,7 +66,7 @@ type Statement struct {
 	position int
 }
 
-// LineAt returns the line of the file, from 1, of byte n of statement i.
+// LineAt returns the line of the file, from 1, that contains byte n of statement i.
 func (f *File) LineAt(i, n int) int {
 	n = min(max(n, 0), len(f.Statements[i].SQL))
 	at := min(f.offset+f.Statements[i].position+n, len(f.Text))
@@ -83,7 +83,7 @@ func (f *File) Sets(setting string) bool {
 // ChangesSession reports whether the statement is a SET or RESET, which changes the session and nothing else.
 func (s Statement) ChangesSession() bool { return reSetting.MatchString(s.SQL) }
 
-// Read reads a directory and validates it as Validate does. Files are in the order in which they apply.
+// Read reads a directory and validates it as Validate does. The files are in the order in which they are applied.
 func Read(dir migrate.Dir) ([]File, error) {
 	if err := checkSum(dir); err != nil {
 		return nil, err
@@ -145,10 +145,12 @@ var (
 	reDirective = regexp.MustCompile(`(?m)^-- *atlas:(\w+)[ \t]*([^\r\n]*?)[ \t\r]*$`)
 	reSetting   = regexp.MustCompile(`(?i)^(SET|RESET)\s`)
 
-	// reConcurrently matches the statements that wait for other sessions while reads and writes of the table go on.
+	// reConcurrently matches the statements that wait for other sessions without blocking reads and writes of the
+	// table.
 	reConcurrently = regexp.MustCompile(`(?i)^(CREATE\s+(UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(\([^)]*\)\s*)?(INDEX|TABLE|SCHEMA|DATABASE))\s+CONCURRENTLY\b`)
 
-	// reForbidden matches the statements that would end the file's transaction, or run what follows as another role.
+	// reForbidden matches the statements that would end the file's transaction, or run later statements as another
+	// role.
 	reForbidden = regexp.MustCompile(`(?i)^(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION|` +
 		`SET\s+(SESSION\s+|LOCAL\s+)?(ROLE|SESSION\s+AUTHORIZATION)|RESET\s+(ROLE|SESSION\s+AUTHORIZATION|ALL)|DISCARD)\b`)
 )
@@ -161,7 +163,8 @@ func parse(f migrate.File, hash string) (*File, error) {
 	if !utf8.ValidString(text) {
 		return nil, invalid(name, "is not UTF-8", "save it as UTF-8 and run `chenu migrate hash`")
 	}
-	// This is the driver's scanner, which the Atlas CLI uses too: resuming requires that both split a file alike.
+	// This is the driver's scanner, which the Atlas CLI uses too: resuming requires that both split a file in the same
+	// way.
 	statements, err := new(postgres.Driver).ScanStmts(text)
 	if err != nil {
 		return nil, &Refusal{Kind: ErrDirectory, Reason: name + " cannot be split into statements", Err: err}
@@ -188,8 +191,8 @@ func parse(f migrate.File, hash string) (*File, error) {
 	return read, nil
 }
 
-// directives evaluates the file's `-- atlas:` lines. It refuses the directives that this package does not support, so
-// that no file is applied in another way than its author intended.
+// directives evaluates the file's `-- atlas:` lines. It rejects the directives that this package does not support, so
+// that no file is applied differently than its author intended.
 func (f *File) directives(file migrate.File) error {
 	var modes []string
 	if l, ok := file.(interface{ Directive(string) []string }); ok {
@@ -204,7 +207,7 @@ func (f *File) directives(file migrate.File) error {
 			}
 			f.offset = len(f.Text) - len(strings.SplitN(f.Text, "\n", 2)[1])
 		case "txmode":
-			// Atlas reads a directive that touches a statement as a comment of that statement, and ignores it.
+			// Atlas treats a directive directly above a statement as a comment of that statement, and ignores it.
 			if len(modes) == 0 {
 				return invalid(f.Name, "has an atlas:txmode that is not followed by an empty line",
 					"put it at the top of the file with an empty line below it, and run `chenu migrate hash`")

@@ -36,7 +36,7 @@ func TestEmbedded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if embedded.Sum() != here.Sum() {
-		t.Error("what is embedded is not what is in the directory")
+		t.Error("the embedded files differ from those in the directory")
 	}
 }
 
@@ -44,9 +44,9 @@ func TestValidate(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
-		files map[string]string // hashed after this
-		then  map[string]string // changed after hashing; "" removes
-		says  string            // of the refusal; "" means valid
+		files map[string]string // included in atlas.sum
+		then  map[string]string // changed afterwards; "" removes
+		says  string            // part of the refusal; "" means valid
 	}{
 		{name: "empty"},
 		{name: "plain", files: map[string]string{"1_a.sql": "SELECT 1;"}},
@@ -60,7 +60,7 @@ func TestValidate(t *testing.T) {
 		{name: "added", files: map[string]string{"1_a.sql": "SELECT 1;"}, then: map[string]string{"2_b.sql": "SELECT 2;"}, says: "2_b.sql was added"},
 		{name: "removed", files: map[string]string{"1_a.sql": "SELECT 1;", "2_b.sql": "SELECT 2;"}, then: map[string]string{"2_b.sql": ""}, says: "2_b.sql was removed"},
 		{name: "no sum", files: map[string]string{"1_a.sql": "SELECT 1;"}, then: map[string]string{"atlas.sum": ""}, says: "atlas.sum is missing; run `chenu migrate hash`"},
-		{name: "sum is rubbish", files: map[string]string{"1_a.sql": "SELECT 1;"}, then: map[string]string{"atlas.sum": "<<<<<<< ours\n"}, says: "atlas.sum was edited or merged manually"},
+		{name: "invalid sum", files: map[string]string{"1_a.sql": "SELECT 1;"}, then: map[string]string{"atlas.sum": "<<<<<<< ours\n"}, says: "atlas.sum was edited or merged manually"},
 
 		{name: "a name without a version", files: map[string]string{"a.sql": "SELECT 1;"}, says: "a.sql is not named <timestamp>_<name>.sql"},
 		{name: "the same version twice", files: map[string]string{"1_a.sql": "SELECT 1;", "1_b.sql": "SELECT 2;"}, says: "1_b.sql has version 1, which is not later than version 1 of 1_a.sql"},
@@ -71,7 +71,7 @@ func TestValidate(t *testing.T) {
 		{name: "an unknown mode", files: map[string]string{"1_a.sql": "-- atlas:txmode all\n\nSELECT 1;"}, says: `atlas:txmode "all"`},
 		{name: "two modes", files: map[string]string{"1_a.sql": "-- atlas:txmode none\n-- atlas:txmode file\n\nSELECT 1;"}, says: "more than one atlas:txmode"},
 		{name: "a checkpoint", files: map[string]string{"1_a.sql": "-- atlas:checkpoint\n\nSELECT 1;"}, says: "atlas:checkpoint, which is not supported"},
-		{name: "left out of the sum", files: map[string]string{"1_a.sql": "-- atlas:sum ignore\n\nSELECT 1;"}, says: "1_a.sql is excluded from atlas.sum"},
+		{name: "not in the sum", files: map[string]string{"1_a.sql": "-- atlas:sum ignore\n\nSELECT 1;"}, says: "1_a.sql is excluded from atlas.sum"},
 		{name: "a delimiter too late", files: map[string]string{"1_a.sql": "SELECT 1;\n-- atlas:delimiter x\n"}, says: "below its first line"},
 		{name: "COMMIT", files: map[string]string{"1_a.sql": "SELECT 1;\n\ncommit;\n"}, says: "1_a.sql:3 contains COMMIT"},
 		{name: "BEGIN", files: map[string]string{"1_a.sql": "BEGIN;"}, says: "contains BEGIN"},
@@ -98,7 +98,7 @@ func TestValidate(t *testing.T) {
 				return
 			}
 			if !errors.Is(err, migrations.ErrDirectory) || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("got  %v\nwant a refusal that says %q", err, test.says)
+				t.Errorf("got  %v\nwant a refusal with %q", err, test.says)
 			}
 		})
 	}

@@ -23,7 +23,7 @@ import (
 //go:embed *.sql atlas.sum
 var files embed.FS
 
-// Embedded returns the migration directory that this program was built with.
+// Embedded returns the migration directory that is built into this program.
 func Embedded() (migrate.Dir, error) {
 	return readDir(files)
 }
@@ -47,7 +47,7 @@ func readDir(from fs.FS) (migrate.Dir, error) {
 	return dir, nil
 }
 
-// Head returns the version of the last file in dir, which is "" if it has none.
+// Head returns the version of the last file in dir, or "" if there is none.
 func Head(dir migrate.Dir) (string, error) {
 	files, err := dir.Files()
 	if err != nil || len(files) == 0 {

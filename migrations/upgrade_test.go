@@ -17,8 +17,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// before applies the migrations before the first one whose name ends so, and connects as the
-// superuser.
+// before applies the migrations before the first one whose name has the suffix, and connects as the superuser.
 func before(t *testing.T, db *dbtest.DB, suffix string) *pgx.Conn {
 	t.Helper()
 	dir, err := migrations.Embedded()
@@ -40,8 +39,8 @@ func before(t *testing.T, db *dbtest.DB, suffix string) *pgx.Conn {
 	return conn
 }
 
-// Hardening item 35: the upgrade names rows whose URIs have another scheme, and goes on once the
-// operator changed them as its hint says.
+// Hardening item 35: the upgrade names rows whose URIs have another scheme, and succeeds after the operator changed
+// them as the hint describes.
 func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
@@ -72,11 +71,11 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 		"scholar_references.url: " + id(4) + " (data)", "social_posts.media: " + id(5) + " (data)",
 	} {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("the error does not say %q: %v", part, err)
+			t.Errorf("the error does not contain %q: %v", part, err)
 		}
 	}
 	if strings.Contains(err.Error(), id(2)) {
-		t.Errorf("the error names a row that is right: %v", err)
+		t.Errorf("the error names a valid row: %v", err)
 	}
 	forced := func() (n int) {
 		t.Helper()
@@ -89,7 +88,7 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 		t.Errorf("%d tables do not force row-level security after the failure", n)
 	}
 
-	// What the hint says, as the login that migrates.
+	// The change that the hint describes, as the login that migrates.
 	operator := pgtest.Connect(t, db.MigrateURL)
 	for _, fix := range []struct{ table, set string }{
 		{"public.community_events", "online_url = NULL"}, {"public.creative_assets", "uri = 'urn:removed:uri'"}, {"public.scholar_references", "url = NULL"},
@@ -113,8 +112,8 @@ func TestUpgradeNamesRowsWithOtherURIs(t *testing.T) {
 	}
 }
 
-// Hardening item 7: the upgrade names jsonb values that are too long, and goes on once the operator
-// shortened them with the statements of docs/migrations.md, as they are written there.
+// Hardening item 7: the upgrade names jsonb values that are too long, and succeeds after the operator shortened them
+// with exactly the statements of docs/migrations.md.
 func TestOperatorShortensLongRows(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
@@ -159,8 +158,8 @@ func TestOperatorShortensLongRows(t *testing.T) {
 	}
 }
 
-// Hardening item 11: what an approval covers changed, so requests from before the upgrade end,
-// and their owners find that in the audit trail and in the requests' threads.
+// Hardening item 11: because approvals now cover other content, requests from before the upgrade expire. Their owners
+// find that in the audit trail and in the requests' threads.
 func TestRequestsFromBeforeGatesCoveredContentExpire(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
@@ -221,8 +220,8 @@ func TestRequestsFromBeforeGatesCoveredContentExpire(t *testing.T) {
 	}
 }
 
-// Hardening item 11: owners of requests that the upgrade expired, and of approvals that it ended,
-// are told by mail once, and nobody else is.
+// Hardening item 11: owners of requests that the upgrade expired, and of approvals that it ended, get one mail, and no
+// one else does.
 func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
@@ -241,12 +240,12 @@ func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
 		{"ada", `{"table": "playlists"}`, "approved", "", "now()", "now() + interval '1 hour', NULL"},
 		{"ada", `{"table": "playlists"}`, "approved", "", "now()", "now() + interval '1 hour', now()"}, // used
 		{"bob", `{"table": "playlists"}`, "approved", "", "now()", "now() + interval '1 hour', NULL"},
-		{"eve", `{"action": "share"}`, "pending", "", "NULL", "NULL, NULL"}, // of a client: its payload stays
+		{"eve", `{"action": "share"}`, "pending", "", "NULL", "NULL, NULL"}, // of a client: its payload is kept
 		{"eve", `{"action": "share"}`, "approved", "", "now()", "now() + interval '1 hour', NULL"},
 		{"kim", `{"table": "playlists"}`, "expired", "withdrawn: " + reason, "NULL", "NULL, NULL"},
 		{"kim", `{"table": "playlists"}`, "rejected", reason, "now()", "NULL, NULL"},
 		{"kim", `{"table": "playlists"}`, "expired", "its agent was dismissed", "NULL", "NULL, NULL"},
-		{"kim", `{"table": "playlists"}`, "approved", "", "now() - interval '2 hours'", "now() - interval '1 hour', NULL"}, // ended by itself
+		{"kim", `{"table": "playlists"}`, "approved", "", "now() - interval '2 hours'", "now() - interval '1 hour', NULL"}, // had expired before
 	} {
 		if _, err := conn.Exec(t.Context(), fmt.Sprintf(`INSERT INTO checkpoints (id, created_by, type, status, reason, action, resource_type, payload, digest, requested_by, requested_by_kind,
 			created_at, expires_at, decided_at, use_before, consumed_at)
@@ -272,12 +271,12 @@ func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
 	}
 	var again int
 	if err := conn.QueryRow(t.Context(), `SELECT app.tell_expired_requests($1, '-infinity')`, reason).Scan(&again); err != nil || again != 0 || notices() != want {
-		t.Errorf("a second time tells %d, %v: %s", again, err, notices())
+		t.Errorf("the second call notifies %d owners, %v: %s", again, err, notices())
 	}
-	// A later upgrade with the same reason tells of what it expired itself.
+	// A later upgrade with the same reason notifies owners only of requests that it expired.
 	var later int
 	if err := conn.QueryRow(t.Context(), `SELECT app.tell_expired_requests($1, clock_timestamp() + interval '2 hours')`, reason).Scan(&later); err != nil || later != 0 {
-		t.Errorf("a later upgrade tells %d, %v", later, err)
+		t.Errorf("a later upgrade notifies %d owners, %v", later, err)
 	}
 	for _, role := range []string{"chenu_human", "chenu_agent", "chenu_login", "chenu_gate", "chenu_maintain"} {
 		var may bool
@@ -287,8 +286,8 @@ func TestOwnersOfExpiredRequestsAreTold(t *testing.T) {
 	}
 }
 
-// Hardening item 11: trials that are more than planned and have an ethics approval with a date in
-// the future from before the upgrade are named to the operator, and their owners are told.
+// Hardening item 11: trials beyond the planning stage that have an ethics approval with a future date from before the
+// upgrade are reported to the operator, and their owners get a mail.
 func TestUpgradeNamesTrialsWithFutureApprovals(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
@@ -317,7 +316,7 @@ func TestUpgradeNamesTrialsWithFutureApprovals(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(said, "2 clinical trials") || !strings.HasSuffix(said, ": "+trial(0)+", "+trial(1)) {
-		t.Errorf("the operator is told %q", said)
+		t.Errorf("the report to the operator is %q", said)
 	}
 	var got string
 	if err := conn.QueryRow(t.Context(), `SELECT string_agg(created_by || ' ' || kind || ' ' || details, '; ') FROM app.account_notices`).Scan(&got); err != nil {
@@ -328,9 +327,9 @@ func TestUpgradeNamesTrialsWithFutureApprovals(t *testing.T) {
 	}
 }
 
-// Hardening item 11: schedules that agents set before that needed an approval, and posts that they
-// changed after a human had scheduled them, are named to the operator, and their owners are told.
-// Requests whose payloads changed expire, and their owners are told of these.
+// Hardening item 11: schedules that agents set before that needed an approval, and posts that they changed after a
+// human had scheduled them, are reported to the operator, and their owners get a mail. Requests whose payloads changed
+// expire, and their owners get a mail about these.
 func TestUpgradeNamesUnapprovedSchedules(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
@@ -347,9 +346,9 @@ func TestUpgradeNamesUnapprovedSchedules(t *testing.T) {
 	const human, byAgent, approved = "human", "agent", "approved"
 	for i, c := range []struct{ owner, status, set, changed, field string }{
 		{ada, "scheduled", human, "", ""},
-		{ada, "scheduled", byAgent, "", ""}, // named
+		{ada, "scheduled", byAgent, "", ""}, // reported
 		{ada, "scheduled", approved, "", ""},
-		{ada, "scheduled", human, byAgent, "body"}, // named
+		{ada, "scheduled", human, byAgent, "body"}, // reported
 		{ada, "scheduled", human, byAgent, "thread_id"},
 		{ada, "scheduled", human, human, "body"},
 		{ada, "scheduled", human, approved, "body"},
@@ -391,7 +390,7 @@ func TestUpgradeNamesUnapprovedSchedules(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(said, "2 schedules of posts") || !strings.HasSuffix(said, ": "+id(2, 1)+", "+id(2, 3)) {
-		t.Errorf("the operator is told %q", said)
+		t.Errorf("the report to the operator is %q", said)
 	}
 	for query, want := range map[string]string{
 		`SELECT string_agg(split_part(i.email, '@', 1) || ' ' || n.kind || ' ' || n.details, '; ' ORDER BY n.created_by) FROM app.account_notices n JOIN identities i ON i.id = n.created_by`: `ada unapproved_schedules {"schedules": 2, "schedule_id": "` + id(2, 1) + `"}; eve requests_expired {"requests": 2, "approvals": 1}`,
@@ -408,9 +407,8 @@ func TestUpgradeNamesUnapprovedSchedules(t *testing.T) {
 	}
 }
 
-// Hardening item 5: the upgrade gives credentials without an end 90 days, and others at most 365,
-// revokes weak keys (item 22), and owes the owners a mail. Agents of unverified identities keep
-// working.
+// Hardening item 5: the upgrade limits credentials without an expiry to 90 days and others to at most 365 days, revokes
+// weak keys (item 22), and queues a mail to the owners. Agents of unverified identities keep working.
 func TestUpgradeLimitsCredentials(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// hireAgent hires an agent as a superuser, whom no gate holds.
+// hireAgent hires an agent as a superuser, to whom no gate applies.
 func hireAgent(t *testing.T, db *dbtest.DB, identity uuid.UUID, status string, capabilities ...string) uuid.UUID {
 	t.Helper()
 	id := dbtest.NewID()
@@ -56,7 +56,7 @@ func TestAgentsWorkOnlyOnTheirTasks(t *testing.T) {
 		{"describe its own task", "UPDATE team_tasks SET description = 'Rest' WHERE id = $1", own, refused},
 		{"move the date of its own task", "UPDATE team_tasks SET due_at = now() WHERE id = $1", own, refused},
 		{"prioritize its own task", "UPDATE team_tasks SET priority = 'low' WHERE id = $1", own, refused},
-		{"pass on its own task", fmt.Sprintf("UPDATE team_tasks SET agent_id = '%s' WHERE id = $1", others), own, refused},
+		{"reassign its own task", fmt.Sprintf("UPDATE team_tasks SET agent_id = '%s' WHERE id = $1", others), own, refused},
 		{"delete its own task", "DELETE FROM team_tasks WHERE id = $1", own, refused},
 		{"finish another agent's task", "UPDATE team_tasks SET status = 'done' WHERE id = $1", other, "CH403"},
 		{"reopen another agent's task", "UPDATE team_tasks SET status = 'todo' WHERE id = $1", other, "CH403"},
@@ -81,15 +81,14 @@ func TestAgentsWorkOnlyOnTheirTasks(t *testing.T) {
 	}
 }
 
-// capabilityOf are the capabilities of tables that belong to no single sphere.
+// capabilityOf maps entities whose rows belong to no sphere or to several to their capability.
 var capabilityOf = map[string]string{
 	"Thread": "threads", "ThreadEvent": "threads", "Checkpoint": "checkpoints", "AuditLog": "audit-logs",
 }
 
-// Hardening items 10 and 13: agents reach only the spheres of their capabilities, in raw SQL as
-// the agents' login. Each action of the matrix that an agent with every capability may take is
-// tried by agents without the capability, by one with the read-only form, and by actors that are
-// not active agents of the identity.
+// Hardening items 10 and 13: agents reach only the spheres of their capabilities, also in raw SQL with the database
+// login of agents. For each action of the matrix that an agent with all capabilities may take, the test tries agents
+// without the capability, an agent with its read-only form, and actors that are not active agents of the identity.
 func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -141,14 +140,14 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 				actor uuid.UUID
 				want  string
 			}{
-				"with the capability":    {w.agents[w.owner], one},
-				"without the capability": {without[capability], none},
-				"that only reads":        {reader, reads},
-				"that is suspended":      {suspended, none},
-				"that was dismissed":     {dismissed, none},
-				"never hired":            {dbtest.NewID(), none},
-				"of another identity":    {w.agents[w.other], none},
-				"posing as the human":    {w.owner, none},
+				"with the capability":      {w.agents[w.owner], one},
+				"without the capability":   {without[capability], none},
+				"that only reads":          {reader, reads},
+				"that is suspended":        {suspended, none},
+				"that is dismissed":        {dismissed, none},
+				"never hired":              {dbtest.NewID(), none},
+				"of another identity":      {w.agents[w.other], none},
+				"with the id of the human": {w.owner, none},
 			} {
 				if test.actor == uuid.Nil || capability == "" && test.actor == reader {
 					continue // Any active agent of the identity may use the table.
@@ -207,7 +206,7 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 		{"create a thread without threads", create, without["threads"], "CH403"},
 		{"create a thread as a reader", create, reader, "CH403"},
 		{"create a thread after the dismissal", create, dismissed, "CH401"},
-		{"create a thread as nobody's agent", create, dbtest.NewID(), "CH401"},
+		{"create a thread as an agent that does not exist", create, dbtest.NewID(), "CH401"},
 		{"append to a thread", event, w.agents[w.owner], one},
 		{"append to a thread of a sphere without its capability", event, without["personal"], "CH404"},
 		{"append to a thread without threads", event, without["threads"], "CH404"},
@@ -219,10 +218,10 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 		{"ask for approval in a thread", inThread, w.agents[w.owner], one},
 		{"ask for approval in a thread of a sphere without its capability", inThread, without["personal"], "CH403"},
 		{"ask for approval after the dismissal", request, dismissed, "CH401"},
-		{"claim a read", "SELECT app.record_read('contact', NULL, '{}', 'business')", reader, one},
-		{"claim a read after the dismissal", "SELECT app.record_read('contact', NULL, '{}', 'business')", dismissed, "CH401"},
-		{"claim a refusal after the suspension", "SELECT app.record_denial('read', 'contact', NULL, '{}')", suspended, "CH401"},
-		{"claim a refusal as nobody's agent", "SELECT app.record_denial('read', 'contact', NULL, '{}')", dbtest.NewID(), "CH401"},
+		{"record a read", "SELECT app.record_read('contact', NULL, '{}', 'business')", reader, one},
+		{"record a read after the dismissal", "SELECT app.record_read('contact', NULL, '{}', 'business')", dismissed, "CH401"},
+		{"record a refusal after the suspension", "SELECT app.record_denial('read', 'contact', NULL, '{}')", suspended, "CH401"},
+		{"record a refusal as an agent that does not exist", "SELECT app.record_denial('read', 'contact', NULL, '{}')", dbtest.NewID(), "CH401"},
 	} {
 		if got := try(t, test.actor, test.statement); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
@@ -230,8 +229,8 @@ func TestAgentsReachOnlyTheirSpheres(t *testing.T) {
 	}
 }
 
-// Hardening item 10: a fixed sphere costs an agent one evaluation for each statement, and
-// people none.
+// Hardening item 10: checking the capability for a fixed sphere costs an agent one evaluation for each statement, and a
+// human none.
 func TestCapabilitiesAreReadOnce(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -247,22 +246,22 @@ func TestCapabilitiesAreReadOnce(t *testing.T) {
 	}
 	for _, query := range []string{"SELECT id FROM business_contacts", "SELECT id FROM threads", "SELECT id FROM audit_logs", "SELECT id FROM checkpoints", "SELECT id FROM thread_events"} {
 		if got := plan("chenu_human", w.owner, query); strings.Contains(got, "agent_capabilities") {
-			t.Errorf("%s as a human asks for capabilities:\n%s", query, got)
+			t.Errorf("%s as a human checks capabilities:\n%s", query, got)
 		}
 		got := plan("chenu_agent", w.agents[w.owner], query)
 		for line := range strings.Lines(got) {
 			if strings.Contains(line, "Filter:") && strings.Contains(line, "agent_capabilities()") {
-				t.Errorf("%s as an agent asks for capabilities at each row:\n%s", query, got)
+				t.Errorf("%s as an agent checks capabilities for each row:\n%s", query, got)
 			}
 		}
 		if !strings.Contains(got, "InitPlan") {
-			t.Errorf("%s as an agent asks for no capabilities:\n%s", query, got)
+			t.Errorf("%s as an agent does not check capabilities:\n%s", query, got)
 		}
 	}
 }
 
-// Hardening item 10: read-only forms are compared by what they imply, so that narrowing needs
-// no approval and widening does.
+// Hardening item 10: capabilities are compared by what they imply, including read-only forms, so narrowing them needs
+// no approval and widening them does.
 func TestNarrowingCapabilitiesIsNotGated(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -288,8 +287,8 @@ func TestNarrowingCapabilitiesIsNotGated(t *testing.T) {
 	}
 }
 
-// Hardening item 10: an agent always sees the requests that it made, and others' only in the
-// spheres of its capabilities.
+// Hardening item 10: an agent always sees the checkpoints that it requested, and those of others only in the spheres of
+// its capabilities.
 func TestAgentsSeeTheirOwnRequests(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -323,8 +322,8 @@ func TestAgentsSeeTheirOwnRequests(t *testing.T) {
 	}
 }
 
-// Hardening item 13: an agent neither reads nor deletes the kept outcomes of others, and only an
-// active agent keeps one.
+// Hardening item 13: an agent can neither read nor delete the stored outcomes (idempotency keys) of other actors, and
+// only an active agent can store one.
 func TestAgentsUseOnlyTheirOwnIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -360,14 +359,14 @@ func TestAgentsUseOnlyTheirOwnIdempotencyKeys(t *testing.T) {
 	} {
 		tx := as(t, agents, "chenu_agent", w.owner, actor)
 		if got := attempt(t, tx, keep, w.owner, "ended"); got != refused {
-			t.Errorf("an agent that is %s keeps an outcome: got %s, want %s", name, got, refused)
+			t.Errorf("an agent that is %s stores an outcome: got %s, want %s", name, got, refused)
 		}
 		_ = tx.Rollback(t.Context())
 	}
 }
 
-// Hardening item 10: a token from before the agent's last suspension reads and writes nothing
-// after the agent was resumed.
+// Hardening item 10: a token issued before the agent's last suspension cannot read or write anything after the agent is
+// resumed.
 func TestTokensFromBeforeASuspensionReachNothing(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -394,9 +393,9 @@ func TestTokensFromBeforeASuspensionReachNothing(t *testing.T) {
 	}
 }
 
-// Hardening item 41: no write of an agent commits after the agent was suspended or dismissed. The
-// one that comes later waits for the other, agents do not wait for each other, and a dismissal and
-// the work on a task do not deadlock.
+// Hardening item 41: no write of an agent commits after the agent was suspended or dismissed. Whichever of the two
+// transactions starts second waits for the other. Agents do not wait for each other, and a dismissal does not deadlock
+// with the work on a task.
 func TestNoWriteCommitsAfterASuspension(t *testing.T) {
 	t.Parallel()
 	const (
@@ -462,13 +461,13 @@ func TestNoWriteCommitsAfterASuspension(t *testing.T) {
 						t.Errorf("the agent's write: %v", err)
 					}
 					if err := <-done; err != nil {
-						t.Errorf("the end of the agent: %v", err)
+						t.Errorf("the suspension or dismissal: %v", err)
 					}
 				} else {
 					if err := run(human, end); err != nil {
 						t.Fatal(err)
 					}
-					// Without the service's lock at the start: the database takes it.
+					// The transaction does not take the service's lock at its start: the database takes it.
 					go func() { done <- run(agent, task(test.write)) }()
 					if err := pgtest.AwaitLocks(t.Context(), admin, 1, done); err != nil {
 						t.Fatal(err)
@@ -479,12 +478,12 @@ func TestNoWriteCommitsAfterASuspension(t *testing.T) {
 				}
 				if !agentFirst {
 					if got := pgtest.SQLState(<-done); got != "CH401" {
-						t.Errorf("a write that began before the end of the agent: %s", got)
+						t.Errorf("a write that began before the suspension or dismissal: %s", got)
 					}
 				}
 				late := as(t, agents, "chenu_agent", w.owner, hired)
 				if got := attempt(t, late, task(test.write)); got != "CH401" && got != zero && got != refused {
-					t.Errorf("a write after the end of the agent: %s", got)
+					t.Errorf("a write after the suspension or dismissal: %s", got)
 				}
 			}
 			var deadlocks int

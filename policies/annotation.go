@@ -1,9 +1,8 @@
-// Package policies says who may see and change each row, and turns that into SQL.
+// Package policies defines who may read and change each row, and renders these rules as SQL.
 //
-// It holds the annotations that ent/schema puts on entities and fields, the
-// table descriptions that the generator makes of them (Tables), Render, which
-// writes one reviewable file per table, and the written SQL: roles.sql and
-// functions/*.sql. It is a leaf: it imports nothing of this project.
+// It holds the annotations that ent/schema puts on entities and fields, the table descriptions that the generator
+// derives from them (Tables), Render, which writes one reviewable file per table, and the hand-written SQL: roles.sql
+// and functions/*.sql. It imports neither ent nor server.
 package policies
 
 import "entgo.io/ent/schema"
@@ -17,8 +16,8 @@ type Owner struct {
 // Name implements schema.Annotation.
 func (Owner) Name() string { return "Owner" }
 
-// Ownerless marks a table that holds no identity's data, and says why. No
-// serving role gets a policy on it: it is reached through functions only.
+// Ownerless marks a table that holds no identity's data, and states the reason. No serving role gets a policy on the
+// table: it is accessed through functions only.
 type Ownerless struct {
 	Why string `json:"why"`
 }
@@ -26,11 +25,11 @@ type Ownerless struct {
 // Name implements schema.Annotation.
 func (Ownerless) Name() string { return "Ownerless" }
 
-// Verbs is what a role may do with its own identity's rows: any of the letters
-// S (select), I (insert), U (update) and D (delete).
+// Verbs is the set of commands that a role may run on the rows of its own identity: any of the letters S (select), I
+// (insert), U (update) and D (delete).
 type Verbs string
 
-// Common sets of verbs.
+// Common values of Verbs.
 const (
 	None     Verbs = ""
 	ReadOnly Verbs = "S"
@@ -38,7 +37,7 @@ const (
 	All      Verbs = "SIUD"
 )
 
-// Has tells whether v contains the verb.
+// Has reports whether v contains the verb.
 func (v Verbs) Has(verb byte) bool {
 	for i := range len(v) {
 		if v[i] == verb {
@@ -48,8 +47,8 @@ func (v Verbs) Has(verb byte) bool {
 	return false
 }
 
-// Access says what each kind of actor may do with rows of the identity it acts
-// for. Everything else is refused by Postgres.
+// Access defines what each kind of actor may do with the rows of the identity for which it acts. Postgres refuses
+// everything else.
 type Access struct {
 	Human Verbs `json:"human"`
 	Agent Verbs `json:"agent"`
@@ -58,8 +57,7 @@ type Access struct {
 // Name implements schema.Annotation.
 func (Access) Name() string { return "Access" }
 
-// AgentUpdates names the columns that agents may change, where they may change fewer than
-// humans may.
+// AgentUpdates names the columns that agents may change, if they may change fewer columns than humans.
 type AgentUpdates []string
 
 // Name implements schema.Annotation.
@@ -104,15 +102,15 @@ func (Sphere) Name() string { return "Sphere" }
 type Gate struct {
 	// Type is the CheckpointType of the approval.
 	Type string `json:"type"`
-	// Why says what the gate protects.
+	// Why states what the gate protects.
 	Why string `json:"why"`
 	// State is an SQL condition over the row's own columns. It holds for everyone.
-	// It is empty when only Agents or Through say what is gated.
+	// It is empty if only Agents or Through define what is gated.
 	State string `json:"state,omitempty"`
 	// Agents is an SQL condition over the row's own columns that holds for agents
-	// in addition to State: a human may do alone what it describes.
+	// in addition to State: humans need no approval for what it describes.
 	Agents string `json:"agents,omitempty"`
-	// Through extends the states by what another row says.
+	// Through extends the gated states by a condition on another row.
 	Through *Through `json:"through,omitempty"`
 	// Within is an SQL condition over OLD and NEW: the changes of a row that stays
 	// in a gated state that need approval. When it is empty, these are the changes
@@ -137,9 +135,8 @@ type Gate struct {
 // Name implements schema.Annotation.
 func (Gate) Name() string { return "Gate" }
 
-// Through makes a row gated while another row of the same owner meets Condition:
-// a row of Table whose column Key equals this row's Column. The gate looks at the
-// other row after the foreign keys' locks were taken.
+// Through makes a row gated while another row of the same owner meets Condition: a row of Table whose column Key equals
+// this row's Column. The gate reads the other row after the locks of the foreign keys were taken.
 type Through struct {
 	Column    string `json:"column"`
 	Table     string `json:"table"`
@@ -148,11 +145,11 @@ type Through struct {
 	// Lock keeps the other row from changing until the transaction ends. It is needed
 	// where this row is among the Contents of the other row's gate.
 	Lock bool `json:"lock,omitempty"`
-	// Agents limits it to the writes of agents.
+	// Agents limits Through to the writes of agents.
 	Agents bool `json:"agents,omitempty"`
 }
 
-// GateReference is a column of a gated row that names a row of another table.
+// GateReference is a column of a gated row that refers to a row of another table.
 type GateReference struct {
 	Column   string `json:"column"`
 	Table    string `json:"table"`
@@ -164,16 +161,16 @@ type GateReference struct {
 	Lock bool `json:"lock,omitempty"`
 }
 
-// GateContent are the rows of a table whose Column names the gated row.
+// GateContent describes the rows of a table whose Column refers to the gated row.
 type GateContent struct {
 	Table    string `json:"table"`
 	Column   string `json:"column"`
 	Resource string `json:"resource_type"`
-	// Shows are the columns that the human is shown: all that clients set, except Column.
+	// Shows are the columns that the human is shown: all columns that clients set, except Column.
 	Shows []string `json:"shows"`
 }
 
-// Ungated says why no state of the entity needs a human's approval.
+// Ungated marks an entity of which no state needs a human's approval, and states the reason.
 type Ungated struct {
 	Why string `json:"why"`
 }
@@ -181,13 +178,13 @@ type Ungated struct {
 // Name implements schema.Annotation.
 func (Ungated) Name() string { return "Ungated" }
 
-// AuditReads makes every read of the entity leave an audit row.
+// AuditReads makes every read of the entity write an audit row.
 type AuditReads struct{}
 
 // Name implements schema.Annotation.
 func (AuditReads) Name() string { return "AuditReads" }
 
-// Unaudited leaves a table out of the audit trail, and says why.
+// Unaudited excludes a table from the audit trail, and states the reason.
 type Unaudited struct {
 	Why string `json:"why"`
 }
@@ -203,9 +200,9 @@ type Transient struct{}
 // Name implements schema.Annotation.
 func (Transient) Name() string { return "Transient" }
 
-// AppendOnly refuses UPDATE, DELETE and TRUNCATE to everyone, the owner of the
-// table included. Content lists the columns that the erasure of an identity
-// may set to NULL; a salted digest of them stays: see D10 of docs/architecture.md.
+// AppendOnly refuses UPDATE, DELETE and TRUNCATE to every role, including the owner of the table. Content lists the
+// columns that the erasure of an identity may set to NULL. A salted digest of them remains: see D10 of
+// docs/architecture.md.
 type AppendOnly struct {
 	Content []string `json:"content"`
 }
@@ -213,10 +210,9 @@ type AppendOnly struct {
 // Name implements schema.Annotation.
 func (AppendOnly) Name() string { return "AppendOnly" }
 
-// Kept makes the rows of a table outlive the erasure of their identity, because
-// others are proved by them, and says why. Of such rows the erasure replaces the
-// columns that have Erased, and the content of append-only ones; the rows of all
-// other tables are deleted.
+// Kept makes the rows of a table outlive the erasure of their identity, because other rows are verified by them, and
+// states the reason. In such rows the erasure replaces the columns that have Erased, and the content of append-only
+// rows. The rows of all other tables are deleted.
 type Kept struct {
 	Why string `json:"why"`
 }
@@ -231,59 +227,57 @@ type Partitioned struct{}
 // Name implements schema.Annotation.
 func (Partitioned) Name() string { return "Partitioned" }
 
-// AuditWithout names columns that audit rows leave out because they are large
-// and kept elsewhere for good.
+// AuditWithout names columns that audit rows omit because they are large and stored permanently elsewhere.
 type AuditWithout []string
 
 // Name implements schema.Annotation.
 func (AuditWithout) Name() string { return "AuditWithout" }
 
-// AuditCounters names columns that only count what is recorded elsewhere: an
-// audit row leaves them out, and a change of nothing but them leaves none.
+// AuditCounters names columns that only count what is recorded elsewhere. Audit rows omit them, and an update that
+// changes only these columns writes no audit row.
 type AuditCounters []string
 
 // Name implements schema.Annotation.
 func (AuditCounters) Name() string { return "AuditCounters" }
 
-// Unversioned names columns that no client sees: an update that changes nothing
-// else makes no new version of the row.
+// Unversioned names columns that no client sees. An update that changes only these columns does not increase the
+// version of the row.
 type Unversioned []string
 
 // Name implements schema.Annotation.
 func (Unversioned) Name() string { return "Unversioned" }
 
-// Triggers are triggers of an entity's own, beside those that every table has.
+// Triggers are triggers of one entity, in addition to those that every table has.
 type Triggers []Trigger
 
 // Name implements schema.Annotation.
 func (Triggers) Name() string { return "Triggers" }
 
-// Trigger calls a function for each row. Events is timing and events, as in
-// BEFORE INSERT OR UPDATE.
+// Trigger is a trigger that calls a function for each row. Events holds the timing and the events, as in BEFORE INSERT
+// OR UPDATE.
 type Trigger struct {
 	Name     string `json:"name"`
 	Events   string `json:"events"`
 	Function string `json:"function"`
-	// Deferred makes it a constraint trigger that runs at the end of the transaction.
+	// Deferred makes the trigger a constraint trigger that runs at the end of the transaction.
 	Deferred bool `json:"deferred,omitempty"`
 }
 
-// KeyWith names columns that the primary key has beside the owner and the id, because ids are
-// unique only among the rows with the same values of these columns.
+// KeyWith names columns of the primary key in addition to the owner and the id, for tables whose ids are unique only
+// among the rows with the same values of these columns.
 type KeyWith []string
 
 // Name implements schema.Annotation.
 func (KeyWith) Name() string { return "KeyWith" }
 
-// TimeOrder names the column of a resource's own time, whose order its lists
-// have, newest first; without it they have the order of their ids.
+// TimeOrder names the time column by which the lists of a resource are sorted, newest first. Without it, lists are
+// sorted by id.
 type TimeOrder string
 
 // Name implements schema.Annotation.
 func (TimeOrder) Name() string { return "TimeOrder" }
 
-// Search adds a full-text column over the named text columns, in their order,
-// and the q= filter.
+// Search adds a full-text column over the named text columns, in their order, and the filter q.
 type Search struct {
 	Columns []string `json:"columns"`
 }
@@ -291,13 +285,13 @@ type Search struct {
 // Name implements schema.Annotation.
 func (Search) Name() string { return "Search" }
 
-// Retired names columns that the service no longer uses and that the database still has. A release
-// that still reads such a column runs beside this one during an upgrade, so the column is dropped
-// by a later release: see docs/expand-and-contract.md. The columns are nullable; no serving role
-// may write them, and the API does not have them.
+// Retired names columns that the service no longer uses but that the database still has. During an upgrade, a release
+// that still reads such a column runs beside this one, so a later release drops the column: see
+// docs/expand-and-contract.md. The columns are nullable, no serving role may write them, and they are not part of the
+// API.
 type Retired []RetiredColumn
 
-// RetiredColumn is a column that waits to be dropped.
+// RetiredColumn is a column that a later release drops.
 type RetiredColumn struct {
 	Name string `json:"name"`
 	// Type is the column's type as Postgres prints it.
@@ -308,8 +302,7 @@ type RetiredColumn struct {
 // Name implements schema.Annotation.
 func (Retired) Name() string { return "Retired" }
 
-// UniqueExpression is a unique index over an expression rather than columns.
-// Column is the field that an error names.
+// UniqueExpression is a unique index over an expression rather than over columns. Column is the field that errors name.
 type UniqueExpression struct {
 	Index      string `json:"index"`
 	Expression string `json:"expression"`
@@ -319,28 +312,25 @@ type UniqueExpression struct {
 // Name implements schema.Annotation.
 func (UniqueExpression) Name() string { return "UniqueExpression" }
 
-// Checks are conditions that hold for every row, beyond those that follow from
-// its fields.
+// Checks are conditions that every row must meet, in addition to those that follow from its fields.
 type Checks []Check
 
 // Name implements schema.Annotation.
 func (Checks) Name() string { return "Checks" }
 
-// Rules are what one column demands. The generator makes of them the CHECK
-// constraint, the limits in the OpenAPI document and the service's validation,
-// so that each limit stands once.
+// Rules are the requirements of one column. The generator derives the CHECK constraint, the limits in the OpenAPI
+// document and the service's validation from them, so that each limit is written once.
 type Rules struct {
 	// MinLength and MaxLength count characters of text and elements of arrays.
 	MinLength int `json:"min_length,omitempty"`
 	MaxLength int `json:"max_length,omitempty"`
 	// ItemMaxLength counts characters of each element of a text array.
 	ItemMaxLength int `json:"item_max_length,omitempty"`
-	// MaxBytes limits the text of a jsonb value, in bytes. The stored form does not tell: 6
-	// bytes of it, such as 1e308, may be hundreds of bytes of text. Every jsonb column has
-	// a limit.
+	// MaxBytes limits the text of a jsonb value, in bytes. The size of the stored form is no limit on the text: 6 bytes
+	// of it, such as 1e308, may be hundreds of bytes of text. Every jsonb column has a limit.
 	MaxBytes int `json:"max_bytes,omitempty"`
-	// MaxBytesBy names the function that enforces MaxBytes, where only functions write the
-	// column; otherwise a CHECK constraint enforces it.
+	// MaxBytesBy names the function that enforces MaxBytes, for columns that only functions write. For other columns, a
+	// CHECK constraint enforces it.
 	MaxBytesBy string   `json:"max_bytes_by,omitempty"`
 	Minimum    *float64 `json:"minimum,omitempty"`
 	Maximum    *float64 `json:"maximum,omitempty"`
@@ -348,38 +338,34 @@ type Rules struct {
 	// ECMA-262 and RE2, anchored at both ends. The classes [[:space:]] and
 	// [^[:space:]] are published in ECMA-262's form.
 	Pattern string `json:"pattern,omitempty"`
-	// Format is a JSON Schema format (email, uri). The service checks it all, the
-	// database what every value of it has.
+	// Format is a JSON Schema format (email, uri). The service checks it fully; the database checks only a property
+	// that every valid value has.
 	Format string `json:"format,omitempty"`
-	// Default is the SQL expression that the database inserts when the column
-	// is left out.
+	// Default is the SQL expression that the database inserts if a statement omits the column.
 	Default string `json:"default,omitempty"`
-	// Derived columns are set by the database and never granted.
+	// Derived columns are set by the database; no role has a privilege to write them.
 	Derived bool `json:"derived,omitempty"`
 	// Nullable keeps a derived column nullable; by default it is NOT NULL.
 	Nullable bool `json:"nullable,omitempty"`
-	// Secret columns are never selected by a serving role and never audited.
+	// Secret columns are never readable by a serving role and never audited.
 	Secret bool `json:"secret,omitempty"`
 	// Generated is the expression of a stored generated column.
 	Generated string `json:"generated,omitempty"`
-	// Backfill is the expression that fills rows which stand when the column
-	// becomes NOT NULL.
+	// Backfill is the expression that fills existing rows when the column becomes NOT NULL.
 	Backfill string `json:"backfill,omitempty"`
 	// Filter makes the column an equality filter of the collection.
 	Filter bool `json:"filter,omitempty"`
 	// Range makes the column a pair of filters, <name>_after and <name>_before.
 	Range bool `json:"range,omitempty"`
-	// Unlisted leaves a large column out of the rows that lists read: there its value is
-	// empty.
+	// Unlisted excludes a large column from the rows that lists read: in lists its value is empty.
 	Unlisted bool `json:"unlisted,omitempty"`
-	// Read is the SQL expression that readers see in the column's place: what the
-	// clock decides. Filters use it too. ReadValues are values that only it has.
+	// Read is the SQL expression that readers see instead of the column, for values that depend on the clock. Filters
+	// use it too. ReadValues are values that only the expression has.
 	Read       string   `json:"read,omitempty"`
 	ReadValues []string `json:"read_values,omitempty"`
-	// Erased is the SQL expression that takes the value's place when the identity
-	// is erased and the row is Kept.
+	// Erased is the SQL expression that replaces the value when the identity is erased and the row is Kept.
 	Erased string `json:"erased,omitempty"`
-	// Impersonal says of a column of a Kept row that it tells nothing of a person.
+	// Impersonal states that a column of a Kept row contains nothing about a person.
 	Impersonal bool `json:"impersonal,omitempty"`
 	// Example is a valid value, as JSON, for the documentation.
 	Example string `json:"example,omitempty"`
@@ -388,7 +374,7 @@ type Rules struct {
 // Name implements schema.Annotation.
 func (Rules) Name() string { return "Rules" }
 
-// Merge implements schema.Merger: rules on one field add up.
+// Merge implements schema.Merger: it combines the rules of one field.
 func (r Rules) Merge(other schema.Annotation) schema.Annotation {
 	o, ok := other.(Rules)
 	if !ok {
@@ -429,44 +415,44 @@ func merge[T comparable](into *T, from T) {
 	}
 }
 
-// Length bounds the characters of a text or the elements of an array.
+// Length limits the characters of a text or the elements of an array, both bounds included.
 func Length(least, most int) Rules { return Rules{MinLength: least, MaxLength: most} }
 
-// ItemLength bounds the characters of each element of a text array.
+// ItemLength limits the characters of each element of a text array.
 func ItemLength(most int) Rules { return Rules{ItemMaxLength: most} }
 
-// Bytes limits the text of a jsonb value by a CHECK constraint.
+// Bytes limits the text of a jsonb value with a CHECK constraint.
 func Bytes(most int) Rules { return Rules{MaxBytes: most} }
 
-// BytesBy is Bytes for a column that only functions write: the named one enforces the limit.
+// BytesBy is like Bytes, for a column that only functions write: the named function enforces the limit.
 func BytesBy(most int, function string) Rules { return Rules{MaxBytes: most, MaxBytesBy: function} }
 
-// Unlisted leaves a large column out of the rows that lists read.
+// Unlisted excludes a large column from the rows that lists read.
 func Unlisted() Rules { return Rules{Unlisted: true} }
 
-// Between bounds a number, both ends included.
+// Between limits a number, both bounds included.
 func Between(least, most float64) Rules { return Rules{Minimum: &least, Maximum: &most} }
 
-// AtLeast bounds a number from below.
+// AtLeast sets the minimum of a number.
 func AtLeast(least float64) Rules { return Rules{Minimum: &least} }
 
-// Pattern demands a match of the anchored regular expression.
+// Pattern requires a match of the anchored regular expression.
 func Pattern(expression string) Rules { return Rules{Pattern: expression} }
 
-// Format names a JSON Schema format: email or uri.
+// Format sets a JSON Schema format: email or uri.
 func Format(name string) Rules { return Rules{Format: name} }
 
-// Derived marks a column that only the database sets, by default from the
-// SQL expression; without one a trigger sets it.
+// Derived marks a column that only the database sets, by default to the SQL expression. If the expression is empty, a
+// trigger sets the column.
 func Derived(expression string) Rules { return Rules{Derived: true, Default: expression} }
 
-// DerivedNullable is Derived for a column that may be NULL.
+// DerivedNullable is like Derived, for a column that may be NULL.
 func DerivedNullable() Rules { return Rules{Derived: true, Nullable: true} }
 
 // Generated marks a stored generated column.
 func Generated(expression string) Rules { return Rules{Derived: true, Generated: expression} }
 
-// Secret marks a column that no serving role reads and no audit row holds.
+// Secret marks a column that no serving role may read and that audit rows omit.
 func Secret() Rules { return Rules{Secret: true} }
 
 // Filter makes the column an equality filter of its collection.
@@ -475,22 +461,20 @@ func Filter() Rules { return Rules{Filter: true} }
 // Range makes a time or date column a pair of filters of its collection.
 func Range() Rules { return Rules{Range: true} }
 
-// Backfill is the expression for rows that stand when the column becomes
-// NOT NULL.
+// Backfill sets the expression that fills existing rows when the column becomes NOT NULL.
 func Backfill(expression string) Rules { return Rules{Backfill: expression} }
 
-// Read makes readers see the SQL expression in the column's place, which may
-// have values that are never stored.
+// Read makes readers see the SQL expression instead of the column. The expression may have values that are never
+// stored.
 func Read(expression string, values ...string) Rules {
 	return Rules{Read: expression, ReadValues: values}
 }
 
-// Erased is the SQL expression that takes the value's place when the identity is
-// erased and the row is Kept.
+// Erased sets the SQL expression that replaces the value when the identity is erased and the row is Kept.
 func Erased(expression string) Rules { return Rules{Erased: expression} }
 
-// Impersonal says of a column of a Kept row that it tells nothing of a person.
+// Impersonal states that a column of a Kept row contains nothing about a person.
 func Impersonal() Rules { return Rules{Impersonal: true} }
 
-// Example is a valid value, as JSON, that the documentation shows.
+// Example sets a valid value, as JSON, that the documentation shows.
 func Example(json string) Rules { return Rules{Example: json} }

@@ -12,8 +12,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// TestAppendOnly shows that a superuser is refused as well: what happened stays
-// as it was recorded.
+// TestAppendOnly checks that recorded rows cannot be changed, not even by a superuser.
 func TestAppendOnly(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

@@ -14,8 +14,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// TestAuditTrail shows what a change leaves behind: who, what, before and
-// after, and no secret.
+// TestAuditTrail checks what a change records: the actor, the changed row before and after, and no secret.
 func TestAuditTrail(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -61,8 +60,7 @@ func TestAuditTrail(t *testing.T) {
 	}
 }
 
-// TestClaims shows what a serving role can say happened that left no row: that it read, and
-// that it was denied.
+// TestClaims checks which events without a changed row a serving role may record: reads and denials.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -81,12 +79,11 @@ func TestClaims(t *testing.T) {
 		}
 	}
 	if got := w.try(t, nobody, "SELECT app.record_denial('login', 'identity', NULL, '{}')"); got != "CH401" {
-		t.Errorf("nobody is denied something: %s", got)
+		t.Errorf("a denial without an identity: %s", got)
 	}
 }
 
-// TestNoSecretIsAudited puts a marker into every secret column and looks for it
-// in the whole trail.
+// TestNoSecretIsAudited writes a marker into every secret column and searches all audit rows for it.
 func TestNoSecretIsAudited(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -125,7 +122,7 @@ func TestNoSecretIsAudited(t *testing.T) {
 		}
 	}
 	if secrets == 0 {
-		t.Error("the graph has no audited secret: this test shows nothing")
+		t.Error("the graph has no audited table with a secret column: this test checks nothing")
 	}
 }
 
@@ -139,7 +136,7 @@ func TestForgedApprovalIsNotRecorded(t *testing.T) {
 	agent := hireAgent(t, db, w.owner, "active", "entertainment", "business")
 	agents := db.Pool(t, db.AgentURL)
 	contact := w.rows()["Contact"]
-	// approval makes an approved checkpoint of what the agent asked for.
+	// approval inserts an approved checkpoint that the agent requested.
 	approval := func(consumed string) uuid.UUID {
 		id := dbtest.NewID()
 		_, err := admin.Exec(t.Context(), `INSERT INTO checkpoints (id, created_by, sphere, type, status, action, resource_type, resource_id, payload, digest, requested_by,
@@ -176,7 +173,7 @@ func TestForgedApprovalIsNotRecorded(t *testing.T) {
 	}
 }
 
-// Hardening item 13: the details of an audit row are no place to keep data in.
+// Hardening item 13: the size of the details of an audit row is limited, so that they cannot be used as storage.
 func TestDetailsAreLimited(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -193,8 +190,8 @@ func TestDetailsAreLimited(t *testing.T) {
 	}
 }
 
-// Hardening item 13: what a serving role sets before it writes neither names an approval that was
-// not used nor stores more than a request's properties in the audit trail.
+// Hardening item 13: settings that a serving role sets before it writes can neither name an approval that was not used
+// nor store more in the audit trail than the properties of a request.
 func TestSettingsDoNotFillTheTrail(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

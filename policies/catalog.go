@@ -1,12 +1,12 @@
 package policies
 
-// OpenFunctions lists the functions of pg_catalog that PUBLIC or a serving role may execute and that
-// the serving roles do not need: oid, and the roles that do need it as an SQL list, or NULL. By them one
-// identity's SQL could store data that another's reads (large objects), hold locks that others
-// wait for, end other sessions of the same login, see what these do, run SQL from a text, or
-// write to the log of changes. NOTIFY has no privilege, so that much stays possible.
+// OpenFunctions lists the functions of pg_catalog that PUBLIC or a serving role may execute and that the serving roles
+// do not need: oid, and the roles that do need the function as an SQL list, or NULL. With these functions, the SQL of
+// one identity could store data for another identity to read (large objects), hold locks that others wait for, end
+// other sessions of the same login or see what they do, run SQL from a text, or write to the log of changes. NOTIFY has
+// no privilege, so it stays possible.
 //
-// The list is of names rather than signatures because signatures differ between versions.
+// The list contains names rather than signatures because signatures differ between versions.
 const OpenFunctions = `
 SELECT p.oid, p.proname,
        CASE WHEN p.proname = 'pg_try_advisory_xact_lock' THEN 'chenu_owner, chenu_gate'

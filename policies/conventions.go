@@ -2,7 +2,7 @@ package policies
 
 import "github.com/chenu/chenu/postgres/project"
 
-// Conventions are this project's names, for the packages that know PostgreSQL and not the project.
+// Conventions are this project's names, for the packages that know PostgreSQL but not the project.
 var Conventions = project.Conventions{
 	Project: "chenu",
 	Roles:   Roles(), OpenFunctions: OpenFunctions,

@@ -10,8 +10,8 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// definers is the closed list of what works across identities or with more
-// than the caller's rights, with its owner and who may call it.
+// definers is the complete list of the functions that work across identities or with more rights than the caller has,
+// with their owners and the roles that may call them.
 var definers = map[string]struct {
 	owner   string
 	callers []string
@@ -120,7 +120,7 @@ var definers = map[string]struct {
 	"account_email":         {owner: "chenu_login", callers: []string{"chenu_owner"}},
 }
 
-// TestDefiners holds the definer functions to the closed list.
+// TestDefiners compares the SECURITY DEFINER functions of the database with the list definers.
 func TestDefiners(t *testing.T) {
 	t.Parallel()
 	admin := pgtest.Connect(t, dbtest.New(t).AdminURL)
@@ -139,7 +139,7 @@ func TestDefiners(t *testing.T) {
 	for _, f := range found {
 		want, ok := definers[f.Name]
 		if !ok {
-			t.Errorf("app.%s is a definer function that the closed list does not have", f.Name)
+			t.Errorf("app.%s is a definer function that is missing in definers", f.Name)
 			continue
 		}
 		if f.Owner != want.owner || !slices.Equal(f.Callers, want.callers) {
@@ -147,6 +147,6 @@ func TestDefiners(t *testing.T) {
 		}
 	}
 	if len(found) != len(definers) {
-		t.Errorf("found %d definer functions, the closed list has %d", len(found), len(definers))
+		t.Errorf("found %d definer functions, definers has %d", len(found), len(definers))
 	}
 }

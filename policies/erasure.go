@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// RenderErasure writes the function that clears an identity's rows from every
-// table of theirs. A table that is made tomorrow is in it tomorrow.
+// RenderErasure writes the function that removes an identity's rows from every table that has an owner. It is derived
+// from the tables, so new tables are included automatically.
 func RenderErasure(tables []Table) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
@@ -45,8 +45,8 @@ func RenderErasure(tables []Table) string {
 			line("    %s AS (%s),", t.Name, statement)
 		}
 	}
-	// Whose changes are recorded comes before what records them, and the identity last of
-	// those: once it is erased, nothing of it is recorded any more.
+	// Tables whose changes are audited precede audit_logs. The identity is the last of these tables, because changes of
+	// an erased identity are not audited.
 	rank := func(t Table) int {
 		switch {
 		case t.Owner == "id":
@@ -72,7 +72,7 @@ func RenderErasure(tables []Table) string {
 	return text.String()
 }
 
-// erased are the columns that the erasure of an identity changes in a Kept row.
+// erased returns the columns that the erasure of an identity changes in a Kept row.
 func (t Table) erased() []string {
 	var names []string
 	for _, c := range t.Columns {
@@ -84,7 +84,7 @@ func (t Table) erased() []string {
 	return names
 }
 
-// erasures are those columns with what takes their place.
+// erasures returns an SQL assignment for each column that the erasure of an identity changes in a Kept row.
 func (t Table) erasures() []string {
 	var out []string
 	for _, name := range t.erased() {
@@ -98,8 +98,8 @@ func (t Table) erasures() []string {
 	return out
 }
 
-// erasable are an append-only table's columns that an erasure may empty: to NULL,
-// or to what stands behind the name.
+// erasable returns the columns of an append-only table that an erasure may change: a name if it sets the column to
+// NULL, and otherwise name=value.
 func (t Table) erasable() []string {
 	names := slices.Clone(t.AppendOnly.Content)
 	for _, c := range t.Columns {

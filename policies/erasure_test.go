@@ -21,7 +21,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// asPerson runs statements as the service does for a person who has just logged in.
+// asPerson runs fn in a transaction like the service's transactions for a human who has just logged in.
 func (w *world) asPerson(ctx context.Context, who uuid.UUID, checkpoint string, fn func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, w.service, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `SELECT set_config('role', 'chenu_human', true), set_config('app.identity_id', $1, true),
@@ -37,11 +37,11 @@ func (w *world) asPerson(ctx context.Context, who uuid.UUID, checkpoint string, 
 	})
 }
 
-// requestErasureSQL asks for the approval of exactly what app.erase_identity() does.
+// requestErasureSQL requests the approval of exactly the change that app.erase_identity() makes.
 const requestErasureSQL = `SELECT id::text, digest FROM app.request_checkpoint(jsonb_build_object('identity', $1::uuid, 'type', 'identity', 'sphere', NULL,
 	'resource_type', 'identity', 'table', 'identities', 'operation', 'ERASE', 'id', $1::uuid, 'version', NULL, 'values', '{}'::jsonb, 'references', '{}'::jsonb))`
 
-// approveErasure asks for the erasure of an identity and approves it, as the service does.
+// approveErasure requests the erasure of an identity and approves it, as the service does.
 func (w *world) approveErasure(t *testing.T, who uuid.UUID) (checkpoint string) {
 	t.Helper()
 	ctx := t.Context()
@@ -69,7 +69,7 @@ func (w *world) erase(ctx context.Context, who uuid.UUID, checkpoint string) err
 	})
 }
 
-// dump is all that an identity has, by table, one line a row.
+// dump returns all rows of an identity by table, one line per row.
 func dump(t *testing.T, admin *pgxpool.Pool, who uuid.UUID) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
@@ -89,15 +89,14 @@ func dump(t *testing.T, admin *pgxpool.Pool, who uuid.UUID) map[string][]string 
 	return all
 }
 
-// TestErasure erases an identity that has a row of everything, and looks at all that is
-// left of it.
+// TestErasure erases an identity that has a row in every table, and checks everything that remains of it.
 func TestErasure(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
 	admin := db.Pool(t, db.AdminURL)
 	ctx := t.Context()
-	// A client's own action, which may say anything, waits too; and a rejected one has a reason.
+	// Pending checkpoints of a client-defined action, which may contain any text, and a rejected one with a reason.
 	for range 2 {
 		err := w.asPerson(ctx, w.owner, "", func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, `SELECT app.request_checkpoint(jsonb_build_object('identity', $1::text, 'type', 'cross_sphere', 'sphere', NULL, 'resource_type', 'Ada''s report',
@@ -119,7 +118,7 @@ func TestErasure(t *testing.T) {
 	before, others := dump(t, admin, w.owner), dump(t, admin, w.other)
 	for name, lines := range before {
 		if len(lines) == 0 {
-			t.Errorf("the owner has nothing in %s: this test shows nothing of it", name)
+			t.Errorf("the owner has no row in %s: this test does not check that table", name)
 		}
 	}
 	if err := w.erase(ctx, w.other, checkpoint); pgtest.SQLState(err) != "CH423" {
@@ -164,23 +163,23 @@ func TestErasure(t *testing.T) {
 			}
 		}
 	}
-	// It is on record, with the approval.
+	// The audit trail records the erasure with its approval.
 	var recorded int
 	if err := admin.QueryRow(ctx, `SELECT count(*) FROM audit_logs WHERE created_by = $1 AND action = 'delete' AND resource_type = 'identity'
 		AND resource_id = $1 AND checkpoint_id = $2 AND actor_id = $1`, w.owner, checkpoint).Scan(&recorded); err != nil || recorded != 1 {
 		t.Errorf("the erasure is recorded %d times, %v", recorded, err)
 	}
-	// Everything that can be proved still is.
+	// Everything that could be verified before can still be verified.
 	auditor := pgtest.Connect(t, db.AuditURL)
 	report, err := verify.Database(ctx, auditor, func(f verify.Finding) {
-		if f.CreatedBy == w.owner && f.Table != "threads" { // the fixtures' threads have events of their own making
+		if f.CreatedBy == w.owner && f.Table != "threads" { // the rows of the threads in the fixtures do not follow from their events
 			t.Error(f)
 		}
 	})
 	if err != nil || report.Rows["audit_logs"] == 0 {
 		t.Errorf("verified %v: %v", report.Rows, err)
 	}
-	// The address is free, and the identity is nobody's.
+	// The address is free, and the identity can no longer be used.
 	if err := w.erase(ctx, w.owner, checkpoint); pgtest.SQLState(err) != "CH401" {
 		t.Errorf("erased again: %v", err)
 	}
@@ -205,7 +204,7 @@ func TestErasure(t *testing.T) {
 	}
 }
 
-// checkErased looks at every column that could say something of a person.
+// checkErased checks every column that could contain something about a person.
 func checkErased(t *testing.T, table policies.Table, row map[string]any) {
 	t.Helper()
 	for _, c := range table.Columns {
@@ -215,21 +214,21 @@ func checkErased(t *testing.T, table policies.Table, row map[string]any) {
 		switch {
 		case len(c.Enum) > 0 || c.Rules.Impersonal || c.Name == "content_digest":
 		case isObject && len(object) > 0, isList && len(list) > 0:
-			t.Errorf("%s.%s still says %v", table.Name, c.Name, row[c.Name])
+			t.Errorf("%s.%s still is %v", table.Name, c.Name, row[c.Name])
 		case !ok || value == "[erased]":
 		case uuid.Validate(value) == nil:
 		case (c.Name == "email" || c.Name == "email_key") && strings.HasSuffix(value, "@erased.invalid"):
 		case table.Name == "checkpoints" && slices.Contains([]string{"erase identity", "identity"}, value):
 		default:
 			if _, err := time.Parse(time.RFC3339, value); err != nil {
-				t.Errorf("%s.%s still says %q", table.Name, c.Name, value)
+				t.Errorf("%s.%s still is %q", table.Name, c.Name, value)
 			}
 		}
 	}
 }
 
-// TestErasureWaits erases an identity that others are writing for: who began before is
-// waited for, and who comes later is refused.
+// TestErasureWaits erases an identity for which others are writing. The erasure waits for writes that began before it,
+// and later writes are refused.
 func TestErasureWaits(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -238,7 +237,7 @@ func TestErasureWaits(t *testing.T) {
 	ctx := t.Context()
 	checkpoint := w.approveErasure(t, w.owner)
 	erased, early, late := make(chan error, 1), make(chan error, 1), make(chan error, 2)
-	// The early one goes on until the erasure waits for it.
+	// The early transaction stays open until the erasure waits for it.
 	began := make(chan struct{})
 	go func() {
 		early <- w.asPerson(ctx, w.owner, "", func(tx pgx.Tx) error {
@@ -248,7 +247,7 @@ func TestErasureWaits(t *testing.T) {
 		})
 	}()
 	<-began
-	// The late ones come while the erasure is being made.
+	// The late writes start while the erasure runs.
 	erased <- w.asPerson(ctx, w.owner, checkpoint, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT app.erase_identity()"); err != nil {
 			return err
@@ -276,7 +275,7 @@ func TestErasureWaits(t *testing.T) {
 	}
 	var left int
 	if err := admin.QueryRow(ctx, "SELECT count(*) FROM personal_notes WHERE created_by = $1", w.owner).Scan(&left); err != nil || left != 0 {
-		t.Errorf("%d notes are left, %v", left, err)
+		t.Errorf("%d notes still exist, %v", left, err)
 	}
 	var name string
 	if err := admin.QueryRow(ctx, "SELECT name FROM identities WHERE id = $1", w.owner).Scan(&name); err != nil || name != "[erased]" {
@@ -284,16 +283,15 @@ func TestErasureWaits(t *testing.T) {
 	}
 }
 
-// Hardening item 17: the address that an erased identity gets cannot be foreseen, so that
-// nobody blocks an erasure by occupying it. An identity's id is not secret: it is part of the
-// client_id of each of its agents.
+// Hardening item 17: the address that an erased identity gets is unpredictable, so no one can block an erasure by
+// registering that address first. An identity's id is not secret: it is part of the client_id of each of its agents.
 func TestErasureCannotBeBlocked(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
 	admin := db.Pool(t, db.AdminURL)
 	ctx := t.Context()
-	// The address of earlier versions, in a row that was locked by the migration.
+	// The address that earlier versions used, in a row that was locked by the migration.
 	if _, err := admin.Exec(ctx, `INSERT INTO identities (id, email, name, status) VALUES ($1, $2, 'Eve', 'locked')`,
 		dbtest.NewID(), "erased-"+w.owner.String()+"@erased.invalid"); err != nil {
 		t.Fatal(err)
@@ -308,7 +306,7 @@ func TestErasureCannotBeBlocked(t *testing.T) {
 	if !strings.HasPrefix(email, "erased-") || !strings.HasSuffix(email, "@erased.invalid") || strings.Contains(email, w.owner.String()) {
 		t.Errorf("the erased identity has the address %s", email)
 	}
-	// No account takes an address of the domain, whatever it looks like.
+	// No account can have an address of that domain, whatever its local part is.
 	next := dbtest.NewID()
 	for _, taken := range []string{"erased-" + next.String() + "@erased.invalid", "x@Erased.Invalid"} {
 		err := w.asPerson(ctx, next, "", func(tx pgx.Tx) error {

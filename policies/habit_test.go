@@ -11,14 +11,14 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// TestStreaksAcrossDaylightSaving checks in at moments around the changes of clocks, whose
-// days have 23 or 25 hours or begin at one o'clock.
+// TestStreaksAcrossDaylightSaving checks in at times around clock changes, whose days have 23 or 25 hours or begin at
+// one o'clock.
 func TestStreaksAcrossDaylightSaving(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	for _, test := range []struct {
 		name, zone    string
-		moments       []string // of the check-ins
+		moments       []string // times of the check-ins
 		asked         string
 		current, best int64
 	}{
@@ -53,7 +53,7 @@ func TestStreaksAcrossDaylightSaving(t *testing.T) {
 			"2025-10-26T23:00:00Z", 0, 1,
 		},
 		{
-			"the hour that comes twice is of one day", "America/New_York",
+			"both repetitions of the repeated hour are on one day", "America/New_York",
 			[]string{"2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z", "2025-11-03T04:59:00Z"},
 			"2025-11-03T04:59:00Z", 1, 1,
 		},
@@ -63,7 +63,7 @@ func TestStreaksAcrossDaylightSaving(t *testing.T) {
 			"2018-11-05T02:00:00Z", 3, 3,
 		},
 		{
-			"half an hour", "Australia/Lord_Howe",
+			"a change by half an hour", "Australia/Lord_Howe",
 			[]string{"2025-04-05T12:59:00Z", "2025-04-06T13:29:00Z", "2025-04-06T13:30:00Z"},
 			"2025-04-06T14:00:00Z", 3, 3,
 		},
@@ -71,7 +71,7 @@ func TestStreaksAcrossDaylightSaving(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			conn, err := db.Pool(t, db.AdminURL).Acquire(ctx) // One connection, since a setting is the connection's.
+			conn, err := db.Pool(t, db.AdminURL).Acquire(ctx) // A single connection, since settings belong to the connection.
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,8 +105,8 @@ func TestStreaksAcrossDaylightSaving(t *testing.T) {
 	}
 }
 
-// TestStreaksOfAnyDays holds the database's streaks against a count in Go, for
-// any set of days and any cadence.
+// TestStreaksOfAnyDays compares the streaks that the database computes with a count in Go, for random sets of days and
+// all cadences.
 func TestStreaksOfAnyDays(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

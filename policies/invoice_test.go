@@ -12,8 +12,8 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// TestTotals computes invoices' totals beside the database, with exact
-// arithmetic: each line rounded by itself, half away from zero.
+// TestTotals computes the totals of invoices in Go with exact arithmetic and compares them with those of the database:
+// each line is rounded separately, half away from zero.
 func TestTotals(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

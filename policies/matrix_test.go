@@ -13,8 +13,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// actor is who runs a statement of the matrix; every row it aims at belongs to
-// the owner.
+// actor is the actor that runs a statement of the matrix. All rows that statements address belong to the owner.
 type actor string
 
 const (
@@ -27,24 +26,23 @@ const (
 
 var actors = []actor{owner, other, nobody, agent, stranger}
 
-// Outcomes of the matrix: a number of rows, or an SQLSTATE. A refusal by
-// privilege and one by policy are the same SQLSTATE.
+// Outcomes of a statement of the matrix: a number of rows, or an SQLSTATE. A refusal for a missing privilege and a
+// refusal by a policy have the same SQLSTATE.
 const (
 	one     = "1 row"
 	zero    = "0 rows"
 	refused = "42501"
-	// COPY FROM does not exist under row-level security (manual, COPY, Notes).
+	// COPY FROM is not supported for tables with row-level security (Postgres manual, COPY, Notes).
 	noCopy = "0A000"
-	// A reference to a row of another identity is one to a row that is not.
+	// A reference to a row of another identity fails like a reference to a row that does not exist.
 	noReference = "23503"
 )
 
-// expectations of one actor, by action. An action that is not named is refused.
+// expectations maps actors and actions to outcomes. An action that is not listed is refused.
 type expectations map[actor]map[string]string
 
-// collection is what every ordinary sphere entity grants: its owner everything,
-// the owner's agents the same, everybody else nothing, and nobody the columns
-// that the database sets.
+// collection has the outcomes for an ordinary entity of a sphere: the owner and the owner's agents may do everything,
+// others nothing, and no one may write the columns that the database sets.
 var collection = expectations{
 	owner:    {"select": one, "insert": one, "update": one, "delete": one, "upsert": one, "reference": noReference, "copy": noCopy},
 	agent:    {"select": one, "insert": one, "update": one, "delete": one, "upsert": one, "reference": noReference, "copy": noCopy},
@@ -53,7 +51,7 @@ var collection = expectations{
 	nobody:   {"select": zero, "update": zero, "delete": zero, "copy": noCopy},
 }
 
-// readOnly is what a table grants that only functions change.
+// readOnly has the outcomes for a table that only functions change.
 var readOnly = expectations{
 	owner:    {"select": one},
 	agent:    {"select": one},
@@ -62,7 +60,7 @@ var readOnly = expectations{
 	nobody:   {"select": zero},
 }
 
-// addOnly is what a table grants whose rows never change.
+// addOnly has the outcomes for a table whose rows never change.
 var addOnly = expectations{
 	owner:    {"select": one, "insert": one, "reference": noReference, "copy": noCopy},
 	agent:    {"select": one, "insert": one, "reference": noReference, "copy": noCopy},
@@ -71,7 +69,7 @@ var addOnly = expectations{
 	nobody:   {"select": zero, "copy": noCopy},
 }
 
-// linked is what a table grants whose rows are made and removed.
+// linked has the outcomes for a table whose rows can only be inserted and deleted.
 var linked = expectations{
 	owner:    {"select": one, "insert": one, "delete": one, "reference": noReference, "copy": noCopy},
 	agent:    {"select": one, "insert": one, "delete": one, "reference": noReference, "copy": noCopy},
@@ -80,7 +78,7 @@ var linked = expectations{
 	nobody:   {"select": zero, "delete": zero, "copy": noCopy},
 }
 
-// kept is what kept outcomes grant. The row that is tried is not the agent's: see
+// kept has the outcomes for stored outcomes of idempotency keys. The row of the test does not belong to the agent: see
 // TestAgentsUseOnlyTheirOwnIdempotencyKeys.
 var kept = expectations{
 	owner:    linked[owner],
@@ -90,8 +88,8 @@ var kept = expectations{
 	nobody:   linked[nobody],
 }
 
-// hired is what agents' own rows grant: humans hire, nobody deletes, and an
-// agent sees and changes nothing of it (Rule #4).
+// hired has the outcomes for the rows of hired agents: humans insert them, no one deletes them, and an agent can
+// neither read nor change them (Rule #4).
 var hired = expectations{
 	owner:    {"select": one, "insert": one, "update": one, "upsert": one, "copy": noCopy},
 	agent:    {"select": one},
@@ -100,8 +98,8 @@ var hired = expectations{
 	nobody:   {"select": zero, "update": zero, "copy": noCopy},
 }
 
-// assigned is what tasks of the team grant. The row that is tried is a task of a member, so an
-// agent may change nothing of it: see TestAgentsWorkOnlyOnTheirTasks (Rule #4).
+// assigned has the outcomes for tasks of the team. The row of the test is a task of a team member, so an agent may not
+// change it: see TestAgentsWorkOnlyOnTheirTasks (Rule #4).
 var assigned = expectations{
 	owner:    {"select": one, "insert": one, "update": one, "delete": one, "upsert": one, "reference": noReference, "copy": noCopy},
 	agent:    {"select": one},
@@ -110,7 +108,7 @@ var assigned = expectations{
 	nobody:   {"select": zero, "update": zero, "delete": zero, "copy": noCopy},
 }
 
-// referred is a collection whose row another one names: it stays.
+// referred is collection for rows to which another row refers: they cannot be deleted.
 var referred = func() expectations {
 	e := expectations{}
 	for who, outcomes := range collection {
@@ -120,7 +118,7 @@ var referred = func() expectations {
 	return e
 }()
 
-// scheduled is a collection whose rows an agent adds and reschedules under an approval only.
+// scheduled is collection for rows that an agent may insert and reschedule only with an approval.
 var scheduled = func() expectations {
 	e := expectations{}
 	for who, outcomes := range collection {
@@ -130,10 +128,10 @@ var scheduled = func() expectations {
 	return e
 }()
 
-// hidden is what a table grants that only functions reach.
+// hidden has the outcomes for a table that only functions access.
 var hidden = expectations{owner: {}, agent: {}, other: {}, stranger: {}, nobody: {}}
 
-// matrix has every table of the graph.
+// matrix has the expectations for every entity of the graph.
 var matrix = map[string]expectations{
 	"Identity": {
 		owner:    {"select": one, "update": one, "insert": "23505", "upsert": one, "copy": noCopy},
@@ -195,11 +193,10 @@ var matrix = map[string]expectations{
 	"RateBucket":     hidden,
 }
 
-// fixtures give the columns that a row needs beside its id and owner, as SQL.
-// %[1]s is the row's id, and {Entity} that of the same identity's row of another
-// entity. Each identity has a spare row of what others refer to: rows that are
-// tried refer to the spare ones, so that they collide with none that is there.
-// {Entity'} is the one of the two that {Entity} is not.
+// fixtures has the columns that a row needs in addition to its id and owner, as SQL. %[1]s is the row's id, and
+// {Entity} is the id of the row of another entity of the same identity. Each identity has a second, spare row of
+// entities to which others refer. The rows of the tests refer to spare rows, so that they do not collide with existing
+// rows. {Entity'} is the other one of the two rows.
 var fixtures = map[string]map[string]string{
 	"Identity":          {"email": "'%[1]s@example.org'", "name": "'Ada'"},
 	"AuditLog":          {"sphere": "'personal'", "actor_kind": "'human'", "action": "'read'", "outcome": "'success'", "resource_type": "'note'", "db_role": "'test'", "details": "'{}'"},
@@ -243,8 +240,8 @@ var fixtures = map[string]map[string]string{
 	"IdempotencyKey":    {"route": "'create-note'", "key": "'%[1]s'", "request_digest": `'\x00'`, "status": "201", "headers": "'{}'"},
 }
 
-// TestMatrix holds every table to what each kind of actor may do with a row of
-// one identity, in raw SQL as the serving role.
+// TestMatrix compares what each kind of actor can do with a row of one identity, in raw SQL as the serving role, with
+// the matrix.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -285,8 +282,8 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// actions make the statement of each action on the owner's row, or nothing
-// where the table has no such thing.
+// actions has functions that build the statement of each action for the owner's row. They return an empty string if the
+// action does not apply to the table.
 var actions = map[string]func(w *world, t policies.Table, who actor) string{
 	"select": func(w *world, t policies.Table, _ actor) string {
 		return fmt.Sprintf("SELECT id FROM %s WHERE id = '%s'", t.QualifiedName(), w.rows()[t.Entity])
@@ -334,7 +331,7 @@ var actions = map[string]func(w *world, t policies.Table, who actor) string{
 				target = candidate
 			}
 		}
-		// The other identity's row, named from a row of the owner's.
+		// A row of the owner that refers to a row of the other identity.
 		return w.insert(t, dbtest.NewID(), w.owner, map[string]string{ref.Column: "'" + w.rowsOf[w.other].first[target.Entity].String() + "'"})
 	},
 	"write an ungranted column": func(w *world, t policies.Table, _ actor) string {
@@ -351,7 +348,7 @@ var actions = map[string]func(w *world, t policies.Table, who actor) string{
 	},
 }
 
-// columnsOf are the columns that a fixture's row has.
+// columnsOf returns the columns of a row that the fixtures describe.
 func columnsOf(t policies.Table) []string {
 	columns := []string{"id"}
 	if t.Owner != "" && t.Owner != "id" {
@@ -360,14 +357,14 @@ func columnsOf(t policies.Table) []string {
 	return append(columns, slices.Sorted(maps.Keys(fixtures[t.Entity]))...)
 }
 
-// insert makes the statement for a row that refers to the owner's spare rows.
+// insert builds the statement that inserts a row that refers to the owner's spare rows.
 func (w *world) insert(t policies.Table, id, owner uuid.UUID, more map[string]string) string {
 	rows := w.rowsOf[owner]
 	return insertWith(t, id, owner, rows.spare, rows.first, more)
 }
 
-// insertWith makes the statement for a row that refers to the rows near, and to
-// those far where it needs two of a kind.
+// insertWith builds the statement that inserts a row that refers to the rows near, and to the rows far where it needs
+// two rows of one entity.
 func insertWith(t policies.Table, id, owner uuid.UUID, near, far map[string]uuid.UUID, more map[string]string) string {
 	columns := columnsOf(t)
 	for _, name := range slices.Sorted(maps.Keys(more)) {
@@ -393,7 +390,7 @@ func insertWith(t policies.Table, id, owner uuid.UUID, near, far map[string]uuid
 	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", t.QualifiedName(), strings.Join(columns, ", "), strings.Join(values, ", "))
 }
 
-// resolve puts the ids of rows into the places that name them.
+// resolve replaces the placeholders of entities in text by the ids of their rows.
 func resolve(text string, near, far map[string]uuid.UUID) string {
 	for entity, id := range near {
 		text = strings.ReplaceAll(text, "{"+entity+"}", id.String())
@@ -404,6 +401,6 @@ func resolve(text string, near, far map[string]uuid.UUID) string {
 	return text
 }
 
-// rows are an identity's rows by entity: one of each, and a spare one of what
-// other entities refer to.
+// rows holds an identity's rows by entity: one row of each entity, and a spare row of each entity to which others
+// refer.
 type rows struct{ first, spare map[string]uuid.UUID }

@@ -2,8 +2,7 @@ package policies
 
 import "strings"
 
-// nouns are the singular and the plural of the resources whose nouns do not follow from their
-// names.
+// nouns has the singular and plural nouns of the resources whose nouns do not follow from their names.
 var nouns = map[string][2]string{
 	"audit_log":      {"audit log entry", "audit log entries"},
 	"event_r_s_v_p":  {"RSVP", "RSVPs"},

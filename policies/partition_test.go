@@ -7,14 +7,14 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// Hardening item 3: a service that starts makes the coming partitions of the audit trail while
-// others write. Their locks are taken in the order in which a change of an identity takes them.
+// Hardening item 3: a service that starts creates the future partitions of the audit trail while others write. It takes
+// their locks in the order in which a change of an identity takes them.
 func TestPartitionsDoNotDeadlockWithWriters(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	admin := db.Pool(t, db.AdminURL)
 	ctx := t.Context()
-	// A transaction that changes identities, and has not written its audit row yet.
+	// A transaction that has changed identities and has not written its audit row yet.
 	writer, err := admin.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestPartitionsDoNotDeadlockWithWriters(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("making partitions never waits for the writer")
+			t.Fatal("creating partitions never waits for the writer")
 		}
 	}
 	if _, err := writer.Exec(ctx, "INSERT INTO identities (id, email, name) VALUES ($1, 'ada@example.org', 'Ada')", dbtest.NewID()); err != nil {
@@ -47,6 +47,6 @@ func TestPartitionsDoNotDeadlockWithWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-made; err != nil {
-		t.Errorf("making partitions: %v", err)
+		t.Errorf("creating partitions: %v", err)
 	}
 }

@@ -19,14 +19,12 @@ type File struct {
 	SQL  string
 }
 
-// Roles is the idempotent SQL that makes the cluster's roles and the
-// memberships among them. A migration never holds it: bootstrap runs it, or
-// prints it for a DBA.
+// Roles returns the idempotent SQL that creates the cluster's roles and the memberships among them. Migrations do not
+// contain it: bootstrap runs it, or prints it for a DBA.
 func Roles() string { return roles }
 
-// SQL returns the files of the desired state beside the tables themselves:
-// first the schemas, then the functions, which generated columns and checks
-// use, then the policies, triggers and privileges of each table.
+// SQL returns the files of the desired state in addition to the tables themselves: first the schemas, then the
+// functions, which generated columns and checks use, then the policies, triggers and privileges of each table.
 func SQL() []File {
 	var out []File
 	for _, pattern := range []string{"schema.sql", "functions/*.sql", "rows.sql", "erasure.sql", "tables/*.sql"} {

@@ -8,8 +8,8 @@ import (
 	"github.com/chenu/chenu/policies/functions"
 )
 
-// privilegesOf returns the privileges of the narrow roles that own SECURITY DEFINER functions with the table: those of
-// policies/functions, and those that erase an identity, which follow from the table itself.
+// privilegesOf returns the privileges that the narrow roles, which own SECURITY DEFINER functions, have on the table:
+// those of policies/functions, and those for erasing an identity, which follow from the table itself.
 func privilegesOf(t Table) []functions.Privilege {
 	written := functions.Privileges[t.Name]
 	if t.Owner == "" {

@@ -14,9 +14,8 @@ import (
 // identity is the identity for which a session acts.
 const identity = functions.Identity
 
-// Render writes the access rules of one table: row-level security, policies,
-// triggers and privileges, in that order. The same description always gives
-// the same text.
+// Render returns the access rules of one table as SQL: row-level security, policies, triggers and privileges, in that
+// order. The output is deterministic.
 func Render(t Table) string {
 	r := &renderer{Table: t}
 	r.line("-- Code generated from ent/schema. DO NOT EDIT.")
@@ -102,9 +101,9 @@ func (r *renderer) rowSecurity() {
 	r.line("ALTER TABLE %s FORCE ROW LEVEL SECURITY;", r.QualifiedName())
 }
 
-// partition makes the DEFAULT partition; app.ensure_partitions() makes those
-// of the months. A partition that is named directly ignores its parent's
-// policies, so it has row security of its own and no privileges.
+// partition writes the DEFAULT partition; app.ensure_partitions() creates the partitions of the months. Queries that
+// name a partition directly bypass its parent's policies, so the partition has row-level security enabled and no
+// privileges.
 func (r *renderer) partition() {
 	child := r.QualifiedName() + "_default"
 	r.line("")
@@ -159,10 +158,10 @@ func (r *renderer) policiesFor(who string, verbs Verbs) {
 	}
 }
 
-// readOnly ends the capabilities that allow reading only.
+// readOnly is the suffix of capabilities that allow only reading.
 const readOnly = ":read"
 
-// sphereCapabilities are the capabilities of the spheres that have another name.
+// sphereCapabilities maps spheres to their capabilities where the names differ.
 var sphereCapabilities = map[string]string{"creative_studio": "creative", "my_team": "team"}
 
 // AgentCapability returns the capability, without :read, that agents need for every row of the
@@ -200,9 +199,8 @@ func (r *renderer) agentCondition(suffix string) string {
 	return condition
 }
 
-// definer writes the policies of a narrow role that owns definer functions. They hold
-// for it alone: the owner, who is a member of it, would otherwise see by accident what
-// works across identities.
+// definer writes the policies of a narrow role that owns definer functions. They test the current role: the owner, who
+// is a member of the role, would otherwise accidentally see rows across identities.
 func (r *renderer) definer(d functions.Privilege) {
 	short := strings.TrimPrefix(d.Role, "chenu_")
 	condition := fmt.Sprintf("current_user = '%s'", d.Role)
@@ -260,8 +258,8 @@ func (r *renderer) triggers() {
 	}
 }
 
-// stamp makes the trigger that sets times and versions. A table with columns
-// that make no version has one of its own for updates.
+// stamp writes the trigger that sets times and versions. A table with columns that do not count for the version has a
+// separate trigger for updates.
 func (r *renderer) stamp() {
 	name, function, events := r.QualifiedName(), "app.stamp", "INSERT"
 	if _, tracked := r.Column("version"); tracked {
@@ -281,8 +279,7 @@ func (r *renderer) stamp() {
 	r.line("    EXECUTE FUNCTION %s();", function)
 }
 
-// without lists the columns before and after an update, less those named and
-// those that every update changes.
+// without returns the columns before and after an update, except the named columns and those that every update changes.
 func (r *renderer) without(names []string) (before, after string) {
 	var olds, news []string
 	for _, c := range r.Columns {
@@ -293,9 +290,8 @@ func (r *renderer) without(names []string) (before, after string) {
 	return strings.Join(olds, ", "), strings.Join(news, ", ")
 }
 
-// audit makes the trigger that records every change. A table with counters has
-// one of its own for updates: Postgres then sees itself that nothing but they
-// changed, before it calls the function.
+// audit writes the trigger that records every change. A table with counters has a separate trigger for updates, whose
+// WHEN condition detects that only counters changed without calling the function.
 func (r *renderer) audit() {
 	name, arguments := r.QualifiedName(), quoted(append([]string{r.Resource, r.Owner, r.Sphere}, r.unaudited()...))
 	r.line("")
@@ -312,13 +308,12 @@ func (r *renderer) audit() {
 	r.line("    EXECUTE FUNCTION app.audit(%s);", arguments)
 }
 
-// stamps are the columns that change with every update of a row.
+// stamps are the columns that every update of a row changes.
 var stamps = []string{"updated_at", "version", "updated_by", "updated_by_kind"}
 
-// gate writes the triggers that refuse a gated write without approval. Their
-// WHEN says which writes those are, so that others do not even call the
-// function. Erasing an identity is approved as a whole, so what its function
-// does is not asked about again.
+// gate writes the triggers that refuse a gated write without approval. Their WHEN conditions select these writes, so
+// that other writes do not call the function. The erasure of an identity is approved as a whole, so the writes of its
+// function need no further approval.
 func (r *renderer) gate(g Gate) {
 	columns := r.Gated()
 	compared := slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return slices.Contains(g.Free, name) })
@@ -355,8 +350,7 @@ func (r *renderer) gate(g Gate) {
 	if g.Through == nil {
 		return
 	}
-	// What another row decides is looked up by the function, and only where the
-	// row's own columns do not gate the write already.
+	// The function reads the other row, and only if the row's own columns do not already gate the write.
 	function := r.gateFunction(g, g.Through, columns)
 	column, only := g.Through.Column, ""
 	if g.Through.Agents {
@@ -367,7 +361,7 @@ func (r *renderer) gate(g Gate) {
 		either = fmt.Sprintf("(%s OR %s)", before, after)
 	}
 	if column == "id" {
-		// Others name the row by its id: nobody names a new one.
+		// Other rows refer to the row by its id, so nothing refers to a new row.
 		trigger("approve_update_through", "UPDATE", function, notErasing, only, changed, isNot(either))
 		trigger("approve_delete_through", "DELETE", function, notErasing, only, isNot(before))
 		return
@@ -378,7 +372,7 @@ func (r *renderer) gate(g Gate) {
 	trigger("approve_delete_through", "DELETE", function, notErasing, only, "OLD."+column+" IS NOT NULL", isNot(before))
 }
 
-// isNot is the opposite of a condition, empty for an empty one.
+// isNot returns the negation of a condition; it is empty for an empty condition.
 func isNot(condition string) string {
 	if condition == "" {
 		return ""
@@ -386,11 +380,10 @@ func isNot(condition string) string {
 	return condition + " IS NOT TRUE"
 }
 
-// agents holds for whoever is not known to be a human.
+// agents is true for every actor that is not known to be a human.
 const agents = "app.actor_kind() <> 'human'"
 
-// inState is the condition under which the row's own columns gate it; empty when
-// only another row does.
+// inState returns the condition under which the row's own columns gate it. It is empty if only another row gates it.
 func (r *renderer) inState(row string, g Gate) string {
 	var states []string
 	if g.State != "" {
@@ -408,7 +401,7 @@ func (r *renderer) inState(row string, g Gate) string {
 	return "(" + strings.Join(states, " OR ") + ")"
 }
 
-// leaving is the part of an update's condition about rows that leave the state.
+// leaving returns the part of an update's condition that covers rows that leave the gated state.
 func (r *renderer) leaving(g Gate, before, after string) string {
 	if g.FreeExit == "true" {
 		return ""
@@ -420,15 +413,15 @@ func (r *renderer) leaving(g Gate, before, after string) string {
 	return condition
 }
 
-// staysGated is the condition under which a row may not leave without approval.
+// staysGated returns the condition under which a row may not leave the gated state without approval.
 func (r *renderer) staysGated(g Gate) string {
 	return fmt.Sprintf("(%s) IS NOT TRUE", r.over("OLD", g.FreeExit))
 }
 
-// gateOptions is what app.gate() is told beside the columns, as JSON.
+// gateOptions are the options of app.gate() in addition to the columns, as JSON.
 type gateOptions struct {
 	Keep       bool            `json:"keep,omitempty"`
-	State      string          `json:"state,omitempty"` // over a row r, where there is no Through
+	State      string          `json:"state,omitempty"` // over a row r; empty if there is a Through
 	Through    *Through        `json:"through,omitempty"`
 	References []GateReference `json:"references,omitempty"`
 	Contents   []GateContent   `json:"contents,omitempty"`
@@ -441,12 +434,12 @@ func (r *renderer) gateFunction(g Gate, through *Through, columns []string) stri
 	}
 	options, err := json.Marshal(given)
 	if err != nil {
-		panic(fmt.Sprintf("policies: options of a gate: %v", err)) // of our own types
+		panic(fmt.Sprintf("policies: options of a gate: %v", err)) // cannot happen: all types are of this package
 	}
 	return fmt.Sprintf("app.gate(%s)", quoted(append([]string{g.Type, r.Resource, r.Sphere, r.Owner, string(options)}, columns...)))
 }
 
-// Gated are the columns that an approval covers: all that clients set.
+// Gated returns the columns that an approval covers: all columns that clients set.
 func (t Table) Gated() []string {
 	return slices.DeleteFunc(t.Insertable(), func(name string) bool { return name == "id" || name == t.Owner })
 }
@@ -454,7 +447,7 @@ func (t Table) Gated() []string {
 // words finds the words of an SQL condition and its string constants.
 var words = regexp.MustCompile(`'[^']*'|[a-z_][a-z_0-9]*`)
 
-// over puts the row's name before each of its columns in a condition.
+// over qualifies the columns in a condition with the row's name.
 func (r *renderer) over(row, condition string) string {
 	return words.ReplaceAllStringFunc(condition, func(word string) string {
 		if _, ok := r.Column(word); ok {
@@ -464,12 +457,12 @@ func (r *renderer) over(row, condition string) string {
 	})
 }
 
-// row is the row's columns as one value to compare.
+// row returns the columns of the row as a single row value, for comparisons.
 func row(name string, columns []string) string {
 	return "ROW(" + name + "." + strings.Join(columns, ", "+name+".") + ")"
 }
 
-// unaudited are the columns that an audit row leaves out.
+// unaudited returns the columns that audit rows omit.
 func (r *renderer) unaudited() []string {
 	out := slices.Concat(r.AuditWithout, r.AuditCounters)
 	for _, c := range r.Columns {
@@ -512,8 +505,8 @@ func (r *renderer) privileges() {
 	}
 }
 
-// readable is the column list of a SELECT grant: none, that is all columns,
-// unless one is secret or hidden.
+// readable returns the column list of a SELECT grant. It is empty, which grants all columns, unless a column is secret
+// or hidden.
 func (r *renderer) readable(hidden []string) string {
 	unreadable := func(c Column) bool { return c.Rules.Secret || slices.Contains(hidden, c.Name) }
 	if !slices.ContainsFunc(r.Columns, unreadable) {
@@ -528,7 +521,7 @@ func (r *renderer) readable(hidden []string) string {
 	return " (" + strings.Join(names, ", ") + ")"
 }
 
-// Insertable are the columns that a serving role may give to a new row.
+// Insertable returns the columns that a serving role may set in a new row.
 func (t Table) Insertable() []string {
 	var names []string
 	for _, c := range t.Columns {
@@ -539,7 +532,7 @@ func (t Table) Insertable() []string {
 	return names
 }
 
-// Updatable are the columns that a serving role may change.
+// Updatable returns the columns that a serving role may change.
 func (t Table) Updatable() []string {
 	var names []string
 	for _, c := range t.Columns {
@@ -550,7 +543,7 @@ func (t Table) Updatable() []string {
 	return names
 }
 
-// UpdatableByAgents are the columns that an agent may change.
+// UpdatableByAgents returns the columns that an agent may change.
 func (t Table) UpdatableByAgents() []string {
 	if len(t.AgentUpdates) > 0 {
 		return t.AgentUpdates

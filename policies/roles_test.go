@@ -12,9 +12,9 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// Hardening item 10: no serving role lists identities. The login for people lists agents of
-// identities with an unverified address for the service's log, without these identities, and
-// takes the notices that the service mails: see "Two logins" in docs/security.md.
+// Hardening item 10: no serving role can list identities. The database login for humans can list the agents of
+// identities with an unverified address for the service's log, without these identities, and takes the notices that the
+// service mails: see "Two logins" in docs/security.md.
 func TestServingRolesDoNotListIdentities(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -52,8 +52,7 @@ func TestServingRolesDoNotListIdentities(t *testing.T) {
 	}
 }
 
-// Hardening item 16: TRUNCATE leaves no audit row, so no table allows it, not even to its
-// owner or to a superuser.
+// Hardening item 16: TRUNCATE writes no audit row, so no table allows it, not even to its owner or to a superuser.
 func TestNoTableCanBeTruncated(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -77,8 +76,8 @@ func TestNoTableCanBeTruncated(t *testing.T) {
 	}
 }
 
-// Hardening item 16: whoever becomes the tables' owner reads neither e-mail addresses nor
-// password hashes by accident.
+// Hardening item 16: a session that becomes the owner of the tables reads neither e-mail addresses nor password hashes
+// by accident.
 func TestOwnerSeesNoPasswordHash(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -95,14 +94,14 @@ func TestOwnerSeesNoPasswordHash(t *testing.T) {
 	}
 }
 
-// Hardening item 13: of what serving roles could pass data or disturb others by, PUBLIC keeps
-// nothing that is not listed here. A new version of PostgreSQL may bring a function to decide on.
+// Hardening item 13: of the functions by which serving roles could pass data to others or disturb them, PUBLIC may
+// execute only those that this test lists. A new version of PostgreSQL may add functions that have to be classified.
 func TestPublicKeepsOnlyListedFunctions(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	admin := pgtest.Connect(t, db.AdminURL)
-	// Volatile functions with SQL types that need no revoking: they return what the caller may
-	// know, change only the caller's session, or check a privilege of their own.
+	// Volatile functions with SQL types that need not be revoked: they return what the caller may know, change only the
+	// caller's session, or check a privilege themselves.
 	const kept = `^(amvalidate|array_(sample|shuffle)|binary_upgrade_.*|brin_.*|gin_clean_.*|clock_timestamp|current_query|currtid2|currval|lastval|nextval|setval|gen_random_uuid|uuidv[47]|random.*|setseed|timeofday|set_config` +
 		`|pg_sleep.*|pg_xact_.*|txid_.*|pg_(blocking_pids|safe_snapshot_blocking_pids|collation_actual_version|database_collation_actual_version)|pg_control_.*|pg_.*_replication_slot|pg_replication_.*` +
 		`|pg_.*wal.*|pg_logical_slot_.*|pg_.*_size|pg_export_snapshot|pg_extension_config_dump|pg_get_.*|pg_import_.*|pg_is_in_recovery|pg_isolation_.*|pg_jit_available|pg_last_.*|pg_nextoid` +
@@ -136,8 +135,8 @@ func TestPublicKeepsOnlyListedFunctions(t *testing.T) {
 	}
 }
 
-// Hardening items 13 and 41: no serving role takes an advisory lock of its choice, reads what other
-// sessions run, or holds up anybody by an idempotency key.
+// Hardening items 13 and 41: no serving role can take an advisory lock of its choice, read what other sessions run, or
+// block others with an idempotency key.
 func TestServingRolesChooseNoLocks(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -180,7 +179,7 @@ func TestServingRolesChooseNoLocks(t *testing.T) {
 			t.Errorf("the lock of %s %s: %v, want %v", test.route, test.key, got, test.want)
 		}
 	}
-	// None of these locks is one of the numbers that other functions lock.
+	// These locks are not in the number space that other functions lock.
 	var others int
 	if err := pgtest.Connect(t, db.AdminURL).QueryRow(t.Context(), `SELECT count(*) FROM pg_locks
 		WHERE locktype = 'advisory' AND objsubid <> 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&others); err != nil || others != 0 {
@@ -188,27 +187,26 @@ func TestServingRolesChooseNoLocks(t *testing.T) {
 	}
 }
 
-// TestLogins shows what the logins can become, and that by themselves they can
-// do nothing.
+// TestLogins checks which roles the logins can become, and that without becoming one they can do nothing.
 func TestLogins(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	tests := []struct {
 		name, url, statement, want string
 	}{
-		{"the service reads nothing by itself", db.ServiceURL, "SELECT FROM personal_notes", refused},
+		{"the service reads nothing without a role", db.ServiceURL, "SELECT FROM personal_notes", refused},
 		{"the service becomes a human", db.ServiceURL, "SET ROLE chenu_human", ""},
 		{"the service becomes an agent", db.ServiceURL, "SET ROLE chenu_agent", ""},
 		{"the service does not become the owner", db.ServiceURL, "SET ROLE chenu_owner", refused},
 		{"the service does not become the auditor", db.ServiceURL, "SET ROLE chenu_auditor", refused},
-		{"the service does not become the one who logs in", db.ServiceURL, "SET ROLE chenu_login", refused},
-		{"the service does not become the one who appends", db.ServiceURL, "SET ROLE chenu_threads", refused},
-		{"the service does not become the one who audits", db.ServiceURL, "SET ROLE chenu_audit", refused},
-		{"the service does not become the one who approves", db.ServiceURL, "SET ROLE chenu_gate", refused},
-		{"the service makes no table", db.ServiceURL, "CREATE TABLE public.x ()", refused},
-		{"the service makes no temporary table", db.ServiceURL, "CREATE TEMPORARY TABLE x ()", refused},
-		{"the service switches no trigger off", db.ServiceURL, "SET session_replication_role = replica", refused},
-		{"the agents' login reads nothing by itself", db.AgentURL, "SELECT FROM personal_notes", refused},
+		{"the service does not become the role of logins", db.ServiceURL, "SET ROLE chenu_login", refused},
+		{"the service does not become the role that appends events", db.ServiceURL, "SET ROLE chenu_threads", refused},
+		{"the service does not become the role that writes audit rows", db.ServiceURL, "SET ROLE chenu_audit", refused},
+		{"the service does not become the role of gates", db.ServiceURL, "SET ROLE chenu_gate", refused},
+		{"the service creates no table", db.ServiceURL, "CREATE TABLE public.x ()", refused},
+		{"the service creates no temporary table", db.ServiceURL, "CREATE TEMPORARY TABLE x ()", refused},
+		{"the service disables no trigger", db.ServiceURL, "SET session_replication_role = replica", refused},
+		{"the agents' login reads nothing without a role", db.AgentURL, "SELECT FROM personal_notes", refused},
 		{"the agents' login becomes an agent", db.AgentURL, "SET ROLE chenu_agent", ""},
 		{"the agents' login does not become a human", db.AgentURL, "SET ROLE chenu_human", refused},
 		{"the agents' login does not become a human by set_config", db.AgentURL, "SELECT set_config('role', 'chenu_human', true)", refused},
@@ -229,15 +227,15 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-// TestOwner shows that the tables' owner, who is a member of every narrow role, neither sees nor changes a row by accident,
-// whichever identity it names.
+// TestOwner checks that the owner of the tables, who is a member of every narrow role, accidentally neither sees nor
+// changes a row, whichever identity the session sets.
 func TestOwner(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	w := newWorld(t, db)
 	conn := pgtest.Connect(t, db.MigrateURL)
 	for _, who := range []string{"", w.owner.String()} {
-		// Migrations run with row_security off: what a policy would hide is then an error.
+		// Migrations run with row_security off: then a query whose rows a policy would hide is an error.
 		if _, err := conn.Exec(t.Context(), "SELECT set_config('role', 'chenu_owner', false), set_config('row_security', 'on', false), set_config('app.identity_id', $1, false), set_config('app.actor_id', $1, false)", who); err != nil {
 			t.Fatal(err)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// violations are arguments that violate each rule of the tables whose rules a function checks. The
-// other arguments are NULL, which violates nothing.
+// violations has arguments that violate each rule of the tables whose rules a function checks. The other arguments are
+// NULL, which violates no rule.
 var violations = map[string]string{
 	"audit_logs_actor_kind_check":         "actor_kind => 'cat'",
 	"audit_logs_action_check":             "action => 'purr'",
@@ -62,9 +62,8 @@ var violations = map[string]string{
 	"threads_step_count_check":            "step_count => -1",
 }
 
-// TestRowsAreCheckedByFunctions shows that the functions that check rows refuse the violation of
-// each rule and name it, that they let a row pass that violates none, and that a validated
-// constraint calls them.
+// TestRowsAreCheckedByFunctions checks that the functions that check rows refuse a violation of each rule and name it,
+// that they accept a row that violates none, and that a validated constraint calls them.
 func TestRowsAreCheckedByFunctions(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Connect(t, dbtest.New(t).AdminURL)
@@ -93,7 +92,7 @@ func TestRowsAreCheckedByFunctions(t *testing.T) {
 			rules++
 			given, ok := violations[rule.Name]
 			if !ok {
-				t.Errorf("no arguments are known that violate %s: add them to violations", rule.Name)
+				t.Errorf("violations has no arguments that violate %s: add them", rule.Name)
 				continue
 			}
 			pg, ok := errors.AsType[*pgconn.PgError](call(given))
@@ -118,8 +117,8 @@ func TestRowsAreCheckedByFunctions(t *testing.T) {
 	}
 }
 
-// TestChangedRulesAreAnotherConstraint shows that a migration that changes a rule changes the
-// constraint too, so that rows that exist are checked.
+// TestChangedRulesAreAnotherConstraint checks that a migration that changes a rule changes the constraint too, so that
+// existing rows are checked.
 func TestChangedRulesAreAnotherConstraint(t *testing.T) {
 	t.Parallel()
 	for _, table := range policies.Tables {

@@ -13,14 +13,13 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// bomb is SQL for a jsonb object whose text is longer than most bytes and whose stored form
-// is many times shorter: 1e308 takes 14 bytes, and 309 as text.
+// bomb returns SQL for a jsonb object whose text is longer than most bytes and whose stored form is many times shorter:
+// 1e308 takes 14 bytes stored, and 309 as text.
 func bomb(most int) string {
 	return fmt.Sprintf("(SELECT jsonb_build_object('n', jsonb_agg('1e308'::jsonb)) FROM generate_series(1, %d))", most/309+1)
 }
 
-// bombFor is a bomb of the form that the column's generated columns can read: an array where
-// the column holds a list.
+// bombFor returns a bomb of the form that the column's generated columns can read: an array if the column holds a list.
 func bombFor(c policies.Column) string {
 	if c.Rules.MaxLength > 0 {
 		return "(" + bomb(c.Rules.MaxBytes) + " -> 'n')"
@@ -28,19 +27,19 @@ func bombFor(c policies.Column) string {
 	return bomb(c.Rules.MaxBytes)
 }
 
-// writers are the statements that reach the jsonb columns which only functions write, by the
-// function that limits them. %s is the value.
+// writers maps functions to statements that call them with a value for the jsonb column that only the function writes.
+// %s is the value.
 var writers = map[string]string{
 	"app.append_events()":      `SELECT app.append_events('{Thread}', NULL, jsonb_build_array(jsonb_build_object('type', 'note.added', 'schema_version', 1, 'payload', %s)))`,
 	"app.request_checkpoint()": `SELECT app.request_checkpoint('{"identity": "{Identity}", "type": "cost", "sphere": null, "resource_type": "note", "action": "x", "resource_id": null, "resource_version": null, "thread_id": null}'::jsonb || jsonb_build_object('content', %s))`,
 	"app.record_event()":       `SELECT app.record_read('note', NULL, %s, NULL)`,
 }
 
-// TestNumberBombsAreRefused writes numbers whose text is many times longer than they are
-// stored into every jsonb column, in raw SQL.
+// TestNumberBombsAreRefused writes numbers whose text is many times longer than their stored form into every jsonb
+// column, in raw SQL.
 //
-// Hardening item 7: the text of every jsonb column is limited in the database, and a column
-// without a limit fails this test.
+// Hardening item 7: the text of every jsonb column is limited in the database, and a column without a limit fails this
+// test.
 func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtests share a connection.
 	t.Parallel()
 	db := dbtest.New(t)
@@ -74,7 +73,8 @@ func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtest
 		}
 		who, statement, constraint := owner, "", ""
 		if by := described.Rules.MaxBytesBy; by == "app.seal_content()" {
-			// What triggers make of rows that are limited themselves: only a superuser gets here.
+			// Columns that triggers fill from rows that are limited themselves: only a superuser can write them
+			// directly.
 			who = ""
 			statement = w.insert(table, dbtest.NewID(), w.owner, map[string]string{c.Name: bombFor(described)})
 		} else if by != "" {
@@ -97,7 +97,7 @@ func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtest
 				t.Errorf("%s.%s: no validated constraint limits its text (%v)", c.Table, c.Name, err)
 			}
 			if !table.Access.Human.Has('I') && !table.Access.Agent.Has('I') && table.Owner != "id" {
-				who = "" // Only functions write the table. The constraint holds for their owners as for a superuser.
+				who = "" // Only functions write the table. The constraint applies to their owners as it does to a superuser.
 			}
 			if table.Owner == "id" {
 				statement = fmt.Sprintf("UPDATE %s SET %s = %s WHERE id = '%s'", table.QualifiedName(), c.Name, bombFor(described), w.owner)

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Invisible are the ranges of characters above U+0080 that a display does not show, or shows as a
-// blank that is no space: those of the category Cf, those with the properties
-// Default_Ignorable_Code_Point and Variation_Selector (Unicode Standard Annex 44), and the
-// Braille pattern without a dot. The database has this list too, as [InvisiblePattern].
+// Invisible lists the ranges of characters above U+0080 that a display does not show, or shows as a blank although they
+// are not spaces: those of the category Cf, those with the properties Default_Ignorable_Code_Point and
+// Variation_Selector (Unicode Standard Annex 44), and the Braille pattern without a dot. The database has the same
+// list, as [InvisiblePattern].
 var Invisible = [][2]rune{
 	{0x00AD, 0x00AD},
 	{0x034F, 0x034F},
@@ -38,8 +38,8 @@ var Invisible = [][2]rune{
 	{0xE0000, 0xE0FFF},
 }
 
-// InvisiblePattern is the regular expression of one character of [Invisible], as it is written in
-// an escape string constant of Postgres.
+// InvisiblePattern is the regular expression that matches one character of [Invisible], written for an escape string
+// constant of Postgres.
 var InvisiblePattern = invisiblePattern()
 
 func invisiblePattern() string {

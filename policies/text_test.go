@@ -8,8 +8,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Hardening item 24: the reserved verbs got past the database with invisible characters that the
-// service knew of. Both have one list, and it has what Unicode says.
+// Hardening item 24: reserved verbs passed the check of the database when they contained invisible characters that only
+// the service recognized. Both use the same list, which matches Unicode's data.
 func TestInvisibleCharactersAreOneList(t *testing.T) {
 	t.Parallel()
 	found := false

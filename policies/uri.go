@@ -2,15 +2,14 @@ package policies
 
 import "strings"
 
-// URISchemes are the schemes that a URI may have, in lower case. None of them makes the program
-// that opens the URI run code or show content that the URI itself contains, as javascript: and
-// data: do. The database and the OpenAPI document have this list too, as [URIPattern].
+// URISchemes are the schemes that a URI may have, in lower case. None of them makes the program that opens the URI run
+// code or show content that the URI itself contains, as javascript: and data: do. The database and the OpenAPI document
+// have the same list, as [URIPattern].
 var URISchemes = []string{"https", "http", "ftp", "sftp", "s3", "gs", "ipfs", "urn"}
 
-// URIPattern is the regular expression that each stored URI matches, in the common subset of
-// POSIX ARE and RE2. A scheme has no case (RFC 3986, section 3.1), and JSON Schema has no option
-// to ignore it, so each letter is a class. There is nothing before the scheme: browsers skip
-// white space and control characters there.
+// URIPattern is the regular expression that each stored URI matches, in the common subset of POSIX ARE and RE2. Schemes
+// are case-insensitive (RFC 3986, section 3.1), and JSON Schema has no option to ignore case, so each letter is a
+// class. Nothing may precede the scheme: browsers skip white space and control characters there.
 var URIPattern = "^(" + strings.Join(anyCase(URISchemes), "|") + "):[^[:space:][:cntrl:]]+$"
 
 // ECMAPattern returns the pattern in the dialect of JSON Schema (ECMA-262), where POSIX classes

@@ -8,8 +8,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Hardening item 35: the function that looks into jsonb allows the schemes of the columns' checks,
-// and every column that is a URI by its name has that check.
+// Hardening item 35: the function that checks URIs in jsonb allows the same schemes as the columns' checks, and every
+// column whose name says that it is a URI has that check.
 func TestSchemesOfURIsAreOneList(t *testing.T) {
 	t.Parallel()
 	found := false

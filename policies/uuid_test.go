@@ -12,8 +12,8 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// TestUUIDv7 compares the ids that Postgres makes with section 5.7 of RFC 9562, method 3: 48 bits
-// of milliseconds, and units of 256 ns behind the version.
+// TestUUIDv7 compares the ids that Postgres generates with section 5.7 of RFC 9562, method 3: 48 bits of milliseconds,
+// and units of 256 ns after the version.
 func TestUUIDv7(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Connect(t, dbtest.New(t).AdminURL)
@@ -67,7 +67,7 @@ func TestIDsTellTheTime(t *testing.T) {
 		"app.uuid_v7(clock_timestamp() + interval '61 minutes')": {false, true},
 		"'00000000-0000-0000-0000-000000000000'":                 {false, true},
 		"'ffffffff-ffff-ffff-ffff-ffffffffffff'":                 {false, true},
-		// Version 4, with the milliseconds of now.
+		// Version 4, with the milliseconds of the current time.
 		"overlay(app.uuid_v7()::text placing '4' from 15)::uuid": {false, true},
 	} {
 		for role, want := range map[string]bool{"chenu_human": want.human, "chenu_agent": want.human, "none": want.system} {

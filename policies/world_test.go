@@ -19,7 +19,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// world is a database in which two identities have a row of everything.
+// world is a database with two identities, each of which has a row of every entity.
 type world struct {
 	owner, other uuid.UUID
 	// agents are active agents with every capability, one of each identity.
@@ -40,7 +40,7 @@ func newWorld(t *testing.T, db *dbtest.DB) *world {
 		if _, err := admin.Exec(t.Context(), "UPDATE identities SET email_verified_at = now() WHERE id = $1", who); err != nil {
 			t.Fatal(err)
 		}
-		// Rows without an actor are from before keys were scoped.
+		// Rows without an actor were written before keys were scoped to actors.
 		if _, err := admin.Exec(t.Context(), "UPDATE app.idempotency_keys SET actor_id = created_by, actor_kind = 'human' WHERE created_by = $1", who); err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func newWorld(t *testing.T, db *dbtest.DB) *world {
 	return w
 }
 
-// populate makes an identity's rows, each after those that it refers to.
+// populate inserts an identity's rows, each after the rows to which it refers.
 func (w *world) populate(t *testing.T, admin *pgx.Conn, who uuid.UUID) {
 	t.Helper()
 	mine := w.rowsOf[who]
@@ -91,7 +91,7 @@ func (w *world) populate(t *testing.T, admin *pgx.Conn, who uuid.UUID) {
 	}
 }
 
-// unresolved finds the name of an entity whose row is not there yet.
+// unresolved matches a reference to an entity whose row does not exist yet.
 var unresolved = regexp.MustCompile(`'\{[A-Z][A-Za-z]+'?\}'`)
 
 func identitiesFirst() []policies.Table {
@@ -109,7 +109,7 @@ func boolOrder(b bool) int {
 	return 0
 }
 
-// try runs the statement as the actor and takes it back.
+// try runs the statement as the actor, rolls it back and returns its outcome.
 func (w *world) try(t *testing.T, who actor, statement string) string {
 	t.Helper()
 	ctx := t.Context()

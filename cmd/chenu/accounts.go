@@ -23,7 +23,7 @@ func newAccounts(env environment) *cobra.Command {
 	)
 }
 
-// newAccountCommand returns a command that changes one account. run gets the account's e-mail address.
+// newAccountCommand returns a command that changes one account. run receives the account's e-mail address.
 func newAccountCommand(env environment, name, short, long string, run func(ctx context.Context, env environment, email string) error) *cobra.Command {
 	var email string
 	cmd := &cobra.Command{
@@ -139,7 +139,7 @@ the embedded database.
 
 --json prints one object with the list agents: each has email, identity_id and agent_id.`
 
-// unverifiedAgentsSQL lists all of them.
+// unverifiedAgentsSQL lists all agents of accounts with an unverified address, without a limit.
 const unverifiedAgentsSQL = `SELECT app.account_email(identity_id), identity_id, agent_id FROM app.agents_of_unverified(2147483647)`
 
 // unverifiedAgent is an agent of an account whose e-mail address is not verified.
@@ -204,8 +204,8 @@ func noAccount(email string, err error) error {
 const operatorSQL = `SELECT set_config('role', 'chenu_owner', true), set_config('app.request_id', $1, true),
 	set_config('app.user_agent', left($2 || ', login ' || session_user, 400), true)`
 
-// operate runs a query that returns one row in a transaction of the owner, and scans the
-// row. The error is pgx.ErrNoRows when there was none.
+// operate runs a query that returns one row in a transaction of the owner, and scans the row. The error is
+// pgx.ErrNoRows if there was no row.
 func operate(ctx context.Context, env environment, name, query string, args []any, into ...any) error {
 	return operateTx(ctx, env, name, func(tx pgx.Tx) error { return tx.QueryRow(ctx, query, args...).Scan(into...) })
 }

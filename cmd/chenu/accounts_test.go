@@ -9,9 +9,8 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// Hardening item 40: the command as an operator runs it, and what it leaves in the audit
-// trail. What a locked account can no longer do is tested with the functions it calls, in
-// package account.
+// Hardening item 40: the command as an operator runs it, and what it records in the audit trail. The effects of a lock
+// are tested in package account, together with the functions that the command calls.
 func TestAccountsLock(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -62,7 +61,7 @@ func TestAccountsLock(t *testing.T) {
 			t.Errorf("the trail has\n%s\nand not %q, %v", trail, line, err)
 		}
 	}
-	// The service's login is no operator, and without a login the command says which it needs.
+	// The login of the service is not an operator's, and without a login the command names the one that it needs.
 	if code, _, errs := accounts([]string{"CHENU_MIGRATE_DATABASE_URL=" + db.ServiceURL}, "lock", "--email", "ada@example.org"); code != exitFailed || !strings.Contains(errs, "chenu_owner") {
 		t.Errorf("as the service: exit %d, %q", code, errs)
 	}
@@ -71,8 +70,8 @@ func TestAccountsLock(t *testing.T) {
 	}
 }
 
-// Hardening item 5: where no mail is configured, an operator verifies an address, which is
-// recorded, and finds the agents that were hired before hiring needed a verified address.
+// Hardening item 5: if no mail is configured, an operator verifies an address, which is recorded, and lists the agents
+// that were hired before hiring required a verified address.
 func TestAccountsVerify(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

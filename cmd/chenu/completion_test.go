@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// TestCompletion asks for completions as a shell does. The environment has no database and no
-// variable, so the values come from the program.
+// TestCompletion requests completions as a shell does. The environment has no database and no variable, so the values
+// come from the program.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	writeDir(t, dir, map[string]string{"1_first": "SELECT 1;", "2_second": "SELECT 2;"})
 	for _, test := range []struct {
-		args string // The last word, after the last space, is being typed.
+		args string // The text after the last space is the word being typed.
 		want string
 	}{
 		{"m", "man\twrite the manual pages\nmigrate\tplan, review and apply migrations, and detect drift\n:4\n"},
@@ -45,7 +45,7 @@ func TestCompletion(t *testing.T) {
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
-			env, _ := surroundings(t, nil)
+			env, _ := testEnvironment(t, nil)
 			var out strings.Builder
 			env.Stdout = &out
 			code := run(t.Context(), append([]string{"__complete"}, strings.Split(test.args, " ")...), env)
@@ -63,7 +63,7 @@ func TestCompletionOfVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, _ := surroundings(t, nil)
+	env, _ := testEnvironment(t, nil)
 	var out strings.Builder
 	env.Stdout = &out
 	if code := run(t.Context(), []string{"__complete", "migrate", "apply", "--to", ""}, env); code != exitOK || !strings.HasPrefix(out.String(), head+"\t") {
@@ -77,7 +77,7 @@ func TestCompletionScripts(t *testing.T) {
 	for shell, want := range map[string]string{"bash": "__start_chenu chenu", "zsh": "#compdef chenu", "fish": "complete -c chenu"} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
-			env, out := surroundings(t, nil)
+			env, out := testEnvironment(t, nil)
 			if code := run(t.Context(), []string{"completion", shell}, env); code != exitOK || !strings.Contains(out.String(), want) {
 				t.Fatalf("exits with %d and prints\n%s", code, out)
 			}
@@ -95,7 +95,7 @@ func TestCompletionScripts(t *testing.T) {
 		})
 	}
 	for _, args := range [][]string{{"completion"}, {"completion", "tcsh"}, {"completion", "bash", "zsh"}} {
-		env, out := surroundings(t, nil)
+		env, out := testEnvironment(t, nil)
 		if code := run(t.Context(), args, env); code != exitUsage || !strings.Contains(out.String(), "use bash, zsh or fish") {
 			t.Errorf("%v: exits with %d and prints\n%s", args, code, out)
 		}

@@ -22,7 +22,7 @@ import (
 	"github.com/chenu/chenu/server/ratelimit"
 )
 
-// config is what the service's environment says.
+// config is the configuration of the service.
 type config struct {
 	DatabaseURL        string
 	AgentDatabaseURL   string
@@ -30,7 +30,7 @@ type config struct {
 	MigrateDatabaseURL string
 	AuditDatabaseURL   string
 	DataDir            string
-	// Embedded says that the database is the embedded one.
+	// Embedded reports that the database is the embedded one.
 	Embedded           bool
 	ListenAddr         string
 	Secret             auth.Secret
@@ -53,8 +53,7 @@ type config struct {
 	LogJSON            bool
 }
 
-// variable is one variable of the environment: the one place that documents,
-// defaults and reads it.
+// variable is an environment variable: its documentation, its default and the function that reads it are in one place.
 type variable struct {
 	name, fallback, doc string
 	set                 func(c *config, value string) error
@@ -130,10 +129,10 @@ func limits() []variable {
 	return all
 }
 
-// elsewhere are variables of ours that other commands and the tests read.
+// elsewhere lists variables of the project, or prefixes of their names, that only other commands and the tests read.
 var elsewhere = []string{"CHENU_ADMIN_DATABASE_URL", "CHENU_DEV_DATABASE_URL", "CHENU_BOOTSTRAP_", "CHENU_TEST_"}
 
-// readElsewhere reports whether elsewhere has the variable, or a prefix of its name.
+// readElsewhere reports whether elsewhere has the variable or a prefix of its name.
 func readElsewhere(name string) bool {
 	return slices.ContainsFunc(elsewhere, func(e string) bool {
 		return name == e || strings.HasSuffix(e, "_") && strings.HasPrefix(name, e)
@@ -186,8 +185,8 @@ func loadConfig(env environment) (config, error) {
 	return c, errors.Join(errs...)
 }
 
-// readSecrets reads the secrets that are kept in files. A file that other users can read is
-// reported on w: orchestrators mount secrets with modes of their own.
+// readSecrets reads the secrets that are stored in files. It writes a warning to w about a file that other users can
+// read, rather than fail, because orchestrators choose the modes of the secrets that they mount.
 func (c *config) readSecrets(w io.Writer) error {
 	var errs []error
 	for _, s := range []struct {
@@ -231,9 +230,8 @@ func (c *config) checkMail() error {
 	return nil
 }
 
-// defaultDataDir is where XDG keeps a user's data. Root's is elsewhere: the
-// Postgres that root starts runs as an unprivileged user, who can't enter
-// root's home.
+// defaultDataDir returns the directory for a user's data according to XDG. For root it is another directory: the
+// Postgres that root starts runs as an unprivileged user, who cannot access root's home.
 func defaultDataDir(env environment) (string, error) {
 	if os.Geteuid() == 0 {
 		return "/var/lib/chenu", nil
@@ -248,7 +246,7 @@ func defaultDataDir(env environment) (string, error) {
 	return filepath.Join(home, ".local", "share", "chenu"), nil
 }
 
-// printVariables lists the variables for the help.
+// printVariables prints the variables for the help.
 func printVariables(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, v := range variables {
@@ -276,7 +274,7 @@ func checkAddr(value string) error {
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return fmt.Errorf("%q has no valid port: use a port between 0 and 65535", value)
 	}
-	_ = host // Listening says best whether the host can be had.
+	_ = host // Whether the host is valid is only known when the service listens.
 	return nil
 }
 
@@ -291,7 +289,7 @@ func setInt(into *int32, value string, least, most int64) error {
 
 func setBool(into *bool, value string) error { return setChoice(into, value, "false", "true") }
 
-// setChoice sets false for the first and true for the second of two words.
+// setChoice sets into to false if value is no, and to true if it is yes.
 func setChoice(into *bool, value, no, yes string) error {
 	if value != no && value != yes {
 		return fmt.Errorf("%q is not a valid value: use %s or %s", value, no, yes)

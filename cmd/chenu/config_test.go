@@ -16,8 +16,8 @@ import (
 	"github.com/chenu/chenu/server/ratelimit"
 )
 
-// surroundings is an environment of the test's own.
-func surroundings(t *testing.T, variables map[string]string) (environment, *bytes.Buffer) {
+// testEnvironment returns an environment for a test.
+func testEnvironment(t *testing.T, variables map[string]string) (environment, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
 	all := map[string]string{"HOME": t.TempDir()}
@@ -56,7 +56,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
 			t.Parallel()
-			env, _ := surroundings(t, map[string]string{test.name: test.value})
+			env, _ := testEnvironment(t, map[string]string{test.name: test.value})
 			_, err := loadConfig(env)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want an error with %q", err, test.want)
@@ -67,7 +67,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 
 func TestLoadConfig(t *testing.T) {
 	t.Parallel()
-	env, _ := surroundings(t, map[string]string{
+	env, _ := testEnvironment(t, map[string]string{
 		"CHENU_DATABASE_URL": "postgres://a@b/c", "CHENU_LISTEN_ADDR": "", "CHENU_REQUEST_TIMEOUT": "2s",
 		"CHENU_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "CHENU_DATABASE_POOLER": "transaction", "CHENU_TEST_ANYTHING": "x",
 		"CHENU_LIMIT_AGENT": "off", "CHENU_LIMIT_LOGIN_ACCOUNT": "5/1h",
@@ -115,7 +115,7 @@ func TestConfigurationPage(t *testing.T) {
 			t.Errorf("docs/configuration.md has the variable %s, which nothing reads", row[1])
 		}
 	}
-	env, out := surroundings(t, nil)
+	env, out := testEnvironment(t, nil)
 	if code := run(t.Context(), []string{"serve", "--help"}, env); code != exitOK {
 		t.Errorf("serve --help exits with %d", code)
 	}
@@ -152,7 +152,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"migrate", "apply", "--lock-retries", "some"}, exitUsage, `invalid value "some" for --lock-retries: use a whole number`},
 		{[]string{"migrate", "apply", "--dry-run=maybe"}, exitUsage, `invalid value "maybe" for --dry-run: use true or false`},
 		{[]string{"migrate", "drift", "--login", "shop"}, exitUsage, `invalid value "shop" for --login: use the form login=role, such as shop_service=chenu_app`},
-		// One dash before a long name, and two before a letter, as package flag accepts them.
+		// A single dash before a long name, and two dashes before a letter, as package flag accepts them.
 		{[]string{"migrate", "validate", "-dir", "nowhere"}, exitFailed, "the migration directory nowhere does not exist"},
 		{[]string{"migrate", "validate", "-dir=-help"}, exitFailed, "the migration directory -help does not exist"},
 		{[]string{"migrate", "hash", "-dir", "-help"}, exitFailed, "the migration directory -help does not exist"},
@@ -166,9 +166,9 @@ func TestRunRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			t.Parallel()
-			env, out := surroundings(t, nil)
+			env, out := testEnvironment(t, nil)
 			if code := run(t.Context(), test.args, env); code != test.code || !strings.Contains(out.String(), test.want) {
-				t.Errorf("exits with %d and says %q; want %d and %q", code, out, test.code, test.want)
+				t.Errorf("exits with %d and prints %q; want %d and %q", code, out, test.code, test.want)
 			}
 		})
 	}
@@ -185,7 +185,7 @@ func TestSecretAndCertificateFiles(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), mode); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(path, mode); err != nil { // The umask may have taken something away.
+		if err := os.Chmod(path, mode); err != nil { // The umask may have removed bits.
 			t.Fatal(err)
 		}
 		return path
@@ -207,7 +207,7 @@ func TestSecretAndCertificateFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env, out := surroundings(t, test.variables)
+			env, out := testEnvironment(t, test.variables)
 			c, err := loadConfig(env)
 			if (err == nil) != (test.failure == "") || err != nil && !strings.Contains(err.Error(), test.failure) {
 				t.Fatalf("got the error %v, want %q", err, test.failure)

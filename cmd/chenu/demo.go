@@ -63,8 +63,8 @@ func createDemo(ctx context.Context, env environment, email string) error {
 	}
 }
 
-// openEmbeddedServer is a server of this process's own on the embedded database,
-// like openEmbeddedAccounts. It listens on any free port.
+// openEmbeddedServer starts a server in this process on the embedded database, found as in openEmbeddedAccounts. It
+// listens on any free port.
 func openEmbeddedServer(ctx context.Context, env environment) (*server.Server, func(), error) {
 	c, err := loadConfig(env)
 	if err != nil {
@@ -75,14 +75,14 @@ func openEmbeddedServer(ctx context.Context, env environment) (*server.Server, f
 	}
 	c.ListenAddr = "127.0.0.1:0"
 	if env.Getenv("CHENU_LOG_LEVEL") == "" {
-		c.LogLevel = slog.LevelWarn // A line for each of its own requests would hide what it made.
+		c.LogLevel = slog.LevelWarn // The log of its requests would hide the output of the command.
 	}
 	log := c.logger(env.Stderr)
 	if noted(&c) {
 		if s, err := server.New(ctx, c.server("", log)); err == nil {
 			return s, s.Close, nil
 		}
-		c.DatabaseURL = "" // The note outlived its service.
+		c.DatabaseURL = "" // The note is from a service that has ended.
 	}
 	own, err := startEmbedded(ctx, &c, env.Stderr)
 	if err != nil {
@@ -104,10 +104,10 @@ func openEmbeddedServer(ctx context.Context, env environment) (*server.Server, f
 	}, nil
 }
 
-// demo is a client that fills an identity.
+// demo is a client that creates an identity's sample data.
 type demo struct {
 	base, token string
-	made        map[string]string // ids by the names that steps give
+	ids         map[string]string // ids by the names of the steps
 }
 
 // fill creates the data and prints the number of rows of each collection.
@@ -115,7 +115,7 @@ func (d demo) fill(ctx context.Context, email string, progress io.Writer) error 
 	steps := demoSteps(time.Now().UTC())
 	for _, s := range steps {
 		if strings.Contains(s.path, "{") {
-			continue // What hangs on a row of ours cannot be there before it.
+			continue // A row that refers to a row of an earlier step cannot exist before that row.
 		}
 		var answer struct{ Count int }
 		if err := d.call(ctx, http.MethodGet, s.path+"/count", nil, &answer); err != nil {
@@ -130,11 +130,11 @@ func (d demo) fill(ctx context.Context, email string, progress io.Writer) error 
 		target, body := s.path, map[string]any{}
 		for name, value := range s.body {
 			if ref, ok := value.(ref); ok {
-				value = d.made[string(ref)]
+				value = d.ids[string(ref)]
 			}
 			body[name] = value
 		}
-		for name, id := range d.made {
+		for name, id := range d.ids {
 			target = strings.ReplaceAll(target, "{"+name+"}", id)
 		}
 		var row struct{ ID string }
@@ -147,7 +147,7 @@ func (d demo) fill(ctx context.Context, email string, progress io.Writer) error 
 			return err
 		default:
 			counts[s.path]++
-			d.made[s.name] = row.ID
+			d.ids[s.name] = row.ID
 		}
 		if i == len(steps)-1 || steps[i+1].path != s.path {
 			sphere, kind := path.Split(strings.TrimPrefix(s.path, "/v1/"))
@@ -175,7 +175,7 @@ type refusal struct {
 
 func (r refusal) Error() string { return fmt.Sprintf("%s: %d: %s", r.request, r.status, r.body) }
 
-// maxDemoAnswer is more than any answer has. The OpenAPI document, the longest, has 1 MiB.
+// maxDemoAnswer is larger than any response. The OpenAPI document, the largest, has 1 MiB.
 const maxDemoAnswer = 16 << 20
 
 func (d demo) call(ctx context.Context, method, target string, body, into any) (err error) {

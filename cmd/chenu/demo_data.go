@@ -4,21 +4,19 @@ import (
 	"time"
 )
 
-// step makes one row. Others refer to it by its name: a ref in a body, and
-// {name} in a path.
+// step creates one row. Others refer to the row by the step's name: as a ref in a body, and as {name} in a path.
 type step struct {
 	path, name string
 	body       map[string]any
-	// gated rows may have to wait for an approval.
+	// gated reports that creating the row may need an approval.
 	gated bool
 }
 
-// ref is the id of the row of that name.
+// ref is the id of the row that the step of this name created.
 type ref string
 
-// demoSteps are the rows of a demonstration, in an order in which each finds
-// what it refers to. Their days are near today, so that streaks run and
-// deadlines approach.
+// demoSteps returns the steps of the sample data. Each step follows those that it refers to. The dates are close to the
+// current day, so that streaks are current and deadlines are near.
 func demoSteps(now time.Time) []step {
 	type object = map[string]any
 	day := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) }

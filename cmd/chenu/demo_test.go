@@ -17,8 +17,8 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// TestDemo fills an identity, finds rows in every collection of every sphere,
-// and is refused a second time.
+// TestDemo creates the sample data of an identity, checks that every collection of every sphere has rows, and that a
+// second run is refused.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -50,7 +50,7 @@ func TestDemo(t *testing.T) {
 	collections := 0
 	for path := range document.Paths {
 		if !strings.HasSuffix(path, "/count") || strings.Count(path, "/") != 4 {
-			continue // not of a sphere: /v1/<sphere>/<collection>/count
+			continue // not a collection of a sphere: /v1/<sphere>/<collection>/count
 		}
 		collections++
 		var answer struct{ Count int }

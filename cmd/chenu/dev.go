@@ -20,8 +20,8 @@ func (d *development) register(flags *pflag.FlagSet) {
 	flags.StringVar(&d.url, "dev-url", "", "`URL` of a development server, with a login that can create databases and roles; by default a temporary server that the command starts")
 }
 
-// start returns the URL of the server: the configured server, or a temporary one with the
-// major version, which runs until stop is called. 0 selects the newest version.
+// start returns the URL of the server: that of the configured server, or that of a temporary server with the major
+// version, which runs until stop is called. Version 0 selects the newest version.
 func (d *development) start(ctx context.Context, env environment, major int) (url string, stop func() error, err error) {
 	if d.url != "" {
 		return d.url, func() error { return nil }, nil

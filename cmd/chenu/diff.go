@@ -13,7 +13,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// migrationsDir is where the project keeps its history, from its root.
+// migrationsDir is the directory of the migrations, relative to the root of the project.
 const migrationsDir = "migrations"
 
 const diffAbout = `Plans the next migration, from the existing migration files to the state that
@@ -76,8 +76,8 @@ func newMigrateDiff(env environment) *cobra.Command {
 	return cmd
 }
 
-// diffForm says what is done with the plan. check writes no migration, and fails if one is needed.
-// json prints the plan as JSON.
+// diffForm selects what happens with the plan. check writes no migration, and fails if one is needed. json prints the
+// plan as JSON.
 type diffForm struct{ check, json bool }
 
 // diffMigrations plans the next migration of the directory and writes it.

@@ -22,27 +22,27 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// embedded is the Postgres that this process runs for itself.
+// embedded is the Postgres that this process runs.
 type embedded struct {
 	postgres *local.Server
 	note     string // path of the note for other commands
 }
 
-// embeddedNote tells `chenu token` where the running service's database is.
+// embeddedNote tells other commands, such as `chenu token`, how to connect to the database of the running service.
 type embeddedNote struct {
 	DatabaseURL      string `json:"database_url"`
 	AgentDatabaseURL string `json:"agent_database_url"`
 }
 
-// Files in the data directory beside the data itself.
+// Files in the data directory in addition to the database cluster.
 const (
 	secretFile     = "secret"
-	nextSecretFile = "secret.next" // the new secret, while chenu keys rotate-secret has not ended
+	nextSecretFile = "secret.next" // the new secret, until chenu keys rotate-secret has completed
 	noteFile       = "service.json"
 )
 
-// Logins of the embedded database that commands use: auditLogin verifies, migrateLogin
-// migrates and operates.
+// Logins of the embedded database that commands use: auditLogin for verification, migrateLogin for migrations and
+// operators' commands.
 const (
 	auditLogin   = "chenu_verify"
 	migrateLogin = "chenu_migrate"
@@ -50,9 +50,8 @@ const (
 
 const stopTimeout = 30 * time.Second
 
-// startEmbedded runs the Postgres in the data directory, brings it to the newest
-// schema, and fills in the parts of the configuration that follow: the secret
-// and the URLs of the logins.
+// startEmbedded starts the Postgres in the data directory, applies all migrations, and sets the derived parts of the
+// configuration: the secret and the URLs of the logins.
 func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embedded, err error) {
 	if err := makeDataDir(c.DataDir); err != nil {
 		return nil, err
@@ -105,9 +104,9 @@ func startEmbedded(ctx context.Context, c *config, progress io.Writer) (_ *embed
 	return e, nil
 }
 
-// dataDirSecret fills in the secret that the data directory has, unless the configuration has
-// one. While a rotation has not ended, this is the new secret, and the one before is accepted
-// too: the signing keys are encrypted under either of them.
+// dataDirSecret sets the secret from the data directory, unless the configuration has one. Until a rotation has
+// completed, this is the new secret, and the previous one is accepted too: the signing keys are encrypted under either
+// of them.
 func dataDirSecret(c *config) error {
 	if c.Secret != (auth.Secret{}) {
 		return nil
@@ -128,13 +127,12 @@ func dataDirSecret(c *config) error {
 	return nil
 }
 
-// embeddedLogin derives a login's password from the secret, so that there is
-// only one secret to keep.
+// embeddedLogin derives a login's password from the secret, so that only the secret must be stored.
 func embeddedLogin(secret auth.Secret, name string) apply.Login {
 	return apply.Login{Name: name, Password: hex.EncodeToString(secret.Derive("login " + name))}
 }
 
-// watch ends the service when its Postgres ends by itself.
+// watch ends the service if its Postgres exits unexpectedly.
 func (e *embedded) watch(ctx context.Context, end context.CancelCauseFunc) {
 	select {
 	case <-ctx.Done():
@@ -145,7 +143,7 @@ func (e *embedded) watch(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// stop ends the Postgres; it does so when ctx has ended already, too.
+// stop stops the Postgres, even if ctx has ended already.
 func (e *embedded) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
@@ -156,9 +154,8 @@ func (e *embedded) stop(ctx context.Context) error {
 	return err
 }
 
-// openEmbeddedAccounts opens the accounts of the embedded database: that of the
-// service that runs on the data directory, or else the database itself for as
-// long as it takes.
+// openEmbeddedAccounts opens the accounts of the embedded database: it connects to the database of a service that runs
+// on the data directory, or starts the database until the returned function is called.
 func openEmbeddedAccounts(ctx context.Context, env environment) (_ *account.Service, _ func(), err error) {
 	c, err := loadConfig(env)
 	if err != nil {
@@ -191,8 +188,8 @@ func openEmbeddedAccounts(ctx context.Context, env environment) (_ *account.Serv
 	})
 }
 
-// openRunning connects to the database of a running service by the note that it
-// left. A note that outlived its service leads nowhere, and that is no error.
+// openRunning connects to the database of a running service that the service's note describes. It reports false without
+// an error if the note is from a service that has ended.
 func openRunning(ctx context.Context, c *config, log *slog.Logger) (*session.DB, bool) {
 	if !noted(c) {
 		return nil, false
@@ -204,15 +201,14 @@ func openRunning(ctx context.Context, c *config, log *slog.Logger) (*session.DB,
 	return db, err == nil
 }
 
-// noted fills in the database's URL of the note that a running service left, and
-// the secret of its data directory.
+// noted sets the database URLs from the note of a running service, and the secret of its data directory.
 func noted(c *config) bool {
 	data, err := os.ReadFile(filepath.Join(c.DataDir, noteFile))
 	if err != nil {
 		return false
 	}
 	var note embeddedNote
-	// A service of an earlier version noted one login only.
+	// The note of a service of an earlier version has only one login.
 	if json.Unmarshal(data, &note) != nil || note.DatabaseURL == "" || note.AgentDatabaseURL == "" {
 		return false
 	}

@@ -120,8 +120,8 @@ func newPoliciesExplain(env environment) *cobra.Command {
 
 var verdicts = []string{string(explain.Allowed), string(explain.Refused)}
 
-// explainRow prints an explanation, and fails if its verdict is not the expected one. An empty expect
-// accepts each verdict.
+// explainRow prints an explanation, and fails if its verdict is not the expected one. An empty expect accepts every
+// verdict.
 func explainRow(ctx context.Context, env environment, in explain.Input, expect string, asJSON bool) error {
 	e, err := explain.Explain(ctx, in)
 	if explain.IsUsage(err) {

@@ -61,9 +61,9 @@ func doubleDashes(root *cobra.Command, args []string) []string {
 	return out
 }
 
-// flagError states an error of package pflag in the words of the program.
+// flagError rewords an error of package pflag in the style of the program.
 func flagError(cmd *cobra.Command, err error) error {
-	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // The flag is one of the command that was meant.
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // The flag belongs to the subcommand that was meant.
 		return unknownCommand(cmd, cmd.Flags().Arg(0))
 	}
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
@@ -81,7 +81,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError{err.Error()}
 }
 
-// invalid says what is wrong with the value of a flag.
+// invalid returns the message for an invalid value of a flag.
 func invalid(e *pflag.InvalidValueError) string {
 	switch e.GetFlag().Value.Type() {
 	case "bool":
@@ -95,8 +95,7 @@ func invalid(e *pflag.InvalidValueError) string {
 	}
 }
 
-// similarFlags returns the flags of cmd whose names are similar to name, by the measure that
-// cobra has for commands.
+// similarFlags returns the flags of cmd whose names are similar to name, by the measure that cobra uses for commands.
 func similarFlags(cmd *cobra.Command, name string) []string {
 	all := new(cobra.Command)
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {

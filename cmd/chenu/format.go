@@ -11,15 +11,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// format is the format of a report that has more than one format: --format, and --json as a short
-// form of --format json.
+// format is the format of a report that has several formats: --format, and --json as a short form of --format json.
 type format struct {
 	name  string
 	json  bool
 	names []string
 }
 
-// register adds the flags of a command whose report has these formats. The first is the default.
+// register adds the flags of a command whose report has these formats. The first format is the default.
 func (f *format) register(cmd *cobra.Command, names ...string) {
 	f.names = names
 	cmd.Flags().StringVar(&f.name, "format", names[0], "output `format`: "+f.list())
@@ -34,8 +33,7 @@ func (f *format) list() string {
 	return strings.Join(f.names[:last], ", ") + " or " + f.names[last]
 }
 
-// check refuses an unknown format, and flags that contradict each other. It must be called before
-// the name is used.
+// check refuses an unknown format, and flags that contradict each other. Call it before using the name.
 func (f *format) check(cmd *cobra.Command) error {
 	if f.json {
 		if cmd.Flags().Changed("format") && f.name != "json" {
@@ -49,8 +47,7 @@ func (f *format) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// jsonFlag adds the flag --json of a command whose report has two formats: text, and one JSON
-// document.
+// jsonFlag adds the flag --json of a command whose report has two formats: text, and one JSON document.
 func jsonFlag(flags *pflag.FlagSet, asJSON *bool) {
 	flags.BoolVar(asJSON, "json", false, "print the result as JSON")
 }

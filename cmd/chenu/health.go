@@ -22,7 +22,7 @@ const healthTimeout = 5 * time.Second
 // serviceHealth is the state of a running service.
 type serviceHealth struct {
 	Ready bool   `json:"ready"`
-	URL   string `json:"url"` // of the request
+	URL   string `json:"url"` // URL of the request
 	// Checks are the results of the checks of the service, by name: ok or failed. They are empty if the
 	// service did not respond.
 	Checks map[string]api.HealthStatus `json:"checks"`
@@ -61,9 +61,8 @@ request), checks (ok or failed, by name) and problem (why the service is not rea
 	return cmd
 }
 
-// health asks the service for its state. It also returns the body of the response, which is nil if
-// there was none. The error says why the service is not ready; then there is a state too, unless
-// the configured address is not valid.
+// health requests the state of the service. It also returns the body of the response, which is nil if there was none.
+// The error states why the service is not ready; then there is a state too, unless the configured address is not valid.
 func health(ctx context.Context, c config) (found *serviceHealth, body []byte, err error) {
 	host, port, err := net.SplitHostPort(c.ListenAddr)
 	if err != nil {
@@ -86,7 +85,7 @@ func health(ctx context.Context, c config) (found *serviceHealth, body []byte, e
 	default:
 		found.Ready = true
 	}
-	if json.Unmarshal(body, &response) == nil && response.Checks != nil { // Another program may listen there.
+	if json.Unmarshal(body, &response) == nil && response.Checks != nil { // Another program may be listening there.
 		found.Checks = response.Checks
 	}
 	if err != nil {
@@ -101,8 +100,8 @@ func request(ctx context.Context, url string) (status int, body []byte, err erro
 	defer cancel()
 	client := http.DefaultClient
 	if strings.HasPrefix(url, "https:") {
-		// The certificate is for the service's public name and not for this address. Nothing secret
-		// is sent, and all that the answer is used for is the exit code and the report.
+		// The certificate is valid for the service's public name and not for this address. The request contains no
+		// secret, and the response only determines the exit code and the report.
 		client = &http.Client{Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, //nolint:gosec // See above.
 		}}

@@ -18,8 +18,8 @@ const (
 	variablesSection = "variables"
 )
 
-// describeExits describes the exit codes of a command for its help: ok, failed and found say
-// when the codes 0, 1 and 2 are returned. found is empty if the command checks nothing.
+// describeExits describes the exit codes of a command for its help: ok, failed and found state when the codes 0, 1 and
+// 2 are returned. found is empty if the command checks nothing.
 func describeExits(cmd *cobra.Command, ok, failed, found string) {
 	text := fmt.Sprintf("  %-2d  %s\n  %-2d  %s\n", exitOK, ok, exitFailed, failed)
 	if found != "" {
@@ -100,8 +100,8 @@ func synopsis(cmd *cobra.Command) string {
 	return line
 }
 
-// flagUsages returns the help of a command's flags: for each flag its name, its value, what
-// the value means, and the default.
+// flagUsages returns the help of a command's flags: for each flag its name, its value, the meaning of the value, and
+// the default.
 func flagUsages(cmd *cobra.Command) string {
 	var b strings.Builder
 	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
@@ -208,8 +208,7 @@ func printHelp(w io.Writer, cmd *cobra.Command) error {
 	return err
 }
 
-// newHelp returns the command that prints help pages. Unlike the command that cobra has, it
-// fails if there is no such page.
+// newHelp returns the command that prints help pages. Unlike cobra's command, it fails if the page does not exist.
 func newHelp(env environment) *cobra.Command {
 	help := &cobra.Command{
 		Use:   "help [COMMAND] [SUBCOMMAND]",

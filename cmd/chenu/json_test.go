@@ -23,7 +23,7 @@ import (
 // standard error.
 func document(t *testing.T, code int, variables map[string]string, args ...string) (report map[string]any, stderr string) {
 	t.Helper()
-	env, _ := surroundings(t, variables)
+	env, _ := testEnvironment(t, variables)
 	var out, errs bytes.Buffer
 	env.Stdout, env.Stderr = &out, &errs
 	if got := run(t.Context(), args, env); got != code {
@@ -45,7 +45,7 @@ func document(t *testing.T, code int, variables map[string]string, args ...strin
 
 var fieldName = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
 
-// checkNames checks that the names of all fields are of snake case.
+// checkNames checks that the names of all fields are in snake case.
 func checkNames(t *testing.T, value any) {
 	t.Helper()
 	switch value := value.(type) {
@@ -54,7 +54,7 @@ func checkNames(t *testing.T, value any) {
 			if !fieldName.MatchString(name) {
 				t.Errorf("the name %q is not of snake case", name)
 			}
-			if name != "sizes" { // Its names are those of tables.
+			if name != "sizes" { // The names in sizes are names of tables.
 				checkNames(t, v)
 			}
 		}
@@ -65,7 +65,7 @@ func checkNames(t *testing.T, value any) {
 	}
 }
 
-// wantJSON compares a part of a document with what is expected of it, as text.
+// wantJSON compares a part of a document with the expected JSON.
 func wantJSON(t *testing.T, what string, got any, want string) {
 	t.Helper()
 	text, err := json.Marshal(got)
@@ -84,7 +84,7 @@ GRANT SELECT (id, title) ON notes TO chenu_human;`
 	jsonDue = "ALTER TABLE notes ADD COLUMN due date;"
 )
 
-// TestJSONOfMigrations applies two files and looks at each report on the way.
+// TestJSONOfMigrations applies two files and checks the report of each step.
 func TestJSONOfMigrations(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Empty(t)
@@ -120,7 +120,7 @@ func TestJSONOfMigrations(t *testing.T) {
 		t.Errorf("apply: %v", applied)
 	}
 
-	// Nothing is left to do: the reports are empty, but there is one.
+	// Nothing is left to do: the reports exist, but are empty.
 	applied, _ = document(t, exitOK, vars, at("migrate", "apply")...)
 	delete(applied, "took_ns")
 	wantJSON(t, "apply nothing", applied, `{"dry_run":false,"files":[],"from":"2","to":"2"}`)
@@ -143,7 +143,7 @@ func TestJSONOfMigrations(t *testing.T) {
 	status, _ = document(t, exitOK, vars, at("migrate", "status", "--check")...)
 	wantJSON(t, "status after", []any{status["state"], status["pending"], len(status["applied"].([]any))}, `["current",[],2]`)
 
-	// A file that fails: the document has those before it, and the error is on standard error.
+	// If a file fails, the document has the files before it, and the error is on standard error.
 	failing := dbtest.WriteDir(t, map[string]string{"1_notes.sql": jsonNotes, "2_due.sql": jsonDue, "3_a.sql": "SELECT 1;", "4_b.sql": "SELECT 1/0;"})
 	applied, stderr = document(t, exitFailed, vars, "migrate", "apply", "--dir", failing, "--json")
 	wantJSON(t, "apply and fail", []any{applied["from"], applied["to"], len(applied["files"].([]any))}, `["2","3",1]`)
@@ -152,7 +152,7 @@ func TestJSONOfMigrations(t *testing.T) {
 	}
 }
 
-// TestJSONOfDiff plans the last migration of this project again.
+// TestJSONOfDiff removes the last migration of this project and plans it again.
 func TestJSONOfDiff(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -219,7 +219,7 @@ func TestJSONOfPolicies(t *testing.T) {
 	wantJSON(t, "no access", show("--json", "--role", "nobody"), `{"access":[]}`)
 }
 
-// TestJSONOfHealth asks a service that is ready, one that is not, and none.
+// TestJSONOfHealth queries a service that is ready, one that is not ready, and one that does not exist.
 func TestJSONOfHealth(t *testing.T) {
 	t.Parallel()
 	status, body := http.StatusOK, `{"status":"ok","checks":{"database_human":"ok"}}`
@@ -235,7 +235,7 @@ func TestJSONOfHealth(t *testing.T) {
 	vars := map[string]string{"CHENU_LISTEN_ADDR": strings.TrimPrefix(service.URL, "http://")}
 	health, _ := document(t, exitOK, vars, "health", "--json")
 	wantJSON(t, "ready", health, `{"checks":{"database_human":"ok"},"ready":true,"url":"`+url+`"}`)
-	env, out := surroundings(t, vars)
+	env, out := testEnvironment(t, vars)
 	if code := run(t.Context(), []string{"health"}, env); code != exitOK || out.String() != body+"\n" {
 		t.Errorf("without --json: exits with %d and prints %q", code, out)
 	}
@@ -246,7 +246,7 @@ func TestJSONOfHealth(t *testing.T) {
 	if stderr != "chenu health: the service is not ready: 503 Service Unavailable\n" {
 		t.Errorf("not ready: %q", stderr)
 	}
-	env, out = surroundings(t, vars)
+	env, out = testEnvironment(t, vars)
 	if code := run(t.Context(), []string{"health"}, env); code != exitFailed || out.String() != body+"\n"+stderr {
 		t.Errorf("without --json: exits with %d and prints %q", code, out)
 	}
@@ -263,8 +263,8 @@ func TestJSONOfHealth(t *testing.T) {
 	}
 }
 
-// TestJSONOfBootstrap prepares a server twice. The password that is given is not printed, and those that are
-// generated are printed once.
+// TestJSONOfBootstrap prepares a server twice. A given password is not printed, and generated passwords are printed
+// once.
 func TestJSONOfBootstrap(t *testing.T) {
 	t.Parallel()
 	prefix := "chenu_test_" + strings.ToLower(rand.Text()[:10])
@@ -302,7 +302,7 @@ func TestJSONOfBootstrap(t *testing.T) {
 	}
 }
 
-// TestJSONUsage has flags that contradict each other.
+// TestJSONUsage passes flags that contradict each other.
 func TestJSONUsage(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, want string }{
@@ -314,7 +314,7 @@ func TestJSONUsage(t *testing.T) {
 		{"bootstrap --print --json", "--print and --json exclude each other: use one of them"},
 		{"migrate drift --sql --json", "--sql and --json exclude each other: use one of them"},
 	} {
-		env, out := surroundings(t, nil)
+		env, out := testEnvironment(t, nil)
 		if code := run(t.Context(), strings.Fields(test.args), env); code != exitUsage || !strings.Contains(out.String(), test.want) {
 			t.Errorf("%s: exits with %d and prints\n%s", test.args, code, out)
 		}

@@ -70,7 +70,7 @@ func newKeys(env environment) *cobra.Command {
 		"Replaces the keys of the service. No session and no access token becomes invalid.", rotate, secret)
 }
 
-// rotateKey publishes the next signing key, unless it is published already.
+// rotateKey publishes the next signing key, unless one is published already.
 func rotateKey(ctx context.Context, env environment) error {
 	accounts, closeAccounts, err := openAccounts(ctx, env)
 	if err != nil {
@@ -92,8 +92,8 @@ func rotateKey(ctx context.Context, env environment) error {
 	return err
 }
 
-// rotateSecret encrypts the signing keys under the secret key that is configured. Without one,
-// it replaces the secret key of the data directory.
+// rotateSecret encrypts the signing keys under the configured secret key. If none is configured, it replaces the secret
+// key of the data directory.
 func rotateSecret(ctx context.Context, env environment) error {
 	c, err := loadConfig(env)
 	if err != nil {
@@ -118,9 +118,9 @@ func rotateSecret(ctx context.Context, env environment) error {
 	return err
 }
 
-// rotateDataDirSecret replaces the secret key in the data directory. The file of the new one is
-// there before anything is encrypted under it, and takes the place of the other at the end, so
-// that an interruption loses neither: see dataDirSecret.
+// rotateDataDirSecret replaces the secret key in the data directory. The file of the new key is written before anything
+// is encrypted under it, and replaces the file of the old key at the end, so that an interruption loses neither: see
+// dataDirSecret.
 func rotateDataDirSecret(ctx context.Context, c config, env environment) error {
 	present, next := filepath.Join(c.DataDir, secretFile), filepath.Join(c.DataDir, nextSecretFile)
 	if _, err := os.Stat(present); errors.Is(err, fs.ErrNotExist) {
@@ -131,10 +131,10 @@ func rotateDataDirSecret(ctx context.Context, c config, env environment) error {
 		db.Close()
 		return fmt.Errorf("the service is running with the data directory %s: stop it and run chenu keys rotate-secret again", c.DataDir)
 	}
-	if _, err := auth.SecretFile(next); err != nil { // That of a rotation that was interrupted is used.
+	if _, err := auth.SecretFile(next); err != nil { // The file of an interrupted rotation is reused.
 		return err
 	}
-	// The database's disk writes must not arrive before the new secret key.
+	// The new secret key must be durable before the database writes anything that depends on it.
 	if err := syncDir(c.DataDir); err != nil {
 		return err
 	}
@@ -161,8 +161,8 @@ func syncDir(path string) error {
 	return nil
 }
 
-// reseal encrypts the signing keys under the secret key and returns how many there are. It
-// reads them as the service does and stores them as an operator.
+// reseal encrypts the signing keys under the secret key and returns their number. It reads them as the service does and
+// stores them as an operator.
 func reseal(ctx context.Context, env environment) (int, error) {
 	accounts, closeAccounts, err := openAccounts(ctx, env)
 	if err != nil {
@@ -191,8 +191,8 @@ func (o operatorKeys) ResealSigningKeys(ctx context.Context, keys []auth.StoredK
 	return err
 }
 
-// openAccounts opens the accounts of the configured database, which the embedded one is
-// without a URL.
+// openAccounts opens the accounts of the configured database, or those of the embedded database if no URL is
+// configured.
 func openAccounts(ctx context.Context, env environment) (*account.Service, func(), error) {
 	c, err := loadConfig(env)
 	if err != nil {

@@ -72,7 +72,7 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
-// instance runs the service of the configuration and returns a client of it.
+// instance starts the service with the configuration and returns a client of it.
 func instance(t *testing.T, c *config) (*server.Server, *apitest.Client, error) {
 	t.Helper()
 	document, err := server.Document()
@@ -88,8 +88,8 @@ func instance(t *testing.T, c *config) (*server.Server, *apitest.Client, error) 
 	return s, apitest.New(t, s.Handler(), document), nil
 }
 
-// Hardening item 39: chenu keys rotate-secret encrypts the signing keys under the new secret key, as
-// an operator, or changes nothing; sessions and tokens go on under the new one alone.
+// Hardening item 39: chenu keys rotate-secret encrypts the signing keys under the new secret key, as an operator, or
+// changes nothing. Sessions and tokens stay valid under the new key alone.
 func TestKeysRotateSecret(t *testing.T) {
 	t.Parallel()
 	db, dir := dbtest.New(t), t.TempDir()
@@ -117,7 +117,7 @@ func TestKeysRotateSecret(t *testing.T) {
 	}
 	open := func(secret, previous string) (*server.Server, *apitest.Client, error) {
 		t.Helper()
-		env, _ := surroundings(t, with(map[string]string{"CHENU_SECRET_KEY": secret, "CHENU_PREVIOUS_SECRET_KEY": previous}))
+		env, _ := testEnvironment(t, with(map[string]string{"CHENU_SECRET_KEY": secret, "CHENU_PREVIOUS_SECRET_KEY": previous}))
 		c, err := loadConfig(env)
 		if err != nil {
 			t.Fatal(err)
@@ -130,7 +130,7 @@ func TestKeysRotateSecret(t *testing.T) {
 	}
 	rotate := func(variables map[string]string) (int, string) {
 		t.Helper()
-		env, out := surroundings(t, with(variables))
+		env, out := testEnvironment(t, with(variables))
 		return run(t.Context(), []string{"keys", "rotate-secret"}, env), out.String()
 	}
 	_, client, err := open(before, "")
@@ -143,7 +143,7 @@ func TestKeysRotateSecret(t *testing.T) {
 	}
 	client.Post("/v1/auth/register", map[string]any{"email": "ada@example.org", "name": "Ada", "password": "copper meadow distant violin"}).Want(http.StatusCreated).JSON(&tokens)
 	if code, out := func() (int, string) {
-		env, out := surroundings(t, with(map[string]string{"CHENU_SECRET_KEY": before}))
+		env, out := testEnvironment(t, with(map[string]string{"CHENU_SECRET_KEY": before}))
 		return run(t.Context(), []string{"keys", "rotate"}, env), out.String()
 	}(); code != exitOK {
 		t.Fatalf("the next key is not published: %s", out)
@@ -174,7 +174,7 @@ func TestKeysRotateSecret(t *testing.T) {
 		t.Fatalf("a rotation that failed changed the keys: %v", err)
 	}
 
-	for range 2 { // The second time it is done already.
+	for range 2 { // The second run has nothing left to do.
 		code, out := rotate(map[string]string{"CHENU_SECRET_KEY_FILE": afterFile, "CHENU_PREVIOUS_SECRET_KEY_FILE": beforeFile})
 		if code != exitOK || !strings.Contains(out, "encrypted under CHENU_SECRET_KEY: 2.") {
 			t.Fatalf("code %d, %s", code, out)
@@ -188,7 +188,7 @@ func TestKeysRotateSecret(t *testing.T) {
 	if _, _, err := open(before, ""); err == nil {
 		t.Error("the earlier secret key still opens the signing keys")
 	}
-	client.As(tokens.AccessToken).Get("/v1/me").Want(http.StatusOK) // An instance that runs.
+	client.As(tokens.AccessToken).Get("/v1/me").Want(http.StatusOK) // An instance that still runs.
 	_, client, err = open(after, "")
 	if err != nil {
 		t.Fatal(err)
@@ -197,12 +197,12 @@ func TestKeysRotateSecret(t *testing.T) {
 	client.Post("/v1/auth/refresh", map[string]any{"refresh_token": tokens.RefreshToken}).Want(http.StatusOK).JSON(&tokens)
 	client.As(tokens.AccessToken).Get("/v1/me").Want(http.StatusOK)
 	if code, out := rotate(map[string]string{"CHENU_SECRET_KEY": before, "CHENU_PREVIOUS_SECRET_KEY": wrong}); code != exitFailed {
-		t.Errorf("back without the present secret key: code %d, %s", code, out)
+		t.Errorf("back without the current secret key: code %d, %s", code, out)
 	}
 }
 
-// Hardening item 39: the secret key of the service's own Postgres is replaced while the service is
-// stopped, with the passwords that are derived from it; an interruption loses no key.
+// Hardening item 39: the secret key of the embedded Postgres is replaced while the service is stopped, together with
+// the passwords that are derived from it. An interruption loses no key.
 func TestKeysRotateSecretOfTheDataDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -213,7 +213,7 @@ func TestKeysRotateSecretOfTheDataDirectory(t *testing.T) {
 	}
 	rotate := func() (int, string) {
 		t.Helper()
-		env, out := surroundings(t, map[string]string{"CHENU_DATA_DIR": dir, "CHENU_LOG_LEVEL": "error"})
+		env, out := testEnvironment(t, map[string]string{"CHENU_DATA_DIR": dir, "CHENU_LOG_LEVEL": "error"})
 		return run(t.Context(), []string{"keys", "rotate-secret"}, env), out.String()
 	}
 	kept := func() string {
@@ -224,7 +224,7 @@ func TestKeysRotateSecretOfTheDataDirectory(t *testing.T) {
 		}
 		return strings.TrimSpace(string(text))
 	}
-	// serving runs the service on the data directory for as long as fn takes.
+	// serving runs the service on the data directory while fn runs.
 	serving := func(fn func(c *config, s *server.Server, client *apitest.Client)) {
 		t.Helper()
 		c := &config{DataDir: dir}
@@ -286,11 +286,11 @@ func TestKeysRotateSecretOfTheDataDirectory(t *testing.T) {
 		}
 	})
 
-	// Interrupted: the keys are encrypted under the new secret key, whose file is not in place yet.
+	// Interrupted: the keys are encrypted under the new secret key, whose file has not replaced the old one yet.
 	if _, err := auth.SecretFile(filepath.Join(dir, nextSecretFile)); err != nil {
 		t.Fatal(err)
 	}
-	env, _ := surroundings(t, map[string]string{"CHENU_DATA_DIR": dir, "CHENU_LOG_LEVEL": "error"})
+	env, _ := testEnvironment(t, map[string]string{"CHENU_DATA_DIR": dir, "CHENU_LOG_LEVEL": "error"})
 	if n, err := reseal(t.Context(), env); n != 1 || err != nil {
 		t.Fatalf("%d keys, %v", n, err)
 	}

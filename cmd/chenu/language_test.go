@@ -35,7 +35,7 @@ var flagHelp = regexp.MustCompile(`(?m)^  (?:-\w, )?(--\S+)[^\n]*\n((?:      .*\
 // defaults matches the default of a flag, which the help appends to the usage.
 var defaults = regexp.MustCompile(` \(default .*\)$`)
 
-// sentence turns the usage of a flag, a phrase, into the form of a description.
+// sentence converts the usage of a flag, a phrase, into the form of a description.
 func sentence(usage string) string {
 	usage = defaults.ReplaceAllString(strings.Join(strings.Fields(usage), " "), "")
 	runes := []rune(usage)
@@ -43,13 +43,13 @@ func sentence(usage string) string {
 	return string(runes) + "."
 }
 
-// TestLanguageOfTheHelp reads the help of every command. It fails on retired words, on summaries
-// that do not name their noun, and on flags without a description of at least three words.
+// TestLanguageOfTheHelp checks the help of every command. It fails on retired words, on summaries that do not name
+// their noun, and on flags without a description of at least three words.
 func TestLanguageOfTheHelp(t *testing.T) {
 	t.Parallel()
 	flags := 0
 	for _, args := range helpPages() {
-		env, out := surroundings(t, nil)
+		env, out := testEnvironment(t, nil)
 		if code := run(t.Context(), args, env); code != exitOK {
 			t.Errorf("chenu %s exits with %d", strings.Join(args, " "), code)
 		}
@@ -76,7 +76,7 @@ func TestLanguageOfTheHelp(t *testing.T) {
 	}
 }
 
-// TestLanguageOfTheVariables reads the descriptions and defaults of the variables of the service.
+// TestLanguageOfTheVariables checks the descriptions and defaults of the variables of the service.
 func TestLanguageOfTheVariables(t *testing.T) {
 	t.Parallel()
 	for _, v := range variables {
@@ -86,8 +86,8 @@ func TestLanguageOfTheVariables(t *testing.T) {
 	}
 }
 
-// TestLanguageOfTheMessages reads every other text of the commands: output, progress, errors and
-// log messages. The data of chenu demo is not read, and neither is SQL.
+// TestLanguageOfTheMessages checks every other text of the commands: output, progress, errors and log messages. It does
+// not check the data of chenu demo and SQL.
 func TestLanguageOfTheMessages(t *testing.T) {
 	t.Parallel()
 	literals, err := language.Literals(".", "demo_data.go")
@@ -101,15 +101,15 @@ func TestLanguageOfTheMessages(t *testing.T) {
 		if sql := strings.TrimSpace(l.Text); strings.HasPrefix(sql, "SELECT ") {
 			continue
 		}
-		// make is the program in: run make migration name=…
+		// make is the name of a program here: run make migration name=…
 		for _, finding := range language.Retired(strings.ReplaceAll(l.Text, "make migration", "")) {
 			t.Errorf("%s: %q %s", l.Position, l.Text, finding)
 		}
 	}
 }
 
-// TestLanguageOfTheHelpIsRead checks that the test finds the flags of a help page, with usages of
-// one and of more lines.
+// TestLanguageOfTheHelpIsRead checks that the patterns match the flags of a help page, with usages of one and of
+// several lines.
 func TestLanguageOfTheHelpIsRead(t *testing.T) {
 	t.Parallel()
 	const help = "flags:\n  --all\n      select all files\n  --latest N\n      select the last N files\n      or none (default 1)\n  -v, --verbose\n      list all statements\n\nexit codes:\n  0   the files were read\n"

@@ -149,7 +149,7 @@ func lintFiles(ctx context.Context, t *target, s *selection, server *development
 	return report, nil
 }
 
-// replayOn replays on the development server at url.
+// replayOn replays the migrations on the development server at url.
 func replayOn(ctx context.Context, url string, in replay.Input) (_ *replay.Record, err error) {
 	server, err := dev.Open(ctx, url, &policies.Conventions)
 	if err != nil {
@@ -159,7 +159,7 @@ func replayOn(ctx context.Context, url string, in replay.Input) (_ *replay.Recor
 	return replay.Run(ctx, server, in)
 }
 
-// history is what the selection has learned of other branches and the database.
+// history returns what is known about other branches and the database from the selection.
 func history(c *selected) lint.History {
 	var h lint.History
 	if c.status != nil {
@@ -176,8 +176,7 @@ func history(c *selected) lint.History {
 	return h
 }
 
-// askDatabase asks for the major version of its PostgreSQL, and what PUBLIC may
-// do to the database itself.
+// askDatabase returns the major version of the server, and the privileges of PUBLIC on the database itself.
 func askDatabase(ctx context.Context, url string) (major int, publicMay []string, err error) {
 	const query = `
 		SELECT pg_catalog.current_setting('server_version_num')::int / 10000, ARRAY(

@@ -74,7 +74,7 @@ func TestLint_PublicDatabase(t *testing.T) {
 	}
 }
 
-// What is new here is what the other branch did not have when it was left.
+// The new files are those that the other branch did not have at the common ancestor.
 func TestLint_History(t *testing.T) {
 	t.Parallel()
 	h := history(&selected{

@@ -1,5 +1,5 @@
-// Command chenu is CHE·NU's persistence service and everything that runs it:
-// the server, the migrations, and what a DBA needs.
+// Command chenu is CHE·NU's persistence service, together with the commands to operate it: the server, the migrations,
+// and tools for DBAs.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/chenu/chenu/server/account"
 )
 
-// Exit codes of the program. A pipeline must be able to tell what was found
-// from a usage error, so that 2 always means that a check found something.
+// Exit codes of the program. A pipeline must be able to distinguish findings from a usage error, so 2 always means that
+// a check found something.
 const (
 	exitOK     = 0
 	exitFailed = 1  // the command failed
@@ -35,8 +35,7 @@ func main() {
 	os.Exit(code)
 }
 
-// environment is the part of the process that a command uses. Tests run commands in
-// environments of their own.
+// environment is the part of the process that a command uses. Tests run commands in separate environments.
 type environment struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -58,8 +57,8 @@ func foundf(format string, args ...any) error { return foundError{fmt.Sprintf(fo
 
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-// run runs the command that args name and returns the program's exit code. Each run has a
-// command tree of its own, so that runs can be concurrent.
+// run runs the command that args name and returns the program's exit code. Each run creates a new command tree, so runs
+// can be concurrent.
 func run(ctx context.Context, args []string, env environment) int {
 	return execute(ctx, newRoot(env), args, env)
 }

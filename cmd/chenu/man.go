@@ -59,7 +59,7 @@ func writeManual(dir string, root *cobra.Command) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Everybody reads manual pages.
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Manual pages are public.
 		return 0, fmt.Errorf("create the directory of the pages: %w", err)
 	}
 	n := 0
@@ -103,14 +103,13 @@ func programVersion() (string, error) {
 // pageName returns the name of a command's page: chenu-migrate-plan for chenu migrate plan.
 func pageName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
 
-// manPage returns the page of a command in the macros of man(7). It has the parts of the help
-// page, in the order that is usual for manual pages. It is not made by the package doc of cobra:
-// this package reads descriptions as Markdown, which would join the lines of lists, and knows
-// neither exit codes nor variables.
+// manPage returns the page of a command in the macros of man(7). It has the parts of the help page, in the usual order
+// of manual pages. Cobra's package doc is not used, because it reads descriptions as Markdown, which would join the
+// lines of lists, and knows neither exit codes nor variables.
 func manPage(cmd *cobra.Command, version string) string {
 	p := &roff{}
 	p.line(`.TH %s 1 "" "%s %s" "CHE\[u00B7]NU manual"`, roffText(strings.ToUpper(pageName(cmd))), roffText(cmd.Root().Name()), roffText(version))
-	p.line(".nh\n.ad l") // Names are neither hyphenated nor stretched.
+	p.line(".nh\n.ad l") // No hyphenation and no justification, because both would change names.
 	p.line(".SH NAME\n%s \\- %s", roffText(pageName(cmd)), roffText(cmd.Short))
 	p.line(".SH SYNOPSIS\n%s%s", bold(cmd.CommandPath()), roffText(strings.TrimPrefix(synopsis(cmd), cmd.CommandPath())))
 	p.line(".SH DESCRIPTION")
@@ -179,7 +178,7 @@ func (p *roff) seeAlso(cmd *cobra.Command) {
 	p.line(".SH \"SEE ALSO\"\n%s", strings.Join(pages, ",\n"))
 }
 
-// verbatim adds lines that are neither joined nor broken.
+// verbatim adds lines without filling.
 func (p *roff) verbatim(lines []string) {
 	p.line(".PP\n.nf")
 	for _, line := range lines {
@@ -188,13 +187,13 @@ func (p *roff) verbatim(lines []string) {
 	p.line(".fi")
 }
 
-// item matches the first line of an item of a list in a help text: a dash, a number, or a term in
-// a column of its own, and the text of the item.
+// item matches the first line of a list item in a help text: a dash, a number, or a term in a separate column, and the
+// text of the item.
 var item = regexp.MustCompile(`^( +(?:(-)|(\d+\.)) | +(\S+(?: \S+)*)  +)(\S.*)$`)
 
-// text adds a description as help pages have it. Lines without an indent are paragraphs, which end
-// at an empty line. Indented lines are items of a list, further lines of an item, which start in
-// the column of its text, or lines that are kept as they are.
+// text adds a description in the format of help pages. Lines without an indent are paragraphs, which end at an empty
+// line. Indented lines are items of a list, further lines of an item, which start in the column of its text, or
+// preformatted lines.
 func (p *roff) text(description string) {
 	lines := strings.Split(strings.TrimSuffix(description, "\n"), "\n")
 	for i := 0; i < len(lines); {
@@ -249,12 +248,11 @@ func (p *roff) list(lines []string, i int) int {
 
 func bold(s string) string { return `\fB` + roffText(s) + `\fR` }
 
-// roffEscapes replaces the characters that roff reads or prints as others: shells must
-// understand what a reader copies from a page.
+// roffEscapes replaces the characters that roff interprets or prints as different characters: text that a reader copies
+// from a page must work in a shell.
 var roffEscapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`)
 
-// roffText returns s as text of a page: no character in it has a meaning for roff, and all are of
-// ASCII.
+// roffText returns s as text of a page, escaped for roff and in ASCII.
 func roffText(s string) string {
 	var b strings.Builder
 	if strings.HasPrefix(s, ".") {

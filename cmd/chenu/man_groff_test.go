@@ -30,8 +30,7 @@ func rendered(t *testing.T, page string) string {
 	return out.String()
 }
 
-// TestManual renders the page of each command, and looks for everything in it that the command's help
-// has.
+// TestManual renders the page of each command, and checks that it contains everything that the command's help contains.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	pages := writtenPages(t, nil)
@@ -73,7 +72,7 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// TestManualText has what roff would read as something else.
+// TestManualText checks text that roff would interpret.
 func TestManualText(t *testing.T) {
 	t.Parallel()
 	p := new(roff)

@@ -10,7 +10,7 @@ import (
 // writtenPages runs chenu man and returns the pages by name.
 func writtenPages(t *testing.T, variables map[string]string) map[string]string {
 	t.Helper()
-	env, out := surroundings(t, variables)
+	env, out := testEnvironment(t, variables)
 	dir := filepath.Join(t.TempDir(), "share", "man1")
 	if code := run(t.Context(), []string{"man", dir}, env); code != exitOK {
 		t.Fatalf("exits with %d and prints\n%s", code, out)
@@ -30,8 +30,7 @@ func writtenPages(t *testing.T, variables map[string]string) map[string]string {
 	return pages
 }
 
-// words returns the text with one space between words, so that it can be searched for text
-// that is broken at other places.
+// words returns the text with single spaces between words, so that it can be searched for text with other line breaks.
 func words(text string) string {
 	text = strings.NewReplacer("−", "-", "‐", "-", "’", "'", "⋅", "·").Replace(text)
 	return strings.Join(strings.Fields(text), " ")
@@ -70,7 +69,7 @@ func TestManualUsage(t *testing.T) {
 		{[]string{"man", "a", "b"}, exitUsage, "expected one argument"},
 		{[]string{"man", file}, exitFailed, "create the directory of the pages: "},
 	} {
-		env, out := surroundings(t, nil)
+		env, out := testEnvironment(t, nil)
 		if code := run(t.Context(), test.args, env); code != test.code || !strings.Contains(out.String(), test.want) {
 			t.Errorf("%v: exits with %d and prints\n%s", test.args, code, out)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Each command looks at its own environment, and not at that of the process.
+// TestColored checks that each command uses its own environment, and not that of the process.
 func TestColored(t *testing.T) {
 	t.Parallel()
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// Hardening item 42: a tag of an image or of an action can be moved to other content, a digest cannot.
-// The images that CI tests on are named by tag on purpose: they are to be the newest minor releases.
+// Hardening item 42: a tag of an image or of an action can be moved to other content, a digest cannot. The images that
+// CI tests against are named by tag on purpose, to get the newest minor releases.
 func TestImagesAndActionsArePinned(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		files       string
 		name, built *regexp.Regexp
 		pinned      *regexp.Regexp
-		want        int // how many names the files have at least
+		want        int // minimum number of names in the files
 	}{
 		{"../../Dockerfile", regexp.MustCompile(`(?m)^FROM (?:--\S+ )*(\S+)`), nil, regexp.MustCompile(`@sha256:[0-9a-f]{64}$`), 2},
 		{"../../compose.yaml", regexp.MustCompile(`(?m)^ *image: (\S+)`), regexp.MustCompile(`^chenu$`), regexp.MustCompile(`@sha256:[0-9a-f]{64}\}$`), 2},

@@ -23,8 +23,8 @@ database.
 
 ` + selectionHelp
 
-// planForm is the form of the review. all lists the statements that block nothing too, and
-// check fails if a statement fails or a finding is not accepted.
+// planForm selects the form of the review. all also lists the statements that block nothing, and check fails if a
+// statement fails or a finding is not accepted.
 type planForm struct {
 	format     format
 	all, check bool

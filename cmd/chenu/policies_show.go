@@ -26,7 +26,7 @@ result. With --url it shows the state of a database, from which it only reads.
 rows, in words; using and check, the predicates for existing and for new rows; columns, if
 the role may not name all; and policies.`
 
-// showForm says which part of the access is printed, and how. Empty lists mean all tables and all roles.
+// showForm selects the part of the access to print, and the format. Empty lists mean all tables and all roles.
 type showForm struct {
 	format        format
 	predicates    bool
@@ -72,7 +72,7 @@ func newPoliciesShow(env environment) *cobra.Command {
 	return cmd
 }
 
-// showAccess prints the access that roles have in the state of a database.
+// showAccess prints the access of roles to a database with the state.
 func showAccess(w io.Writer, state *catalog.State, form showForm) error {
 	matrix, err := access.Matrix(state)
 	if err != nil {
@@ -101,8 +101,8 @@ func showAccess(w io.Writer, state *catalog.State, form showForm) error {
 	return nil
 }
 
-// replayedState is the state of the database at the target's URL, or else of
-// what the directory makes.
+// replayedState returns the state of the database at the target's URL, or, without a URL, the state that the migrations
+// in the directory create.
 func replayedState(ctx context.Context, t *target, server *development, env environment) (_ *catalog.State, err error) {
 	if t.url != "" {
 		conn, err := pgx.Connect(ctx, t.url)

@@ -27,16 +27,16 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"chenu": main})
 }
 
-// TestScripts runs the program as a user does. Each script has an empty database of its own, at the usual variable. Beside
-// testscript's own commands there are:
+// TestScripts runs the program as a user does. Each script has its own empty database, whose URL is in the usual
+// variable. In addition to testscript's commands there are:
 //
 //	sql STATEMENT          run by a superuser on that database; prints rows
 //	hold STATEMENT         run by a superuser, "the holder", in a transaction that stays open
-//	release                ends it
-//	server                 start a server of the script's own for the commands after it, with what bootstrap makes
+//	release                end that transaction
+//	server                 start a bootstrapped server for the following commands of the script only
 //	run FILE               run by a superuser on that database, as psql would
 //	exits CODE COMMAND …   like exec, but expects this exit code
-//	scrub FILE             prints a file, or stdout or stderr, with what differs from run to run replaced
+//	scrub FILE             print a file, or stdout or stderr, with the parts replaced that differ from run to run
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
@@ -136,8 +136,8 @@ func runSQL(ctx context.Context, ts *testscript.TestScript, url, sql string) err
 	return rows.Err()
 }
 
-// startServer is for scripts that see what is on the whole server, where on the
-// shared one others are at work.
+// startServer starts a server for scripts that read the whole server, because other tests use the shared server at the
+// same time.
 func startServer(t *testing.T, ts *testscript.TestScript) error {
 	t.Helper()
 	var major int
@@ -212,7 +212,7 @@ func scrub(s string) string {
 	return s
 }
 
-// dropBootstrapped removes what a script made on the server with `chenu bootstrap`.
+// dropBootstrapped drops what a script created on the server with `chenu bootstrap`.
 func dropBootstrapped(t *testing.T, prefix string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -47,13 +47,13 @@ database is set.`
 // selected is the result of a selection.
 type selected struct {
 	files  []migrations.File // the whole directory
-	wanted map[string]bool   // the files to look at, by name
-	what   string            // says for a person which they are
-	status *apply.Status     // of the database; nil without one
+	wanted map[string]bool   // the files to check, by name
+	what   string            // describes the selection in the output
+	status *apply.Status     // of the database; nil without a database
 	base   *gitBase          // nil without --git-base
 }
 
-// want says of a file whether it is to be looked at.
+// want reports whether the file was selected.
 func (s *selected) want(f migrations.File) bool { return s.wanted[f.Name] }
 
 // nothing reports whether there is nothing to review: no file, no file that was removed, and no
@@ -62,7 +62,7 @@ func (s *selected) nothing() bool {
 	return len(s.wanted) == 0 && (s.status == nil || s.status.Problem == "") && (s.base == nil || len(s.base.removed) == 0)
 }
 
-// files reads the directory, and what the database has of it if one is given.
+// files reads the directory, and the status of the database if one is given.
 func (s *selection) files(ctx context.Context, t *target) (*selected, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -141,8 +141,7 @@ func (s *selection) choose(c *selected) error {
 	return nil
 }
 
-// pending says of a file whether applying would run it, or would refuse because
-// of it.
+// pending reports whether applying would run the file, or would refuse because of it.
 func (s *selected) pending(_ int, f migrations.File) bool {
 	if s.status.State != apply.Conflict {
 		return slices.Contains(s.status.Pending, f.Name)
@@ -157,12 +156,12 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-// gitBase is how a directory stands to another branch.
+// gitBase compares the directory with another branch.
 type gitBase struct {
 	ref string
-	// same, edited and removed are the files that both had when they parted.
+	// same, edited and removed are files of the common ancestor.
 	same, edited, removed []string
-	// merged are the files that the other branch has got since then.
+	// merged are the files that were added to the other branch since then.
 	merged []string
 }
 
@@ -175,7 +174,7 @@ func readGitBase(ctx context.Context, dir, ref string, files []migrations.File) 
 	if err != nil {
 		return nil, fmt.Errorf("find the common ancestor with %s (a shallow clone may not contain it): %w", ref, err)
 	}
-	parted, err := gitFiles(ctx, dir, strings.TrimSpace(fork))
+	ancestor, err := gitFiles(ctx, dir, strings.TrimSpace(fork))
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +197,7 @@ func readGitBase(ctx context.Context, dir, ref string, files []migrations.File) 
 		}
 	}
 	base := &gitBase{ref: ref}
-	for name, hash := range parted {
+	for name, hash := range ancestor {
 		switch now[name] {
 		case hash:
 			base.same = append(base.same, name)
@@ -209,7 +208,7 @@ func readGitBase(ctx context.Context, dir, ref string, files []migrations.File) 
 		}
 	}
 	for name := range tip {
-		if _, ok := parted[name]; !ok {
+		if _, ok := ancestor[name]; !ok {
 			base.merged = append(base.merged, name)
 		}
 	}
@@ -219,8 +218,7 @@ func readGitBase(ctx context.Context, dir, ref string, files []migrations.File) 
 	return base, nil
 }
 
-// gitFiles are the migration files that a commit has in the directory, with
-// their hashes.
+// gitFiles returns the migration files in the directory at a commit, with their hashes by name.
 func gitFiles(ctx context.Context, dir, commit string) (map[string]string, error) {
 	out, err := git(ctx, dir, "ls-tree", "-z", commit, "./")
 	if err != nil {

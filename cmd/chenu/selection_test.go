@@ -14,7 +14,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// writeDir writes migration files, of names without ".sql", and hashes them.
+// writeDir writes migration files, whose names are given without ".sql", and atlas.sum.
 func writeDir(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -27,8 +27,8 @@ func writeDir(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// looksAt are the versions that a selection chooses.
-func looksAt(s *selected) string {
+// versionsOf returns the versions that a selection contains.
+func versionsOf(s *selected) string {
 	var versions []string
 	for _, f := range s.files {
 		if s.want(f) {
@@ -47,9 +47,9 @@ func TestSelection(t *testing.T) {
 		selection  selection
 		want, what string
 	}{
-		{"nothing said", selection{}, "4", "the last file"},
+		{"no flag", selection{}, "4", "the last file"},
 		{"latest", selection{latest: 2}, "3 4", "the last 2 files"},
-		{"more than there are", selection{latest: 9}, "1 2 3 4", "the last 9 files"},
+		{"more than exist", selection{latest: 9}, "1 2 3 4", "the last 9 files"},
 		{"from", selection{from: "3"}, "3 4", "the versions from 3"},
 		{"to", selection{to: "2"}, "1 2", "the versions to 2"},
 		{"from and to", selection{from: "2", to: "3"}, "2 3", "the versions from 2 to 3"},
@@ -61,8 +61,8 @@ func TestSelection(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if looksAt(got) != tt.want || got.what != tt.what {
-				t.Errorf("%s: %s", got.what, looksAt(got))
+			if versionsOf(got) != tt.want || got.what != tt.what {
+				t.Errorf("%s: %s", got.what, versionsOf(got))
 			}
 		})
 	}
@@ -101,19 +101,19 @@ func TestSelection_Pending(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if looksAt(got) != "3" || got.what != "the pending files" {
-		t.Errorf("%s: %s", got.what, looksAt(got))
+	if versionsOf(got) != "3" || got.what != "the pending files" {
+		t.Errorf("%s: %s", got.what, versionsOf(got))
 	}
 	if _, err := apply.Apply(t.Context(), at.url, apply.Options{Conventions: &policies.Conventions, Dir: open}); err != nil {
 		t.Fatal(err)
 	}
-	// What came too late is refused by apply, and is what one wants to look at.
+	// A file that was added out of order is refused by apply, so the selection contains it.
 	writeDir(t, dir, map[string]string{"2_b": "SELECT 2;"})
 	if got, err = new(selection).files(t.Context(), at); err != nil {
 		t.Fatal(err)
 	}
-	if looksAt(got) != "2" || got.status.State != apply.Conflict {
-		t.Errorf("%s: %s", got.status.State, looksAt(got))
+	if versionsOf(got) != "2" || got.status.State != apply.Conflict {
+		t.Errorf("%s: %s", got.status.State, versionsOf(got))
 	}
 }
 
@@ -153,8 +153,8 @@ func TestSelection_GitBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if looksAt(got) != "2 5 7" || got.what != "the changes since main" {
-		t.Errorf("%s: %s", got.what, looksAt(got))
+	if versionsOf(got) != "2 5 7" || got.what != "the changes since main" {
+		t.Errorf("%s: %s", got.what, versionsOf(got))
 	}
 	for _, tt := range []struct{ got, want []string }{
 		{got.base.same, []string{"1_a.sql"}},

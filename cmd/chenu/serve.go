@@ -47,7 +47,7 @@ func newServe(env environment) *cobra.Command {
 	return cmd
 }
 
-// serve runs the service until ctx is cancelled. migrate says to apply the pending migrations first.
+// serve runs the service until ctx is cancelled. If migrate is set, it applies the pending migrations first.
 func serve(ctx context.Context, env environment, migrate bool) (err error) {
 	c, err := loadConfig(env)
 	if err != nil {
@@ -99,7 +99,7 @@ func serve(ctx context.Context, env environment, migrate bool) (err error) {
 	return err
 }
 
-// embeddedHead is the version of the last migration in this program.
+// embeddedHead returns the version of the last migration in this program.
 func embeddedHead() (string, error) {
 	dir, err := migrations.Embedded()
 	if err != nil {
@@ -108,7 +108,7 @@ func embeddedHead() (string, error) {
 	return migrations.Head(dir)
 }
 
-// server is the server's part of the configuration.
+// server returns the part of the configuration that package server needs.
 func (c config) server(head string, log *slog.Logger) server.Config {
 	return server.Config{
 		Session: session.Config{
@@ -123,8 +123,8 @@ func (c config) server(head string, log *slog.Logger) server.Config {
 	}
 }
 
-// mail is where mail goes: to the mail server that is configured, or to w where the
-// database is the service's own. Nil is nowhere.
+// mail returns the transport for mail: the configured mail server, or a transport that prints to w if the service runs
+// its own database. It returns nil if mail is not sent.
 func (c config) mail(own bool, w io.Writer) (mailer.Transport, error) {
 	if c.SMTPURL != "" {
 		return mailer.NewSMTP(c.SMTPURL, c.MailFrom)
@@ -132,7 +132,7 @@ func (c config) mail(own bool, w io.Writer) (mailer.Transport, error) {
 	if own {
 		return mailer.NewPrint(w), nil
 	}
-	return nil, nil //nolint:nilnil // Nowhere.
+	return nil, nil //nolint:nilnil // No mail is sent.
 }
 
 func (c config) logger(w io.Writer) *slog.Logger {
@@ -143,8 +143,8 @@ func (c config) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// external checks what a service on a database of someone else's needs, and
-// migrates it when told to.
+// external checks the configuration for a database that the service does not run, and applies the migrations if migrate
+// is set.
 func (c config) external(ctx context.Context, migrate bool, w io.Writer) error {
 	if c.Secret == (auth.Secret{}) {
 		return errors.New("neither CHENU_SECRET_KEY nor CHENU_SECRET_KEY_FILE is set: with CHENU_DATABASE_URL, set one of them to 32 random bytes in base64 (openssl rand -base64 32) or to a file with them")
@@ -182,7 +182,7 @@ Stop it with Ctrl-C.
 
 // makeDataDir creates the data directory if it does not exist.
 func makeDataDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Root's server runs as another user, who must be able to enter.
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // The server of root runs as another user, who must have access.
 		return fmt.Errorf("create the data directory: %w; set CHENU_DATA_DIR to use another directory", err)
 	}
 	return nil

@@ -35,9 +35,9 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// TestServeEndsWithItsPostgres kills the embedded Postgres of a service while requests run. The service answers
-// with 503 or ends the connection, exits with an error that says why, so that a supervisor restarts it, and has its
-// data when it is started again.
+// TestServeEndsWithItsPostgres kills the embedded Postgres of a service while requests run. The service responds with
+// 503 or closes the connection, exits with an error that states the reason, so that a supervisor restarts it, and still
+// has its data after the restart.
 func TestServeEndsWithItsPostgres(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -62,11 +62,10 @@ func TestServeEndsWithItsPostgres(t *testing.T) {
 		text, _ := io.ReadAll(response.Body)
 		return response.StatusCode, string(text)
 	}
-	// start runs a service until the function that it returns is called or the service ends, whose exit code the
-	// channel has.
+	// start starts a service. It runs until stop is called or it ends by an error; ended receives its exit code.
 	start := func() (url string, out *output, stop func(), ended chan int) {
 		ctx, cancel := context.WithCancel(t.Context())
-		env, _ := surroundings(t, map[string]string{"CHENU_DATA_DIR": dir, "CHENU_LISTEN_ADDR": "127.0.0.1:0"})
+		env, _ := testEnvironment(t, map[string]string{"CHENU_DATA_DIR": dir, "CHENU_LISTEN_ADDR": "127.0.0.1:0"})
 		out, ended = new(output), make(chan int, 1)
 		env.Stdout, env.Stderr = out, out
 		done := make(chan struct{})
@@ -100,7 +99,7 @@ func TestServeEndsWithItsPostgres(t *testing.T) {
 				t.Fatalf("%s: exit code %d, want %d: %s", what, code, want, out)
 			}
 		case <-time.After(time.Minute):
-			t.Fatalf("%s: the service runs on: %s", what, out)
+			t.Fatalf("%s: the service still runs: %s", what, out)
 		}
 	}
 
@@ -129,7 +128,7 @@ func TestServeEndsWithItsPostgres(t *testing.T) {
 					t.Errorf("%d %s", status, body)
 				}
 				if strings.Contains(body, "127.0.0.1") || strings.Contains(body, "SQLSTATE") {
-					t.Errorf("a response shows the inside: %s", body)
+					t.Errorf("a response shows internal details: %s", body)
 				}
 			}
 		})
@@ -144,7 +143,7 @@ func TestServeEndsWithItsPostgres(t *testing.T) {
 	await("after the kill", ended, out, exitFailed)
 	logins.Wait()
 	if !strings.Contains(out.String(), "in "+dir) || !strings.Contains(out.String(), "stopped unexpectedly: signal: killed") {
-		t.Errorf("the service does not say why it ended: %s", out)
+		t.Errorf("the service does not report why it ended: %s", out)
 	}
 
 	url, out, stop, ended := start()

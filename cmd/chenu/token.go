@@ -23,11 +23,11 @@ an agent that does not exist hires an agent too, if it is a UUIDv7 of this hour.
 The token alone is printed to standard output, so that a shell can use it. The owner of
 the token and its expiry are printed to standard error.`
 
-// accountsOpener opens the accounts of the embedded database and returns how to close
-// them. It refuses when the configuration names another database.
+// accountsOpener opens the accounts of the embedded database and returns the function that closes them. It returns an
+// error if the configuration names another database.
 type accountsOpener func(ctx context.Context, env environment) (*account.Service, func(), error)
 
-// newToken returns the command that calls run with the token that the flags describe.
+// newToken returns the command that parses the flags and calls run with the token that they describe.
 func newToken(run func(ctx context.Context, wanted account.DevelopmentToken) error) *cobra.Command {
 	var wanted account.DevelopmentToken
 	cmd := &cobra.Command{

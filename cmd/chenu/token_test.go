@@ -22,15 +22,15 @@ func TestTokenFlags(t *testing.T) {
 		want account.DevelopmentToken
 		err  string
 	}{
-		"e-mail":               {[]string{"--email", "ada@example.org"}, account.DevelopmentToken{Email: "ada@example.org"}, ""},
-		"all":                  {[]string{"-email=a@b.c", "--agent", agent.String(), "--auth-time", at.Format(time.RFC3339)}, account.DevelopmentToken{Email: "a@b.c", Agent: agent, AuthTime: at}, ""},
-		"nothing":              {nil, account.DevelopmentToken{}, "--email is not set: set it to the e-mail address of the identity"},
-		"agent no UUID":        {[]string{"--email", "a@b.c", "--agent", "x"}, account.DevelopmentToken{}, "agent"},
-		"time no time":         {[]string{"--email", "a@b.c", "--auth-time", "yesterday"}, account.DevelopmentToken{}, "auth-time"},
-		"time in the future":   {[]string{"--email", "a@b.c", "--auth-time", "2999-01-01T00:00:00Z"}, account.DevelopmentToken{}, "in the future"},
-		"an argument":          {[]string{"--email", "a@b.c", "eve@example.org"}, account.DevelopmentToken{}, `unexpected argument "eve@example.org"`},
-		"a flag that is not":   {[]string{"--sudo"}, account.DevelopmentToken{}, "sudo"},
-		"an e-mail without it": {[]string{"ada@example.org"}, account.DevelopmentToken{}, "unexpected argument"},
+		"e-mail":              {[]string{"--email", "ada@example.org"}, account.DevelopmentToken{Email: "ada@example.org"}, ""},
+		"all":                 {[]string{"-email=a@b.c", "--agent", agent.String(), "--auth-time", at.Format(time.RFC3339)}, account.DevelopmentToken{Email: "a@b.c", Agent: agent, AuthTime: at}, ""},
+		"nothing":             {nil, account.DevelopmentToken{}, "--email is not set: set it to the e-mail address of the identity"},
+		"invalid agent id":    {[]string{"--email", "a@b.c", "--agent", "x"}, account.DevelopmentToken{}, "agent"},
+		"invalid time":        {[]string{"--email", "a@b.c", "--auth-time", "yesterday"}, account.DevelopmentToken{}, "auth-time"},
+		"time in the future":  {[]string{"--email", "a@b.c", "--auth-time", "2999-01-01T00:00:00Z"}, account.DevelopmentToken{}, "in the future"},
+		"an argument":         {[]string{"--email", "a@b.c", "eve@example.org"}, account.DevelopmentToken{}, `unexpected argument "eve@example.org"`},
+		"unknown flag":        {[]string{"--sudo"}, account.DevelopmentToken{}, "sudo"},
+		"e-mail without flag": {[]string{"ada@example.org"}, account.DevelopmentToken{}, "unexpected argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,11 +51,11 @@ func TestTokenFlags(t *testing.T) {
 	}
 }
 
-// readTokenFlags returns the exit code of chenu token with these arguments, the token that it would
-// create, and its output.
+// readTokenFlags runs chenu token with the arguments and returns its exit code, the token that it would create, and its
+// output.
 func readTokenFlags(t *testing.T, args []string) (code int, wanted account.DevelopmentToken, output string) {
 	t.Helper()
-	env, out := surroundings(t, nil)
+	env, out := testEnvironment(t, nil)
 	root := newRoot(env)
 	token, _, err := root.Find([]string{"token"})
 	if err != nil {

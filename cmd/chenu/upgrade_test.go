@@ -24,8 +24,8 @@ import (
 	"github.com/chenu/chenu/server/session"
 )
 
-// bootstrapOneLogin leaves a server as the previous version used it: the service login is a
-// member of chenu_app, and there is no login for agents.
+// bootstrapOneLogin prepares a server as the previous version did: the service login is a member of chenu_app, and
+// there is no login for agents.
 func bootstrapOneLogin(t *testing.T, adminURL, databaseURL string, o apply.BootstrapOptions) {
 	t.Helper()
 	o.SharedLogin = true
@@ -45,7 +45,7 @@ func bootstrapOneLogin(t *testing.T, adminURL, databaseURL string, o apply.Boots
 	}
 }
 
-// membership returns the role that the login is a member of.
+// membership returns the role of which the login is a member.
 func membership(t *testing.T, url, login string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -101,7 +101,7 @@ func TestUpgradeOfEmbeddedWithOneLogin(t *testing.T) {
 		}
 	}()
 	if c.AgentDatabaseURL == "" || c.AgentDatabaseURL == c.DatabaseURL {
-		t.Errorf("the login for agents is not one of its own: %q", c.AgentDatabaseURL)
+		t.Errorf("the login for agents is not a separate one: %q", c.AgentDatabaseURL)
 	}
 	var log bytes.Buffer
 	db, err := session.Open(ctx, c.server("", slog.New(slog.NewTextHandler(&log, nil))).Session)
@@ -146,7 +146,7 @@ func TestUpgradeOfServerWithOneLogin(t *testing.T) {
 	changes := strings.Join(report.Changes, "\n")
 	for _, change := range []string{"created login " + prefix + "_agent", "revoked chenu_app from " + prefix + "_service"} {
 		if !strings.Contains(changes, change) {
-			t.Errorf("the report does not say %q:\n%s", change, changes)
+			t.Errorf("the report does not contain %q:\n%s", change, changes)
 		}
 	}
 	urls := map[string]string{}
@@ -170,7 +170,7 @@ func TestServeRefusesOneLogin(t *testing.T) {
 	for name, agentURL := range map[string]string{"no login for agents": "", "the same login": db.ServiceURL} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env, out := surroundings(t, map[string]string{
+			env, out := testEnvironment(t, map[string]string{
 				"CHENU_DATABASE_URL": db.ServiceURL, "CHENU_AGENT_DATABASE_URL": agentURL,
 				"CHENU_SECRET_KEY": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32)), "CHENU_LISTEN_ADDR": "127.0.0.1:0",
 			})

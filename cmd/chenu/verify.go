@@ -82,10 +82,9 @@ func verifyDatabase(ctx context.Context, env environment, asJSON bool) (err erro
 	return nil
 }
 
-// openAs connects with one of the database's logins: to the database at the address that
-// the configuration has, to the embedded database of a running service, or to the embedded
-// database, which then runs until the returned function is called. Whose login it is, such
-// as "the auditor", is for the error.
+// openAs connects as one of the database's logins: to the database at the configured address, to the embedded database
+// of a running service, or to the embedded database, which then runs until the returned function is called. whose
+// describes the login in errors, such as "the auditor".
 func openAs(ctx context.Context, c *config, env environment, login, whose string, address func(*config) string) (*pgx.Conn, func() error, error) {
 	at, stop := address(c), func() error { return nil }
 	if at == "" {
@@ -113,8 +112,8 @@ func openAuditor(ctx context.Context, c *config, env environment) (*pgx.Conn, fu
 	return openAs(ctx, c, env, auditLogin, "the auditor", func(c *config) string { return c.AuditDatabaseURL })
 }
 
-// connectRunning connects to the embedded database of a running service, which its note
-// names, as one of the database's logins. The login's password is derived from the secret.
+// connectRunning connects as one of the database's logins to the embedded database of a running service, which its note
+// describes. The login's password is derived from the secret.
 func connectRunning(ctx context.Context, c *config, login string) (*pgx.Conn, bool) {
 	data, err := os.ReadFile(filepath.Join(c.DataDir, noteFile))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// TestVerify holds the command to its exit codes and to what it prints.
+// TestVerify checks the exit codes and the output of the command.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -37,7 +37,7 @@ func TestVerify(t *testing.T) {
 	if code, out, errs := verify(dir, audit); code != exitOK || out != "" || !strings.Contains(errs, "All rows match.") {
 		t.Errorf("an untouched database: exit %d, %q, %q", code, out, errs)
 	}
-	// Hardening item 19: a clean run says what it does not prove.
+	// Hardening item 19: a run without findings states what it does not prove.
 	if _, _, errs := verify(dir, audit); !strings.Contains(errs, "does not prove that the record is complete") || !strings.Contains(errs, "delete audit rows") {
 		t.Errorf("a clean run does not state its limits: %q", errs)
 	}
@@ -61,7 +61,7 @@ func TestVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Hardening item 13: what PUBLIC may execute again is a warning.
+	// Hardening item 13: functions that PUBLIC may execute again are reported as a warning.
 	if _, err := admin.Exec(t.Context(), "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC"); err != nil {
 		t.Fatal(err)
 	}

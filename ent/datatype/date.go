@@ -32,7 +32,7 @@ func ParseDate(text string) (Date, error) {
 	return DateOf(t), nil
 }
 
-// String is the full-date of RFC 3339.
+// String returns the date as a full-date of RFC 3339.
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day) }
 
 // Value implements driver.Valuer.
@@ -74,7 +74,7 @@ func (d *Date) UnmarshalJSON(data []byte) error {
 	return d.UnmarshalText([]byte(text))
 }
 
-// JSONSchema is a string of format date.
+// JSONSchema returns the schema of a string with the format date.
 func (Date) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Format: "date"}
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// Digest is a hash, in JSON hexadecimal.
+// Digest is a hash. In JSON it is hexadecimal.
 type Digest []byte
 
-// String is the digest in hexadecimal.
+// String returns the digest in hexadecimal.
 func (d Digest) String() string { return hex.EncodeToString(d) }
 
 // MarshalText implements encoding.TextMarshaler.
@@ -21,7 +21,7 @@ func (d *Digest) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// JSONSchema describes it: SHA-256 everywhere.
+// JSONSchema returns the schema of a digest. All digests are SHA-256.
 func (Digest) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Pattern: "^[0-9a-f]{64}$"}
 }

@@ -1,7 +1,6 @@
-// Package datatype holds the types of fields that are more than a Go basic type:
-// the enums, dates, decimals, tags and the parts of jsonb columns. Each enum is
-// listed here once; the CHECK constraints, the OpenAPI document and
-// GET /v1/meta/enums are made of these lists.
+// Package datatype holds the types of fields that are not basic Go types: the enums, dates, decimals, tags and the
+// parts of jsonb columns. Each enum is defined once here. The CHECK constraints, the OpenAPI document and GET
+// /v1/meta/enums are derived from these lists.
 package datatype
 
 import (
@@ -10,8 +9,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// Enum is implemented by every enum: Ent reads Values, the OpenAPI document
-// JSONSchema.
+// Enum is implemented by every enum: Ent calls Values, and the OpenAPI document is generated with JSONSchema.
 type Enum interface {
 	Values() []string
 	JSONSchema() *jsonschema.Schema
@@ -25,8 +23,7 @@ func enumSchema(values []string) *jsonschema.Schema {
 	return s
 }
 
-// Enums returns every enum's values by its name in snake_case, each list in
-// its declared order.
+// Enums returns the values of every enum, by its name in snake_case. Each list is in declaration order.
 func Enums() map[string][]string {
 	out := make(map[string][]string, len(enums))
 	for name, e := range enums {
@@ -88,7 +85,7 @@ func (SphereType) Values() []string {
 // JSONSchema implements Enum.
 func (e SphereType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// IdentityStatus tells whether an identity may log in.
+// IdentityStatus determines whether an identity may log in.
 type IdentityStatus string
 
 // Values implements Enum.
@@ -99,7 +96,7 @@ func (IdentityStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e IdentityStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ActorKind tells who acted: the human, an agent for them, or neither.
+// ActorKind is the type of an actor: the human, an agent that acts for the human, or neither.
 type ActorKind string
 
 // Values implements Enum.
@@ -110,7 +107,7 @@ func (ActorKind) Values() []string {
 // JSONSchema implements Enum.
 func (e ActorKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// AuditLogAction is what an audit row records.
+// AuditLogAction is the action that an audit row records.
 type AuditLogAction string
 
 // Values implements Enum.
@@ -125,7 +122,7 @@ func (AuditLogAction) Values() []string {
 // JSONSchema implements Enum.
 func (e AuditLogAction) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// AuditOutcome tells how the recorded action ended.
+// AuditOutcome is the outcome of the recorded action.
 type AuditOutcome string
 
 // Values implements Enum.
@@ -136,7 +133,7 @@ func (AuditOutcome) Values() []string {
 // JSONSchema implements Enum.
 func (e AuditOutcome) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ThreadStatus is where a thread stands.
+// ThreadStatus is the status of a thread.
 type ThreadStatus string
 
 // Values implements Enum.
@@ -147,7 +144,7 @@ func (ThreadStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e ThreadStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ThreadType tells for how many a thread is meant.
+// ThreadType is the intended number of participants of a thread.
 type ThreadType string
 
 // Values implements Enum.
@@ -158,8 +155,7 @@ func (ThreadType) Values() []string {
 // JSONSchema implements Enum.
 func (e ThreadType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// Visibility records whom the owner intends to see something. It opens
-// nothing: no row is visible to anyone but its owner.
+// Visibility records who is intended to see a row. It grants no access: only the owner can see a row.
 type Visibility string
 
 // Values implements Enum.
@@ -170,7 +166,7 @@ func (Visibility) Values() []string {
 // JSONSchema implements Enum.
 func (e Visibility) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ThreadEventType is what happened in a thread.
+// ThreadEventType is the type of an event in a thread.
 type ThreadEventType string
 
 // Values implements Enum.
@@ -186,7 +182,7 @@ func (ThreadEventType) Values() []string {
 // JSONSchema implements Enum.
 func (e ThreadEventType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// CheckpointType is why a write needs a human.
+// CheckpointType is the reason why a write needs a human's approval.
 type CheckpointType string
 
 // Values implements Enum.
@@ -197,7 +193,7 @@ func (CheckpointType) Values() []string {
 // JSONSchema implements Enum.
 func (e CheckpointType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// CheckpointStatus is how far the human has decided.
+// CheckpointStatus is the status of a human's decision.
 type CheckpointStatus string
 
 // Values implements Enum.
@@ -208,8 +204,7 @@ func (CheckpointStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e CheckpointStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// CheckpointOrigin tells a write that the database refused from an action that a client
-// describes in its own words.
+// CheckpointOrigin distinguishes a write that the database refused from an action that a client defines.
 type CheckpointOrigin string
 
 // Values implements Enum.
@@ -218,7 +213,7 @@ func (CheckpointOrigin) Values() []string { return []string{"write", "client"} }
 // JSONSchema implements Enum.
 func (e CheckpointOrigin) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// TaskStatus is how far a task has come.
+// TaskStatus is the status of a task.
 type TaskStatus string
 
 // Values implements Enum.
@@ -229,7 +224,7 @@ func (TaskStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e TaskStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// Priority is a label that the owner gives, never an order.
+// Priority is a label that the owner sets. It does not affect the order.
 type Priority string
 
 // Values implements Enum.
@@ -251,7 +246,7 @@ func (Cadence) Values() []string {
 // JSONSchema implements Enum.
 func (e Cadence) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// LeadStatus is how far a contact has come as a lead.
+// LeadStatus is the status of a contact as a lead.
 type LeadStatus string
 
 // Values implements Enum.
@@ -262,8 +257,7 @@ func (LeadStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e LeadStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// InvoiceStatus is the stored status of an invoice; a sent one past its due
-// date reads as overdue.
+// InvoiceStatus is the stored status of an invoice. A sent invoice past its due date is returned as overdue.
 type InvoiceStatus string
 
 // Values implements Enum.
@@ -274,7 +268,7 @@ func (InvoiceStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e InvoiceStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ProjectStatus is how far a business project has come.
+// ProjectStatus is the status of a business project.
 type ProjectStatus string
 
 // Values implements Enum.
@@ -285,7 +279,7 @@ func (ProjectStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e ProjectStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// AssetKind is what a creative asset is.
+// AssetKind is the kind of a creative asset.
 type AssetKind string
 
 // Values implements Enum.
@@ -296,7 +290,7 @@ func (AssetKind) Values() []string {
 // JSONSchema implements Enum.
 func (e AssetKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// CreativeProjectStatus is how far a creative project has come.
+// CreativeProjectStatus is the status of a creative project.
 type CreativeProjectStatus string
 
 // Values implements Enum.
@@ -307,7 +301,7 @@ func (CreativeProjectStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e CreativeProjectStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// PlaylistKind is what a playlist holds.
+// PlaylistKind is the kind of media in a playlist.
 type PlaylistKind string
 
 // Values implements Enum.
@@ -318,7 +312,7 @@ func (PlaylistKind) Values() []string {
 // JSONSchema implements Enum.
 func (e PlaylistKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// StreamContentType is what was watched or heard.
+// StreamContentType is the type of content that was watched or heard.
 type StreamContentType string
 
 // Values implements Enum.
@@ -329,7 +323,7 @@ func (StreamContentType) Values() []string {
 // JSONSchema implements Enum.
 func (e StreamContentType) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// GroupKind is what a community group is.
+// GroupKind is the kind of a community group.
 type GroupKind string
 
 // Values implements Enum.
@@ -340,7 +334,7 @@ func (GroupKind) Values() []string {
 // JSONSchema implements Enum.
 func (e GroupKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// EventStatus is how far a community event has come.
+// EventStatus is the status of a community event.
 type EventStatus string
 
 // Values implements Enum.
@@ -351,7 +345,7 @@ func (EventStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e EventStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// RSVPStatus is what somebody answered to an invitation.
+// RSVPStatus is a contact's answer to an invitation.
 type RSVPStatus string
 
 // Values implements Enum.
@@ -362,7 +356,7 @@ func (RSVPStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e RSVPStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// SocialPlatform is where a post is to be published.
+// SocialPlatform is the platform on which a post is to be published.
 type SocialPlatform string
 
 // Values implements Enum.
@@ -376,7 +370,7 @@ func (SocialPlatform) Values() []string {
 // JSONSchema implements Enum.
 func (e SocialPlatform) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ScheduleStatus is how far the publication of a post has come.
+// ScheduleStatus is the status of a scheduled publication.
 type ScheduleStatus string
 
 // Values implements Enum.
@@ -387,7 +381,7 @@ func (ScheduleStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e ScheduleStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ReferenceKind is what an academic reference refers to.
+// ReferenceKind is the kind of work to which an academic reference refers.
 type ReferenceKind string
 
 // Values implements Enum.
@@ -398,7 +392,7 @@ func (ReferenceKind) Values() []string {
 // JSONSchema implements Enum.
 func (e ReferenceKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ManuscriptStatus is how far a manuscript has come.
+// ManuscriptStatus is the status of a manuscript.
 type ManuscriptStatus string
 
 // Values implements Enum.
@@ -409,8 +403,8 @@ func (ManuscriptStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e ManuscriptStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// ComplianceStatus is the stored status of a compliance item; an active one
-// reads as expiring or expired by the clock.
+// ComplianceStatus is the stored status of a compliance item. An active item is returned as expiring or expired,
+// depending on the current time.
 type ComplianceStatus string
 
 // Values implements Enum.
@@ -435,7 +429,7 @@ func (TrialPhase) Values() []string {
 // JSONSchema implements Enum.
 func (e TrialPhase) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// TrialStatus is how far a clinical trial has come.
+// TrialStatus is the status of a clinical trial.
 type TrialStatus string
 
 // Values implements Enum.
@@ -446,7 +440,7 @@ func (TrialStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e TrialStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// MemberStatus tells whether a person is part of the team.
+// MemberStatus is the membership status of a person in the team.
 type MemberStatus string
 
 // Values implements Enum.
@@ -457,7 +451,7 @@ func (MemberStatus) Values() []string {
 // JSONSchema implements Enum.
 func (e MemberStatus) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// AgentKind is what an agent is for.
+// AgentKind is the purpose of an agent.
 type AgentKind string
 
 // Values implements Enum.
@@ -468,9 +462,8 @@ func (AgentKind) Values() []string {
 // JSONSchema implements Enum.
 func (e AgentKind) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// Capability is what an agent may be allowed to do: call the operations of the API that have the
-// capability as their tag. A capability that ends in :read allows only those of them that read;
-// the capability without :read implies it.
+// Capability is a permission of an agent: to call the operations of the API that have the capability as their tag. A
+// capability that ends in :read allows only the operations that read; the capability without :read implies it.
 type Capability string
 
 // Values implements Enum.
@@ -486,7 +479,7 @@ func (Capability) Values() []string {
 // JSONSchema implements Enum.
 func (e Capability) JSONSchema() *jsonschema.Schema { return enumSchema(e.Values()) }
 
-// AgentStatus is whether a hired agent may work.
+// AgentStatus determines whether a hired agent may work.
 type AgentStatus string
 
 // Values implements Enum.

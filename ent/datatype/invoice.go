@@ -1,8 +1,7 @@
 package datatype
 
-// LineItem is one line of an invoice. The database computes its amounts:
-// round(quantity × unit_price, 2), and the tax of that, each line rounded by
-// itself, half away from zero.
+// LineItem is one line of an invoice. The database computes its amounts: round(quantity × unit_price, 2), and the tax
+// on that amount. Each line is rounded separately, half away from zero.
 type LineItem struct {
 	Description string  `json:"description" jsonschema:"minLength=1,maxLength=500" jsonschema_description:"Description of the goods or service."`
 	Quantity    Decimal `json:"quantity" jsonschema:"pattern=^([1-9][0-9]{0\\,8}(\\.[0-9]{1\\,4})?|0\\.([1-9][0-9]{0\\,3}|0[1-9][0-9]{0\\,2}|00[1-9][0-9]?|000[1-9]))$" jsonschema_description:"Quantity. Greater than 0, with at most four decimal places."`

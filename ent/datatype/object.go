@@ -4,7 +4,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// Object is a JSON object of any shape, kept as it was written. Nil is null.
+// Object is a JSON object of any shape, stored as it was written. Nil is null.
 type Object []byte
 
 // MarshalJSON implements json.Marshaler.
@@ -25,7 +25,7 @@ func (o *Object) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// JSONSchema describes an object whose properties may have any name.
+// JSONSchema returns the schema of an object whose properties may have any name.
 func (Object) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{
 		PatternProperties: map[string]*jsonschema.Schema{"^": jsonschema.TrueSchema},

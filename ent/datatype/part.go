@@ -15,7 +15,7 @@ type PlaylistItem struct {
 	AddedAt   time.Time `json:"added_at" jsonschema_description:"Time when the item was added."`
 }
 
-// Media is a picture or the like that belongs to a post.
+// Media is a picture or another medium that belongs to a post.
 type Media struct {
 	URI         string  `json:"uri" jsonschema:"minLength=1,maxLength=2048,format=uri" jsonschema_description:"URI of the stored file."`
 	MediaType   string  `json:"media_type" jsonschema:"minLength=3,maxLength=127" jsonschema_description:"Media type of the file (RFC 6838)."`
@@ -30,7 +30,7 @@ type Section struct {
 	Position int    `json:"position" jsonschema:"minimum=1,maximum=10000" jsonschema_description:"Position of the section, unique in the manuscript."`
 }
 
-// Evidence is a document that shows compliance.
+// Evidence is a document that proves compliance.
 type Evidence struct {
 	URI    string `json:"uri" jsonschema:"minLength=1,maxLength=2048,format=uri" jsonschema_description:"URI of the stored file."`
 	SHA256 string `json:"sha256" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the file, in lower-case hexadecimal."`
@@ -42,7 +42,7 @@ func (Media) JSONSchemaExtend(s *jsonschema.Schema) { LimitURI(s, "uri") }
 // JSONSchemaExtend limits the schemes of the URI.
 func (Evidence) JSONSchemaExtend(s *jsonschema.Schema) { LimitURI(s, "uri") }
 
-// LimitURI gives the property, which is a URI, the pattern of the schemes that are allowed.
+// LimitURI gives the property, which is a URI, the pattern of the allowed schemes.
 func LimitURI(s *jsonschema.Schema, property string) {
 	if uri, ok := s.Properties.Get(property); ok {
 		uri.Pattern = policies.ECMAPattern(policies.URIPattern)

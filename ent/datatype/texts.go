@@ -9,12 +9,12 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// Texts is a text[] column: an ordered list of short texts such as tags. It is
-// never NULL and an empty one is [] in JSON.
+// Texts is a text[] column: an ordered list of short texts such as tags. It is never NULL, and an empty list is [] in
+// JSON.
 type Texts []string
 
-// Value implements driver.Valuer: the array literal of the Postgres manual,
-// section 8.15.2, with every element quoted.
+// Value implements driver.Valuer. It returns an array literal (Postgres manual, section 8.15.2), with every element
+// quoted.
 func (t Texts) Value() (driver.Value, error) {
 	var b strings.Builder
 	b.WriteByte('{')
@@ -109,7 +109,7 @@ func (t Texts) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(t))
 }
 
-// JSONSchema is an array of strings; the limits come from the field's rules.
+// JSONSchema returns the schema of an array of strings. The limits are added from the field's rules.
 func (Texts) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string"}}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// formats are what every value of a JSON Schema format has in it, as POSIX regular expressions.
+// formats are POSIX regular expressions that every value of a JSON Schema format matches.
 var formats = map[string]string{
 	"email": `^[^[:space:]@]+@[^[:space:]@]+$`,
 	"uri":   policies.URIPattern,
@@ -40,7 +40,7 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 			}
 			add(c.Name, "_check", valid)
 		case r.MaxLength > 0 && fields[c.Name].IsJSON():
-			// the entity's own check looks into the value
+			// The entity has a specific check of the value.
 		case r.MaxLength > 0 && r.MinLength > 0:
 			add(c.Name, "_check", fmt.Sprintf("char_length(%s) BETWEEN %d AND %d", c.Name, r.MinLength, r.MaxLength))
 		case r.MaxLength > 0:
@@ -75,7 +75,7 @@ func addChecks(t *policies.Table, fields map[string]*gen.Field, own policies.Che
 	return nil
 }
 
-// words are what may be the names of columns in an expression: text in quotes is left out.
+// words matches string constants and words that may be names of columns in an expression.
 var words = regexp.MustCompile(`'[^']*'|[a-z_][a-z0-9_]*`)
 
 // rowCheck returns which columns the rules of t read, in the order of the table.
@@ -106,7 +106,7 @@ func rowCheck(t policies.Table, fields map[string]*gen.Field) ([]policies.Parame
 	return given, nil
 }
 
-// columnType returns a type that takes the values of the field's column.
+// columnType returns a type that accepts the values of the field's column.
 func columnType(f *gen.Field) (string, error) {
 	switch name := f.Column().SchemaType[dialect.Postgres]; {
 	case name != "":

@@ -15,8 +15,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// describe checks every type and returns their tables: entities first, each
-// group by name.
+// describe checks every type and returns their tables: entities first, each group sorted by name.
 func (g *graph) describe(nodes *gen.Graph) ([]policies.Table, error) {
 	var tables []policies.Table
 	for _, node := range nodes.Nodes {
@@ -52,8 +51,8 @@ type description struct {
 	fields map[string]*gen.Field
 }
 
-// describeNode checks one type and returns its table. It also completes the type for Ent: its
-// check constraints, the names of its indexes and the tags of its struct.
+// describeNode checks one type and returns its table. It also completes the type for Ent: its check constraints, the
+// names of its indexes and the tags of its struct.
 func describeNode(node *gen.Type) (policies.Table, error) {
 	d := &description{
 		node:   node,
@@ -77,8 +76,8 @@ func describeNode(node *gen.Type) (policies.Table, error) {
 	return d.table, nil
 }
 
-// readOwnership reads whose the rows are and who has access to them. An ownerless table needs
-// a reason and has no access: only functions reach it.
+// readOwnership reads which column holds the owner and who has access to the rows. An ownerless table needs a reason
+// and has no access: it is accessed through functions only.
 func (d *description) readOwnership() error {
 	t, name := &d.table, d.node.Name
 	var (
@@ -134,8 +133,7 @@ func (d *description) readKept() error {
 	return nil
 }
 
-// readOptions reads the annotations that may be missing and are valid alone. Its error is
-// always nil.
+// readOptions reads the optional annotations that need no check. Its error is always nil.
 func (d *description) readOptions() error {
 	t, a := &d.table, d.node.Annotations
 	t.Comment = comment(a)
@@ -160,8 +158,7 @@ func (d *description) readOptions() error {
 	return nil
 }
 
-// readColumns describes the id and the fields. Each needs a comment, and a jsonb column needs
-// a limit.
+// readColumns describes the id and the fields. Each column needs a comment, and a jsonb column needs a limit.
 func (d *description) readColumns() error {
 	for _, f := range append([]*gen.Field{d.node.ID}, d.node.Fields...) {
 		d.fields[f.StorageKey()] = f
@@ -181,8 +178,7 @@ func (d *description) readColumns() error {
 	return nil
 }
 
-// checkColumns checks that the columns exist that the annotations name or every table of its
-// kind needs.
+// checkColumns checks that the columns exist that the annotations name or that every table of its kind needs.
 func (d *description) checkColumns() error {
 	t, name := &d.table, d.node.Name
 	for _, column := range t.KeyWith {
@@ -207,8 +203,8 @@ func (d *description) anyoneMay(verb byte) bool {
 	return d.table.Access.Human.Has(verb) || d.table.Access.Agent.Has(verb)
 }
 
-// checkAppendOnly checks that nobody changes the rows of an append-only table, and that their
-// content can be erased.
+// checkAppendOnly checks that no role may change the rows of an append-only table, and that their content can be
+// erased.
 func (d *description) checkAppendOnly() error {
 	only := d.table.AppendOnly
 	if only == nil {
@@ -223,8 +219,8 @@ func (d *description) checkAppendOnly() error {
 	return nil
 }
 
-// addConstraints adds the checks of the table, and gives Ent the check constraints that hold
-// them: one for each, or one for all where a function checks the row.
+// addConstraints adds the checks of the table, and gives Ent the check constraints for them: one for each check, or one
+// for all if a function checks the row.
 func (d *description) addConstraints() error {
 	t, a := &d.table, d.node.Annotations
 	if err := addChecks(t, d.fields, valueOf[policies.Checks](a)); err != nil {
@@ -252,7 +248,7 @@ func (d *description) addConstraints() error {
 	return nil
 }
 
-// readReferences describes the foreign keys that the table has.
+// readReferences describes the foreign keys of the table.
 func (d *description) readReferences() error {
 	t := &d.table
 	for _, e := range d.node.Edges {
@@ -274,8 +270,8 @@ func (d *description) readReferences() error {
 	return nil
 }
 
-// nameIndexes names the indexes of the type after their columns without the owner, which must
-// be the first column of each, and describes the unique ones.
+// nameIndexes names the indexes of the type after their columns without the owner, which must be the first column of
+// each index, and describes the unique indexes.
 func (d *description) nameIndexes() error {
 	t := &d.table
 	for _, index := range d.node.Indexes {
@@ -306,9 +302,8 @@ func (d *description) tagStruct() {
 	d.node.Annotations[edge.Annotation{}.Name()] = map[string]any{"StructTag": `json:"-"`}
 }
 
-// tagField gives every field a JSON tag without omitempty: a null is shown,
-// not left out. Secrets and the database's own columns stay out of JSON, and
-// fields whose tag says so.
+// tagField gives every field a JSON tag without omitempty, so that null values are included. Secrets, columns that only
+// the database uses, and fields whose tag says so are not part of the JSON.
 func tagField(f *gen.Field) {
 	hidden := f.Sensitive() || f.StructTag == `json:"-"`
 	f.StructTag = fmt.Sprintf(`json:"%s"`, f.StorageKey())
@@ -317,11 +312,10 @@ func tagField(f *gen.Field) {
 	}
 }
 
-// ranking are words that no social or entertainment column may carry.
+// ranking are words that no column of a social or entertainment entity may contain.
 var ranking = []string{"score", "rank", "likes", "like_count", "views", "view_count", "engagement", "popularity", "trending", "boost"}
 
-// refuseRanking holds Rule #5: feeds come in time order, so nothing to rank
-// them by exists.
+// refuseRanking enforces Rule #5: feeds are in chronological order, so there are no columns to rank by.
 func refuseRanking(t policies.Table) error {
 	if t.Sphere != "social" && t.Sphere != "entertainment" {
 		return nil
@@ -336,7 +330,7 @@ func refuseRanking(t policies.Table) error {
 	return nil
 }
 
-// annotation decodes the annotation of into's type. It reports whether there is one.
+// annotation decodes the annotation of into's type. It reports whether the annotation exists.
 func annotation[T interface{ Name() string }](from gen.Annotations, into *T) bool {
 	return named(from, (*into).Name(), into)
 }
@@ -371,7 +365,7 @@ func comment(from gen.Annotations) string {
 	return c.Text
 }
 
-// named decodes the annotation of the name into a pointer. It reports whether there is one.
+// named decodes the annotation with the name into a pointer. It reports whether the annotation exists.
 func named(from gen.Annotations, name string, into any) bool {
 	a, ok := from[name]
 	if !ok {
@@ -382,7 +376,7 @@ func named(from gen.Annotations, name string, into any) bool {
 		err = json.Unmarshal(data, into)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("annotation %s: %v", name, err)) // ours, and not of its own type
+		panic(fmt.Sprintf("annotation %s: %v", name, err)) // an annotation of this project that does not fit its type
 	}
 	return true
 }

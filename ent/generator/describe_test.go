@@ -17,7 +17,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Thing is an entity that the generator takes; each test spoils one part.
+// Thing is an entity that the generator accepts; each test makes one part invalid.
 type Thing struct {
 	ent.Schema
 	fields      []ent.Field
@@ -76,7 +76,7 @@ func (t Thing) withField(f ent.Field) Thing {
 	return t
 }
 
-// sealed is an append-only entity whose content has a digest.
+// sealed returns an append-only entity whose content has a digest.
 func sealed() Thing {
 	return good().without("Access").with(policies.Access{Human: policies.AddOnly}, policies.AppendOnly{Content: []string{"name"}}).
 		withField(field.String("name").Comment("Name.")).
@@ -84,14 +84,14 @@ func sealed() Thing {
 		withField(field.Bytes("content_digest").Comment("Digest."))
 }
 
-// TestRefusals shows the error for every schema that would leave a gap in the access rules: Rules
-// #3, #5 and #6 as a check at generation.
+// TestRefusals checks the error for every schema that would leave a gap in the access rules: Rules #3, #5 and #6 are
+// checked when the code is generated.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
 		schema Thing
-		want   string // part of the sentence; empty when the schema is good
+		want   string // part of the error; empty if the schema is valid
 	}{
 		{name: "good", schema: good()},
 		{"no owner", good().without("Owner"), "exactly one of the annotations Owner and Ownerless"},
@@ -111,25 +111,25 @@ func TestRefusals(t *testing.T) {
 		{"append-only content without digest", good().without("Access").with(policies.Access{Human: policies.AddOnly}, policies.AppendOnly{Content: []string{"name"}}), "lacks content_salt"},
 		{"append-only content that is deleted", sealed(), "annotate it Kept"},
 		{"kept without a reason", good().with(policies.Kept{}), "Kept without a reason"},
-		{"kept and nobody's", good().without("Owner").without("Access").with(policies.Ownerless{Why: "x"}, policies.Access{}, policies.Unaudited{Why: "x"}, policies.Kept{Why: "x"}), "Kept but nobody's"},
-		{"kept text that is forgotten", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Comment("Name.")), "give it policies.Erased"},
+		{"kept without an owner", good().without("Owner").without("Access").with(policies.Ownerless{Why: "x"}, policies.Access{}, policies.Unaudited{Why: "x"}, policies.Kept{Why: "x"}), "Kept but nobody's"},
+		{"kept text without a rule for erasure", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Comment("Name.")), "give it policies.Erased"},
 		{"kept text that is erased", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Erased("'x'")).Comment("Name.")), ""},
-		{"kept text of nobody", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Impersonal()).Comment("Name.")), ""},
+		{"kept text that is impersonal", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Impersonal()).Comment("Name.")), ""},
 		{"append-only content that is kept", sealed().with(policies.Kept{Why: "x"}), ""},
-		{"append-only text that becomes another", sealed().with(policies.Kept{Why: "x"}).withField(field.String("more").Annotations(policies.Erased("'x'")).Comment("More.")), "erased to NULL"},
-		// Hardening item 11: every entity says what a human must approve, or why nothing.
+		{"append-only text that is replaced", sealed().with(policies.Kept{Why: "x"}).withField(field.String("more").Annotations(policies.Erased("'x'")).Comment("More.")), "erased to NULL"},
+		// Hardening item 11: every entity states what a human must approve, or why nothing needs approval.
 		{"neither gated nor ungated", good().without("Ungated"), "exactly one of the annotations Gate and Ungated"},
 		{"ungated without a reason", good().without("Ungated").with(policies.Ungated{}), "exactly one of the annotations Gate and Ungated"},
 		{"gated and ungated", good().with(policies.Gate{Type: "cost", Why: "x", State: "true"}), "exactly one of the annotations Gate and Ungated"},
 		{"gated without a reason", good().without("Ungated").with(policies.Gate{Type: "cost", State: "true"}), "Gate without a reason"},
-		{"gated in no state", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x"}), "covers no state"},
-		{"gated by a column that is not there", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x", State: "true", Free: []string{"name"}}), `names the column "name"`},
-		// Hardening item 11: an approval shows all that becomes public.
+		{"gated without a state", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x"}), "covers no state"},
+		{"gated by a column that does not exist", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x", State: "true", Free: []string{"name"}}), `names the column "name"`},
+		// Hardening item 11: an approval shows everything that becomes public.
 		{"gated with unseen contents", good().without("Ungated").withField(field.String("name").Comment("Name.")).withField(field.UUID("thing_id", uuid.UUID{}).Comment("Thing.")).
 			with(policies.Gate{Type: "cost", Why: "x", State: "version > 1", Contents: []policies.GateContent{{Table: "public.things", Column: "thing_id", Shows: []string{"created_at", "updated_at", "version"}}}}), "does not show name"},
 		{"gated with contents", good().without("Ungated").withField(field.String("name").Comment("Name.")).withField(field.UUID("thing_id", uuid.UUID{}).Comment("Thing.")).
 			with(policies.Gate{Type: "cost", Why: "x", State: "version > 1", Contents: []policies.GateContent{{Table: "public.things", Column: "thing_id", Shows: []string{"created_at", "updated_at", "version", "name"}}}}), ""},
-		{"gated with contents of nothing", good().without("Ungated").
+		{"gated with contents of a table that does not exist", good().without("Ungated").
 			with(policies.Gate{Type: "cost", Why: "x", State: "version > 1", Contents: []policies.GateContent{{Table: "public.none", Column: "thing_id"}}}), "does not exist"},
 		{"gated", good().without("Ungated").with(policies.Gate{Type: "cost", Why: "x", State: "version > 1"}), ""},
 		{"index without the owner", func() Thing {
@@ -149,9 +149,9 @@ func TestRefusals(t *testing.T) {
 			case test.want == "" && err != nil:
 				t.Errorf("refused: %v", err)
 			case test.want != "" && err == nil:
-				t.Error("was taken")
+				t.Error("was accepted")
 			case test.want != "" && !strings.Contains(err.Error(), test.want):
-				t.Errorf("got %q, want a sentence with %q", err, test.want)
+				t.Errorf("got %q, want an error with %q", err, test.want)
 			}
 		})
 	}
@@ -179,7 +179,7 @@ func describeOne(t *testing.T, s Thing) ([]policies.Table, error) {
 	return g.describe(nodes)
 }
 
-// TestLimitsBecomeChecks shows that a limit at a field is a CHECK constraint.
+// TestLimitsBecomeChecks checks that limits of fields become CHECK constraints.
 func TestLimitsBecomeChecks(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -210,7 +210,7 @@ func TestLimitsBecomeChecks(t *testing.T) {
 	}
 }
 
-// TestChecksTellClients shows that a condition of an entity's own, which a client can violate, says where and what.
+// TestChecksTellClients checks that an entity's check that a client can violate needs a column and a detail.
 func TestChecksTellClients(t *testing.T) {
 	t.Parallel()
 	whole := policies.Check{Name: "notes_x", Column: "id", Expression: "true", Detail: "It is true."}
@@ -227,8 +227,8 @@ func TestChecksTellClients(t *testing.T) {
 	}
 }
 
-// TestWrittenTablesKeepTheirConstraints shows that the rules of a table that serving roles write
-// stay CHECK constraints of their own.
+// TestWrittenTablesKeepTheirConstraints checks that the rules of a table that serving roles write stay separate CHECK
+// constraints.
 func TestWrittenTablesKeepTheirConstraints(t *testing.T) {
 	t.Parallel()
 	if _, err := describeOne(t, good().with(policies.CheckedByFunction{})); err == nil || !strings.Contains(err.Error(), "serving roles write it") {

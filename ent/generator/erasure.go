@@ -10,9 +10,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// checkErasure refuses a table of which the erasure of an identity could forget
-// something. The rows of most are deleted; of a Kept one, each column that may
-// hold something of a person says what takes its place.
+// checkErasure refuses a table if the erasure of an identity could leave personal data in it. The rows of most tables
+// are deleted. In a Kept table, each column that may hold something about a person must state its replacement.
 func checkErasure(t policies.Table, fields map[string]*gen.Field) error {
 	if t.KeptWhy == "" {
 		if t.AppendOnly != nil && len(t.AppendOnly.Content) > 0 {
@@ -38,8 +37,7 @@ func checkErasure(t policies.Table, fields map[string]*gen.Field) error {
 	return nil
 }
 
-// checkKeptReferences refuses a row that is kept while what it refers to is
-// deleted.
+// checkKeptReferences refuses a Kept table that refers to a table whose rows are deleted.
 func checkKeptReferences(tables []policies.Table) error {
 	kept := map[string]bool{}
 	for _, t := range tables {

@@ -7,9 +7,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// checkGate refuses an entity that says neither what needs a human's approval nor
-// why nothing does (Rule #1), and a gate that names columns which do not exist.
-// Supporting tables that no serving role writes need no such statement.
+// checkGate refuses an entity that states neither what needs a human's approval nor why nothing does (Rule #1), and a
+// gate that names columns that do not exist. Supporting tables that no serving role writes need no such annotation.
 func checkGate(t policies.Table) error {
 	written := func(v policies.Verbs) bool { return v.Has('I') || v.Has('U') || v.Has('D') }
 	if t.Supporting() && !written(t.Access.Human) && !written(t.Access.Agent) && len(t.Gates) == 0 {
@@ -41,8 +40,8 @@ func checkGate(t policies.Table) error {
 	return nil
 }
 
-// checkContents refuses a gate that shows less of the rows which become public
-// with the gated row than clients can set: a human would approve what nobody saw.
+// checkContents refuses a gate that omits columns that clients can set in the rows that become public with the gated
+// row: a human would approve content that was not shown.
 func checkContents(tables []policies.Table) error {
 	for _, t := range tables {
 		for _, g := range t.Gates {

@@ -1,6 +1,5 @@
-// Package generator turns ent/schema into the graph and what follows from its
-// annotations: the typed inputs and stores, policies/tables.go and
-// policies/tables/*.sql. It refuses a schema that leaves a gap in the access rules.
+// Package generator generates the graph from ent/schema, and from the annotations the typed inputs and stores,
+// policies/tables.go and policies/tables/*.sql. It refuses a schema that leaves a gap in the access rules.
 package generator
 
 import (
@@ -14,9 +13,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Run generates the graph from the package in schemaDir with the templates in
-// templateDir, and the table descriptions and rendered walls in policiesDir.
-// Nothing of the policies is written when the schema is refused.
+// Run generates the graph from the package in schemaDir with the templates in templateDir, and the table descriptions
+// and rendered policies in policiesDir. If the schema is refused, it does not write the policies.
 func Run(schemaDir, templateDir, policiesDir string) error {
 	g := &graph{tables: map[string]policies.Table{}}
 	templates, err := gen.NewTemplate("chenu").Funcs(g.functions()).ParseGlob(filepath.Join(templateDir, "*.tmpl"))
@@ -45,7 +43,7 @@ func Run(schemaDir, templateDir, policiesDir string) error {
 	return writePolicies(policiesDir, tables)
 }
 
-// graph holds each type's table for the templates.
+// graph holds the table of each type for the templates.
 type graph struct {
 	tables map[string]policies.Table
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// The committed tables are what the generator writes of them: the literal loses nothing.
+// TestTablesSource checks that the committed tables match the output of the generator, so that the literal loses
+// nothing.
 func TestTablesSource(t *testing.T) {
 	t.Parallel()
 	source, err := tablesSource(policies.Tables)
@@ -20,7 +21,7 @@ func TestTablesSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(source) != string(committed) {
-		t.Error("policies/tables.go is not what the generator writes: run make generate")
+		t.Error("policies/tables.go differs from the output of the generator: run make generate")
 	}
 }
 

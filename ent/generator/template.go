@@ -10,7 +10,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// inputs are the fields that a client gives.
+// inputs returns the fields that clients set.
 func inputs(t policies.Table, n *gen.Type) []*gen.Field {
 	var out []*gen.Field
 	for _, f := range n.Fields {
@@ -21,7 +21,7 @@ func inputs(t policies.Table, n *gen.Type) []*gen.Field {
 	return out
 }
 
-// inLists are the fields that lists read; none where lists read whole rows.
+// inLists returns the fields that lists read, or none if lists read whole rows.
 func inLists(t policies.Table, n *gen.Type) []*gen.Field {
 	var out []*gen.Field
 	for _, f := range n.Fields {
@@ -35,7 +35,7 @@ func inLists(t policies.Table, n *gen.Type) []*gen.Field {
 	return out
 }
 
-// computed are the fields whose values readers see computed at the time.
+// computed returns the fields whose values are computed when they are read.
 func computed(t policies.Table, n *gen.Type) []*gen.Field {
 	var out []*gen.Field
 	for _, f := range n.Fields {
@@ -49,7 +49,7 @@ func computed(t policies.Table, n *gen.Type) []*gen.Field {
 // filter is one query parameter of a collection.
 type filter struct{ Field, Type, Param, Op, Doc, Schema, Read, IDBound, IDValue string }
 
-// filters are the query parameters that the field's rules ask for.
+// filters returns the query parameters that the field's rules define.
 func filters(t policies.Table, f *gen.Field) ([]filter, error) {
 	c, _ := t.Column(f.StorageKey())
 	var out []filter
@@ -78,8 +78,8 @@ func filters(t policies.Table, f *gen.Field) ([]filter, error) {
 	return out, nil
 }
 
-// equalPhrases say which rows an equality filter selects, by column. Other columns have the
-// phrase "with this", followed by the name of the column.
+// equalPhrases describe which rows an equality filter selects, by column. For other columns the phrase is "with this",
+// followed by the name of the column.
 var equalPhrases = map[string]string{
 	"active":           "that are (true) or are not (false) active",
 	"actor_id":         "of the actor with this id",
@@ -124,8 +124,7 @@ func equalText(t policies.Table, c policies.Column) string {
 	return "Only " + t.Plural() + " " + phrase + "."
 }
 
-// rangePhrases say what happens at the time that a range filter compares, by the stem of its
-// parameters.
+// rangePhrases describe the event whose time a range filter compares, by the stem of its parameters.
 var rangePhrases = map[string]string{
 	"created":   "created",
 	"due":       "due",

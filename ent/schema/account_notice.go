@@ -10,9 +10,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// AccountNotice is a mail that tells an identity what happened to its account. It is stored with
-// the change that it tells of and changes through the functions of
-// policies/functions/notices.sql only.
+// AccountNotice is a mail that informs an identity about a change of its account. It is stored together with the
+// change. Only the functions of policies/functions/notices.sql change it.
 type AccountNotice struct{ ent.Schema }
 
 // Mixin of the AccountNotice.

@@ -8,9 +8,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// AccountToken proves, once, that somebody reads an identity's mail. Using one
-// deletes all of its kind. It changes through the functions of
-// policies/functions/recovery.sql only.
+// AccountToken proves, once, that its holder can read an identity's mail. Using a token deletes all tokens of its kind.
+// Only the functions of policies/functions/recovery.sql change it.
 type AccountToken struct{ ent.Schema }
 
 // Mixin of the AccountToken.

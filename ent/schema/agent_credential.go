@@ -10,9 +10,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// AgentCredential is what a hired agent proves itself with: a secret, of which
-// only the hash is here, or a key whose private half the agent keeps. It
-// changes through app.add_agent_credential() and its kin only.
+// AgentCredential is a credential with which a hired agent authenticates: a secret, of which only the hash is stored,
+// or a key whose private half only the agent has. Only app.add_agent_credential() and related functions change it.
 type AgentCredential struct{ ent.Schema }
 
 // Mixin of the AgentCredential.

@@ -12,8 +12,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// AuditLog is the complete audit trail (Rule #6). Rows come from triggers and
-// app.record_event() only; the database makes their ids.
+// AuditLog is the complete audit trail (Rule #6). Only triggers and app.record_event() insert rows; the database
+// generates their ids.
 type AuditLog struct{ ent.Schema }
 
 // Mixin of the AuditLog.

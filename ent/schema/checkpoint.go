@@ -13,10 +13,9 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Checkpoint is the request for a human's approval of exactly one action (Rule
-// #1): of one write, of a list of writes in one transaction (see
-// policies/functions/writes.sql), or of an action that a client defines. It changes
-// through app.request_checkpoint(), app.decide_checkpoint() and their kin only.
+// Checkpoint is the request for a human's approval of exactly one action (Rule #1): of one write, of a list of writes
+// in one transaction (see policies/functions/writes.sql), or of an action that a client defines. Only
+// app.request_checkpoint(), app.decide_checkpoint() and related functions change it.
 type Checkpoint struct{ ent.Schema }
 
 // Mixin of the Checkpoint.
@@ -53,10 +52,10 @@ func (Checkpoint) Fields() []ent.Field {
 		field.UUID("requested_by", uuid.UUID{}).Immutable().Comment("Id of the requester: the identity itself or one of its agents."),
 		field.Enum("requested_by_kind").GoType(datatype.ActorKind("")).Immutable().Comment("Type of the requester: `human`, `agent` or `system`."),
 		field.UUID("decided_by", uuid.UUID{}).Optional().Nillable().Comment("Id of the identity that decided. Null if there is no decision."),
-		moment("decided_at", "Time of the decision. Null if there is no decision."),
+		timestamp("decided_at", "Time of the decision. Null if there is no decision."),
 		field.Time("expires_at").Immutable().Comment("Time after which the checkpoint can no longer be decided."),
-		moment("use_before", "Time after which the approval can no longer be used."),
-		moment("consumed_at", "Time when the approval was used. An approval can be used once."),
+		timestamp("use_before", "Time after which the approval can no longer be used."),
+		timestamp("consumed_at", "Time when the approval was used. An approval can be used once."),
 		field.UUID("thread_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Annotations(policies.Filter()).
 			Comment("Id of the thread that records the steps of the checkpoint."),

@@ -9,7 +9,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// ClinicalTrial is a clinical trial. Every reading of one is recorded.
+// ClinicalTrial is a clinical trial. Every read of a trial is recorded.
 type ClinicalTrial struct{ ent.Schema }
 
 // Mixin of the ClinicalTrial.

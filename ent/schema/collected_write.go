@@ -11,10 +11,9 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// CollectedWrite is one write of a transaction that runs in collecting mode or under
-// an approval. The rows exist during their transaction only: a transaction in
-// collecting mode never commits, and one under an approval deletes its rows when it
-// commits. Only app.take_write() inserts rows.
+// CollectedWrite is one write of a transaction that runs in collecting mode or under an approval. The rows exist only
+// during their transaction: a transaction in collecting mode never commits, and one under an approval deletes its rows
+// when it commits. Only app.take_write() inserts rows.
 type CollectedWrite struct{ ent.Schema }
 
 // Mixin of the CollectedWrite.

@@ -11,7 +11,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// CommunityEvent is a meeting that people answer to.
+// CommunityEvent is a meeting to which contacts can be invited.
 type CommunityEvent struct{ ent.Schema }
 
 // Mixin of the CommunityEvent.

@@ -11,8 +11,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// EventRSVP is a contact's answer to the invitation to an event: one for each
-// contact, changed by answering again.
+// EventRSVP is a contact's answer to the invitation to an event. There is one for each contact; answering again updates
+// it.
 type EventRSVP struct{ ent.Schema }
 
 // Mixin of the EventRSVP.
@@ -49,7 +49,7 @@ func (EventRSVP) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.All, Agent: policies.All},
 		policies.Ungated{Why: "it is the owner's record of an answer that a contact gave"},
 		policies.Triggers{
-			// After the trigger stamp, which sets created_by: triggers fire in the order of their names.
+			// It runs after the trigger stamp, which sets created_by: triggers fire in the order of their names.
 			{Name: "take_locks", Events: "BEFORE INSERT", Function: "app.lock_answer()"},
 			{Name: "rsvp_counts", Events: "AFTER INSERT OR UPDATE OR DELETE", Function: "app.derive_rsvp_counts()"},
 		},

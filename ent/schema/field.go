@@ -13,18 +13,18 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Column types that Ent has no builder for.
+// Column types for which Ent has no builder.
 var (
 	textArray = map[string]string{dialect.Postgres: "text[]"}
 	date      = map[string]string{dialect.Postgres: "date"}
 	money     = map[string]string{dialect.Postgres: "numeric(14,2)"}
 )
 
-// uriSchemes are the beginnings of allowed URIs, in words.
+// uriSchemes lists the allowed schemes of URIs in running text.
 var uriSchemes = strings.Join(policies.URISchemes, ":, ") + ":"
 
-// The builders below are the forms that fields come in, each with the public
-// documentation of the field and what else it demands.
+// The builders below return the common kinds of fields. Each takes the public documentation of the field and further
+// rules.
 
 // text is a required text of least to most characters.
 func text(name string, least, most int, comment string, rules ...policies.Rules) ent.Field {
@@ -36,8 +36,7 @@ func optionalText(name string, most int, comment string, rules ...policies.Rules
 	return field.String(name).Optional().Nillable().Annotations(with(policies.Length(1, most), rules)...).Comment(comment)
 }
 
-// fixedText is a text of 1 to most characters that never changes once it is
-// written.
+// fixedText is a text of 1 to most characters that never changes after the row is inserted.
 func fixedText(name string, most int, comment string, rules ...policies.Rules) ent.Field {
 	return field.String(name).Immutable().Annotations(with(policies.Length(1, most), rules)...).Comment(comment)
 }
@@ -48,18 +47,18 @@ func choice(name string, enum datatype.Enum, fallback, comment string, rules ...
 		Annotations(with(policies.Rules{Default: "'" + fallback + "'"}, rules)...).Comment(comment)
 }
 
-// required is an enum that has no default.
+// required is an enum without a default.
 func required(name string, enum datatype.Enum, comment string, rules ...policies.Rules) ent.Field {
 	return field.Enum(name).GoType(enum).Annotations(with(policies.Rules{}, rules)...).Comment(comment)
 }
 
-// mark is a boolean that is false unless said.
-func mark(name, comment string, rules ...policies.Rules) ent.Field {
+// boolean is a boolean with the default false.
+func boolean(name, comment string, rules ...policies.Rules) ent.Field {
 	return field.Bool(name).Default(false).Annotations(with(policies.Rules{Default: "false"}, rules)...).Comment(comment)
 }
 
-// moment is a time, or null.
-func moment(name, comment string, rules ...policies.Rules) ent.Field {
+// timestamp is a time, or null.
+func timestamp(name, comment string, rules ...policies.Rules) ent.Field {
 	return field.Time(name).Optional().Nillable().Annotations(with(policies.Rules{}, rules)...).Comment(comment)
 }
 
@@ -74,13 +73,13 @@ func reference(name, comment string) ent.Field {
 	return field.UUID(name, uuid.UUID{}).Optional().Nillable().Annotations(policies.Filter()).Comment(comment)
 }
 
-// counter is a number that the database keeps.
+// counter is a number that the database maintains.
 func counter(name, comment string, rules ...policies.Rules) ent.Field {
 	return field.Int(name).Optional().
 		Annotations(with(policies.Derived("0"), append(rules, policies.AtLeast(0)))...).Comment(comment)
 }
 
-// tags are at most so many labels of at most 64 characters.
+// tags is a list of at most the given number of labels of at most 64 characters.
 func tags(most int, rules ...policies.Rules) ent.Field {
 	return texts("tags", most, 64, "Labels in the given order.", rules...)
 }
@@ -92,7 +91,7 @@ func texts(name string, most, longest int, comment string, rules ...policies.Rul
 		Comment(comment)
 }
 
-// visibility records an intention; making something public is gated.
+// visibility records who is intended to see the row. Making a row public is gated.
 func visibility() ent.Field {
 	return choice("visibility", datatype.Visibility(""), "private",
 		"Audience that the owner intends. It grants no access: only the owner can read the resource.", policies.Filter())

@@ -11,7 +11,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Habit is something that a person means to do again and again.
+// Habit is an activity that a person intends to repeat.
 type Habit struct{ ent.Schema }
 
 // Mixin of the Habit.

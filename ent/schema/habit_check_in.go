@@ -11,8 +11,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// HabitCheckIn says that a habit was done on a day. Streaks are derived from
-// these.
+// HabitCheckIn records that a habit was done on a day. Streaks are derived from check-ins.
 type HabitCheckIn struct{ ent.Schema }
 
 // Mixin of the HabitCheckIn.

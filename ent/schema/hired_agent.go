@@ -13,7 +13,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// HiredAgent is an AI agent that a human hired (Rule #4). No column can make one another's superior.
+// HiredAgent is an AI agent that a human hired (Rule #4). No column can make one agent another agent's superior.
 type HiredAgent struct{ ent.Schema }
 
 // Mixin of the HiredAgent.
@@ -37,14 +37,14 @@ func (HiredAgent) Fields() []ent.Field {
 		field.UUID("hire_checkpoint_id", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
 			Comment("Id of the checkpoint that approved the hiring."),
-		moment("suspended_at", "Time of the last suspension. Access tokens from before that time stay invalid even after the agent is resumed.", policies.DerivedNullable()),
+		timestamp("suspended_at", "Time of the last suspension. Access tokens from before that time stay invalid even after the agent is resumed.", policies.DerivedNullable()),
 		field.String("suspend_reason").Optional().Nillable().
 			Annotations(policies.Length(1, 2000), policies.DerivedNullable()).
 			Comment("Reason for which the service suspended the agent. Null if its owner suspended it or if it is not suspended."),
 		field.UUID("dismissed_by", uuid.UUID{}).Optional().Nillable().
 			Annotations(policies.DerivedNullable()).
 			Comment("Id of the identity that dismissed the agent."),
-		moment("dismissed_at", "Time when the agent was dismissed.", policies.DerivedNullable()),
+		timestamp("dismissed_at", "Time when the agent was dismissed.", policies.DerivedNullable()),
 		field.String("dismiss_reason").Optional().Nillable().
 			Annotations(policies.Length(1, 2000), policies.DerivedNullable()).
 			Comment("Reason for the dismissal."),
@@ -75,7 +75,7 @@ func (HiredAgent) Annotations() []schema.Annotation {
 			Why:    "an active agent acts for its owner: hiring it and widening what it may do are the owner's decisions, and narrowing or ending it needs none",
 			Within: "NOT app.implied_capabilities(NEW.capabilities) <@ app.implied_capabilities(OLD.capabilities)",
 		},
-		// A budget that nothing meters is no limit. The column goes with the release after this one.
+		// A budget that is not metered limits nothing. The release after this one drops the column.
 		policies.Retired{{Name: "token_budget", Type: "bigint", Why: "Nothing ever charged it."}},
 		policies.Checks{
 			{

@@ -10,7 +10,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// IdempotencyKey keeps the outcome of a POST for its repetition.
+// IdempotencyKey stores the outcome of a POST request, which is returned if the request is repeated.
 type IdempotencyKey struct{ ent.Schema }
 
 // Mixin of the IdempotencyKey.
@@ -58,7 +58,8 @@ func (IdempotencyKey) Annotations() []schema.Annotation {
 		supporting("idempotency_keys"),
 		schema.Comment("Outcomes of POST requests, which repeated requests receive again."),
 		policies.Access{Human: "SID", Agent: "SID"},
-		// Rows that name no actor are from before the upgrade that scoped keys, and expire within a day of it.
+		// Rows without an actor were written before the upgrade that scoped keys to actors, and expire within a day of
+		// it.
 		policies.AgentRows("(actor_kind = 'agent' AND actor_id = nullif(current_setting('app.actor_id', true), '')::uuid OR actor_id IS NULL)"),
 		policies.Ungated{Why: "it only keeps the answer of a request that was carried out"},
 		policies.Unaudited{Why: "it repeats what the audited write says"},

@@ -10,7 +10,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Identity is a person with an account. Everything else belongs to one.
+// Identity is a person with an account. Everything else belongs to an identity.
 type Identity struct{ ent.Schema }
 
 // Mixin of the Identity.
@@ -25,9 +25,9 @@ func (Identity) Fields() []ent.Field {
 			Annotations(policies.Length(3, 320), policies.Format("email"), policies.Example(`"ada@example.org"`),
 				policies.Erased("'erased-' || gen_random_uuid() || '@erased.invalid'")).
 			Comment("E-mail address of the account. Unique, ignoring case."),
-		// A policy's condition is evaluated before any operator that could leak values, and
-		// lower() is no leakproof function: an index over lower(email) is not used under a
-		// policy. Equality of text is leakproof, so an index over this column is.
+		// A policy's condition is evaluated before any operator that could leak values, and lower() is not leakproof:
+		// under a policy, an index over lower(email) is not used. Equality of text is leakproof, so an index over this
+		// column is used.
 		field.String("email_key").Optional().Nillable().StructTag(`json:"-"`).
 			Annotations(policies.DerivedNullable(), policies.Erased("NULL")).
 			Comment("E-mail address in lower case, for lookups at login."),
@@ -75,8 +75,8 @@ func (Identity) Annotations() []schema.Annotation {
 		policies.Triggers{{Name: "derive_email_key", Events: "BEFORE INSERT OR UPDATE", Function: "app.derive_email_key()"}},
 		policies.Checks{
 			{
-				// The address that erasure gives an identity is random, and no account can take
-				// an address of its domain: nobody can occupy it and so block an erasure.
+				// Erasure gives an identity a random address in this domain. No account can have an address in the
+				// domain, so no one can block an erasure by registering the address first.
 				Name: "identities_email_reserved", Column: "email",
 				Expression: "status <> 'active' OR lower(email) NOT LIKE '%@erased.invalid'",
 				Detail:     "The domain erased.invalid is reserved for erased identities.",

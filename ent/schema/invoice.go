@@ -38,7 +38,7 @@ func (Invoice) Fields() []ent.Field {
 			policies.Read("CASE WHEN status = 'sent' AND due_on < (SELECT app.today()) THEN 'overdue' ELSE status END", "overdue")),
 		day("issued_on", "Date of issue.", policies.Example(`"2026-01-15"`)),
 		day("due_on", "Date by which the invoice must be paid. Not before `issued_on`.", policies.Range(), policies.Example(`"2026-02-14"`)),
-		moment("paid_at", "Time of the payment. Null unless the invoice is `paid` or `void`."),
+		timestamp("paid_at", "Time of the payment. Null unless the invoice is `paid` or `void`."),
 	}
 }
 

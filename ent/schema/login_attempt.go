@@ -8,9 +8,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// LoginAttempt counts the attempts at an identity's password that came from one origin: an
-// address network, or one of the identity's open sessions. It changes through the functions
-// of policies/functions/attempts.sql only.
+// LoginAttempt counts the attempts at an identity's password from one origin: an address network, or one of the
+// identity's open sessions. Only the functions of policies/functions/attempts.sql change it.
 type LoginAttempt struct{ ent.Schema }
 
 // Mixin of the LoginAttempt.

@@ -25,7 +25,7 @@ func (Manuscript) Fields() []ent.Field {
 			Comment("Sections of the manuscript, at most 200."),
 		choice("status", datatype.ManuscriptStatus(""), "draft", "Status of the manuscript.", policies.Filter()),
 		optionalText("target_journal", 500, "Journal that the manuscript is written for."),
-		moment("submitted_at", "Time when the manuscript was submitted.", policies.Range()),
+		timestamp("submitted_at", "Time when the manuscript was submitted.", policies.Range()),
 		field.Int("word_count").Optional().
 			Annotations(policies.Generated("app.word_count(sections)")).
 			Comment("Number of words in all headings and bodies."),

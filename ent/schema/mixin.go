@@ -1,6 +1,5 @@
-// Package schema says what the data is: one file per entity, with its fields,
-// edges, indexes and the annotations that the access rules are generated from. Field comments
-// are public documentation: they become the OpenAPI descriptions and the
+// Package schema defines the data: one file per entity, with its fields, edges, indexes and the annotations from which
+// the access rules are generated. Field comments are public documentation: they become the OpenAPI descriptions and the
 // comments in the database.
 package schema
 
@@ -17,12 +16,10 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// newID makes a UUIDv7. It panics when the system has no randomness, as
-// nothing can go on then.
+// newID returns a new UUIDv7. It panics if the system has no randomness, because the service cannot work then.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// owned gives an entity its id, its owner and its chronological key
-// (created_by, id).
+// owned gives an entity its id, its owner and its chronological key (created_by, id).
 type owned struct{ mixin.Schema }
 
 func (owned) Fields() []ent.Field {
@@ -41,7 +38,7 @@ func (owned) Annotations() []schema.Annotation {
 	return []schema.Annotation{policies.Owner{Column: "created_by"}}
 }
 
-// tracked says of a changeable row who changed it last, when, and how often.
+// tracked records who changed a row last, when, and how often it was changed.
 type tracked struct{ mixin.Schema }
 
 func (tracked) Fields() []ent.Field {
@@ -61,7 +58,7 @@ func (tracked) Fields() []ent.Field {
 	}
 }
 
-// Sphere is what all sphere entities have in common.
+// inSphere returns the mixins of all entities of spheres.
 func inSphere(sphere string) []ent.Mixin {
 	return []ent.Mixin{owned{}, tracked{}, annotated{policies.Sphere(sphere)}}
 }
@@ -76,17 +73,17 @@ func (annotated) Interceptors() []ent.Interceptor    { return nil }
 func (annotated) Policy() ent.Policy                 { return nil }
 func (a annotated) Annotations() []schema.Annotation { return []schema.Annotation{a.annotation} }
 
-// by is an index that leads with the owner, as every index does.
+// by returns an index that begins with the owner, as every index does.
 func by(fields ...string) *indexBuilder {
 	return index.Fields(append([]string{"created_by"}, fields...)...)
 }
 
 type indexBuilder = index.Builder
 
-// table names an entity's table.
+// table sets the table of an entity.
 func table(name string) schema.Annotation { return entsql.Annotation{Schema: "public", Table: name} }
 
-// supporting names a table that is not an entity of the graph's own subject.
+// supporting sets the table of a type that the service needs in addition to the identities' data.
 func supporting(name string) schema.Annotation { return entsql.Annotation{Schema: "app", Table: name} }
 
 // entsqlWhere limits an index to the rows that meet the condition.

@@ -23,7 +23,7 @@ func (Note) Fields() []ent.Field {
 			Comment("Text of the note."),
 		optionalText("folder", 255, "Folder that contains the note.", policies.Filter(), policies.Example(`"Home"`)),
 		tags(64),
-		mark("pinned", "Whether the note is pinned. Lists are not sorted by it.", policies.Filter()),
+		boolean("pinned", "Whether the note is pinned. Lists are not sorted by it.", policies.Filter()),
 	}
 }
 

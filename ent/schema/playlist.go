@@ -9,7 +9,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Playlist is a list of media in the owner's own order.
+// Playlist is a list of media in an order that the owner sets.
 type Playlist struct{ ent.Schema }
 
 // Mixin of the Playlist.

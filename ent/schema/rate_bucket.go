@@ -10,9 +10,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// RateBucket is a bucket of tokens, one of which each request takes. Of its
-// tokens it keeps only when it will be full again. It changes through
-// app.take_tokens() only.
+// RateBucket is a token bucket, from which each request takes a token. Its tokens are stored as the time when it will
+// be full again. Only app.take_tokens() changes it.
 type RateBucket struct{ ent.Schema }
 
 // Fields of the RateBucket.

@@ -10,7 +10,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// ReferenceCitation says that one reference cites another.
+// ReferenceCitation records that one reference cites another.
 type ReferenceCitation struct{ ent.Schema }
 
 // Mixin of the ReferenceCitation.

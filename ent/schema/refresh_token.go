@@ -11,8 +11,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// RefreshToken is one of the tokens that a session was refreshed with. It
-// changes through app.issue_refresh_token() and app.rotate_refresh_token() only.
+// RefreshToken is one of the refresh tokens of a session. Only app.issue_refresh_token() and app.rotate_refresh_token()
+// change it.
 type RefreshToken struct{ ent.Schema }
 
 // Mixin of the RefreshToken.

@@ -11,8 +11,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Session is one login of an identity. It changes through the functions of
-// policies/functions/accounts.sql and sessions.sql only.
+// Session is one login of an identity. Only the functions of policies/functions/accounts.sql and sessions.sql change
+// it.
 type Session struct{ ent.Schema }
 
 // Mixin of the Session.
@@ -35,8 +35,8 @@ func (Session) Fields() []ent.Field {
 		field.String("user_agent").Optional().Nillable().
 			Annotations(policies.Length(0, 400)).
 			Comment("`User-Agent` header of the client that opened the session."),
-		moment("refreshed_at", "Time of the last refresh."),
-		moment("idle_expires_at", "Time when the session ends unless it is refreshed. Null if it cannot be refreshed."),
+		timestamp("refreshed_at", "Time of the last refresh."),
+		timestamp("idle_expires_at", "Time when the session ends unless it is refreshed. Null if it cannot be refreshed."),
 	}
 }
 
@@ -53,8 +53,8 @@ func (Session) Annotations() []schema.Annotation {
 		supporting("sessions"),
 		schema.Comment("Login sessions of identities."),
 		policies.Access{Human: policies.ReadOnly, Agent: policies.None},
-		// The address and the program are recorded by the login; they are deleted here 30 days
-		// after the session ended, which leaves no copy.
+		// The audit row of the login records the address and the user agent. They are deleted here 30 days after the
+		// session ended, and audit rows of that change must not copy them.
 		policies.AuditCounters{"refreshed_at", "idle_expires_at", "ip", "user_agent"},
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// SigningKey signs access tokens. Its private half is encrypted under a key
-// that the database never holds.
+// SigningKey is a key that signs access tokens. Its private half is encrypted under a key that is never stored in the
+// database.
 type SigningKey struct{ ent.Schema }
 
 // Fields of the SigningKey.
@@ -29,8 +29,8 @@ func (SigningKey) Fields() []ent.Field {
 		field.Time("created_at").Optional().Immutable().
 			Annotations(policies.Derived("clock_timestamp()")).
 			Comment("Time of creation."),
-		moment("activated_at", "Time when the key started to sign. Null for the first key, which signs from its creation."),
-		moment("retired_at", "Time when the key stopped signing."),
+		timestamp("activated_at", "Time when the key started to sign. Null for the first key, which signs from its creation."),
+		timestamp("retired_at", "Time when the key stopped signing."),
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// SocialPost is a post. Posts come in the order of time: there is no score, rank or engagement column (Rule #5).
+// SocialPost is a post. Posts are listed in chronological order: there is no score, rank or engagement column (Rule
+// #5).
 type SocialPost struct{ ent.Schema }
 
 // Mixin of the SocialPost.
@@ -26,7 +27,7 @@ func (SocialPost) Fields() []ent.Field {
 		visibility(),
 		reference("thread_id", "Id of the thread that the post belongs to."),
 		reference("reply_to_id", "Id of the post that this post replies to."),
-		moment("published_at", "Time of publication. Null for a draft.", policies.Range()),
+		timestamp("published_at", "Time of publication. Null for a draft.", policies.Range()),
 	}
 }
 
@@ -50,8 +51,8 @@ func (SocialPost) Annotations() []schema.Annotation {
 		table("social_posts"),
 		schema.Comment("Social posts are listed in the order of time and are never ranked."),
 		policies.Access{Human: policies.All, Agent: policies.All},
-		// The thread is left out of the references: it only says where the post belongs, and each
-		// step of the approval gives the thread another version.
+		// The thread is not among the references: it only states where the post belongs, and each step of the approval
+		// increases the version of the thread.
 		policies.Gate{
 			Type: "sensitive", State: "visibility = 'public' AND published_at IS NOT NULL",
 			Agents:  "published_at IS NOT NULL",

@@ -9,7 +9,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// StreamHistory is what was watched or heard, in the order of time (Rule #5).
+// StreamHistory is content that was watched or heard, in chronological order (Rule #5).
 type StreamHistory struct{ ent.Schema }
 
 // Mixin of the StreamHistory.

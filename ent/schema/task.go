@@ -8,7 +8,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Task is something that a person means to do.
+// Task is something that a person intends to do.
 type Task struct{ ent.Schema }
 
 // Mixin of the Task.
@@ -21,8 +21,8 @@ func (Task) Fields() []ent.Field {
 		optionalText("description", 20_000, "Description of the task."),
 		choice("status", datatype.TaskStatus(""), "todo", "Status of the task.", policies.Filter()),
 		choice("priority", datatype.Priority(""), "normal", "Priority of the task. Lists are not sorted by it.", policies.Filter()),
-		moment("due_at", "Time when the task is due.", policies.Range()),
-		moment("completed_at", "Time of completion. Set if and only if the task is done.", policies.DerivedNullable()),
+		timestamp("due_at", "Time when the task is due.", policies.Range()),
+		timestamp("completed_at", "Time of completion. Set if and only if the task is done.", policies.DerivedNullable()),
 		tags(64),
 	}
 }

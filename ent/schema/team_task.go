@@ -11,7 +11,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// TeamTask is work that a human gave to a member or an agent (Rule #4).
+// TeamTask is work that a human assigned to a member or an agent (Rule #4).
 type TeamTask struct{ ent.Schema }
 
 // Mixin of the TeamTask.
@@ -29,8 +29,8 @@ func (TeamTask) Fields() []ent.Field {
 		field.UUID("assigned_by", uuid.UUID{}).Optional().
 			Annotations(policies.Rules{Derived: true}).
 			Comment("Id of the identity that assigned the task."),
-		moment("due_at", "Time when the task is due.", policies.Range()),
-		moment("completed_at", "Time of completion. Set if and only if the task is done.", policies.DerivedNullable()),
+		timestamp("due_at", "Time when the task is due.", policies.Range()),
+		timestamp("completed_at", "Time of completion. Set if and only if the task is done.", policies.DerivedNullable()),
 		optionalText("result", 20_000, "Outcome of the task."),
 	}
 }
@@ -53,7 +53,7 @@ func (TeamTask) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		table("team_tasks"),
 		schema.Comment("A team task is assigned by a human to exactly one team member or agent."),
-		// Agents work on tasks that a human assigned to them, and direct nobody (Rule #4).
+		// Agents work on tasks that a human assigned to them, and cannot direct other agents or members (Rule #4).
 		policies.Access{Human: policies.All, Agent: "SU"},
 		policies.AgentUpdates{"status", "result"},
 		policies.Ungated{Why: "only a human assigns it (Rule #4), and its assignee reports on it"},

@@ -10,14 +10,13 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Thread is a line of thought or work. Its row is a projection of its events
-// and changes only through them: app.create_thread() and app.append_events().
+// Thread is a line of thought or work. Its row is a projection of its events and changes only through them:
+// app.create_thread() and app.append_events().
 //
-// What is in a public thread is published. So making a thread public, changing it while it
-// is public, and appending to it need an approval, for humans as for agents: a human
-// confirms an append to a public thread like every other change of what is public, because
-// a stolen access token must not publish either. An approval covers all events of the
-// append, with their payloads. Appending to a private thread needs none.
+// The content of a public thread is published. So making a thread public, changing it while it is public, and appending
+// to it need an approval, for humans as for agents: a human confirms an append to a public thread like every other
+// change of public data, because a stolen access token must not be able to publish either. An approval covers all
+// events of the append, with their payloads. Appending to a private thread needs no approval.
 type Thread struct{ ent.Schema }
 
 // Mixin of the Thread.
@@ -42,7 +41,7 @@ func (Thread) Fields() []ent.Field {
 		field.Int64("event_count").Optional().
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
 			Comment("Number of events in the thread."),
-		moment("last_event_at", "Time of the latest event.", policies.DerivedNullable()),
+		timestamp("last_event_at", "Time of the latest event.", policies.DerivedNullable()),
 		field.Int64("step_count").Optional().StructTag(`json:"-"`).
 			Annotations(policies.Derived("0"), policies.AtLeast(0)).
 			Comment("Number of events that are steps of checkpoints about the thread. They do not change its version."),
@@ -75,8 +74,8 @@ func (Thread) Annotations() []schema.Annotation {
 		policies.CheckedByFunction{},
 		policies.AuditCounters{"last_sequence", "event_count", "last_event_at", "step_count"},
 		policies.Triggers{{Name: "stamp_step", Events: "BEFORE UPDATE OF step_count", Function: "app.keep_version()"}},
-		// Its parent is named by its id alone, which tells nothing of it. Its events raise its
-		// version, so an approval covers the events that were there.
+		// The payload contains only the id of its parent, which reveals nothing about the parent. Its events increase
+		// its version, so an approval covers the existing events.
 		policies.Gate{Type: "sensitive", State: "visibility = 'public'", Why: "what is public is meant for others to see"},
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// ThreadEvent is something that happened in a thread. It never changes; it
-// comes from app.append_events() and app.record_step() only.
+// ThreadEvent is an event in a thread. It never changes. Only app.append_events() and app.record_step() insert it.
 type ThreadEvent struct{ ent.Schema }
 
 // Mixin of the ThreadEvent.
@@ -64,7 +63,7 @@ func (ThreadEvent) Annotations() []schema.Annotation {
 		policies.Access{Human: policies.ReadOnly, Agent: policies.ReadOnly},
 		policies.Ungated{Why: "it never changes; appending to a thread is decided by the thread's gate"},
 		policies.Capability("threads"),
-		// The thread's own policy decides by its sphere.
+		// The policy of threads decides by the sphere of the thread.
 		policies.AgentRows("EXISTS (SELECT FROM threads t WHERE t.created_by = thread_events.created_by AND t.id = thread_events.thread_id)"),
 		policies.AppendOnly{Content: []string{"payload"}},
 		policies.CheckedByFunction{},

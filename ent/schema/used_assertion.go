@@ -9,8 +9,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// UsedAssertion remembers a signed assertion of an agent for as long as it would
-// be valid, so that it is used once (RFC 7523, section 3).
+// UsedAssertion records a signed assertion of an agent until the assertion expires, so that it is used only once (RFC
+// 7523, section 3).
 type UsedAssertion struct{ ent.Schema }
 
 // Mixin of the UsedAssertion.

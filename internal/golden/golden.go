@@ -11,10 +11,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// Update reports whether the flag -update asks to write the golden files.
+// Update reports whether the flag -update is set, which rewrites the golden files.
 func Update() bool { return *update }
 
-// File compares got with the file at path. With -update it writes the file.
+// File compares got with the file at path. With -update it writes the file instead.
 func File(t testing.TB, path, got string) {
 	t.Helper()
 	if *update {

@@ -1,5 +1,4 @@
-// Package language checks public texts: those of the OpenAPI document and of the command line.
-// Only tests import it.
+// Package language checks public texts: those of the OpenAPI document and of the command line. Only tests import it.
 package language
 
 import (
@@ -8,8 +7,8 @@ import (
 	"strings"
 )
 
-// retired are the words and phrases that public texts do not use, each with the usual words of
-// the field. A phrase matches whole words in every inflection that it lists, ignoring case.
+// retired are words and phrases that public texts must not use, each with its usual replacements. A phrase matches
+// whole words in every inflection that it lists, ignoring case.
 var retired = []struct{ phrase, instead string }{
 	{"make|makes|making|made", "create, generate, send, issue"},
 	{"begin|begins|beginning|began|begun", "start, create"},
@@ -41,7 +40,7 @@ var retired = []struct{ phrase, instead string }{
 	{"anew", "again, rewrite"},
 }
 
-// allowed are exact phrases with a retired word that is the term of the field there.
+// allowed are exact phrases that contain a retired word but are terms of the field.
 var allowed = []struct{ phrase, why string }{
 	{"JSON Pointer", "the name of RFC 6901"},
 	{"code point", "the term of Unicode"},
@@ -50,7 +49,7 @@ var allowed = []struct{ phrase, why string }{
 	{"make migration", "a command of this repository"},
 }
 
-// minWords is the number of words that a description has at least.
+// minWords is the minimum number of words of a description.
 const minWords = 3
 
 var (
@@ -94,8 +93,8 @@ var question = regexp.MustCompile(`^(?:What|When|Where|Which|Who|Whom|Whose|Why|
 // placeholder matches summaries whose object is a pronoun instead of a noun.
 var placeholder = regexp.MustCompile(`(?i)\b(one|ones|them|it|own)\b|\(`)
 
-// Summary returns the findings for a short title, such as the summary of an operation: it names
-// its noun and has no full stop.
+// Summary returns the findings for a short title, such as the summary of an operation: it must name its noun and have
+// no full stop.
 func Summary(text string) []string {
 	findings := Retired(text)
 	if text == "" {
@@ -110,8 +109,8 @@ func Summary(text string) []string {
 	return findings
 }
 
-// Description returns the findings for one or more sentences: they have at least three words and
-// end with a full stop.
+// Description returns the findings for one or more sentences: they must have at least three words and end with a full
+// stop.
 func Description(text string) []string {
 	if text == "" {
 		return []string{"is missing"}

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// statement matches literals that are SQL or patterns for SQL: their words are not ours to choose.
+// statement matches literals that are SQL or patterns for SQL, whose words are fixed.
 var statement = regexp.MustCompile(`^\s*(?:ALTER|BEGIN|COALESCE|COMMENT|COMMIT|CREATE|DELETE|DO|DROP|GRANT|INSERT|REVOKE|SELECT|SET|UPDATE|WITH)\b|pg_catalog\.|\\s|^<t[dr]`)
 
-// Messages returns one finding for each retired word in the string literals of the Go files in
-// the directory and the directories below it: errors, advice, progress and reports. Tests, SQL
-// and literals of one word are not read. It returns an error if there is no literal to read.
+// Messages returns one finding for each retired word in the string literals of the Go files in the directory and the
+// directories below it: errors, advice, progress and reports. It ignores tests, SQL and literals of one word. It
+// returns an error if there is no literal to check.
 func Messages(dir string, skip ...string) ([]string, error) {
 	literals, err := Literals(dir, skip...)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"github.com/chenu/chenu/internal/language"
 )
 
-// TestMessages reads the errors, advice, progress and reports of the packages that DBAs meet, and of those below them.
+// TestMessages checks the errors, advice, progress and reports of the packages that DBAs use, and of the packages below
+// them.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	for dir, skip := range map[string][]string{
@@ -16,7 +17,7 @@ func TestMessages(t *testing.T) {
 		"policies/verify":  nil,
 		"server":           nil,
 		"cmd":              {"demo_data.go"}, // its texts are sample data
-		// chenu migrate drift --accept takes the names of objects in catalog.go, so they do not change.
+		// chenu migrate drift --accept takes the names of objects in catalog.go, so they must not change.
 		"postgres": {"ident.go", "queries.go", "catalog.go"},
 	} {
 		findings, err := language.Messages("../../"+dir, skip...)

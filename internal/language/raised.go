@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// raised matches the texts of an error in PL/pgSQL: the message of a RAISE, its HINT, and the
-// sentence "detail" in its DETAIL, which is JSON in a literal or arguments of jsonb_build_object().
+// raised matches the texts of an error in PL/pgSQL: the message of a RAISE, its HINT, and the sentence "detail" in its
+// DETAIL, which is JSON in a literal or in arguments of jsonb_build_object().
 var raised = regexp.MustCompile(`\bRAISE\s+[A-Z]+\s+'((?:[^']|'')*)'|` +
 	`\bHINT\s*=\s*'((?:[^']|'')*)'|` +
 	`"detail":\s*"((?:[^"\\]|\\.)*)"|` +
 	`'detail',\s*(?:format\(\s*)?'((?:[^']|'')*)'`)
 
-// Raised returns the findings for the errors that the SQL files of the directory raise: retired
-// words in messages and hints, and what [Description] finds in details, which are shown to
-// clients. It returns an error if there is no message or no detail to read.
+// Raised returns the findings for the errors that the SQL files of the directory raise: retired words in messages and
+// hints, and the findings of [Description] for details, which are shown to clients. It returns an error if there is no
+// message or no detail to check.
 func Raised(dir string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.sql"))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/chenu/chenu/internal/language"
 )
 
-// TestRaised reads the errors that the functions of the policies raise.
+// TestRaised checks the errors that the functions of the policies raise.
 func TestRaised(t *testing.T) {
 	t.Parallel()
 	findings, err := language.Raised("../../policies/functions")
@@ -50,7 +50,7 @@ func TestRaisedFindings(t *testing.T) {
 	}
 }
 
-// A directory without texts is an error: otherwise a moved directory would pass.
+// TestRaisedReadsNothing checks that a directory without texts is an error: otherwise a moved directory would pass.
 func TestRaisedReadsNothing(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{

@@ -33,13 +33,13 @@ const (
 	DefaultWait = time.Minute
 )
 
-// Options of Apply. Those besides Conventions may be zero: then all files that the program was built with are applied.
+// Options of Apply. All except Conventions may be zero: then all files that are built into the program are applied.
 type Options struct {
 	Conventions *project.Conventions // of the project that owns the database
 
 	Dir    migrate.Dir // nil means Embedded
 	To     string      // version, or file name, to stop after; "" means the last
-	DryRun bool        // say what would be applied, in a read-only session without the lock, and write nothing
+	DryRun bool        // report what would be applied, in a read-only session without the lock, and write nothing
 	// LockTimeout is the lock_timeout of the session. The statements of a file that is one transaction share it,
 	// because the locks of the first statements are held while later statements wait. 0 means DefaultLockTimeout, but
 	// no timeout while an index is built, rebuilt or dropped CONCURRENTLY: reads and writes do not queue behind the
@@ -53,7 +53,7 @@ type Options struct {
 	// after a lock timeout or a deadlock. 0 means DefaultLockRetries. A negative value means no retry.
 	LockRetries int
 	Wait        time.Duration // for another migration to end; 0 means DefaultWait, negative means not at all
-	Progress    func(Event)   // called as things happen, one call at a time; may be nil
+	Progress    func(Event)   // called for each event, one call at a time; may be nil
 }
 
 // Report of Apply. If Apply returns an error, it contains the files that were applied before.
@@ -61,10 +61,10 @@ type Report struct {
 	DryRun  bool           `json:"dry_run"`
 	From    string         `json:"from"`              // version before; "" if none
 	To      string         `json:"to"`                // version after, or that a dry run would reach; "" if none
-	Files   []AppliedFile  `json:"files"`             // applied, or that would be
-	Unknown []string       `json:"unknown,omitempty"` // versions that the database has and this directory is too old to know
+	Files   []AppliedFile  `json:"files"`             // files that were applied, or would be
+	Unknown []string       `json:"unknown,omitempty"` // applied versions of the database that are newer than this directory
 	Invalid []InvalidIndex `json:"invalid_indexes,omitempty"`
-	Took    time.Duration  `json:"took_ns"` // with the waits
+	Took    time.Duration  `json:"took_ns"` // including waits
 }
 
 // AppliedFile is a file that Apply applied, or would apply.
@@ -171,7 +171,7 @@ func Apply(ctx context.Context, url string, o Options) (report Report, err error
 	return report, nil
 }
 
-// protect protects the revision table once the files are applied, even if the caller has just given up.
+// protect protects the revision table after the files were applied, even if ctx has just ended.
 func (a *applier) protect(ctx context.Context) error {
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
@@ -193,7 +193,7 @@ func (o *Options) setDefaults() error {
 	case o.LockTimeout == 0:
 		o.LockTimeout = DefaultLockTimeout
 	case o.LockTimeout < 0:
-		o.LockTimeout = 0 // which Postgres takes for no limit
+		o.LockTimeout = 0 // which Postgres treats as no limit
 	}
 	switch {
 	case o.StatementTimeout == 0:
@@ -216,7 +216,7 @@ func (o *Options) setDefaults() error {
 	return nil
 }
 
-// versionOf returns the version of to, which is a version or a file name; "" for "".
+// versionOf returns the version of to, which is a version or a file name. It returns "" for "".
 func versionOf(files []migrations.File, to string) (string, error) {
 	if to == "" {
 		return "", nil
@@ -252,7 +252,7 @@ type applier struct {
 	revisions     *Revisions
 	watcher       *watcher
 
-	telling sync.Mutex // one event at a time
+	telling sync.Mutex // serializes events
 }
 
 func (a *applier) event(e Event) {
@@ -313,7 +313,7 @@ func (a *applier) attempt(ctx context.Context, f *migrations.File, r *migrate.Re
 		if err != nil {
 			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 			defer cancel()
-			_ = tx.Rollback(late) // fails only with the connection, and then the server rolls back by itself
+			_ = tx.Rollback(late) // fails only if the connection is broken, and then the server rolls back
 		}
 	}()
 	budget := newBudget(a.LockTimeout)
@@ -384,7 +384,7 @@ func (a *applier) statements(ctx context.Context, f *migrations.File, r *migrate
 		if failed, ok := errors.AsType[*StatementError](err); ok {
 			r.Error, r.ExecutionTime = failed.Err.Error(), time.Since(r.ExecutedAt)
 			if again && alreadyThere(failed.Err) {
-				r.Error = interrupted // what is there may be what that attempt made: it is still not known
+				r.Error = interrupted // the result of that attempt is still unknown
 				failed.Advice = failed.kept + ": an earlier attempt was interrupted in this statement and may have completed it: " +
 					"drop the object that it created, or add IF NOT EXISTS and run `chenu migrate hash`, and apply again"
 			}
@@ -486,7 +486,7 @@ func (a *applier) advice(ctx context.Context, e *StatementError, refused *pgconn
 		return "the run was canceled; apply again"
 	}
 	switch left, err := leftover(ctx, a.session, e.SQL); {
-	case err != nil || left == nil: // this only makes the advice better
+	case err != nil || left == nil: // this information only improves the advice
 	case refused.Code == stateUniqueViolation:
 		return fmt.Sprintf("rows have duplicate keys: correct them, and apply again, which first drops the invalid index %s", left.Name)
 	default:
@@ -515,7 +515,7 @@ func alreadyThere(err error) bool {
 	return false
 }
 
-// byteOffset converts an offset in characters, as the server counts, into one in bytes.
+// byteOffset converts an offset in characters, as the server counts, into an offset in bytes.
 func byteOffset(s string, characters int) int {
 	for i := range s {
 		if characters == 0 {

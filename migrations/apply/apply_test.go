@@ -26,14 +26,14 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// patience is how long a test waits for what must happen. It never passes when all is well.
+// patience limits the wait of a test for an expected event. It only expires if the test fails.
 const patience = 30 * time.Second
 
-// bundle is a database of a test's own, with a migration directory beside it.
+// bundle is the database of a test, with a migration directory.
 type bundle struct {
 	t     *testing.T
 	db    *dbtest.DB
-	admin *pgxpool.Pool // a superuser, for looking
+	admin *pgxpool.Pool // a superuser, for queries
 	path  string
 }
 
@@ -43,7 +43,7 @@ func setup(t *testing.T, files map[string]string) *bundle {
 	return &bundle{t: t, db: db, admin: db.Pool(t, db.AdminURL), path: dbtest.WriteDir(t, files)}
 }
 
-// edit changes or adds a file, and hashes the directory again.
+// edit changes or adds a file, and updates atlas.sum.
 func (b *bundle) edit(name, text string) {
 	b.t.Helper()
 	dbtest.WriteFile(b.t, b.path, name, text)
@@ -70,7 +70,7 @@ func (b *bundle) mustApply() apply.Report {
 	return report
 }
 
-// fails applies and returns the statement's error.
+// fails applies the files and returns the statement's error.
 func (b *bundle) fails() *apply.StatementError {
 	b.t.Helper()
 	_, err := b.apply()
@@ -90,7 +90,7 @@ func (b *bundle) status() *apply.Status {
 	return s
 }
 
-// ask returns one column of a query as text, joined with commas, by the superuser.
+// ask runs a query as the superuser and returns one column as text, joined with commas.
 func (b *bundle) ask(query string, args ...any) string {
 	b.t.Helper()
 	rows, err := b.admin.Query(b.t.Context(), query, args...)
@@ -126,18 +126,18 @@ func (b *bundle) contains(text string, parts ...string) {
 	b.t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
-			b.t.Errorf("%q does not say %q", text, part)
+			b.t.Errorf("%q does not contain %q", text, part)
 		}
 	}
 }
 
-// tables lists the tables in public.
+// tables returns the names of the tables in public.
 func (b *bundle) tables() string {
 	b.t.Helper()
 	return b.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
 }
 
-// versions lists the revision rows as version:applied/total.
+// versions returns the revision rows as version:applied/total.
 func (b *bundle) versions() string {
 	b.t.Helper()
 	if b.ask("SELECT to_regclass('atlas_schema_revisions.atlas_schema_revisions') IS NULL") == "true" {
@@ -146,7 +146,8 @@ func (b *bundle) versions() string {
 	return b.ask("SELECT version || ':' || applied || '/' || total FROM atlas_schema_revisions.atlas_schema_revisions ORDER BY 1")
 }
 
-// gate makes a place where a migration can be held: a statement `SELECT gate()` blocks while the test has it closed.
+// gate creates a function at which a migration can be stopped: a statement `SELECT gate()` blocks until the test calls
+// open.
 func (b *bundle) gate() (reached <-chan struct{}, open func()) {
 	b.t.Helper()
 	b.exec("CREATE OR REPLACE FUNCTION public.gate() RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_xact_lock(7)'")
@@ -178,7 +179,7 @@ WHERE d.datname = current_database() AND locktype = 'advisory' AND objid = 7 AND
 		}
 		conn.Release()
 	})
-	b.t.Cleanup(open) // or a test that fails before would wait for this connection for ever
+	b.t.Cleanup(open) // otherwise a test that fails earlier would wait for this connection forever
 	return at, open
 }
 
@@ -193,8 +194,8 @@ func await[T any](t *testing.T, what string, c <-chan T) T {
 	}
 }
 
-// Hardening item 16: the revision table refuses TRUNCATE as every other table does, also in a database that an
-// earlier release has migrated.
+// Hardening item 16: the revision table refuses TRUNCATE like every other table, also in a database that an earlier
+// release has migrated.
 func TestRevisionTableIsProtected(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -235,7 +236,7 @@ func TestApply(t *testing.T) {
 		case apply.StatementDone:
 			step += fmt.Sprint(" ", e.Statement, "/", e.Statements)
 		case apply.StatementRunning:
-			return // a matter of time
+			return // depends on the time
 		}
 		events = append(events, step)
 	}
@@ -260,7 +261,7 @@ func TestApply(t *testing.T) {
 	b.want("rows", b.ask("SELECT id FROM a"), "1")
 }
 
-// A superuser's login becomes the owner as well.
+// TestApply_Superuser checks that the session of a superuser becomes the owner as well.
 func TestApply_Superuser(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a (id int);"})
@@ -311,7 +312,8 @@ func TestApply_FailureInTransaction(t *testing.T) {
 	b.want("tables", b.tables(), "a,b,d")
 }
 
-// A constraint that is checked at the end fails the COMMIT, after the revision was written.
+// TestApply_FailureInCommit checks that a constraint that is checked at the end makes the COMMIT fail, after the
+// revision was written.
 func TestApply_FailureInCommit(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a (id int PRIMARY KEY);\n" +
@@ -336,7 +338,7 @@ func TestApply_ResumesExactly(t *testing.T) {
 	b.contains(status.Stopped.Error, "division by zero")
 	b.want("pending", strings.Join(status.Pending, " "), "1_a.sql 2_b.sql")
 
-	if again := b.fails(); again.Statement != 3 { // and nothing before it is repeated
+	if again := b.fails(); again.Statement != 3 { // no earlier statement is repeated
 		t.Errorf("the next attempt failed at statement %d", again.Statement)
 	}
 	b.want("rows", b.ask("SELECT id FROM a"), "1")
@@ -382,7 +384,7 @@ func TestApply_Refuses(t *testing.T) {
 			}
 			b.contains(err.Error(), test.says)
 			b.want("tables", b.tables(), "a,b")
-			if errors.Is(test.kind, migrations.ErrDirectory) { // which Status reports as an error
+			if errors.Is(test.kind, migrations.ErrDirectory) { // for which Status returns an error
 				return
 			}
 			status := b.status()
@@ -395,7 +397,7 @@ func TestApply_Refuses(t *testing.T) {
 	}
 }
 
-// An older release meets a database that a newer one migrated.
+// TestApply_Ahead applies an older release to a database that a newer one migrated.
 func TestApply_Ahead(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a ();", "2_b.sql": "CREATE TABLE b ();"})
@@ -432,7 +434,7 @@ func TestApply_NoRights(t *testing.T) {
 	}
 }
 
-// A pooler shows itself by the process id that it makes up, as PgBouncer does.
+// TestApply_Pooler checks that a pooler is detected by the process ids that it generates, as PgBouncer does.
 func TestApply_Pooler(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a ();"})
@@ -448,7 +450,7 @@ func TestApply_Pooler(t *testing.T) {
 	}
 }
 
-// throughPooler returns the URL of a proxy to the server that gives process ids of its own.
+// throughPooler returns the URL of a proxy to the server that generates process ids.
 func throughPooler(t *testing.T, at string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -482,7 +484,7 @@ func throughPooler(t *testing.T, at string) string {
 			}()
 			go func() {
 				defer func() { _ = client.Close() }()
-				header := make([]byte, 5) // the message's type, and its length without the type
+				header := make([]byte, 5) // the type of the message, and its length without the type
 				for {
 					if _, err := io.ReadFull(server, header); err != nil {
 						return
@@ -503,7 +505,7 @@ func throughPooler(t *testing.T, at string) string {
 	}()
 	u.Host = listener.Addr().String()
 	q := u.Query()
-	q.Set("sslmode", "disable") // the answer to a request for TLS is no message
+	q.Set("sslmode", "disable") // the response to a TLS request is not a message
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -511,7 +513,7 @@ func throughPooler(t *testing.T, at string) string {
 func TestDryRunAndStatusWriteNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);"})
-	// Everything that a write would leave: objects, and a transaction id, which only a write takes.
+	// Everything that a write would change: objects, and a transaction id, which only a write assigns.
 	state := func() string {
 		return b.ask("SELECT (SELECT count(*) FROM pg_class) || ' ' || (SELECT count(*) FROM pg_namespace) || ' ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))")
 	}
@@ -555,7 +557,7 @@ func TestApply_TwoAtOnce(t *testing.T) {
 	impatient.Wait = -1
 	_, err := apply.Apply(t.Context(), b.db.MigrateURL, impatient)
 	if !errors.Is(err, migrations.ErrLocked) {
-		t.Errorf("without patience: %v", err)
+		t.Errorf("with a short wait: %v", err)
 	} else {
 		b.contains(err.Error(), `"chenu migrate"`, "atlas_migrate_execute")
 	}
@@ -585,7 +587,7 @@ func TestApply_ConnectionLost(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, directive   string
-		tables, revisions string // after the loss
+		tables, revisions string // after the connection was lost
 	}{
 		{"in a transaction", "", "", ""},
 		{"in txmode none", "-- atlas:txmode none\n\n", "a", "1:1/3"},
@@ -619,14 +621,15 @@ func TestApply_ConnectionLost(t *testing.T) {
 	}
 }
 
-// The process was killed after a statement was done and before that was recorded.
+// TestApply_InterruptedAfterTheStatement simulates a process that was killed after a statement had completed and before
+// that was recorded.
 func TestApply_InterruptedAfterTheStatement(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);"})
 	b.mustApply()
 	b.exec("UPDATE atlas_schema_revisions.atlas_schema_revisions SET applied = 0, error = 'interrupted: it is not known whether this statement was finished', error_stmt = 'CREATE TABLE a (id int);'")
 	b.exec("DROP TABLE b")
-	for range 2 { // what is not known stays so
+	for range 2 { // what is unknown stays unknown
 		b.contains(b.fails().Error(), "an earlier attempt was interrupted in this statement and may have completed it")
 		b.contains(b.status().Stopped.Error, "it is not known")
 	}
@@ -636,7 +639,7 @@ func TestApply_InterruptedAfterTheStatement(t *testing.T) {
 	b.want("revisions", b.versions(), "1:2/2")
 }
 
-// When the caller gives up, so does the server: the statement ends there, and what happened is recorded.
+// TestApply_Canceled checks that the statement ends on the server if ctx ends, and that this is recorded.
 func TestApply_Canceled(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nCREATE TABLE a (id int);\nSELECT gate();"})
@@ -660,7 +663,7 @@ func TestApply_Canceled(t *testing.T) {
 	b.contains(b.status().Stopped.Error, "canceling statement")
 }
 
-// A policy must not make a backfill do less than it says.
+// TestApply_BackfillUnderRowSecurity checks that a backfill from which a policy hides rows fails.
 func TestApply_BackfillUnderRowSecurity(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": `CREATE TABLE a (id int, note text);
@@ -678,7 +681,7 @@ CREATE POLICY own ON a USING (id = 1);`, "2_b.sql": "UPDATE a SET note = 'filled
 	b.want("forced", b.ask("SELECT relforcerowsecurity FROM pg_class WHERE relname = 'a'"), "true")
 }
 
-// What a file or the login sets is not the next file's.
+// TestApply_SessionSettings checks that settings of a file or of the login do not affect the next file.
 func TestApply_SessionSettings(t *testing.T) {
 	t.Parallel()
 	const record = "INSERT INTO public.settings SELECT name, setting FROM pg_settings WHERE name IN ('search_path', 'row_security', 'statement_timeout', 'lock_timeout', 'TimeZone');\n" +
@@ -698,17 +701,17 @@ func TestApply_Advice(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		before string // by the superuser
-		hold   string // in a transaction that stays open meanwhile
+		before string // run by the superuser
+		hold   string // run in a transaction that stays open meanwhile
 		sql    string
 		says   []string
 	}{
-		{name: "a lock that is not to be had", before: "CREATE TABLE a (id int); ALTER TABLE a OWNER TO chenu_owner", hold: "LOCK TABLE a IN ACCESS SHARE MODE",
+		{name: "a lock that is not available", before: "CREATE TABLE a (id int); ALTER TABLE a OWNER TO chenu_owner", hold: "LOCK TABLE a IN ACCESS SHARE MODE",
 			sql: "ALTER TABLE a ADD COLUMN b int;", says: []string{"for longer than the lock timeout of 50ms", "--lock-timeout"}},
 		{name: "not in a transaction", before: "CREATE TABLE a (id int); ALTER TABLE a OWNER TO chenu_owner",
 			sql: "CREATE INDEX CONCURRENTLY ON a (id);", says: []string{"move the statement to a file of its own that starts with `-- atlas:txmode none`"}},
-		{name: "another's table", before: "CREATE TABLE a (id int)", sql: "ALTER TABLE a ADD COLUMN b int;", says: []string{"must be owner of table a", "chenu_owner lacks this privilege"}},
-		{name: "there already", before: "CREATE TABLE a (id int)", sql: "CREATE TABLE a (id int);", says: []string{"no migration that was applied here created it"}},
+		{name: "a table of another owner", before: "CREATE TABLE a (id int)", sql: "ALTER TABLE a ADD COLUMN b int;", says: []string{"must be owner of table a", "chenu_owner lacks this privilege"}},
+		{name: "a table that exists", before: "CREATE TABLE a (id int)", sql: "CREATE TABLE a (id int);", says: []string{"no migration that was applied here created it"}},
 		{name: "an index build that failed", before: "CREATE TABLE a (id int); INSERT INTO a VALUES (1), (1); ALTER TABLE a OWNER TO chenu_owner",
 			sql: "-- atlas:txmode none\n\nCREATE UNIQUE INDEX CONCURRENTLY a_id ON a (id);", says: []string{"could not create unique index", "rows have duplicate keys", "first drops the invalid index public.a_id"}},
 		{name: "COMMIT in a procedure", sql: "DO $$ BEGIN COMMIT; END $$;", says: []string{"the file was rolled back"}},
@@ -785,7 +788,7 @@ func TestRevisions(t *testing.T) {
 		}
 		b.want("revision", fmt.Sprintf("%+v", *got), fmt.Sprintf("%+v", want))
 	}
-	// The CLI's identifier of the table is no revision.
+	// The CLI stores an identifier of the table in it, which is not a revision.
 	b.exec("INSERT INTO atlas_schema_revisions.atlas_schema_revisions VALUES ('.atlas_cloud_identifier', 'x', 2, 0, 0, now(), 0, NULL, NULL, '', NULL, '')")
 	if all, err := revisions.ReadRevisions(ctx); err != nil || len(all) != 2 {
 		t.Errorf("%v, %v", all, err)

@@ -21,8 +21,8 @@ import (
 	"github.com/chenu/chenu/migrations/dbtest"
 )
 
-// atlasBinary builds the Atlas CLI of ../tools/atlas, the newest that has its source in the module proxy. The first time
-// takes minutes; then it is in the build cache.
+// atlasBinary builds the Atlas CLI of ../tools/atlas, the newest version with source in the module proxy. The first
+// build takes minutes; later ones use the build cache.
 var atlasBinary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "atlascli")
 	if err != nil {
@@ -36,13 +36,13 @@ var atlasBinary = sync.OnceValues(func() (string, error) {
 	return binary, build.Run()
 })
 
-// setupCLI is setup for tests that run the CLI, which it builds.
+// setupCLI is like setup, for tests that run the CLI. It builds the CLI.
 func setupCLI(t *testing.T, files map[string]string) *bundle {
 	t.Helper()
 	b := setup(t, files)
-	// The CLI of the module proxy asks for settings that PostgreSQL 16 has no more.
+	// The CLI of the module proxy reads settings that do not exist since PostgreSQL 16.
 	if version := b.ask("SELECT current_setting('server_version_num')::int / 10000"); version != "15" {
-		t.Fatalf("the server is PostgreSQL %s, and this version of the CLI reads none after 15: make test-atlas", version)
+		t.Fatalf("the server is PostgreSQL %s, and this version of the CLI supports none after 15: make test-atlas", version)
 	}
 	if _, err := atlasBinary(); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func (b *bundle) atlas(args ...string) (string, error) {
 	return out.String(), err
 }
 
-// libpqURL says sslmode, which the CLI's driver, unlike ours, takes for "require".
+// libpqURL sets sslmode, for which the CLI's driver, unlike pgx, defaults to "require".
 func libpqURL(t *testing.T, db *dbtest.DB) string {
 	t.Helper()
 	u, err := url.Parse(db.MigrateURL)
@@ -146,7 +146,7 @@ func TestAtlasCLI_SharesTheLock(t *testing.T) {
 		out, err := b.atlas("apply")
 		cli <- result{out, err}
 	}()
-	// Old versions wait in a statement, and new ones ask again and again.
+	// Old versions wait in a statement; new versions poll.
 	deadline := time.Now().Add(patience)
 	for asking := ""; asking != "true"; {
 		if time.Now().After(deadline) {
@@ -164,7 +164,8 @@ AND query LIKE 'SELECT pg_%advisory_lock($1)')`)
 	}
 }
 
-// Both cut the project's own files into the same statements; resuming depends on it.
+// TestAtlasCLI_TheProjectsFiles checks that both split the project's files into the same statements, because resuming
+// depends on it.
 func TestAtlasCLI_TheProjectsFiles(t *testing.T) {
 	t.Parallel()
 	b := setupCLI(t, nil)
@@ -182,7 +183,7 @@ func TestAtlasCLI_TheProjectsFiles(t *testing.T) {
 	b.want("revisions", b.versions(), ours.versions())
 }
 
-// must runs the CLI and checks that it says so.
+// must runs the CLI and checks that it succeeds and prints the given texts.
 func (b *bundle) must(args []string, says ...string) {
 	b.t.Helper()
 	out, err := b.atlas(args...)
@@ -192,7 +193,7 @@ func (b *bundle) must(args []string, says ...string) {
 	b.contains(out, says...)
 }
 
-// refuses runs the CLI and checks that it fails with that.
+// refuses runs the CLI and checks that it fails and prints the given texts.
 func (b *bundle) refuses(args []string, says ...string) {
 	b.t.Helper()
 	out, err := b.atlas(args...)
@@ -209,7 +210,8 @@ var turns = map[string]string{
 	"20260104000000_d.sql": "CREATE TABLE d (id int PRIMARY KEY);\nINSERT INTO d VALUES (1);",
 }
 
-// Both apply in turn, and at each step say the same of what is applied and what is pending.
+// TestAtlasCLI_InTurn applies files with both programs alternately. After each step both report the same applied and
+// pending files.
 func TestAtlasCLI_InTurn(t *testing.T) {
 	t.Parallel()
 	b := setupCLI(t, turns)
@@ -249,7 +251,7 @@ func TestAtlasCLI_InTurn(t *testing.T) {
 	b.want("by", b.ask("SELECT string_agg(CASE WHEN operator_version LIKE 'Atlas CLI%' THEN 'theirs' ELSE 'ours' END, ' ' ORDER BY version) FROM atlas_schema_revisions.atlas_schema_revisions"), "theirs ours theirs ours")
 }
 
-// A hash that one renewed is the one that the other would write, and what one refuses the other does too.
+// TestAtlasCLI_HashAndValidate checks that both programs write the same hashes and reject the same directories.
 func TestAtlasCLI_HashAndValidate(t *testing.T) {
 	t.Parallel()
 	b := setupCLI(t, turns)
@@ -272,7 +274,7 @@ func TestAtlasCLI_HashAndValidate(t *testing.T) {
 	dbtest.WriteFile(t, b.path, "20260105000000_e.sql", "CREATE TABLE e (id int);")
 	b.refuses([]string{"validate"}, "checksum mismatch")
 	if err := migrations.Validate(dbtest.OpenDir(t, b.path)); !errors.Is(err, migrations.ErrDirectory) {
-		t.Errorf("ours: %v", err)
+		t.Errorf("Validate: %v", err)
 	}
 	b.must([]string{"hash"})
 	theirs := sum()
@@ -286,7 +288,7 @@ func TestAtlasCLI_HashAndValidate(t *testing.T) {
 	// With the development database of atlas.hcl, the CLI also runs the files.
 	b.edit("20260106000000_f.sql", "CREATE TABLE f (id nonsense);")
 	b.refuses([]string{"validate"}, `type "nonsense" does not exist`)
-	// A file that one applied and somebody edited: the CLI does not notice, we do.
+	// An applied file was edited: the CLI does not detect this, Apply does.
 	b.edit("20260106000000_f.sql", "CREATE TABLE f (id int);")
 	b.must([]string{"apply"})
 	b.edit("20260105000000_e.sql", "CREATE TABLE e (id int);")
@@ -294,7 +296,8 @@ func TestAtlasCLI_HashAndValidate(t *testing.T) {
 	b.want("state", string(b.status().State), "conflict")
 }
 
-// Both read the same directives: what our lint accepts by its code, the CLI's does.
+// TestAtlasCLI_Lint checks that both lints read the same directives: a finding that chenu migrate lint accepts by its
+// code is also accepted by the CLI.
 func TestAtlasCLI_Lint(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"20260101000000_a.sql": "CREATE TABLE a (id int PRIMARY KEY);\nCREATE TABLE b (id int PRIMARY KEY);"}
@@ -307,7 +310,7 @@ func TestAtlasCLI_Lint(t *testing.T) {
 		"accepted for a file": {"-- atlas:nolint DS102 — nothing is in it\n\nDROP TABLE a;\nDROP TABLE b;", false},
 		"of another code":     {"-- atlas:nolint CN101 — small\nDROP TABLE a;", true},
 		"with hyphens":        {"-- atlas:nolint CN202 DS102 -- nothing is in it\nDROP TABLE a;", false},
-		// Why our lint refuses a reason with such a word (CN002).
+		// This is why chenu migrate lint rejects a reason with such a word (CN002).
 		"by a word of the reason": {"-- atlas:nolint CN101 -- this is not destructive\nDROP TABLE a;", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,7 +326,8 @@ func TestAtlasCLI_Lint(t *testing.T) {
 	}
 }
 
-// The CLI's lint, as atlas.hcl has it, runs over the project's own files, which have functions, policies and partitions.
+// TestAtlasCLI_LintsTheProject runs the CLI's lint, configured in atlas.hcl, on the project's files, which contain
+// functions, policies and partitions.
 func TestAtlasCLI_LintsTheProject(t *testing.T) {
 	t.Parallel()
 	b := setupCLI(t, nil)

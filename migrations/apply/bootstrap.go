@@ -24,39 +24,40 @@ const (
 	DefaultDatabase = "chenu"
 
 	bootstrapWait = time.Minute
-	// bootstrapAttempts is how often the creation of the roles is attempted. Others that do not take the lock, such as the planner on a
-	// development server, may create them at the same time. Postgres then reports that a row of its catalog changed concurrently.
+	// bootstrapAttempts is the number of attempts to create the roles. Sessions that do not take the lock, such as the
+	// planner on a development server, may create them at the same time. Postgres then reports that a row of its
+	// catalog changed concurrently.
 	bootstrapAttempts = 5
 )
 
-// BootstrapOptions say what Bootstrap creates. Those besides Conventions may be zero, which is right for a new server.
+// BootstrapOptions select what Bootstrap creates. All except Conventions may be zero, which is right for a new server.
 type BootstrapOptions struct {
-	Conventions *project.Conventions // of the project that the roles and the database are for
+	Conventions *project.Conventions // of the project that owns the roles and the database
 
 	Database string // "" means DefaultDatabase
 
 	// The default names of the logins are the project's name and _service, _service_agent, _migrate and _verify.
-	Service Login // serves people's requests
-	Agent   Login // serves agents' requests
+	Service Login // serves requests of humans
+	Agent   Login // serves requests of agents
 	Migrate Login // applies migrations
-	Audit   Login // verifies and backs up
+	Audit   Login // verifies and creates backups
 
-	// SharedLogin lets the service login become the agents' role too, for an installation that serves people and agents
-	// with one login.
+	// SharedLogin allows the service login to become the agents' role too, for an installation that serves humans and
+	// agents with one login.
 	SharedLogin bool
 }
 
 // Login is a role that may log in.
 type Login struct {
 	Name     string // "" means the default
-	Password string // "" means one that is generated if the login is created, and unchanged if it exists
+	Password string // "" means a generated one if the login is created, and no change if it exists
 }
 
-// BootstrapReport says what Bootstrap did.
+// BootstrapReport describes the changes of Bootstrap.
 type BootstrapReport struct {
 	Database string
 	Changes  []string // in order; empty if everything existed
-	Warnings []string // what could not be done
+	Warnings []string // changes that were not possible
 	Logins   []BootstrapLogin
 }
 
@@ -64,20 +65,20 @@ type BootstrapReport struct {
 type BootstrapLogin struct {
 	Name     string
 	Purpose  string
-	Variable string // the environment variable that takes its URL
-	URL      string // with the password if that is known, that is given or just generated
-	// Password is set only if it was generated just now: it is not kept anywhere, and not shown again.
+	Variable string // the environment variable for its URL
+	URL      string // with the password if it is known, because it was given or generated
+	// Password is set only if it was generated in this run: it is not stored and not shown again.
 	Password string
 }
 
-// login is one of the logins, with what is true of it by design.
+// login is one of the logins with its fixed properties.
 type login struct {
 	Login
-	key      string // of its psql variable
-	role     string // what it is a member of
-	not      string // what it was a member of before, or is in the other arrangement
-	serves   bool   // whether the service uses it, which keeps no transaction open for long
-	inherit  bool   // whether it has the role's rights without SET ROLE
+	key      string // name of its psql variable
+	role     string // role of which it is a member
+	not      string // role of which it was a member before, or is with the other value of SharedLogin
+	serves   bool   // whether the service uses it; then its transactions are short
+	inherit  bool   // whether it has the role's privileges without SET ROLE
 	purpose  string
 	variable string
 }
@@ -89,8 +90,8 @@ func (o BootstrapOptions) database() string {
 	return o.Database
 }
 
-// logins lists the logins. Only the auditor inherits: pg_dump does not SET ROLE unless told, while the others become
-// what they are by SET ROLE, and have no right they did not ask for.
+// logins returns the logins. Only the auditor inherits its role's privileges, because pg_dump runs no SET ROLE by
+// default. The other logins use SET ROLE, and have no privileges before.
 func (o BootstrapOptions) logins() []login {
 	c := o.Conventions
 	service := login{Login: o.Service, key: "service", role: c.Human, not: c.Shared, serves: true, purpose: "serves people's requests, as " + c.Human, variable: "CHENU_DATABASE_URL"}
@@ -120,7 +121,8 @@ func (o BootstrapOptions) Memberships() map[string]string {
 	return all
 }
 
-// reRoleName is narrower than Postgres: a name that needs no quotes needs none anywhere, URLs and pg_hba.conf included.
+// reRoleName accepts fewer names than Postgres: only names that need no quotes anywhere, including URLs and
+// pg_hba.conf.
 var reRoleName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 func (o BootstrapOptions) validate() error {
@@ -143,18 +145,18 @@ func (o BootstrapOptions) validate() error {
 	return nil
 }
 
-// step is a query that returns the statements that are still needed, as psql's \gexec wants it: Bootstrap and the printed
-// script do the same because they are the same. It returns none on a server where everything is there.
+// step is a query that returns the statements that are still needed, as psql's \gexec requires. Bootstrap and the
+// printed script run the same steps, so they have the same effect. If everything exists, a step returns no statement.
 type step struct {
 	verb   string // a key of past
-	object string // of the verb, such as "login x"
+	object string // object of the verb, such as "login x"
 	query  string
 }
 
-// past has the verbs of steps, and how the report of changes says them.
+// past maps the verbs of steps to those in the report of changes.
 var past = map[string]string{"create": "created", "change": "changed", "grant": "granted", "remove": "removed", "revoke": "revoked", "set": "set"}
 
-// loginSteps make one login. password is an SQL expression.
+// loginSteps returns the steps that create one login. password is an SQL expression.
 func loginSteps(l login, password string) []step {
 	attributes := "NOINHERIT"
 	if l.inherit {
@@ -168,7 +170,7 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %[2]s)`, attri
 FROM pg_catalog.pg_roles WHERE rolname = %s AND rolinherit <> %t`, attributes, name, l.inherit)},
 		{"remove", "administrative attributes from login " + l.Name, fmt.Sprintf(`SELECT format('ALTER ROLE %%I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', rolname)
 FROM pg_catalog.pg_roles WHERE rolname = %s AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)`, name)},
-		// From PostgreSQL 16 on, inheriting is said at each grant; before, pg_auth_members has no such column, which is why
+		// From PostgreSQL 16 on, inheriting is an option of each grant. Before, pg_auth_members has no such column, so
 		// it is read through jsonb.
 		{"grant", l.role + " to " + l.Name, fmt.Sprintf(`SELECT format('GRANT %%I TO %%I%%s', %s, %s,
     CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT %s, SET TRUE' ELSE '' END)
@@ -179,8 +181,8 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
 			literal(l.role), name, strings.ToUpper(fmt.Sprint(l.inherit)), l.inherit)},
 	}
 	if l.not != "" {
-		// An earlier version made the service login a member of the shared role, which can become either kind of actor. From
-		// PostgreSQL 16 on, REVOKE removes only what one role granted.
+		// An earlier version made the service login a member of the shared role, which can become either kind of actor.
+		// From PostgreSQL 16 on, REVOKE removes only the grants of one grantor.
 		steps = append(steps, step{"revoke", l.not + " from " + l.Name, fmt.Sprintf(`SELECT format('REVOKE %%I FROM %%I%%s', r.rolname, u.rolname,
     CASE WHEN current_setting('server_version_num')::int >= 160000 THEN format(' GRANTED BY %%I', g.rolname) ELSE '' END)
 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
@@ -190,19 +192,19 @@ WHERE r.rolname = %s AND u.rolname = %s`, literal(l.not), name)})
 	return append(steps, timeoutSteps(l)...)
 }
 
-// timeoutSteps set the timeouts with which sessions of a login of the service begin. A transaction that is kept open would
-// hold its locks: those of an agent delay the agent's suspension. A session can choose other timeouts, and a login that has
-// a value of its own keeps it.
+// timeoutSteps sets the default timeouts of sessions of a login of the service. A transaction that stays open would
+// hold its locks: those of an agent delay the agent's suspension. A session can choose other timeouts, and a login
+// keeps a value that was set before.
 func timeoutSteps(l login) []step {
 	if !l.serves {
 		return nil
 	}
 	timeouts := []struct {
 		name, value string
-		since       int // the first server version that has it
+		since       int // the first server version that supports it
 	}{{"idle_in_transaction_session_timeout", "30s", 0}, {"statement_timeout", "60s", 0}}
 	if l.key == "agent" {
-		// The only longer operation, the erasure of an identity, is one of people.
+		// The only operation that takes longer, the erasure of an identity, is not available to agents.
 		timeouts = append(timeouts, struct {
 			name, value string
 			since       int
@@ -222,11 +224,11 @@ FROM pg_catalog.pg_roles u WHERE rolname = %s%s
 	return steps
 }
 
-// databaseSteps make the database and say who may connect to it.
+// databaseSteps returns the steps that create the database and set who may connect to it.
 func (o BootstrapOptions) databaseSteps() []step {
 	name, owner := literal(o.database()), o.Conventions.Owner
 	steps := []step{
-		// Only who can become a role may make a database that belongs to it. A superuser can.
+		// Only a member of a role, or a superuser, may create a database that the role owns.
 		{"grant", owner + " to the administrator", fmt.Sprintf(`SELECT format('GRANT %s TO %%I', current_user)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = %s)
   AND NOT pg_has_role(current_user, '%[1]s', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)`, owner, name)},
@@ -244,9 +246,10 @@ FROM pg_catalog.pg_database d, pg_catalog.pg_roles u WHERE d.datname = %s AND u.
 	return steps
 }
 
-// catalogSteps take from PUBLIC what nobody needs of pg_catalog, in the database itself. Only a superuser can: without
-// one the steps change nothing, and the report warns. The login that migrates keeps the two functions behind
-// pg_stat_activity and pg_locks, since a second connection of its own, which is not the owner, watches its migration.
+// catalogSteps revokes privileges on functions of pg_catalog that PUBLIC does not need, in the database itself. Only a
+// superuser can do this: for others the steps change nothing, and the report warns. The migrate login keeps the two
+// functions behind pg_stat_activity and pg_locks, since its second connection, which is not the owner, watches its
+// migration.
 func (o BootstrapOptions) catalogSteps() []step {
 	migrate := o.logins()[2].Name
 	return []step{{"revoke", "EXECUTE on functions of pg_catalog from PUBLIC", `SELECT statement FROM (` + o.Conventions.OpenFunctions + `) f, LATERAL (VALUES
@@ -259,7 +262,8 @@ FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u WHERE p.pronamespace = 'pg_cata
   AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)`, literal(migrate))}}
 }
 
-// roleCheck refuses to let anyone log in as a role that is not a login, as the roles of Conventions.Roles are not.
+// roleCheck rejects a login name that is the name of an existing role without LOGIN, such as the roles of
+// Conventions.Roles.
 func (o BootstrapOptions) roleCheck() string {
 	var names []string
 	for _, l := range o.logins() {
@@ -278,7 +282,7 @@ END
 $$`, strings.Join(names, ", "))
 }
 
-// ownerCheck refuses a database that is someone else's.
+// ownerCheck rejects a database that another role owns.
 func (o BootstrapOptions) ownerCheck() string {
 	return fmt.Sprintf(`DO $$
 DECLARE
@@ -295,8 +299,9 @@ $$`, literal(o.database()), o.Conventions.Owner, o.database())
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// BootstrapSQL returns the script for psql that does what Bootstrap does, for a DBA to read and run. It contains no
-// password: psql takes them from the environment, and a login without one cannot log in by password until it gets it.
+// BootstrapSQL returns a psql script that has the same effect as Bootstrap, for a DBA to read and run. It contains no
+// password: psql reads them from the environment, and a login without a password cannot log in by password until it
+// gets one.
 func BootstrapSQL(o BootstrapOptions) (string, error) {
 	if err := o.validate(); err != nil {
 		return "", err
@@ -341,10 +346,10 @@ func BootstrapSQL(o BootstrapOptions) (string, error) {
 	return b.String(), nil
 }
 
-// Bootstrap makes what belongs to the cluster and not to one database's history: the roles, the logins, and the database
-// itself, for an administrator's adminURL (a superuser, or a role with CREATEROLE and CREATEDB). It changes only what is
-// missing, so that it can be run again: the report then lists no changes. A database of that name which belongs to someone
-// else is refused. It does not migrate.
+// Bootstrap creates what belongs to the server and not to the history of one database: the roles, the logins, and the
+// database itself. adminURL is the URL of an administrator (a superuser, or a role with CREATEROLE and CREATEDB).
+// Bootstrap changes only what is missing, so it can be run again: the report then lists no changes. It returns an error
+// if a database of that name belongs to another role. It does not migrate.
 func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (BootstrapReport, error) {
 	report := BootstrapReport{Database: o.database()}
 	if err := o.validate(); err != nil {
@@ -367,7 +372,7 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 	if err := s.mayBootstrap(ctx, o); err != nil {
 		return report, err
 	}
-	// Two at once would stumble over each other's roles.
+	// Two concurrent runs would conflict over the roles.
 	if err := s.lock(ctx, o.Conventions.Project+"_bootstrap", bootstrapWait, nil); err != nil {
 		return report, err
 	}
@@ -396,15 +401,15 @@ func Bootstrap(ctx context.Context, adminURL string, o BootstrapOptions) (Bootst
 	return report, nil
 }
 
-// catalog runs the steps that belong into the database itself.
+// catalog runs the steps that must run in the database itself.
 func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) error {
 	config = config.Copy()
 	config.Database = b.options.database()
 	conn, err := dial(ctx, config)
 	if err != nil {
-		// An administrator who is not a superuser may have no right to connect to the database.
+		// An administrator who is not a superuser may not be allowed to connect to the database.
 		b.report.Warnings = append(b.report.Warnings, "PUBLIC may execute functions of pg_catalog that the service does not need: run `chenu bootstrap` as a superuser to revoke this")
-		return nil // A warning says what could not be done.
+		return nil // The warning reports it.
 	}
 	s := &session{Conn: conn}
 	defer s.close()
@@ -428,7 +433,7 @@ func (b *bootstrapper) catalog(ctx context.Context, config *pgx.ConnConfig) erro
 	return nil
 }
 
-// mayBootstrap says what right is missing before anything is begun.
+// mayBootstrap returns an error if a privilege is missing, before anything is changed.
 func (s *session) mayBootstrap(ctx context.Context, o BootstrapOptions) error {
 	var (
 		version                                       int
@@ -469,10 +474,10 @@ type bootstrapper struct {
 	session *session
 	options BootstrapOptions
 	report  *BootstrapReport
-	known   []string // the logins' passwords, as far as they are known
+	known   []string // the logins' passwords, if they are known
 }
 
-// roles makes the roles and logins, all or none.
+// roles creates the roles and logins in one transaction.
 func (b *bootstrapper) roles(ctx context.Context) error {
 	tx, err := b.session.Begin(ctx)
 	if err != nil {
@@ -515,7 +520,7 @@ func (b *bootstrapper) roles(ctx context.Context) error {
 	return nil
 }
 
-// roleFacts lists what Conventions.Roles may change, as sentences of the report.
+// roleFacts returns what Conventions.Roles may change, as sentences of the report.
 func (b *bootstrapper) roleFacts(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `SELECT fact FROM (
 	SELECT 1 AS kind, 'created role ' || rolname AS fact FROM pg_roles WHERE starts_with(rolname::text, $1)
@@ -568,7 +573,8 @@ func (b *bootstrapper) login(ctx context.Context, tx pgx.Tx, l login) error {
 	return nil
 }
 
-// passwordIs reports whether the login has this password, as far as the administrator may see: if not, no.
+// passwordIs reports whether the login has this password. It returns false if the administrator may not read the stored
+// form.
 func passwordIs(ctx context.Context, tx pgx.Tx, name, password string) bool {
 	var mayRead bool
 	if err := tx.QueryRow(ctx, "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')").Scan(&mayRead); err != nil || !mayRead {
@@ -579,7 +585,7 @@ func passwordIs(ctx context.Context, tx pgx.Tx, name, password string) bool {
 	return err == nil && verifier != nil && scramMatches(*verifier, password)
 }
 
-// run executes what the step's query returns.
+// run executes the statements that the step's query returns.
 func (b *bootstrapper) run(ctx context.Context, db Querier, s step) error {
 	rows, err := db.Query(ctx, s.query)
 	if err != nil {
@@ -598,7 +604,7 @@ func (b *bootstrapper) run(ctx context.Context, db Querier, s step) error {
 	return nil
 }
 
-// explain adds to an error of the server what to do about it.
+// explain adds advice to an error of the server.
 func (b *bootstrapper) explain(err error) error {
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
@@ -614,7 +620,7 @@ func (b *bootstrapper) explain(err error) error {
 	return err
 }
 
-// url is the administrator's URL for another login and the database.
+// url returns the administrator's URL with another login and the database.
 func (b *bootstrapper) url(adminURL, name, password string) string {
 	u, err := url.Parse(adminURL)
 	if err != nil || u.Scheme == "" { // key=value form

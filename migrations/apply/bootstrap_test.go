@@ -21,7 +21,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// bootstrapBundle is a name for a database and logins of the test's own on the shared server.
+// bootstrapBundle has names for a database and logins that only this test uses on the shared server.
 type bootstrapBundle struct {
 	t       *testing.T
 	admin   *pgx.Conn
@@ -89,14 +89,14 @@ func TestBootstrap(t *testing.T) {
 		"granted CONNECT on database " + o.Database + " to " + o.Audit.Name,
 	} {
 		if !slices.Contains(report.Changes, change) {
-			t.Errorf("the report does not say %q: %q", change, report.Changes)
+			t.Errorf("the report does not contain %q: %q", change, report.Changes)
 		}
 	}
 	if again := b.run(); len(again.Changes) != 0 {
 		t.Errorf("the second run changed something: %q", again.Changes)
 	}
 
-	// What only this server can say: the logins get in, and nobody else does.
+	// These checks need a server: the logins can connect, and no other role can.
 	for _, l := range report.Logins {
 		if len(l.Password) < 26 {
 			t.Errorf("%s: no generated password is reported", l.Name)
@@ -118,7 +118,7 @@ func TestBootstrap(t *testing.T) {
 	if got := b.ask("SELECT pg_get_userbyid(datdba) || ' ' || pg_encoding_to_char(encoding) FROM pg_database WHERE datname = $1", o.Database); got != "chenu_owner UTF8" {
 		t.Errorf("database: %s", got)
 	}
-	// Only the auditor has its role's rights without asking; none is or can do more.
+	// Only the auditor has its role's privileges without SET ROLE; no login is or can become another role.
 	for name, want := range map[string]string{o.Service.Name: "f chenu_human", o.Agent.Name: "f chenu_agent", o.Migrate.Name: "f chenu_owner", o.Audit.Name: "t chenu_auditor"} {
 		got := b.ask(`SELECT CASE WHEN pg_has_role(u.oid, m.roleid, 'USAGE') THEN 't ' ELSE 'f ' END || string_agg(m.roleid::regrole::text, ' ') FROM pg_roles u JOIN pg_auth_members m ON m.member = u.oid
 WHERE u.rolname = $1 AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) GROUP BY u.oid, m.roleid`, name)
@@ -131,9 +131,8 @@ WHERE u.rolname = $1 AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolrep
 	}
 }
 
-// Hardening item 41: sessions of the service's logins begin with timeouts, so that a transaction
-// that an agent keeps open does not delay its suspension without end. A value of the
-// operator's own stays.
+// Hardening item 41: sessions of the service's logins start with timeouts, so that a transaction that an agent keeps
+// open does not delay its suspension indefinitely. A value that the operator set is kept.
 func TestServiceLoginsBeginWithTimeouts(t *testing.T) {
 	t.Parallel()
 	b := setupBootstrap(t)
@@ -166,7 +165,7 @@ func TestServiceLoginsBeginWithTimeouts(t *testing.T) {
 	if got := settings(report.Logins[1].URL); got != "300ms 1min "+ofAgents {
 		t.Errorf("after a later run the login for agents begins with %s", got)
 	}
-	// What is kept open ends.
+	// A transaction that is kept open is ended.
 	conn := pgtest.Connect(t, report.Logins[1].URL)
 	if _, err := conn.Exec(t.Context(), "BEGIN"); err != nil {
 		t.Fatal(err)
@@ -181,8 +180,8 @@ func TestServiceLoginsBeginWithTimeouts(t *testing.T) {
 	}
 }
 
-// Hardening item 12: the service login of an earlier version could become either kind of
-// actor. Running bootstrap again takes that away, and a shared login has to be asked for.
+// Hardening item 12: the service login of an earlier version could become either kind of actor. Running bootstrap again
+// revokes that, and a shared login must be requested.
 func TestServiceLoginLosesSharedMembership(t *testing.T) {
 	t.Parallel()
 	b := setupBootstrap(t)
@@ -197,10 +196,10 @@ func TestServiceLoginLosesSharedMembership(t *testing.T) {
 	b.options.SharedLogin = false
 	report := b.run()
 	if got := roles(); got != "chenu_human" {
-		t.Errorf("the login for people is a member of %s", got)
+		t.Errorf("the login for humans is a member of %s", got)
 	}
 	if change := "revoked chenu_app from " + b.options.Service.Name; !slices.Contains(report.Changes, change) {
-		t.Errorf("the report does not say %q: %q", change, report.Changes)
+		t.Errorf("the report does not contain %q: %q", change, report.Changes)
 	}
 	if again := b.run(); len(again.Changes) != 0 {
 		t.Errorf("the next run changed something: %q", again.Changes)
@@ -242,7 +241,7 @@ func TestBootstrap_Passwords(t *testing.T) {
 	}
 }
 
-// What somebody changed by hand is put right.
+// TestBootstrap_Repairs checks that manual changes are corrected.
 func TestBootstrap_Repairs(t *testing.T) {
 	t.Parallel()
 	b := setupBootstrap(t)
@@ -310,26 +309,26 @@ func TestBootstrap_Refuses(t *testing.T) {
 				at = dbtest.ServerURL(t)
 			}
 			_, err := apply.Bootstrap(t.Context(), at, b.options)
-			b.options = o // for the clean-up
+			b.options = o // for the cleanup
 			if err == nil {
 				t.Fatal("it was not refused")
 			}
 			for _, part := range test.says {
 				if !strings.Contains(err.Error(), part) {
-					t.Errorf("%q does not say %q", err, part)
+					t.Errorf("%q does not contain %q", err, part)
 				}
 			}
 			if got := b.ask("SELECT count(*)::text FROM pg_roles WHERE rolname = $1", o.Service.Name); got != "0" {
-				t.Error("a login was made nevertheless")
+				t.Error("a login was created nevertheless")
 			}
 		})
 	}
 }
 
-// An administrator of a managed server is no superuser.
+// TestBootstrap_CreateRoleAdministrator runs bootstrap as an administrator of a managed server, who is not a superuser.
 func TestBootstrap_CreateRoleAdministrator(t *testing.T) {
 	t.Parallel()
-	setupBootstrap(t).run() // so that the roles are there, and somebody else's
+	setupBootstrap(t).run() // creates the roles, with another creator
 	b := setupBootstrap(t)
 	name := strings.TrimSuffix(b.options.Database, "db") + "admin"
 	b.exec("CREATE ROLE " + name + " LOGIN CREATEROLE CREATEDB PASSWORD 'x'")
@@ -340,7 +339,7 @@ func TestBootstrap_CreateRoleAdministrator(t *testing.T) {
 	u.User = url.UserPassword(name, "x")
 	report, err := apply.Bootstrap(t.Context(), u.String(), b.options)
 	if b.ask("SELECT (current_setting('server_version_num')::int >= 160000)::text") == "true" {
-		// The roles are there already, made by someone else, and this administrator has no ADMIN OPTION on them.
+		// The roles exist already, created by another role, and this administrator has no ADMIN OPTION on them.
 		if !errors.Is(err, migrations.ErrNoRights) || !strings.Contains(err.Error(), "ADMIN OPTION") {
 			t.Errorf("got %v", err)
 		}
@@ -376,8 +375,8 @@ func TestBootstrapSQL(t *testing.T) {
 	}
 }
 
-// golden compares with a file, or writes it when the tests are run with -update.
-// Others may make the roles at the same time without the lock, as the planner does on a development server.
+// TestBootstrap_WhileOthersMakeRoles checks that other sessions may create the roles at the same time without the lock,
+// as the planner does on a development server.
 func TestBootstrap_WhileOthersMakeRoles(t *testing.T) {
 	t.Parallel()
 	b := setupBootstrap(t)
@@ -394,11 +393,11 @@ func TestBootstrap_WhileOthersMakeRoles(t *testing.T) {
 		_, err := apply.Bootstrap(t.Context(), dbtest.ServerURL(t), b.options)
 		done <- err
 	}()
-	// It waits for the row of chenu_app, and finds it changed.
+	// It waits for the row of chenu_app, which then has changed.
 	deadline := time.Now().Add(patience)
 	for waiting := false; !waiting; {
 		if time.Now().After(deadline) {
-			t.Fatal("nobody waits for the role")
+			t.Fatal("no session waits for the role")
 		}
 		if err := tx.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = (SELECT backend_xid FROM pg_stat_activity WHERE pid = pg_backend_pid()))").Scan(&waiting); err != nil {
 			t.Fatal(err)

@@ -97,7 +97,7 @@ func connect(ctx context.Context, url string, with settings, notice func(string)
 }
 
 // isDirect rejects a connection through a pooler, where the next transaction can run in another session, without the
-// lock and the role. A pooler reports a process id of its own at the start of a connection. A pooler in session mode
+// lock and the role. A pooler reports a generated process id at the start of a connection. A pooler in session mode
 // would work, but cannot be distinguished.
 func (s *session) isDirect(ctx context.Context) error {
 	var pid uint32
@@ -115,7 +115,7 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 	if url == "" {
 		return nil, errors.New("the database URL is missing")
 	}
-	config, err := pgx.ParseConfig(url) // its errors leave the password out
+	config, err := pgx.ParseConfig(url) // its errors do not contain the password
 	if err != nil {
 		return nil, fmt.Errorf("parse the database URL: %w", err)
 	}
@@ -171,14 +171,14 @@ func (s *session) waitForLocks(ctx context.Context) (restore func(), err error) 
 	return func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		_, _ = s.Exec(late, setSQL, fmt.Sprint(s.lockTimeout.Milliseconds())) // fails only with the connection
+		_, _ = s.Exec(late, setSQL, fmt.Sprint(s.lockTimeout.Milliseconds())) // fails only if the connection is broken
 	}, nil
 }
 
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = s.Close(ctx) // nothing is left to lose: all work is committed or rolled back by now
+	_ = s.Close(ctx) // all work is committed or rolled back by now
 }
 
 // lockKey returns Postgres' number for the name of a lock, as Atlas does (ariga.io/atlas/sql/postgres, Driver.Lock).
@@ -233,8 +233,8 @@ func (s *session) lock(ctx context.Context, name string, wait time.Duration, wai
 	}
 }
 
-// lockHolder returns the session that holds the lock; "" if there is none. A role without privileges sees only the
-// process id.
+// lockHolder returns a description of the session that holds the lock, or "" if there is none. A role without
+// privileges sees only the process id.
 func (s *session) lockHolder(ctx context.Context, name string) (string, error) {
 	const holderSQL = `SELECT l.pid, coalesce(a.application_name, ''), a.backend_start
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid

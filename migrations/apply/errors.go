@@ -14,12 +14,12 @@ type StatementError struct {
 	Statements int
 	Line       int // of the file, from 1, where the server found the error; 0 if Statement is 0
 	SQL        string
-	Kept       int    // how many of the file's statements stay applied: 0 for a file that is one transaction
-	Attempts   int    // how often it was tried: more than once if it did not get a lock
+	Kept       int    // number of the file's statements that remain applied: 0 for a file that is one transaction
+	Attempts   int    // number of attempts: more than one if it did not get a lock
 	Advice     string // what to do next
 	Err        error
 
-	kept string // Kept in words, with which Advice begins
+	kept string // describes Kept, at the start of Advice
 }
 
 func (e *StatementError) Error() string {

@@ -78,7 +78,7 @@ type FileDone struct {
 	Took       time.Duration
 }
 
-// Notice is a message of the server or about it.
+// Notice is a message of the server, or about the server.
 type Notice struct{ Message string }
 
 // InvalidIndexRemains is sent at the end, whether Apply succeeds or fails, once for each invalid index of the database.

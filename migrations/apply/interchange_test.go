@@ -11,22 +11,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// That this package and the Atlas CLI can go on where the other stopped is tested in two ways: here against what the CLI
-// was recorded to write, because building it takes minutes, and by atlascli_test.go against the CLI itself, which also
-// writes the recording:
+// Two kinds of tests check that this package and the Atlas CLI can each resume a run of the other: those in this file
+// use a recording of what the CLI wrote, because building the CLI takes minutes, and atlascli_test.go runs the CLI
+// itself, which also writes the recording:
 //
 //	make test-atlas [testflags=-update]
 const recordingPath = "testdata/atlascli/recording.json"
 
-// recording is what the CLI leaves behind after it applied interchangeFiles, whose last file fails half-way.
+// recording is the state after the CLI applied interchangeFiles, whose last file fails half-way.
 type recording struct {
 	Columns   []string           `json:"columns"` // of the revision table: name, type, nullability, default
 	Key       string             `json:"key"`
 	Revisions []recordedRevision `json:"revisions"`
 }
 
-// recordedRevision leaves out what is different each time. Atlas keeps the statement hashes of finished files in some
-// versions and not in others, and reads them only of unfinished ones.
+// recordedRevision omits what differs from run to run. Some versions of Atlas keep the statement hashes of finished
+// files and others do not, and all read them only for unfinished files.
 type recordedRevision struct {
 	Version       string   `json:"version"`
 	Description   string   `json:"description"`
@@ -41,7 +41,7 @@ type recordedRevision struct {
 	HasTook       bool     `json:"has_took"`
 }
 
-// interchangeFiles stop in their last file, until the knob is turned; no file needs to be touched for that.
+// interchangeFiles fail in the last file until the table knob is changed, so that no file has to change.
 var interchangeFiles = map[string]string{
 	"20260101000000_first.sql": "-- A comment, and a statement of two lines.\nCREATE TABLE knob\n  (n int);\nINSERT INTO knob VALUES (0);\n" +
 		"CREATE FUNCTION two() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN 2; -- a semicolon\nEND\n$$;",
@@ -90,8 +90,8 @@ func (r recording) String() string {
 	return string(text) + "\n"
 }
 
-// finished checks that everything was done, and once. The CLI leaves the error of a failed attempt in the row after the
-// next one has succeeded.
+// finished checks that every statement ran exactly once. The CLI leaves the error of a failed attempt in the row after
+// the next attempt has succeeded.
 func (b *bundle) finished() {
 	b.t.Helper()
 	b.want("rows", b.ask("SELECT n FROM log ORDER BY n"), "1,2,3,4")
@@ -99,7 +99,7 @@ func (b *bundle) finished() {
 	b.want("state", string(b.status().State), "current")
 }
 
-// What we write of a file that stopped half-way is what the CLI writes of it.
+// TestInterchange_Writes checks that Apply writes the same revision of a partly applied file as the CLI.
 func TestInterchange_Writes(t *testing.T) {
 	t.Parallel()
 	b := setup(t, interchangeFiles)
@@ -107,11 +107,11 @@ func TestInterchange_Writes(t *testing.T) {
 	b.want("recording", b.record().String(), readRecording(t).String())
 }
 
-// What the CLI wrote is enough for us to go on.
+// TestInterchange_Reads checks that Apply resumes from the revisions that the CLI wrote.
 func TestInterchange_Reads(t *testing.T) {
 	t.Parallel()
 	b := setup(t, interchangeFiles)
-	// What the CLI's run left, made without it.
+	// The state after the CLI's run, created without the CLI.
 	b.exec("SET ROLE chenu_owner; CREATE TABLE knob (n int); INSERT INTO knob VALUES (1); CREATE TABLE log (n int); INSERT INTO log VALUES (1); RESET ROLE")
 	recorded := readRecording(t)
 	b.exec("SET ROLE chenu_owner; CREATE SCHEMA atlas_schema_revisions; CREATE TABLE atlas_schema_revisions.atlas_schema_revisions (" +
@@ -130,11 +130,11 @@ func TestInterchange_Reads(t *testing.T) {
 	b.want("errors", b.ask("SELECT count(*) FROM atlas_schema_revisions.atlas_schema_revisions WHERE error <> '' OR error_stmt <> ''"), "0")
 }
 
-// columnDefinitions turns the recorded columns into SQL.
+// columnDefinitions converts the recorded columns to SQL.
 func columnDefinitions(columns []string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, c := range columns {
-			// The default, if there is one, stands after the nullability.
+			// A default follows the nullability.
 			for _, null := range []string{" not null ", " null "} {
 				if before, value, ok := strings.Cut(c, null); ok {
 					if c = before + null; value != "" {

@@ -10,17 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// InvalidIndex is an index that is not finished, because its concurrent build failed or was interrupted: no query uses
-// it, yet every write pays for it.
+// InvalidIndex is an unfinished index, because its concurrent build failed or was interrupted: queries do not use it,
+// but every write must update it.
 type InvalidIndex struct {
 	Name   string `json:"name"` // with its schema, quoted as in SQL
 	Table  string `json:"table"`
 	Remove string `json:"remove"` // the statement that removes it
 }
 
-// invalidSQL leaves out what is being built: whose progress it is, the server tells everybody, and of which table, the
-// locks. An index of a partitioned table cannot be dropped concurrently, nor that of a constraint by itself. What is left
-// of REINDEX CONCURRENTLY is named by its suffix, _ccnew or _ccold.
+// invalidSQL excludes indexes that are being built. The server shows their progress to every role, and their table by
+// the locks. An index of a partitioned table cannot be dropped concurrently, and an index of a constraint cannot be
+// dropped alone. Indexes left by REINDEX CONCURRENTLY are recognized by their suffix, _ccnew or _ccold.
 // https://www.postgresql.org/docs/current/sql-reindex.html#SQL-REINDEX-CONCURRENTLY
 const invalidSQL = `SELECT format('%I.%I', n.nspname, c.relname), format('%I.%I', tn.nspname, t.relname),
 	CASE WHEN k.conname IS NOT NULL THEN format('ALTER TABLE %I.%I DROP CONSTRAINT %I', tn.nspname, t.relname, k.conname)
@@ -45,15 +45,15 @@ func invalidIndexes(ctx context.Context, s *session) ([]InvalidIndex, error) {
 	return all, nil
 }
 
-// reBuild finds the index and the table that a concurrent build names. What is written in a way that it does not know, as
-// with a comment in between, is not found, and then nothing is dropped.
+// reBuild matches the names of the index and the table in a concurrent build. It does not match unusual forms, such as
+// with a comment in between, and then nothing is dropped.
 var reBuild = regexp.MustCompile(`(?i)^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(` + identifier +
 	`)\s+ON\s+(?:ONLY\s+)?(` + identifier + `(?:\.` + identifier + `)?)[\s(]`)
 
 const identifier = `(?:"(?:[^"]|"")+"|[\pL_][\pL\pN_$]*)`
 
-// leftover returns the invalid index that a concurrent build left: of exactly the name and on exactly the table that sql
-// names, in the session's search_path. It is nil if there is none.
+// leftover returns the invalid index that a concurrent build left: the index with exactly the name and on exactly the
+// table that sql names, in the session's search_path. It returns nil if there is none.
 func leftover(ctx context.Context, s *session, sql string) (*InvalidIndex, error) {
 	m := reBuild.FindStringSubmatch(sql)
 	if m == nil {
@@ -91,7 +91,8 @@ func (a *applier) dropInvalid(ctx context.Context, at Position, begun string) er
 	return nil
 }
 
-// waitForEnd waits until the server process has ended. Until then the index that it was building counts as being built.
+// waitForEnd waits until the server process has ended. Until then, the index that it was building counts as being
+// built.
 func waitForEnd(ctx context.Context, s *session, pid uint32) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -19,10 +19,12 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// seen is a lock timeout that leaves time for the watching connection to see who has the lock, on a busy machine too.
+// seen is a lock timeout that is long enough for the watching connection to see the holder of the lock, also on a busy
+// machine.
 const seen = 2 * time.Second
 
-// holder is a session with a name, in a transaction that has run sql and stays open until release.
+// holder starts a session with an application name, in a transaction that has run sql and stays open until release is
+// called.
 func (b *bundle) holder(sql string) (release func()) {
 	b.t.Helper()
 	config, err := pgx.ParseConfig(b.db.AdminURL)
@@ -50,7 +52,7 @@ type outcome struct {
 	err    error
 }
 
-// start applies in the background, until the test or ctx ends.
+// start runs Apply in the background, until the test or ctx ends.
 func (b *bundle) start(ctx context.Context, o apply.Options) <-chan outcome {
 	b.t.Helper()
 	c := make(chan outcome, 1)
@@ -61,7 +63,7 @@ func (b *bundle) start(ctx context.Context, o apply.Options) <-chan outcome {
 	return c
 }
 
-// events makes a channel of the events of a kind; those that nobody takes are dropped.
+// events returns a channel of the events of one type. Events that are not received are dropped.
 func events[E apply.Event](o *apply.Options) <-chan E {
 	c := make(chan E, 1000)
 	o.Progress = func(e apply.Event) {
@@ -75,14 +77,14 @@ func events[E apply.Event](o *apply.Options) <-chan E {
 	return c
 }
 
-// owned is a table of the owner's that was there before, with a row.
+// owned creates a table of the owner with a row, before the migration.
 const owned = "SET ROLE chenu_owner; CREATE TABLE a (id int); INSERT INTO a VALUES (1); RESET ROLE"
 
 func TestApply_RetriesLock(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, directive string
-		meanwhile       string // tables while it pauses
+		meanwhile       string // tables during the pause
 	}{
 		{"the file, if it is a transaction", "", "a"},
 		{"the statement, if it is not", "-- atlas:txmode none\n\n", "a,b"},
@@ -136,7 +138,7 @@ func TestApply_GivesUpLock(t *testing.T) {
 	b.want("revisions", b.versions(), "1:2/2")
 }
 
-// Ctrl-C in the pause.
+// TestApply_CanceledRetry cancels ctx during the pause between attempts, as Ctrl-C does.
 func TestApply_CanceledRetry(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "ALTER TABLE a ADD COLUMN n int;"})
@@ -164,7 +166,8 @@ func TestApply_RetriesDeadlock(t *testing.T) {
 	b := setup(t, map[string]string{"1_a.sql": "LOCK TABLE a;\nLOCK TABLE b;\nALTER TABLE a ADD COLUMN n int;"})
 	b.exec(owned)
 	b.exec("SET ROLE chenu_owner; CREATE TABLE b (); RESET ROLE")
-	// Apply looks for a deadlock when it has waited this long, and the other does not look: so apply finds it.
+	// The session of Apply checks for a deadlock after this time. The other session never checks, so Apply detects the
+	// deadlock.
 	b.exec(fmt.Sprintf("ALTER DATABASE %s SET deadlock_timeout = '3s'", pgx.Identifier{b.db.Name}.Sanitize()))
 	tx, err := b.admin.Begin(t.Context())
 	if err != nil {
@@ -193,17 +196,18 @@ func TestApply_RetriesDeadlock(t *testing.T) {
 	b.want("revisions", b.versions(), "1:3/3")
 }
 
-// until waits for a query to give true.
+// until waits for a query to return true.
 func (b *bundle) until(query string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(patience); b.ask(query) != "true"; {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("in vain: %s", query)
+			b.t.Fatalf("timed out: %s", query)
 		}
 	}
 }
 
-// Who waits for the first lock of a transaction does not wait a whole lock timeout for each of the others.
+// TestApply_SharesLockTimeout checks that a transaction that waited for its first lock does not wait a whole lock
+// timeout for each further one.
 func TestApply_SharesLockTimeout(t *testing.T) {
 	t.Parallel()
 	const tell = "DO $$ BEGIN RAISE NOTICE '%', current_setting('lock_timeout'); END $$;\n"
@@ -224,7 +228,7 @@ func TestApply_SharesLockTimeout(t *testing.T) {
 	}
 }
 
-// The second connection is a convenience.
+// TestApply_WithoutWatching checks that Apply works without the second connection.
 func TestApply_WithoutWatching(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "ALTER TABLE a ADD COLUMN n int;"})
@@ -235,7 +239,7 @@ func TestApply_WithoutWatching(t *testing.T) {
 	retries := make(chan apply.Retrying, 1000)
 	o.Progress = func(e apply.Event) {
 		switch e := e.(type) {
-		case apply.FileStarted: // the first connection stands, and superusers are exempt
+		case apply.FileStarted: // the first connection exists, and superusers are exempt
 			if _, err := b.admin.Exec(t.Context(), "ALTER DATABASE "+pgx.Identifier{b.db.Name}.Sanitize()+" CONNECTION LIMIT 0"); err != nil {
 				t.Error(err)
 			}
@@ -251,7 +255,7 @@ func TestApply_WithoutWatching(t *testing.T) {
 	}
 }
 
-// invalid gives the indexes of a report as text.
+// invalid returns the indexes of a report as text.
 func invalid(all []apply.InvalidIndex) string {
 	var s []string
 	for _, i := range all {
@@ -260,7 +264,8 @@ func invalid(all []apply.InvalidIndex) string {
 	return strings.Join(s, ", ")
 }
 
-// However a concurrent build ends before its time, what it leaves is said, and the next apply begins it anew.
+// TestApply_InterruptedBuild checks that, however a concurrent build is interrupted, its invalid index is reported, and
+// that the next run builds it again.
 func TestApply_InterruptedBuild(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -317,7 +322,7 @@ func TestApply_InterruptedBuild(t *testing.T) {
 	}
 }
 
-// The server itself is killed in the middle of a build, and comes back.
+// TestApply_ServerKilled kills the server in the middle of a build, and starts it again.
 func TestApply_ServerKilled(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -331,7 +336,7 @@ func TestApply_ServerKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = server.Stop(context.Background()) }) // of the one that is killed, that is an error
+		t.Cleanup(func() { _ = server.Stop(context.Background()) }) // an error, since the server was killed
 		login := apply.Login{Name: "chenu_migrate", Password: "a password of the test"}
 		report, err := apply.Bootstrap(t.Context(), server.URL("postgres"), apply.BootstrapOptions{Conventions: &policies.Conventions, Database: "killed", Migrate: login})
 		if err != nil {
@@ -357,7 +362,7 @@ func TestApply_ServerKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = admin.Close(context.Background()) }() // nobody else holds on to it, and it must stay open
+	defer func() { _ = admin.Close(context.Background()) }() // this connection must stay open
 	if _, err := admin.Exec(t.Context(), "BEGIN; INSERT INTO a VALUES (2)"); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +378,7 @@ func TestApply_ServerKilled(t *testing.T) {
 	}
 	pgtest.Kill(t, data)
 	await(t, "the end of the server", server.Done())
-	_ = server.Stop(t.Context()) // says how it ended
+	_ = server.Stop(t.Context()) // returns how it ended
 	if err := await(t, "the end", done); err == nil || !strings.Contains(err.Error(), "the connection was lost; run `chenu migrate status`") {
 		t.Fatalf("got %v", err)
 	}
@@ -396,7 +401,7 @@ func TestApply_ServerKilled(t *testing.T) {
 	}
 }
 
-// A build that gives up for a lock is begun anew within one Apply.
+// TestApply_RetriesBuild checks that a build that fails for a lock is started again within one Apply.
 func TestApply_RetriesBuild(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nSET lock_timeout = '300ms';\nCREATE INDEX CONCURRENTLY a_id ON a (id);"})
@@ -425,7 +430,7 @@ func TestApply_RetriesBuild(t *testing.T) {
 	b.want("valid", b.ask("SELECT indexrelid::regclass::text || indisvalid FROM pg_index WHERE indrelid = 'a'::regclass"), "a_idtrue")
 }
 
-// Only what the statement that was begun would have made is dropped.
+// TestApply_LeavesOtherIndexes checks that Apply drops only the index that the started statement would have created.
 func TestApply_LeavesOtherIndexes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, before, statement, left string }{
@@ -445,7 +450,7 @@ func TestApply_LeavesOtherIndexes(t *testing.T) {
 				b.exec("UPDATE pg_index SET indisvalid = false WHERE indexrelid = '" + name + "'::regclass")
 			}
 			before := b.ask("SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) ORDER BY 1")
-			for range 2 { // the second time, the statement was begun
+			for range 2 { // the second time, the statement had been started
 				_, err := b.apply()
 				if err == nil {
 					t.Fatal("no error")
@@ -457,7 +462,7 @@ func TestApply_LeavesOtherIndexes(t *testing.T) {
 	}
 }
 
-// The names of a statement are the server's to understand.
+// TestApply_ClearsByName checks that the names in a statement are resolved as the server resolves them.
 func TestApply_ClearsByName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, statement, index string }{
@@ -472,7 +477,7 @@ func TestApply_ClearsByName(t *testing.T) {
 			b.exec(owned)
 			b.exec("SET ROLE chenu_owner; CREATE SCHEMA s; CREATE TABLE s.t (id int); INSERT INTO s.t VALUES (1); RESET ROLE")
 			b.mustApply()
-			// As an attempt leaves it that is killed.
+			// The state that a killed attempt leaves.
 			b.exec("UPDATE pg_index SET indisvalid = false WHERE indexrelid = '" + test.index + "'::regclass")
 			before := b.ask("SELECT '" + test.index + "'::regclass::oid")
 			if _, err := b.admin.Exec(t.Context(), "UPDATE atlas_schema_revisions.atlas_schema_revisions SET applied = 1, error_stmt = $1, partial_hashes = "+
@@ -493,7 +498,7 @@ func TestApply_ClearsByName(t *testing.T) {
 	}
 }
 
-// What REINDEX CONCURRENTLY leaves has a name of its own.
+// TestApply_InterruptedReindex checks the index that REINDEX CONCURRENTLY leaves, which has another name.
 func TestApply_InterruptedReindex(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nREINDEX INDEX CONCURRENTLY a_id;"})
@@ -515,7 +520,7 @@ func TestApply_InterruptedReindex(t *testing.T) {
 	b.want("left", invalid(r.report.Invalid), "public.a_id_ccnew on public.a: DROP INDEX CONCURRENTLY public.a_id_ccnew")
 }
 
-// Backfills commit in between, and go on where they stopped.
+// TestApply_CommitsInBatches checks that backfills that commit in between resume where they stopped.
 func TestApply_CommitsInBatches(t *testing.T) {
 	t.Parallel()
 	const batches = `DO $$
@@ -547,7 +552,7 @@ END $$;`
 	b.want("rows", b.ask("SELECT id FROM a WHERE done ORDER BY 1"), "1,2,3,4,5")
 }
 
-// The timeouts of a file, and those of a concurrent build within it.
+// TestApply_Timeouts checks the timeouts of files, and of concurrent builds in them.
 func TestApply_Timeouts(t *testing.T) {
 	t.Parallel()
 	const (
@@ -559,7 +564,7 @@ func TestApply_Timeouts(t *testing.T) {
 		name, file string
 		set        func(*apply.Options)
 		recorded   string
-		told       string // of lock_timeout, by the build
+		told       string // lock_timeout as the build saw it
 	}{
 		{"a transaction", record, nil, "lock_timeout=5000,statement_timeout=600000", ""},
 		{"not one", none + build + record, nil, "lock_timeout=5000,statement_timeout=0", "0"},
@@ -593,7 +598,8 @@ func TestApply_Timeouts(t *testing.T) {
 	}
 }
 
-// Ctrl-C between two statements: what is done is known to be done.
+// TestApply_CanceledBetween cancels ctx between two statements, as Ctrl-C does: the revision records the completed
+// statements.
 func TestApply_CanceledBetween(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nCREATE TABLE a ();\nCREATE TABLE b ();"})
@@ -615,7 +621,7 @@ func TestApply_CanceledBetween(t *testing.T) {
 	b.want("state", string(b.status().State), "current")
 }
 
-// What the statements that are done set, holds for those that are not.
+// TestApply_ResumesSettings checks that settings of completed statements apply when the file is resumed.
 func TestApply_ResumesSettings(t *testing.T) {
 	t.Parallel()
 	b := setup(t, map[string]string{"1_a.sql": "-- atlas:txmode none\n\nSET search_path = s;\nCREATE TABLE b AS SELECT 1 / n AS n FROM public.knob;"})

@@ -13,7 +13,7 @@ import (
 	"github.com/chenu/chenu/migrations"
 )
 
-// dirOf makes a directory with a file per name, hashed.
+// dirOf returns a directory with the files and their atlas.sum.
 func dirOf(t *testing.T, files map[string]string) migrate.Dir {
 	t.Helper()
 	dir := new(migrate.MemDir)
@@ -38,7 +38,7 @@ func TestPlan(t *testing.T) {
 		}
 		return files
 	}
-	// applied are the revisions of a database that applied these versions from the three.
+	// applied returns the revisions of a database that applied these versions of the three files.
 	applied := func(t *testing.T, versions ...string) []*migrate.Revision {
 		t.Helper()
 		files, err := migrations.Read(dirOf(t, three))
@@ -91,17 +91,17 @@ func TestPlan(t *testing.T) {
 		{name: "an applied file was edited", files: edit("2_b.sql", "SELECT 0;"), revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2", "3") },
 			refused: migrations.ErrChanged, says: "2_b.sql differs from the file that was applied"},
 		{name: "a pending file was edited", files: edit("3_c.sql", "SELECT 0;"), revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2") }, pending: "3_c.sql"},
-		{name: "an applied file is gone", files: edit("2_b.sql", ""), revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2", "3") },
+		{name: "an applied file is missing", files: edit("2_b.sql", ""), revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2", "3") },
 			refused: migrations.ErrMissing, says: "version 2 (b) was applied to this database, but its file is missing"},
-		{name: "histories that parted", files: map[string]string{"1_a.sql": "SELECT 1;", "25_x.sql": "SELECT 2;"}, revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2", "3") },
+		{name: "diverged histories", files: map[string]string{"1_a.sql": "SELECT 1;", "25_x.sql": "SELECT 2;"}, revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2", "3") },
 			refused: migrations.ErrMissing, says: "has applied 2, 3, which this directory does not contain, and has not applied 25_x.sql"},
 		{name: "the database is newer", files: edit("3_c.sql", ""), revisions: func(t *testing.T) []*migrate.Revision { return applied(t, "1", "2", "3") }, unknown: "3"},
 		{name: "resumed", files: three, revisions: stopped, pending: "2_b.sql 3_c.sql", partial: true},
-		{name: "resumed after the rest was mended", files: edit("2_b.sql", "SELECT 2;\nSELECT 222;\nSELECT 2222;"), revisions: stopped, pending: "2_b.sql 3_c.sql", partial: true},
+		{name: "resumed after the rest was corrected", files: edit("2_b.sql", "SELECT 2;\nSELECT 222;\nSELECT 2222;"), revisions: stopped, pending: "2_b.sql 3_c.sql", partial: true},
 		{name: "an applied statement was changed", files: edit("2_b.sql", "SELECT 0;\nSELECT 22;"), revisions: stopped,
 			refused: migrations.ErrChanged, says: "2_b.sql stopped after statement 1 of 2, and statement 1 has changed since"},
-		{name: "the applied statements are gone", files: edit("2_b.sql", "-- nothing\n"), revisions: stopped, refused: migrations.ErrChanged},
-		{name: "the stopped file is gone", files: map[string]string{"1_a.sql": "SELECT 1;"}, revisions: stopped, refused: migrations.ErrMissing, says: "is only partly applied to this database"},
+		{name: "the applied statements are missing", files: edit("2_b.sql", "-- nothing\n"), revisions: stopped, refused: migrations.ErrChanged},
+		{name: "the stopped file is missing", files: map[string]string{"1_a.sql": "SELECT 1;"}, revisions: stopped, refused: migrations.ErrMissing, says: "is only partly applied to this database"},
 		{name: "stopped, and others after it", files: three, revisions: func(t *testing.T) []*migrate.Revision {
 			return append(stopped(t), applied(t, "3")...)
 		}, refused: migrations.ErrMissing, says: "3 was applied after it"},
@@ -126,7 +126,7 @@ func TestPlan(t *testing.T) {
 				t.Fatalf("error %v, want %v", err, test.refused)
 			}
 			if test.says != "" && !strings.Contains(err.Error(), test.says) {
-				t.Errorf("the refusal %q does not say %q", err, test.says)
+				t.Errorf("the refusal %q does not contain %q", err, test.says)
 			}
 			var pending []string
 			for _, f := range got.pending {

@@ -81,7 +81,7 @@ func newBudget(whole time.Duration) *budget {
 // of the whole.
 func (b *budget) share(ctx context.Context, tx pgx.Tx) error {
 	left := max(9*(b.whole-time.Since(b.began))/10, b.whole/10)
-	if b.whole == 0 || b.given-left < b.whole/20 { // not worth saying
+	if b.whole == 0 || b.given-left < b.whole/20 { // a small difference is not reported
 		return nil
 	}
 	b.given = left

@@ -19,8 +19,7 @@ const (
 	revisionTable  = "atlas_schema_revisions"
 )
 
-// createRevisionsSQL creates what the CLI creates, so that the CLI's own migration of the table has nothing to
-// change.
+// createRevisionsSQL creates the same table as the CLI, so that the CLI's migration of the table changes nothing.
 const createRevisionsSQL = `CREATE SCHEMA IF NOT EXISTS atlas_schema_revisions;
 CREATE TABLE IF NOT EXISTS atlas_schema_revisions.atlas_schema_revisions (
 	version character varying NOT NULL,
@@ -59,8 +58,8 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Revisions reads and writes the revision table of the Atlas CLI. In a transaction, its writes are part of it. It
-// does not create the table: without the table it reads no revisions, and writing fails.
+// Revisions reads and writes the revision table of the Atlas CLI. In a transaction, its writes are part of it. It does
+// not create the table: without the table it reads no revisions, and writing fails.
 type Revisions struct {
 	db    Querier
 	owner string
@@ -68,8 +67,8 @@ type Revisions struct {
 
 var _ migrate.RevisionReadWriter = (*Revisions)(nil)
 
-// NewRevisions returns the revisions of the database that db is connected to, for a role that can read them. Only the role
-// owner can write them.
+// NewRevisions returns the revisions of the database to which db is connected, for a role that can read them. Only the
+// role owner can write them.
 func NewRevisions(db Querier, owner string) *Revisions { return &Revisions{db, owner} }
 
 // Ident implements migrate.RevisionReadWriter.
@@ -103,7 +102,8 @@ func (r *Revisions) create(ctx context.Context) error {
 	return nil
 }
 
-// unprotectedSQL returns whether the revision table lacks the trigger that rejects TRUNCATE while the trigger's function exists.
+// unprotectedSQL returns whether the revision table lacks the trigger that rejects TRUNCATE while the trigger's
+// function exists.
 const unprotectedSQL = `SELECT to_regprocedure('app.refuse_truncate()') IS NOT NULL AND EXISTS (
 	SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = $1 AND c.relname = $2 AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'refuse_truncate'))`

@@ -13,13 +13,14 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// scramIterations is Postgres's default, scram_iterations.
+// scramIterations is the default of Postgres' setting scram_iterations.
 const scramIterations = 4096
 
-// scramVerifier turns a password into what Postgres stores of it, so that the password itself is never part of a statement
-// and reaches no log of the server (RFC 5802, section 3, in the format of the manual's page on pg_authid).
+// scramVerifier returns the verifier that Postgres stores for a password, so that the password itself is never part of
+// a statement and never appears in a log of the server (RFC 5802, section 3, in the format of the manual's page on
+// pg_authid).
 func scramVerifier(password string) (string, error) {
-	salt := make([]byte, 16) // what the server uses
+	salt := make([]byte, 16) // the length that the server uses
 	if _, err := rand.Read(salt); err != nil {
 		return "", err
 	}
@@ -27,7 +28,7 @@ func scramVerifier(password string) (string, error) {
 }
 
 func scramVerifierWith(password string, salt []byte, iterations int) (string, error) {
-	// As the server and pgx do: prepare the text, and where that is not possible take its bytes as they are.
+	// As the server and pgx do: use the prepared text, or the bytes of the password if it cannot be prepared.
 	if prepared, err := precis.OpaqueString.String(password); err == nil {
 		password = prepared
 	}
@@ -45,7 +46,7 @@ func scramVerifierWith(password string, salt []byte, iterations int) (string, er
 	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, b64(salt), b64(stored[:]), b64(mac("Server Key"))), nil
 }
 
-// scramMatches reports whether verifier was made of password. Verifiers in another format match nothing.
+// scramMatches reports whether verifier was created from password. It returns false for verifiers in another format.
 func scramMatches(verifier, password string) bool {
 	head, _, ok := strings.Cut(strings.TrimPrefix(verifier, "SCRAM-SHA-256$"), "$")
 	if !ok {

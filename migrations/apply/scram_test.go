@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The example of RFC 7677, section 3, in the form that Postgres stores.
+// The example of RFC 7677, section 3, in the format that Postgres stores.
 const rfc7677 = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 
 func TestScramVerifier(t *testing.T) {
@@ -25,7 +25,7 @@ func TestScramVerifier(t *testing.T) {
 
 func TestScramMatches(t *testing.T) {
 	t.Parallel()
-	fresh, err := scramVerifier("Schlüssel") // non-ASCII goes through SASLprep
+	fresh, err := scramVerifier("Schlüssel") // non-ASCII characters are prepared by SASLprep
 	if err != nil {
 		t.Fatal(err)
 	}

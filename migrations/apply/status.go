@@ -136,7 +136,7 @@ func newStatus(files []migrations.File, revisions []*migrate.Revision) *Status {
 // planned contains the files to apply.
 type planned struct {
 	pending []*migrations.File
-	partial *migrate.Revision // of pending[0], if that was begun before
+	partial *migrate.Revision // of pending[0], if that was started before
 	unknown []string          // applied versions after the last file, when nothing is pending
 }
 
@@ -192,7 +192,7 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 		next.pending = append(next.pending, f)
 	}
 	if len(late) > 0 {
-		// Applied versions that are missing here explain this better than the order.
+		// Missing applied versions explain the conflict better than the order does.
 		if gone := unknownAfter(revisions, byVersion, ""); len(gone) > 0 {
 			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("the database has applied %s, which this directory does not contain, and has not applied %s, which it contains", strings.Join(gone, ", "), strings.Join(late, ", ")),
 				Advice: "merge the two histories: add the missing files, and rename the others to a later timestamp"}
@@ -212,7 +212,8 @@ func plan(files []migrations.File, revisions []*migrate.Revision) (planned, erro
 			return planned{}, &migrations.Refusal{Kind: migrations.ErrMissing, Reason: fmt.Sprintf("version %s (%s) is only partly applied to this database, and this directory does not contain its file", r.Version, r.Description),
 				Advice: "apply with the directory, or the release, that contains the file"}
 		case !ok, r == next.partial, r.Hash == "" || r.Type.Has(migrate.RevisionTypeResolved) && r.Applied < r.Total:
-			// Newer than the directory; compared statement by statement below; never hashed, or finished by hand.
+			// The revision is newer than the directory, or is compared by statement below, or has no hash, or was
+			// completed by hand.
 		case r.Hash != f.Hash:
 			return planned{}, &migrations.Refusal{Kind: migrations.ErrChanged, Reason: fmt.Sprintf("%s differs from the file that was applied to this database at %s", f.Name, r.ExecutedAt.UTC().Format(time.RFC3339)),
 				Advice: "restore the original file (hashing the directory again does not help), and write the change to a new file"}

@@ -48,7 +48,7 @@ func (s *Status) Text(w io.Writer) error {
 	return write(w, b.String())
 }
 
-// Text writes the result for a terminal: the statements of a dry run, or else the version that the database is at.
+// Text writes the result for a terminal: the statements of a dry run, or the resulting version of the database.
 func (r *Report) Text(w io.Writer) error {
 	switch {
 	case len(r.Files) == 0 && len(r.Unknown) > 0:
@@ -87,14 +87,14 @@ func (r *Report) script(w io.Writer) error {
 // A Printer is for one call of Apply.
 type Printer struct {
 	W io.Writer
-	// Terminal says to print the running statement on a line that is overwritten. Without it, there is a line for each
-	// file, and every ten seconds a line about a statement that is still running.
+	// Terminal selects a line for the running statement that is overwritten. Without it, there is a line for each file,
+	// and every ten seconds a line about a statement that is still running.
 	Terminal bool
 	Verbose  bool // print each statement and its duration
 	DryRun   bool // of Options
 
 	live bool
-	said time.Duration // how long the statement had run when that was last said
+	said time.Duration // how long the statement had run when a line about it was last printed
 }
 
 // liveWidth is the width of most terminals. A longer line would wrap and could not be overwritten completely.
@@ -207,7 +207,7 @@ func Brief(w io.Writer) func(Event) {
 	}
 }
 
-// short formats a duration, rounded for people.
+// short formats a duration, rounded for display.
 func short(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
@@ -240,7 +240,7 @@ func (r *BootstrapReport) Text(w io.Writer) error {
 	return write(w, b.String())
 }
 
-// BootstrapDocument is a report as a document of JSON. It has no passwords that were given.
+// BootstrapDocument is a report for JSON. It does not contain passwords that were given.
 type BootstrapDocument struct {
 	Database string               `json:"database"`
 	Changes  []string             `json:"changes"`
@@ -257,7 +257,7 @@ type BootstrapLoginText struct {
 	Generated bool   `json:"generated"` // reports whether the password was generated
 }
 
-// Document returns the report as a document of JSON.
+// Document returns the report for JSON.
 func (r *BootstrapReport) Document() BootstrapDocument {
 	d := BootstrapDocument{
 		Database: r.Database, Changes: append([]string{}, r.Changes...), Warnings: append([]string{}, r.Warnings...), Logins: []BootstrapLoginText{},
@@ -268,8 +268,8 @@ func (r *BootstrapReport) Document() BootstrapDocument {
 	return d
 }
 
-// shownURL returns the login's URL with the password only if it was generated just now.
-// Whoever gave one has it, and output is often kept, as container engines do.
+// shownURL returns the login's URL with the password only if it was generated in this run. A given password is known to
+// the user already, and output is often stored, for example by container engines.
 func (l *BootstrapLogin) shownURL() string {
 	u, err := url.Parse(l.URL)
 	if err != nil || l.Password != "" || u.User == nil {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// A statement that takes long is told of on a line that is overwritten, or on one every ten seconds.
+// TestProgressOfLongStatement checks that a long statement is reported on a line that is overwritten, or on a line
+// every ten seconds.
 func TestProgressOfLongStatement(t *testing.T) {
 	t.Parallel()
 	position := Position{File: "1_a.sql", Line: 3, Statement: 1, Statements: 2, SQL: "CREATE INDEX CONCURRENTLY a_id ON a (id);"}

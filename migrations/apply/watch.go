@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// watcher looks from a second connection at what the applying session does: whom it waits for, and how far an index build
-// is. It is best effort: whatever goes wrong with it, the migration goes on without. It asks by short statements that are
-// transactions of their own, so that no concurrent build waits for its snapshot.
+// watcher observes the applying session from a second connection: which sessions it waits for, and the progress of an
+// index build. It is best effort: if it fails, the migration continues without it. It sends short statements in
+// separate transactions, so that no concurrent build waits for its snapshot.
 type watcher struct {
 	url   string
 	pid   uint32 // of the applying session
@@ -20,19 +20,19 @@ type watcher struct {
 	send  func(Event)
 	conn  *pgx.Conn
 
-	blockers string // whom the last statement was seen to wait for; to be read between statements
+	blockers string // the sessions for which the last statement was seen to wait; read it between statements only
 }
 
 func newWatcher(url string, pid uint32, lockTimeout time.Duration, send func(Event)) *watcher {
 	const often, seldom = 10 * time.Millisecond, 250 * time.Millisecond
 	w := &watcher{url: url, pid: pid, every: seldom, send: send}
-	if lockTimeout > 0 { // a wait must not be over before it is seen
+	if lockTimeout > 0 { // a wait must not end before it is observed
 		w.every = max(often, min(seldom, lockTimeout/4))
 	}
 	return w
 }
 
-// watch sends a StatementRunning for each look at the statement, until stop is called.
+// watch sends a StatementRunning for each observation of the statement, until stop is called.
 func (w *watcher) watch(ctx context.Context, at Position) (stop func()) {
 	w.blockers = ""
 	began, end, ended := time.Now(), make(chan struct{}), make(chan struct{})
@@ -66,7 +66,7 @@ func (w *watcher) watch(ctx context.Context, at Position) (stop func()) {
 	}
 }
 
-// What a phase counts depends on the phase.
+// The meaning of the counters depends on the phase.
 // https://www.postgresql.org/docs/current/progress-reporting.html#CREATE-INDEX-PHASES
 const lookSQL = `SELECT coalesce(a.wait_event_type = 'Lock', false), coalesce(p.phase, ''),
 	coalesce(CASE WHEN p.phase LIKE 'waiting %' THEN p.lockers_done WHEN p.phase LIKE '%tuples%' THEN p.tuples_done ELSE p.blocks_done END, 0),
@@ -74,8 +74,9 @@ const lookSQL = `SELECT coalesce(a.wait_event_type = 'Lock', false), coalesce(p.
 FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_stat_progress_create_index p ON p.pid = a.pid
 WHERE a.pid = $1`
 
-// blockersSQL tells what an ordinary login may see of other sessions: the process id, the program's name and the login;
-// since when its transaction runs only of the own login's. Process 0 stands for a prepared transaction.
+// blockersSQL returns what an ordinary login may see of other sessions: the process id, the application name and the
+// login, and the start of the transaction only for sessions of the same login. Process 0 represents a prepared
+// transaction.
 const blockersSQL = `SELECT b.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), a.xact_start
 FROM (SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids($1)) AS pid) b LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid
 ORDER BY a.xact_start, b.pid LIMIT 5`
@@ -127,8 +128,8 @@ func scanBlocker(row pgx.CollectableRow) (string, error) {
 	return s, nil
 }
 
-// connect logs in and stays the login: the owner's role may see less of the applying session than the login that both
-// have in common.
+// connect logs in and does not change the role: the owner's role may see less of the applying session than the login of
+// both sessions.
 func (w *watcher) connect(ctx context.Context) error {
 	config, err := parseURL(w.url)
 	if err != nil {
@@ -148,6 +149,6 @@ func (w *watcher) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = w.conn.Close(ctx) // it only looks
+	_ = w.conn.Close(ctx) // it only reads
 	w.conn = nil
 }

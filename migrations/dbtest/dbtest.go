@@ -1,5 +1,5 @@
-// Package dbtest gives every test a database of this project: pgtest clones it from a template that was migrated once.
-// Only tests import it.
+// Package dbtest gives every test a separate database of this project: pgtest clones it from a template that was
+// migrated once. Only tests import it.
 package dbtest
 
 import (
@@ -30,7 +30,7 @@ type DB struct {
 	AgentURL   string // becomes chenu_agent and nothing else
 	MigrateURL string // becomes chenu_owner
 	AuditURL   string // reads everything
-	AdminURL   string // the superuser: row-level security does not hold for it
+	AdminURL   string // the superuser, to whom row-level security does not apply
 }
 
 // New returns a database with all migrations applied. It is dropped when the test ends; if the test failed, it is kept
@@ -40,8 +40,7 @@ func New(t testing.TB) *DB {
 	return clone(t, migrated)
 }
 
-// Empty returns a database without objects that chenu_owner owns. The roles and logins exist. It is dropped as that of
-// New.
+// Empty returns a database without objects of chenu_owner. The roles and logins exist. It is dropped like that of New.
 func Empty(t testing.TB) *DB {
 	t.Helper()
 	return clone(t, empty)
@@ -60,8 +59,8 @@ func (d *DB) Pool(t testing.TB, url string) *pgxpool.Pool {
 	return pgtest.Pool(t, url)
 }
 
-// Hire makes the agent an active agent of the identity with the capabilities, or with all that agents can have. No gate
-// holds the superuser who does it.
+// Hire makes the agent an active agent of the identity with the capabilities, or with all capabilities if none are
+// given. It runs as the superuser, to whom no gate applies.
 func (d *DB) Hire(t testing.TB, identity, agent uuid.UUID, capabilities ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -82,7 +81,7 @@ func (d *DB) Hire(t testing.TB, identity, agent uuid.UUID, capabilities ...strin
 	}
 }
 
-// NewID returns an id as rows have: a UUID of version 7.
+// NewID returns a new id for a row: a UUID of version 7.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 var (
@@ -108,7 +107,7 @@ func clone(t testing.TB, from func() (*pgtest.Template, error)) *DB {
 	return &DB{Name: d.Name, AdminURL: d.URL, ServiceURL: of("service"), AgentURL: of("agent"), MigrateURL: of("migrate"), AuditURL: of("audit")}
 }
 
-// newTemplate describes a template. Its name contains the hash of everything that it is made of.
+// newTemplate describes a template. Its name contains the hash of everything that determines its content.
 func newTemplate(kind string, withMigrations bool) (*pgtest.Template, error) {
 	hash, err := contentHash(withMigrations)
 	if err != nil {
@@ -128,7 +127,7 @@ func newTemplate(kind string, withMigrations bool) (*pgtest.Template, error) {
 				Conventions: &policies.Conventions,
 				Database:    database, Service: loginOf(admin.Password, "service"), Agent: loginOf(admin.Password, "agent"),
 				Migrate: migrate, Audit: loginOf(admin.Password, "audit"),
-				SharedLogin: true, // tests of the database try both kinds of actor with one login
+				SharedLogin: true, // tests of the database use one login for both kinds of actor
 			}); err != nil || exists || !withMigrations {
 				return err
 			}
@@ -160,8 +159,8 @@ func contentHash(withMigrations bool) (string, error) {
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
 }
 
-// loginOf returns a login of all databases of the server. Its name is not that of a real service, which the server may
-// serve too. Its password is the same in every process, and known only to those who know the superuser's password.
+// loginOf returns a login for all databases of the server. Its name differs from that of a real service on the same
+// server. Its password is the same in every process, and can be derived only from the superuser's password.
 func loginOf(adminPassword, who string) apply.Login {
 	mac := hmac.New(sha256.New, []byte(adminPassword))
 	mac.Write([]byte(who))

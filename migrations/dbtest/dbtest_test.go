@@ -94,7 +94,7 @@ func TestEachTestHasItsOwn(t *testing.T) {
 	}
 }
 
-// record stands for a test that has its own end.
+// record represents a test that ends separately.
 type record struct {
 	testing.TB
 	failed   bool
@@ -131,7 +131,7 @@ func TestKeptOnlyAfterFailure(t *testing.T) {
 	}
 	passed := &record{TB: t}
 	db := dbtest.Empty(passed)
-	// A connection that the test forgot does not keep the database.
+	// A connection that the test does not close does not prevent dropping the database.
 	conn, err := pgx.Connect(t.Context(), db.ServiceURL)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"ariga.io/atlas/sql/migrate"
 )
 
-// Dir makes a migration directory of files, by their names. It lives in memory.
+// Dir returns a migration directory in memory with the files, by name.
 func Dir(t testing.TB, files map[string]string) *migrate.MemDir {
 	t.Helper()
 	dir := &migrate.MemDir{}
@@ -23,7 +23,7 @@ func Dir(t testing.TB, files map[string]string) *migrate.MemDir {
 	return dir
 }
 
-// Hash writes the directory's atlas.sum for the files that it has now.
+// Hash writes the directory's atlas.sum for its current files.
 func Hash(t testing.TB, dir migrate.Dir) {
 	t.Helper()
 	sum, err := dir.Checksum()

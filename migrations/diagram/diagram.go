@@ -1,7 +1,6 @@
-// Package diagram draws tables and the foreign keys between them: as Mermaid,
-// which code hosts and editors render, and as DOT, which graphviz turns into
-// SVG. What it draws is what was read from a database, so that it holds for
-// the migrations and not for what somebody remembers of them.
+// Package diagram draws tables and the foreign keys between them: as Mermaid, which code hosts and editors render, and
+// as DOT, which graphviz converts to SVG. It draws the tables that were read from a database, so the diagram always
+// matches the migrations.
 package diagram
 
 import (
@@ -16,38 +15,36 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Options say what to draw. The zero value is everything.
+// Options select what to draw. The zero value draws everything.
 type Options struct {
-	// Tables limits the drawing to these, as name or schema.name, and to the
-	// names of those that they refer to.
+	// Tables limits the diagram to these tables, as name or schema.name, and the names of those to which they refer.
 	Tables []string
-	// NoColumns leaves the columns out.
+	// NoColumns omits the columns.
 	NoColumns bool
-	// NoOwners leaves out the foreign keys by which every table belongs to an
-	// identity.
+	// NoOwners omits the foreign keys by which rows belong to an identity.
 	NoOwners bool
 }
 
-// Diagram is what is drawn, in groups.
+// Diagram is a diagram, divided into groups.
 type Diagram struct{ Groups []*Group }
 
-// Group is the tables of a sphere of life, or of a schema.
+// Group has the tables of a sphere, or of a schema.
 type Group struct {
 	Name   string
 	Tables []*Table
 }
 
-// Table is a box.
+// Table is a table of the diagram.
 type Table struct {
 	Name    string // with its schema, unless that is public
 	Comment string
 	Columns []Column
 	Links   []Link
-	// Bare says that it is drawn only because others refer to it.
+	// Bare reports that the table is drawn only because others refer to it.
 	Bare bool
 }
 
-// Column is a line of a box.
+// Column is a column of a table.
 type Column struct {
 	Name, Type            string
 	Nullable              bool
@@ -57,8 +54,8 @@ type Column struct {
 // Link is a foreign key.
 type Link struct {
 	Label, To string
-	Optional  bool // the row may refer to nothing
-	One       bool // at most one row refers to the same
+	Optional  bool // the reference may be NULL
+	One       bool // at most one row refers to the same row
 }
 
 // New draws the tables of the realm.
@@ -119,7 +116,7 @@ func nameOf(t *schema.Table) string {
 	return t.Schema.Name + "." + t.Name
 }
 
-// described finds what ent/schema says of the table, if it comes from there.
+// described returns the description of the table from ent/schema, if it has one.
 func described(t *schema.Table) (policies.Table, bool) {
 	i := slices.IndexFunc(policies.Tables, func(d policies.Table) bool { return d.QualifiedName() == nameOf(t) })
 	if i < 0 {
@@ -128,7 +125,7 @@ func described(t *schema.Table) (policies.Table, bool) {
 	return policies.Tables[i], true
 }
 
-// groupOf is the table's sphere, or if it has none, its schema.
+// groupOf returns the table's sphere, or its schema if it has no sphere.
 func groupOf(t *schema.Table) string {
 	d, ok := described(t)
 	switch {
@@ -188,8 +185,8 @@ func has(i *schema.Index, c *schema.Column) bool {
 	return slices.ContainsFunc(i.Parts, func(p *schema.IndexPart) bool { return p.C == c })
 }
 
-// unique says whether at most one row can have the key's values: a unique key
-// has no columns but its own.
+// unique reports whether at most one row can have the values of the foreign key: a unique key contains only columns of
+// the foreign key.
 func unique(t *schema.Table, fk *schema.ForeignKey) bool {
 	within := func(i *schema.Index) bool {
 		if i == nil || len(i.Parts) == 0 {
@@ -205,7 +202,7 @@ func unique(t *schema.Table, fk *schema.ForeignKey) bool {
 	return within(t.PrimaryKey) || slices.ContainsFunc(t.Indexes, func(i *schema.Index) bool { return i.Unique && within(i) })
 }
 
-// short are the types' names that people write.
+// short maps type names to their common short forms.
 var short = strings.NewReplacer("timestamp with time zone", "timestamptz", "character varying", "varchar", "double precision", "float8")
 
 func typeOf(c *schema.Column) string {
@@ -216,7 +213,7 @@ func typeOf(c *schema.Column) string {
 	return short.Replace(text)
 }
 
-// keys are the marks of a column.
+// keys returns the key markers of a column.
 func (c Column) keys() []string {
 	var all []string
 	for _, k := range []struct {
@@ -230,8 +227,7 @@ func (c Column) keys() []string {
 	return all
 }
 
-// Mermaid is the diagram in Mermaid's notation.
-// https://mermaid.js.org/syntax/entityRelationshipDiagram.html
+// Mermaid returns the diagram in Mermaid's notation. https://mermaid.js.org/syntax/entityRelationshipDiagram.html
 func (d *Diagram) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("erDiagram\n")
@@ -282,8 +278,8 @@ func mermaidName(name string) string {
 	return name
 }
 
-// mermaidWord writes a type or a column's name, in which Mermaid takes letters,
-// digits, underscores, hyphens, brackets and parentheses.
+// mermaidWord converts the name of a type or a column to a word of Mermaid, which consists of letters, digits,
+// underscores, hyphens, brackets and parentheses.
 func mermaidWord(text string) string {
 	return strings.Map(func(r rune) rune {
 		if word(r) || strings.ContainsRune("-[]()", r) {
@@ -297,7 +293,7 @@ func word(r rune) bool {
 	return r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
-// DOT is the diagram in graphviz' notation, with a frame around each group.
+// DOT returns the diagram in graphviz' notation, with a frame around each group.
 // https://graphviz.org/doc/info/lang.html
 func (d *Diagram) DOT() string {
 	var b strings.Builder
@@ -337,7 +333,7 @@ func (d *Diagram) DOT() string {
 	return b.String()
 }
 
-// html is a box as a table, in the subset of HTML that graphviz has.
+// html returns a table of the diagram in the subset of HTML that graphviz supports.
 func (t *Table) html() string {
 	var b strings.Builder
 	b.WriteString(`<table border="0" cellborder="1" cellspacing="0" cellpadding="3">`)
@@ -359,8 +355,7 @@ func quote(text string) string {
 
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace
 
-// Document is a page in Markdown: all tables without columns, and then those
-// of each group with them.
+// Document returns a Markdown page: all tables without columns, and then the tables of each group with columns.
 func Document(realm *schema.Realm) (string, error) {
 	overview, err := New(realm, Options{NoColumns: true, NoOwners: true})
 	if err != nil {

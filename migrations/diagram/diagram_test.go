@@ -26,7 +26,7 @@ func realm(t *testing.T, db *dbtest.DB) *schema.Realm {
 	return in.Realm
 }
 
-// TestDocument keeps docs/schema.md what the migrations make.
+// TestDocument checks that docs/schema.md matches the schema that the migrations create.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	got, err := diagram.Document(realm(t, dbtest.New(t)))
@@ -65,6 +65,6 @@ func TestNotations(t *testing.T) {
 	}
 	golden.File(t, "testdata/few.mmd", few.Mermaid())
 	if _, err := diagram.New(r, diagram.Options{Tables: []string{"nothing"}}); err == nil || err.Error() != "unknown table nothing" {
-		t.Errorf("a table that is not there: %v", err)
+		t.Errorf("a table that does not exist: %v", err)
 	}
 }

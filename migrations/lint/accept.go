@@ -16,12 +16,11 @@ import (
 //
 //	-- atlas:nolint CN113 DS103 — the table has ten rows
 //
-// above a statement, for that statement; or at the top of the file with an empty
-// line below, for all of it. Atlas takes the line for its own codes, too, and
-// passes over what it does not know, except for the names of its analyzers.
+// directly above a statement, for that statement; or at the top of the file with an empty line below, for the whole
+// file. Atlas reads the line for its own codes, too, and ignores unknown words, except for the names of its analyzers.
 type acceptance struct {
 	line      int
-	statement int // from 0; -1 is the whole file
+	statement int // from 0; -1 means the whole file
 	codes     []string
 	reason    string
 	problem   string
@@ -35,14 +34,14 @@ var (
 	analyzers = []string{"destructive", "data_depend", "condrop", "incompatible", "concurrent_index"}
 )
 
-// noStatement is the statement of an acceptance that is not directly above one.
+// noStatement is the statement of an acceptance that is not directly above a statement.
 const noStatement = -2
 
 // acceptances returns the acceptances of the file.
 func (p *pass) acceptances() []*acceptance {
 	file := migrate.NewLocalFile(p.Name, []byte(p.Text))
 	whole := len(file.Directive("nolint"))
-	statements, _ := new(postgres.Driver).ScanStmts(p.Text) // has been scanned before: migrations.Read
+	statements, _ := new(postgres.Driver).ScanStmts(p.Text) // no error: migrations.Read has scanned the text before
 	var all []*acceptance
 	for _, m := range reAccept.FindAllStringSubmatchIndex(p.Text, -1) {
 		value := strings.TrimSpace(p.Text[m[2]:m[3]])
@@ -93,8 +92,7 @@ func readAcceptance(value string) *acceptance {
 	return a
 }
 
-// accept sets Accepted in the findings that the file accepts, and adds findings about invalid
-// acceptances.
+// accept sets Accepted in the findings that the file accepts, and adds findings about invalid acceptances.
 func (p *pass) accept(findings []Finding) []Finding {
 	all := p.acceptances()
 	for i := range findings {

@@ -149,12 +149,12 @@ func (p *pass) harmless(d sqlcheck.Diagnostic) bool {
 		return false
 	case !p.isOld(d.Pos, a.GetRelation()): // emptied by this file
 		return true
-	case d.Code == "MF103": // a column that fills itself
+	case d.Code == "MF103": // a column that Postgres fills
 		return slices.ContainsFunc(a.GetCmds(), func(n *pg.Node) bool {
 			c := n.GetAlterTableCmd().GetDef().GetColumnDef()
 			return c != nil && strings.Contains(d.Text, fmt.Sprintf(" column %q ", c.GetColname())) && fillsItself(c)
 		})
-	case d.Code == "MF104": // Postgres knows by itself that there are no NULLs, and does not look
+	case d.Code == "MF104": // Postgres knows that there are no NULLs, and does not scan
 		return !slices.ContainsFunc(p.Statements[d.Pos].Effects, scanned)
 	}
 	return false
@@ -299,8 +299,8 @@ func (f fileParser) ColumnFilledBefore(_ []*migrate.Stmt, t *schema.Table, c *sc
 	return false, nil
 }
 
-// CreateViewAfter implements an interface of package incompatible: it reports whether a view gets
-// the old name of a table after the position.
+// CreateViewAfter implements an interface of package incompatible: it reports whether a view with the old name of a
+// table is created after the position.
 func (f fileParser) CreateViewAfter(_ []*migrate.Stmt, old, renamed string, pos int) (bool, error) {
 	for _, s := range f.p.Statements[pos:] {
 		v := s.Node.GetViewStmt()

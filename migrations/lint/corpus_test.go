@@ -15,9 +15,8 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// The corpus: each archive has migration files, on the tables of docs/lint and
-// what else is given, and the findings that they should give, "CODE line" each.
-// Names that begin with good_ are of files as they should be.
+// TestCorpus runs the lint on a corpus. Each archive contains migration files, which follow the tables of docs/lint and
+// further given tables, and the expected findings, as "CODE line". The names of valid files begin with good_.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/corpus/*.txtar")
@@ -29,7 +28,7 @@ func TestCorpus(t *testing.T) {
 		good, expected, caught, spurious int
 	)
 	t.Cleanup(func() {
-		t.Logf("%d files as they should be, %d as they should not; of %d findings that were expected %d were made, and %d that were not",
+		t.Logf("%d valid files, %d invalid files; %d findings expected, %d of them found, %d unexpected",
 			good, len(archives)-good, expected, caught, spurious)
 	})
 	for _, path := range archives {

@@ -287,7 +287,7 @@ func backfillUnderForce(p *pass) {
 				on = append(on, "ALTER TABLE "+t+" FORCE ROW LEVEL SECURITY;")
 			}
 			where := "-- in one transaction:"
-			if len(references) > 0 { // it reads for long, and the locks of the others last a moment
+			if len(references) > 0 { // the statement reads for a long time, and holds the other locks only briefly
 				where = ownFile
 			}
 			advice = lines(where, strings.Join(off, "\n"), p.text(i), strings.Join(on, "\n"))
@@ -317,8 +317,7 @@ func (p *pass) validates(i int) []string {
 	return nil
 }
 
-// refers returns the table that a foreign key refers to when statement i runs; "" if there is no
-// such key.
+// refers returns the table to which a foreign key refers when statement i runs, or "" if the key does not exist.
 func (p *pass) refers(i int, table, name string) string {
 	for j := range i {
 		a := p.node(j).GetAlterTableStmt()
@@ -432,14 +431,14 @@ func interfaceDropped(p *pass) {
 	if p.After == nil {
 		return
 	}
-	stands := map[string]bool{}
+	exists := map[string]bool{}
 	for _, of := range p.After.State.Privileges {
-		stands[of.Of.Qualified()] = true
+		exists[of.Of.Qualified()] = true
 	}
 	served := p.served()
 	for _, of := range p.Before.State.Privileges {
 		k := of.Of
-		if k.Kind != catalog.KindFunction && k.Kind != catalog.KindView || stands[k.Qualified()] {
+		if k.Kind != catalog.KindFunction && k.Kind != catalog.KindView || exists[k.Qualified()] {
 			continue
 		}
 		var roles []string

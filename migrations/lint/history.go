@@ -25,8 +25,7 @@ type History struct {
 	Base string
 	// Edited and Removed are files that were on that branch at the common ancestor.
 	Edited, Removed []string
-	// Merged are the files that were added to that branch since, and Added those that were added to
-	// this one.
+	// Merged are the files that were added to that branch since then, and Added those that were added to this branch.
 	Merged, Added []string
 	// Refusal is the error with which a database rejects the directory, or nil.
 	Refusal error

@@ -21,9 +21,9 @@ import (
 type Severity string
 
 const (
-	// Error: loses data, opens a security hole, or blocks the service.
+	// Error: the file loses data, opens a security hole, or blocks the service.
 	Error Severity = "error"
-	// Warning: can do so, depending on facts that the check does not know.
+	// Warning: the file can do so, depending on facts that the check does not know.
 	Warning Severity = "warning"
 )
 
@@ -39,8 +39,7 @@ type Finding struct {
 	// Statement is the number of the statement, from 1; 0 if the finding concerns none.
 	Statement int    `json:"statement,omitempty"`
 	Message   string `json:"message"`
-	// Advice is what to do instead, as SQL for this statement if possible. It can have several
-	// lines.
+	// Advice describes what to do instead, as SQL for this statement if possible. It can have several lines.
 	Advice string `json:"advice,omitempty"`
 	// Accepted is the reason that the file states; "" if the finding is not accepted.
 	Accepted string `json:"accepted,omitempty"`

@@ -18,7 +18,7 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// directory makes a directory of files, in their order.
+// directory returns the files of a directory with the texts, in their order.
 func directory(t *testing.T, texts ...string) []migrations.File {
 	t.Helper()
 	dir := &migrate.MemDir{}
@@ -40,7 +40,7 @@ func read(t *testing.T, dir *migrate.MemDir) []migrations.File {
 	return files
 }
 
-// run lints what comes after the first files.
+// run runs the lint on the files after the first skip files.
 func run(t *testing.T, skip int, files []migrations.File, options lint.Options) []lint.Finding {
 	t.Helper()
 	server, err := dev.Open(t.Context(), dbtest.ServerURL(t), &policies.Conventions)
@@ -67,10 +67,10 @@ func run(t *testing.T, skip int, files []migrations.File, options lint.Options) 
 		t.Fatal(err)
 	}
 	for _, f := range found {
-		// What stands as SQL in an advice, nothing to be filled in, is SQL.
+		// An advice that ends with a semicolon and has no placeholder must be valid SQL.
 		if strings.HasSuffix(f.Advice, ";") && !strings.Contains(f.Advice, "…") {
 			if _, err := pgquery.Parse(f.Advice); err != nil {
-				t.Errorf("the advice of %s is no SQL: %v\n%s", f.Code, err, f.Advice)
+				t.Errorf("the advice of %s is not SQL: %v\n%s", f.Code, err, f.Advice)
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func codes(all []lint.Finding) []string {
 	return some
 }
 
-// example is what a page shows.
+// example is the example of a page.
 type example struct {
 	given, bad, good []string
 }
@@ -111,11 +111,10 @@ func readExample(page string) example {
 	return e
 }
 
-// told are the rules about what no SQL shows; they have tests of their own.
-var told = []string{"CN003", "CN004", "CN005", "CN006"}
+// withoutExample are the rules whose findings no SQL can show. They have separate tests.
+var withoutExample = []string{"CN003", "CN004", "CN005", "CN006"}
 
-// The bad example of each page is found, for that alone, and the good one is
-// not.
+// TestPages checks that the bad example of each page has a finding of its rule only, and the good example none.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, rule := range lint.Rules() {
@@ -126,10 +125,10 @@ func TestPages(t *testing.T) {
 				t.Fatalf("docs/lint has no page %s.md", rule.Code)
 			}
 			head := fmt.Sprintf("# %s: %s\n\n`%s`, %s. %s.\n", rule.Code, rule.Title, rule.Name, rule.Severity.Noun(), rule.Theme)
-			if !strings.HasPrefix(page, head) || !strings.Contains(page, "](https://www.postgresql.org/docs/") && !slices.Contains(append(told, "CN002"), rule.Code) {
+			if !strings.HasPrefix(page, head) || !strings.Contains(page, "](https://www.postgresql.org/docs/") && !slices.Contains(append(withoutExample, "CN002"), rule.Code) {
 				t.Errorf("the page does not begin with\n%s\nor does not cite the manual", head)
 			}
-			if slices.Contains(told, rule.Code) {
+			if slices.Contains(withoutExample, rule.Code) {
 				return
 			}
 			e := readExample(page)
@@ -152,9 +151,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// checkAdvice follows an advice that is SQL: what is to be locked otherwise
-// instead of the statement, in as many files as it says, and what is to be
-// protected or taken back after it. Then there is no such finding any more.
+// checkAdvice follows an advice that is SQL and checks that the finding disappears. Advice about locks replaces the
+// statement, with as many files as it mentions. Advice about row-level security and privileges is run after the file.
 func checkAdvice(t *testing.T, rule lint.Rule, f lint.Finding, given, bad []string) {
 	t.Helper()
 	if !strings.HasSuffix(f.Advice, ";") || strings.Contains(f.Advice, "…") || len(bad) != 1 {
@@ -164,7 +162,7 @@ func checkAdvice(t *testing.T, rule lint.Rule, f lint.Finding, given, bad []stri
 	switch {
 	case strings.HasPrefix(rule.Code, "CN1"):
 		if statements := directory(t, bad[0])[0].Statements; len(statements) > 1 {
-			files = []string{statements[0].SQL} // what stood before it still does
+			files = []string{statements[0].SQL} // the statements before it are kept
 		}
 		file := ""
 		for line := range strings.SplitSeq(f.Advice+"\n-- in a later file", "\n") {
@@ -188,7 +186,7 @@ func checkAdvice(t *testing.T, rule lint.Rule, f lint.Finding, given, bad []stri
 	after := run(t, len(given), directory(t, slices.Concat(given, files)...), lint.Options{Conventions: &policies.Conventions})
 	for _, c := range codes(after) {
 		if c == rule.Code || c == "CN001" {
-			t.Errorf("who follows the advice of %s gets\n%s\nfrom\n%s", rule.Code, show(after), strings.Join(files, "\n----\n"))
+			t.Errorf("following the advice of %s gives\n%s\nfrom\n%s", rule.Code, show(after), strings.Join(files, "\n----\n"))
 			return
 		}
 	}

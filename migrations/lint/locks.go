@@ -35,8 +35,8 @@ var lockRules = []rule{
 	{Rule: Rule{"CN118", "hides-invalid-index", "IF NOT EXISTS keeps an invalid index", themeLocks, Warning}, check: hidesInvalidIndex},
 }
 
-// concurrently reports whether a statement has the option CONCURRENTLY, which
-// Postgres allows only outside a transaction.
+// concurrently reports whether a statement has the option CONCURRENTLY, which Postgres allows only outside a
+// transaction.
 func concurrently(n *pg.Node) bool {
 	if a := n.GetAlterTableStmt(); a != nil {
 		return slices.ContainsFunc(a.GetCmds(), func(c *pg.Node) bool {
@@ -49,7 +49,7 @@ func concurrently(n *pg.Node) bool {
 	return n.GetIndexStmt().GetConcurrent() || n.GetDropStmt().GetConcurrent()
 }
 
-// option reports whether a list of options has the option, and does not turn it off.
+// option reports whether a list of options contains the option without disabling it.
 func option(options []*pg.Node, name string) bool {
 	for _, o := range options {
 		if d := o.GetDefElem(); d.GetDefname() == name {
@@ -85,7 +85,7 @@ func indexNotConcurrent(p *pass) {
 		advice := lines(ownFile, online+";")
 		if p.partitioned[table] {
 			if !s.GetRelation().GetInh() {
-				continue // ON ONLY: there is nothing to read
+				continue // with ON ONLY no rows are read
 			}
 			advice = lines(
 				changed(n, func(n *pg.Node) { n.GetIndexStmt().GetRelation().Inh = false })+";",
@@ -169,8 +169,8 @@ func (p *pass) validateLater(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd, c
 		"ALTER TABLE "+replay.Name(table)+" VALIDATE CONSTRAINT "+catalog.Ident(name)+";")
 }
 
-// constraintName is the one that is given, or the one that Postgres would
-// choose. https://www.postgresql.org/docs/current/sql-createtable.html
+// constraintName returns the given name, or the name that Postgres would choose.
+// https://www.postgresql.org/docs/current/sql-createtable.html
 func constraintName(c *pg.Constraint, table *pg.RangeVar, columns []string, suffix string) string {
 	if c.GetConname() != "" {
 		return c.GetConname()
@@ -201,7 +201,7 @@ func foreignKeyNotValid(p *pass) {
 		columns := texts(c.GetFkAttrs())
 		if column != nil {
 			if !hasDefault(column) {
-				return // every reference is NULL, and Postgres knows it
+				return // every reference is NULL, so Postgres reads no rows
 			}
 			columns = []string{column.GetColname()}
 		}
@@ -415,8 +415,8 @@ func severalTables(p *pass) {
 	}
 }
 
-// atOnce returns the table of which a statement changes an unbounded number of rows, and the
-// change; nil if there is none.
+// atOnce returns the table of which a statement changes an unbounded number of rows, and the kind of change. The table
+// is nil if there is none.
 func (p *pass) atOnce(i int) (table *pg.RangeVar, what string) {
 	n := p.node(i)
 	var where *pg.Node
@@ -574,8 +574,8 @@ func dropIndex(p *pass) {
 	}
 }
 
-// indexed returns the table of an index that existed before the file; "" for the index of a
-// partitioned table, which cannot be dropped concurrently.
+// indexed returns the table of an index that existed before the file. It returns "" for the index of a partitioned
+// table, which cannot be dropped concurrently.
 func (p *pass) indexed(index string) string {
 	for _, d := range p.Before.State.Details {
 		if d.Of.Kind == catalog.KindIndex && d.Of.Qualified() == index {
@@ -612,7 +612,7 @@ func reindex(p *pass) {
 // judged reports whether another rule already covers the scan of an ALTER TABLE.
 func (p *pass) judged(i int) bool {
 	if slices.ContainsFunc(p.atlas, func(d sqlcheck.Diagnostic) bool { return d.Pos == i && d.Code == "MF103" }) {
-		return true // it fails anyway
+		return true // the statement fails before
 	}
 	return slices.ContainsFunc(p.findings, func(f Finding) bool {
 		return f.Statement == i+1 && slices.Contains([]string{"CN103", "CN104", "CN105", "CN106", "CN107", "CN108", "CN109"}, f.Code)

@@ -195,13 +195,13 @@ func (p *pass) alterAny(fn func(i int, table *pg.RangeVar, cmd *pg.AlterTableCmd
 	}
 }
 
-// refused reports whether Postgres rejected statement i with the code.
+// refused reports whether Postgres rejected statement i with the SQLSTATE.
 func (p *pass) refused(i int, code string) bool {
 	return p.Statements[i].Err != nil && p.Statements[i].Err.Code == code
 }
 
-// last returns the last statement for which yes returns true. Otherwise it returns the last
-// statement whose text contains all the words, such as a block of code, or -1.
+// last returns the last statement for which yes returns true. If there is none, it returns the last statement whose
+// text contains all the words, such as a block of code, or -1.
 func (p *pass) last(yes func(n *pg.Node) bool, words ...string) int {
 	for i, s := range slices.Backward(p.Statements) {
 		if s.Node != nil && yes(s.Node) {

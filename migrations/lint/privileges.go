@@ -126,8 +126,8 @@ func needlessPrivilege(p *pass) {
 	})
 }
 
-// foreignGrantee ignores EXECUTE for PUBLIC: a function that runs with the privileges of its caller
-// gives no access, and CN310 covers the others.
+// foreignGrantee ignores EXECUTE for PUBLIC: a function that runs with the privileges of its caller gives no access,
+// and CN310 covers the other functions.
 func foreignGrantee(p *pass) {
 	p.grants(func(of *catalog.Privileges, grantee string, all []catalog.Grant) {
 		if p.ours(grantee) || grantee == catalog.Public && of.Of.Kind == catalog.KindFunction {
@@ -180,7 +180,7 @@ func databasePublic(p *pass) {
 			continue
 		}
 		maps.DeleteFunc(granted, func(_ int, was *pg.GrantStmt) bool {
-			return len(g.GetPrivileges()) == 0 || slices.Equal(accessNames(was), accessNames(g)) // ALL, or the same
+			return len(g.GetPrivileges()) == 0 || slices.Equal(accessNames(was), accessNames(g)) // ALL, or the same privileges
 		})
 	}
 	for i, g := range granted {

@@ -17,8 +17,8 @@ import (
 	"ariga.io/atlas/sql/schema"
 )
 
-// What the rules say of the project's own history, which is not edited any
-// more: a change of this file is a change of the rules.
+// TestProject checks the findings for the project's own history, which is not edited any more, so a change of the
+// golden file shows a change of the rules.
 func TestProject(t *testing.T) {
 	t.Parallel()
 	dir, err := migrations.Embedded()
@@ -29,7 +29,7 @@ func TestProject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What comes after would change the file with each migration.
+	// Later files would change the golden file with each migration.
 	const last = "20261123074029"
 	for i, f := range files {
 		if f.Version == last {
@@ -40,7 +40,7 @@ func TestProject(t *testing.T) {
 	golden.File(t, "testdata/project.golden", show(run(t, 0, files, lint.Options{Conventions: &policies.Conventions})))
 }
 
-// The index of the pages is generated from the rules.
+// TestIndex checks that the index of the pages is generated from the rules.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -70,14 +70,14 @@ func TestRules(t *testing.T) {
 	for _, r := range lint.Rules() {
 		for _, id := range []string{r.Code, r.Name} {
 			if seen[id] {
-				t.Errorf("%s is there twice", id)
+				t.Errorf("%s is listed twice", id)
 			}
 			seen[id] = true
 		}
 	}
 }
 
-// recorded is a record that no server made.
+// recorded returns a record that is not from a server.
 func recorded(name, text string, statements ...*replay.Statement) *replay.Record {
 	empty := func() *dev.Inspection { return &dev.Inspection{Realm: &schema.Realm{}, State: &catalog.State{}} }
 	f := &replay.File{File: migrations.File{Name: name, Text: text, Transaction: true}, Before: empty(), After: empty(), Statements: statements}
@@ -143,7 +143,8 @@ func TestRun_History(t *testing.T) {
 	}
 }
 
-// What was found in a file's history can be accepted in the file, as all else.
+// TestRun_HistoryAccepted checks that findings about the history of a file can be accepted in the file, like other
+// findings.
 func TestRun_HistoryAccepted(t *testing.T) {
 	t.Parallel()
 	const text = "-- atlas:nolint CN004 -- a comment was mended\n\nSELECT 1;\n"
@@ -177,7 +178,7 @@ func TestRun_Acceptances(t *testing.T) {
 		{"a comma", "-- atlas:nolint CN203, CN101 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names no code."`},
 		{"an unknown code", "-- atlas:nolint CN999 CN203 -- empty\nTRUNCATE a;\n", `CN203, CN002 1 "The acceptance names the unknown code CN999."`},
 		{
-			"a reason that Atlas understands otherwise", "-- atlas:nolint CN203 -- it is destructive only in name\nTRUNCATE a;\n",
+			"a reason that Atlas interprets differently", "-- atlas:nolint CN203 -- it is destructive only in name\nTRUNCATE a;\n",
 			`CN203, CN002 1 "The acceptance has the word \"destructive\" in its reason, which the Atlas CLI reads as a code."`,
 		},
 		{

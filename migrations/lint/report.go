@@ -14,8 +14,8 @@ type Report struct {
 	// Files are the names of the checked files.
 	Files    []string  `json:"files"`
 	Findings []Finding `json:"findings"`
-	// Dir is the directory before the names of files in the formats for people; "" if the files are
-	// in the program.
+	// Dir is the directory to print before the names of files in text formats; "" if the files are built into the
+	// program.
 	Dir string `json:"-"`
 }
 

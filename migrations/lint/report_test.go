@@ -24,7 +24,7 @@ func TestReportText(t *testing.T) {
 	}
 }
 
-// An advice that is SQL can be copied.
+// TestReportMarkdown checks that an advice that is SQL is a code block, which can be copied.
 func TestReportMarkdown(t *testing.T) {
 	t.Parallel()
 	r := &lint.Report{Files: []string{"1_a.sql"}, Findings: []lint.Finding{

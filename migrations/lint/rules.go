@@ -9,7 +9,7 @@ type Rule struct {
 	Severity          Severity
 }
 
-// rule is a Rule with its check. A code is never used for another rule, because files name it.
+// rule is a Rule with its check. A code must not be reused for another rule, because files refer to it.
 type rule struct {
 	Rule
 	check func(*pass)

@@ -36,7 +36,7 @@ var securityRules = []rule{
 	{Rule: Rule{"CN319", "definer-is-owner", "A SECURITY DEFINER function runs as the owner of the tables", themeSecurity, Error}, check: definerIsOwner},
 }
 
-// owner returns the column that names the identity to which a row of the table belongs, "" if it has none.
+// owner returns the column that names the identity to which a row of the table belongs, or "" if there is none.
 func (p *pass) owner(state *catalog.State, table string) string {
 	column := p.options.Conventions.OwnerColumnOf(table)
 	if slices.Contains(columnsOf(state, table), column) {
@@ -524,7 +524,7 @@ func definerIsOwner(p *pass) {
 }
 
 func viewNotInvoker(p *pass) {
-	invoker := map[string]bool{} // views that this file made or changed
+	invoker := map[string]bool{} // views that this file created or changed
 	at := map[string]int{}
 	var names []string
 	for i := range p.Statements {
@@ -540,8 +540,8 @@ func viewNotInvoker(p *pass) {
 			name := replay.Name(n.GetAlterTableStmt().GetRelation())
 			for _, c := range n.GetAlterTableStmt().GetCmds() {
 				cmd := c.GetAlterTableCmd()
-				said := slices.ContainsFunc(cmd.GetDef().GetList().GetItems(), func(o *pg.Node) bool { return o.GetDefElem().GetDefname() == "security_invoker" })
-				if !said {
+				listed := slices.ContainsFunc(cmd.GetDef().GetList().GetItems(), func(o *pg.Node) bool { return o.GetDefElem().GetDefname() == "security_invoker" })
+				if !listed {
 					continue
 				}
 				if _, ok := invoker[name]; !ok {
@@ -594,7 +594,7 @@ func (p *pass) viewsOfBlocks(seen []string) {
 }
 
 func keyNotLedByOwner(p *pass) {
-	constraints := map[string]bool{} // their indexes have their names
+	constraints := map[string]bool{} // their indexes have the same names
 	if p.After != nil {
 		for _, d := range p.After.State.Details {
 			if d.Of.Kind == catalog.KindConstraint {
@@ -828,7 +828,7 @@ func settingReadUnsafely(p *pass) {
 				}
 				name, mayMiss := callsSetting(n)
 				switch {
-				case !strings.Contains(name, "."): // Postgres' own settings are always there
+				case !strings.Contains(name, "."): // Postgres' own settings always exist
 				case !mayMiss:
 					found[name] = "fails if the setting does not exist"
 				case !safe[n]:
@@ -856,10 +856,9 @@ func policySubselect(p *pass) {
 	})
 }
 
-// runsOnce reports whether Postgres evaluates the sub-select once for each
-// statement, as an InitPlan. It must return a value or an array, and neither it
-// nor a query inside it may read a table or refer to a column. Without a FROM
-// clause a column can only be one of the row that the policy concerns.
+// runsOnce reports whether Postgres evaluates the sub-select once for each statement, as an InitPlan. It must return a
+// value or an array, and neither it nor a query inside it may read a table or refer to a column. Without a FROM clause,
+// a column can only be a column of the policy's row.
 func runsOnce(s *pg.SubLink) bool {
 	if t := s.GetSubLinkType(); t != pg.SubLinkType_EXPR_SUBLINK && t != pg.SubLinkType_ARRAY_SUBLINK {
 		return false
@@ -869,8 +868,7 @@ func runsOnce(s *pg.SubLink) bool {
 	})
 }
 
-// noRowSecurityKind checks materialized views and foreign tables, which have no policies, that a
-// role may read.
+// noRowSecurityKind checks whether a role may read materialized views or foreign tables, which have no policies.
 func noRowSecurityKind(p *pass) {
 	if p.After == nil {
 		return

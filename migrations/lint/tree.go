@@ -51,7 +51,7 @@ type key struct {
 	kind      pg.ConstrType // CONSTR_TYPE_UNDEFINED for an index
 	table     string
 	columns   []string
-	refers    string // the table that a foreign key refers to
+	refers    string // the table to which a foreign key refers
 	referred  []string
 	action    string // of a foreign key on DELETE, as pg_constraint.confdeltype
 	unique    bool

@@ -19,7 +19,7 @@ type backfill struct {
 	column     *schema.Column
 	expression string
 	added      bool // the column is new
-	constant   bool // the expression names no column of the row
+	constant   bool // the expression refers to no column of the row
 	rewrites   bool // a new column with this default would rewrite the table
 }
 
@@ -114,7 +114,7 @@ func (p *planning) rewrites(ctx context.Context, b *backfill) (_ bool, err error
 	}
 	_, err = p.driver.ExecContext(ctx, "ALTER TABLE pg_temp.tried ADD COLUMN c "+typeOf(b.column)+" DEFAULT ("+b.expression+")")
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
-		return false, nil // the plan will say why
+		return false, nil // the plan will fail with the reason
 	}
 	if err != nil {
 		return false, err
@@ -302,10 +302,9 @@ func assignments(columns []backfill) (sets, missing string) {
 // milliseconds, or about a hundred if each row is audited (0.2 ms).
 const batchBlocks = 16
 
-// inBatches returns an update in batches with a commit each, over ranges of blocks: one pass reads
-// the table once, with TID range scans. The next pass fills rows that moved meanwhile. The first
-// statement skips rows that other sessions have locked, so that neither waits for the other; the
-// second waits for them. The statement can be run again.
+// inBatches returns an update in batches, each of which commits, over ranges of blocks: one pass reads the table once,
+// with TID range scans. The next pass fills rows that moved meanwhile. The first statement skips rows that other
+// sessions have locked, so that neither waits for the other; the second waits for them. The statement can be run again.
 func inBatches(t *schema.Table, columns []backfill, first bool) string {
 	sets, missing := assignments(columns)
 	if len(columns) > 1 {

@@ -17,7 +17,7 @@ import (
 // and everything that Atlas would change.
 func differences(driver migrate.Driver, from, to *dev.Inspection) ([]string, error) {
 	var all []string
-	whole := map[[2]string]bool{} // tables that only one side has
+	whole := map[[2]string]bool{} // tables that exist on one side only
 	found := catalog.Compare(from.State, to.State)
 	for _, d := range found {
 		if d.Key.Kind == catalog.KindTable && (d.From == nil || d.To == nil) {
@@ -27,7 +27,7 @@ func differences(driver migrate.Driver, from, to *dev.Inspection) ([]string, err
 	for _, d := range found {
 		switch {
 		case d.To == nil && onlyInMigrations(d.From):
-		case d.Key.Kind != catalog.KindTable && whole[tableOf(d)]: // said by its table
+		case d.Key.Kind != catalog.KindTable && whole[tableOf(d)]: // reported with its table
 		default:
 			all = append(all, d.String())
 		}
@@ -35,7 +35,7 @@ func differences(driver migrate.Driver, from, to *dev.Inspection) ([]string, err
 	changes, err := driver.RealmDiff(from.Realm, to.Realm, schema.DiffNormalized())
 	if err != nil {
 		if len(all) > 0 {
-			return all, nil // which say what Atlas cannot change
+			return all, nil // the differences found so far include what Atlas cannot change
 		}
 		return nil, err
 	}
@@ -75,8 +75,8 @@ func indexTable(definition string) string {
 	return name
 }
 
-// atlasDifference names what an Atlas change changes: comments, which only Atlas reads, and
-// everything if no other difference is known.
+// atlasDifference describes the object that an Atlas change changes: comments, which only Atlas reads, and everything
+// else only if no other difference is known.
 func atlasDifference(change schema.Change, known bool) []string {
 	var all []string
 	say := func(text string) { all = append(all, text) }

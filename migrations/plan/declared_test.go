@@ -69,8 +69,7 @@ func TestParseFile(t *testing.T) {
 	}
 }
 
-// FuzzLex holds what the parser relies on: tokens in order, within the text,
-// whatever the text is.
+// FuzzLex checks what the parser relies on: for any text, the tokens are in order and within the text.
 func FuzzLex(f *testing.F) {
 	for _, seed := range []string{"", "a.b('c''d', E'\\'', \"e\"\"f\", $$ $ $$, $x$ $$ $x$) -- g\n/* /* */ */ 1.5e3 ≥ é", "'", "\"", "$$", "$a", "/*", "--", "E'\\", "$1"} {
 		f.Add(seed)

@@ -73,7 +73,7 @@ func TestDiffErrors(t *testing.T) {
 	}
 }
 
-// stuck is a desired state whose building ends when its context does.
+// stuck is a desired state whose Build ends only when its context does.
 type stuck struct{ database chan string }
 
 func (s stuck) Build(ctx context.Context, session *dev.Session) (*plan.Declaration, error) {
@@ -94,7 +94,7 @@ func (s stuck) Build(ctx context.Context, session *dev.Session) (*plan.Declarati
 	return nil, session.Exec(ctx, "SELECT pg_sleep(600)")
 }
 
-// TestCancelled ends a Diff in the middle: it leaves no database behind.
+// TestCancelled cancels a Diff, and checks that it leaves no database.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -107,15 +107,14 @@ func TestCancelled(t *testing.T) {
 	name := <-desired.database
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("Diff: %v; want that it was cancelled", err)
+		t.Errorf("Diff: %v; want a cancellation", err)
 	}
 	if there(t, name) {
-		t.Errorf("database %s is left", name)
+		t.Errorf("database %s still exists", name)
 	}
 }
 
-// TestLeftovers has a Diff drop what a run that was killed left, but not what
-// another may still be using.
+// TestLeftovers checks that Diff drops the databases of a killed run, but not those that another run may still use.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	old, fresh := "chenu_plan_1700000000_test", "chenu_plan_99999999999_test"
@@ -138,7 +137,7 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if there(t, old) || !there(t, fresh) {
-		t.Errorf("the old database is there: %t; the fresh one: %t", there(t, old), there(t, fresh))
+		t.Errorf("the old database exists: %t; the new one: %t", there(t, old), there(t, fresh))
 	}
 }
 
@@ -179,13 +178,13 @@ func TestWrite(t *testing.T) {
 		t.Errorf("atlas.sum: %v", err)
 	}
 	if text, err := os.ReadFile(filepath.Join(path, planned.Files[0].Name)); err != nil || string(text) != planned.Files[0].SQL {
-		t.Errorf("the file is not the plan: %v", err)
+		t.Errorf("the file differs from the plan: %v", err)
 	}
-	// Writing it again would make two files of one plan.
+	// Writing it again would create the files of the plan twice.
 	if err := plan.Write(path, planned); err == nil || !strings.Contains(err.Error(), "plan again") {
-		t.Errorf("second Write: %v; want that it must be planned again", err)
+		t.Errorf("second Write: %v; want the advice to plan again", err)
 	}
-	// Versions grow even when the clock does not.
+	// Versions increase even if the clock does not.
 	in.Name, in.Desired = "second", base(t, "CREATE TABLE extra (id uuid PRIMARY KEY);")
 	second, err := plan.Diff(t.Context(), in)
 	if err != nil {
@@ -194,7 +193,7 @@ func TestWrite(t *testing.T) {
 	if want := "20260102020406_second.sql"; second.Files[0].Name != want {
 		t.Errorf("name: %s; want %s", second.Files[0].Name, want)
 	}
-	// A directory that cannot be written stays as it is.
+	// If the directory cannot be written, it does not change.
 	if err := plan.Write(filepath.Join(path, "missing"), second); err == nil {
 		t.Error("Write to a directory that does not exist: no error")
 	}

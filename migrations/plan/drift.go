@@ -45,12 +45,12 @@ type DriftInput struct {
 // Drift is the result of comparing a live database with its migrations.
 type Drift struct {
 	Database string `json:"database"`
-	// Version is the last migration that the database has applied, and with which it was compared;
-	// "" if there is none. State reports whether later files are pending.
+	// Version is the last migration that the database has applied, which is the base of the comparison; "" if there is
+	// none. State reports whether later files are pending.
 	Version string      `json:"version"`
 	State   apply.State `json:"state"`
-	// Differences starts with those that decide on access. It is empty if the database is as its
-	// migrations define it.
+	// Differences lists first the differences that affect access. It is empty if the database is as its migrations
+	// define it.
 	Differences []Difference `json:"differences"`
 	// Repair contains the statements that undo the differences, in order.
 	Repair []Repair `json:"repair"`
@@ -66,7 +66,7 @@ type Difference struct {
 	// Live and Expected are the two definitions, "" if the object does not exist.
 	Live     string `json:"live,omitempty"`
 	Expected string `json:"expected,omitempty"`
-	// Security reports whether the object can decide on access.
+	// Security reports whether the object can affect access.
 	Security bool `json:"security"`
 	// beside reports that no migration defines the object.
 	beside bool
@@ -169,8 +169,8 @@ func ReadDrift(ctx context.Context, in DriftInput) (_ *Drift, err error) {
 	return d, nil
 }
 
-// rejectLiveServer rejects a development server that also hosts the live database: creating the roles
-// there would change what is compared.
+// rejectLiveServer rejects a development server that also hosts the live database: creating the roles there would
+// change the state to compare.
 func rejectLiveServer(ctx context.Context, devURL, rolePrefix string, live *catalog.Environment) error {
 	conn, err := pgx.Connect(ctx, devURL)
 	if err != nil {
@@ -252,7 +252,7 @@ type comparison struct {
 	accepted []string
 }
 
-// guards are the kinds of objects that decide on access.
+// guards are the kinds of objects that affect access.
 var guards = []catalog.Kind{
 	catalog.KindPolicy, catalog.KindSecurity, catalog.KindPrivileges, catalog.KindDefaults, catalog.KindFunction, catalog.KindTrigger,
 	catalog.KindSchema, "view", "materialized view", "rule", "event trigger", "extension", "foreign table", "publication",
@@ -277,17 +277,17 @@ func (c *comparison) objects(driver migrate.Driver) ([]Difference, error) {
 	for _, d := range found {
 		table := tableOf(d)
 		if d.Key.Kind != catalog.KindTable && d.Key.Kind != catalog.KindPartition && oneSided[catalog.Key{Kind: catalog.KindTable, Schema: table[0], Name: table[1]}] {
-			continue // said by its table
+			continue // reported with its table
 		}
 		if d.Key.Kind == catalog.KindIndex && constraints[[3]string{table[0], table[1], d.Key.Name}] {
-			continue // said by its constraint
+			continue // reported with its constraint
 		}
 		if _, ok := either(d).(*catalog.Privileges); ok {
 			all = append(all, c.privileges(d, oneSided)...)
 			continue
 		}
 		if f, ok := d.From.(*catalog.Function); ok && d.To != nil && onlyOwner(f, d.To.(*catalog.Function)) {
-			continue // said by its privileges
+			continue // reported with its privileges
 		}
 		all = append(all, Difference{
 			Kind: string(d.Key.Kind), Object: d.Key.String(), What: sentence(d), Live: definition(d.From), Expected: definition(d.To),
@@ -295,18 +295,18 @@ func (c *comparison) objects(driver migrate.Driver) ([]Difference, error) {
 		})
 	}
 	known := len(all) > 0
-	// Atlas compares comments and the rest.
+	// Atlas compares comments, and properties that the other comparisons do not cover.
 	changes, err := driver.RealmDiff(c.is.Realm, c.should.Realm, schema.DiffNormalized())
 	if err != nil {
 		if known {
-			return all, nil // which say what Atlas cannot change
+			return all, nil // the differences found so far include what Atlas cannot change
 		}
 		return nil, err
 	}
 	for _, change := range changes {
 		switch change.(type) {
 		case *schema.AddSchema, *schema.DropSchema:
-			continue // said by its privileges
+			continue // reported with its privileges
 		}
 		for _, what := range atlasDifference(change, known) {
 			all = append(all, Difference{Kind: "comment", Object: what, What: what})
@@ -395,7 +395,7 @@ func (c *comparison) privileges(d catalog.Difference, oneSided map[catalog.Key]b
 			}
 			return []Difference{{Kind: string(of.Kind), Object: of.String(), What: what, Security: true}}
 		case of.Kind != catalog.KindColumn || oneSided[of]:
-			return nil // said by the object
+			return nil // reported with the object
 		}
 	}
 	var all []Difference
@@ -406,7 +406,7 @@ func (c *comparison) privileges(d catalog.Difference, oneSided map[catalog.Key]b
 				Live: is.Owner, Expected: should.Owner, Security: true,
 			})
 		}
-		is = withOwner(is, should.Owner) // what follows from it is no difference of its own
+		is = withOwner(is, should.Owner) // the privileges that follow from the owner are no separate difference
 	}
 	more, fewer := without(is.Grants, should.Grants), without(should.Grants, is.Grants)
 	if len(more)+len(fewer) > 0 {

@@ -20,8 +20,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// driftSQL is a small schema with one of each kind of object that the
-// project's has.
+// driftSQL is a small schema with each kind of object that the project's schema has.
 const driftSQL = `
 	CREATE TABLE notes (
 		created_by uuid NOT NULL, id uuid NOT NULL, title text NOT NULL CONSTRAINT notes_title CHECK (title <> ''), kind text DEFAULT 'plain',
@@ -47,18 +46,17 @@ const driftSQL = `
 	ALTER TABLE logs_default FORCE ROW LEVEL SECURITY;
 	CREATE TRIGGER refuse BEFORE TRUNCATE ON logs_default FOR EACH STATEMENT EXECUTE FUNCTION app.touch();`
 
-// driftHand is a migration that somebody wrote: the planner plans no views.
+// driftHand is a hand-written migration, because the planner plans no views.
 const driftHand = `
 CREATE VIEW heads WITH (security_invoker = true) AS SELECT id, title FROM notes;
 GRANT SELECT ON heads TO chenu_human;`
 
-// driftServer is a server of a test's own, since what belongs to the cluster
-// is shared with every database on it.
+// driftServer is a separate server for a test, since databases share the objects of their server.
 type driftServer struct {
 	url   string
 	login apply.Login
 	dir   migrate.Dir
-	// Of the database that others are cloned from.
+	// The database from which the others are cloned.
 	once       sync.Once
 	logins     []string
 	migrateURL string
@@ -76,13 +74,13 @@ func startDriftServer(t *testing.T) *driftServer {
 	return &driftServer{url: otherServer(t), login: apply.Login{Name: "chenu_migrate", Password: "a password of the test"}, dir: dir}
 }
 
-// live is a database that was bootstrapped and migrated.
+// live is a bootstrapped and migrated database.
 type live struct {
 	*driftServer
 	name, migrateURL, adminURL string
 }
 
-// create clones a database that was bootstrapped and migrated once.
+// create clones a bootstrapped and migrated database.
 func (s *driftServer) create(t *testing.T) *live {
 	t.Helper()
 	s.once.Do(func() {
@@ -123,7 +121,7 @@ func (d *live) drift(t *testing.T) *plan.Drift {
 	return got
 }
 
-// repair runs the printed script, with what was withheld, as its comments say.
+// repair runs the printed script, including the withheld statements, according to its comments.
 func (d *live) repair(t *testing.T, drift *plan.Drift) {
 	t.Helper()
 	for i := range drift.Repair {
@@ -154,9 +152,9 @@ func whats(d *plan.Drift) []string {
 
 type driftCase struct {
 	name string
-	do   string   // by hand, as a superuser
-	want []string // differences
-	hand string   // what cannot be planned, as a superuser
+	do   string   // manual change, as a superuser
+	want []string // expected differences
+	hand string   // manual repair of what cannot be planned, as a superuser
 }
 
 var driftCases = []driftCase{
@@ -221,7 +219,7 @@ var driftCases = []driftCase{
 		ALTER TABLE tasks ALTER COLUMN number DROP IDENTITY`, want: []string{
 		"column public.notes.kind differs", "column public.notes.pinned is not expected", "column public.notes.title differs", "column public.tasks.number differs",
 	}, hand: `ALTER TABLE tasks ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY`},
-	{name: "a stranger's things", do: `CREATE TABLE scratch (a int); CREATE SCHEMA lab; CREATE FUNCTION lab.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE lab.rats (a int); CREATE VIEW all_notes AS SELECT * FROM notes`, want: []string{
+	{name: "objects of another role", do: `CREATE TABLE scratch (a int); CREATE SCHEMA lab; CREATE FUNCTION lab.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE lab.rats (a int); CREATE VIEW all_notes AS SELECT * FROM notes`, want: []string{
 		"function lab.f() is not expected", "schema lab is not expected", "table lab.rats is not expected", "table public.scratch is not expected", "view public.all_notes is not expected",
 	}},
 	{name: "column dropped", do: `SET ROLE chenu_owner; ALTER TABLE notes DROP COLUMN kind`, want: []string{
@@ -261,10 +259,10 @@ var driftCases = []driftCase{
 	{name: "view dropped", do: `SET ROLE chenu_owner; DROP VIEW heads`, want: []string{"view public.heads is missing"}, hand: "SET ROLE chenu_owner;" + driftHand},
 	{name: "view for its owner's rows", do: `SET ROLE chenu_owner; ALTER VIEW heads RESET (security_invoker)`, want: []string{"view public.heads differs: definition"},
 		hand: `ALTER VIEW heads SET (security_invoker = true)`},
-	{name: "view on what changes", do: `SET ROLE chenu_owner; ALTER TABLE notes ALTER COLUMN kind TYPE varchar(20); CREATE VIEW kinds AS SELECT kind FROM notes`, want: []string{
+	{name: "view on a changed table", do: `SET ROLE chenu_owner; ALTER TABLE notes ALTER COLUMN kind TYPE varchar(20); CREATE VIEW kinds AS SELECT kind FROM notes`, want: []string{
 		"view public.kinds is not expected", "column public.notes.kind differs",
 	}},
-	{name: "other things", do: `SET ROLE chenu_owner; CREATE SEQUENCE counter; CREATE DOMAIN word AS text CHECK (VALUE <> ''); CREATE TYPE pair AS (a int, b int);
+	{name: "other objects", do: `SET ROLE chenu_owner; CREATE SEQUENCE counter; CREATE DOMAIN word AS text CHECK (VALUE <> ''); CREATE TYPE pair AS (a int, b int);
 		CREATE STATISTICS together ON created_by, kind FROM notes; ALTER TABLE notes SET (autovacuum_enabled = false), REPLICA IDENTITY FULL`, want: []string{
 		"composite type public.pair is not expected", "domain public.word is not expected", "sequence public.counter is not expected",
 		"statistics public.together is not expected", "table option public.notes is not expected",
@@ -281,8 +279,8 @@ var driftCases = []driftCase{
 	}},
 }
 
-// TestDrift makes each kind of drift by hand, sees exactly that, and repairs it
-// with what is printed.
+// TestDrift makes each kind of manual change, checks the reported differences, and repairs them with the printed
+// script.
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	s := startDriftServer(t)
@@ -327,7 +325,7 @@ func (c driftCase) run(t *testing.T, d *live) {
 	}
 }
 
-// TestDriftOfRoles changes what belongs to the cluster, both ways.
+// TestDriftOfRoles changes objects of the server, in both directions.
 func TestDriftOfRoles(t *testing.T) { //nolint:tparallel // the cases change one cluster, in turn
 	t.Parallel()
 	s := startDriftServer(t)
@@ -356,7 +354,7 @@ func TestDriftOfRoles(t *testing.T) { //nolint:tparallel // the cases change one
 	}
 }
 
-// TestDriftStates shows with which version a database is compared.
+// TestDriftStates checks with which version a database is compared.
 func TestDriftStates(t *testing.T) {
 	t.Parallel()
 	d := startDriftServer(t).create(t)
@@ -403,8 +401,8 @@ func TestDriftStates(t *testing.T) {
 	}
 }
 
-// TestDriftOfTheProject compares the project's own migrations with a database
-// in use, whose partitions were made at run time.
+// TestDriftOfTheProject compares the project's own migrations with a database in use, with partitions that were created
+// at run time.
 func TestDriftOfTheProject(t *testing.T) {
 	t.Parallel()
 	dir, err := migrations.Embedded()
@@ -423,9 +421,8 @@ func TestDriftOfTheProject(t *testing.T) {
 	}}.run(t, d)
 }
 
-// TestDriftWhileMigrating shows that it neither waits long for the locks of a
-// migration nor takes what is not committed for true. A view's definition is
-// read under a lock of its tables, and from some version on much else.
+// TestDriftWhileMigrating checks that ReadDrift neither waits long for the locks of a migration nor reports uncommitted
+// changes. Reading the definition of a view locks its tables, and newer versions lock for many other definitions too.
 func TestDriftWhileMigrating(t *testing.T) {
 	t.Parallel()
 	d := startDriftServer(t).create(t)

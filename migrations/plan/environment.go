@@ -14,7 +14,7 @@ import (
 // logins are the expected members of the roles of the project.
 type logins struct {
 	roles map[string]string // by login
-	asker string            // who asks; a DBA need not be listed
+	asker string            // the login of this session; a DBA need not be listed
 }
 
 func expectedLogins(c *project.Conventions, more map[string]string) logins {
@@ -38,7 +38,7 @@ func (c *comparison) found(all *[]Difference, d Difference, repairs ...Repair) {
 	}
 }
 
-// compareEnvironment compares what belongs to the cluster or to the database as a whole.
+// compareEnvironment compares the properties of the server and of the database as a whole.
 func (c *comparison) compareEnvironment() []Difference {
 	var all []Difference
 	c.database(&all)
@@ -76,7 +76,7 @@ func (c *comparison) database(all *[]Difference) {
 			continue
 		}
 		if !slices.ContainsFunc(c.environment.Memberships, func(m *catalog.Membership) bool { return m.Member == login && m.Role == c.known.roles[login] }) {
-			continue // it serves another database
+			continue // a login of another database
 		}
 		c.found(all, Difference{
 			Kind: "privileges", Object: "privileges of " + object, What: object + ": " + grantWords([]catalog.Grant{missing}) + " is missing",
@@ -183,9 +183,8 @@ func (c *comparison) memberships(all *[]Difference) {
 	}
 }
 
-// expectedMembership returns the options that a membership should have if no migration mentions it.
-// Such memberships keep their options, unless they give access that must not exist: then it returns
-// "".
+// expectedMembership returns the options that a membership should have if no migration mentions it. Such memberships
+// keep their options, unless they give access that must not exist: then it returns "".
 func (c *comparison) expectedMembership(e edge, is []*catalog.Membership) string {
 	live := c.membershipWords(is)
 	member, _ := c.environment.Role(e.member)
@@ -193,17 +192,17 @@ func (c *comparison) expectedMembership(e edge, is []*catalog.Membership) string
 	_, knownRole := c.known.roles[e.role]
 	switch {
 	case member == nil || member.Superuser && !knownMember && !c.conventions.Creates(e.member):
-		return live // it may do everything anyhow
+		return live // the member has all privileges anyway
 	case e.member == c.known.asker && c.conventions.Creates(e.role):
 		return live
 	case member.CreateRole && !slices.ContainsFunc(is, func(m *catalog.Membership) bool { return m.Inherit || m.Set }):
-		return live // who makes a role may administer it, from PostgreSQL 16 on
+		return live // from PostgreSQL 16 on, the creator of a role may administer it
 	case knownMember && c.known.roles[e.member] == e.role:
 		return memberWords(false, e.role == c.conventions.Auditor && c.version >= 160000, true)
 	case c.conventions.Creates(e.member) || knownMember || knownRole:
 		return ""
 	case !c.conventions.Creates(e.role):
-		return live // a stranger among strangers
+		return live // neither role belongs to the project
 	case member.Login && !member.MayConnect && e.role != c.conventions.Owner:
 		return live // a login of another database on the server
 	default:
@@ -232,7 +231,7 @@ func sortedEdges(states ...map[edge][]*catalog.Membership) []edge {
 	})
 }
 
-// membershipWords describes the grants of one membership, "" if there is none.
+// membershipWords describes the grants of one membership. It returns "" if there is none.
 func (c *comparison) membershipWords(grants []*catalog.Membership) string {
 	if len(grants) == 0 {
 		return ""
@@ -380,7 +379,7 @@ func (c *comparison) partitions(all *[]Difference) {
 			if slices.ContainsFunc(c.is.State.Triggers, func(o *catalog.Trigger) bool {
 				return o.Schema == p.ParentSchema && o.Table == p.ParentTable && o.Name == t && o.Enabled == "D"
 			}) {
-				continue // it is its parent's
+				continue // the trigger of the parent is disabled, too
 			}
 			note("trigger "+catalog.Ident(t)+" is disabled", "disabled", "", Repair{SQL: "ALTER TABLE " + name + " ENABLE TRIGGER " + catalog.Ident(t), As: AsOwner})
 		}

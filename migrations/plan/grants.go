@@ -16,8 +16,8 @@ var privilegeOrder = []string{
 // securable is an object with its columns, whose privileges are granted and revoked together.
 type securable struct {
 	key     catalog.Key
-	initial []catalog.Grant // what a new one has by itself
-	all     []string        // every privilege there is for such an object
+	initial []catalog.Grant // default privileges of a new object
+	all     []string        // all privileges that exist for such an object
 	// have and want are grants by column; "" is the object itself.
 	have, want map[string][]catalog.Grant
 	isNew      bool
@@ -234,7 +234,7 @@ func (p *planning) onObject(key catalog.Key) string {
 	}
 }
 
-// ownersOf returns the implicit privileges of an owner: all of the object.
+// ownersOf returns the implicit privileges of an owner: all privileges on the object.
 func ownersOf(privileges *catalog.Privileges) []string {
 	var all []string
 	for _, g := range privileges.Initial {

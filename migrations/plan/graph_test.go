@@ -13,8 +13,8 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// TestGraph plans the whole graph from nothing, applies the plan, and looks
-// for what no table of it may have.
+// TestGraph plans the whole graph for an empty database, applies the plan, and checks that no table violates the rules
+// of the graph.
 func TestGraph(t *testing.T) {
 	t.Parallel()
 	dir := &migrate.MemDir{}
@@ -36,17 +36,17 @@ func TestGraph(t *testing.T) {
 
 	conn := pgtest.Connect(t, database.AdminURL)
 	for name, query := range map[string]string{
-		"a foreign key may look into another identity's rows": `
+		"a foreign key may refer to rows of another identity": `
 			SELECT c.conname FROM pg_constraint c
 			WHERE c.contype = 'f' AND c.confrelid <> 'identities'::regclass AND cardinality(c.conkey) < 2`,
-		"a foreign key sets something to NULL or a default": `
+		"a foreign key sets a column to NULL or its default": `
 			SELECT conname FROM pg_constraint WHERE contype = 'f' AND (confdeltype IN ('n', 'd') OR confupdtype IN ('n', 'd'))`,
-		"an owned table's rows need not have an owner that exists": `
+		"rows of an owned table may have an owner that does not exist": `
 			SELECT a.attrelid::regclass::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 			WHERE a.attname = 'created_by' AND c.relkind IN ('r', 'p') AND c.oid <> 'app.collected_writes'::regclass AND NOT EXISTS (
 				SELECT FROM pg_constraint f
 				WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid = 'identities'::regclass AND f.conkey = ARRAY[a.attnum])`,
-		"a key of an owned table does not lead with the owner": `
+		"a key of an owned table does not begin with the owner": `
 			SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'created_by'
 			WHERE i.indisunique AND i.indkey[0] <> a.attnum`,
 		"a column is varchar": `
@@ -55,11 +55,11 @@ func TestGraph(t *testing.T) {
 		"a table is without row security, or the owner is exempt": `
 			SELECT oid::regclass::text FROM pg_class
 			WHERE relkind IN ('r', 'p') AND relnamespace IN ('public'::regnamespace, 'app'::regnamespace) AND NOT (relrowsecurity AND relforcerowsecurity)`,
-		"a definer's owner may create in a schema": `
+		"the owner of a definer function may create objects in a schema": `
 			SELECT rolname || ' in ' || nspname FROM pg_roles, pg_namespace
 			WHERE rolname LIKE 'chenu\_%' AND NOT pg_has_role(rolname, 'chenu_owner', 'USAGE') AND nspname IN ('public', 'app') AND has_schema_privilege(rolname, nspname, 'CREATE')
 			AND NOT rolsuper`,
-		"something belongs to nobody we know": `
+		"an object has an unknown owner": `
 			SELECT proname FROM pg_proc WHERE pronamespace IN ('public'::regnamespace, 'app'::regnamespace) AND pg_get_userbyid(proowner) NOT LIKE 'chenu\_%'`,
 	} {
 		rows, err := conn.Query(t.Context(), query)
@@ -98,7 +98,7 @@ func TestGraphErrors(t *testing.T) {
 			plan.Graph(nil, policies.Tables[:1], []policies.File{schema}),
 			"is described in policies but ent/migrate does not have it: run `make generate`",
 		},
-		"function of nothing": {
+		"function with a missing type": {
 			plan.Graph(nil, nil, []policies.File{schema, {Name: "functions/x.sql", SQL: "CREATE FUNCTION app.f() RETURNS SETOF nothing LANGUAGE sql AS 'SELECT 1';\n"}}),
 			`functions/x.sql:1: type "nothing" does not exist`,
 		},

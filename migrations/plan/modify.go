@@ -11,9 +11,8 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// modification is the change of one table, split into parts by the phase of their statements.
-// Parts that need statements of their own, such as indexes that are built concurrently, are
-// added to the plan at once and are not kept here.
+// modification is the change of one table, split into parts by the phase of their statements. Parts that need separate
+// statements, such as indexes that are built concurrently, are added to the plan immediately and are not kept here.
 type modification struct {
 	*planning
 	table *schema.Table
@@ -65,8 +64,8 @@ func (m *modification) split(ctx context.Context, part schema.Change) error {
 	return nil
 }
 
-// splitForeignKey drops a foreign key before the keys change, and adds one once it is known
-// which keys are built late: see [planning.tables].
+// splitForeignKey drops a foreign key before the keys change. It adds a foreign key when it is known which keys are
+// built late: see [planning.tables].
 func (m *modification) splitForeignKey(part schema.Change) {
 	add := func(fk *schema.ForeignKey) {
 		m.links = append(m.links, link{m.table, &schema.AddForeignKey{F: brief(fk)}})
@@ -82,8 +81,8 @@ func (m *modification) splitForeignKey(part schema.Change) {
 	}
 }
 
-// splitPrimaryKey creates the primary key from an index that is built before, or, where that is
-// not possible, in one statement.
+// splitPrimaryKey creates the primary key from an index that is built before, or in one statement if that is not
+// possible.
 func (m *modification) splitPrimaryKey(ctx context.Context, part schema.Change) error {
 	switch c := part.(type) {
 	case *schema.AddPrimaryKey:
@@ -178,8 +177,8 @@ func (m *modification) addColumn(ctx context.Context, c *schema.AddColumn) error
 	return nil
 }
 
-// modifyColumn splits the change of a column: NOT NULL follows the backfill, comments have
-// statements of their own, and the rest is one statement.
+// modifyColumn splits the change of a column: NOT NULL follows the backfill, comments have separate statements, and the
+// rest is one statement.
 func (m *modification) modifyColumn(ctx context.Context, c *schema.ModifyColumn) error {
 	column := m.declaredColumn(m.table, c.To)
 	kind := c.Change
@@ -220,7 +219,7 @@ func (m *modification) addStatements(ctx context.Context) error {
 	for _, c := range m.checks {
 		at := phaseKeys
 		if slices.ContainsFunc(checkColumns(c), func(name string) bool { return filled[name] }) {
-			at = phaseHold // rows that are not filled yet may break it
+			at = phaseHold // rows that are not filled yet may violate it
 		}
 		if err := m.addCheck(ctx, at, m.table, c); err != nil {
 			return err
@@ -248,8 +247,8 @@ func (m *modification) alterParts(ctx context.Context, alterations ...alteration
 // commentOnly reports whether nothing but a comment differs.
 func commentOnly(kind schema.ChangeKind) bool { return kind == schema.ChangeComment }
 
-// newColumn returns how a new column is filled, without an expression if none was declared. It
-// returns false if no row has to be filled, because Postgres does that or the column may be NULL.
+// newColumn returns how a new column is filled, without an expression if none was declared. It returns false if no row
+// has to be filled, because Postgres fills it or the column may be NULL.
 func (p *planning) newColumn(ctx context.Context, t *schema.Table, c *schema.Column) (backfill, bool, error) {
 	b := backfill{column: p.declaredColumn(t, c), added: true}
 	required := needsValue(b.column)

@@ -11,7 +11,7 @@ import (
 
 // objects plans the objects that Atlas does not support.
 func (p *planning) objects() {
-	p.partitions() // first: their privileges, security and triggers follow
+	p.partitions() // first, because their privileges, security and triggers follow
 	functions := p.functions()
 	for _, key := range sortedKeys(p.work, p.want) {
 		switch want := p.want[key].(type) {
@@ -34,7 +34,7 @@ func (p *planning) objects() {
 	p.privileges()
 }
 
-// of returns the object as its type, nil if there is none.
+// of returns the object as its type, or nil if there is none.
 func of[T catalog.Object](o catalog.Object) T {
 	t, _ := o.(T)
 	return t

@@ -14,11 +14,11 @@ import (
 	"github.com/chenu/chenu/postgres/syntax"
 )
 
-// Statements whose time grows with the table must not hold a lock that blocks other sessions. So a
-// plan has up to three files. The first is one transaction with short locks: new constraints apply
-// only to new rows. The second runs without a transaction: it fills existing rows, builds indexes
-// and validates constraints while reads and writes go on, and then completes these changes with a
-// short lock on one table at a time. The third drops what was needed to fill the rows.
+// Statements whose time grows with the table must not hold a lock that blocks other sessions. So a plan has up to three
+// files. The first is one transaction with short locks: new constraints apply only to new rows. The second runs without
+// a transaction: it fills existing rows, builds indexes and validates constraints without blocking reads and writes,
+// and then completes these changes with a short lock on one table at a time. The third drops what was needed to fill
+// the rows.
 
 // part is a file of the plan.
 type part int
@@ -297,7 +297,7 @@ func forced(state map[catalog.Key]catalog.Object, schemaName, name string) bool 
 func (p *planning) unforce(at phase, note, schemaName, name string) (restore func()) {
 	state := p.work
 	if at.part() != partMain {
-		state = p.want // which holds by then
+		state = p.want // the state at that time
 	}
 	if !forced(state, schemaName, name) {
 		return func() {}
@@ -307,8 +307,7 @@ func (p *planning) unforce(at phase, note, schemaName, name string) (restore fun
 	return func() { p.add(at, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY", "") }
 }
 
-// unforceLate is unforce for the statements that fill and check rows online. It adds one statement
-// per table.
+// unforceLate is like unforce, for the statements that fill and check rows online. It adds one statement per table.
 func (p *planning) unforceLate(schemaName, name string) {
 	table := catalog.Qualify(schemaName, name)
 	if p.unforced[table] || !forced(p.want, schemaName, name) {
@@ -319,8 +318,8 @@ func (p *planning) unforceLate(schemaName, name string) {
 	p.add(phaseReforce, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY", "")
 }
 
-// validate validates the constraints that the migrations added as NOT VALID only, such as after the file that validates them
-// was lost in a merge.
+// validate validates constraints that the migrations only added as NOT VALID, for example because the file that
+// validates them was lost in a merge.
 func (p *planning) validate() {
 	for _, d := range catalog.Compare(p.current.State, p.desired.State) {
 		if !unvalidated(d) {
@@ -353,8 +352,7 @@ func referencedTable(definition string) (schemaName, name string) {
 	return p.qualified()
 }
 
-// dropLate moves destroying statements behind those that may read the data while existing rows are
-// filled.
+// dropLate moves statements that delete data after those that may read the data to fill existing rows.
 func (p *planning) dropLate() {
 	if !slices.ContainsFunc(p.steps, func(s step) bool { return s.phase == phaseFill }) {
 		return

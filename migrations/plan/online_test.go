@@ -19,8 +19,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// TestInterruptedEverywhere stops the apply of a plan before each of its
-// statements and after each, and goes on.
+// TestInterruptedEverywhere interrupts the apply of a plan before and after each of its statements, and resumes it.
 func TestInterruptedEverywhere(t *testing.T) {
 	t.Parallel()
 	devURL := otherServer(t)
@@ -81,8 +80,8 @@ func TestInterruptedEverywhere(t *testing.T) {
 	}
 }
 
-// otherServer is a server beside the one that tests share: what is compared
-// with a live database must not be replayed on its server.
+// otherServer starts a server in addition to the one that tests share: migrations that are compared with a live
+// database must not be replayed on its server.
 func otherServer(t *testing.T) string {
 	t.Helper()
 	var major int
@@ -101,8 +100,8 @@ func otherServer(t *testing.T) string {
 	return server.URL("postgres")
 }
 
-// drifted is what of a database is not as its migrations make it. What belongs
-// to the server, which other tests share, is left out.
+// drifted returns the differences between a database and its migrations, without those of the server, which other tests
+// share.
 func drifted(t *testing.T, url, devURL string, dir migrate.Dir) (found []string) {
 	t.Helper()
 	login := func(name string) apply.Login { return apply.Login{Name: "chenu_test_" + name} }
@@ -124,8 +123,8 @@ func drifted(t *testing.T, url, devURL string, dir migrate.Dir) (found []string)
 	return found
 }
 
-// TestKnownLocks holds what plans say of statements that cannot be watched to
-// a server: another session keeps each waiting until its locks are seen.
+// TestKnownLocks compares the locks that plans state for statements that cannot be observed with those of a server:
+// another session makes each statement wait until its locks are read.
 func TestKnownLocks(t *testing.T) {
 	t.Parallel()
 	database := dbtest.Empty(t)
@@ -155,7 +154,7 @@ func TestKnownLocks(t *testing.T) {
 		for mode, free := range map[string]bool{"ACCESS SHARE": true, "ROW EXCLUSIVE": true, "SHARE UPDATE EXCLUSIVE": false, "SHARE": false} {
 			_, err := observer.Exec(t.Context(), "BEGIN; LOCK TABLE notes IN "+mode+" MODE NOWAIT")
 			if (err == nil) != free {
-				t.Errorf("%s: beside it, %s: %v", statement, mode, err)
+				t.Errorf("%s: at the same time, %s: %v", statement, mode, err)
 			}
 			if _, err := observer.Exec(t.Context(), "ROLLBACK"); err != nil {
 				t.Fatal(err)
@@ -170,8 +169,7 @@ func TestKnownLocks(t *testing.T) {
 	}
 }
 
-// waiting gives the locks on the table notes of a session, once it waits for
-// another's transaction.
+// waiting returns the locks of a session on the table notes, once the session waits for another transaction.
 func waiting(t *testing.T, conn *pgx.Conn, pid uint32) string {
 	t.Helper()
 	const query = `SELECT coalesce(string_agg(DISTINCT mode, ', ') FILTER (WHERE locktype = 'relation' AND relation = 'notes'::regclass AND granted), ''),
@@ -189,12 +187,12 @@ coalesce(bool_or(locktype = 'virtualxid' AND NOT granted), false) FROM pg_locks 
 			return locks
 		}
 	}
-	t.Fatal("it does not wait")
+	t.Fatal("the session does not wait")
 	return ""
 }
 
-// TestFillKeepsNobodyWaiting fills rows of which another session has locked
-// some: it passes those by, and fills them when it comes again.
+// TestFillKeepsNobodyWaiting fills rows of which another session has locked one: the first statement skips that row,
+// and the second fills it.
 func TestFillKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	dir, database := &migrate.MemDir{}, dbtest.Empty(t)
@@ -217,8 +215,8 @@ func TestFillKeepsNobodyWaiting(t *testing.T) {
 	if _, err := apply.Apply(t.Context(), database.MigrateURL, apply.Options{Conventions: &policies.Conventions, Dir: dir, To: planned.Files[0].Name}); err != nil {
 		t.Fatal(err)
 	}
-	// The row is locked until the first statement, which fills, is done: were it
-	// waited for, that would never be.
+	// The row is locked until the first statement, which fills rows, has completed. If it waited for the row, the test
+	// would hang.
 	holder := pgtest.Connect(t, database.AdminURL)
 	if _, err := holder.Exec(t.Context(), "BEGIN; SELECT FROM notes WHERE id = 500 FOR UPDATE"); err != nil {
 		t.Fatal(err)
@@ -239,7 +237,7 @@ func TestFillKeepsNobodyWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	if missing != 1 {
-		t.Errorf("%d rows were passed by; want the one that was locked", missing)
+		t.Errorf("%d rows were skipped; want only the locked row", missing)
 	}
 	var wrong int
 	if err := pgtest.Connect(t, database.AdminURL).QueryRow(t.Context(), "SELECT count(*) FROM notes WHERE size <> char_length(title)").Scan(&wrong); err != nil || wrong > 0 {

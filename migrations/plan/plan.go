@@ -86,14 +86,14 @@ func (e Expressions) Set(text string) error {
 	return nil
 }
 
-// Plan is the result of Diff. Its SQL is final: it was run.
+// Plan is the result of Diff. Its SQL is final: Diff has run it.
 type Plan struct {
 	// Files are up to three files in the order in which they are applied: <UTC
 	// timestamp>_<name>.sql, one transaction with short locks; _online.sql, without a transaction,
 	// for statements that take long but do not block reads or writes; _drop.sql, one transaction
 	// that drops what the other files needed.
 	Files   []File   `json:"files"`
-	Summary []string `json:"summary"` // who gains or loses access, what is locked or destroyed, in lines to print
+	Summary []string `json:"summary"` // gained and lost access, locks and deleted data, as lines to print
 	Written bool     `json:"written"` // reports whether Write has written the files
 }
 

@@ -22,17 +22,14 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// TestPlans runs the scripts in testdata. Each gives two desired states; the
-// plan from the first to the second is compared with the golden one, applied
-// to a database with rows of two identities, and planned again.
+// TestPlans runs the scripts in testdata. Each defines two desired states. The plan from the first to the second is
+// compared with the golden files, applied to a database with rows of two identities, and planned again.
 //
-// The comment of a script holds settings, one a line: "allow-destructive",
-// "backfill: table.column=expression",
-// "convert: table.column=expression", "append-only: schema.table", and "refused: text" when the plan must
-// be refused with that text. Files: before.sql and after.sql, each after
-// base.sql; rows.sql, run by a superuser in between; check.sql, whose queries
-// must each give true at the end; hand.sql, a migration that somebody wrote
-// before; plan.sql, online.sql and drop.sql are the golden files.
+// The comment of a script contains settings, one per line: "allow-destructive", "backfill: table.column=expression",
+// "convert: table.column=expression", "append-only: schema.table", and "refused: text" if the plan must be refused with
+// that text. Files: before.sql and after.sql, each of which follows base.sql; rows.sql, run by a superuser in between;
+// check.sql, whose queries must each return true at the end; hand.sql, an earlier hand-written migration; plan.sql,
+// online.sql and drop.sql are the golden files.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	scripts, err := filepath.Glob("testdata/*.txtar")
@@ -59,7 +56,7 @@ type script struct {
 	base    plan.File
 	input   plan.Input
 	refused string
-	// appendOnly are tables that the desired state declares to be so.
+	// appendOnly are the tables that the desired state declares as append-only.
 	appendOnly []string
 }
 
@@ -111,7 +108,7 @@ func (s *script) desired(name string) plan.Desired {
 	return declaring{plan.SQL(s.base, plan.File{Name: name, SQL: s.file(name)}), s.appendOnly}
 }
 
-// declaring adds to what a desired state declares.
+// declaring adds to the declaration of a desired state.
 type declaring struct {
 	plan.Desired
 	appendOnly []string
@@ -179,11 +176,10 @@ func (s *script) run(t *testing.T) {
 	}
 }
 
-// firstPlans holds plans of the states before, by their text: many scripts
-// begin with the same one.
+// firstPlans caches plans of the states before, by their text: many scripts start with the same state.
 var firstPlans sync.Map
 
-// first plans the state before from nothing.
+// first plans the state before for an empty database.
 func (s *script) first(t *testing.T, now time.Time) *plan.Plan {
 	t.Helper()
 	in := plan.Input{Conventions: &policies.Conventions, Name: "first", Dir: &migrate.MemDir{}, Desired: s.desired("before.sql"), DevURL: dbtest.ServerURL(t), Now: now}
@@ -197,10 +193,10 @@ func (s *script) first(t *testing.T, now time.Time) *plan.Plan {
 	return first
 }
 
-// golden compares a plan with the script's, or writes it there.
+// golden compares a plan with the script's file, or writes the file.
 func (s *script) golden(t *testing.T, name, got string) {
 	t.Helper()
-	got = strings.ReplaceAll(got, "MAINTAIN, ", "") // a privilege of PostgreSQL 17 and later
+	got = strings.ReplaceAll(got, "MAINTAIN, ", "") // a privilege since PostgreSQL 17
 	if want := s.file(name); got == want {
 		return
 	} else if !golden.Update() {
@@ -219,7 +215,7 @@ func (s *script) golden(t *testing.T, name, got string) {
 	golden.Write(t, s.path, txtar.Format(s.archive))
 }
 
-// check runs the queries of check.sql; each must give one row, true.
+// check runs the queries of check.sql; each must return one row, true.
 func (s *script) check(t *testing.T, url string) {
 	t.Helper()
 	conn := pgtest.Connect(t, url)

@@ -70,7 +70,7 @@ const (
 type step struct {
 	phase phase
 	sql   string
-	note  string // what it does, for the reviewer; may be empty
+	note  string // describes the statement for reviewers; may be empty
 	// destroys names the data that the statement deletes; empty for most.
 	destroys string
 	// successor is a new object of this plan that looks like the destroyed object under another
@@ -201,8 +201,7 @@ func (p *planning) checkOverloads() {
 	}
 }
 
-// partOfTable reports whether the key of an Other is a property of a planned object, not an object
-// of its own.
+// partOfTable reports whether the key of an Other is a property of a planned object, and not a separate object.
 func partOfTable(key catalog.Key) bool {
 	return key.Kind == "inheritance"
 }
@@ -222,8 +221,8 @@ func (p *planning) checkOthers() {
 	}
 }
 
-// onlyInMigrations reports whether an object that is not desired is kept, because only a migration that
-// someone wrote can have created it.
+// onlyInMigrations reports whether an object that is not desired is kept, because only a hand-written migration can
+// have created it.
 func onlyInMigrations(o catalog.Object) bool {
 	switch o := o.(type) {
 	case *catalog.Other:

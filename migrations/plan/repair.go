@@ -32,7 +32,7 @@ type Repair struct {
 	// Withheld is the reason to review the statement before it runs. It is empty if the statement
 	// can run without a review.
 	Withheld string `json:"withheld,omitempty"`
-	object   string // of the difference that it undoes, where that is one alone
+	object   string // the only difference that it undoes, or ""
 }
 
 // repair plans the statements from the live state to the expected state. It changes the
@@ -43,7 +43,7 @@ func (c *comparison) repair(ctx context.Context, driver migrate.Driver) []Repair
 		byAdmin:  slices.DeleteFunc(slices.Clone(c.admin), func(r Repair) bool { return r.As != Admin }),
 		last:     slices.DeleteFunc(slices.Clone(c.admin), func(r Repair) bool { return r.As != AsOwner }),
 	}
-	r.atOnce = true // it is read and run by hand, as one script
+	r.atOnce = true // a repair is read and run manually, as one script
 	r.owners()
 	r.hidden()
 	r.others(c.accepted)

@@ -14,7 +14,7 @@ import (
 // seen is the observed effect of a statement on a table.
 type seen struct {
 	dev.Effect
-	under dev.LockMode // the strongest lock that its transaction had then
+	under dev.LockMode // the strongest lock that its transaction held at that time
 }
 
 // effects are the observed effects of a plan on the tables that existed before it.
@@ -27,7 +27,7 @@ type effects struct {
 type trial struct {
 	*effects
 	session *dev.Session
-	stood   dev.Observation // the tables before the plan; nil if there were none, and then nothing is watched
+	before  dev.Observation // the tables before the plan; nil if there were none, and then nothing is observed
 	now     dev.Observation // the same, in the running transaction
 }
 
@@ -38,9 +38,9 @@ func run(ctx context.Context, s *dev.Session, steps []step, current *dev.Inspect
 	for at := range t.held {
 		t.held[at] = map[string]dev.LockMode{}
 	}
-	if len(current.State.Security) > 0 { // one for every table
+	if len(current.State.Security) > 0 { // every table has one
 		var err error
-		if t.stood, err = s.Observe(ctx); err != nil {
+		if t.before, err = s.Observe(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -71,7 +71,7 @@ func (t *trial) file(ctx context.Context, steps []step, first int, at part) erro
 	if err := t.transaction(ctx, steps, first, at); !errors.Is(err, errCommits) {
 		return err
 	}
-	// The statement commits, so it ran without its commits above to be observed.
+	// The statement commits, so it was run above without its commits, to observe it.
 	if err := t.session.Exec(ctx, steps[0].sql); err != nil {
 		return planFailed(steps[0], err)
 	}
@@ -85,12 +85,12 @@ const commits = "COMMIT;"
 
 func (t *trial) transaction(ctx context.Context, steps []step, first int, at part) error {
 	return t.session.Transaction(ctx, func() error {
-		if t.stood != nil {
+		if t.before != nil {
 			all, err := t.session.Observe(ctx)
 			if err != nil {
 				return err
 			}
-			t.now = all.Only(t.stood)
+			t.now = all.Only(t.before)
 		}
 		for i, s := range steps {
 			sql := s.sql
@@ -103,7 +103,7 @@ func (t *trial) transaction(ctx context.Context, steps []step, first int, at par
 			if err := t.session.Exec(ctx, sql); err != nil {
 				return planFailed(s, err)
 			}
-			if t.stood != nil {
+			if t.before != nil {
 				after, err := t.session.Observe(ctx)
 				if err != nil {
 					return err
@@ -146,7 +146,7 @@ func (t *trial) trust(ctx context.Context, s step) error {
 // add keeps the effects for the comments: locks that block writes or more, scans and rewrites.
 func (e *effects) add(i int, at part, all []dev.Effect) {
 	for _, f := range all {
-		f.Through = 0 // of what is the table's own, its lock tells
+		f.Through = 0 // the plan lists only the locks on the tables themselves
 		if f.Lock < dev.ShareUpdateExclusive {
 			f.Lock = 0
 		}

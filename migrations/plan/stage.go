@@ -174,7 +174,7 @@ func (s *staging) release(of, on catalog.Key) {
 	switch of.Kind {
 	case catalog.KindPolicy, catalog.KindTrigger:
 		if on.Kind == catalog.KindTable && on.Schema == of.Schema && on.Name == of.Name {
-			return // it goes with its table
+			return // dropped together with its table
 		}
 		if _, ok := s.work[of]; !ok {
 			return
@@ -199,7 +199,7 @@ func (s *staging) release(of, on catalog.Key) {
 		}
 		t, ok := s.current.Table(of.Schema, of.Name)
 		if !ok {
-			return // a partition's; it follows its parent's
+			return // a column of a partition, which follows its parent
 		}
 		c, ok := t.Column(of.Sub)
 		switch {

@@ -40,7 +40,7 @@ func (p *planning) tables(ctx context.Context, changes []schema.Change) error {
 			return err
 		}
 	}
-	for _, l := range p.links { // now that it is known which keys come late
+	for _, l := range p.links { // now it is known which keys are built late
 		if err := p.link(ctx, l); err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (p *planning) atlas(ctx context.Context, at phase, note string, changes ...
 	return nil
 }
 
-// alter is atlas for parts of the change of one table.
+// alter is like atlas, for parts of the change of one table.
 func (p *planning) alter(ctx context.Context, at phase, note string, t *schema.Table, parts ...schema.Change) error {
 	if len(parts) == 0 {
 		return nil
@@ -79,8 +79,8 @@ func (p *planning) alter(ctx context.Context, at phase, note string, t *schema.T
 	return p.atlas(ctx, at, note, &schema.ModifyTable{T: t, Changes: parts})
 }
 
-// dropSchema drops a schema with its tables, without CASCADE: other objects in it have a step of
-// their own, or the plan fails.
+// dropSchema drops a schema with its tables, without CASCADE: other objects in it have separate steps, or the plan
+// fails.
 func (p *planning) dropSchema(s *schema.Schema) {
 	for _, t := range s.Tables {
 		p.dropTable(t, nil)
@@ -160,7 +160,8 @@ func (p *planning) removeTable(schemaName, name string) {
 	}
 }
 
-// The declared forms of expressions. An expression that is not declared keeps the form of Postgres.
+// declared returns the table with expressions in their declared form. An expression that is not declared keeps the form
+// of Postgres.
 
 func (p *planning) declared(t *schema.Table) *schema.Table {
 	if p.declaration.Tables == nil {
@@ -181,7 +182,7 @@ func (p *planning) declaredTable(t *schema.Table) *schema.Table {
 		fk = brief(fk)
 		fk.Table = &as
 		if fk.RefTable == t {
-			fk.RefTable = &as // Atlas knows a self-reference by the pointer
+			fk.RefTable = &as // Atlas recognizes a self-reference by the pointer
 		}
 		as.ForeignKeys = append(as.ForeignKeys, fk)
 	}

@@ -51,7 +51,7 @@ func (d *Drift) Text(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "  %s\n", f.What)
 		if (f.Live == "" || f.Expected == "") && !slices.Contains(shortKinds, f.Kind) {
-			continue // The sentence is enough.
+			continue // The sentence is sufficient.
 		}
 		for _, side := range []struct{ word, text string }{{"is       ", f.Live}, {"should be", f.Expected}} {
 			if side.text != "" {
@@ -70,7 +70,7 @@ func (d *Drift) Text(w io.Writer) error {
 // two databases has the object.
 var shortKinds = []string{"column", "constraint", "index", "policy", "rule", "trigger", "view"}
 
-// indented puts the further lines of a definition below its first one.
+// indented indents the further lines of a definition.
 func indented(text string) string {
 	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n                ")
 }

@@ -26,24 +26,23 @@ import (
 )
 
 const (
-	// trafficRows is the environment variable with the number of notes. make check sets a million: the size that shows
-	// a scan or a rewrite under a lock. make test does the same with the default, which takes a fraction of the time.
+	// trafficRows is the environment variable with the number of notes. make check sets a million, which is enough for
+	// a scan or a rewrite under a lock to be noticed. make test uses the default, which takes a fraction of the time.
 	trafficRows    = "CHENU_TEST_TRAFFIC_ROWS"
 	trafficDefault = 20_000
-	// trafficEmpty is the number of notes that the migration fills, and trafficTasks that of tasks. The audit trail gets
-	// a row of each, which takes a fifth of a millisecond.
+	// trafficEmpty is the number of notes that the migration fills, and trafficTasks that of tasks. Each adds a row to
+	// the audit trail, which takes a fifth of a millisecond.
 	trafficEmpty      = 10_000
 	trafficTasks      = 5_000
 	trafficIdentities = 10
-	// A request that waits for the migration fails when it waits for longer
-	// than the migration waits for requests, and a moment: the one in which a
-	// busy machine gets to end that wait, or in which a statement runs.
+	// A request that waits for the migration fails if it waits longer than the migration waits for requests, plus a
+	// margin: a busy machine needs time to end that wait, or to run a statement.
 	trafficLockTimeout = 2 * time.Second
 	trafficPatience    = trafficLockTimeout + time.Second
-	trafficPace        = 5 * time.Millisecond // of each session: the machine has more to do
+	trafficPace        = 5 * time.Millisecond // pause of each session, to leave time for the migration
 )
 
-// altered is a desired state with changes of its own.
+// altered is a desired state with additional changes.
 type altered struct {
 	plan.Desired
 	statements []string
@@ -62,7 +61,8 @@ func (a altered) Build(ctx context.Context, s *dev.Session) (*plan.Declaration, 
 	return d, nil
 }
 
-// trafficNotes returns the number of notes. It must be a multiple of trafficIdentities, so that each has as many.
+// trafficNotes returns the number of notes. It must be a multiple of trafficIdentities, so that each identity has the
+// same number.
 func trafficNotes(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv(trafficRows)
@@ -76,9 +76,9 @@ func trafficNotes(t *testing.T) int {
 	return n
 }
 
-// TestTraffic changes a table in every way that has an online form, while several identities
-// read and write it and somebody keeps transactions open: no request fails, and none waits for
-// longer than the migration's lock timeout and a moment.
+// TestTraffic changes a table in every way that has an online form, while several identities read and write it and
+// another session keeps transactions open. No request fails, and none waits longer than the migration's lock timeout
+// and a margin.
 func TestTraffic(t *testing.T) {
 	t.Parallel()
 	notes := trafficNotes(t)
@@ -133,7 +133,7 @@ func TestTraffic(t *testing.T) {
 		traffic.Go(func() { traffic.requests(ctx, n) })
 	}
 	holder := &holder{traffic: traffic, conn: traffic.connect(ctx), held: map[string]bool{}}
-	traffic.until(t, 100) // it flows
+	traffic.until(t, 100) // requests are running
 
 	var retried, blocked int
 	holder.hold(ctx, "", holderReads)
@@ -165,12 +165,12 @@ func TestTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatalf("apply: %v", err)
 	}
-	traffic.until(t, 100) // it flows still
+	traffic.until(t, 100) // requests are still running
 	stop()
 	traffic.Wait()
-	t.Logf("%d requests meanwhile; the migration tried again %d times", traffic.count(), retried)
+	t.Logf("%d requests meanwhile; the migration retried %d times", traffic.count(), retried)
 	if retried == 0 || blocked == 0 {
-		t.Errorf("nobody kept the migration waiting: %d retries, %d waits", retried, blocked)
+		t.Errorf("no session made the migration wait: %d retries, %d waits", retried, blocked)
 	}
 	if len(report.Invalid) > 0 {
 		t.Errorf("invalid indexes: %v", report.Invalid)
@@ -193,8 +193,7 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// fillTraffic fills the tables without their triggers, each identity with
-// every tenth row.
+// fillTraffic fills the tables with triggers disabled. Each identity has every tenth row.
 func fillTraffic(t *testing.T, url string, notes int) {
 	t.Helper()
 	exec(t, url, fmt.Sprintf(`SET session_replication_role = replica;
@@ -215,7 +214,7 @@ func number(version string, n int) string {
 	return fmt.Sprintf("00000000-0000-%s-8000-%012d", version, n)
 }
 
-// traffic is what a service does, by its login.
+// traffic runs requests as a service does, with the login of the service.
 type traffic struct {
 	sync.WaitGroup
 	t     *testing.T
@@ -232,7 +231,7 @@ func (r *traffic) count() int {
 	return r.done
 }
 
-// until waits for so many more requests.
+// until waits for the given number of further requests.
 func (r *traffic) until(t *testing.T, more int) {
 	t.Helper()
 	tick, deadline := time.NewTicker(time.Millisecond), time.After(time.Minute)
@@ -272,7 +271,7 @@ func as(ctx context.Context, conn *pgx.Conn, identity int) (pgx.Tx, error) {
 	return tx, err
 }
 
-// requests makes one request after another until ctx ends. None may fail.
+// requests sends one request after another until ctx ends. None may fail.
 func (r *traffic) requests(ctx context.Context, seed int) {
 	conn := r.connect(ctx)
 	if conn == nil {
@@ -286,7 +285,7 @@ func (r *traffic) requests(ctx context.Context, seed int) {
 		<-pace.C
 		note := random.IntN(r.notes)
 		if random.IntN(2) == 0 {
-			note = random.IntN(trafficEmpty) // one that may not be filled yet
+			note = random.IntN(trafficEmpty) // a row that may not be filled yet
 		}
 		what, err := request(ctx, conn, random, note)
 		if err != nil && ctx.Err() == nil {
@@ -337,13 +336,13 @@ func request(ctx context.Context, conn *pgx.Conn, random *rand.Rand, note int) (
 	return what, tx.Commit(ctx)
 }
 
-// holder is somebody who keeps a transaction open, in the way of the migration,
-// until that was seen to wait. It holds at most once for each statement.
+// holder keeps a transaction open that blocks the migration, until the migration was observed to wait. It does so at
+// most once for each statement.
 type holder struct {
 	traffic *traffic
 	conn    *pgx.Conn
 	tx      pgx.Tx
-	held    map[string]bool // statements that it was in the way of
+	held    map[string]bool // statements that it has blocked
 }
 
 const (

@@ -26,8 +26,8 @@ func checkName(name string) (string, error) {
 	return as, nil
 }
 
-// nextVersion returns the current time, or one second after the newest file if that is later:
-// versions must increase even if clocks differ.
+// nextVersion returns the current time, or one second after the newest file if that is later: versions must increase
+// even if clocks differ.
 func nextVersion(dir migrate.Dir, now time.Time) (string, error) {
 	if err := migrate.Validate(dir); err != nil {
 		return "", fmt.Errorf("migration directory: %w: if the files are as intended, run `chenu migrate hash`", err)
@@ -52,7 +52,7 @@ func nextVersion(dir migrate.Dir, now time.Time) (string, error) {
 func after(version string) string {
 	t, err := time.Parse(versionLayout, version)
 	if err != nil {
-		return version + "1" // not a time; it sorts after
+		return version + "1" // not a time; the result sorts after it
 	}
 	return t.Add(time.Second).Format(versionLayout)
 }

@@ -28,8 +28,8 @@ import (
 type Input struct {
 	// Files are all files of the directory.
 	Files []migrations.File
-	// Want reports whether to record a file. Files before the first recorded file are only run.
-	// Files after the last recorded file are not run.
+	// Want reports whether to record a file. Files before the first recorded file are only run. Files after the last
+	// recorded file are not run.
 	Want func(migrations.File) bool
 	// Tables requests the tables before and after each statement that changes an existing table,
 	// which Atlas' analyzers need. This takes time.
@@ -145,9 +145,9 @@ type run struct {
 	Input
 	session *dev.Session
 	file    *File
-	there   dev.Observation // what existed before the file
-	seen    dev.Observation // the same as it is now
-	own     map[string]bool // tables that the file has made
+	there   dev.Observation // the tables and views that existed before the file
+	seen    dev.Observation // the same, in their current state
+	own     map[string]bool // tables that the file has created
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -321,7 +321,7 @@ func (r *run) changesTables(n *pg.Node) bool {
 	case n.GetIndexStmt() != nil:
 		return !r.own[Name(n.GetIndexStmt().GetRelation())]
 	case n.GetRenameStmt() != nil, n.GetAlterObjectSchemaStmt() != nil:
-		clear(r.own) // the names mean others
+		clear(r.own) // the names now refer to other tables
 		return true
 	case n.GetDropStmt() != nil, n.GetDoStmt() != nil, n.GetCallStmt() != nil:
 		return true

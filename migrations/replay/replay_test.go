@@ -22,13 +22,13 @@ import (
 
 const first = "CREATE TABLE notes (id int PRIMARY KEY, title text); CREATE TABLE tags (id int PRIMARY KEY);"
 
-// record replays a directory of two files, the second as given, and records that.
+// record replays a directory of two files, the second with the given text, and records the second.
 func record(t *testing.T, sql string) *replay.File {
 	t.Helper()
 	return recordWith(t, sql, func() {})
 }
 
-// recordWith calls meanwhile when the state before the file has been read.
+// recordWith is like record, and calls meanwhile after the state before the file was read.
 func recordWith(t *testing.T, sql string, meanwhile func()) *replay.File {
 	t.Helper()
 	files, err := migrations.Read(dbtest.Dir(t, map[string]string{"1_first.sql": first, "2_second.sql": sql}))
@@ -59,10 +59,10 @@ func recordWith(t *testing.T, sql string, meanwhile func()) *replay.File {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, sql, want string }{
-		{"a new table is nobody's concern", "CREATE TABLE new (id int); CREATE INDEX ON new (id);", "[] []"},
+		{"a new table is not reported", "CREATE TABLE new (id int); CREATE INDEX ON new (id);", "[] []"},
 		{"brief", "ALTER TABLE notes ADD COLUMN a int;", "[public.notes ACCESS EXCLUSIVE]"},
 		{"rewritten", "ALTER TABLE notes ADD COLUMN a uuid DEFAULT gen_random_uuid();", "[public.notes ACCESS EXCLUSIVE rewritten scanned]"},
-		{"held by the transaction already", "ALTER TABLE notes ADD a int; ALTER TABLE notes ADD CHECK (id > 0);",
+		{"already held by the transaction", "ALTER TABLE notes ADD a int; ALTER TABLE notes ADD CHECK (id > 0);",
 			"[public.notes ACCESS EXCLUSIVE] [public.notes scanned]"},
 		{"both ends of a reference", "ALTER TABLE notes ADD FOREIGN KEY (id) REFERENCES tags (id) NOT VALID;",
 			"[public.notes SHARE ROW EXCLUSIVE, public.tags SHARE ROW EXCLUSIVE]"},
@@ -70,7 +70,7 @@ func TestRun(t *testing.T) {
 		{"dropped", "DROP TABLE tags;", "[public.tags ACCESS EXCLUSIVE]"},
 		{"outside a transaction", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY i ON notes (title); ALTER TABLE notes ADD b int;",
 			"[public.notes SHARE UPDATE EXCLUSIVE scanned alone] [public.notes ACCESS EXCLUSIVE]"},
-		{"commits by itself", "-- atlas:txmode none\n\nDO $$ BEGIN UPDATE notes SET title = ''; COMMIT; END $$;", "[public.notes ROW EXCLUSIVE scanned commits]"},
+		{"a block that commits", "-- atlas:txmode none\n\nDO $$ BEGIN UPDATE notes SET title = ''; COMMIT; END $$;", "[public.notes ROW EXCLUSIVE scanned commits]"},
 		{"refused", "ALTER TABLE notes ADD a int; ALTER TABLE notes ADD a int; ALTER TABLE notes ADD b int;",
 			"[public.notes ACCESS EXCLUSIVE] [42701]"},
 	}
@@ -112,7 +112,8 @@ func words(f *replay.File) string {
 	return strings.Join(all, " ")
 }
 
-// Roles are the server's: only what the file names has it changed.
+// TestRun_Roles checks that the result contains only changes of roles that the file names, because roles belong to the
+// server.
 func TestRun_Roles(t *testing.T) {
 	t.Parallel()
 	names := func(f *replay.File) string {
@@ -153,7 +154,7 @@ func TestRun_Roles(t *testing.T) {
 	}
 }
 
-// A file's own settings are in force from where it makes them, and end with it.
+// TestRun_Timeouts checks that the settings of a file apply from their statement to the end of the file.
 func TestRun_Timeouts(t *testing.T) {
 	t.Parallel()
 	f := record(t, "SELECT 1; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '2min'; SELECT 2;")

@@ -15,7 +15,7 @@ import (
 	"github.com/chenu/chenu/migrations/review"
 )
 
-// claimsBase is what the statements of TestClaims find.
+// claimsBase creates the tables for the statements of TestClaims.
 const claimsBase = `CREATE TABLE owners (id int PRIMARY KEY, name text);
 CREATE TABLE notes (owner int NOT NULL, id int NOT NULL, title varchar(20), kind text, due timestamptz, size int, PRIMARY KEY (owner, id));
 CREATE INDEX notes_kind ON notes (kind);
@@ -33,8 +33,7 @@ CREATE POLICY own ON notes USING (owner = 1);
 CREATE VIEW titles AS SELECT title FROM notes;
 `
 
-// Rows with which everything below succeeds, and rows that break what can be
-// broken.
+// Rows with which all statements succeed, and rows that violate as many conditions as possible.
 const (
 	goodRows = `INSERT INTO owners SELECT n, 'o' || n FROM generate_series(1, 10) n;
 INSERT INTO notes SELECT 1 + n % 10, n, 'a', '7', now(), n FROM generate_series(1, 300) n;
@@ -47,11 +46,9 @@ ALTER TABLE notes ADD CONSTRAINT notes_late CHECK (size > 0) NOT VALID; ALTER TA
 INSERT INTO logs VALUES ('2022-05-05', 'x'); INSERT INTO logs_new VALUES ('1999-02-02', 'z')`
 )
 
-// TestClaims holds what the report says of statements to a server that has rows:
-// the lock of every table, as another session sees it in pg_locks while the
-// transaction is open; who waits for it, tried by sessions that read and write;
-// which tables get another file, and which are read; and whether the statement
-// fails where rows are as bad as can be.
+// TestClaims compares the report on statements with a server that has rows: the lock on every table, as another session
+// sees it in pg_locks while the transaction is open; which other sessions are blocked, tried with reads and writes;
+// which tables are rewritten and which are read; and whether the statement fails if rows violate conditions.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	for _, sql := range []string{
@@ -184,7 +181,7 @@ func (c *claims) exec(sql string) {
 	}
 }
 
-// hold runs the statement in a transaction, and compares.
+// hold runs the statement in a transaction, and compares its locks and rewrites.
 func (c *claims) hold(f review.File, sql string) {
 	c.t.Helper()
 	before := c.files()
@@ -200,10 +197,10 @@ func (c *claims) hold(f review.File, sql string) {
 			}
 		}
 		if locked := c.locked(pid, name); claimed != locked {
-			c.t.Errorf("%s: said to be locked %q, is %q", name, claimed, locked)
+			c.t.Errorf("%s: reported lock %q, got %q", name, claimed, locked)
 		}
 		if name == "public.titles" && claimed == "" {
-			continue // who reads the view reads the table
+			continue // a read of the view reads the table
 		}
 		waits := ""
 		for _, l := range f.Locks {
@@ -212,49 +209,48 @@ func (c *claims) hold(f review.File, sql string) {
 			}
 		}
 		if got := c.blocked("SELECT FROM " + name + " LIMIT 0"); got != (waits == "blocks reads and writes") {
-			c.t.Errorf("%s: reads wait: %t, said %q", name, got, waits)
+			c.t.Errorf("%s: reads wait: %t, reported %q", name, got, waits)
 		}
 		if got := c.blocked("DELETE FROM " + name + " WHERE tableoid = 0"); got != (waits == "blocks writes" || waits == "blocks reads and writes") {
-			c.t.Errorf("%s: blocks writes: %t, said %q", name, got, waits)
+			c.t.Errorf("%s: blocks writes: %t, reported %q", name, got, waits)
 		}
 	}
 	c.exec("COMMIT")
 	after := c.files()
 	for _, name := range tables {
-		now, stands := after[name]
-		rewritten := stands && before[name] != now && before[name] != 0
-		if claimed := c.said(f, name, func(t review.Table) bool { return t.Rewritten }); rewritten != claimed {
-			c.t.Errorf("%s: written anew: %t, said %t", name, rewritten, claimed)
+		now, exists := after[name]
+		rewritten := exists && before[name] != now && before[name] != 0
+		if claimed := c.reported(f, name, func(t review.Table) bool { return t.Rewritten }); rewritten != claimed {
+			c.t.Errorf("%s: rewritten: %t, reported %t", name, rewritten, claimed)
 		}
 	}
 }
 
-func (c *claims) said(f review.File, table string, is func(review.Table) bool) bool {
+func (c *claims) reported(f review.File, table string, is func(review.Table) bool) bool {
 	return slices.ContainsFunc(f.Statements, func(s review.Statement) bool {
 		return slices.ContainsFunc(s.Tables, func(t review.Table) bool { return t.Name == table && is(t) })
 	})
 }
 
-// breaks runs the statement where rows are bad: it fails only if that was said.
-// Where it was said for a table that has such rows it also does fail, but for
-// what triggers might do.
+// breaks runs the statement with rows that violate conditions: it may fail only if the report reported so. If the report
+// reported so for a table with such rows, it must fail, except for failures that depend on triggers.
 func (c *claims) breaks(f review.File, sql string) {
 	c.t.Helper()
 	bad := newClaims(c.t, badRows)
 	bad.exec("BEGIN")
 	_, err := bad.conn.Exec(c.t.Context(), sql)
-	var said []string
+	var reported []string
 	for _, s := range f.Statements {
-		said = append(said, s.MayFail...)
+		reported = append(reported, s.MayFail...)
 	}
-	if err != nil && len(said) == 0 {
-		c.t.Errorf("fails where rows are bad, which was not said: %v", err)
+	if err != nil && len(reported) == 0 {
+		c.t.Errorf("fails on existing rows, which was not reported: %v", err)
 	}
 	perhaps := func(how string) bool {
 		return strings.Contains(how, "trigger") || strings.Contains(how, "its code") || strings.Contains(how, "whose value in")
 	}
-	if err == nil && slices.ContainsFunc(said, func(how string) bool { return !perhaps(how) }) {
-		c.t.Errorf("said to fail %q, but does not", said)
+	if err == nil && slices.ContainsFunc(reported, func(how string) bool { return !perhaps(how) }) {
+		c.t.Errorf("reported to fail %q, but does not", reported)
 	}
 }
 
@@ -262,7 +258,7 @@ func (c *claims) tables() []string {
 	return []string{"public.owners", "public.notes", "public.logs", "public.logs_old", "public.logs_new", "public.logs_default", "public.titles"}
 }
 
-// files are the tables' files.
+// files returns the file numbers of the tables.
 func (c *claims) files() map[string]uint32 {
 	c.t.Helper()
 	rows, err := c.other.Query(c.t.Context(), "SELECT 'public.' || relname, coalesce(pg_relation_filenode(oid), 0) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")
@@ -280,8 +276,8 @@ func (c *claims) files() map[string]uint32 {
 	return all
 }
 
-// locked is the strongest lock that a session has on a table, as another sees
-// it; weaker ones than those of writers are every query's.
+// locked returns the strongest lock of a session on a table, as another session sees it, without locks that are weaker
+// than those of writes, which every query takes.
 func (c *claims) locked(pid uint32, table string) string {
 	c.t.Helper()
 	modes := []string{"RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"}
@@ -306,7 +302,7 @@ AND relation = (SELECT oid FROM pg_class WHERE 'public.' || relname = $2 AND rel
 	return words[strongest]
 }
 
-// blocked tries a statement in another session.
+// blocked reports whether a statement is blocked in another session.
 func (c *claims) blocked(sql string) bool {
 	c.t.Helper()
 	_, err := c.other.Exec(c.t.Context(), "SET lock_timeout = '50ms'; "+sql)
@@ -320,9 +316,8 @@ func (c *claims) blocked(sql string) bool {
 	return false
 }
 
-// TestClaims_OutsideTransactions holds the locks that are known from the manual
-// to a server, by making the statement wait in the middle for a transaction that
-// has written into the table.
+// TestClaims_OutsideTransactions compares the locks that are known from the manual with those of a server: a
+// transaction that has written to the table makes the statement wait.
 func TestClaims_OutsideTransactions(t *testing.T) {
 	t.Parallel()
 	for _, sql := range []string{
@@ -362,10 +357,10 @@ func TestClaims_OutsideTransactions(t *testing.T) {
 				}
 			}
 			if locked := c.locked(pid, "public.notes"); locked != claimed {
-				t.Errorf("said to be locked %q, is %q", claimed, locked)
+				t.Errorf("reported lock %q, got %q", claimed, locked)
 			}
 			if c.blocked("SELECT FROM notes LIMIT 0") || c.blocked("DELETE FROM notes WHERE tableoid = 0") {
-				t.Error("others wait")
+				t.Error("other sessions wait")
 			}
 			if _, err := writer.Exec(t.Context(), "COMMIT"); err != nil {
 				t.Fatal(err)

@@ -14,15 +14,15 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// changesOfOwnership returns the statements that may change the values of columns that policies
-// use: then other identities reach the rows although no policy changes.
+// changesOfOwnership returns the statements that may change the values of columns that policies use: this can give
+// other identities access to the rows although no policy changes.
 func changesOfOwnership(f *replay.File) ([]access.Change, error) {
 	deciding, err := access.DecidingColumns(f.Before.State)
 	if err != nil {
 		return nil, fmt.Errorf("read the policies before %s: %w", f.Name, err)
 	}
 	var all []access.Change
-	held := map[string]bool{} // tables that code might write without a lock that is seen
+	held := map[string]bool{} // tables that code might write without a further lock
 	for _, s := range f.Statements {
 		if !f.Transaction {
 			clear(held)

@@ -42,7 +42,7 @@ type File struct {
 	Transaction bool            `json:"transaction"`
 	Statements  []Statement     `json:"statements"`
 	Locks       []Lock          `json:"locks"`  // the strongest on each table
-	Access      []access.Change `json:"access"` // what the file changes; nil if it fails
+	Access      []access.Change `json:"access"` // changes by the file; nil if it fails
 	// Findings are those that concern the whole file.
 	Findings []lint.Finding `json:"findings,omitempty"`
 }
@@ -205,7 +205,7 @@ func newFile(f *replay.File, found []lint.Finding) (File, error) {
 				t.Through = e.Through.String()
 			}
 			t.Writes = slices.Contains(writes(s.Node), e.Table)
-			if e.Lock < dev.RowExclusive { // what every query takes
+			if e.Lock < dev.RowExclusive { // locks that every query takes
 				t.Lock = ""
 			}
 			if t.Lock == "" && t.Through == "" {
@@ -237,7 +237,7 @@ func newFile(f *replay.File, found []lint.Finding) (File, error) {
 	return file, nil
 }
 
-// lock keeps the strongest lock on each table.
+// lock records the strongest lock on each table.
 func (f *File) lock(t Table, line int) {
 	if t.mode < dev.RowExclusive {
 		return

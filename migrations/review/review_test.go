@@ -12,7 +12,7 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// plan reports on files that come after a first one, which is not reported on.
+// plan returns the report on the files that follow a first one, which is not part of the report.
 func plan(t *testing.T, first string, files ...string) *review.Report {
 	t.Helper()
 	named := map[string]string{}

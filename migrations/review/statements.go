@@ -11,8 +11,8 @@ import (
 	"github.com/chenu/chenu/postgres/dev"
 )
 
-// mayFail returns the ways in which a statement can fail on existing rows. Tables that the file
-// creates are empty and not considered.
+// mayFail returns the conditions of existing rows under which a statement can fail. Tables that the file creates are
+// empty and not considered.
 func mayFail(file *replay.File, s *replay.Statement) []string {
 	n := s.Node
 	f := failures{file: file, effects: s.Effects}
@@ -51,7 +51,7 @@ type failures struct {
 	all     []string
 }
 
-// write adds a way to fail for a table that existed before the file; %s is its name.
+// write adds a possible failure for a table that existed before the file; %s is its name.
 func (f *failures) write(table *pg.RangeVar, how string) {
 	if name := replay.Name(table); f.file.Existed[name] {
 		f.all = append(f.all, strings.ReplaceAll(how, "%s", name))
@@ -155,7 +155,7 @@ func (f *failures) columnType(table *pg.RangeVar, name string) string {
 	return ""
 }
 
-// typeName returns the last part of the name of a column's type, "" if the type has modifiers.
+// typeName returns the last part of the name of a column's type. It returns "" if the type has modifiers.
 func typeName(c *pg.ColumnDef) string {
 	names := c.GetTypeName().GetNames()
 	if len(names) == 0 || len(c.GetTypeName().GetTypmods()) > 0 || len(c.GetTypeName().GetArrayBounds()) > 0 {

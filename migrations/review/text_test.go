@@ -14,9 +14,8 @@ import (
 	"github.com/chenu/chenu/migrations/review"
 )
 
-// TestReports compares reports with the golden ones in testdata. A script has
-// first.sql, which is not reported on; then 2.sql and further files, which are;
-// and text, markdown or json, which are the golden ones.
+// TestReports compares reports with the golden files in testdata. A script contains first.sql, which is not part of the
+// report; then 2.sql and further files, which are; and text, markdown or json, the golden files.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	scripts, err := filepath.Glob("testdata/*.txtar")
@@ -40,7 +39,7 @@ func TestReports(t *testing.T) {
 				}
 			}
 			r := plan(t, files[0], files[1:]...)
-			r.ServerVersion = 0 // the machine's own
+			r.ServerVersion = 0 // depends on the machine
 			for name, want := range wanted {
 				var b bytes.Buffer
 				switch name {
@@ -72,8 +71,8 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// With a live database the report says how large its tables are, and the
-// database is as it was.
+// TestMeasure checks that a report with a live database contains the sizes of its tables, and that the database does
+// not change.
 func TestMeasure(t *testing.T) {
 	t.Parallel()
 	const first = "CREATE TABLE notes (id int PRIMARY KEY, at date NOT NULL); CREATE TABLE logs (at date) PARTITION BY RANGE (at); CREATE TABLE logs_1 PARTITION OF logs DEFAULT;"
@@ -94,7 +93,7 @@ func TestMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after := state(); before != after {
-		t.Error("the catalog is not as it was")
+		t.Error("the catalog changed")
 	}
 	if notes := r.Sizes["public.notes"]; notes.Rows != 20000 || notes.Bytes < 500_000 || notes.IndexBytes < 200_000 {
 		t.Errorf("notes: %+v", notes)
@@ -108,7 +107,7 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// Totals do not depend on how the report is printed.
+// TestTotals checks that totals do not depend on the format of the report.
 func TestTotals(t *testing.T) {
 	t.Parallel()
 	r := plan(t, "CREATE TABLE notes (id int, title text); GRANT SELECT ON notes TO chenu_human;",

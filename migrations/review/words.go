@@ -101,7 +101,7 @@ func (f *File) heading() string {
 	return heading
 }
 
-// size returns the size of a table in the live database, "" if it was not measured.
+// size returns the size of a table in the live database, or "" if it was not measured.
 func (r *Report) size(table string, indexes bool) string {
 	s, ok := r.Sizes[table]
 	if !ok {
@@ -120,11 +120,11 @@ func (r *Report) size(table string, indexes bool) string {
 	return fmt.Sprintf(" (%s, %s%s)", rows, bytes, estimate(all))
 }
 
-// guideRate is a rate at which a modest disk reads or writes, in bytes a second.
+// guideRate is the rate at which a modest disk reads or writes, in bytes per second.
 const guideRate = 100 << 20
 
-// estimate returns how long it takes to read or write that many bytes at guideRate, "" for
-// less than a second.
+// estimate returns the time to read or write the given number of bytes at guideRate. It returns "" for less than a
+// second.
 func estimate(bytes int64) string {
 	seconds := bytes / guideRate
 	if seconds < 1 {
@@ -146,7 +146,7 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %s", value, units[unit])
 }
 
-// count writes a number with spaces between thousands.
+// count returns a number with its noun, with spaces between thousands.
 func count(n int, noun string) string {
 	digits := fmt.Sprint(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {

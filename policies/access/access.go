@@ -30,7 +30,7 @@ type Access struct {
 	// prints it; "true" if there is no condition. They are empty if the command has no such rows.
 	Using string `json:"using,omitempty"`
 	Check string `json:"check,omitempty"`
-	// Policies are the policies that decide. It is empty if row-level security does not apply.
+	// Policies are the policies that apply. It is empty if row-level security does not apply.
 	Policies []string `json:"policies,omitempty"`
 }
 
@@ -64,9 +64,9 @@ func Matrix(state *catalog.State) ([]Access, error) {
 // reader reads the access of one state.
 type reader struct {
 	state    *catalog.State
-	roles    []string            // in order; PUBLIC is first if it is granted something
-	parents  map[string][]string // roles whose rights a role has, itself included
-	powerful map[string]bool     // superusers and those that bypass row-level security
+	roles    []string            // sorted; PUBLIC is first if it has a privilege
+	parents  map[string][]string // roles whose privileges a role has, including itself
+	powerful map[string]bool     // superusers and roles that bypass row-level security
 	oids     map[catalog.Key]uint32
 	objects  map[catalog.Key]catalog.Object
 	columns  map[catalog.Key]map[string][]catalog.Grant // of a table, by column
@@ -228,7 +228,7 @@ var (
 // entry is the access of one role to one table by one command.
 type entry struct {
 	all          bool           // all columns
-	columns      map[int]string // else these, by number
+	columns      map[int]string // otherwise these, by number
 	using, check rows
 	policies     []string
 }

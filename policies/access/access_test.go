@@ -114,7 +114,7 @@ func TestCompare(t *testing.T) {
 			"unchanged policy idle on public.notes (is new, but no role gains or loses rows)",
 		}},
 		{"a function that a policy calls", "CREATE OR REPLACE FUNCTION me() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT NULL::uuid'", []string{
-			// friend calls it too, which is known by name alone.
+			// friend calls the function too; the comparison finds that by the name alone.
 			"review public.notes chenu_agent SELECT (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 			"review public.notes chenu_human UPDATE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
 			"review public.notes chenu_human DELETE (same expression, different effect: a function it calls, or the SELECT policy, changed)",
@@ -147,7 +147,7 @@ func TestCompare(t *testing.T) {
 		{"a table renamed", "ALTER TABLE notes RENAME TO papers", []string{
 			"unchanged public.papers (was named public.notes)",
 		}},
-		{"the owner column made anew", "DROP POLICY human_select ON notes; ALTER TABLE notes ADD COLUMN other uuid; ALTER TABLE notes DROP CONSTRAINT notes_pkey; " +
+		{"the owner column dropped and created again", "DROP POLICY human_select ON notes; ALTER TABLE notes ADD COLUMN other uuid; ALTER TABLE notes DROP CONSTRAINT notes_pkey; " +
 			"DROP POLICY human_update ON notes; DROP POLICY human_delete ON notes; DROP POLICY agent_select ON notes; ALTER TABLE notes DROP COLUMN owner; ALTER TABLE notes RENAME other TO owner;" +
 			"CREATE POLICY human_select ON notes FOR SELECT TO chenu_human USING (owner = nullif(current_setting('app.identity_id', true), '')::uuid)", []string{
 			"review public.notes chenu_human SELECT (same expression, different effect: a function it calls, or the SELECT policy, changed)",
@@ -176,7 +176,7 @@ func TestCompare(t *testing.T) {
 			"widening public.notes chenu_owner UPDATE [nothing -> rows without a condition]",
 			"widening public.notes chenu_owner DELETE [nothing -> rows without a condition]",
 		}},
-		{"trigger gone", "DROP TRIGGER guard ON notes", []string{
+		{"trigger dropped", "DROP TRIGGER guard ON notes", []string{
 			"review trigger guard on public.notes (was dropped, so its checks and writes no longer happen: CREATE TRIGGER guard BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.guard())",
 		}},
 		{"trigger off", "ALTER TABLE notes DISABLE TRIGGER guard", []string{
@@ -214,7 +214,7 @@ func TestCompare(t *testing.T) {
 			before := b.state()
 			b.exec(tt.sql)
 			after := b.state()
-			after.Roles = catalog.RolesAfter(before.Roles, after.Roles, tt.sql) // The server is shared.
+			after.Roles = catalog.RolesAfter(before.Roles, after.Roles, tt.sql) // Roles belong to the server, which other tests use too.
 			var got []string
 			for _, c := range b.compare(before, after) {
 				got = append(got, text(c))
@@ -239,9 +239,8 @@ func text(c access.Change) string {
 	return s
 }
 
-// Whatever is said of a change holds when the roles try it: random policies,
-// privileges and functions, changed at random, with what each role reaches
-// before and after counted by the server itself.
+// TestCompare_HoldsOnTheServer checks that the reported effect of a change is correct: it changes policies, privileges
+// and functions at random, and the server returns the rows that each role can access before and after.
 func TestCompare_HoldsOnTheServer(t *testing.T) {
 	t.Parallel()
 	const databases, steps = 4, 25
@@ -255,7 +254,7 @@ INSERT INTO notes SELECT o::uuid, row_number() OVER (), k, s
 FROM unnest('{00000000-0000-7000-8000-00000000000a,00000000-0000-7000-8000-00000000000b}'::text[]) o, unnest('{a,b,NULL}'::text[]) k, unnest('{true,false,NULL}'::bool[]) s`)
 			g := changer{rand.New(rand.NewPCG(seed, 0))}
 			before, reached := b.state(), b.reached()
-			said := map[access.Effect]int{}
+			reported := map[access.Effect]int{}
 			for range steps {
 				sql := g.change()
 				b.exec("SET ROLE chenu_owner; " + sql + "; RESET ROLE")
@@ -263,7 +262,7 @@ FROM unnest('{00000000-0000-7000-8000-00000000000a,00000000-0000-7000-8000-00000
 				claims := map[string]access.Effect{}
 				for _, c := range b.compare(before, after) {
 					claims[c.Role+" "+c.Command] = c.Effect
-					said[c.Effect]++
+					reported[c.Effect]++
 				}
 				for who, was := range reached {
 					lost := slices.ContainsFunc(was, func(row string) bool { return !slices.Contains(now[who], row) })
@@ -271,17 +270,17 @@ FROM unnest('{00000000-0000-7000-8000-00000000000a,00000000-0000-7000-8000-00000
 					claim, ok := claims[who]
 					wrong := !ok && (lost || gained) || claim == access.Unchanged && (lost || gained) || claim == access.Widening && lost || claim == access.Narrowing && gained
 					if wrong {
-						t.Errorf("%s\n\t%s: said to be %q, but loses rows: %t, gains rows: %t", sql, who, claim, lost, gained)
+						t.Errorf("%s\n\t%s: reported as %q, but loses rows: %t, gains rows: %t", sql, who, claim, lost, gained)
 					}
 				}
 				before, reached = after, now
 			}
-			t.Logf("said: %v", said)
+			t.Logf("reported: %v", reported)
 		})
 	}
 }
 
-// reached are the rows that each role reaches by each command, as somebody.
+// reached returns the rows that each role can access with each command, by role and command, with an identity set.
 func (b *bundle) reached() map[string][]string {
 	b.t.Helper()
 	all := map[string][]string{}
@@ -316,7 +315,7 @@ func (b *bundle) reached() map[string][]string {
 	return all
 }
 
-// changer makes up changes.
+// changer generates random changes.
 type changer struct{ *rand.Rand }
 
 func (g changer) of(all ...string) string { return all[g.IntN(len(all))] }
@@ -361,7 +360,7 @@ func (g changer) change() string {
 	}
 }
 
-// TestDocument keeps docs/access.md what the migrations make.
+// TestDocument checks that docs/access.md matches the database that the migrations create.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Connect(t, dbtest.New(t).AdminURL)
@@ -370,7 +369,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Logins are each server's own.
+	// Logins differ from server to server.
 	all = slices.DeleteFunc(all, func(a access.Access) bool {
 		return slices.ContainsFunc(state.Roles, func(r *catalog.Role) bool { return r.Name == a.Role && slices.Contains(r.Attributes, "LOGIN") })
 	})
@@ -379,7 +378,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.File(t, "../../docs/access.md", got.String())
-	// What is shown in other ways is the same.
+	// The other output formats contain the same access.
 	for name, write := range map[string]func(io.Writer) error{
 		"text": func(w io.Writer) error { return access.Text(w, all, true) }, "html": func(w io.Writer) error { return access.HTML(w, "Access", all) },
 	} {
@@ -446,7 +445,7 @@ new: chenu_agent, SELECT, DELETE on public.links, public.tags
 	}
 }
 
-// Code that cannot give a column another value does not change who reaches a row.
+// TestMayName checks that code that cannot set a column is not reported to set it.
 func TestMayName(t *testing.T) {
 	t.Parallel()
 	state := &catalog.State{Functions: []*catalog.Function{{Schema: "app", Name: "Move"}}}

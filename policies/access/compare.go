@@ -42,7 +42,7 @@ type Change struct {
 	// New reports that the object did not exist before, so that the change concerns no existing
 	// row.
 	New bool `json:"new,omitempty"`
-	// What describes the change, if Before and After do not.
+	// What describes the change if Before and After do not.
 	What string `json:"what,omitempty"`
 	// Before and After are the rows and columns that the command can access, in SQL, or definitions
 	// of the object; "nothing" if there is no access.
@@ -80,15 +80,15 @@ func Sort(changes []Change) {
 type comparison struct {
 	before, after *reader
 	changes       []Change
-	touched       map[catalog.Key]bool // tables of which some access differs
-	said          map[entryKey]bool    // which access
+	touched       map[catalog.Key]bool // tables with changed access
+	changed       map[entryKey]bool    // entries with changed access
 }
 
 func (c *comparison) add(change Change) { c.changes = append(c.changes, change) }
 
 // tables compares the matrices by table. A renamed table is the same table.
 func (c *comparison) tables() {
-	c.touched, c.said = map[catalog.Key]bool{}, map[entryKey]bool{}
+	c.touched, c.changed = map[catalog.Key]bool{}, map[entryKey]bool{}
 	all := map[uint32]bool{}
 	for _, r := range []*reader{c.before, c.after} {
 		for _, oid := range r.tables() {
@@ -102,11 +102,11 @@ func (c *comparison) tables() {
 		}
 	}
 	for _, oid := range slices.Sorted(maps.Keys(all)) {
-		relation, stands := c.after.state.Relations[oid]
-		if !stands {
+		relation, exists := c.after.state.Relations[oid]
+		if !exists {
 			relation = c.before.state.Relations[oid]
 		}
-		if was, ok := c.before.state.Relations[oid]; ok && stands && was.Key != relation.Key {
+		if was, ok := c.before.state.Relations[oid]; ok && exists && was.Key != relation.Key {
 			c.add(Change{Effect: Unchanged, Object: relation.Key.Qualified(), What: "was named " + was.Key.Qualified()})
 		}
 		for _, role := range roles {
@@ -115,14 +115,14 @@ func (c *comparison) tables() {
 				if !differs {
 					continue
 				}
-				c.touched[relation.Key], c.said[entryKey{oid, role, command}] = true, true
+				c.touched[relation.Key], c.changed[entryKey{oid, role, command}] = true, true
 				change := Change{
 					Effect: effect, Object: relation.Key.Qualified(), Command: command, Role: role,
 					Before: c.before.entry(oid, role, command).words(command), After: c.after.entry(oid, role, command).words(command),
 				}
-				stood, was := c.before.state.Relations[oid]
+				old, was := c.before.state.Relations[oid]
 				change.New = !was
-				if more := c.newColumns(stood, oid, role, command); was && len(more.columns) > 0 {
+				if more := c.newColumns(old, oid, role, command); was && len(more.columns) > 0 {
 					change.New, change.Before, change.After = true, "nothing", more.words(command)
 				}
 				if change.Before == change.After {
@@ -180,7 +180,7 @@ func (c *comparison) entry(table uint32, role, command string) (effect Effect, d
 
 // newColumns returns the added access of an entry, if it consists only of columns that the table
 // did not have before.
-func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, command string) *entry {
+func (c *comparison) newColumns(old catalog.Relation, table uint32, role, command string) *entry {
 	a, b := c.before.entry(table, role, command), c.after.entry(table, role, command)
 	more := &entry{using: b.using, check: b.check}
 	if a.none() || b.none() || b.all || c.rows(table, role, command, a, b) != predicate.Same || columns(a, b) != predicate.Wider {
@@ -190,7 +190,7 @@ func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, comm
 		if _, had := a.columns[number]; had {
 			continue
 		}
-		if _, there := stood.Columns[number]; there {
+		if _, there := old.Columns[number]; there {
 			return &entry{}
 		}
 		if more.columns == nil {
@@ -206,12 +206,12 @@ func (c *comparison) newColumns(stood catalog.Relation, table uint32, role, comm
 func (c *comparison) readable(table uint32, role string) predicate.Relation {
 	a, b := c.before.entry(table, role, "SELECT"), c.after.entry(table, role, "SELECT")
 	if a.none() || b.none() {
-		return predicate.Same // there are no rows to choose from, which the rows tell
+		return predicate.Same // without rows to select, the comparison of rows covers it
 	}
-	stood := c.before.state.Relations[table]
+	previous := c.before.state.Relations[table]
 	old := &entry{all: b.all, columns: maps.Clone(b.columns)}
 	maps.DeleteFunc(old.columns, func(number int, _ string) bool {
-		_, there := stood.Columns[number]
+		_, there := previous.Columns[number]
 		return !there
 	})
 	return columns(a, old)
@@ -295,9 +295,9 @@ func (c *comparison) rows(table uint32, role, command string, a, b *entry) predi
 func (c *comparison) policies() {
 	for _, d := range catalog.Compare(c.before.state, c.after.state) {
 		table := catalog.Key{Kind: catalog.KindTable, Schema: d.Key.Schema, Name: d.Key.Name}
-		_, stood := c.before.oids[table]
-		_, stands := c.after.oids[table]
-		if c.touched[table] || !stood || !stands {
+		_, existed := c.before.oids[table]
+		_, exists := c.after.oids[table]
+		if c.touched[table] || !existed || !exists {
 			continue
 		}
 		switch d.Key.Kind {
@@ -387,8 +387,8 @@ func (c *comparison) privileges() {
 			object = h.of.Qualified()
 		}
 		change := Change{Effect: effect, Object: object, Role: h.role, Command: strings.Join(append(lost, gained...), ", "), Before: listed(was[h]), After: listed(is[h])}
-		_, stood := c.before.objects[catalog.PrivilegesOf(of(h.of))]
-		change.New = !stood
+		_, existed := c.before.objects[catalog.PrivilegesOf(of(h.of))]
+		change.New = !existed
 		if len(less(append(slices.Clone(lost), gained...), Commands)) == 0 && of(h.of).Kind == catalog.KindTable {
 			change.Effect, change.What = Unchanged, "no policy gives access to a row"
 		}
@@ -407,12 +407,12 @@ func (c *comparison) privileges() {
 // effect, or its table is created or dropped.
 func (c *comparison) matters(key catalog.Key, g catalog.Grant) bool {
 	table := of(key)
-	before, stood := c.before.oids[table]
-	after, stands := c.after.oids[table]
-	if !stood || !stands || before != after {
+	before, existed := c.before.oids[table]
+	after, exists := c.after.oids[table]
+	if !existed || !exists || before != after {
 		return true
 	}
-	return c.said[entryKey{after, g.Grantee, g.Privilege}] || !c.after.entry(after, g.Grantee, g.Privilege).none()
+	return c.changed[entryKey{after, g.Grantee, g.Privilege}] || !c.after.entry(after, g.Grantee, g.Privilege).none()
 }
 
 // of returns the object of a privilege; for a column, its table.
@@ -453,7 +453,7 @@ func (c *comparison) functions() {
 	}
 	for _, d := range catalog.Compare(c.before.state, c.after.state) {
 		if d.Key.Kind != catalog.KindFunction || d.From == nil || d.To == nil {
-			continue // grants and triggers tell of new ones and of those that go
+			continue // new and dropped functions are reported as grants and triggers
 		}
 		from, _ := d.From.(*catalog.Function)
 		to, _ := d.To.(*catalog.Function)
@@ -465,14 +465,14 @@ func (c *comparison) functions() {
 		case from.Definer != to.Definer:
 			change.What = "runs with the privileges of " + rights(to) + ", before with those of " + rights(from)
 		case from.Definition == to.Definition:
-			continue // its comment, or its owner, which does not count for it
+			continue // only the comment changed, or the owner, whose rights the function does not use
 		case len(tables) > 0:
 			slices.Sort(tables)
 			change.What = "the body changed; it runs when " + some(slices.Compact(tables)) + " changes, with the privileges of " + rights(to)
 		case to.Definer:
 			change.What = "the body changed; it runs with the privileges of " + to.Owner
 		default:
-			continue // with its caller's rights; where a policy calls it, the rows tell
+			continue // it runs with the rights of its caller; if a policy calls it, the comparison of rows reports it
 		}
 		if from.Definition != to.Definition {
 			change.Before, change.After = from.Definition, to.Definition
@@ -507,10 +507,10 @@ func (c *comparison) triggers() {
 			continue
 		}
 		table := catalog.Key{Kind: catalog.KindTable, Schema: d.Key.Schema, Name: d.Key.Name}
-		_, stood := c.before.oids[table]
-		_, stands := c.after.oids[table]
-		if !stood || !stands {
-			continue // comes or goes with its table
+		_, existed := c.before.oids[table]
+		_, exists := c.after.oids[table]
+		if !existed || !exists {
+			continue // created or dropped together with its table
 		}
 		change := Change{Effect: Review, Object: d.Key.String()}
 		from, _ := d.From.(*catalog.Trigger)
@@ -533,8 +533,7 @@ func (c *comparison) triggers() {
 
 var firing = map[string]string{"O": "in ordinary sessions", "A": "always", "R": "only in replica sessions", "D": "never"}
 
-// views reports changed views, which use the privileges of their owner unless they have
-// security_invoker.
+// views reports changed views. A view uses the privileges of its owner unless it has security_invoker.
 func (c *comparison) views() {
 	for _, d := range catalog.Compare(c.before.state, c.after.state) {
 		if !strings.Contains(string(d.Key.Kind), "view") && d.Key.Kind != "rule" {
@@ -550,7 +549,7 @@ func (c *comparison) views() {
 	}
 }
 
-// owners reports changed owners, who have all privileges on their objects.
+// owners reports changed owners. An owner has all privileges on its objects.
 func (c *comparison) owners() {
 	for _, d := range catalog.Compare(c.before.state, c.after.state) {
 		from, ok := d.From.(*catalog.Privileges)

@@ -14,7 +14,7 @@ import (
 // every write.
 func MayName(state *catalog.State, code, column string) bool {
 	if strings.Contains(strings.ToLower(code), "u&") || strings.Contains(strings.ToLower(code), strings.ToLower(column)) {
-		return true // escapes spell names that are not there
+		return true // with escapes, the code may contain the name without its letters
 	}
 	for _, word := range words(code) {
 		if dynamic[word] || slices.ContainsFunc(state.Functions, func(f *catalog.Function) bool { return strings.ToLower(f.Name) == word }) {

@@ -14,12 +14,11 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// Hardening item 1: roles that other packages created on the shared server appeared in the
-// access diff.
+// Hardening item 1: roles that other packages created on the shared server appeared in the access diff.
 //
-// TestRolesOfOtherDatabasesAreNotCompared compares two states while another session creates
-// and drops roles of the names and rights that made the diff fail: a superuser, a role that
-// bypasses row-level security, and a member of a role of ours.
+// TestRolesOfOtherDatabasesAreNotCompared compares two states while another session creates and drops roles with the
+// names and rights that made the diff fail: a superuser, a role that bypasses row-level security, and a member of one
+// of the project's roles.
 func TestRolesOfOtherDatabasesAreNotCompared(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -41,9 +40,8 @@ func TestRolesOfOtherDatabasesAreNotCompared(t *testing.T) {
 	}
 }
 
-// TestARoleThatAFileNamesIsCompared shows that leaving out foreign roles hides no gain: of a
-// role that a file makes a member, of one that it grants something, and of a member that no
-// policy limits.
+// TestARoleThatAFileNamesIsCompared checks that ignoring foreign roles hides no added access: that of a role that a
+// file makes a member, of a role to which it grants something, and of a member that no policy limits.
 func TestARoleThatAFileNamesIsCompared(t *testing.T) {
 	t.Parallel()
 	role := "chenu_named_" + strings.ReplaceAll(uuid.NewString(), "-", "")
@@ -74,8 +72,7 @@ func TestARoleThatAFileNamesIsCompared(t *testing.T) {
 	}
 }
 
-// createForeignRoles creates and drops the roles, over and over, until the returned function
-// is called.
+// createForeignRoles repeatedly creates and drops the roles until the returned function is called.
 func createForeignRoles(t *testing.T, prefix string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

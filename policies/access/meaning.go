@@ -16,14 +16,14 @@ import (
 // call, and the rows of the tables that they read. Postgres does not record what the body of a
 // function uses, so every object whose name occurs in the body is included, in any schema.
 type meanings struct {
-	state  *catalog.State
-	named  map[string][]catalog.Key // by the last part of the name, in lower case
-	odd    []string                 // those of names that are more than one word
-	texts  map[catalog.Key]string   // what the object says of itself, and may name others in
-	facts  map[catalog.Key]string   // what else there is to it
-	whole  string                   // everything there is
-	hashes map[catalog.Key]string
-	made   map[catalog.Key]string // generated columns
+	state     *catalog.State
+	named     map[string][]catalog.Key // by the last part of the name, in lower case
+	multiWord []string                 // names in named that consist of several words
+	texts     map[catalog.Key]string   // the definition of an object, which may name others
+	facts     map[catalog.Key]string   // properties of an object that name no others
+	whole     string                   // definitions and properties of all objects
+	hashes    map[catalog.Key]string
+	made      map[catalog.Key]string // expressions of generated columns
 }
 
 func newMeanings(state *catalog.State) *meanings {
@@ -32,7 +32,7 @@ func newMeanings(state *catalog.State) *meanings {
 		if _, ok := m.texts[key]; !ok {
 			name := strings.ToLower(key.Name)
 			if m.named[name] = append(m.named[name], key); len(words(name)) != 1 {
-				m.odd = append(m.odd, name)
+				m.multiWord = append(m.multiWord, name)
 			}
 		}
 		m.texts[key] += text + "\n"
@@ -124,7 +124,7 @@ func (m *meanings) closure(of catalog.Key) string {
 	for i := 0; i < len(queue); i++ {
 		for _, word := range m.names(m.texts[queue[i]]) {
 			if dynamic[word] {
-				m.hashes[of] = m.whole // it may name anything
+				m.hashes[of] = m.whole // dynamic SQL may use any object
 				return m.whole
 			}
 			for _, key := range m.named[word] {
@@ -147,7 +147,7 @@ func (m *meanings) closure(of catalog.Key) string {
 // names returns the words of a text, and the names that consist of several words.
 func (m *meanings) names(text string) []string {
 	all := words(text)
-	for _, name := range m.odd {
+	for _, name := range m.multiWord {
 		if strings.Contains(strings.ToLower(text), name) {
 			all = append(all, name)
 		}

@@ -108,7 +108,7 @@ func closing(text string) int {
 	return -1
 }
 
-// What names the command with the columns that it may name.
+// What returns the command with the columns that it may name.
 func (a Access) What() string {
 	if len(a.Columns) == 0 {
 		return a.Command
@@ -184,19 +184,19 @@ func Select(matrix []Access, tables, roles []string) ([]Access, error) {
 	return selected, nil
 }
 
-// Listing is a matrix as a document of JSON.
+// Listing is a matrix for JSON.
 type Listing struct {
 	Access []Listed `json:"access"`
 }
 
-// Listed is an access with its rows in words.
+// Listed is an access with a description of its rows.
 type Listed struct {
 	Access
 
 	Rows string `json:"rows"`
 }
 
-// List returns the matrix as a document of JSON.
+// List returns the matrix for JSON.
 func List(matrix []Access) Listing {
 	listing := Listing{Access: []Listed{}}
 	for _, a := range matrix {
@@ -231,7 +231,7 @@ func Text(w io.Writer, matrix []Access, predicates bool) error {
 	return nil
 }
 
-// short names commands with the number of columns instead of their names.
+// short returns commands with the number of columns instead of their names.
 func short(commands []string) string {
 	var all []string
 	for _, c := range commands {
@@ -254,7 +254,7 @@ Own rows are those of the identity that the session runs as, %s. The service run
 roles own functions that run with their privileges, or verify.
 `
 
-// Document writes the matrix as a page of Markdown.
+// Document writes the matrix as a Markdown page.
 func Document(w io.Writer, matrix []Access, conventions *project.Conventions) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, documentHead, conventions.IdentitySetting, strings.Join(conventions.Serving(), " or "))
@@ -280,7 +280,7 @@ var page string
 
 var pageTemplate = template.Must(template.New("page").Parse(page))
 
-// HTML writes the matrix as a page without external resources.
+// HTML writes the matrix as an HTML page without external resources.
 func HTML(w io.Writer, title string, matrix []Access) error {
 	err := pageTemplate.Execute(w, struct {
 		Title  string

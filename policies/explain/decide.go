@@ -17,7 +17,7 @@ import (
 const (
 	True    Truth = "true"
 	False   Truth = "false"
-	Null    Truth = "null"    // which a policy takes for no
+	Null    Truth = "null"    // which a policy treats as false
 	Unknown Truth = "unknown" // the row could not be read, or the evaluation failed
 )
 
@@ -55,16 +55,16 @@ func (w *work) newRow(ctx context.Context) error {
 	sql := fmt.Sprintf("SELECT $%d::text::jsonb || (SELECT jsonb_object_agg(k, coalesce(v, 'null')) FROM (VALUES %s) AS x (k, v))", len(args), strings.Join(values, ", "))
 	err := w.savepoint(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, sql, args...).Scan(&w.row) })
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
-		return nil // its conditions stay unknown
+		return nil // the conditions of the new row are unknown
 	}
 	return err
 }
 
-// question is a condition that the policies of a command decide for a row.
+// question is a condition that the policies for a command determine for a row.
 type question struct {
 	words   string
 	command string // polcmd
-	check   bool   // of the new row
+	check   bool   // for the new row
 	row     json.RawMessage
 }
 
@@ -178,7 +178,7 @@ func (w *work) condition(ctx context.Context, expression string, row json.RawMes
 	return c, nil
 }
 
-// decide sets the verdict from the answer of Postgres, and the reason from the catalog and the row.
+// decide sets the verdict from the response of Postgres, and the reason from the catalog and the row.
 func (w *work) decide(e *Explanation) {
 	a := e.Answer
 	verb := strings.ToUpper(w.Command)
@@ -212,7 +212,7 @@ func (w *work) decide(e *Explanation) {
 	}
 }
 
-// permission names the policies that allowed it.
+// permission returns a sentence that names the policies that allowed the statement.
 func (w *work) permission(e *Explanation) string {
 	if !e.RowSecurity {
 		return "row-level security does not apply to " + w.Role + " on " + e.Table + ": only privileges decide"
@@ -232,7 +232,7 @@ func (w *work) permission(e *Explanation) string {
 	return strings.Join(parts, "; ")
 }
 
-// refusal names the clauses that rejected the row.
+// refusal returns a sentence that names the clauses that rejected the row.
 func (w *work) refusal(e *Explanation) string {
 	for _, s := range e.Stages {
 		if s.Passed == nil || *s.Passed {

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// lockTimeout bounds the wait for a row that another session is changing.
+	// lockTimeout limits the wait for a row that another session is changing.
 	lockTimeout = 2 * time.Second
 	// statementTimeout limits each statement.
 	statementTimeout = 15 * time.Second
@@ -53,7 +53,7 @@ type Assignment struct {
 	Value  *string
 }
 
-// Verdict is the result.
+// Verdict is the outcome of the statement.
 type Verdict string
 
 // The verdicts.
@@ -62,20 +62,20 @@ const (
 	Refused Verdict = "refused"
 )
 
-// Reason names what decided. Its values do not change.
+// Reason is the kind of rule that decided. The values are stable.
 type Reason string
 
 // The reasons.
 const (
-	ByPolicy     Reason = "policy"     // a policy's clauses, or that there is none
+	ByPolicy     Reason = "policy"     // a policy's clauses, or the lack of a policy
 	ByPrivilege  Reason = "privilege"  // no privilege on the table or a column
 	ByAbsence    Reason = "no row"     // the row does not exist
-	ByUnseen     Reason = "not seen"   // it is not visible; whether it exists could not be read
+	ByUnseen     Reason = "not seen"   // the row is not visible, and whether it exists is unknown
 	ByGate       Reason = "gate"       // a human must approve it first
 	ByConstraint Reason = "constraint" // a check, key or trigger
 )
 
-// Explanation is the answer.
+// Explanation is the result of Explain.
 type Explanation struct {
 	Table    string    `json:"table"`
 	Command  string    `json:"command"`
@@ -140,7 +140,7 @@ type Truth string
 
 // Answer is the response of Postgres.
 type Answer struct {
-	Rows int64 `json:"rows"` // seen or written
+	Rows int64 `json:"rows"` // rows that the statement read or wrote
 	// SQLState, Message and Constraint are those of the error, if there was one.
 	SQLState   string `json:"sqlstate,omitempty"`
 	Message    string `json:"message,omitempty"`
@@ -160,7 +160,7 @@ func IsUsage(err error) bool {
 
 func wrong(format string, args ...any) error { return usage{fmt.Sprintf(format, args...)} }
 
-// Explain answers the question. A refusal is a verdict, not an error.
+// Explain explains whether the statement is allowed. A refusal is a verdict, not an error.
 func Explain(ctx context.Context, in Input) (_ *Explanation, err error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -199,9 +199,9 @@ type work struct {
 	Input
 	conn, audit *pgx.Conn // audit is nil if there is none
 	tx, auditTx pgx.Tx
-	superuser   bool // the auditor's login is one
+	superuser   bool // the auditor's login is a superuser
 	table       table
-	old, row    json.RawMessage // as it stands, and as it would be; nil if there is none
+	old, row    json.RawMessage // the existing and the new row; nil if there is none
 }
 
 func (w *work) close() error {
@@ -276,7 +276,7 @@ func (w *work) openAudit(ctx context.Context, url string) (err error) {
 		return fmt.Errorf("read the auditor's login: %w", err)
 	}
 	if w.superuser {
-		return nil // it sees every row anyhow
+		return nil // a superuser sees every row
 	}
 	if _, err := w.auditTx.Exec(ctx, "SET LOCAL ROLE "+catalog.Ident(w.Conventions.Auditor)); err != nil {
 		return fmt.Errorf("the login %s cannot SET ROLE %s: %w", w.audit.Config().User, w.Conventions.Auditor, err)
@@ -285,11 +285,11 @@ func (w *work) openAudit(ctx context.Context, url string) (err error) {
 }
 
 func dial(ctx context.Context, url string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(url) // its errors leave the password out
+	config, err := pgx.ParseConfig(url) // its errors do not contain the password
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec // no statement outlives the transaction, with a pooler neither
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statement outlives the transaction, also with a connection pooler
 	config.RuntimeParams["application_name"] = "policies explain"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -298,12 +298,13 @@ func dial(ctx context.Context, url string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// prepareSQL bounds how long the transaction can hold locks, and gives it the settings of the server that a request relies on.
+// prepareSQL limits how long the transaction can hold locks, and applies the settings of the server that a request
+// relies on.
 const prepareSQL = `SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
 	set_config('search_path', 'public', true), set_config('TimeZone', 'UTC', true), set_config('row_security', 'on', true)`
 
-// become gives the transaction the role and the settings of a request of the identity itself. The settings that a request
-// has beside the identity and the actor are empty.
+// become sets the role and the settings of a request of the identity. The settings that a request has in addition to
+// the identity and the actor are empty.
 func (w *work) become(ctx context.Context) error {
 	actor := w.Identity
 	if w.Role == w.Conventions.Agent && w.Agent != uuid.Nil {
@@ -470,7 +471,7 @@ func (w *work) attempt(ctx context.Context) (*Answer, error) {
 			return err
 		}
 		answer.Rows = tag.RowsAffected()
-		_, err = tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // what a commit would find
+		_, err = tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // checks what a commit would check
 		return err
 	})
 	pg, refused := errors.AsType[*pgconn.PgError](err)

@@ -25,8 +25,7 @@ const (
 	nothing  = "01900000-0000-7000-8000-0000000000ff"
 )
 
-// rows are of the project's tables, and of one with policies of kinds that the
-// project's are not.
+// rows has rows of the project's tables, and creates tables with kinds of policies that the project does not use.
 var rows = fmt.Sprintf(`
 INSERT INTO identities (id, email, name) VALUES ('%[1]s', 'ada@example.org', 'Ada'), ('%[2]s', 'eve@example.org', 'Eve');
 INSERT INTO personal_notes (id, created_by, title) VALUES ('%[3]s', '%[1]s', 'Of Ada');
@@ -64,7 +63,7 @@ type question struct {
 	set                      []string
 	verdict                  explain.Verdict
 	reason                   explain.Reason
-	because                  []string // parts
+	because                  []string // parts of the sentence
 }
 
 const mine = "created_by = (NULLIF(current_setting('app.identity_id'::text, true), ''::text))::uuid"
@@ -136,12 +135,12 @@ func (q question) input(db *dbtest.DB) explain.Input {
 	return in
 }
 
-// everything is all rows of all tables, to see that nothing changed.
+// everything selects all rows of all tables, to check that nothing changed.
 const everything = `SELECT string_agg(format('%s %s', t, x), E'\n' ORDER BY t) FROM (
 	SELECT c.oid::regclass::text AS t, query_to_xml('SELECT * FROM ' || c.oid::regclass || ' AS r ORDER BY r::text', true, false, '')::text AS x
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('public', 'app') AND c.relkind = 'r') s`
 
-// TestExplain asks while others are at work on every table, and leaves nothing.
+// TestExplain checks explanations while another transaction holds locks on every table, and that they change nothing.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	db, admin := setup(t)
@@ -164,7 +163,7 @@ func TestExplain(t *testing.T) {
 	before := state()
 	t.Cleanup(func() {
 		if after := state(); after != before {
-			t.Errorf("something remained:\n%s\nbefore:\n%s", after, before)
+			t.Errorf("the rows changed:\n%s\nbefore:\n%s", after, before)
 		}
 	})
 	for _, q := range questions {
@@ -184,7 +183,7 @@ func (q question) ask(t *testing.T, db *dbtest.DB) {
 	if e.Verdict != q.verdict || e.Reason != q.reason || slices.ContainsFunc(q.because, func(part string) bool { return !strings.Contains(e.Because, part) }) {
 		t.Errorf("%s by %s: %s\nwant %s by %s: %q\n%+v", e.Verdict, e.Reason, e.Because, q.verdict, q.reason, q.because, e)
 	}
-	// The policies' answer, found clause by clause, is Postgres'.
+	// The result that is derived from the clauses of the policies matches Postgres.
 	all := true
 	for _, s := range e.Stages {
 		all = all && s.Passed != nil && *s.Passed
@@ -226,7 +225,7 @@ func TestClausesOfARow(t *testing.T) {
 	}
 }
 
-// TestLogins shows what can be told with which logins.
+// TestLogins checks which logins can be used for an explanation.
 func TestLogins(t *testing.T) {
 	t.Parallel()
 	db, _ := setup(t)
@@ -260,7 +259,7 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-// TestBusyRow shows that nobody waits long for a row that another changes.
+// TestBusyRow checks that an explanation does not wait long for a row that another transaction is changing.
 func TestBusyRow(t *testing.T) {
 	t.Parallel()
 	db, admin := setup(t)

@@ -16,16 +16,16 @@ import (
 type table struct {
 	oid      uint32
 	name     string // schema.name as SQL reads it
-	alias    string // the name alone, as expressions of policies have it
+	alias    string // the name alone, as in the expressions of policies
 	security bool
-	audited  bool            // the auditor sees all of its rows
-	granted  map[string]bool // commands, on the whole table or on some column
+	audited  bool            // the auditor can read all of its rows
+	granted  map[string]bool // commands, on the whole table or on a column
 	columns  []column
 	policies []policy
 }
 
 type column struct {
-	Name, Type, Default    string // Default is empty where the column has none, or is generated
+	Name, Type, Default    string // Default is empty for generated columns and columns without a default
 	Select, Insert, Update bool
 }
 

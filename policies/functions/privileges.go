@@ -1,10 +1,10 @@
-// Package functions has the SQL functions of the database, and the privileges that their owners need. A function that is
-// SECURITY DEFINER is owned by a narrow role, which has no other rights than those in Privileges.
+// Package functions holds the SQL functions of the database, and the privileges that their owners need. A SECURITY
+// DEFINER function is owned by a narrow role, which has no other rights than those in Privileges.
 package functions
 
-// Identity is the SQL expression of the identity for which a session acts. It is NULL without an identity: after a setting
-// that is local to a transaction has ended, it is an empty string and not NULL. The expression is flat and STABLE, so that it
-// serves as an index condition and distributed engines accept it.
+// Identity is the SQL expression for the identity for which a session acts. It is NULL without an identity: after a
+// transaction-local setting has ended, current_setting returns an empty string and not NULL. The expression is flat and
+// STABLE, so that it can be an index condition and distributed engines accept it.
 const Identity = "nullif(current_setting('app.identity_id', true), '')::uuid"
 
 // Privilege is what one narrow role may do with one table.
@@ -16,12 +16,12 @@ type Privilege struct {
 	Grants []string
 }
 
-// Privileges are the privileges of the narrow roles, by table. It is the closed list of what works across identities. What
-// erases an identity follows from the table itself and is not in the list.
+// Privileges are the privileges of the narrow roles, by table. It is the complete list of accesses across identities,
+// except those for erasing an identity, which follow from the table itself.
 var Privileges = map[string][]Privilege{
 	"audit_logs": {
 		{Role: "chenu_audit", Grants: []string{"INSERT"}},
-		// It counts the writes of a transaction that uses an approval.
+		// Counts the writes of a transaction that uses an approval.
 		{Role: "chenu_gate", Rows: "created_by = " + Identity, Grants: []string{"SELECT"}},
 	},
 	"collected_writes": {{Role: "chenu_gate", Rows: "created_by = " + Identity, Grants: []string{
@@ -65,7 +65,8 @@ var Privileges = map[string][]Privilege{
 	"rate_buckets": {
 		{Role: "chenu_login", Grants: []string{"SELECT", "INSERT (id, key, full_at)", "UPDATE (full_at, taken)"}},
 		{Role: "chenu_maintain", Rows: "full_at < clock_timestamp()", Grants: []string{
-			// A column to lock rows by; the policy lets none be changed into one that is not full.
+			// UPDATE (full_at) is only for locking rows: the policy refuses a change after which the bucket is not
+			// full.
 			"SELECT (id, full_at)", "UPDATE (full_at)", "DELETE",
 		}},
 	},
@@ -87,7 +88,7 @@ var Privileges = map[string][]Privilege{
 			"SELECT", "INSERT (id, created_by, origin)",
 			"UPDATE (failed, locked_until, succeeded_at, used_at, recorded_at, unrecorded)",
 		}},
-		// Rows of hours that are over, and rows that nobody used for a week.
+		// Rows whose hour is over, and rows that were not used for a week.
 		{Role: "chenu_maintain", Rows: "(recorded_at <= clock_timestamp() - interval '1 hour' OR used_at < clock_timestamp() - interval '7 days')", Grants: []string{
 			"SELECT (id, created_by, origin, succeeded_at, used_at, recorded_at, unrecorded)", "UPDATE (unrecorded)", "DELETE",
 		}},
@@ -139,7 +140,7 @@ var Privileges = map[string][]Privilege{
 		{Role: "chenu_derive", Grants: []string{
 			"SELECT (id, created_by, member_count)", "UPDATE (member_count)",
 		}},
-		// The columns to update are for locks; app.gated_through() changes no row.
+		// UPDATE (id) is only for locking rows: app.gated_through() changes no row.
 		{Role: "chenu_gate", Rows: "created_by = " + Identity, Grants: []string{
 			"SELECT (id, created_by, version, name, visibility)", "UPDATE (id)",
 		}},

@@ -5,5 +5,5 @@ import (
 	"slices"
 )
 
-// Equalities are the operators that the package takes for equality of bytes.
+// Equalities returns the operators that the package assumes to compare bytes for equality.
 func Equalities() []uint32 { return slices.Collect(maps.Keys(equalities)) }

@@ -1,9 +1,7 @@
-// Package predicate decides whether one row-level security expression allows
-// everything that another does. It reads the expressions as Postgres keeps
-// them, in which every operator, function and column is named by number, and
-// reasons about them in SQL's three-valued logic. It says so only when it is
-// sure: what it does not understand is a thing of its own, equal to nothing
-// but itself.
+// Package predicate decides whether one row-level security expression allows every row that another allows. It reads
+// the expressions as Postgres stores them, in which operators, functions and columns are identified by number, and
+// evaluates them in SQL's three-valued logic. Its answers are conservative: an expression that it does not understand
+// is an atom that is equal only to itself.
 package predicate
 
 import (
@@ -15,8 +13,7 @@ import (
 	"github.com/chenu/chenu/postgres/catalog"
 )
 
-// Truth is a value of SQL's three-valued logic. A policy lets a row through
-// when its expression is True.
+// Truth is a value of SQL's three-valued logic. A policy allows a row if its expression is True.
 type Truth uint8
 
 // The truth values.
@@ -26,27 +23,25 @@ const (
 	True
 )
 
-// Formula is an expression as far as it is understood: constants and atoms,
-// connected by AND, OR, NOT and IS.
+// Formula is an expression as far as the package understands it: constants and atoms, connected by AND, OR, NOT and IS.
 type Formula interface{ eval(*world) Truth }
 
 type (
 	constant Truth
-	// atom is something with an unknown truth value.
+	// atom is an expression with an unknown truth value.
 	atom struct {
 		key string
-		// volatile: it has another value each time.
+		// volatile reports that each evaluation may return another value.
 		volatile bool
 	}
-	// comparison is operator(left, right) where both may be named elsewhere
-	// too: it is null when one of them is, if the operator is strict.
+	// comparison is operator(left, right), whose operands may also occur in other comparisons. If the operator is
+	// strict, the comparison is null if an operand is null.
 	comparison struct {
 		key         string
 		left, right string
 		strict      bool
 	}
-	// equality is value = constant, by an operator for which two constants
-	// that are written differently are different.
+	// equality is value = constant, for operators for which constants that are written differently are different.
 	equality struct {
 		compared
 		constant string
@@ -55,9 +50,9 @@ type (
 		value string
 		by    uint32
 	}
-	// isNull is the value IS NULL.
+	// isNull is value IS NULL.
 	isNull struct{ value string }
-	// is holds when the operand has one of the truth values.
+	// is, a test such as IS TRUE, is true if the operand has one of the truth values.
 	is struct {
 		of     Formula
 		values [3]bool
@@ -67,15 +62,14 @@ type (
 	not struct{ of Formula }
 )
 
-// Always is the formula of a policy that lets every row through, Never that
-// of one that lets none.
+// Always is the formula of a policy that allows every row, and Never that of a policy that allows none.
 var (
 	Always Formula = constant(True)
 	Never  Formula = constant(False)
 )
 
-// Or holds when one of the formulas does. What is always so, or never, is left
-// out or is the whole, so that nothing needs to be known of the rest.
+// Or is true if one of the formulas is. It removes operands that are Never, and returns Always if one operand is, so
+// that the others need not be understood.
 func Or(all ...Formula) Formula {
 	switch rest, ok := without(all, Never, Always); {
 	case !ok:
@@ -87,7 +81,7 @@ func Or(all ...Formula) Formula {
 	}
 }
 
-// And holds when all of the formulas do.
+// And is true if all formulas are. It simplifies as Or does.
 func And(all ...Formula) Formula {
 	switch rest, ok := without(all, Always, Never); {
 	case !ok:
@@ -99,7 +93,7 @@ func And(all ...Formula) Formula {
 	}
 }
 
-// without leaves out what does not count; ok is false when one decides all.
+// without removes operands that are idle. ok is false if an operand is deciding, which determines the result.
 func without(all []Formula, idle, deciding Formula) (rest []Formula, ok bool) {
 	for _, f := range all {
 		switch f {
@@ -113,22 +107,20 @@ func without(all []Formula, idle, deciding Formula) (rest []Formula, ok bool) {
 	return rest, true
 }
 
-// Context is what the meaning of an expression depends on beside its text.
+// Context holds what the meaning of an expression depends on in addition to its text.
 type Context struct {
 	State *catalog.State
-	// Role is whom CURRENT_USER names; "" if that is not known.
+	// Role is the value of CURRENT_USER; "" if it is unknown.
 	Role string
-	// Column names the column of the policy's table with a number, so that
-	// the name is the same wherever the column's content is.
+	// Column returns a name for the column of the policy's table with the number. Columns with the same content must
+	// have the same name in both states.
 	Column func(number int) string
-	// Meaning is the meaning of a function, operator or relation that people
-	// made, by the field that names it (funcid, opfuncid, opno or relid) and
-	// its number; equal texts mean the same.
+	// Meaning returns the meaning of a user-defined function, operator or relation, given the field that refers to it
+	// (funcid, opfuncid, opno or relid) and its number. Equal texts mean the same.
 	Meaning func(field string, oid uint32) string
 }
 
-// Read makes a formula of an expression; Always of an empty one, which is that
-// of a policy without it.
+// Read parses an expression. It returns Always for an empty one, as for a policy without that expression.
 func (c *Context) Read(tree string) (Formula, error) {
 	if tree == "" {
 		return Always, nil
@@ -204,7 +196,7 @@ func (c *Context) connective(n *Node) Formula {
 	return c.atom(n)
 }
 
-// truth reads a boolean constant.
+// truth returns the value of a boolean constant.
 func truth(n *Node) (Truth, bool) {
 	const boolean = "16"
 	if n.Text("consttype") != boolean {
@@ -243,9 +235,8 @@ func (c *Context) booleanTest(n, arg *Node) Formula {
 	return is
 }
 
-// operator brings an operator with two arguments into one of the up to four
-// forms that say the same: with the arguments in the other order, or as the
-// negation of the opposite.
+// operator rewrites a binary operator into a canonical form. There are up to four equivalent forms: with the operands
+// exchanged, and as the negation of the negator.
 func (c *Context) operator(n *Node, opno uint32, left, right *Node, collation string) Formula {
 	op, ok := c.State.Operators[opno]
 	if !ok || c.volatile(n) {
@@ -270,8 +261,8 @@ func (c *Context) operator(n *Node, opno uint32, left, right *Node, collation st
 			forms = append(forms, form{negator.Commutator, r, l, true})
 		}
 	}
-	// An equality is told by its constant; between two forms of the same
-	// operator the constant goes to the right.
+	// Equality operators are preferred. Among the forms of the same kind, those with the constant on the right are
+	// preferred.
 	text := func(f form) string {
 		rank := 0
 		if !equalities[f.opno] {
@@ -302,15 +293,15 @@ func (c *Context) operator(n *Node, opno uint32, left, right *Node, collation st
 	return formula
 }
 
-// equalities are operators of pg_operator that compare bytes: boolean, "char",
-// name, smallint, integer, bigint, text, uuid and date.
+// equalities are operators of pg_operator that compare bytes: those of boolean, "char", name, smallint, integer,
+// bigint, text, uuid and date.
 // https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/catalog/pg_operator.dat
 var equalities = map[uint32]bool{91: true, 92: true, 93: true, 94: true, 96: true, 98: true, 410: true, 2972: true, 1093: true}
 
-// plainCollations are none, the default one, C and POSIX: equal means equal bytes.
+// plainCollations are the collations in which equal means equal bytes: none, the default one, C and POSIX.
 var plainCollations = map[string]bool{"0": true, "100": true, "950": true, "951": true}
 
-// currentUser knows the value of CURRENT_USER = 'role'.
+// currentUser evaluates CURRENT_USER = 'role'.
 func (c *Context) currentUser(opno uint32, left, right *Node) (Formula, bool) {
 	const nameeq, namene = 93, 643
 	if c.Role == "" || opno != nameeq && opno != namene {
@@ -357,8 +348,7 @@ func nameConstant(n *Node) (string, bool) {
 	return string(name), true
 }
 
-// anyOrAll writes x = ANY (ARRAY[a, b]) as x = a OR x = b, and x <> ALL
-// (ARRAY[a, b]) as x <> a AND x <> b.
+// anyOrAll rewrites x = ANY (ARRAY[a, b]) as x = a OR x = b, and x <> ALL (ARRAY[a, b]) as x <> a AND x <> b.
 func (c *Context) anyOrAll(n *Node) Formula {
 	args := n.Children("args")
 	if len(args) != 2 {
@@ -367,7 +357,7 @@ func (c *Context) anyOrAll(n *Node) Formula {
 	array := args[1]
 	if coercion := array.Child("elemexpr"); array.Tag == "ARRAYCOERCEEXPR" && coercion != nil && coercion.Tag == "RELABELTYPE" &&
 		coercion.Child("arg") != nil && coercion.Child("arg").Tag == "CASETESTEXPR" {
-		array = array.Child("arg") // the elements stay as they are but for the name of their type
+		array = array.Child("arg") // the cast changes only the name of the elements' type
 	}
 	if array == nil || array.Tag != "ARRAYEXPR" || array.Text("multidims") != "false" {
 		return c.atom(n)
@@ -386,8 +376,7 @@ func (c *Context) anyOrAll(n *Node) Formula {
 	return And(all...)
 }
 
-// bare is an argument of a system's operator without the names that a type
-// was given: the operator sees the same bytes.
+// bare strips casts that only change the name of the type of an operand: the operator sees the same bytes.
 func (c *Context) bare(n *Node) *Node {
 	for n.Tag == "RELABELTYPE" && n.Child("arg") != nil {
 		n = n.Child("arg")
@@ -395,8 +384,7 @@ func (c *Context) bare(n *Node) *Node {
 	return n
 }
 
-// constantKey is a constant by its bytes; what type they were declared as is
-// the operator's business.
+// constantKey returns a text for a constant that depends only on its bytes. The operator determines the type.
 func constantKey(n *Node) string {
 	var b strings.Builder
 	w := writer{b: &b}
@@ -404,8 +392,8 @@ func constantKey(n *Node) string {
 	return n.Text("constisnull") + " " + b.String()
 }
 
-// value is the canonical text of an expression: two with the same text have
-// the same value, on the same row in the same moment of the same session.
+// value returns the canonical text of an expression. Two expressions with the same text have the same value for the
+// same row, at the same time in the same session.
 func (c *Context) value(n *Node) string {
 	n = c.bare(n)
 	if n.Tag == "CONST" {
@@ -417,22 +405,20 @@ func (c *Context) value(n *Node) string {
 	return b.String()
 }
 
-// cosmetic are fields that say where an expression stood in its source text,
-// or how to write it again.
+// cosmetic are fields that only record where an expression was in its source text, or how to print it.
 var cosmetic = []string{
 	"location", "list_start", "list_end", "rexpr_list_start", "rexpr_list_end", "stmt_location", "stmt_len", "varnosyn", "varattnosyn",
 	"funcformat", "coerceformat", "relabelformat", "row_format", "alias", "eref",
 }
 
-// FirstNormalOID is where the numbers of what people made begin; initdb uses
-// the ones below.
+// FirstNormalOID is the first number of user-defined objects; initdb uses the numbers below it.
 // https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/access/transam.h
 const FirstNormalOID = 16384
 
 type writer struct {
 	*Context
 	b *strings.Builder
-	// inside a query numbers count the query's own tables.
+	// inside is set inside a query, where range table indexes refer to the query's tables.
 	inside bool
 }
 
@@ -477,5 +463,5 @@ func (w writer) node(n *Node) {
 	w.b.WriteByte('}')
 }
 
-// named are the fields that name what people may have made.
+// named are the fields that refer to objects that may be user-defined.
 var named = []string{"funcid", "opfuncid", "opno", "relid"}

@@ -16,7 +16,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// bundle is a database with one table, whose policies carry expressions.
+// bundle is a database with one table, whose policies contain the expressions to test.
 type bundle struct {
 	t    *testing.T
 	conn *pgx.Conn
@@ -39,7 +39,7 @@ func (b *bundle) exec(sql string) {
 	}
 }
 
-// read makes formulas of expressions, as Postgres keeps them.
+// read parses expressions as Postgres stores them.
 func (b *bundle) read(role string, expressions ...string) []predicate.Formula {
 	b.t.Helper()
 	for i, e := range expressions {
@@ -77,7 +77,7 @@ func TestCompare(t *testing.T) {
 		{"false", "null", same},
 		{own, own + " OR open", wider},
 		{own, own + " AND open", narrower},
-		{own, own + " AND (open OR NOT open)", narrower}, // null is neither
+		{own, own + " AND (open OR NOT open)", narrower}, // if open is null, neither is true
 		{own, own + " AND (open OR NOT open OR open IS NULL)", same},
 		{own + " AND open", "open AND " + own, same},
 		{own, "owner IS NOT NULL", wider},
@@ -95,7 +95,7 @@ func TestCompare(t *testing.T) {
 		{"title = 'a'", "title IN ('b', 'a')", wider},
 		{"size < 3", "NOT size >= 3", same},
 		{"size < 3", "3 > size", same},
-		{"size < 3", "size < 4", unknown}, // true, but not known here
+		{"size < 3", "size < 4", unknown}, // narrower, but the package does not know the operator
 		{"open", "open IS TRUE", same},
 		{"open", "open IS NOT FALSE", wider},
 		{"open", "open IS NOT UNKNOWN", wider},
@@ -131,8 +131,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// What is said of any two expressions holds for rows of every kind on the
-// server. Expressions are random; the second is often a change of the first.
+// TestCompare_HoldsOnTheServer checks that Compare is correct for the rows that the server returns. Expressions are
+// random; the second one is often a variation of the first.
 func TestCompare_HoldsOnTheServer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -172,7 +172,7 @@ FROM (VALUES (NULL::uuid), ('00000000-0000-7000-8000-00000000000a'), ('00000000-
 		}
 		relation := predicate.Compare(formulas[2*i], formulas[2*i+1])
 		if lost && (relation == predicate.Same || relation == predicate.Wider) || gained && (relation == predicate.Same || relation == predicate.Narrower) {
-			t.Errorf("%s → %s: said to be %d, but loses rows: %t, gains rows: %t", before, after, relation, lost, gained)
+			t.Errorf("%s → %s: reported as %d, but loses rows: %t, gains rows: %t", before, after, relation, lost, gained)
 		}
 		if !lost || !gained {
 			subsets++
@@ -181,9 +181,9 @@ FROM (VALUES (NULL::uuid), ('00000000-0000-7000-8000-00000000000a'), ('00000000-
 			}
 		}
 	}
-	t.Logf("of %d pairs of which one lets through all that the other does, %d are known to", subsets, known)
+	t.Logf("%d pairs in which one expression allows every row that the other allows, %d of them recognized", subsets, known)
 	if known*2 < subsets {
-		t.Errorf("only %d of %d are known", known, subsets)
+		t.Errorf("only %d of %d are recognized", known, subsets)
 	}
 }
 
@@ -202,12 +202,12 @@ func (g generator) expression(depth int) string {
 	return g.of(a+" AND "+b, a+" OR "+b, "NOT "+a, a+" IS NOT TRUE", a+" AND NOT "+b)
 }
 
-// shuffled says the same in another way.
+// shuffled returns an equivalent expression.
 func (g generator) shuffled(e string) string {
 	return g.of("("+e+") AND true", "NOT (NOT ("+e+"))", "("+e+") IS TRUE", "(("+e+") OR ("+e+"))", "("+e+") AND ("+e+")", strings.ReplaceAll(e, "kind = 'a'", "'a' = kind"))
 }
 
-// The numbers that the package knows operators by are Postgres'.
+// TestEqualities checks that the numbers in equalities are those of Postgres.
 func TestEqualities(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -7,27 +7,26 @@ import (
 	"strings"
 )
 
-// Relation of two formulas, by the rows that they let through.
+// Relation of two formulas, by the rows that they allow.
 type Relation int
 
 // The relations.
 const (
-	// Unknown: neither could be shown to let through all that the other does.
+	// Unknown: neither formula is known to allow every row that the other allows.
 	Unknown Relation = iota
-	// Same: each lets through what the other does.
+	// Same: both allow the same rows.
 	Same
-	// Wider: the second lets through all that the first does, and perhaps more.
+	// Wider: the second formula allows every row that the first allows, and perhaps more.
 	Wider
-	// Narrower: the first lets through all that the second does, and perhaps more.
+	// Narrower: the first formula allows every row that the second allows, and perhaps more.
 	Narrower
 )
 
-// maxWorlds bounds the search. Beyond it nothing is known.
+// maxWorlds limits the search. If there are more worlds, the relation is Unknown.
 const maxWorlds = 1 << 18
 
-// Compare relates two formulas. It tries every combination of truth values of
-// their atoms that can occur, and some that cannot; so Same, Wider and Narrower
-// are certain.
+// Compare relates two formulas. It tries all possible combinations of truth values of their atoms, and some impossible
+// ones, so Same, Wider and Narrower are certain.
 func Compare(before, after Formula) Relation {
 	if reflect.DeepEqual(before, after) {
 		return Same
@@ -56,22 +55,22 @@ func Compare(before, after Formula) Relation {
 	return Unknown
 }
 
-// IsNever says whether the formula certainly lets no row through.
+// IsNever reports whether the formula certainly allows no row.
 func IsNever(f Formula) bool { return Compare(f, Never) == Same }
 
-// space is everything whose value is open. A world is one choice of each.
+// space has the variables of the formulas: everything whose value is unknown. A world assigns a value to each variable.
 type space struct {
 	names   []string              // of variables
-	sizes   []int                 // how many values each can have
+	sizes   []int                 // number of values of each variable
 	index   map[string]int        // by name
-	equal   map[compared][]string // the constants that a value is compared with
+	equal   map[compared][]string // constants with which a value is compared
 	compare []comparison
-	// volatile says that an atom has another value each time it is asked.
+	// volatile reports that a formula has an atom whose evaluations may return different values.
 	volatile bool
 }
 
-// world gives each variable a value. An atom's is a Truth; that of a compared
-// value is 0 for null, i for its i-th constant, and one more for any other.
+// world assigns a value to each variable. The value of an atom is a Truth. The value of a compared expression is 0 for
+// null, i for its i-th constant, and the highest number for any other value.
 type world struct {
 	*space
 	values []int
@@ -134,7 +133,7 @@ func (s *space) collect(f Formula) {
 
 func (s *space) first() *world { return &world{s, make([]int, len(s.names))} }
 
-// next counts up; nil after the last world.
+// next returns the next world, or nil after the last one.
 func (s *space) next(w *world) *world {
 	for i := range w.values {
 		if w.values[i]++; w.values[i] < s.sizes[i] {
@@ -145,9 +144,8 @@ func (s *space) next(w *world) *world {
 	return nil
 }
 
-// possible leaves out worlds that contradict what is known of null: a strict
-// comparison with a null value is null, and so one that is not null has no
-// null value; and what is asked whether it is null may be a truth value itself.
+// possible reports whether the world is consistent with the rules for null. A strict comparison with a null operand is
+// null. A value whose IS NULL is evaluated may also be an atom or a compared value of its own.
 func (w *world) possible() bool {
 	for _, c := range w.compare {
 		if !c.strict {
@@ -175,7 +173,7 @@ func (w *world) possible() bool {
 	return true
 }
 
-// isNull says whether a value is known to be null in this world.
+// isNull reports whether a value is known to be null in this world.
 func (w *world) isNull(value string) bool {
 	if i, ok := w.index["null "+value]; ok {
 		return w.values[i] == 1

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Node is a node of an expression as nodeToString writes it:
-// {TAG :field value …}. A value is a *Node, a List, or a string.
+// Node is a node of an expression as nodeToString writes it: {TAG :field value …}. A value is a *Node, a List, or a
+// string.
 type Node struct {
 	Tag    string
 	Fields []Field
 }
 
-// Field is one named value of a node, in the order of the text.
+// Field is a named value of a node. The order is that of the text.
 type Field struct {
 	Name  string
 	Value any
@@ -22,7 +22,7 @@ type Field struct {
 // List is a list of values.
 type List []any
 
-// Get is the value of a field, nil if there is none.
+// Get returns the value of a field, or nil if there is none.
 func (n *Node) Get(name string) any {
 	for _, f := range n.Fields {
 		if f.Name == name {
@@ -32,13 +32,13 @@ func (n *Node) Get(name string) any {
 	return nil
 }
 
-// Text is the value of a plain field, "" for another.
+// Text returns the value of a plain field, or "" for other fields.
 func (n *Node) Text(name string) string {
 	text, _ := n.Get(name).(string)
 	return text
 }
 
-// OID is the value of a field that holds a number.
+// OID returns the value of a field that holds a number.
 func (n *Node) OID(name string) uint32 {
 	oid, err := strconv.ParseUint(n.Text(name), 10, 32)
 	if err != nil {
@@ -47,13 +47,13 @@ func (n *Node) OID(name string) uint32 {
 	return uint32(oid)
 }
 
-// Child is the value of a field that holds a node, nil for another.
+// Child returns the value of a field that holds a node, or nil for other fields.
 func (n *Node) Child(name string) *Node {
 	child, _ := n.Get(name).(*Node)
 	return child
 }
 
-// Children are the nodes in a field that holds a list.
+// Children returns the nodes in a field that holds a list.
 func (n *Node) Children(name string) []*Node {
 	list, _ := n.Get(name).(List)
 	var all []*Node
@@ -84,7 +84,7 @@ func (n *Node) Walk(fn func(*Node)) {
 	}
 }
 
-// Parse reads a node from the text of a pg_node_tree.
+// Parse parses the text of a pg_node_tree.
 func Parse(text string) (*Node, error) {
 	p := &treeParser{text: text}
 	value, err := p.value()
@@ -103,8 +103,8 @@ type treeParser struct {
 	at   int
 }
 
-// token gives the next token and whether it was quoted; "" at the end. It
-// keeps backslashes: texts are compared, never shown.
+// token returns the next token, "" at the end, and reports whether it was quoted. It keeps backslashes: texts are only
+// compared, never shown.
 func (p *treeParser) token() (token string, quoted bool) {
 	for p.at < len(p.text) && (p.text[p.at] == ' ' || p.text[p.at] == '\n' || p.text[p.at] == '\t') {
 		p.at++
@@ -144,7 +144,7 @@ func (p *treeParser) peek() string {
 	return token
 }
 
-// maxDepth is far beyond what Postgres' own parser lets an expression nest to.
+// maxDepth is far deeper than the nesting that Postgres' own parser accepts.
 const maxDepth = 10_000
 
 func (p *treeParser) value() (any, error) { return p.nested(0) }
@@ -180,8 +180,8 @@ func (p *treeParser) nested(depth int) (any, error) {
 	}
 }
 
-// node reads what follows a brace. A field has one value, or several: the
-// bytes of a constant follow their number.
+// node parses a node after its opening brace. A field has one or several values: the bytes of a constant follow their
+// number.
 func (p *treeParser) node(depth int) (*Node, error) {
 	tag, _ := p.token()
 	n := &Node{Tag: tag}

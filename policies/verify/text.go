@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// Limits says what a report without findings does not prove. TestUndetected shows each of these
-// limits.
+// Limits describes what a report without findings does not prove. TestUndetected checks each of these limits.
 const Limits = `A clean run does not prove that the record is complete. A digest is stored in
 the row that it covers and does not depend on other rows. A role that can disable
 triggers (the owner of the tables or a superuser) can therefore do each of the
@@ -22,8 +21,8 @@ following without being detected:
 To detect these changes, compare the database with a backup, or with an earlier
 export of the audit trail.`
 
-// Text writes what was checked, the warnings, and the limits of a report without findings. It does
-// not write the findings, which [Database] passes on as it finds them.
+// Text writes what was checked, the warnings, and the limits of a report without findings. It does not write the
+// findings, which [Database] reports while it runs.
 func (r *Report) Text(w io.Writer) error {
 	var b strings.Builder
 	for _, table := range slices.Sorted(maps.Keys(r.Rows)) {
@@ -49,7 +48,7 @@ type Document struct {
 	OpenFunctions []string         `json:"open_functions"`
 }
 
-// Document returns the report with the findings that [Database] passed on. Empty lists are not nil.
+// Document returns the report with the findings that [Database] reported. Empty lists are not nil.
 func (r *Report) Document(findings []Finding) Document {
 	return Document{Rows: r.Rows, Findings: append([]Finding{}, findings...), OpenFunctions: append([]string{}, r.OpenFunctions...)}
 }

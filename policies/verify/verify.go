@@ -1,11 +1,10 @@
-// Package verify compares what is stored with what proves it: each thread's row
-// with its events, and the content of append-only rows with their digests. It reads
-// as chenu_auditor, the only role that sees the rows of every identity, which no
-// login of the service can become.
+// Package verify compares stored rows with the data that proves them: each thread's row with its events, and the
+// content of append-only rows with their digests. It reads as chenu_auditor, the only role that sees the rows of every
+// identity. No login of the service can become that role.
 //
-// A digest covers one row and is stored in that row. So a check finds changed
-// content and gaps within threads, but not audit rows or whole threads that were
-// deleted, nor content that was changed together with its digest: see TestUndetected.
+// A digest covers one row and is stored in that row. So a check finds changed content and gaps within threads, but not
+// audit rows or whole threads that were deleted, nor content that was changed together with its digest: see
+// TestUndetected.
 package verify
 
 import (
@@ -21,39 +20,38 @@ import (
 	"github.com/chenu/chenu/policies"
 )
 
-// Finding is a row that is not what it should be.
+// Finding is a row that failed verification.
 type Finding struct {
 	Table     string    `json:"table"`
 	CreatedBy uuid.UUID `json:"identity_id"`
 	ID        uuid.UUID `json:"id"`
-	// What are the columns of a thread that its events make otherwise, and
-	// "sequence" where these have a gap; "content" is what its digest disproves.
+	// What are the columns of a thread that differ from the state that its events determine, and "sequence" if the
+	// events have a gap. It is "content" if the content does not match its digest.
 	What []string `json:"what"`
 }
 
-// String says it in a line.
+// String returns the finding as one line.
 func (f Finding) String() string {
 	return fmt.Sprintf("%s %s of identity %s: %s", f.Table, f.ID, f.CreatedBy, strings.Join(f.What, ", "))
 }
 
-// Report is what a verification looked at and found.
+// Report is the result of a verification.
 type Report struct {
 	// Rows are the rows that were checked, by table.
 	Rows map[string]int64
-	// Findings is how many of them are not what they should be.
+	// Findings is the number of rows that failed verification.
 	Findings int
-	// OpenFunctions are the functions of pg_catalog that PUBLIC may execute although no role of
-	// the service needs that, with the types of their arguments: see [policies.OpenFunctions].
-	// They are no findings: on a managed server, nobody may be able to revoke the privilege.
+	// OpenFunctions are the functions of pg_catalog that PUBLIC may execute although no role of the service needs that,
+	// with the types of their arguments: see [policies.OpenFunctions]. They do not count as findings: on a managed
+	// server, it may be impossible to revoke the privilege.
 	OpenFunctions []string
 }
 
 // openFunctionsSQL reads pg_proc, which every role may read.
 const openFunctionsSQL = `SELECT f.oid::pg_catalog.regprocedure::text FROM (` + policies.OpenFunctions + `) f ORDER BY 1`
 
-// Database verifies everything in one snapshot, while the service may go on
-// writing, and calls found for every finding as it comes. The connection's
-// login must be a member of chenu_auditor.
+// Database verifies everything in one snapshot, while the service may continue to write, and calls found for each
+// finding immediately. The login of the connection must be a member of chenu_auditor.
 func Database(ctx context.Context, conn *pgx.Conn, found func(Finding)) (report Report, err error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
@@ -64,7 +62,7 @@ func Database(ctx context.Context, conn *pgx.Conn, found func(Finding)) (report 
 			err = errors.Join(err, rollback)
 		}
 	}()
-	// As anyone else, policies would hide the rows and nothing would be found.
+	// For any other role, policies would hide the rows and nothing would be found.
 	if _, err := tx.Exec(ctx, "SELECT set_config('role', 'chenu_auditor', true), set_config('TimeZone', 'UTC', true)"); err != nil {
 		return report, fmt.Errorf("become chenu_auditor: %w", err)
 	}
@@ -119,9 +117,8 @@ func Database(ctx context.Context, conn *pgx.Conn, found func(Finding)) (report 
 
 func qualified(t policies.Table) string { return pgx.Identifier{t.Schema, t.Name}.Sanitize() }
 
-// driftSQL rebuilds every thread and compares the row with what its events make
-// of it, column by column as the row has them. What no event determines, or
-// was erased, stays as it is in both.
+// driftSQL rebuilds every thread from its events and compares the result with the stored row, column by column. Columns
+// that no event determines, and those that were erased, are equal in both.
 const driftSQL = `
 	SELECT t.created_by, t.id, drift.columns
 	FROM public.threads t
@@ -136,8 +133,8 @@ const driftSQL = `
 	) AS drift
 	WHERE drift.columns IS NOT NULL`
 
-// digestSQL finds rows whose content does not have its digest. Content that is
-// gone with its salt was erased, and only an erased identity's is.
+// digestSQL finds rows whose content does not match its digest. Content without its salt was erased, which is valid
+// only for an erased identity.
 func digestSQL(t policies.Table) string {
 	return fmt.Sprintf(`
 		SELECT r.created_by, r.id, ARRAY['content']

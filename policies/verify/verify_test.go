@@ -14,8 +14,7 @@ import (
 	"github.com/chenu/chenu/postgres/pgtest"
 )
 
-// TestDatabase tampers with a database as only a superuser can, with triggers
-// switched off, and holds the findings to what was done.
+// TestDatabase tampers with a database as only a superuser can, with triggers disabled, and checks the findings.
 func TestDatabase(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -28,16 +27,16 @@ func TestDatabase(t *testing.T) {
 		"a status and tags":         {"UPDATE threads SET status = 'archived', tags = '{x}' WHERE id = $1", []string{"threads status,tags"}},
 		"a visibility":              {"UPDATE threads SET visibility = 'public' WHERE id = $1", []string{"threads visibility"}},
 		"a count":                   {"UPDATE threads SET event_count = 2 WHERE id = $1", []string{"threads event_count"}},
-		"the last event, cut off":   {"DELETE FROM thread_events WHERE thread_id = $1 AND sequence = 4", []string{"threads event_count,last_event_at,last_sequence,status"}},
-		"an event, cut out":         {"DELETE FROM thread_events WHERE thread_id = $1 AND sequence = 3", []string{"threads event_count,sequence"}},
+		"the last event, deleted":   {"DELETE FROM thread_events WHERE thread_id = $1 AND sequence = 4", []string{"threads event_count,last_event_at,last_sequence,status"}},
+		"an event, deleted":         {"DELETE FROM thread_events WHERE thread_id = $1 AND sequence = 3", []string{"threads event_count,sequence"}},
 		"all events":                {"DELETE FROM thread_events WHERE thread_id = $1", []string{"threads sequence"}},
 		"an event and both numbers": {"WITH d AS (DELETE FROM thread_events WHERE thread_id = $1 AND sequence = 3) UPDATE threads SET event_count = 3 WHERE id = $1", []string{"threads sequence"}},
 		"a note":                    {`UPDATE thread_events SET payload = '{"text": "other"}' WHERE thread_id = $1 AND sequence = 3`, []string{"thread_events content"}},
 		"a title in its event":      {`UPDATE thread_events SET payload = '{"title": "other"}' WHERE thread_id = $1 AND sequence = 2`, []string{"thread_events content", "threads title"}},
-		"content that is gone":      {"UPDATE thread_events SET payload = NULL WHERE thread_id = $1 AND sequence = 3", []string{"thread_events content"}},
-		"content and salt gone":     {"UPDATE thread_events SET payload = NULL, content_salt = NULL WHERE thread_id = $1 AND sequence = 3", []string{"thread_events content"}},
+		"content removed":           {"UPDATE thread_events SET payload = NULL WHERE thread_id = $1 AND sequence = 3", []string{"thread_events content"}},
+		"content and salt removed":  {"UPDATE thread_events SET payload = NULL, content_salt = NULL WHERE thread_id = $1 AND sequence = 3", []string{"thread_events content"}},
 		"an audit row":              {`UPDATE audit_logs SET after = '{}' WHERE resource_id = $1 AND action = 'create'`, []string{"audit_logs content"}},
-		"what was erased":           {"WITH e AS (UPDATE thread_events SET payload = NULL, content_salt = NULL WHERE thread_id = $1) UPDATE identities SET status = 'erased' WHERE id = (SELECT created_by FROM threads WHERE id = $1)", nil},
+		"erased content":            {"WITH e AS (UPDATE thread_events SET payload = NULL, content_salt = NULL WHERE thread_id = $1) UPDATE identities SET status = 'erased' WHERE id = (SELECT created_by FROM threads WHERE id = $1)", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,10 +45,9 @@ func TestDatabase(t *testing.T) {
 	}
 }
 
-// TestUndetected shows what a verification cannot find, as `chenu verify` and
-// docs/security.md say: a digest covers one row and is stored in it (hardening item 19).
-// Once each row's position and digest are in a ledger, these are findings, and the
-// statements of the limits change with this test.
+// TestUndetected checks what a verification cannot find, as `chenu verify` and docs/security.md state: a digest covers
+// one row and is stored in it (hardening item 19). Once a ledger holds each row's position and digest, these become
+// findings, and the statements of the limits change with this test.
 func TestUndetected(t *testing.T) {
 	t.Parallel()
 	for name, tampering := range map[string]string{
@@ -70,8 +68,8 @@ func TestUndetected(t *testing.T) {
 	}
 }
 
-// tamper creates two threads, runs the statement on the second one with triggers switched
-// off, and compares the findings with those wanted.
+// tamper creates two threads, runs the statement on the second one with triggers disabled, and compares the findings
+// with those wanted.
 func tamper(t *testing.T, statement string, want []string) {
 	t.Helper()
 	db := dbtest.New(t)
@@ -108,7 +106,7 @@ func tamper(t *testing.T, statement string, want []string) {
 		t.Fatal(err)
 	}
 	if tag.RowsAffected() == 0 {
-		t.Fatal("nothing was tampered with")
+		t.Fatal("the statement changed no row")
 	}
 	if err := tx.Commit(ctx); err != nil {
 		t.Fatal(err)
@@ -132,11 +130,11 @@ func tamper(t *testing.T, statement string, want []string) {
 		threads = 1
 	}
 	if report.Rows["threads"] != threads || report.Rows["audit_logs"] == 0 {
-		t.Errorf("it looked at %v", report.Rows)
+		t.Errorf("checked rows: %v", report.Rows)
 	}
 }
 
-// TestNeedsAuditor shows that no other login gets the false answer that all is well.
+// TestNeedsAuditor checks that other logins get an error rather than an empty report.
 func TestNeedsAuditor(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
@@ -147,8 +145,8 @@ func TestNeedsAuditor(t *testing.T) {
 	}
 }
 
-// Hardening item 13: the auditor's login sees which functions of pg_catalog PUBLIC may execute
-// again, after somebody granted it or a server was upgraded.
+// Hardening item 13: the auditor's login can list which functions of pg_catalog PUBLIC may execute again, after someone
+// granted the privilege or a server was upgraded.
 func TestOpenFunctionsAreReported(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

@@ -54,7 +54,7 @@ func (k Key) String() string {
 	case k.Kind == KindPrivileges || k.Kind == KindDefaults:
 		return string(k.Kind) + " of " + k.Name
 	case k.Schema == "":
-		return string(k.Kind) + " " + k.Name // an Other says itself which it is
+		return string(k.Kind) + " " + k.Name // the type of an Other names its kind
 	}
 	switch k.Kind {
 	case KindColumn:
@@ -92,7 +92,7 @@ type Function struct {
 	Types, Arguments string
 	Result           string
 	Kind             string // f: function, p: procedure
-	Defaults         int    // how many arguments have a default
+	Defaults         int    // number of arguments with a default
 	Definer          bool   // SECURITY DEFINER: it runs as its owner
 	Definition       string // as of pg_get_functiondef
 	Owner            string
@@ -103,8 +103,8 @@ type Function struct {
 // Key of the function.
 func (f *Function) Key() Key { return Key{KindFunction, f.Schema, f.Name, f.Types} }
 
-// Replaces says whether CREATE OR REPLACE can turn the function old into this
-// one. https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-NOTES
+// Replaces reports whether CREATE OR REPLACE can turn the function old into this one.
+// https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-NOTES
 func (f *Function) Replaces(old *Function) bool {
 	return f.Arguments == old.Arguments && f.Result == old.Result && f.Kind == old.Kind && f.Defaults >= old.Defaults
 }
@@ -113,7 +113,7 @@ func (f *Function) Replaces(old *Function) bool {
 // partition inherits.
 type Trigger struct {
 	Schema, Table, Name string
-	Function            string // schema.name of what it calls
+	Function            string // schema.name of the function that it calls
 	Definition          string // as of pg_get_triggerdef
 	Enabled             string // tgenabled: O origin, D disabled, R replica, A always
 	Constraint          bool   // CREATE CONSTRAINT TRIGGER; cannot be replaced in place

@@ -108,7 +108,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("objects:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if want := []string{"public.logs_1"}; !slices.Equal(s.RuntimePartitions, want) {
-		t.Errorf("partitions made at run time: %v; want %v", s.RuntimePartitions, want)
+		t.Errorf("partitions created at run time: %v; want %v", s.RuntimePartitions, want)
 	}
 
 	shout := find(t, s, "function app.shout(text, integer)").(*catalog.Function)
@@ -199,16 +199,16 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Hardening item 1: servers from 15.20 on keep an option of their own on every column.
+// Hardening item 1: servers from 15.20 on store an option of their own on every column.
 func TestColumnOptions(t *testing.T) {
 	t.Parallel()
 	before, conn := read(t, "CREATE TABLE notes (id integer, title text)")
-	// As such a server stores it, and different in every database. An older server stores it, too, but
-	// refuses ALTER TABLE afterwards, so the chosen options are stored in the same way.
+	// Servers from 15.20 on store this option, with values that differ between databases. An older server stores it
+	// too, but refuses ALTER TABLE afterwards, so the chosen options are stored in the same way.
 	after := readAgain(t, conn, `SET allow_system_table_mods = on;
 		UPDATE pg_attribute SET attoptions = '{pg_attver=1}' WHERE attrelid = 'notes'::regclass AND attnum > 0`)
 	if d := catalog.Compare(before, after); len(d) > 0 {
-		t.Errorf("an option that the server keeps is a difference: %v", d)
+		t.Errorf("an option that the server stores is a difference: %v", d)
 	}
 	chosen := readAgain(t, conn, `UPDATE pg_attribute SET attoptions = '{pg_attver=1,n_distinct=5,n_distinct_inherited=-0.5}'
 		WHERE attrelid = 'notes'::regclass AND attname = 'title'`)
@@ -278,7 +278,7 @@ func TestReplacesAndAlters(t *testing.T) {
 
 func TestIdent(t *testing.T) {
 	t.Parallel()
-	// Postgres itself says what must be quoted.
+	// Postgres itself determines which names must be quoted.
 	_, conn := read(t)
 	words := []string{"notes", "user", "order", "Notes", "a b", `a"b`, "1a", "_a", "a1$", "é", "json", "between", "name", "value"}
 	for _, word := range words {

@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Environment contains facts that decide on access but are not objects of the database: its owner and
-// privileges, the roles and their memberships, the initial settings of sessions, and the protection
-// of partitions that were created at run time.
+// Environment contains facts that determine access but are not objects of the database: its owner and privileges, the
+// roles and their memberships, the initial settings of sessions, and the protection of partitions that were created at
+// run time.
 type Environment struct {
 	Database, Owner string
 	// User is the login of the session.
@@ -53,8 +53,8 @@ type RuntimePartition struct {
 	Owner                     string
 	Enabled, Forced           bool
 	Policies                  []string
-	Triggers                  []string // its own, not those of its parent
-	Disabled                  []string // of all its triggers
+	Triggers                  []string // those of the partition, not those of its parent
+	Disabled                  []string // disabled ones among all its triggers
 	Grants                    []Grant
 }
 

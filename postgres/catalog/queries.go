@@ -150,8 +150,8 @@ SELECT pg_catalog.pg_get_userbyid(d.defaclrole)::text, coalesce(n.nspname::text,
 FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
 ORDER BY 1, 2, 3`
 
-// rolesQuery reads the roles of the project. Since Postgres 16 each membership has its own INHERIT
-// and SET options; they are read through jsonb so that the query also runs on 15.
+// rolesQuery reads the roles of the project. Since Postgres 16 each membership has INHERIT and SET options; they are
+// read through jsonb so that the query also runs on 15.
 const rolesQuery = `
 SELECT r.rolname::text,
 	pg_catalog.array_remove(ARRAY[
@@ -264,10 +264,9 @@ SELECT * FROM (
 ) others
 ORDER BY 1, 2`
 
-// detailsQuery returns the complete definitions of columns, constraints and indexes, without those
-// that a partition has from its parent. Of the options of a column only those are compared that
-// ALTER TABLE can set (SET attribute_option): servers from 15.20 on store a pg_attver too, which
-// differs between databases.
+// detailsQuery returns the complete definitions of columns, constraints and indexes, without those that a partition
+// inherits from its parent. Of the options of a column it includes only those that ALTER TABLE can set (SET
+// attribute_option): servers from 15.20 on also store a pg_attver, which differs between databases.
 const detailsQuery = scope + `
 SELECT '` + string(KindColumn) + `' AS kind, r.schema, r.relname::text, a.attname::text, pg_catalog.concat_ws(' ',
 	pg_catalog.format_type(a.atttypid, a.atttypmod),

@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Read reads the database in one read-only transaction, so that all of the result existed at the same time. It omits the
-// system's schemas, the schema of the revision table, members of extensions, and partitions that were created at run
-// time. Of the server's roles it reads those whose names start with rolePrefix. The session can have any role, since the
-// catalog is readable for everybody.
+// Read reads the database in one read-only transaction, so that the result is consistent. It omits the system's
+// schemas, the schema of the revision table, members of extensions, and partitions that were created at run time. Of
+// the server's roles it reads those whose names start with rolePrefix. The session can have any role, since every role
+// can read the catalog.
 func Read(ctx context.Context, conn *pgx.Conn, rolePrefix string) (*State, error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
@@ -23,8 +23,8 @@ func Read(ctx context.Context, conn *pgx.Conn, rolePrefix string) (*State, error
 	return ReadIn(ctx, tx, rolePrefix)
 }
 
-// ReadIn is Read within the caller's transaction, which should be REPEATABLE READ. It
-// clears the transaction's search_path.
+// ReadIn is like Read, within the caller's transaction, which should be REPEATABLE READ. It clears the transaction's
+// search_path.
 func ReadIn(ctx context.Context, tx pgx.Tx, rolePrefix string) (*State, error) {
 	var (
 		s     = &State{}

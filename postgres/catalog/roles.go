@@ -10,10 +10,9 @@ import (
 // codeForRoles matches code that can assemble the name of a role.
 var codeForRoles = regexp.MustCompile(`(?is)\b(DO|CALL|SELECT)\b.*\bROLE\b`)
 
-// RolesAfter returns the roles as sql changed them, of those read before and after it ran.
-// Roles belong to the whole server, where other sessions create and change roles at the same
-// time: sql has changed only the roles that it names. SQL that can assemble the name of a role
-// may have changed any role, and all roles are then those read after it.
+// RolesAfter returns the roles as sql changed them, given those read before and after it ran. Roles belong to the whole
+// server, where other sessions create and change roles at the same time: sql has changed only the roles that it names.
+// SQL that can assemble the name of a role may have changed any role, so for such SQL the result is after.
 func RolesAfter(before, after []*Role, sql string) []*Role {
 	if codeForRoles.MatchString(sql) {
 		return after

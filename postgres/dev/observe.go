@@ -30,7 +30,7 @@ var lockModes = []string{
 	"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
 }
 
-// ParseLockMode parses a mode of pg_locks; it returns 0 for another text.
+// ParseLockMode parses a mode of pg_locks. It returns 0 for any other text.
 func ParseLockMode(mode string) LockMode { return LockMode(max(0, slices.Index(lockModes, mode))) }
 
 // String returns the name of the lock in the Postgres manual.
@@ -77,7 +77,7 @@ type Observation map[uint32]observed
 type observed struct {
 	OID      uint32
 	Name     string
-	Of       uint32 // an index's table, or a partition's partitioned table; else 0
+	Of       uint32 // an index's table, or a partition's partitioned table; otherwise 0
 	Index    bool
 	Filenode uint32
 	Scans    int64
@@ -170,8 +170,8 @@ func (o Observation) Names() map[string]bool {
 	return names
 }
 
-// TableOf returns the table of an index; "" if there is no such index. Both are named as
-// schema.name, quoted as in SQL.
+// TableOf returns the table of an index, or "" if the index does not exist. Both are named as schema.name, quoted as in
+// SQL.
 func (o Observation) TableOf(index string) string {
 	for _, one := range o {
 		if one.Index && one.Name == index {

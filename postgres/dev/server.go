@@ -1,6 +1,5 @@
-// Package dev creates databases on a development server, in which a migration directory is replayed
-// or a desired state is built, and reads the resulting state. Its sessions have the settings of
-// those that apply migrations.
+// Package dev creates databases on a development server, in which a migration directory is replayed or a desired state
+// is created, and reads the resulting state. Its sessions have the settings of those that apply migrations.
 package dev
 
 import (

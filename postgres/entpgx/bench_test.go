@@ -68,8 +68,8 @@ func (n *note) dest() []any {
 	return []any{&n.id, &n.owner, &n.title, &n.content, &n.tags, &n.version, &n.pinned, &n.created, &n.updated}
 }
 
-// BenchmarkRead compares a read in a transaction with settings: by this driver, and by pgx.Batch with pgtype. Both send
-// one round trip and use prepared statements.
+// BenchmarkRead compares reads in a transaction with settings: with this driver, and with pgx.Batch and pgtype. Both
+// send one round trip and use prepared statements.
 //
 //	go test ./postgres/entpgx -run '^$' -bench Read -benchmem
 func BenchmarkRead(b *testing.B) {

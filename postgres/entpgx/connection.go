@@ -14,43 +14,43 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// The statements beside the settings that every connection knows by name.
+// The statements, in addition to the settings, that every connection has prepared under a fixed name.
 const (
 	commitSQL   = "COMMIT"
 	rollbackSQL = "ROLLBACK"
 )
 
-// StatementCacheSize is the number of prepared statements that a connection keeps, besides those that every transaction
-// needs.
+// StatementCacheSize is the number of prepared statements that a connection caches, in addition to those that every
+// transaction needs.
 const StatementCacheSize = 512
 
-// connection is a connection with its prepared statements. It belongs to whoever holds the connection.
+// connection is a connection with its prepared statements. Only the holder of the connection may use it.
 type connection struct {
 	driver *Driver
 	pg     *pgconn.PgConn
-	// named is false behind a transaction pooler, which hands each transaction to
-	// another server process: there nothing may be prepared.
+	// named is false behind a transaction pooler, which assigns each transaction to another server process, so no
+	// statement may be prepared.
 	named   bool
 	encoder encoder
 	fixed   map[string]*pgconn.StatementDescription
 	cached  map[string]*list.Element // of *statement, by its SQL
 	recent  *list.List               // most recently used first
 	closing []string                 // names to deallocate with the next exchange
-	// generation is the pool's schema generation when the cache was filled.
+	// generation is the pool's schema generation for which the cache was filled.
 	generation uint64
 	// announced is the detail of the notice with the SQLSTATE Config.Announced in this exchange.
 	announced string
 }
 
-// receiveNotice keeps the detail of the notice that announces an error. The notice goes to the client alone, while errors are
-// also logged by the server, DETAIL included.
+// receiveNotice stores the detail of the notice that announces an error. A notice is sent to the client only, whereas
+// the server also logs errors, including DETAIL.
 func receiveNotice(conn *pgconn.PgConn, n *pgconn.Notice) {
 	if w, ok := conn.CustomData()[connectionKey].(*connection); ok && n.Code == w.driver.config.Announced {
 		w.announced = n.Detail
 	}
 }
 
-// AnnouncedError is an error whose SQLSTATE is Config.Announced, with the detail of the notice that came ahead of it.
+// AnnouncedError is an error whose SQLSTATE is Config.Announced, with the detail of the notice that preceded it.
 type AnnouncedError struct {
 	*pgconn.PgError
 
@@ -60,23 +60,23 @@ type AnnouncedError struct {
 // Unwrap returns the server's error.
 func (e *AnnouncedError) Unwrap() error { return e.PgError }
 
-// statement is a prepared statement with what binding and reading it needs.
+// statement is a prepared statement with the data for binding parameters and reading results.
 type statement struct {
 	*pgconn.StatementDescription
 	columns []column
 	formats []int16
-	room    size // what its last result took
+	room    size // size of its last result
 }
 
-// connectionKey is the key of the custom data of a pgconn.PgConn that is its connection.
+// connectionKey is the key of the connection in the custom data of a pgconn.PgConn.
 const connectionKey = "entpgx"
 
 func connectionOf(conn *pgx.Conn) *connection {
 	return conn.PgConn().CustomData()[connectionKey].(*connection)
 }
 
-// prepare makes a connection ready for use. If named is true, it prepares the statements that every transaction needs, all
-// in one round trip, so that an error in a pipeline never costs their preparation again.
+// prepare makes a connection ready for use. If named is true, it prepares the statements that every transaction needs,
+// in one round trip, so that an error in a pipeline never requires preparing them again.
 func (c *Driver) prepare(ctx context.Context, conn *pgx.Conn, named bool) error {
 	w := &connection{
 		driver: c, pg: conn.PgConn(), named: named, encoder: encoder{types: conn.TypeMap()},
@@ -114,33 +114,30 @@ func (c *Driver) prepare(ctx context.Context, conn *pgx.Conn, named bool) error 
 	return nil
 }
 
-// fixedPrefix starts the names of the statements that every transaction needs.
+// fixedPrefix is the prefix of the names of the statements that every transaction needs.
 const fixedPrefix = "entpgx_fixed_"
 
-// statementName is the name a statement is prepared under. It follows from the
-// text, so that no name ever means two statements: were a pooler in between after
-// all, another client's statement would be missing or there already, an error in
-// either case, and never be run in place of one's own.
+// statementName returns the name under which a statement is prepared. It is derived from the text, so that a name never
+// refers to two statements. If a pooler were used by mistake, a statement would be missing or would already exist, both
+// of which are errors, but another client's statement would never run instead.
 func statementName(prefix, query string) string {
 	sum := sha256.Sum256([]byte(query))
 	return prefix + hex.EncodeToString(sum[:16])
 }
 
-// step is a fixed statement that goes ahead of another in its round trip.
+// step is a fixed statement that is sent before another statement in the same round trip.
 type step struct {
 	sql    string
 	params [][]byte
 }
 
-// exchange sends the steps and then the query, when there is one, up to one
-// Sync, and reads everything to the end: one round trip, and outside an explicit
-// transaction one implicit transaction, whose commit is over when it returns.
-// (Postgres manual, section 55.2.3: "the backend closes the current transaction
-// at Sync if it is not inside a BEGIN/COMMIT block".)
+// exchange sends the steps and then the query, if there is one, followed by one Sync, and reads all responses. This is
+// one round trip and, outside an explicit transaction, one implicit transaction, which has ended when exchange returns.
+// (Postgres manual, section 55.2.3: "the backend closes the current transaction at Sync if it is not inside a
+// BEGIN/COMMIT block".)
 //
-// When nothing about the query is known yet it is parsed, described, bound and
-// executed all the same in that one trip, with parameters and results as text.
-// Parsing comes after the settings: it needs the role's rights.
+// A query that the connection does not know yet is parsed, described, bound and executed in the same round trip, with
+// parameters and results as text. It is parsed after the settings, because parsing needs the role's privileges.
 func (w *connection) exchange(ctx context.Context, steps []step, query string, args []any) (*result, error) {
 	known := w.lookup(query)
 	var oids []uint32
@@ -204,7 +201,7 @@ func (w *connection) exchange(ctx context.Context, steps []step, query string, a
 	return r, nil
 }
 
-// answers reads what an exchange gives back, in the order it was sent.
+// answers reads the responses to an exchange, in the order in which it was sent.
 func (w *connection) answers(p *pgconn.Pipeline, closed, steps int, query, name string, known *statement, budget *RowBudget) (*result, error) {
 	for range closed {
 		if _, err := p.GetResults(); err != nil {
@@ -225,8 +222,8 @@ func (w *connection) answers(p *pgconn.Pipeline, closed, steps int, query, name 
 		if name != "" {
 			got, err := p.GetResults()
 			if err != nil {
-				// It may have been parsed and then not been described. Closing a
-				// statement that does not exist is no error.
+				// The statement may have been parsed although it was not described. Closing a statement that does not
+				// exist is no error.
 				w.closing = append(w.closing, name)
 				return nil, err
 			}
@@ -254,8 +251,8 @@ func (w *connection) answers(p *pgconn.Pipeline, closed, steps int, query, name 
 			known.room = size{len(r.data), len(r.cells)}
 		}
 	}
-	// The Sync: outside an explicit transaction this is the implicit commit, and
-	// its error (a deferred constraint, a serialization failure) the statement's.
+	// The response to Sync. Outside an explicit transaction this is the implicit commit, whose error (a deferred
+	// constraint, a serialization failure) is returned as that of the statement.
 	got, err := p.GetResults()
 	if err != nil {
 		return nil, err
@@ -286,8 +283,7 @@ func columnsOf(fields []pgconn.FieldDescription) []column {
 	return columns
 }
 
-// lookup returns the query's statement, or nil when the connection has not
-// prepared it.
+// lookup returns the query's statement, or nil if the connection has not prepared it.
 func (w *connection) lookup(query string) *statement {
 	e := w.cached[query]
 	if e == nil {
@@ -297,7 +293,7 @@ func (w *connection) lookup(query string) *statement {
 	return e.Value.(*statement)
 }
 
-// remember keeps a statement the server has just prepared.
+// remember caches a statement that the server has just prepared.
 func (w *connection) remember(sd *pgconn.StatementDescription) {
 	s := &statement{StatementDescription: sd, columns: columnsOf(sd.Fields), formats: make([]int16, len(sd.Fields))}
 	for i := range s.columns {
@@ -312,23 +308,22 @@ func (w *connection) remember(sd *pgconn.StatementDescription) {
 	}
 }
 
-// drop forgets a statement and has the server forget it with the next exchange.
+// drop removes a statement from the cache and deallocates it with the next exchange.
 func (w *connection) drop(e *list.Element) {
 	s := w.recent.Remove(e).(*statement)
 	delete(w.cached, s.SQL)
 	w.closing = append(w.closing, s.Name)
 }
 
-// forget drops all statements; the fixed ones touch no table.
+// forget drops all cached statements. The fixed statements stay, because they use no table.
 func (w *connection) forget() {
 	for w.recent.Len() > 0 {
 		w.drop(w.recent.Back())
 	}
 }
 
-// failed forgets the statement whose error says that it is out of date. Any
-// other error leaves the prepared statements as they are: a unique violation
-// does not cost the next request a preparation.
+// failed drops the statement if the error says that it is outdated. After other errors the prepared statements stay, so
+// that a unique violation does not require the next request to prepare again.
 func (w *connection) failed(query string, err error) {
 	if !outdated(err) {
 		return
@@ -338,9 +333,9 @@ func (w *connection) failed(query string, err error) {
 	}
 }
 
-// outdated tells whether a prepared statement no longer fits the schema: a
-// migration ran since. It is known by the server's routine, which unlike the
-// message is not translated. The statement itself did nothing.
+// outdated reports whether the error means that a prepared statement no longer fits the schema, because a migration ran
+// in the meantime. It compares the name of the server's routine, because the message may be translated. The statement
+// had no effect.
 func outdated(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery"

@@ -1,11 +1,11 @@
 // Package entpgx is Ent's driver on pgx. Every transaction starts with a prelude: settings, such as the role and the
 // identity that the caller names, are sent in the same round trip as the first statement, and are local to the
-// transaction. A statement outside a transaction costs one round trip. Without a prelude nothing leaves the process.
+// transaction. A statement outside a transaction costs one round trip. Without a prelude nothing is sent.
 //
-// The driver pipelines with pgconn instead of pgx.Batch, and encodes and decodes the common types itself instead of with
-// pgtype. BenchmarkRead measures what that gains on rows of nine columns, with two cores and the server on the same
-// machine: 39 allocations instead of 89 and about the same time for one row, 138 instead of 492 and two thirds of the time
-// for 20 rows, 1043 instead of 4276 and a third of the time for 200 rows.
+// The driver pipelines with pgconn instead of pgx.Batch, and encodes and decodes the common types itself instead of
+// with pgtype. BenchmarkRead measures the gain for rows of nine columns, with two cores and the server on the same
+// machine: 39 allocations instead of 89 and about the same time for one row, 138 instead of 492 and two thirds of the
+// time for 20 rows, 1043 instead of 4276 and a third of the time for 200 rows.
 package entpgx
 
 import (
@@ -23,26 +23,23 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrConcurrentUse is returned when two goroutines use one transaction at the
-// same time. The second one's statement has not left the process; the first one
-// is not disturbed.
+// ErrConcurrentUse is returned if two goroutines use one transaction at the same time. The statement of the second
+// goroutine was not sent; the first is not affected.
 var ErrConcurrentUse = errors.New("entpgx: the transaction is in use by another goroutine: one goroutine at a time")
 
-// ErrRolledBack is returned by a commit that the server answered with a
-// rollback, because a statement of the transaction had failed.
+// ErrRolledBack is returned by a commit for which the server rolled back, because a statement of the transaction had
+// failed.
 var ErrRolledBack = errors.New("entpgx: the transaction was rolled back instead of committed: a statement in it had failed")
 
-// ErrCommitUnknown is returned when the connection broke during a commit: the
-// transaction may or may not have been committed. Repeat the request only with
-// an idempotency key.
+// ErrCommitUnknown is returned if the connection broke during a commit: the transaction may or may not have been
+// committed. Repeat the request only with an idempotency key.
 var ErrCommitUnknown = errors.New("entpgx: the connection broke during the commit, its outcome is unknown")
 
-// finishTimeout bounds how long a commit or a rollback may take. They do not
-// end with the request's context: a client that hangs up just then must not
-// make the outcome unknown.
+// finishTimeout limits the duration of a commit or a rollback. They do not end with the request's context: a client
+// that disconnects at that time must not make the outcome unknown.
 const finishTimeout = 10 * time.Second
 
-// Config says how transactions start.
+// Config configures how transactions start.
 type Config struct {
 	// Settings is the statement that sets the settings of a transaction, and ReadOnlySettings the one that also makes it
 	// read-only. Their parameters are the values of the Prelude. Each must return one row.
@@ -50,14 +47,14 @@ type Config struct {
 	// Prelude returns the prelude of a statement or transaction from the caller's context. Its error is returned to the
 	// caller, and nothing is sent.
 	Prelude func(ctx context.Context, transaction bool) (*Prelude, error)
-	// Announced is a SQLSTATE. The detail of a notice with this SQLSTATE becomes the Detail of an *AnnouncedError, if an
-	// error with the same SQLSTATE follows. "" means none.
+	// Announced is an SQLSTATE. The detail of a notice with this SQLSTATE becomes the Detail of an *AnnouncedError if
+	// an error with the same SQLSTATE follows. "" means none.
 	Announced string
-	// PoolerAdvice says how to turn prepared statements off, for the error of a connection that loses them.
+	// PoolerAdvice describes how to disable prepared statements, for the error of a connection that loses them.
 	PoolerAdvice string
 }
 
-// Prelude is what a transaction starts with.
+// Prelude defines the start of a transaction.
 type Prelude struct {
 	// Pool is the name of the pool from which the transaction takes its connection.
 	Pool string
@@ -102,12 +99,12 @@ var _ interface {
 	BeginTx(context.Context, *sql.TxOptions) (dialect.Tx, error)
 } = (*Driver)(nil)
 
-// sender runs one statement, in whatever transaction it stands for.
+// sender runs a statement in the transaction that it represents.
 type sender interface {
 	send(ctx context.Context, query string, args []any) (*result, error)
 }
 
-// entQuerier gives a sender the four forms in which Ent and its users query.
+// entQuerier adds to a sender the four query methods that Ent and its users call.
 type entQuerier struct{ sender }
 
 // Query implements dialect.ExecQuerier; v is a *sql.Rows of Ent's dialect/sql.
@@ -163,7 +160,7 @@ func (q entQuerier) ExecContext(ctx context.Context, query string, args ...any) 
 	return affected{r.tag}, nil
 }
 
-// Query runs one statement with the prelude of the context, in one round trip and a transaction of its own.
+// Query runs one statement with the prelude of the context, in one round trip and a separate transaction.
 func (c *Driver) Query(ctx context.Context, query string, args, v any) error {
 	return entQuerier{single{c}}.Query(ctx, query, args, v)
 }
@@ -194,9 +191,9 @@ func (c *Driver) Tx(ctx context.Context) (dialect.Tx, error) { return c.BeginTx(
 
 // BeginTx begins a transaction with the prelude of the context. Nothing is sent before its first statement.
 //
-// A read-only transaction at the default isolation is not a transaction of the server: at READ COMMITTED each statement
-// sees its own snapshot, with or without BEGIN, so each is sent as a read-only transaction of its own, in one round trip,
-// and no commit follows.
+// A read-only transaction at the default isolation level is not a transaction of the server: at READ COMMITTED each
+// statement has its own snapshot, with or without BEGIN. So each statement is sent as a separate read-only transaction,
+// in one round trip, and no commit follows.
 func (c *Driver) BeginTx(ctx context.Context, opts *sql.TxOptions) (dialect.Tx, error) {
 	p, err := c.config.Prelude(ctx, true)
 	if err != nil {
@@ -205,7 +202,7 @@ func (c *Driver) BeginTx(ctx context.Context, opts *sql.TxOptions) (dialect.Tx, 
 	return c.Begin(ctx, p, opts)
 }
 
-// Begin is BeginTx with a prelude of the caller's. The transaction is a Querier too.
+// Begin is like BeginTx, with the given prelude. The transaction is a Querier too.
 func (c *Driver) Begin(ctx context.Context, p *Prelude, opts *sql.TxOptions) (dialect.Tx, error) {
 	if opts == nil {
 		opts = &sql.TxOptions{}
@@ -229,8 +226,7 @@ func (c *Driver) Begin(ctx context.Context, p *Prelude, opts *sql.TxOptions) (di
 	return t, nil
 }
 
-// The isolation levels that Postgres tells apart (manual, section 13.2), each in
-// a form that may write and one that may not.
+// The isolation levels that Postgres distinguishes (manual, section 13.2), each in a read-write and a read-only form.
 var beginStatements = []string{
 	"BEGIN ISOLATION LEVEL READ COMMITTED", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
 	"BEGIN ISOLATION LEVEL REPEATABLE READ", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -261,7 +257,7 @@ func (c *Driver) settings(p *Prelude, readOnly bool) step {
 	return step{sql: c.config.Settings, params: p.Values}
 }
 
-// acquire takes a connection of the pool.
+// acquire acquires a connection from the pool.
 func (c *Driver) acquire(ctx context.Context, name string) (*pgxpool.Conn, *connection, error) {
 	pool := c.pools[name]
 	if pool == nil {
@@ -279,7 +275,7 @@ func (c *Driver) acquire(ctx context.Context, name string) (*pgxpool.Conn, *conn
 	return conn, w, nil
 }
 
-// once runs one statement in a transaction of its own.
+// once runs one statement in a separate transaction.
 func (c *Driver) once(ctx context.Context, prelude *Prelude, readOnly bool, query string, args []any) (*result, error) {
 	for attempt := 1; ; attempt++ {
 		conn, w, err := c.acquire(ctx, prelude.Pool)
@@ -287,8 +283,7 @@ func (c *Driver) once(ctx context.Context, prelude *Prelude, readOnly bool, quer
 			return nil, err
 		}
 		r, err := w.exchange(ctx, []step{c.settings(prelude, readOnly)}, query, args)
-		// BEGIN and the like would leave the connection in a transaction; the pool
-		// then destroys it.
+		// BEGIN and similar statements would leave the connection in a transaction; the pool then closes it.
 		if status := w.pg.TxStatus(); err == nil && status != idle {
 			err = errors.New("entpgx: the statement started a transaction: use Tx")
 		}
@@ -302,9 +297,8 @@ func (c *Driver) once(ctx context.Context, prelude *Prelude, readOnly bool, quer
 	}
 }
 
-// again reports whether a statement that was the first of its transaction is to be
-// sent once more. Only what had no effect is: the schema had changed under a
-// prepared statement, or the connection broke before anything left.
+// again reports whether the first statement of a transaction should be sent once more. It is true only if the statement
+// had no effect: the schema had changed under a prepared statement, or the connection broke before anything was sent.
 func (c *Driver) again(err error, attempt int) bool {
 	if outdated(err) {
 		c.generation.Add(1)
@@ -319,7 +313,7 @@ const (
 	failed = 'E'
 )
 
-// QueryOnce runs a raw query in a transaction of its own, with a prelude of the caller's, in one round trip.
+// QueryOnce runs a raw query in a separate transaction with the given prelude, in one round trip.
 func (c *Driver) QueryOnce(ctx context.Context, p *Prelude, readOnly bool, query string, args ...any) (*sql.Rows, error) {
 	r, err := c.once(ctx, p, readOnly, query, args)
 	if err != nil {
@@ -339,8 +333,8 @@ func (s single) send(ctx context.Context, query string, args []any) (*result, er
 	return s.once(ctx, p, false, query, args)
 }
 
-// reading is a read-only unit whose statements are transactions of their own.
-// Unlike a transaction it may be used by several goroutines at once.
+// reading is a read-only unit of work whose statements are separate transactions. Unlike a transaction it may be used
+// by several goroutines at once.
 type reading struct {
 	entQuerier
 	driver  *Driver
@@ -369,13 +363,12 @@ func (r *reading) Rollback() error {
 	return nil
 }
 
-// transaction is one database transaction: BEGIN and the settings go with its
-// first statement, and one that never had a statement sends nothing at all. One
-// goroutine at a time may use it.
+// transaction is one database transaction. BEGIN and the settings are sent with its first statement, and a transaction
+// without a statement sends nothing. Only one goroutine at a time may use it.
 type transaction struct {
 	entQuerier
 	driver  *Driver
-	ctx     context.Context //nolint:containedctx // the unit's, for Commit and Rollback, which Ent gives none
+	ctx     context.Context //nolint:containedctx // for Commit and Rollback, which have no parameter for it
 	prelude *Prelude
 	begin   []step
 
@@ -383,12 +376,12 @@ type transaction struct {
 	busy bool
 	done bool
 
-	// The rest belongs to whoever made the transaction busy.
+	// The goroutine that set busy owns the other fields.
 	pooled *pgxpool.Conn
 	conn   *connection
 }
 
-// enter makes the caller the transaction's user.
+// enter marks the transaction as used by the caller.
 func (t *transaction) enter() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -402,8 +395,8 @@ func (t *transaction) enter() error {
 	return nil
 }
 
-// leave ends the caller's use. When the transaction was ended meanwhile, by
-// someone who could not touch the connection, this does it.
+// leave ends the caller's use. If another goroutine ended the transaction meanwhile, it could not use the connection,
+// so leave discards the connection.
 func (t *transaction) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -450,7 +443,7 @@ func (t *transaction) first(ctx context.Context, query string, args []any) (*res
 			return r, t.driver.classify(t.open())
 		}
 		if t.driver.again(err, attempt) {
-			conn.Release() // in a failed transaction or broken: the pool destroys it
+			conn.Release() // in a failed transaction or broken: the pool closes it
 			continue
 		}
 		if w.pg.TxStatus() == failed && !w.pg.IsClosed() {
@@ -462,8 +455,8 @@ func (t *transaction) first(ctx context.Context, query string, args []any) (*res
 	}
 }
 
-// open refuses to go on when the statement itself ended the transaction: what
-// follows would run without its identity, each statement on its own.
+// open returns an error if the statement itself ended the transaction: further statements would run without its
+// identity, each in a separate transaction.
 func (t *transaction) open() error {
 	if t.conn.pg.TxStatus() != idle {
 		return nil
@@ -474,8 +467,8 @@ func (t *transaction) open() error {
 	return errors.New("entpgx: the statement ended the transaction: COMMIT and ROLLBACK belong to the unit of work")
 }
 
-// Commit commits, with the answer checked. A transaction that sent nothing sends
-// nothing now; one whose context has ended is rolled back.
+// Commit commits and checks the response of the server. It sends nothing if the transaction sent nothing, and rolls
+// back if the context has ended.
 func (t *transaction) Commit() error {
 	if err := t.finish(); err != nil {
 		return err
@@ -501,14 +494,14 @@ func (t *transaction) Commit() error {
 	return t.driver.classify(err)
 }
 
-// answered tells whether the server itself reported the error.
+// answered reports whether the error is a response of the server.
 func answered(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg)
 }
 
-// Rollback rolls back. A transaction that sent nothing sends nothing now. After
-// a broken connection there is nothing to do: the server rolls back by itself.
+// Rollback rolls back. It sends nothing if the transaction sent nothing, or if the connection is broken: then the
+// server rolls back.
 func (t *transaction) Rollback() error {
 	if err := t.finish(); err != nil {
 		return err
@@ -527,9 +520,8 @@ func (t *transaction) rollback() error {
 	return t.driver.classify(err)
 }
 
-// finish makes the caller the transaction's last user. While another goroutine
-// still uses it nobody may touch the connection: the transaction is over then
-// too, and that goroutine's leave discards the connection, which rolls back.
+// finish ends the transaction and marks it as used by the caller, unless another goroutine still uses it. In that case
+// the caller must not use the connection, and leave of the other goroutine discards it, which rolls back.
 func (t *transaction) finish() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -544,10 +536,9 @@ func (t *transaction) finish() error {
 	return nil
 }
 
-// discard gives the connection back. The pool keeps it only when it is idle and
-// outside any transaction (pgxpool.Conn.Release); otherwise it closes it. This is
-// the same check that an AfterRelease hook would make, without the goroutine
-// that pgxpool starts for one.
+// discard releases the connection. The pool keeps the connection only if it is idle and outside a transaction
+// (pgxpool.Conn.Release); otherwise it closes it. An AfterRelease hook would make the same check, but pgxpool starts a
+// goroutine for it.
 func (t *transaction) discard() {
 	if t.pooled != nil {
 		t.pooled.Release()

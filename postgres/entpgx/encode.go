@@ -15,31 +15,28 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// encoder turns arguments into parameters. Its buffers serve one connection and
-// one statement at a time; pgconn copies them as soon as it queues the
-// statement.
+// encoder encodes arguments as parameters. Its buffers are for one connection and one statement at a time; pgconn
+// copies them when it queues the statement.
 type encoder struct {
 	types   *pgtype.Map
 	buf     []byte
 	values  [][]byte
 	formats []int16
-	places  [][2]int // of each value in buf; the end is -1 for NULL
+	places  [][2]int // start and end of each value in buf; the end is -1 for NULL
 }
 
-// unknown is the type of the parameters of a statement the connection has not
-// met: the server infers it, as it does when it prepares the statement, and the
-// values go as text.
+// unknown is the type of the parameters of a statement that the connection has not prepared: the server infers the
+// types, as it does when it prepares a statement, and values are sent as text.
 const unknown = 0
 
-// encode sets values and formats. oids are the parameters' types, nil when the
-// statement is not known. It sends nothing: a value that does not fit is
-// refused before anything leaves.
+// encode sets values and formats. oids are the types of the parameters, or nil if the statement is not known. It sends
+// nothing, so an invalid value is an error before anything is sent.
 func (e *encoder) encode(oids []uint32, args []any) error {
 	if oids != nil && len(oids) != len(args) {
 		return fmt.Errorf("entpgx: the statement has %d parameters, %d arguments were given", len(oids), len(args))
 	}
-	if e.buf == nil || cap(e.buf) > 1<<16 { // one large note must not stay with the connection
-		e.buf = make([]byte, 0, 512) // never nil: a part of nil is nil, which means NULL
+	if e.buf == nil || cap(e.buf) > 1<<16 { // a large value must not occupy memory as long as the connection
+		e.buf = make([]byte, 0, 512) // never nil: a slice of nil is nil, which means NULL
 	}
 	e.buf, e.formats, e.places = e.buf[:0], e.formats[:0], e.places[:0]
 	for i, arg := range args {
@@ -59,7 +56,7 @@ func (e *encoder) encode(oids []uint32, args []any) error {
 		e.places = append(e.places, place)
 		e.formats = append(e.formats, format)
 	}
-	// Only now is the buffer where it stays.
+	// From here on, buf is no longer reallocated.
 	e.values = e.values[:0]
 	for _, p := range e.places {
 		if p[1] < 0 {
@@ -74,10 +71,10 @@ func (e *encoder) encode(oids []uint32, args []any) error {
 const (
 	text  = pgtype.TextFormatCode
 	bin   = pgtype.BinaryFormatCode
-	depth = 4 // pointers to Valuers that return Valuers: deeper is a mistake
+	depth = 4 // pointers to Valuers that return Valuers: a deeper nesting is an error
 )
 
-// append encodes one value and tells its format and whether it is NULL.
+// append encodes one value. It returns the format and whether the value is NULL.
 func (e *encoder) append(oid uint32, arg any, level int) (format int16, null bool, err error) {
 	if level > depth {
 		return 0, false, errors.New("nested too deeply")
@@ -160,8 +157,7 @@ func (e *encoder) append(oid uint32, arg any, level int) (format int16, null boo
 	return e.reflected(oid, arg, level)
 }
 
-// reflected encodes named types and pointers by what is under them, and leaves
-// the rest to pgx.
+// reflected encodes named types and pointers by their underlying values, and other types with pgx.
 func (e *encoder) reflected(oid uint32, arg any, level int) (format int16, null bool, err error) {
 	switch rv := reflect.ValueOf(arg); rv.Kind() {
 	case reflect.Pointer:
@@ -210,8 +206,8 @@ func (e *encoder) reflected(oid uint32, arg any, level int) (format int16, null 
 	return 0, false, err
 }
 
-// integer goes as binary to the integer types it fits, else as text, so that
-// the server says what is out of range or casts it.
+// integer encodes n in binary for the integer types in which it fits, and otherwise as text, so that the server casts
+// it or reports that it is out of range.
 func (e *encoder) integer(oid uint32, n int64) (int16, bool, error) {
 	switch {
 	case oid == pgtype.Int8OID:
@@ -228,8 +224,8 @@ func (e *encoder) integer(oid uint32, n int64) (int16, bool, error) {
 	return text, false, nil
 }
 
-// time goes as binary to a timestamptz. Elsewhere, and where Postgres's
-// microseconds since 2000 do not reach, pgx writes it.
+// time encodes t in binary for a timestamptz. For other types, and for times out of the range of microseconds since
+// 2000, it uses pgx.
 func (e *encoder) time(oid uint32, t time.Time) (int16, bool, error) {
 	if oid == pgtype.TimestamptzOID {
 		e.buf = binary.BigEndian.AppendUint64(e.buf, uint64(t.UnixMicro()-epoch))

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// classify returns an error of the server in the form that Ent recognizes. The *pgconn.PgError stays reachable by errors.As.
+// classify returns an error of the server in the form that Ent recognizes. errors.As still finds the *pgconn.PgError.
 func (c *Driver) classify(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -26,9 +26,9 @@ func (c *Driver) classify(err error) error {
 	return err
 }
 
-// constraintError is a violated constraint. Ent recognises one by an English
-// phrase in the message (sqlgraph.IsConstraintError), and the server's messages
-// are in the server's language (lc_messages), so the phrase is ours.
+// constraintError is a violated constraint. Ent recognizes it by an English phrase in the message
+// (sqlgraph.IsConstraintError), but the server's messages may be in another language (lc_messages), so this type adds
+// the phrase.
 type constraintError struct {
 	kind string
 	pg   *pgconn.PgError

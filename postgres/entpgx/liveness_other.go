@@ -7,6 +7,6 @@ import (
 	"time"
 )
 
-// doubtful tells whether a connection is worth a ping before it is used. Without
-// a way to look at the socket it goes by time, as pgx does.
+// doubtful reports whether a connection should be checked with a ping before it is used. Without access to the socket
+// it decides by the idle time, as pgx does.
 func doubtful(_ net.Conn, idleFor time.Duration) bool { return idleFor > time.Second }

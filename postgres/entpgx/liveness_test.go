@@ -29,8 +29,8 @@ func connected(t *testing.T) (client, server net.Conn) {
 	return client, server
 }
 
-// TestDoubtfulDoesNotWait is a connection on which a reader is left behind, as pgx does
-// after a slow write.
+// TestDoubtfulDoesNotWait uses a connection on which another goroutine is still reading, as pgx does after a slow
+// write.
 func TestDoubtfulDoesNotWait(t *testing.T) {
 	t.Parallel()
 	client, _ := connected(t)
@@ -40,7 +40,7 @@ func TestDoubtfulDoesNotWait(t *testing.T) {
 		_, _ = client.Read(make([]byte, 1))
 	}()
 	<-reading
-	for range 100 { // The reader may not wait yet at the first.
+	for range 100 { // At first, the reader may not be waiting yet.
 		answer := make(chan bool, 1)
 		go func() { answer <- doubtful(client, time.Second) }()
 		select {
@@ -49,7 +49,7 @@ func TestDoubtfulDoesNotWait(t *testing.T) {
 				t.Fatal("a quiet connection is doubtful")
 			}
 		case <-time.After(time.Minute):
-			t.Fatal("it waits for the reader")
+			t.Fatal("doubtful waits for the reader")
 		}
 	}
 }

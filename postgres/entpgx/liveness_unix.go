@@ -10,16 +10,14 @@ import (
 	"time"
 )
 
-// silence is how long a connection may be idle before even a healthy-looking one
-// is asked: a firewall that forgot it in between does not close it. The usual
-// limits are minutes (RFC 5382 section 5: no less than 2 hours and 4 minutes;
-// cloud gateways: 4 to 6 minutes).
+// silence is the idle time after which a connection is checked with a ping even if its socket shows no problem: a
+// firewall that dropped its state does not close the connection. The usual limits are minutes (RFC 5382 section 5: no
+// less than 2 hours and 4 minutes; cloud gateways: 4 to 6 minutes).
 const silence = 3 * time.Minute
 
-// doubtful tells whether a connection is worth a ping before it is used. Instead
-// of a round trip for each connection that was idle for a second, which is pgx's
-// way, it looks at the socket: a server that went away, or closed the connection,
-// has left something to read there.
+// doubtful reports whether a connection should be checked with a ping before it is used. pgx pings each connection that
+// was idle for a second. This function checks the socket instead, without a round trip: if the server closed the
+// connection or exited, there is something to read.
 func doubtful(conn net.Conn, idleFor time.Duration) bool {
 	if idleFor > silence {
 		return true
@@ -36,8 +34,8 @@ func doubtful(conn net.Conn, idleFor time.Duration) bool {
 		return true
 	}
 	quiet := false
-	// Control and not Read, which waits for other readers: pgx leaves one behind that
-	// waits for the next answer, after a write that took longer than 15 ms.
+	// Read would wait for other readers, so this uses Control: after a write that took longer than 15 ms, pgx leaves a
+	// goroutine that waits for the next response.
 	err = raw.Control(func(fd uintptr) {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Open opens a pool of connections. If named is false, no statement is prepared by name, as a pooler in transaction mode
-// requires: each statement is then parsed and planned when it runs. Open changes config. All pools are opened before the
-// first use of the driver.
+// Open opens a pool of connections. If named is false, no statement is prepared by name, as a pooler in transaction
+// mode requires: each statement is then parsed and planned when it runs. Open changes config. All pools must be opened
+// before the first use of the driver.
 func (c *Driver) Open(ctx context.Context, name string, config *pgxpool.Config, named bool) error {
-	// The driver uses pgconn and keeps its own statements. What goes through pgx must not prepare any.
+	// The driver uses pgconn and caches statements itself. Statements that go through pgx must not be prepared.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.ConnConfig.StatementCacheCapacity = 0
 	config.ConnConfig.DescriptionCacheCapacity = 0

@@ -18,41 +18,36 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// column describes one column of a result. It is shared by all results of a
-// prepared statement and never changed.
+// column describes one column of a result. It is shared by all results of a prepared statement and is immutable.
 type column struct {
 	name   string
 	oid    uint32
 	format int16
 }
 
-// result is a statement's whole answer. It is read to the end, and its
-// transaction's too where that ends with it, before anyone sees it: an error of
-// the implicit commit can then be returned by the statement that caused it, a
-// connection is never held by rows that nobody closed, and a second statement
-// of a transaction cannot find the first one's rows in its way.
+// result is the complete result of a statement. It is read to the end, including the end of a transaction that ends
+// with it, before the caller gets it. So the statement that causes an error of the implicit commit returns it, unclosed
+// rows never hold a connection, and a second statement of a transaction never has to wait for the rows of the first.
 type result struct {
 	columns []column
-	// data holds all values behind one another; cells say where each one stands,
-	// row by row.
+	// data holds all values one after another. cells has the place of each value, row by row.
 	data  []byte
 	cells []cell
 	tag   pgconn.CommandTag
 }
 
-// cell is one value's place in data. An end of -1 is NULL.
+// cell is the place of a value in data. An end of -1 is NULL.
 type cell struct{ start, end int32 }
 
-// size is how much room a result took.
+// size is the size of a result.
 type size struct{ data, cells int }
 
-// most is the largest room made in advance: one large result must not cost each
-// later one of its statement as much.
+// most is the maximum size that is allocated in advance: after a large result, later results of the same statement must
+// not allocate as much.
 var most = size{data: 64 << 10, cells: 4 << 10}
 
-// read takes over the rows of rr, whose buffers belong to the connection. room is
-// what the statement's last result took. Rows beyond the budget, if there is one, are
-// read from the connection and dropped.
+// read copies the rows of rr, whose buffers belong to the connection. room is the size of the statement's last result.
+// Rows beyond the budget, if there is one, are read from the connection and discarded.
 func (r *result) read(rr *pgconn.ResultReader, room size, budget *RowBudget) error {
 	for rr.NextRow() {
 		if len(r.cells) > 0 && budget.exceeded(len(r.data), rr.Values()) {
@@ -81,8 +76,7 @@ func (r *result) read(rr *pgconn.ResultReader, room size, budget *RowBudget) err
 	return err
 }
 
-// rows walks over a result. It is what Ent scans from, not safe for concurrent
-// use.
+// rows iterates over a result. Ent scans from it. It is not safe for concurrent use.
 type rows struct {
 	result *result
 	next   int
@@ -109,7 +103,7 @@ func (r *rows) ColumnTypes() ([]*sql.ColumnType, error) {
 	return types, errors.Join(err, std.Close())
 }
 
-// Next steps to the next row.
+// Next advances to the next row.
 func (r *rows) Next() bool {
 	width := len(r.result.columns)
 	if width == 0 || (r.next+1)*width > len(r.result.cells) {
@@ -120,20 +114,20 @@ func (r *rows) Next() bool {
 	return true
 }
 
-// NextResultSet is always false: the extended protocol has one per statement.
+// NextResultSet always returns false: the extended protocol has one result set per statement.
 func (r *rows) NextResultSet() bool { return false }
 
-// Err is always nil: errors came before the first row.
+// Err always returns nil: errors are reported before the first row.
 func (r *rows) Err() error { return nil }
 
-// Close ends the walk. Nothing is held that it could release.
+// Close ends the iteration. There are no resources to release.
 func (r *rows) Close() error {
 	r.next = len(r.result.cells) + 1
 	return nil
 }
 
-// Scan copies the current row into dest, by the rules of database/sql; beyond
-// them, whatever pgx can scan.
+// Scan copies the current row into dest, by the rules of database/sql; it also accepts destinations into which pgx can
+// scan.
 func (r *rows) Scan(dest ...any) error {
 	width := len(r.result.columns)
 	if r.next < 1 || width == 0 || r.next*width > len(r.result.cells) {
@@ -151,19 +145,19 @@ func (r *rows) Scan(dest ...any) error {
 	return nil
 }
 
-// bytes is the value's place in the result; the caller must not keep it.
+// bytes returns the value in place; the caller must not keep the slice.
 func (r *result) bytes(c cell) []byte {
 	if c.end < 0 {
 		return nil
 	}
-	if r.data == nil { // all values are empty; a part of nil would be NULL
+	if r.data == nil { // all values are empty; a slice of nil would be NULL
 		return []byte{}
 	}
 	return r.data[c.start:c.end:c.end]
 }
 
-// scan is split by destination: what Ent's generated code scans into comes
-// first and needs neither reflection nor a detour over driver.Value.
+// scan copies a value to dest. The types into which Ent's generated code scans come first and need neither reflection
+// nor a conversion through driver.Value.
 func (r *result) scan(i int, c cell, dest any) error {
 	col, src := r.columns[i], r.bytes(c)
 	switch d := dest.(type) {
@@ -234,7 +228,7 @@ func (r *result) scan(i int, c cell, dest any) error {
 		*d = v
 		return err
 	case *entsql.NullScanner:
-		// An optional id, by far the most frequent one.
+		// An optional id, by far the most frequent case.
 		if id, ok := d.S.(*uuid.UUID); ok && src != nil && col.oid == pgtype.UUIDOID && col.format == pgtype.BinaryFormatCode && len(src) == len(id) {
 			copy(id[:], src)
 			d.Valid = true
@@ -251,9 +245,8 @@ func (r *result) scan(i int, c cell, dest any) error {
 	return scanType(col, src, dest)
 }
 
-// typeMaps are pgx's decoders. A map is for one goroutine at a time, and the
-// connection's own already serves its next user when its result is scanned.
-// Times come in UTC.
+// typeMaps are pgx's decoders. A map must not be used concurrently, and when a result is scanned, the map of its
+// connection may already be in use by the next holder. Times are returned in UTC.
 var typeMaps = sync.Pool{New: func() any {
 	m := pgtype.NewMap()
 	m.RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
@@ -266,7 +259,7 @@ func scanType(c column, src []byte, dest any) error {
 	return types.Scan(c.oid, c.format, src, dest)
 }
 
-// textual tells whether the value's bytes are its text.
+// textual reports whether the value's bytes are its text.
 func (c column) textual() bool {
 	if c.format == pgtype.TextFormatCode {
 		return c.oid != pgtype.ByteaOID
@@ -274,7 +267,7 @@ func (c column) textual() bool {
 	return c.oid == pgtype.TextOID || c.oid == pgtype.VarcharOID
 }
 
-// integer decodes the binary integers.
+// integer decodes integers in binary format.
 func (c column) integer(src []byte) (int64, bool) {
 	if c.format != pgtype.BinaryFormatCode {
 		return 0, false
@@ -290,11 +283,11 @@ func (c column) integer(src []byte) (int64, bool) {
 	return 0, false
 }
 
-// epoch is Postgres's zero time, in microseconds of Unix time.
+// epoch is the zero time of Postgres, in microseconds of Unix time.
 const epoch = 946_684_800 * 1_000_000
 
-// time decodes a binary timestamptz. The infinities are left to pgx, which
-// refuses them: time.Time has none.
+// time decodes a timestamptz in binary format. It does not decode the infinities, which time.Time cannot represent; pgx
+// returns an error for them.
 func (c column) time(src []byte) (time.Time, bool) {
 	if c.oid != pgtype.TimestamptzOID || c.format != pgtype.BinaryFormatCode || len(src) != 8 {
 		return time.Time{}, false
@@ -306,10 +299,9 @@ func (c column) time(src []byte) (time.Time, bool) {
 	return time.UnixMicro(micro + epoch).UTC(), true
 }
 
-// value converts a cell to one of database/sql's driver values, as drivers for
-// Postgres do: integers to int64, floats to float64, bytea and JSON to []byte,
-// times to time.Time in UTC, and everything else, numeric, uuid and arrays
-// included, to its text.
+// value converts a cell to one of the driver values of database/sql, as drivers for Postgres do: integers to int64,
+// floats to float64, bytea and JSON to []byte, times to time.Time in UTC, and everything else, including numeric, uuid
+// and arrays, to its text.
 func (r *result) value(i int, c cell) (driver.Value, error) {
 	col, src := r.columns[i], r.bytes(c)
 	if src == nil {
@@ -363,9 +355,8 @@ func (r *result) value(i int, c cell) (driver.Value, error) {
 	}
 }
 
-// binaryFormat tells which types are fetched in binary form once a statement is
-// known: those with a form that is cheaper to decode. The rest come as text,
-// which every scanner for Postgres understands.
+// binaryFormat reports whether values of the type are requested in binary format once a statement is known, because
+// that format is cheaper to decode. Other types are requested as text, which every scanner for Postgres understands.
 func binaryFormat(oid uint32) bool {
 	switch oid {
 	case pgtype.BoolOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Float4OID, pgtype.Float8OID,
@@ -378,7 +369,7 @@ func binaryFormat(oid uint32) bool {
 // affected is the sql.Result of a statement.
 type affected struct{ tag pgconn.CommandTag }
 
-// LastInsertId is refused: Postgres has RETURNING.
+// LastInsertId returns an error: use RETURNING.
 func (affected) LastInsertId() (int64, error) {
 	return 0, errors.New("entpgx: Postgres has no last insert id: use RETURNING")
 }
@@ -386,7 +377,7 @@ func (affected) LastInsertId() (int64, error) {
 // RowsAffected returns the number in the statement's command tag.
 func (a affected) RowsAffected() (int64, error) { return a.tag.RowsAffected(), nil }
 
-// driverRows lets database/sql walk over a result; see standardRows.
+// driverRows makes a result available to database/sql; see standardRows.
 type driverRows struct {
 	rows  rows
 	names []string

@@ -14,16 +14,15 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Ent's raw queries (feature sql/execquery) return a *sql.Rows, a type that only
-// database/sql can make. The bridge is a driver for it whose one query answers
-// with a result we already have: no connection, no arguments, no conversions.
+// Ent's raw queries (feature sql/execquery) return a *sql.Rows, a type that only database/sql can create. The bridge is
+// a driver whose only query returns an existing result: without connections, arguments and conversions.
 
-// resultKey is under which the bridge's context carries the result.
+// resultKey is the key of the result in the context of the bridge.
 type resultKey struct{}
 
 var bridge = sync.OnceValue(func() *sql.DB { return sql.OpenDB(connector{}) })
 
-// standardRows gives a result the form of database/sql.
+// standardRows returns a result as rows of database/sql.
 func standardRows(r *result) (*sql.Rows, error) {
 	return bridge().QueryContext(context.WithValue(context.Background(), resultKey{}, r), "")
 }
@@ -56,8 +55,7 @@ func (bridgeConn) QueryContext(ctx context.Context, _ string, _ []driver.NamedVa
 	return d, nil
 }
 
-// ColumnTypeDatabaseTypeName returns the type's name in capitals, or its OID
-// where pgx does not know the type.
+// ColumnTypeDatabaseTypeName returns the type's name in capitals, or its OID if pgx does not know the type.
 func (d *driverRows) ColumnTypeDatabaseTypeName(i int) string {
 	c := d.rows.result.columns[i]
 	types := typeMaps.Get().(*pgtype.Map)
@@ -68,7 +66,7 @@ func (d *driverRows) ColumnTypeDatabaseTypeName(i int) string {
 	return strconv.FormatUint(uint64(c.oid), 10)
 }
 
-// ColumnTypeScanType returns the type of the values that value gives.
+// ColumnTypeScanType returns the type of the values that value returns.
 func (d *driverRows) ColumnTypeScanType(i int) reflect.Type {
 	switch d.rows.result.columns[i].oid {
 	case pgtype.Int8OID, pgtype.Int4OID, pgtype.Int2OID, pgtype.OIDOID, pgtype.XIDOID, pgtype.CIDOID:

@@ -48,14 +48,14 @@ type binaries struct {
 	dir     string
 	major   int
 	minor   int
-	version string // as people write it: 17.11
+	version string // as it is displayed: 17.11
 }
 
 // obtain finds or downloads the programs for a data directory with data of the given major
 // versions.
 func obtain(ctx context.Context, cfg Config, home string, data []int) (binaries, error) {
 	found := findBinaries(ctx, cfg)
-	if ctx.Err() != nil { // so nothing was found, which means nothing
+	if ctx.Err() != nil { // the search was interrupted, so its result is incomplete
 		return binaries{}, fmt.Errorf("find PostgreSQL: %w", context.Cause(ctx))
 	}
 	major, err := chooseMajor(home, data, found, cfg.Version)
@@ -95,9 +95,8 @@ func wanted(version int) string {
 	return strconv.Itoa(version)
 }
 
-// chooseMajor returns the major version to run: the requested one, or that of the existing data
-// (the newest, if an upgrade kept old data), or the newest installed, or the one to download. found
-// is sorted from new to old.
+// chooseMajor returns the major version to run: the requested version, or that of the existing data (the newest, if an
+// upgrade kept old data), or the newest installed version, or the version to download. found is sorted from new to old.
 func chooseMajor(home string, data []int, found []binaries, version int) (int, error) {
 	switch {
 	case version != 0 && version < minMajor:
@@ -129,7 +128,7 @@ func findBinaries(ctx context.Context, cfg Config) []binaries {
 	for _, pattern := range patterns {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
-			continue // a strange PATH
+			continue // an invalid PATH
 		}
 		for _, dir := range dirs {
 			program, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))

@@ -35,13 +35,13 @@ func TestChooseMajor(t *testing.T) {
 	}{
 		{name: "nothing at all", want: fetchMajor},
 		{name: "newest found", found: at(17, 15), want: 17},
-		{name: "what the data needs", data: []int{15}, found: at(17, 15), want: 15},
-		{name: "what the data needs, to be fetched", data: []int{16}, found: at(17, 15), want: 16},
+		{name: "version of the data", data: []int{15}, found: at(17, 15), want: 15},
+		{name: "version of the data, to be downloaded", data: []int{16}, found: at(17, 15), want: 16},
 		{name: "newest data", data: []int{15, 17}, found: at(17, 15), want: 17},
-		{name: "asked for", found: at(17, 15), version: 15, want: 15},
-		{name: "asked for, to be fetched", found: at(17, 15), version: 16, want: 16},
-		{name: "asked for and there", data: []int{15, 17}, found: at(17), version: 15, want: 15},
-		{name: "asked for against the data", data: []int{15}, found: at(17), version: 17, err: "contains data of PostgreSQL 15"},
+		{name: "requested", found: at(17, 15), version: 15, want: 15},
+		{name: "requested, to be downloaded", found: at(17, 15), version: 16, want: 16},
+		{name: "requested and installed", data: []int{15, 17}, found: at(17), version: 15, want: 15},
+		{name: "requested in conflict with the data", data: []int{15}, found: at(17), version: 17, err: "contains data of PostgreSQL 15"},
 		{name: "too old", version: 14, err: "use 15 or newer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,12 +93,12 @@ func script(t *testing.T, name, says string) {
 	}
 }
 
-// archive is the inner archive of a build, made by
+// archive is the inner archive of a build, created with
 //
 //	tar -cJf build.txz bin lib
 //
-// in a directory where bin/postgres and bin/initdb are scripts that print "postgres (PostgreSQL) 16.15", and lib/link is a
-// symbolic link to them.
+// in a directory where bin/postgres and bin/initdb are scripts that print "postgres (PostgreSQL) 16.15", and lib/link
+// is a symbolic link to them.
 //
 //go:embed testdata/build.txz
 var archive []byte
@@ -149,7 +149,7 @@ func TestFetch(t *testing.T) {
 	var progress lockedBuffer
 	cfg := Config{CacheDir: cache, Progress: &progress, repository: url, places: []string{}}
 
-	// Two at once: the second waits for the first and downloads nothing.
+	// Two calls at once: the second one waits for the first and downloads nothing.
 	type result struct {
 		bin binaries
 		err error
@@ -178,7 +178,7 @@ func TestFetch(t *testing.T) {
 	if !strings.Contains(progress.String(), "downloading PostgreSQL 16.15 from Maven Central") {
 		t.Errorf("progress = %q", progress.String())
 	}
-	// From then on it is found.
+	// From then on the installation is found.
 	if found := findBinaries(t.Context(), cfg); len(found) != 1 || found[0].version != "16.15" {
 		t.Errorf("found %v", found)
 	}
@@ -198,7 +198,7 @@ func TestFetchFails(t *testing.T) {
 		want       []string
 	}{
 		{name: "no network", repository: "http://127.0.0.1:1", want: []string{"no PostgreSQL 15 or newer", "unable to connect", "apt-get install postgresql"}},
-		{name: "no network, version asked for", repository: "http://127.0.0.1:1", version: 17, want: []string{"no PostgreSQL 17 ", "unable to connect"}},
+		{name: "no network, version requested", repository: "http://127.0.0.1:1", version: 17, want: []string{"no PostgreSQL 17 ", "unable to connect"}},
 		{name: "damaged download", repository: corrupt, data: []int{16}, want: []string{"contains data of PostgreSQL 16", "checksums do not match", "install PostgreSQL 16"}},
 		{name: "unknown version", repository: corrupt, data: []int{19}, want: []string{"contains data of PostgreSQL 19", "only the versions [15 16 17 18] can be downloaded"}},
 	} {

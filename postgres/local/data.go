@@ -124,7 +124,7 @@ func removeAbandoned(parent string) {
 		}
 		f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
 		if err != nil {
-			continue // another user's, or none of ours
+			continue // of another user, or not a directory of this package
 		}
 		if held, err := tryLock(f); err == nil && held {
 			_ = os.RemoveAll(dir)
@@ -237,7 +237,7 @@ func initialise(ctx context.Context, home, dataDir string, ephemeral bool, bin b
 		locales = [][]string{{"--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"}}
 	}
 	for i, locale := range locales {
-		cmd := exec.Command(filepath.Join(bin.dir, "initdb"), append(slices.Clone(args), locale...)...) //nolint:noctx // runChild minds ctx
+		cmd := exec.Command(filepath.Join(bin.dir, "initdb"), append(slices.Clone(args), locale...)...) //nolint:noctx // runChild handles ctx
 		cmd.Dir = work
 		out, err := runChild(ctx, cmd, who)
 		if err == nil {
@@ -308,8 +308,8 @@ type processKind int
 const (
 	processGone    processKind = iota
 	processServer              // the server on the data directory in question
-	processOther               // certainly something else
-	processUnknown             // cannot be told
+	processOther               // certainly another process
+	processUnknown             // cannot be determined
 )
 
 // stopOrphans stops a server that still runs on dataDir although the process that started it is
@@ -326,11 +326,11 @@ func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error 
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
 	if err != nil || pid <= 0 {
-		return nil //nolint:nilerr // PostgreSQL says itself what is wrong with the file
+		return nil //nolint:nilerr // PostgreSQL reports what is wrong with the file
 	}
 	switch serverOf(pid, dataDir) {
 	case processGone:
-		return nil // PostgreSQL recognises the stale file, and backends that outlived their server
+		return nil // PostgreSQL recognizes the stale file, and backends that outlived their server
 	case processOther:
 		// The process id belongs to another process now, which PostgreSQL would treat as a running
 		// server.
@@ -346,7 +346,7 @@ func stopOrphans(ctx context.Context, progress io.Writer, dataDir string) error 
 	}
 }
 
-// syncDir makes the names in dir durable.
+// syncDir makes the directory entries of dir durable.
 func syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -298,7 +298,7 @@ func (s *Server) launch(cfg Config, bin binaries, who account, sockets string) e
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
-	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...) //nolint:noctx // Stop ends it, and cleanly
+	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...) //nolint:noctx // Stop ends it cleanly
 	cmd.Env = serverEnv()
 	cmd.Dir = s.dataDir
 	cmd.Stdout, cmd.Stderr = s.log.file, s.log.file

@@ -22,10 +22,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// deadline bounds every wait for something that has to happen.
+// deadline limits every wait for an expected event.
 const deadline = time.Minute
 
-// helperDir names the data directory that this program, started again by a test, runs a server on.
+// helperDir is the variable with the data directory on which this program, started again by a test, runs a server.
 const helperDir = "CHENU_LOCALPG_HELPER_DIR"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// run gives the tests a directory for temporary files of their own: embedded-postgres leaves a log there.
+// run sets a separate directory for temporary files for the tests, because embedded-postgres leaves a log there.
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "local-")
 	if err == nil {
@@ -50,7 +50,7 @@ func run(m *testing.M) int {
 }
 
 // helper runs a server until this process is killed. It prints the server's URL, and then a line for every interrupt
-// that its server has outlived.
+// that its server has survived.
 func helper(dir string) int {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
@@ -73,7 +73,7 @@ func helper(dir string) int {
 	return 0
 }
 
-// startHelper starts helper in a process group of its own. lines gives what it prints.
+// startHelper starts helper in a separate process group. lines returns its output.
 func startHelper(t *testing.T, dir string, env ...string) (cmd *exec.Cmd, lines *bufio.Scanner) {
 	t.Helper()
 	self, err := os.Executable()
@@ -93,19 +93,19 @@ func startHelper(t *testing.T, dir string, env ...string) (cmd *exec.Cmd, lines 
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		// Its server ends a little later, and writes to the directory until it has.
+		// Its server exits a little later, and writes to the directory until then.
 		eventually(t, "the end of the helper's server", func() bool { return !serverLives(dir) })
 	})
 	return cmd, bufio.NewScanner(out)
 }
 
-// serverLives tells whether the process that a postmaster.pid below dir names is there.
+// serverLives reports whether the process exists that a postmaster.pid below dir names.
 func serverLives(dir string) bool {
-	files, _ := filepath.Glob(filepath.Join(dir, "*", "postmaster.pid")) // The pattern is good.
+	files, _ := filepath.Glob(filepath.Join(dir, "*", "postmaster.pid")) // The pattern is valid.
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			continue // It has just gone.
+			continue // The file has just been removed.
 		}
 		line, _, _ := strings.Cut(string(data), "\n")
 		if pid, err := strconv.Atoi(line); err == nil && syscall.Kill(pid, 0) == nil {
@@ -118,12 +118,12 @@ func serverLives(dir string) bool {
 func nextLine(t *testing.T, lines *bufio.Scanner) string {
 	t.Helper()
 	if !lines.Scan() {
-		t.Fatalf("the helper printed nothing more: %v", lines.Err())
+		t.Fatalf("the helper printed no further line: %v", lines.Err())
 	}
 	return lines.Text()
 }
 
-// dataDir is a temporary directory that any user may pass through, unlike t.TempDir's parent.
+// dataDir returns a temporary directory that any user may traverse, unlike the parent of t.TempDir.
 func dataDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -139,7 +139,7 @@ func dataDir(t *testing.T) string {
 	return dir
 }
 
-// start starts a server that ends with the test.
+// start starts a server that is stopped when the test ends.
 func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	s, err := Start(t.Context(), cfg)
@@ -210,12 +210,12 @@ func wantError(t *testing.T, err error, parts ...string) {
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q does not say %q", err, part)
+			t.Errorf("error %q does not contain %q", err, part)
 		}
 	}
 }
 
-// postmaster is the process number of the server on a data directory.
+// postmaster returns the process id of the server on a data directory.
 func postmaster(t *testing.T, s *Server) int {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.dataDir, "postmaster.pid"))
@@ -300,7 +300,7 @@ func TestAbandonedEphemeralIsRemoved(t *testing.T) {
 	if _, err := os.Stat(left[0]); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is still there (%v)", left[0], err)
 	}
-	// A living server's directory stays, however old.
+	// The directory of a running server is kept, however old it is.
 	if err := os.Chtimes(filepath.Dir(alive.dataDir), old, old); err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +408,7 @@ func TestOrphanIsStopped(t *testing.T) {
 	dir := dataDir(t)
 	s := start(t, Config{DataDir: dir})
 	stop(t, s)
-	// A server with no living process of ours: nobody holds the lock.
+	// A server whose parent process has ended, so that the lock is free.
 	who, err := runAs(s.dataDir)
 	if err != nil {
 		t.Fatal(err)
@@ -509,7 +509,8 @@ func TestInterruptedInitdb(t *testing.T) {
 	}
 }
 
-// TestRemoveWhileWritten removes a directory in which files are made all the while, as those of an initdb that was killed.
+// TestRemoveWhileWritten removes a directory in which files are created at the same time, as by the processes of a
+// killed initdb.
 func TestRemoveWhileWritten(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), partialPrefix+"1")
@@ -544,7 +545,7 @@ func TestInterruptOfTheGroup(t *testing.T) {
 	t.Parallel()
 	helper, lines := startHelper(t, dataDir(t))
 	nextLine(t, lines)
-	// What a terminal does on Ctrl-C.
+	// The signal that a terminal sends on Ctrl-C.
 	if err := syscall.Kill(-helper.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -614,7 +615,7 @@ func TestFailureShowsTheLog(t *testing.T) {
 	wantError(t, err, password, "restore it")
 }
 
-// TestNothingIsWiped gives Start what it must not touch, and looks whether it is untouched.
+// TestNothingIsWiped passes directories to Start that it must not change, and checks that they are unchanged.
 func TestNothingIsWiped(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -634,7 +635,7 @@ func TestNothingIsWiped(t *testing.T) {
 			want:  []string{"contains data of PostgreSQL 99", "install PostgreSQL 99"},
 		},
 		{
-			name:    "other version asked for",
+			name:    "other version requested",
 			files:   map[string]string{"postgres-16/PG_VERSION": "16\n", "postgres-16/base/1": "data"},
 			version: 15,
 			want:    []string{"contains data of PostgreSQL 16", "version 15 was requested", "request 16"},
@@ -697,7 +698,7 @@ func TestUserOfTheServer(t *testing.T) {
 	_, err := Start(t.Context(), Config{DataDir: filepath.Join(closed, "data")})
 	wantError(t, err, "cannot access "+closed, "chmod o+x "+closed, "use another data directory")
 
-	// Data that another account has made stays that account's.
+	// Data that another account created keeps its owner.
 	u, err := user.Lookup("nobody")
 	if err != nil {
 		t.Fatal(err)
@@ -720,7 +721,7 @@ func TestUserOfTheServer(t *testing.T) {
 	}
 	stop(t, again)
 
-	// Root's own copy of the data is given to the server's user.
+	// A copy of the data that belongs to root is given to the server's user.
 	if err := filepath.WalkDir(s.dataDir, func(path string, _ fs.DirEntry, err error) error {
 		return errors.Join(err, os.Lchown(path, 0, 0))
 	}); err != nil {
@@ -733,7 +734,7 @@ func TestMemoryDir(t *testing.T) {
 	t.Parallel()
 	dir := MemoryDir()
 	if dir == "" {
-		return // This machine has none, or too little space in it.
+		return // This machine has no directory in memory, or too little space in it.
 	}
 	// The server may run as another user.
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() || info.Mode().Perm()&0o007 != 0o007 {

@@ -15,13 +15,13 @@ const (
 	tailBytes   = 8 << 10
 )
 
-// serverLog is the file that gets what the server prints.
+// serverLog is the file for the output of the server.
 type serverLog struct {
 	file  *os.File
-	start int64 // where the present run's lines begin
+	start int64 // where the output of the current run begins
 }
 
-// openLog appends to the file at path. Statements in it can hold what people wrote, so only its owner may read it.
+// openLog opens the file at path for appending. Statements in it can contain user data, so only its owner may read it.
 func openLog(path string) (*serverLog, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLogBytes {
 		if err := os.Rename(path, path+".1"); err != nil {
@@ -41,7 +41,7 @@ func (l *serverLog) mark() {
 	}
 }
 
-// sinceStart is the end of what the present run has printed.
+// sinceStart returns the end of the output of the current run.
 func (l *serverLog) sinceStart() []byte {
 	info, err := l.file.Stat()
 	if err != nil {
@@ -55,7 +55,7 @@ func (l *serverLog) sinceStart() []byte {
 	return text
 }
 
-// tail is the last lines of the present run, ready to stand at the end of an error message.
+// tail returns the last lines of the current run, formatted for the end of an error message.
 func (l *serverLog) tail() string {
 	lines := strings.Split(string(bytes.TrimSpace(l.sinceStart())), "\n")
 	if len(lines) == 1 && lines[0] == "" {

@@ -14,14 +14,14 @@ const (
 	// minMemoryDir is the minimum free space of a directory in memory. The tests of this project use 1.5 GB at most,
 	// while they migrate a million rows.
 	minMemoryDir = 4 << 30
-	// minMemory is the memory that must be available, since a file system in memory only takes what it uses: room for
-	// the same tests, and for the compiler beside them.
+	// minMemory is the memory that must be available, since a file system in memory takes only the memory that it uses.
+	// It is enough for these tests and a compiler at the same time.
 	minMemory = 8 << 30
 )
 
-// MemoryDir returns a directory in memory for Config.DataDir of an ephemeral server, or "" if this machine has none with
-// enough space. Tests create and drop thousands of databases, each with some 300 files: on ext4 the search for inodes
-// that were not just deleted takes a third of the time of such tests.
+// MemoryDir returns a directory in memory for Config.DataDir of an ephemeral server, or "" if this machine has none
+// with enough space. Tests create and drop thousands of databases, each with about 300 files: on ext4 the search for
+// inodes that were not just deleted takes a third of the time of such tests.
 func MemoryDir() string {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(sharedMemoryDir, &fs); err != nil || fs.Type != tmpfsMagic || fs.Bavail*uint64(fs.Bsize) < minMemoryDir {
@@ -33,7 +33,7 @@ func MemoryDir() string {
 	return sharedMemoryDir
 }
 
-// availableMemory returns what the kernel estimates that programs can get, in bytes, or 0 if it says nothing.
+// availableMemory returns the kernel's estimate of the memory available to programs, in bytes, or 0 if it is unknown.
 func availableMemory() uint64 {
 	file, err := os.Open("/proc/meminfo")
 	if err != nil {

@@ -9,10 +9,11 @@ import (
 	"syscall"
 )
 
-// dieWithParent does nothing: here no signal tells a child that its parent has died. The next start finds the orphan.
+// dieWithParent does nothing: on this system no signal tells a child that its parent has died. The next start finds the
+// orphan.
 func dieWithParent(*syscall.SysProcAttr) {}
 
-// serverOf tells whether pid is the server that runs on dataDir, by the arguments that launch gave it.
+// serverOf determines whether pid is the server that runs on dataDir, by the arguments that launch passed to it.
 func serverOf(pid int, dataDir string) processKind {
 	if syscall.Kill(pid, 0) == syscall.ESRCH {
 		return processGone

@@ -9,10 +9,11 @@ import (
 	"syscall"
 )
 
-// dieWithParent asks for a fast shutdown of the server when this process ends without stopping it.
+// dieWithParent requests a fast shutdown of the server when this process ends without stopping it.
 func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }
 
-// serverOf tells whether pid is the server that runs on dataDir: a PostgreSQL server's working directory is its data.
+// serverOf determines whether pid is the server that runs on dataDir: the working directory of a PostgreSQL server is
+// its data directory.
 func serverOf(pid int, dataDir string) processKind {
 	proc := "/proc/" + strconv.Itoa(pid)
 	comm, err := os.ReadFile(proc + "/comm")
@@ -24,7 +25,7 @@ func serverOf(pid int, dataDir string) processKind {
 	}
 	cwd, err := os.Stat(proc + "/cwd")
 	if errors.Is(err, fs.ErrNotExist) {
-		return processGone // a zombie that nobody has waited for
+		return processGone // a zombie
 	}
 	data, dataErr := os.Stat(dataDir)
 	if err != nil || dataErr != nil {

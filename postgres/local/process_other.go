@@ -9,7 +9,7 @@ import (
 	"os/exec"
 )
 
-// On other systems PostgreSQL is not run by this process: a database URL has to be given.
+// On other systems this process does not run PostgreSQL: a database URL is required.
 
 type account struct{}
 

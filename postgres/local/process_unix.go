@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// account is the user that the server runs as. The zero value is this process's own.
+// account is the user that runs the server. The zero value is the user of this process.
 type account struct {
 	uid, gid int
 	name     string
-	other    bool // not this process's own: it is root
+	other    bool // another user than that of this process, which is root
 }
 
 // runAs chooses the account for the server on dataDir, which may not exist yet.
@@ -65,7 +65,7 @@ func accountOf(u *user.User) (account, error) {
 	return account{uid: uid, gid: gid, name: u.Username, other: true}, nil
 }
 
-// anyone stands for whatever account root may run the server as.
+// anyone stands for any account as which root may run the server.
 func anyone() account { return account{uid: -1, gid: -1, name: "anyone", other: os.Geteuid() == 0} }
 
 func userName(uid int) string {
@@ -75,7 +75,7 @@ func userName(uid int) string {
 	return "user " + strconv.Itoa(uid)
 }
 
-// reach checks that the account can pass through dir and all directories above it. or says what else one could do.
+// reach checks that the account can traverse dir and all directories above it. or names an alternative for the error.
 func (a account) reach(dir, or string) error {
 	if !a.other {
 		return nil
@@ -113,7 +113,7 @@ func (a account) own(path string) error {
 	return nil
 }
 
-// ownAll gives everything from dir on to the account.
+// ownAll makes the account the owner of dir and everything below it.
 func (a account) ownAll(dir string) error {
 	if !a.other {
 		return nil
@@ -133,7 +133,8 @@ func (a account) ownAll(dir string) error {
 	})
 }
 
-// apply makes cmd run as the account, in a process group of its own: what a terminal sends to this process is not for it.
+// apply makes cmd run as the account, in a separate process group, so that it does not receive the signals that a
+// terminal sends to this process.
 func (a account) apply(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if a.other {
@@ -142,8 +143,8 @@ func (a account) apply(cmd *exec.Cmd) {
 	dieWithParent(cmd.SysProcAttr)
 }
 
-// startChild starts cmd and calls ended with the result when it ends. The kernel sends the parent-death signal when the
-// *thread* that forked ends, so that thread is kept for as long as the child lives.
+// startChild starts cmd and calls ended with the result when it exits. The kernel sends the parent-death signal when
+// the *thread* that forked ends, so that thread is kept while the child runs.
 func startChild(cmd *exec.Cmd, ended func(error)) error {
 	started := make(chan error)
 	go func() {
@@ -160,7 +161,7 @@ func startChild(cmd *exec.Cmd, ended func(error)) error {
 	return nil
 }
 
-// tryLock takes the lock of f, which ends when f is closed, and reports whether it could.
+// tryLock locks f and reports whether it succeeded. Closing f releases the lock.
 func tryLock(f *os.File) (bool, error) {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Kill ends the server that postgres/local runs on a data directory as a crash would, with SIGKILL.
-// It is for a server of the test's own, never for the one that tests share.
+// Kill ends the server that postgres/local runs on a data directory with SIGKILL, like a crash. Use it only for a
+// server of the test, never for the server that tests share.
 func Kill(t testing.TB, dataDir string) {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dataDir, "postgres-*", "postmaster.pid"))

@@ -1,10 +1,10 @@
-// Package pgtest gives every test a PostgreSQL database of its own, cloned in 10 to 30 ms from a template. Only tests
+// Package pgtest gives every test a separate PostgreSQL database, cloned in 10 to 30 ms from a template. Only tests
 // import it.
 //
-// The server is the one at CHENU_TEST_DATABASE_URL, whose user must be a superuser. Without the variable, the first test
-// of a process starts `go run ./postgres/pgtest/with-postgres`. That program documents how it chooses between a container
-// and a server of this machine. It outlives the process just long enough to remove the server again, however the process
-// ends. `make test` runs that program once for all packages.
+// The server is the one at CHENU_TEST_DATABASE_URL, whose user must be a superuser. Without the variable, the first
+// test of a process starts `go run ./postgres/pgtest/with-postgres`. The documentation of that program describes how it
+// chooses between a container and a local server. It outlives the process just long enough to remove the server again,
+// however the process ends. `make test` runs that program once for all packages.
 package pgtest
 
 import (
@@ -25,13 +25,14 @@ import (
 )
 
 const (
-	// templateTimeout bounds the creation of a template, including the wait for another process that creates it.
+	// templateTimeout limits the creation of a template, including the wait for another process that creates it.
 	templateTimeout = 3 * time.Minute
-	// cloneTimeout bounds what normally takes milliseconds, on a machine that is busy compiling.
+	// cloneTimeout limits an operation that normally takes milliseconds, on a machine that is busy compiling.
 	cloneTimeout = time.Minute
 	// maxPoolConns keeps many parallel tests below the server's max_connections.
 	maxPoolConns = 4
-	// lockPoll is the pause between two looks for sessions that wait, and lockTimeout bounds them on a busy machine.
+	// lockPoll is the pause between two queries for waiting sessions, and lockTimeout limits the wait on a busy
+	// machine.
 	lockPoll    = 5 * time.Millisecond
 	lockTimeout = time.Minute
 
@@ -43,13 +44,13 @@ const waitingSQL = "SELECT count(*) FROM pg_stat_activity WHERE datname = curren
 // Database is the database of one test.
 type Database struct {
 	Name string
-	URL  string // of the superuser, for whom row-level security does not hold
+	URL  string // of the superuser, to whom row-level security does not apply
 }
 
-// Template is a database that tests clone. It is created when the first test of the server needs it, and stays for as
-// long as the server runs. A Template is safe for concurrent use, and must not be copied.
+// Template is a database that tests clone. It is created when the first test of the server needs it, and exists as long
+// as the server runs. A Template is safe for concurrent use, and must not be copied.
 type Template struct {
-	// Name of the database. It must be another one when the content is, since a database of that name is used as it is.
+	// Name of the database. It must change with the content, since an existing database of that name is used as it is.
 	Name string
 	// Owner is the role that owns the clones.
 	Owner string
@@ -59,7 +60,7 @@ type Template struct {
 
 	once     sync.Once
 	err      error
-	grants   []string // on a clone, whose name %s stands for: CREATE DATABASE does not copy privileges
+	grants   []string // on a clone, for whose name %s stands: CREATE DATABASE does not copy privileges
 	strategy string   // of CREATE DATABASE
 	admin    *pgxpool.Pool
 }
@@ -237,8 +238,8 @@ func (m *Template) find() error {
 	if m.grants, err = grantsOn(ctx, conn.Conn(), m.Name); err != nil {
 		return err
 	}
-	// Copying files takes 13 ms where the default takes 40, but it needs two checkpoints. They cost nothing only on a server
-	// that does not wait for its disk, such as those that with-postgres starts.
+	// Copying files takes 13 ms where the default takes 40, but it needs two checkpoints. These are cheap only on a
+	// server that does not wait for its disk, such as those that with-postgres starts.
 	return conn.QueryRow(ctx, "SELECT CASE current_setting('fsync') WHEN 'off' THEN 'file_copy' ELSE 'wal_log' END").Scan(&m.strategy)
 }
 
@@ -257,7 +258,7 @@ FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = $1`, database)
 	return append([]string{"REVOKE ALL ON DATABASE %s FROM PUBLIC"}, grants...), nil
 }
 
-// adminPool is the superuser's, for creating and dropping databases.
+// adminPool is the superuser's pool, for creating and dropping databases.
 var adminPool = sync.OnceValues(func() (*pgxpool.Pool, error) {
 	adminURL, err := server()
 	if err != nil {
@@ -285,7 +286,7 @@ var adminPool = sync.OnceValues(func() (*pgxpool.Pool, error) {
 	return pool, nil
 })
 
-// urlOf returns the URL at with another database, and another user unless it is nil.
+// urlOf returns the URL at with another database, and with another user unless it is nil.
 func urlOf(at, database string, user *url.Userinfo) string {
 	u, err := url.Parse(at)
 	if err != nil || u.Scheme == "" {

@@ -13,13 +13,13 @@ import (
 	"sync"
 )
 
-// urlVariable names the server that tests use.
+// urlVariable is the environment variable with the URL of the server that tests use.
 const urlVariable = "CHENU_TEST_DATABASE_URL"
 
-// withPostgres is the program that starts a server and says how to reach it.
+// withPostgres is the program that starts a server and prints its URL.
 const withPostgres = "github.com/chenu/chenu/postgres/pgtest/with-postgres"
 
-// server is the superuser's URL of the server that this process uses, which it starts if none is named.
+// server returns the superuser's URL of the server that this process uses. It starts a server if none is configured.
 var server = sync.OnceValues(func() (string, error) {
 	at := os.Getenv(urlVariable)
 	if at == "" {
@@ -28,19 +28,20 @@ var server = sync.OnceValues(func() (string, error) {
 			return "", fmt.Errorf("pgtest: no PostgreSQL for the tests: %w\nset %s to a superuser's URL, start Docker, or install PostgreSQL", err, urlVariable)
 		}
 	}
-	// A list of keywords and values works with pgx, but cannot be given another database here.
+	// pgx also accepts a list of keywords and values, but the database in it cannot be replaced here.
 	if u, err := url.Parse(at); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		return "", fmt.Errorf("pgtest: %s is not a postgres:// URL", urlVariable)
 	}
 	return at, nil
 })
 
-// keepOpen is the other end of the server program's standard input. It stops the server when that closes, which the
-// kernel does however this process ends. It stands here so that the garbage collector does not close it before.
-var keepOpen io.WriteCloser //nolint:unused // being there is its use
+// keepOpen is the write end of the server program's standard input. When it closes, the program stops the server; the
+// kernel closes it however this process ends. It is a package variable so that the garbage collector does not close it
+// earlier.
+var keepOpen io.WriteCloser //nolint:unused // it only keeps the pipe open
 
-// startServer starts the program that keeps a server until this process ends. The program is in a process group of its
-// own: a Ctrl-C in the terminal is for this process, and it must live to clean up.
+// startServer starts the program that keeps a server until this process ends. The program is in a separate process
+// group: a Ctrl-C in the terminal is meant for this process, and the program must survive it to clean up.
 func startServer() (string, error) {
 	cmd := exec.Command("go", "run", withPostgres) //nolint:noctx // it ends when this process does
 	ownGroup(cmd)
@@ -52,7 +53,8 @@ func startServer() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Pipes rather than our own output, which `go test` waits for to be closed by all processes that have it.
+	// Pipes rather than the output of this process, which `go test` would wait for until all processes that inherited
+	// it have closed it.
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return "", err

@@ -1,5 +1,5 @@
-// Package release says which versions of PostgreSQL the packages of this module support, and from which minor version on a
-// major version has the security fixes that they rely on.
+// Package release defines which versions of PostgreSQL the packages of this module support, and which minor version of
+// each major version has the security fixes that they rely on.
 package release
 
 import (
@@ -17,8 +17,8 @@ const (
 	Newest = 18
 )
 
-// patched are the minor versions, by major version, below which row-level security or the privileges around it have known
-// security holes.
+// patched maps major versions to the first minor version without known security holes in row-level security or related
+// privileges.
 var patched = map[int]int{15: 20, 16: 16, 17: 12, 18: 7}
 
 // Patched returns the first minor version of a major version that has the security fixes. It is 0 for a major version

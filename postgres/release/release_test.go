@@ -9,8 +9,8 @@ import (
 	"github.com/chenu/chenu/postgres/release"
 )
 
-// The documentation states the supported versions and the patch levels. docs/configuration.md is compared with the program by a
-// test of cmd/chenu.
+// TestDocumentation checks that the documentation states the supported versions and the patch levels. A test of
+// cmd/chenu compares docs/configuration.md with the program.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
@@ -22,7 +22,7 @@ func TestDocumentation(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(page), want) {
-			t.Errorf("%s does not say %q", path, want)
+			t.Errorf("%s does not contain %q", path, want)
 		}
 	}
 }
@@ -35,7 +35,7 @@ func TestPatched(t *testing.T) {
 		}
 	}
 	if n := release.Patched(release.Newest + 1); n != 0 {
-		t.Errorf("a version that is not known has the patch level %d", n)
+		t.Errorf("an unknown version has the patch level %d", n)
 	}
 	if major, minor := release.Split(150020); major != 15 || minor != 20 {
 		t.Errorf("150020 is %d.%d", major, minor)

@@ -1,4 +1,4 @@
-// Package syntax reads SQL text as far as that needs no parser: its tokens, and the clauses of a condition.
+// Package syntax reads those properties of SQL text that need no parser: its tokens, and the clauses of a condition.
 package syntax
 
 import (
@@ -83,7 +83,7 @@ func lengthTo(s, end string) int {
 	return len(s)
 }
 
-// blockComment returns the length of the comment that s begins with; they nest.
+// blockComment returns the length of the comment at the beginning of s. Comments nest.
 func blockComment(s string) int {
 	depth := 0
 	for i := 0; i < len(s); {
@@ -104,8 +104,7 @@ func blockComment(s string) int {
 	return len(s)
 }
 
-// quoted returns the length of the quoted text that s begins with. A doubled quote
-// is part of the text.
+// quoted returns the length of the quoted text at the beginning of s. A doubled quote is part of the text.
 func quoted(s string, quote byte, backslash bool) int {
 	for i := 1; i < len(s); i++ {
 		switch {
@@ -120,7 +119,7 @@ func quoted(s string, quote byte, backslash bool) int {
 	return len(s)
 }
 
-// dollarTag returns the opening tag of a dollar-quoted text, "" if s begins with none.
+// dollarTag returns the opening tag of the dollar-quoted text at the beginning of s, or "" if there is none.
 func dollarTag(s string) string {
 	for i := 1; i < len(s); i++ {
 		switch c := s[i]; {

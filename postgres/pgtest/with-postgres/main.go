@@ -3,14 +3,14 @@
 //	go run ./postgres/pgtest/with-postgres -- go test ./...
 //
 // The command finds the superuser's URL in CHENU_TEST_DATABASE_URL. Signals are passed on to it, and its exit code is
-// this program's. Without a command the program prints the URL and keeps the server until its standard input ends, or
-// until it is interrupted.
+// that of this program. Without a command the program prints the URL and keeps the server until its standard input
+// ends, or until it is interrupted.
 //
-// If CHENU_TEST_DATABASE_URL is set already, that server is used. Otherwise CHENU_TEST_SERVER says which kind to start:
-// "container" (of the image CHENU_TEST_IMAGE, by testcontainers), "local" (the newest PostgreSQL of this machine, or a
-// fetched one; CHENU_TEST_MAJOR asks for a version), or nothing: a container where a Docker engine answers and has the
-// image or can pull it, else a local one. The server holds nothing that lasts, and is gone afterwards.
-// The data of a local server is in memory if the machine has enough: see local.MemoryDir.
+// If CHENU_TEST_DATABASE_URL is set already, that server is used. Otherwise CHENU_TEST_SERVER selects the kind of
+// server to start: "container" (of the image CHENU_TEST_IMAGE, with testcontainers), "local" (the newest installed
+// PostgreSQL, or a downloaded one; CHENU_TEST_MAJOR selects a version), or nothing: a container if a Docker engine
+// responds and has the image or can pull it, and otherwise a local server. The server holds no permanent data, and is
+// removed at the end. The data of a local server is in memory if the machine has enough: see local.MemoryDir.
 package main
 
 import (
@@ -32,7 +32,7 @@ const (
 
 	stopTimeout = 30 * time.Second
 
-	// exitSelf is for this program's own failures; env, nice and timeout use the same numbers for theirs.
+	// exitSelf is for failures of this program; env, nice and timeout use the same codes for theirs.
 	exitSelf       = 125
 	exitNotFound   = 127
 	exitSignalBase = 128
@@ -49,7 +49,7 @@ func run(args []string) int {
 		say(usage)
 		return exitSelf
 	}
-	// Whoever reads our output may go away first. That must not keep us from removing the server.
+	// The reader of the output may exit first. That must not prevent removing the server.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -113,7 +113,7 @@ func keep(signals <-chan os.Signal, s *server) int {
 	return 0
 }
 
-// command runs args to their end. A terminal sends its Ctrl-C to the whole process group, so to the command as well; a
+// command runs args until they end. A terminal sends Ctrl-C to the whole process group, including the command; a
 // supervisor sends its signal to this process only.
 func command(args []string, signals <-chan os.Signal, s *server) int {
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // signals end it
@@ -159,7 +159,7 @@ func exitCode(err error) int {
 	return exit.ExitCode()
 }
 
-// say tells the user something. Standard output belongs to the command.
+// say prints a message to standard error. Standard output belongs to the command.
 func say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "with-postgres: "+format+"\n", args...)
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// deadline bounds every wait for something that has to happen.
+// deadline limits every wait for an expected event.
 const deadline = time.Minute
 
-// asProgram makes this test program be with-postgres.
+// asProgram is the variable that makes this test program run as with-postgres.
 const asProgram = "CHENU_WITH_POSTGRES_TEST"
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program is with-postgres with the given arguments and, beside this process's, variables. It starts a local server.
+// program returns with-postgres with the given arguments, and variables in addition to those of this process. It starts
+// a local server.
 func program(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -72,7 +73,7 @@ func TestCommand(t *testing.T) {
 		{name: "unknown kind", env: []string{"CHENU_TEST_SERVER=cloud"}, code: 125, stderr: `CHENU_TEST_SERVER is "cloud": use container, local, or nothing`},
 		{name: "unknown version", env: []string{"CHENU_TEST_MAJOR=new"}, code: 125, stderr: `CHENU_TEST_MAJOR is "new"`},
 		{name: "too old version", env: []string{"CHENU_TEST_MAJOR=9"}, code: 125, stderr: "is not supported: use 15 or newer"},
-		// Nothing listens on port 1, so whether there is an engine or not, there is no container.
+		// Nothing listens on port 1, so there is no container, whether or not an engine responds.
 		{name: "no container", env: []string{"CHENU_TEST_SERVER=container", "CHENU_TEST_IMAGE=localhost:1/none:1"}, code: 125},
 		{name: "local instead of a container", env: []string{"CHENU_TEST_SERVER=", "CHENU_TEST_IMAGE=localhost:1/none:1"}, args: []string{"true"}, stderr: "of this machine"},
 	} {
@@ -92,7 +93,7 @@ func TestCommand(t *testing.T) {
 				t.Errorf("output %q, want %q", out.String(), tt.out)
 			}
 			if !strings.Contains(stderr.String(), tt.stderr) {
-				t.Errorf("standard error %q does not say %q", stderr.String(), tt.stderr)
+				t.Errorf("standard error %q does not contain %q", stderr.String(), tt.stderr)
 			}
 		})
 	}
@@ -125,12 +126,12 @@ func TestSignalIsPassedOn(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	if answers(url) {
-		t.Error("the server outlives the program")
+		t.Error("the server still runs after the program")
 	}
 }
 
-// TestKeep is what a test process relies on: the server lasts until the other end of standard input closes, and ends even
-// if nobody reads what the program prints any more.
+// TestKeep checks what a test process relies on: the server runs until the other end of standard input closes, and
+// stops even if the program's output is no longer read.
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	cmd := program(t, nil)
@@ -167,7 +168,7 @@ func TestKeep(t *testing.T) {
 		t.Error(err)
 	}
 	if answers(url) {
-		t.Error("the server outlives the program")
+		t.Error("the server still runs after the program")
 	}
 }
 
@@ -195,6 +196,6 @@ func TestKeepIsInterrupted(t *testing.T) {
 		t.Error(err)
 	}
 	if answers(strings.TrimSpace(url)) {
-		t.Error("the server outlives the program")
+		t.Error("the server still runs after the program")
 	}
 }

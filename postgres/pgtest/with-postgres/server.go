@@ -24,24 +24,24 @@ const (
 	// defaultImage is the newest major version, in the smallest official build.
 	defaultImage = "postgres:18-alpine"
 
-	// pullTimeout is for some 110 MB over a slow line.
+	// pullTimeout allows for about 110 MB over a slow connection.
 	pullTimeout      = 10 * time.Minute
 	containerTimeout = 2 * time.Minute
 	progressInterval = 3 * time.Second
 
-	sharedMemoryBytes = 256 << 20 // Docker's 64 MB are too few for parallel queries beside each other
+	sharedMemoryBytes = 256 << 20 // Docker's default of 64 MB is too small for concurrent parallel queries
 )
 
 // server is a running server for tests.
 type server struct {
-	what string // for people
-	url  string // the superuser's
+	what string // description in messages
+	url  string // of the superuser
 	stop func(context.Context) error
-	done <-chan struct{} // closed when it died by itself; nil if that cannot be told
-	err  func() error    // why
+	done <-chan struct{} // closed when it exits unexpectedly; nil if that cannot be detected
+	err  func() error    // reason of the exit
 }
 
-// start starts the kind of server that the environment asks for.
+// start starts the kind of server that the environment selects.
 func start(ctx context.Context, getenv func(string) string) (*server, error) {
 	switch kind := getenv("CHENU_TEST_SERVER"); kind {
 	case "container":
@@ -81,9 +81,9 @@ func startLocal(ctx context.Context, getenv func(string) string) (*server, error
 	}, nil
 }
 
-// noEngine says why there is no Docker engine, or nil if one answers.
+// noEngine returns the reason why no Docker engine is available, or nil if one responds.
 func noEngine(ctx context.Context) error {
-	log.SetDefault(log.NewNoopLogger()) // its account of every step
+	log.SetDefault(log.NewNoopLogger()) // it logs every step
 	provider, err := testcontainers.NewDockerProvider()
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func startContainer(ctx context.Context, getenv func(string) string) (*server, e
 	return &server{what: "a container of " + image, url: url, stop: stop}, nil
 }
 
-// pull gets the image unless the engine has it. testcontainers would do so too, but silently and with many tries.
+// pull pulls the image unless the engine has it. testcontainers would do so too, but silently and with many attempts.
 func pull(ctx context.Context, image string) error {
 	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
