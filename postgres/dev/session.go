@@ -40,7 +40,7 @@ func (s *Session) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("connect as %s: %w", s.conventions.Owner, err)
 	}
-	if s.driver, err = postgres.Open(s.atlas); err != nil {
+	if s.driver, err = postgres.Open(atlasConn{s.atlas}); err != nil {
 		return fmt.Errorf("open the database with Atlas: %w", err)
 	}
 	return nil
