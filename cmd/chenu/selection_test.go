@@ -117,25 +117,33 @@ func TestSelection_Pending(t *testing.T) {
 	}
 }
 
-func TestSelection_GitBase(t *testing.T) {
-	t.Parallel()
+// gitRepository creates a repository with an empty migration directory. It returns the directory, and functions that
+// run git and commit everything.
+func gitRepository(t *testing.T) (dir string, run func(args ...string), commit func()) {
+	t.Helper()
 	repository := t.TempDir()
-	dir := filepath.Join(repository, "db")
+	dir = filepath.Join(repository, "db")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	run := func(args ...string) {
+	run = func(args ...string) {
 		t.Helper()
 		if _, err := git(t.Context(), repository, args...); err != nil {
 			t.Fatal(err)
 		}
 	}
-	commit := func() {
+	commit = func() {
 		t.Helper()
 		run("add", "-A")
 		run("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "more")
 	}
 	run("init", "-q", "-b", "main")
+	return dir, run, commit
+}
+
+func TestSelection_GitBase(t *testing.T) {
+	t.Parallel()
+	dir, run, commit := gitRepository(t)
 	writeDir(t, dir, map[string]string{"1_a": "SELECT 1;", "2_b": "SELECT 2;", "3_c": "SELECT 3;"})
 	commit()
 	run("branch", "topic")
@@ -173,23 +181,10 @@ func TestSelection_GitBase(t *testing.T) {
 
 func TestRemovedFileIsReviewed(t *testing.T) {
 	t.Parallel()
-	repository := t.TempDir()
-	dir := filepath.Join(repository, "db")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	dir, run, commit := gitRepository(t)
 	writeDir(t, dir, map[string]string{"1_a": "SELECT 1;", "2_b": "SELECT 2;"})
-	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"},
-		{"add", "-A"},
-		{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "more"},
-		{"branch", "topic"},
-		{"checkout", "-q", "topic"},
-	} {
-		if _, err := git(t.Context(), repository, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
+	commit()
+	run("checkout", "-q", "-b", "topic")
 	chosen := func() *selected {
 		t.Helper()
 		got, err := (&selection{gitBase: "main"}).files(t.Context(), &target{dir: dir})
