@@ -33,7 +33,7 @@ BEGIN
         FROM jsonb_each(old_row) AS o
         WHERE o.value IS DISTINCT FROM new_row -> o.key AND o.key <> ALL (left_out);
         IF after IS NULL THEN
-            -- The columns that are left out may have changed.
+            -- Columns that the trail does not record may have changed.
             IF new_row = old_row THEN
                 RETURN NULL;
             END IF;
