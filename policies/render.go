@@ -242,7 +242,7 @@ func (r *renderer) triggers() {
 		r.line("")
 		if len(r.AppendOnly.Content) > 0 {
 			r.line("CREATE TRIGGER seal_content BEFORE INSERT ON %s", name)
-			r.line("    FOR EACH ROW EXECUTE FUNCTION app.seal_content(%s);", quoted(r.AppendOnly.Content))
+			r.line("    FOR EACH ROW EXECUTE FUNCTION %s();", r.sealFunction())
 		}
 		r.line("CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %s", name)
 		r.line("    FOR EACH ROW EXECUTE FUNCTION app.refuse_change(%s);", quoted(r.erasable()))

@@ -51,19 +51,28 @@ func (t Table) rules() string {
 	return b.String()
 }
 
-// RenderRowChecks returns the functions of the tables whose rules a function checks, as SQL.
-func RenderRowChecks(tables []Table) string {
+// RenderRowFunctions returns, as SQL, the functions that check or seal each row of a table. They name the columns: to
+// find them by the names in the arguments of a trigger takes several times as long.
+func RenderRowFunctions(tables []Table) string {
 	var b strings.Builder
 	b.WriteString("-- Code generated from ent/schema. DO NOT EDIT.\n")
 	for _, t := range tables {
-		if t.RowCheck == nil {
-			continue
-		}
-		parameters := []string{"rules text"}
-		for _, p := range t.RowCheck {
-			parameters = append(parameters, p.Column+" "+p.Type)
-		}
-		fmt.Fprintf(&b, `
+		t.renderRowCheck(&b)
+		t.renderSeal(&b)
+	}
+	return b.String()
+}
+
+// renderRowCheck writes the function that checks the rules of a row, if the table has one.
+func (t Table) renderRowCheck(b *strings.Builder) {
+	if t.RowCheck == nil {
+		return
+	}
+	parameters := []string{"rules text"}
+	for _, p := range t.RowCheck {
+		parameters = append(parameters, p.Column+" "+p.Type)
+	}
+	fmt.Fprintf(b, `
 -- Checks the rules of a row of %[1]s, for its CHECK constraint. The parameter rules changes with
 -- the rules, so that a migration that changes them checks the rows that exist.
 CREATE FUNCTION app.check_%[2]s(
@@ -83,6 +92,40 @@ BEGIN
 END
 $$;
 `, t.QualifiedName(), t.Name, strings.Join(parameters, ",\n    "), t.rules(), t.Schema)
+}
+
+// sealFunction returns the name of the trigger function that seals the content of the table's rows.
+func (t Table) sealFunction() string { return "app.seal_" + t.Name }
+
+// renderSeal writes the trigger function that seals the content of a row, if the table has content. The content is the
+// text that app.content_digest() computes from the row and the names of the same columns.
+func (t Table) renderSeal(b *strings.Builder) {
+	if t.AppendOnly == nil || len(t.AppendOnly.Content) == 0 {
+		return
 	}
-	return b.String()
+	var fields []string
+	for _, column := range t.AppendOnly.Content {
+		fields = append(fields, fmt.Sprintf("'%[1]s', NEW.%[1]s", column))
+	}
+	fmt.Fprintf(b, `
+-- Seals the content of a new row of %[1]s: sets the salt and the digest, which is
+-- app.content_digest() of the same columns. Because of the salt nobody can guess erased content. The
+-- largest row that the other tables admit, before and after a change, is smaller than the limit.
+CREATE FUNCTION %[2]s() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    content constant text := jsonb_build_object(%[3]s)::text;
+BEGIN
+    IF octet_length(content) > 8388608 THEN
+        RAISE EXCEPTION 'the content of a row of %[1]s is larger than 8 MiB' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "", "code": "too_long"}';
+    END IF;
+    NEW.content_salt := uuid_send(gen_random_uuid());
+    NEW.content_digest := sha256(NEW.content_salt || convert_to(content, 'UTF8'));
+    RETURN NEW;
+END
+$$;
+`, t.QualifiedName(), t.sealFunction(), strings.Join(fields, ", "))
 }

@@ -32,6 +32,26 @@ BEGIN
 END
 $$;
 
+-- Seals the content of a new row of audit_logs: sets the salt and the digest, which is
+-- app.content_digest() of the same columns. Because of the salt nobody can guess erased content. The
+-- largest row that the other tables admit, before and after a change, is smaller than the limit.
+CREATE FUNCTION app.seal_audit_logs() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    content constant text := jsonb_build_object('before', NEW.before, 'after', NEW.after, 'ip', NEW.ip, 'user_agent', NEW.user_agent)::text;
+BEGIN
+    IF octet_length(content) > 8388608 THEN
+        RAISE EXCEPTION 'the content of a row of audit_logs is larger than 8 MiB' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "", "code": "too_long"}';
+    END IF;
+    NEW.content_salt := uuid_send(gen_random_uuid());
+    NEW.content_digest := sha256(NEW.content_salt || convert_to(content, 'UTF8'));
+    RETURN NEW;
+END
+$$;
+
 -- Checks the rules of a row of checkpoints, for its CHECK constraint. The parameter rules changes with
 -- the rules, so that a migration that changes them checks the rows that exist.
 CREATE FUNCTION app.check_checkpoints(
@@ -112,6 +132,26 @@ BEGIN
             USING ERRCODE = 'check_violation', SCHEMA = 'public', TABLE = 'thread_events', CONSTRAINT = violated;
     END IF;
     RETURN true;
+END
+$$;
+
+-- Seals the content of a new row of thread_events: sets the salt and the digest, which is
+-- app.content_digest() of the same columns. Because of the salt nobody can guess erased content. The
+-- largest row that the other tables admit, before and after a change, is smaller than the limit.
+CREATE FUNCTION app.seal_thread_events() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    content constant text := jsonb_build_object('payload', NEW.payload)::text;
+BEGIN
+    IF octet_length(content) > 8388608 THEN
+        RAISE EXCEPTION 'the content of a row of thread_events is larger than 8 MiB' USING ERRCODE = 'CH422',
+            DETAIL = '{"pointer": "", "code": "too_long"}';
+    END IF;
+    NEW.content_salt := uuid_send(gen_random_uuid());
+    NEW.content_digest := sha256(NEW.content_salt || convert_to(content, 'UTF8'));
+    RETURN NEW;
 END
 $$;
 

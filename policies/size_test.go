@@ -72,7 +72,7 @@ func TestNumberBombsAreRefused(t *testing.T) { //nolint:tparallel // The subtest
 			continue
 		}
 		who, statement, constraint := owner, "", ""
-		if by := described.Rules.MaxBytesBy; by == "app.seal_content()" {
+		if by := described.Rules.MaxBytesBy; by == "app.seal_audit_logs()" {
 			// Columns that triggers fill from rows that are limited themselves: only a superuser can write them
 			// directly.
 			who = ""

@@ -113,7 +113,7 @@ var Tables = []Table{
 				Optional: true,
 				Rules: Rules{
 					MaxBytes:   8388608,
-					MaxBytesBy: "app.seal_content()",
+					MaxBytesBy: "app.seal_audit_logs()",
 				},
 			},
 			{
@@ -122,7 +122,7 @@ var Tables = []Table{
 				Optional: true,
 				Rules: Rules{
 					MaxBytes:   8388608,
-					MaxBytesBy: "app.seal_content()",
+					MaxBytesBy: "app.seal_audit_logs()",
 				},
 			},
 			{

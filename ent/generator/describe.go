@@ -216,6 +216,12 @@ func (d *description) checkAppendOnly() error {
 	if len(only.Content) > 0 && (d.fields["content_salt"] == nil || d.fields["content_digest"] == nil) {
 		return fmt.Errorf("%s is AppendOnly with content but lacks content_salt or content_digest", d.node.Name)
 	}
+	for _, name := range only.Content {
+		// The text of times in jsonb depends on the time zone of the session.
+		if f := d.fields[name]; f == nil || !f.IsJSON() && !f.IsString() {
+			return fmt.Errorf("%s.%s is content, so it must be a field of text or JSON", d.node.Name, name)
+		}
+	}
 	return nil
 }
 

@@ -116,6 +116,8 @@ func TestRefusals(t *testing.T) {
 		{"kept text that is erased", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Erased("'x'")).Comment("Name.")), ""},
 		{"kept text that is impersonal", good().with(policies.Kept{Why: "x"}).withField(field.String("name").Annotations(policies.Impersonal()).Comment("Name.")), ""},
 		{"append-only content that is kept", sealed().with(policies.Kept{Why: "x"}), ""},
+		{"append-only content with a time", sealed().without("AppendOnly").with(policies.Kept{Why: "x"}, policies.AppendOnly{Content: []string{"name", "created_at"}}), "Thing.created_at is content, so it must be a field of text or JSON"},
+		{"append-only content without a field", sealed().without("AppendOnly").with(policies.Kept{Why: "x"}, policies.AppendOnly{Content: []string{"names"}}), "Thing.names is content, so it must be a field of text or JSON"},
 		{"append-only text that is replaced", sealed().with(policies.Kept{Why: "x"}).withField(field.String("more").Annotations(policies.Erased("'x'")).Comment("More.")), "erased to NULL"},
 		// Hardening item 11: every entity states what a human must approve, or why nothing needs approval.
 		{"neither gated nor ungated", good().without("Ungated"), "exactly one of the annotations Gate and Ungated"},

@@ -88,7 +88,7 @@ func writePolicies(dir string, tables []policies.Table) error {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "rows.sql"), []byte(policies.RenderRowChecks(tables)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "rows.sql"), []byte(policies.RenderRowFunctions(tables)), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "erasure.sql"), []byte(policies.RenderErasure(tables)), 0o644)

@@ -44,10 +44,10 @@ func (AuditLog) Fields() []ent.Field {
 			Annotations(policies.Filter()).
 			Comment("Sphere of the affected resource. Null if it belongs to none."),
 		field.JSON("before", json.RawMessage{}).Optional().
-			Annotations(policies.BytesBy(8<<20, "app.seal_content()")).
+			Annotations(policies.BytesBy(8<<20, "app.seal_audit_logs()")).
 			Comment("Changed fields with their values before the action."),
 		field.JSON("after", json.RawMessage{}).Optional().
-			Annotations(policies.BytesBy(8<<20, "app.seal_content()")).
+			Annotations(policies.BytesBy(8<<20, "app.seal_audit_logs()")).
 			Comment("Changed fields with their values after the action."),
 		field.JSON("details", json.RawMessage{}).
 			Annotations(policies.BytesBy(8<<10, "app.record_event()"), policies.Rules{Default: "'{}'"}, policies.Erased("'{}'")).

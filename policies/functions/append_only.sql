@@ -1,28 +1,8 @@
--- Sets the salt of a new row and the digest of its content, the columns that the trigger names. A
--- row whose content is longer than 8 MiB is refused: the largest row that the other tables admit,
--- before and after a change, is smaller. The digest stays when the content is erased, so proofs
--- remain valid. Because of the salt nobody can guess erased content.
-CREATE FUNCTION app.seal_content() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
-    SET TimeZone = 'UTC'
-AS $$
-DECLARE
-    content text := app.digested_text(to_jsonb(NEW), TG_ARGV);
-BEGIN
-    IF octet_length(content) > 8388608 THEN
-        RAISE EXCEPTION 'the content of a row of % is larger than 8 MiB', TG_TABLE_NAME USING ERRCODE = 'CH422',
-            DETAIL = '{"pointer": "", "code": "too_long"}';
-    END IF;
-    NEW.content_salt := uuid_send(gen_random_uuid());
-    NEW.content_digest := sha256(NEW.content_salt || convert_to(content, 'UTF8'));
-    RETURN NEW;
-END
-$$;
-
--- Returns the named fields of the row as jsonb text, whose key order Postgres fixes (manual, section
--- 8.14).
-CREATE FUNCTION app.digested_text(content jsonb, fields text[]) RETURNS text
+-- Returns the SHA-256 digest of the salt and the named fields of the row as jsonb text, whose key order
+-- Postgres fixes (manual, section 8.14). A row has such a digest from the generated functions that seal
+-- rows, app.seal_audit_logs() and app.seal_thread_events(). It stays when the content is erased, so
+-- proofs remain valid.
+CREATE FUNCTION app.content_digest(salt bytea, content jsonb, fields text[]) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -35,17 +15,7 @@ BEGIN
             digested := digested || jsonb_build_object(field, content -> field);
         END IF;
     END LOOP;
-    RETURN digested::text;
-END
-$$;
-
--- Returns the SHA-256 digest of the salt and the named fields of the row.
-CREATE FUNCTION app.content_digest(salt bytea, content jsonb, fields text[]) RETURNS bytea
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN sha256(salt || convert_to(app.digested_text(content, fields), 'UTF8'));
+    RETURN sha256(salt || convert_to(digested::text, 'UTF8'));
 END
 $$;
 

@@ -35,7 +35,7 @@ CREATE TRIGGER stamp BEFORE INSERT ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
 CREATE TRIGGER seal_content BEFORE INSERT ON audit_logs
-    FOR EACH ROW EXECUTE FUNCTION app.seal_content('before', 'after', 'ip', 'user_agent');
+    FOR EACH ROW EXECUTE FUNCTION app.seal_audit_logs();
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change('before', 'after', 'ip', 'user_agent', 'details={}');
 

@@ -32,7 +32,7 @@ CREATE TRIGGER stamp BEFORE INSERT ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.stamp();
 
 CREATE TRIGGER seal_content BEFORE INSERT ON thread_events
-    FOR EACH ROW EXECUTE FUNCTION app.seal_content('payload');
+    FOR EACH ROW EXECUTE FUNCTION app.seal_thread_events();
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON thread_events
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change('payload');
 
