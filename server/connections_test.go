@@ -26,7 +26,7 @@ func withConnections(t *testing.T, n int32) *service {
 	db := dbtest.New(t)
 	s, err := server.New(t.Context(), server.Config{
 		DevelopmentTokens: true,
-		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: n}, Secret: auth.NewSecret(),
+		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: n}, Secret: auth.NewSecret(), PasswordHash: quickHash,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

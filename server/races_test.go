@@ -162,7 +162,7 @@ func (n neighborhood) race(t *testing.T, all []operationOf) {
 	}
 	s, err := server.New(t.Context(), server.Config{
 		DevelopmentTokens: true,
-		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 6}, Secret: auth.NewSecret(),
+		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 6}, Secret: auth.NewSecret(), PasswordHash: quickHash,
 		ListenAddr: "127.0.0.1:0", Limits: unlimited, Mail: box, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"github.com/chenu/chenu/server/account"
 	"github.com/chenu/chenu/server/agent"
 	"github.com/chenu/chenu/server/api"
@@ -48,6 +50,8 @@ type Config struct {
 	// DevelopmentTokens enables the issue and use of access tokens without authentication. It is for the embedded
 	// database and for tests.
 	DevelopmentTokens bool
+	// PasswordHash are the parameters of new password hashes: see [account.Config].
+	PasswordHash argon2id.Params
 	// Mail sends the mail of accounts; nil means that no mail is sent.
 	Mail mailer.Transport
 	// BaseURL is the URL of the service on the machine that it runs on: see [account.Config].
@@ -91,13 +95,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(s.keys, c.Tokens), account.Sessions{DB: s.db, DevelopmentTokens: c.DevelopmentTokens})
 	issuer := auth.NewIssuer(s.keys, c.Tokens)
 	recorded := refusal.New(s.db, s.log)
-	s.accounts, err = account.New(account.Config{
+	s.accounts = account.New(account.Config{
 		DB: recorded, Keys: s.keys, Issuer: issuer, Authenticator: authenticator, Log: s.log,
-		Mail: c.Mail, BaseURL: c.BaseURL, DevelopmentTokens: c.DevelopmentTokens,
+		Mail: c.Mail, BaseURL: c.BaseURL, DevelopmentTokens: c.DevelopmentTokens, Hash: c.PasswordHash,
 	})
-	if err != nil {
-		return nil, err
-	}
 	a, err := api.New(api.Config{
 		Title: title, Version: version, Description: description, Tags: tags,
 		Transactor: recorded, Authenticate: authenticator.Authenticate, StillValid: authenticator.Revalidate, PageKey: c.Secret.Derive("page-tokens"),

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -32,6 +33,9 @@ type service struct {
 	client *apitest.Client
 }
 
+// quickHash are argon2id parameters with which a hash takes almost no time.
+var quickHash = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
 func newService(t *testing.T, change ...func(*server.Config)) *service {
 	t.Helper()
 	db := dbtest.New(t)
@@ -39,8 +43,9 @@ func newService(t *testing.T, change ...func(*server.Config)) *service {
 		DevelopmentTokens: true,
 		Session:           session.Config{HumanURL: db.ServiceURL, AgentURL: db.AgentURL, MaxConns: 4}, Secret: auth.NewSecret(),
 		// A model test sends more requests than any person.
-		Limits: ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
-		Log:    slog.New(slog.DiscardHandler),
+		Limits:       ratelimit.Limits{"identity": {Requests: 1_000_000, Window: time.Minute}},
+		PasswordHash: quickHash,
+		Log:          slog.New(slog.DiscardHandler),
 	}
 	for _, fn := range change {
 		fn(&config)
@@ -49,7 +54,11 @@ func newService(t *testing.T, change ...func(*server.Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	closing := s
+	t.Cleanup(func() {
+		closing.Close()
+		closing = nil // The testing package keeps this function, and with it a few megabytes, until all tests have ended.
+	})
 	document, err := openAPI()
 	if err != nil {
 		t.Fatal(err)

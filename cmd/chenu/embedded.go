@@ -226,14 +226,10 @@ func accountsOn(ctx context.Context, c config, db *session.DB, log *slog.Logger,
 		return nil, nil, err
 	}
 	tokens := auth.Config{Issuer: c.Issuer, Audience: c.Audience}
-	accounts, err := account.New(account.Config{
+	accounts := account.New(account.Config{
 		DB: recording.New(db, log), Log: log, Keys: keys, Issuer: auth.NewIssuer(keys, tokens),
 		Authenticator:     auth.NewAuthenticator(auth.NewVerifier(keys, tokens), account.Sessions{DB: db, DevelopmentTokens: c.Embedded}),
 		DevelopmentTokens: c.Embedded,
 	})
-	if err != nil {
-		closeAll()
-		return nil, nil, err
-	}
 	return accounts, closeAll, nil
 }

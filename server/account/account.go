@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
 
 	"github.com/chenu/chenu/ent"
@@ -43,6 +44,9 @@ type Config struct {
 	// HashConcurrency limits how many passwords are hashed at once. Each hash takes 19 MiB and a core. Zero means half
 	// the cores, so that a flood of logins leaves the other half to other requests.
 	HashConcurrency int
+	// Hash are the parameters of argon2id for new hashes; the zero value means those that OWASP recommends. Tests
+	// whose subject is not the time of a hash use cheaper ones.
+	Hash argon2id.Params
 	// Mail sends the account's mail; if nil, no mail is sent. See [Service.RunMail].
 	Mail mailer.Transport
 	// DevelopmentTokens enables [Service.MakeDevelopmentToken]. It is for the embedded database and for tests.
@@ -66,15 +70,14 @@ type Service struct {
 }
 
 // New returns a service with the configuration.
-func New(c Config) (*Service, error) {
+func New(c Config) *Service {
 	if c.Log == nil {
 		c.Log = slog.Default() //nolint:forbidigo // the documented default
 	}
-	h, err := newHasher(hashParams, c.HashConcurrency)
-	if err != nil {
-		return nil, err
+	if c.Hash == (argon2id.Params{}) {
+		c.Hash = hashParams
 	}
-	return &Service{Config: c, hasher: h, now: time.Now, refusals: refusalStep, mailJobs: make(chan mailJob, maxQueuedMails), notices: make(chan struct{}, 1)}, nil
+	return &Service{Config: c, hasher: newHasher(c.Hash, c.HashConcurrency), now: time.Now, refusals: refusalStep, mailJobs: make(chan mailJob, maxQueuedMails), notices: make(chan struct{}, 1)}
 }
 
 // Tags of the operations.

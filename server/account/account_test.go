@@ -62,16 +62,10 @@ func (b *bundle) instance(t testing.TB) *bundle {
 	}
 	authenticator := auth.NewAuthenticator(auth.NewVerifier(i.keys, auth.Config{}), Sessions{DB: i.session, DevelopmentTokens: true})
 	recorded := refusal.New(i.session, slog.Default()) //nolint:forbidigo // TestMain checks the log
-	i.service, err = New(Config{
+	i.service = New(Config{
 		DB: recorded, Keys: i.keys, Issuer: auth.NewIssuer(i.keys, auth.Config{}),
-		Authenticator: authenticator, DevelopmentTokens: true,
+		Authenticator: authenticator, DevelopmentTokens: true, Hash: quick, HashConcurrency: testHashers,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if i.service.hasher, err = newHasher(quick, testHashers); err != nil {
-		t.Fatal(err)
-	}
 	i.service.refusals = time.Millisecond
 	a, err := api.New(api.Config{
 		Transactor: recorded, Authenticate: authenticator.Authenticate,

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -152,7 +153,7 @@ type hasher struct {
 	addresses, origins *queue.Queue
 	// timeout is the maximum time that a caller waits for a slot.
 	timeout time.Duration
-	// dummy is a hash of the empty string. It is checked when there is no stored hash.
+	// dummy is a hash of no known password. It is checked when there is no stored hash.
 	dummy string
 }
 
@@ -168,19 +169,22 @@ const (
 	maxHashQueue = 64
 )
 
-func newHasher(params argon2id.Params, concurrency int) (*hasher, error) {
+func newHasher(params argon2id.Params, concurrency int) *hasher {
 	if concurrency <= 0 {
 		concurrency = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	dummy, err := argon2id.CreateHash("", &params)
-	if err != nil {
-		return nil, fmt.Errorf("hash a password: %w", err)
-	}
 	return &hasher{
-		params: params, slots: semaphore.NewWeighted(int64(concurrency)), timeout: hashTimeout, dummy: dummy,
+		params: params, slots: semaphore.NewWeighted(int64(concurrency)), timeout: hashTimeout, dummy: dummyHash(params),
 		addresses: queue.New(queue.Config{Active: hashesByAddress, Waiting: maxHashQueue}),
 		origins:   queue.New(queue.Config{Active: hashesByOrigin, Waiting: maxHashQueue}),
-	}, nil
+	}
+}
+
+// dummyHash returns a hash that takes as long to check as one with the parameters: its salt and key are zero.
+func dummyHash(params argon2id.Params) string {
+	zeros := func(length uint32) string { return base64.RawStdEncoding.EncodeToString(make([]byte, length)) }
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", params.Memory, params.Iterations, params.Parallelism,
+		zeros(params.SaltLength), zeros(params.KeyLength))
 }
 
 // asker identifies the requester of a hash: the network of the request, and the account with its session or network.

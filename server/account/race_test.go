@@ -196,10 +196,7 @@ func TestParallelLoginsRehash(t *testing.T) {
 	stronger.Iterations = 2
 	instances := []*bundle{b, b.instance(t), b.instance(t), b.instance(t)}
 	for _, i := range instances {
-		var err error
-		if i.service.hasher, err = newHasher(stronger, 4); err != nil {
-			t.Fatal(err)
-		}
+		i.service.hasher = newHasher(stronger, 4)
 	}
 	var wg sync.WaitGroup
 	for _, i := range instances {

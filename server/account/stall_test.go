@@ -60,10 +60,7 @@ func (b *bundle) waitForHashers(t testing.TB, n int) {
 // wait before that. So a login from another network does not wait for all of them.
 func TestHashersQueueIsShared(t *testing.T) {
 	t.Parallel()
-	h, err := newHasher(quick, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := newHasher(quick, 1)
 	h.timeout = time.Minute
 	if err := h.slots.Acquire(t.Context(), 1); err != nil {
 		t.Fatal(err)
@@ -131,10 +128,7 @@ func TestHashersQueueIsBounded(t *testing.T) {
 	if a = askerOf(auth.WithRequest(t.Context(), auth.Request{IP: "203.0.113.9"}), who); a.origin != who.ID.String()+" 203.0.113.0/24" {
 		t.Errorf("asker %+v", a)
 	}
-	h, err := newHasher(quick, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := newHasher(quick, 1)
 	h.timeout = 10 * time.Millisecond
 	release, err := h.acquire(t.Context(), a)
 	if err != nil {
