@@ -36,7 +36,7 @@ WITH RECURSIVE reach(oid) AS (
 ), owned AS (
     SELECT o.owner, min(quote_ident(n.nspname) || coalesce('.' || quote_ident(o.name), '')) AS name
       FROM object o JOIN pg_catalog.pg_namespace n ON n.oid = o.schema
-     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+     WHERE o.owner IN (SELECT oid FROM reach) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
      GROUP BY o.owner
 ), reason AS (
     SELECT 1 AS weight, who || 'is a superuser' AS text FROM role WHERE rolsuper

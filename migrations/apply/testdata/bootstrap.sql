@@ -163,7 +163,9 @@ SELECT p.oid, p.proname,
             WHEN p.proname ~ 'backend$' THEN 'chenu_owner, pg_signal_backend' END AS grantees
   FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
-   AND p.proname ~ '^(lo_.*|loread|lowrite|pg_(try_)?advisory_.*|pg_(cancel|terminate)_backend|pg_notify|pg_logical_emit_message|(query|cursor)_to_xml.*|ts_stat|ts_rewrite|pg_stat_get_activity|pg_stat_get_backend_.*|pg_lock_status)$'
+   AND p.proname LIKE ANY (ARRAY['lo\_%', 'loread', 'lowrite', 'pg\_advisory\_%', 'pg\_try\_advisory\_%', 'pg\_cancel\_backend', 'pg\_terminate\_backend',
+       'pg\_notify', 'pg\_logical\_emit\_message', 'query\_to\_xml%', 'cursor\_to\_xml%', 'ts\_stat', 'ts\_rewrite',
+       'pg\_stat\_get\_activity', 'pg\_stat\_get\_backend\_%', 'pg\_lock\_status'])
    AND EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
        WHERE a.grantee = 0 OR a.grantee IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname IN ('chenu_human', 'chenu_agent')))) f, LATERAL (VALUES
     (1, format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::pg_catalog.regprocedure, f.grantees)),
