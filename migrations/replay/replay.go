@@ -171,10 +171,18 @@ func (r *run) run(ctx context.Context) error {
 	if r.file.Failed != nil {
 		return nil
 	}
-	if r.file.After, err = r.session.Inspect(ctx); err != nil {
+	if r.file.After, err = r.session.InspectRest(ctx, r.tables()); err != nil {
 		return err
 	}
 	r.file.After.State.Roles = catalog.RolesAfter(r.file.Before.State.Roles, r.file.After.State.Roles, r.file.Text)
+	return nil
+}
+
+// tables returns the tables after the last statement, or nil if they were not read.
+func (r *run) tables() *schema.Realm {
+	if n := len(r.file.Statements); n > 0 {
+		return r.file.Statements[n-1].After
+	}
 	return nil
 }
 

@@ -172,6 +172,15 @@ type Inspection struct {
 // Inspect reads both parts of the state from one snapshot, in a read-only transaction. The
 // functions in also can read more in this transaction.
 func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*Inspection, error) {
+	return s.inspect(ctx, nil, also...)
+}
+
+// InspectRest is like Inspect, for tables that the caller has read with Realm and that have not changed since.
+func (s *Session) InspectRest(ctx context.Context, tables *schema.Realm) (*Inspection, error) {
+	return s.inspect(ctx, tables)
+}
+
+func (s *Session) inspect(ctx context.Context, realm *schema.Realm, also ...func(tx pgx.Tx) error) (*Inspection, error) {
 	tx, err := s.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
@@ -185,9 +194,10 @@ func (s *Session) Inspect(ctx context.Context, also ...func(tx pgx.Tx) error) (*
 			return nil, err
 		}
 	}
-	realm, err := s.realm(ctx)
-	if err != nil {
-		return nil, err
+	if realm == nil {
+		if realm, err = s.realm(ctx); err != nil {
+			return nil, err
+		}
 	}
 	state, err := catalog.ReadIn(ctx, tx, s.conventions.RolePrefix())
 	if err != nil {
