@@ -16,7 +16,8 @@ import (
 )
 
 // TestCorpus runs the lint on a corpus. Each archive contains migration files, which follow the tables of docs/lint and
-// further given tables, and the expected findings, as "CODE line". The names of valid files begin with good_.
+// further given tables, and the expected findings, as "CODE line". If it has a file says, the findings contain each of
+// its lines, in messages or advice. The names of valid files begin with good_.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/corpus/*.txtar")
@@ -41,7 +42,7 @@ func TestCorpus(t *testing.T) {
 			}
 			texts := []string{pages.Base()}
 			skip := 1
-			var want []string
+			var want, says []string
 			for _, f := range archive.Files {
 				switch text := string(f.Data); f.Name {
 				case "given.sql":
@@ -49,6 +50,8 @@ func TestCorpus(t *testing.T) {
 					skip++
 				case "want":
 					want = strings.Split(strings.TrimSpace(text), "\n")
+				case "says":
+					says = strings.Split(strings.TrimSpace(text), "\n")
 				default:
 					texts = append(texts, text)
 				}
@@ -74,6 +77,11 @@ func TestCorpus(t *testing.T) {
 				good++
 			}
 			mu.Unlock()
+			for _, line := range says {
+				if text := show(found); !strings.Contains(text, line) {
+					t.Errorf("nothing says %q:\n%s", line, text)
+				}
+			}
 			if len(missing) > 0 {
 				t.Errorf("not found: %s", strings.Join(missing, ", "))
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"ariga.io/atlas/sql/schema"
 	"ariga.io/atlas/sql/sqlcheck"
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
@@ -81,6 +82,10 @@ func indexNotConcurrent(p *pass) {
 			continue
 		}
 		table := replay.Name(s.GetRelation())
+		what, of := "an index", "…"
+		if index := p.indexName(i, s); index != "" {
+			what, of = "index "+catalog.Ident(index), catalog.Qualify(schemaOf(s.GetRelation()), index)
+		}
 		online := changed(n, func(n *pg.Node) { n.GetIndexStmt().Concurrent = true })
 		advice := lines(ownFile, online+";")
 		if p.partitioned[table] {
@@ -91,11 +96,43 @@ func indexNotConcurrent(p *pass) {
 				changed(n, func(n *pg.Node) { n.GetIndexStmt().GetRelation().Inh = false })+";",
 				"-- then for each partition, in a file of its own that starts with `-- atlas:txmode none`:",
 				"CREATE INDEX CONCURRENTLY … ON partition …;",
-				"ALTER INDEX "+catalog.Qualify(schemaOf(s.GetRelation()), s.GetIdxname())+" ATTACH PARTITION …;",
+				"ALTER INDEX "+of+" ATTACH PARTITION …;",
 			)
 		}
-		p.report(i, fmt.Sprintf("Writes to %s are blocked while index %s is built.", table, catalog.Ident(s.GetIdxname())), advice)
+		p.report(i, fmt.Sprintf("Writes to %s are blocked while %s is built.", table, what), advice)
 	}
+}
+
+// indexName returns the name of the index that statement i creates. If the statement names none, the server has chosen
+// it; it is "" if the statement failed.
+func (p *pass) indexName(i int, s *pg.IndexStmt) string {
+	if s.GetIdxname() != "" {
+		return s.GetIdxname()
+	}
+	names := func(realm *schema.Realm) (all []string) {
+		if realm == nil {
+			return nil
+		}
+		of, ok := realm.Schema(schemaOf(s.GetRelation()))
+		if !ok {
+			return nil
+		}
+		table, ok := of.Table(s.GetRelation().GetRelname())
+		if !ok {
+			return nil
+		}
+		for _, index := range table.Indexes {
+			all = append(all, index.Name)
+		}
+		return all
+	}
+	before := names(p.Statements[i].Before)
+	for _, name := range names(p.Statements[i].After) {
+		if !slices.Contains(before, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func concurrentlyInTransaction(p *pass) {
@@ -328,9 +365,9 @@ func typeRewrites(p *pass) {
 		typ := typeSQL(cmd.GetDef().GetColumnDef().GetTypeName())
 		p.report(i, fmt.Sprintf("Reads and writes of %s are blocked while %s for the new type of column %s.", replay.Name(table), what, column),
 			lines(fmt.Sprintf("%s ADD COLUMN %s %s;", on, next, typ),
-				fmt.Sprintf("-- write both columns, in a trigger or the program; fill %s in batches; let all readers use it;", next),
+				fmt.Sprintf("-- write both columns, in a trigger or the program; fill %s in batches; then let all readers use it under this name;", next),
 				"-- in a later file, when nothing uses the old column:",
-				fmt.Sprintf("%s DROP COLUMN %s;", on, column), fmt.Sprintf("%s RENAME COLUMN %s TO %s;", on, next, column)))
+				fmt.Sprintf("%s DROP COLUMN %s;", on, column)))
 	})
 }
 

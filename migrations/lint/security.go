@@ -353,8 +353,10 @@ func policyWithoutOwner(p *pass) {
 		if len(open) == 0 {
 			return
 		}
-		advice := "The table has no owner column. Revoke it from roles that serve requests, or accept this finding with the reason why all identities share its rows."
+		compares := "has no owner column to compare"
+		advice := "Revoke the table from roles that serve requests, or accept this finding with the reason why all identities share its rows, or how the condition limits them."
 		if owner != "" {
+			compares = "does not compare " + catalog.Ident(owner) + " in every case"
 			is := fmt.Sprintf("%s = nullif(current_setting('%s', true), '')::uuid", catalog.Ident(owner), p.options.Conventions.IdentitySetting)
 			switch policy.Command {
 			case "INSERT":
@@ -365,8 +367,8 @@ func policyWithoutOwner(p *pass) {
 				advice = fmt.Sprintf("ALTER POLICY %s USING (%s) WITH CHECK (%[2]s);", policyName(policy), is)
 			}
 		}
-		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s allows %s to %s rows of other identities: %s does not compare the owner.",
-			policyName(policy), strings.Join(who, ", "), policy.Command, strings.Join(open, " and ")), advice)
+		p.report(p.wherePolicy(policy), fmt.Sprintf("Nothing shows that policy %s allows %s to %s only rows of their own identity: %s %s.",
+			policyName(policy), strings.Join(who, ", "), policy.Command, strings.Join(open, " and "), compares), advice)
 	})
 }
 
@@ -846,13 +848,35 @@ func settingReadUnsafely(p *pass) {
 
 func policySubselect(p *pass) {
 	changedObjects(p, policies, func(_, policy *catalog.Policy) {
+		what := ""
 		for _, e := range expressions(policy) {
-			if mentions(e, func(n *pg.Node) bool { return n.GetSubLink() != nil && !runsOnce(n.GetSubLink()) }) {
-				p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s has a sub-select that reads a table or refers to the row: it adds a query to each query of the table, its own result is subject to policies, and the table cannot be distributed.", policyName(policy)),
-					"Compare columns of the row with settings. Copy other values into the row or into a setting,\nor read them in a function and call that as (SELECT app.function()), which runs once for each statement.")
-				return
-			}
+			walk(e, func(n *pg.Node) bool {
+				sub := n.GetSubLink()
+				switch {
+				case sub == nil || runsOnce(sub):
+				case refersTo(sub, policy.Table):
+					what = "refers to the row: it can run once for each row"
+				case what == "":
+					what = "reads a table: it adds a query to each statement"
+				}
+				return true
+			})
 		}
+		if what == "" {
+			return
+		}
+		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s has a sub-select that %s. If it reads a table, it sees only the rows that the policies of that table allow, and none that another transaction has not committed yet.", policyName(policy), what),
+			"Compare columns of the row with settings. Copy other values into the row or into a setting,\nor read them in a function and call that as (SELECT app.function()), which runs once for each statement.")
+	})
+}
+
+// refersTo reports whether a sub-select of a policy refers to the policy's row. Postgres prints the columns inside a
+// sub-select with their table, and another reference to the same table with an alias. Without a FROM clause, a column
+// can only be a column of the row.
+func refersTo(s *pg.SubLink, table string) bool {
+	return mentions(s.GetSubselect(), func(n *pg.Node) bool {
+		fields := texts(n.GetColumnRef().GetFields())
+		return len(fields) > 0 && (fields[0] == table || len(fields) == 1 && len(s.GetSubselect().GetSelectStmt().GetFromClause()) == 0)
 	})
 }
 

@@ -31,19 +31,24 @@ CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN ne
 CREATE TRIGGER nothing BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION nothing();
 CREATE POLICY own ON notes USING (owner = 1);
 CREATE VIEW titles AS SELECT title FROM notes;
+CREATE DOMAIN grade AS int CONSTRAINT grade_high CHECK (VALUE < 1000);
+ALTER DOMAIN grade ADD CONSTRAINT grade_low CHECK (VALUE > 0) NOT VALID;
+CREATE TABLE grades (value grade);
 `
 
 // Rows with which all statements succeed, and rows that violate as many conditions as possible.
 const (
 	goodRows = `INSERT INTO owners SELECT n, 'o' || n FROM generate_series(1, 10) n;
 INSERT INTO notes SELECT 1 + n % 10, n, 'a', '7', now(), n FROM generate_series(1, 300) n;
-INSERT INTO logs VALUES ('2020-05-05', 'x'), ('2025-05-05', 'y'); INSERT INTO logs_new VALUES ('2022-02-02', 'z')`
+INSERT INTO logs VALUES ('2020-05-05', 'x'), ('2025-05-05', 'y'); INSERT INTO logs_new VALUES ('2022-02-02', 'z');
+INSERT INTO grades VALUES (1)`
 	badRows = `INSERT INTO owners SELECT n, 'o' FROM generate_series(1, 10) n;
 ALTER TABLE notes DISABLE TRIGGER USER;
 ALTER TABLE notes DROP CONSTRAINT notes_late; ALTER TABLE notes DROP CONSTRAINT notes_title;
 INSERT INTO notes SELECT 100, n, NULL, 'x', NULL, -1 FROM generate_series(1, 300) n;
 ALTER TABLE notes ADD CONSTRAINT notes_late CHECK (size > 0) NOT VALID; ALTER TABLE notes ADD CONSTRAINT notes_title CHECK (title IS NOT NULL) NOT VALID;
-INSERT INTO logs VALUES ('2022-05-05', 'x'); INSERT INTO logs_new VALUES ('1999-02-02', 'z')`
+INSERT INTO logs VALUES ('2022-05-05', 'x'); INSERT INTO logs_new VALUES ('1999-02-02', 'z');
+ALTER DOMAIN grade DROP CONSTRAINT grade_low; INSERT INTO grades VALUES (-1), (NULL); ALTER DOMAIN grade ADD CONSTRAINT grade_low CHECK (VALUE > 0) NOT VALID`
 )
 
 // TestClaims compares the report on statements with a server that has rows: the lock on every table, as another session
@@ -135,6 +140,14 @@ func TestClaims(t *testing.T) {
 		"SELECT count(*) FROM notes",
 		"DO $$ BEGIN UPDATE notes SET kind = '8'; END $$",
 		"CLUSTER notes USING notes_kind",
+		"ALTER DOMAIN grade ADD CONSTRAINT c CHECK (VALUE > 0)",
+		"ALTER DOMAIN grade ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID",
+		"ALTER DOMAIN grade VALIDATE CONSTRAINT grade_low",
+		"ALTER DOMAIN grade DROP CONSTRAINT grade_high",
+		"ALTER DOMAIN grade RENAME CONSTRAINT grade_high TO grade_upper",
+		"ALTER DOMAIN grade SET NOT NULL",
+		"ALTER DOMAIN grade DROP NOT NULL",
+		"ALTER DOMAIN grade SET DEFAULT 1",
 	} {
 		t.Run(sql, func(t *testing.T) {
 			t.Parallel()

@@ -36,13 +36,27 @@ func mayFail(file *replay.File, s *replay.Statement) []string {
 	case n.GetDoStmt() != nil, n.GetCallStmt() != nil:
 		f.all = append(f.all, "depending on its code and the existing rows")
 	case n.GetAlterDomainStmt() != nil:
-		f.all = append(f.all, "if a value of the domain violates the new constraint")
+		f.domain(n.GetAlterDomainStmt())
 	case n.GetCreateStmt() != nil && n.GetCreateStmt().GetPartbound() != nil:
 		for _, parent := range n.GetCreateStmt().GetInhRelations() {
 			f.write(parent.GetRangeVar(), "if the default partition of %s has rows for the new partition")
 		}
 	}
 	return f.all
+}
+
+// domain adds the possible failures of ALTER DOMAIN. Only a new constraint and a validated one are checked against values.
+func (f *failures) domain(s *pg.AlterDomainStmt) {
+	switch s.GetSubtype() {
+	case "C": // ADD CONSTRAINT
+		if !s.GetDef().GetConstraint().GetSkipValidation() {
+			f.all = append(f.all, "if a value of the domain violates the new constraint")
+		}
+	case "V": // VALIDATE CONSTRAINT
+		f.all = append(f.all, "if a value of the domain violates "+s.GetName())
+	case "O": // SET NOT NULL
+		f.all = append(f.all, "if a value of the domain is NULL")
+	}
 }
 
 type failures struct {
