@@ -47,6 +47,7 @@ var definers = map[string]struct {
 	"account_write":       {owner: "chenu_gate", callers: []string{"chenu_audit"}},
 	"gate_event":          {owner: "chenu_gate", callers: []string{"chenu_threads"}},
 	"check_collected":     {owner: "chenu_gate"},
+	"lock_deletions":      {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_erase", "chenu_human"}},
 	"collected_payload":   {owner: "chenu_gate", callers: []string{"chenu_agent", "chenu_human"}},
 
 	"expire_checkpoints":      {owner: "chenu_maintain", callers: []string{"chenu_human"}},

@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
+	"github.com/chenu/chenu/postgres/pgtest"
 	"github.com/chenu/chenu/server/api/apitest"
 )
 
@@ -27,6 +30,57 @@ func TestDetach(t *testing.T) {
 	}
 	ada.Post("/v1/business/projects", object{"name": "P", "contact_id": contact.Object()["id"]}).
 		WantProblem(http.StatusUnprocessableEntity, "reference_not_found")
+}
+
+// Two rows that refer to each other can be deleted at once. The references are committed while both requests wait for
+// the rows, so that no order of locks that either of them could choose fits both.
+func TestRowsThatReferToEachOtherAreDeletedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ada := s.person(t, "ada")
+	admin := s.db.Pool(t, s.db.AdminURL)
+	for _, c := range []struct {
+		collections [2]string
+		bodies      [2]object
+		refer       string // makes the rows with the ids $1 and $2 refer to each other
+	}{
+		{[2]string{"/v1/social/posts", "/v1/social/posts"}, [2]object{{"body": "A"}, {"body": "B"}},
+			`UPDATE social_posts SET reply_to_id = CASE id WHEN $1 THEN $2 ELSE $1 END WHERE id IN ($1, $2)`},
+		{[2]string{"/v1/creative/assets", "/v1/creative/projects"}, [2]object{{"name": "A", "kind": "image", "uri": "https://example.org/a.png", "media_type": "image/png", "size_bytes": 1}, {"name": "P"}},
+			`WITH asset AS (UPDATE creative_assets SET project_id = $2 WHERE id = $1)
+			UPDATE creative_projects SET cover_asset_id = $1 WHERE id = $2`},
+	} {
+		for range 5 {
+			var paths []string
+			var ids []any
+			for i, collection := range c.collections {
+				made := ada.Post(collection, c.bodies[i]).Want(http.StatusCreated)
+				paths, ids = append(paths, made.Header.Get("Location")), append(ids, made.Object()["id"])
+			}
+			tx, err := admin.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(t.Context(), c.refer, ids...); err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			answers := make([]*apitest.Response, len(paths))
+			for i, path := range paths {
+				client := ada.For(t)
+				wg.Go(func() { answers[i] = client.Delete(path+"?detach=true", "*") })
+			}
+			waiting := pgtest.AwaitLocks(t.Context(), admin, len(paths), nil)
+			committed := tx.Commit(t.Context())
+			wg.Wait()
+			if err := errors.Join(waiting, committed); err != nil {
+				t.Fatalf("%v; %d %s, %d %s", err, answers[0].Status, answers[0].Body, answers[1].Status, answers[1].Body)
+			}
+			for _, answer := range answers {
+				answer.Want(http.StatusNoContent)
+			}
+		}
+	}
 }
 
 // A detach that changes two gated rows needs one approval, which lists both, and every other row that it changes.

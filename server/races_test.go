@@ -653,7 +653,9 @@ func init() { //nolint:gochecknoinits // The racers refer to functions that refe
 		}),
 		"delete-creative-asset":   deletion("/v1/creative/assets"),
 		"create-creative-project": creation("/v1/creative/projects"),
-		"update-creative-project": update("/v1/creative/projects", changing("name", word)),
+		"update-creative-project": update("/v1/creative/projects", func(w *world, n int) object {
+			return object{"cover_asset_id": w.id("/v1/creative/assets", n+1)}
+		}),
 		"delete-creative-project": deletion("/v1/creative/projects"),
 
 		"create-playlist":       creation("/v1/entertainment/playlists"),

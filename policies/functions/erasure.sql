@@ -26,6 +26,7 @@ BEGIN
     IF app.actor_kind() <> 'human' OR nullif(current_setting('app.actor_id', true), '')::uuid IS DISTINCT FROM caller THEN
         RAISE EXCEPTION 'only a human can erase an identity' USING ERRCODE = 'CH403';
     END IF;
+    PERFORM app.lock_deletions(); -- first: who holds this lock may wait for the identity
     PERFORM FROM public.identities i WHERE i.id = caller AND i.status <> 'erased' FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such identity' USING ERRCODE = 'CH401';

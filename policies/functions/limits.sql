@@ -73,3 +73,19 @@ $$;
 ALTER FUNCTION app.forget_rate_buckets(integer) OWNER TO chenu_maintain;
 REVOKE EXECUTE ON FUNCTION app.forget_rate_buckets(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.forget_rate_buckets(integer) TO chenu_human;
+
+-- Waits until no other transaction of the identity clears references and deletes rows, and makes
+-- the next one wait until this transaction ends. Of two rows that refer to each other, each is
+-- deleted after the reference of the other one was cleared, so that no order of their locks is right
+-- for both. Other writes do not wait.
+CREATE FUNCTION app.lock_deletions() RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('chenu deletions ' || current_setting('app.identity_id', true), 0));
+END
+$$;
+ALTER FUNCTION app.lock_deletions() OWNER TO chenu_gate;
+REVOKE EXECUTE ON FUNCTION app.lock_deletions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.lock_deletions() TO chenu_human, chenu_agent, chenu_erase;

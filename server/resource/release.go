@@ -30,7 +30,6 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 				if err := detachFrom(ctx, tx, other, reference, id); err != nil {
 					return err
 				}
-				continue
 			}
 			named, err := names(ctx, tx, other, reference, id)
 			if err != nil {
@@ -53,8 +52,12 @@ func release(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID
 
 // lockReferences locks the rows whose references to a row release will clear, ordered by id. Call it before the row
 // itself is locked: a request that changes one of these rows locks it first and the row second, as for an event and
-// its group. The opposite order would deadlock.
+// its group. The opposite order would deadlock. Of two rows that refer to each other, such as a project and its cover,
+// no order is right, so that requests of one identity wait for each other here.
 func lockReferences(ctx context.Context, tx *ent.Tx, table policies.Table, id uuid.UUID) error {
+	if _, err := tx.ExecContext(ctx, "SELECT app.lock_deletions()"); err != nil {
+		return err
+	}
 	for _, other := range policies.Tables {
 		for _, reference := range other.References {
 			if column, _ := other.Column(reference.Column); reference.Table != table.Name || reference.Cascade || !column.Optional || column.Immutable {
@@ -73,8 +76,8 @@ func lockReferences(ctx context.Context, tx *ent.Tx, table policies.Table, id uu
 }
 
 // detachFrom clears the references of one column. It skips rows that began to refer to the row after lockReferences
-// and are locked by another transaction, because waiting for them would deadlock. The foreign key then rejects the
-// deletion.
+// and are locked by another transaction, because waiting for them would deadlock. Their references are left, and the
+// row is not deleted.
 //
 // If the writes of the transaction are accounted for, it clears the references in the order of the rows' ids: the
 // order of a single UPDATE depends on the plan, and can be different when the request is repeated with its approval.
