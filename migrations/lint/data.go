@@ -252,10 +252,9 @@ func touched(n *pg.Node) []string {
 	default:
 		return nil
 	}
-	walk(n, func(n *pg.Node) bool {
-		add(n.GetRangeVar())
-		return true
-	})
+	for _, r := range replay.Relations(n) {
+		add(r)
+	}
 	return all
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ariga.io/atlas/sql/schema"
 	"ariga.io/atlas/sql/sqlcheck"
@@ -410,19 +411,34 @@ func keyBuildsIndex(p *pass) {
 // blocks returns the strongest lock on the table, its indexes and partitions.
 func blocks(e dev.Effect) dev.LockMode { return max(e.Lock, e.Through) }
 
+// noLockTimeout reports the first statement of those that follow each other with the same timeout.
 func noLockTimeout(p *pass) {
-	for i, s := range p.Statements {
-		if s.LockTimeout != 0 {
+	reported := time.Duration(-1)
+	for i := range p.Statements {
+		effects := p.effects(i)
+		at := slices.IndexFunc(effects, func(e dev.Effect) bool { return blocks(e) >= dev.Share })
+		if at < 0 {
 			continue
 		}
-		for _, e := range p.effects(i) {
-			if blocks(e) < dev.Share {
-				continue
-			}
-			p.report(i, fmt.Sprintf("There is no lock_timeout for the lock on %s (%s): while this statement waits for it, later queries on the table wait too.", e.Table, blocks(e)),
-				lines("-- keep the lock_timeout of `chenu migrate apply`, or set one:", "SET LOCAL lock_timeout = '3s';"))
-			return
+		e, timeout := effects[at], p.lockTimeout(i)
+		if timeout != 0 && timeout <= maxLockTimeout {
+			reported = -1
+			continue
 		}
+		if timeout == reported {
+			continue
+		}
+		reported = timeout
+		message := fmt.Sprintf("There is no lock_timeout for the lock on %s (%s): while this statement waits for it, later queries on the table wait too.", e.Table, blocks(e))
+		if timeout != 0 {
+			message = fmt.Sprintf("The lock_timeout for the lock on %s (%s) is longer than %s: while this statement waits for it, for up to %s, later queries on the table wait too.",
+				e.Table, blocks(e), maxLockTimeout, timeout)
+		}
+		advice := lines("-- keep the lock_timeout of `chenu migrate apply`, or set one:", "SET LOCAL lock_timeout = '3s';")
+		if timeout != p.Statements[i].LockTimeout {
+			advice = "The code that this statement runs sets this lock_timeout. Remove the setting, or set a shorter one in the code."
+		}
+		p.report(i, message, advice)
 	}
 }
 

@@ -125,7 +125,7 @@ func isTable(t pg.ObjectType) bool {
 
 func schemaOf(r *pg.RangeVar) string {
 	if r.GetSchemaname() == "" {
-		return "public"
+		return replay.DefaultSchema
 	}
 	return r.GetSchemaname()
 }
@@ -283,7 +283,7 @@ func named(names []*pg.Node) string {
 	case 0:
 		return ""
 	case 1:
-		return catalog.Qualify("public", parts[0])
+		return catalog.Qualify(replay.DefaultSchema, parts[0])
 	}
 	return catalog.Qualify(parts[len(parts)-2], parts[len(parts)-1])
 }

@@ -61,7 +61,8 @@ type File struct {
 // Statement is a statement of a file with its effects.
 type Statement struct {
 	migrations.Statement
-	// Node is the parsed statement; nil if the parser of PostgreSQL 17 cannot parse it.
+	// Node is the parsed statement; nil if the parser of PostgreSQL 17 cannot parse it. Names that the search_path of
+	// the session resolved to another schema than public have that schema; temporary tables have pg_temp.
 	Node *pg.Node
 	// Effects are the effects on tables that existed before the file.
 	Effects []dev.Effect
@@ -151,7 +152,7 @@ type run struct {
 }
 
 func (r *run) run(ctx context.Context) error {
-	if err := r.settings(ctx); err != nil {
+	if err := r.setDefaults(ctx); err != nil {
 		return err
 	}
 	statements := func() error { return r.statements(ctx) }
@@ -186,8 +187,8 @@ func (r *run) tables() *schema.Realm {
 	return nil
 }
 
-// settings sets the default timeouts of `chenu migrate apply`.
-func (r *run) settings(ctx context.Context) error {
+// setDefaults sets the default timeouts of `chenu migrate apply`.
+func (r *run) setDefaults(ctx context.Context) error {
 	statement := time.Duration(0)
 	if r.file.Transaction {
 		statement = apply.DefaultStatementTimeout
@@ -203,7 +204,7 @@ func (r *run) statements(ctx context.Context) error {
 	for _, s := range r.file.File.Statements {
 		statement := &Statement{Statement: s, Node: Parse(s.SQL)}
 		r.file.Statements = append(r.file.Statements, statement)
-		if err := r.timeouts(ctx, statement); err != nil {
+		if err := r.settings(ctx, statement); err != nil {
 			return err
 		}
 		err := r.statement(ctx, statement)
@@ -295,17 +296,6 @@ func (r *run) observed(ctx context.Context, s *Statement, sql string) error {
 	return nil
 }
 
-func (r *run) timeouts(ctx context.Context, s *Statement) error {
-	const query = "SELECT current_setting('lock_timeout')::interval, current_setting('statement_timeout')::interval"
-	if err := r.session.Conn().QueryRow(ctx, query).Scan(&s.LockTimeout, &s.StatementTimeout); err != nil {
-		return err
-	}
-	if s.NoLockTimeout {
-		s.LockTimeout = 0
-	}
-	return nil
-}
-
 // Parse parses one statement; it returns nil if the parser cannot.
 func Parse(sql string) *pg.Node {
 	result, err := pgquery.Parse(sql)
@@ -379,7 +369,7 @@ func (r *run) known(n *pg.Node) []dev.Effect {
 
 // objectName returns a name of the list of DROP.
 func objectName(n *pg.Node) string {
-	space, name := "public", ""
+	space, name := DefaultSchema, ""
 	for _, item := range n.GetList().GetItems() {
 		if name != "" {
 			space = name
@@ -389,14 +379,17 @@ func objectName(n *pg.Node) string {
 	return catalog.Qualify(space, name)
 }
 
-// Name returns a table's name in the form of Effects. The default schema is public.
+// DefaultSchema is the schema of a name without one in Statement.Node.
+const DefaultSchema = "public"
+
+// Name returns a table's name in the form of Effects. In Statement.Node, it is the name that the server resolves.
 func Name(table *pg.RangeVar) string {
 	if table == nil {
 		return ""
 	}
 	space := table.GetSchemaname()
 	if space == "" {
-		space = "public"
+		space = DefaultSchema
 	}
 	return catalog.Qualify(space, table.GetRelname())
 }

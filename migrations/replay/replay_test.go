@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	pg "github.com/pganalyze/pg_query_go/v6"
+	pgquery "github.com/wasilibs/go-pgquery"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
@@ -160,5 +162,65 @@ func TestRun_Timeouts(t *testing.T) {
 	f := record(t, "SELECT 1; SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '2min'; SELECT 2;")
 	if a, b := f.Statements[0], f.Statements[3]; a.LockTimeout != apply.DefaultLockTimeout || b.LockTimeout.Seconds() != 1 || b.StatementTimeout.Minutes() != 2 {
 		t.Errorf("%s, then %s and %s", a.LockTimeout, b.LockTimeout, b.StatementTimeout)
+	}
+}
+
+// TestRun_Names checks that the names of a statement have the schemas that the server finds for them in the search path
+// of the statement. A name in public stays as it is.
+func TestRun_Names(t *testing.T) {
+	t.Parallel()
+	const given = `
+		CREATE SCHEMA app; CREATE SCHEMA "Odd";
+		CREATE TABLE app.notes (id int PRIMARY KEY, title text); CREATE INDEX notes_title ON app.notes (title);
+		CREATE POLICY p ON app.notes; CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+		CREATE TYPE app.state AS ENUM ('open'); CREATE TABLE "Odd"."Table" (id int);
+		SET LOCAL search_path = app, "Odd", public;`
+	statements := []struct{ sql, want string }{
+		{`ALTER TABLE notes ADD a int`, `ALTER TABLE app.notes ADD COLUMN a int`},
+		{`ALTER TABLE tags ADD a int REFERENCES notes`, `ALTER TABLE tags ADD COLUMN a int REFERENCES app.notes`},
+		{`ALTER TABLE public.notes ADD a int`, `ALTER TABLE public.notes ADD COLUMN a int`},
+		{`ALTER TABLE "Table" ADD a int`, `ALTER TABLE "Odd"."Table" ADD COLUMN a int`},
+		{`CREATE VIEW v AS SELECT id FROM tags UNION SELECT id FROM notes`, `CREATE VIEW app.v AS SELECT id FROM tags UNION SELECT id FROM app.notes`},
+		{`CREATE TABLE more (LIKE notes)`, `CREATE TABLE app.more (LIKE app.notes)`},
+		{`SELECT * FROM notes more FOR UPDATE OF more`, `SELECT * FROM app.notes more FOR UPDATE OF more`},
+		{`WITH notes AS (SELECT * FROM notes), n AS (SELECT * FROM notes) SELECT * FROM notes, n`,
+			`WITH notes AS (SELECT * FROM app.notes), n AS (SELECT * FROM notes) SELECT * FROM notes, n`},
+		{`WITH RECURSIVE notes AS (SELECT 1 AS id UNION SELECT id FROM notes) DELETE FROM notes USING notes n`,
+			`WITH RECURSIVE notes AS (SELECT 1 AS id UNION SELECT id FROM notes) DELETE FROM app.notes USING notes n`},
+		{`DROP INDEX notes_title`, `DROP INDEX app.notes_title`},
+		{`DROP POLICY p ON notes`, `DROP POLICY p ON app.notes`},
+		{`GRANT SELECT ON notes, tags TO PUBLIC`, `GRANT select ON app.notes, tags TO public`},
+		{`ALTER TYPE state ADD VALUE 'done'`, `ALTER TYPE app.state ADD VALUE 'done'`},
+		{`DROP TYPE state`, `DROP TYPE app.state`},
+		{`CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'`, `CREATE OR REPLACE FUNCTION app.f() RETURNS int LANGUAGE sql AS $$SELECT 2$$`},
+		{`ALTER FUNCTION f() STABLE`, `ALTER FUNCTION app.f() STABLE`},
+		{`DROP FUNCTION f()`, `DROP FUNCTION app.f()`},
+		{`DROP TABLE IF EXISTS nothing, more`, `DROP TABLE IF EXISTS app.nothing, app.more`},
+		{`CREATE TABLE tags (id int PRIMARY KEY, of int REFERENCES tags)`, `CREATE TABLE app.tags (id int PRIMARY KEY, of int REFERENCES app.tags)`},
+		{`CREATE TEMPORARY TABLE notes (id int)`, `CREATE TEMPORARY TABLE pg_temp.notes (id int)`},
+		{`DELETE FROM notes`, `DELETE FROM pg_temp.notes`},
+		{`DROP TABLE notes`, `DROP TABLE pg_temp.notes`},
+		{`DELETE FROM notes`, `DELETE FROM app.notes`},
+		{`SET LOCAL search_path TO ''`, `SET LOCAL search_path TO ''`},
+		{`DROP TABLE IF EXISTS notes`, `DROP TABLE IF EXISTS pg_catalog.notes`},
+		{`RESET search_path`, `RESET search_path`},
+		{`DELETE FROM notes`, `DELETE FROM notes`},
+	}
+	text := given
+	for _, s := range statements {
+		text += s.sql + ";"
+	}
+	f := record(t, text)
+	if f.Failed != nil {
+		t.Fatalf("%s: %v", f.Failed.SQL, f.Failed.Err)
+	}
+	for i, s := range f.Statements[len(f.Statements)-len(statements):] {
+		got, err := pgquery.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: s.Node}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := statements[i].want; got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", s.SQL, got, want)
+		}
 	}
 }
