@@ -588,13 +588,12 @@ func rewrites(p *pass) {
 			continue
 		}
 		for _, e := range p.effects(i) {
-			full := n.GetVacuumStmt() != nil && e.Lock == dev.AccessExclusive
-			if !e.Rewritten && !full {
+			if !e.Rewritten {
 				continue
 			}
 			advice := "Run the statement in a maintenance window. Or fill a second table, and switch to it."
 			switch {
-			case full, n.GetClusterStmt() != nil:
+			case n.GetVacuumStmt() != nil, n.GetClusterStmt() != nil:
 				advice = "Let autovacuum reuse the space. To shrink a table, use pg_repack, which does not block reads and writes."
 			case n.GetRefreshMatViewStmt() != nil:
 				advice = lines("-- after creating a unique index on it:", changed(n, func(n *pg.Node) { n.GetRefreshMatViewStmt().Concurrent = true })+";")

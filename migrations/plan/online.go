@@ -10,7 +10,6 @@ import (
 	"ariga.io/atlas/sql/schema"
 
 	"github.com/chenu/chenu/postgres/catalog"
-	"github.com/chenu/chenu/postgres/dev"
 	"github.com/chenu/chenu/postgres/syntax"
 )
 
@@ -103,7 +102,7 @@ func (p *planning) build(ctx context.Context, t *schema.Table, i *schema.Index, 
 			comments = append(comments, c.Cmd)
 			continue
 		}
-		p.steps = append(p.steps, step{phase: phaseBuild, sql: c.Cmd, alone: &dev.Effect{Table: tableName(t), Lock: dev.ShareUpdateExclusive, Scanned: true}})
+		p.steps = append(p.steps, step{phase: phaseBuild, sql: c.Cmd, alone: true})
 	}
 	for _, sql := range comments {
 		at := phaseBuilt
@@ -153,8 +152,7 @@ func (p *planning) dropIndex(ctx context.Context, t *schema.Table, c *schema.Dro
 
 func (p *planning) dropConcurrently(at phase, t *schema.Table, i *schema.Index, note string) {
 	p.steps = append(p.steps, step{
-		phase: at, sql: "DROP INDEX CONCURRENTLY IF EXISTS " + catalog.Qualify(t.Schema.Name, i.Name), note: note,
-		alone: &dev.Effect{Table: tableName(t), Lock: dev.ShareUpdateExclusive},
+		phase: at, sql: "DROP INDEX CONCURRENTLY IF EXISTS " + catalog.Qualify(t.Schema.Name, i.Name), note: note, alone: true,
 	})
 }
 

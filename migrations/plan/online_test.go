@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/chenu/chenu/migrations/apply"
 	"github.com/chenu/chenu/migrations/dbtest"
@@ -121,74 +120,6 @@ func drifted(t *testing.T, url, devURL string, dir migrate.Dir) (found []string)
 		}
 	}
 	return found
-}
-
-// TestKnownLocks compares the locks that plans state for statements that cannot be observed with those of a server:
-// another session makes each statement wait until its locks are read.
-func TestKnownLocks(t *testing.T) {
-	t.Parallel()
-	database := dbtest.Empty(t)
-	exec(t, database.AdminURL, "CREATE TABLE notes (id int); CREATE INDEX old ON notes (id)")
-	for _, statement := range []string{
-		"CREATE INDEX CONCURRENTLY fresh ON notes (id)",
-		"CREATE UNIQUE INDEX CONCURRENTLY fresh_key ON notes (id)",
-		"DROP INDEX CONCURRENTLY IF EXISTS old",
-	} {
-		writer := pgtest.Connect(t, database.AdminURL)
-		for _, sql := range []string{"BEGIN", "INSERT INTO notes SELECT WHERE false", "SELECT FROM notes"} {
-			if _, err := writer.Exec(t.Context(), sql); err != nil {
-				t.Fatal(err)
-			}
-		}
-		conn := pgtest.Connect(t, database.AdminURL)
-		done := make(chan error, 1)
-		go func() {
-			_, err := conn.Exec(t.Context(), statement)
-			done <- err
-		}()
-		observer := pgtest.Connect(t, database.AdminURL)
-		locks := waiting(t, observer, conn.PgConn().PID())
-		if locks != "ShareUpdateExclusiveLock" {
-			t.Errorf("%s: locks %s", statement, locks)
-		}
-		for mode, free := range map[string]bool{"ACCESS SHARE": true, "ROW EXCLUSIVE": true, "SHARE UPDATE EXCLUSIVE": false, "SHARE": false} {
-			_, err := observer.Exec(t.Context(), "BEGIN; LOCK TABLE notes IN "+mode+" MODE NOWAIT")
-			if (err == nil) != free {
-				t.Errorf("%s: at the same time, %s: %v", statement, mode, err)
-			}
-			if _, err := observer.Exec(t.Context(), "ROLLBACK"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := writer.Exec(t.Context(), "ROLLBACK"); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-done; err != nil {
-			t.Errorf("%s: %v", statement, err)
-		}
-	}
-}
-
-// waiting returns the locks of a session on the table notes, once the session waits for another transaction.
-func waiting(t *testing.T, conn *pgx.Conn, pid uint32) string {
-	t.Helper()
-	const query = `SELECT coalesce(string_agg(DISTINCT mode, ', ') FILTER (WHERE locktype = 'relation' AND relation = 'notes'::regclass AND granted), ''),
-coalesce(bool_or(locktype = 'virtualxid' AND NOT granted), false) FROM pg_locks WHERE pid = $1`
-	deadline := time.Now().Add(30 * time.Second)
-	for time.Now().Before(deadline) {
-		var (
-			locks string
-			waits bool
-		)
-		if err := conn.QueryRow(t.Context(), query, pid).Scan(&locks, &waits); err != nil {
-			t.Fatal(err)
-		}
-		if waits {
-			return locks
-		}
-	}
-	t.Fatal("the session does not wait")
-	return ""
 }
 
 // TestFillKeepsNobodyWaiting fills rows of which another session has locked one: the first statement skips that row,

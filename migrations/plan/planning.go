@@ -79,9 +79,8 @@ type step struct {
 	// trust is a query that fails if policies would hide rows from the statement, even if the
 	// statement itself runs with row_security on; empty for most.
 	trust string
-	// alone is the effect of a statement that cannot run in a transaction, and so cannot be
-	// observed; nil for others. TestKnownLocks compares it with a server.
-	alone *dev.Effect
+	// alone reports whether the statement cannot run in a transaction.
+	alone bool
 }
 
 // planning is an unfinished plan.

@@ -61,11 +61,12 @@ func run(ctx context.Context, s *dev.Session, steps []step, current *dev.Inspect
 
 // file runs steps, starting with number first, in one transaction if possible.
 func (t *trial) file(ctx context.Context, steps []step, first int, at part) error {
-	if s := steps[0]; s.alone != nil {
-		if err := t.session.Exec(ctx, s.sql); err != nil {
+	if s := steps[0]; s.alone {
+		effects, err := t.session.ObserveOutside(ctx, s.sql, t.before)
+		if err != nil {
 			return planFailed(s, err)
 		}
-		t.add(first, at, []dev.Effect{*s.alone})
+		t.add(first, at, effects)
 		return nil
 	}
 	if err := t.transaction(ctx, steps, first, at); !errors.Is(err, errCommits) {

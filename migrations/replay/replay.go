@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	pg "github.com/pganalyze/pg_query_go/v6"
 	pgquery "github.com/wasilibs/go-pgquery"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/chenu/chenu/migrations"
 	"github.com/chenu/chenu/migrations/apply"
@@ -66,8 +68,7 @@ type Statement struct {
 	Node *pg.Node
 	// Effects are the effects on tables that existed before the file.
 	Effects []dev.Effect
-	// Alone reports whether the statement cannot run in a transaction. Its locks are then those of
-	// the manual, not observed.
+	// Alone reports whether the statement cannot run in a transaction.
 	Alone bool
 	// Commits reports whether the statement is a block of code that commits. Its effects were
 	// observed without the commits.
@@ -241,7 +242,7 @@ func (r *run) statement(ctx context.Context, s *Statement) error {
 		return err
 	case refused.Code == "25001": // active_sql_transaction
 		s.Alone = true
-		s.Effects = r.known(s.Node)
+		return r.outside(ctx, s)
 	case refused.Code == "2D000": // invalid_transaction_termination
 		s.Commits = true
 		if err := r.withoutCommits(ctx, s); err != nil {
@@ -251,6 +252,32 @@ func (r *run) statement(ctx context.Context, s *Statement) error {
 		return err
 	}
 	return r.session.Exec(ctx, s.SQL)
+}
+
+// outside runs and observes a statement that cannot run in a transaction.
+func (r *run) outside(ctx context.Context, s *Statement) (err error) {
+	if len(r.there) == 0 {
+		return r.session.Exec(ctx, s.SQL)
+	}
+	s.Effects, err = r.session.ObserveOutside(ctx, waits(s), r.there)
+	return err
+}
+
+// waits returns a statement without SKIP_LOCKED: with this option it does not wait for the observer, but skips the
+// table. When it gets the lock, it has the same effects.
+func waits(s *Statement) string {
+	v := s.Node.GetVacuumStmt()
+	skips := func(o *pg.Node) bool { return o.GetDefElem().GetDefname() == "skip_locked" }
+	if !slices.ContainsFunc(v.GetOptions(), skips) {
+		return s.SQL
+	}
+	n := proto.Clone(s.Node).(*pg.Node)
+	n.GetVacuumStmt().Options = slices.DeleteFunc(n.GetVacuumStmt().GetOptions(), skips)
+	sql, err := pgquery.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: n}}})
+	if err != nil {
+		return s.SQL
+	}
+	return sql
 }
 
 var errUndo = errors.New("undo")
@@ -325,58 +352,6 @@ func (r *run) changesTables(n *pg.Node) bool {
 		return true
 	}
 	return n == nil
-}
-
-// known returns the locks of statements that cannot run in a transaction, according to the manual.
-// locks_test.go compares them with a server.
-func (r *run) known(n *pg.Node) []dev.Effect {
-	named := func(name string, mode dev.LockMode, scanned bool) []dev.Effect {
-		if of := r.there.TableOf(name); of != "" {
-			name = of
-		}
-		if !r.file.Existed[name] {
-			return nil
-		}
-		return []dev.Effect{{Table: name, Lock: mode, Scanned: scanned}}
-	}
-	effect := func(table *pg.RangeVar, mode dev.LockMode, scanned bool) []dev.Effect {
-		return named(Name(table), mode, scanned)
-	}
-	switch {
-	case n.GetIndexStmt() != nil: // CONCURRENTLY
-		return effect(n.GetIndexStmt().GetRelation(), dev.ShareUpdateExclusive, true)
-	case n.GetReindexStmt() != nil:
-		return effect(n.GetReindexStmt().GetRelation(), dev.ShareUpdateExclusive, true)
-	case n.GetDropStmt() != nil: // DROP INDEX CONCURRENTLY takes one name
-		for _, o := range n.GetDropStmt().GetObjects() {
-			return named(objectName(o), dev.ShareUpdateExclusive, false)
-		}
-	case n.GetVacuumStmt() != nil:
-		mode := dev.ShareUpdateExclusive
-		for _, o := range n.GetVacuumStmt().GetOptions() {
-			if o.GetDefElem().GetDefname() == "full" {
-				mode = dev.AccessExclusive
-			}
-		}
-		var all []dev.Effect
-		for _, rel := range n.GetVacuumStmt().GetRels() {
-			all = append(all, effect(rel.GetVacuumRelation().GetRelation(), mode, true)...)
-		}
-		return all
-	}
-	return nil
-}
-
-// objectName returns a name of the list of DROP.
-func objectName(n *pg.Node) string {
-	space, name := DefaultSchema, ""
-	for _, item := range n.GetList().GetItems() {
-		if name != "" {
-			space = name
-		}
-		name = item.GetString_().GetSval()
-	}
-	return catalog.Qualify(space, name)
 }
 
 // DefaultSchema is the schema of a name without one in Statement.Node.

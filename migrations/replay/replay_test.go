@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	pg "github.com/pganalyze/pg_query_go/v6"
 	pgquery "github.com/wasilibs/go-pgquery"
 
@@ -32,6 +34,12 @@ func record(t *testing.T, sql string) *replay.File {
 
 // recordWith is like record, and calls meanwhile after the state before the file was read.
 func recordWith(t *testing.T, sql string, meanwhile func()) *replay.File {
+	t.Helper()
+	return recordAfter(t, first, sql, meanwhile)
+}
+
+// recordAfter is like recordWith, with another text of the first file.
+func recordAfter(t *testing.T, first, sql string, meanwhile func()) *replay.File {
 	t.Helper()
 	files, err := migrations.Read(dbtest.Dir(t, map[string]string{"1_first.sql": first, "2_second.sql": sql}))
 	if err != nil {
@@ -75,6 +83,7 @@ func TestRun(t *testing.T) {
 		{"a block that commits", "-- atlas:txmode none\n\nDO $$ BEGIN UPDATE notes SET title = ''; COMMIT; END $$;", "[public.notes ROW EXCLUSIVE scanned commits]"},
 		{"refused", "ALTER TABLE notes ADD a int; ALTER TABLE notes ADD a int; ALTER TABLE notes ADD b int;",
 			"[public.notes ACCESS EXCLUSIVE] [42701]"},
+		{"refused outside a transaction", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY i ON notes (missing); SELECT 1;", "[42703]"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,6 +121,168 @@ func words(f *replay.File) string {
 		}
 	}
 	return strings.Join(all, " ")
+}
+
+// TestRun_OutsideTransactions compares the observed effects of statements that cannot run in a transaction with the
+// manual: https://www.postgresql.org/docs/current/explicit-locking.html and the pages of the statements. Two locks are not
+// in the manual: DETACH … CONCURRENTLY locks the tables to which the partition's foreign keys refer, and REINDEX …
+// CONCURRENTLY of a partitioned table first locks each partition with SHARE.
+func TestRun_OutsideTransactions(t *testing.T) {
+	t.Parallel()
+	const given = `
+CREATE TABLE notes (id int PRIMARY KEY, title text);
+CREATE INDEX notes_title ON notes (title);
+CREATE TABLE tags (id int PRIMARY KEY, note int REFERENCES notes (id));
+CLUSTER tags USING tags_pkey;
+CREATE TABLE visits (id int PRIMARY KEY, note int REFERENCES notes (id)) PARTITION BY RANGE (id);
+CREATE TABLE visits_1 PARTITION OF visits FOR VALUES FROM (0) TO (10);
+CREATE TABLE visits_2 PARTITION OF visits FOR VALUES FROM (10) TO (20);
+CREATE MATERIALIZED VIEW counts AS SELECT count(*) AS n FROM notes;
+CREATE UNIQUE INDEX counts_n ON counts (n);
+CREATE VIEW titles AS SELECT title FROM notes;`
+	for _, tt := range []struct {
+		sql  string
+		want []string
+	}{
+		{"VACUUM", []string{
+			"counts: SHARE UPDATE EXCLUSIVE, scanned", "notes: SHARE UPDATE EXCLUSIVE, scanned", "tags: SHARE UPDATE EXCLUSIVE, scanned",
+			"visits: SHARE UPDATE EXCLUSIVE", "visits_1: SHARE UPDATE EXCLUSIVE, scanned", "visits_2: SHARE UPDATE EXCLUSIVE, scanned",
+		}},
+		{"VACUUM notes", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"VACUUM (FULL false) notes", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"VACUUM (FULL 0, ANALYZE) notes, tags", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned", "tags: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"VACUUM visits", []string{
+			"visits: SHARE UPDATE EXCLUSIVE", "visits_1: SHARE UPDATE EXCLUSIVE, scanned", "visits_2: SHARE UPDATE EXCLUSIVE, scanned",
+		}},
+		{"VACUUM counts", []string{"counts: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"VACUUM (SKIP_LOCKED) notes", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"VACUUM FULL", []string{
+			"counts: ACCESS EXCLUSIVE, rewritten", "notes: ACCESS EXCLUSIVE, rewritten", "tags: ACCESS EXCLUSIVE, rewritten",
+			"visits: ACCESS EXCLUSIVE", "visits_1: ACCESS EXCLUSIVE, rewritten", "visits_2: ACCESS EXCLUSIVE, rewritten",
+		}},
+		{"VACUUM FULL notes", []string{"notes: ACCESS EXCLUSIVE, rewritten"}},
+		{"VACUUM (FULL, SKIP_LOCKED) notes", []string{"notes: ACCESS EXCLUSIVE, rewritten"}},
+		{"VACUUM FULL visits", []string{"visits: ACCESS EXCLUSIVE", "visits_1: ACCESS EXCLUSIVE, rewritten", "visits_2: ACCESS EXCLUSIVE, rewritten"}},
+		{"VACUUM FULL counts", []string{"counts: ACCESS EXCLUSIVE, rewritten"}},
+		{"VACUUM titles", nil},
+		{"CLUSTER", []string{"tags: ACCESS EXCLUSIVE, rewritten"}},
+		{"CLUSTER visits USING visits_pkey", []string{
+			"visits: ACCESS EXCLUSIVE", "visits_1: ACCESS EXCLUSIVE, rewritten", "visits_2: ACCESS EXCLUSIVE, rewritten",
+		}},
+		{"ALTER TABLE visits DETACH PARTITION visits_1 CONCURRENTLY", []string{
+			"notes: SHARE ROW EXCLUSIVE", "visits: SHARE UPDATE EXCLUSIVE", "visits_1: ACCESS EXCLUSIVE",
+		}},
+		{"CREATE INDEX CONCURRENTLY fresh ON notes (title)", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS fresh ON notes (title, id)", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"CREATE INDEX CONCURRENTLY fresh ON counts (n)", []string{"counts: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"DROP INDEX CONCURRENTLY notes_title", []string{"notes: SHARE UPDATE EXCLUSIVE"}},
+		{"DROP INDEX CONCURRENTLY IF EXISTS nothing", nil},
+		{"REINDEX INDEX CONCURRENTLY notes_title", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"REINDEX TABLE CONCURRENTLY notes", []string{"notes: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"REINDEX TABLE CONCURRENTLY visits", []string{
+			"visits: SHARE UPDATE EXCLUSIVE, through SHARE", "visits_1: SHARE, scanned", "visits_2: SHARE, scanned",
+		}},
+		{"REINDEX TABLE CONCURRENTLY counts", []string{"counts: SHARE UPDATE EXCLUSIVE, scanned"}},
+		{"REINDEX TABLE visits", []string{
+			"visits: SHARE, through ACCESS EXCLUSIVE", "visits_1: SHARE, through ACCESS EXCLUSIVE, scanned", "visits_2: SHARE, through ACCESS EXCLUSIVE, scanned",
+		}},
+		{"REINDEX INDEX visits_pkey", []string{
+			"visits: SHARE, through ACCESS EXCLUSIVE", "visits_1: SHARE, through ACCESS EXCLUSIVE, scanned", "visits_2: SHARE, through ACCESS EXCLUSIVE, scanned",
+		}},
+		{"REINDEX SCHEMA public", []string{
+			"counts: SHARE, through ACCESS EXCLUSIVE, scanned", "notes: SHARE, through ACCESS EXCLUSIVE, scanned", "tags: SHARE, through ACCESS EXCLUSIVE, scanned",
+			"visits: through ACCESS EXCLUSIVE", "visits_1: SHARE, through ACCESS EXCLUSIVE, scanned", "visits_2: SHARE, through ACCESS EXCLUSIVE, scanned",
+		}},
+		{"REINDEX SCHEMA CONCURRENTLY public", []string{
+			"counts: SHARE UPDATE EXCLUSIVE, scanned", "notes: SHARE UPDATE EXCLUSIVE, scanned", "tags: SHARE UPDATE EXCLUSIVE, scanned",
+			"visits: through SHARE UPDATE EXCLUSIVE", "visits_1: SHARE UPDATE EXCLUSIVE, scanned", "visits_2: SHARE UPDATE EXCLUSIVE, scanned",
+		}},
+	} {
+		t.Run(tt.sql, func(t *testing.T) {
+			t.Parallel()
+			f := recordAfter(t, given, "-- atlas:txmode none\n\nSET lock_timeout = '1ms'; "+tt.sql+"; SELECT;", func() {})
+			if f.Failed != nil {
+				t.Fatal(f.Failed.Err)
+			}
+			s := f.Statements[1]
+			var got []string
+			for _, e := range s.Effects {
+				var did []string
+				if e.Lock > 0 {
+					did = append(did, e.Lock.String())
+				}
+				if e.Through > e.Lock {
+					did = append(did, "through "+e.Through.String())
+				}
+				if e.Rewritten {
+					did = append(did, "rewritten")
+				} else if e.Scanned {
+					did = append(did, "scanned")
+				}
+				got = append(got, strings.TrimPrefix(e.Table, "public.")+": "+strings.Join(did, ", "))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(tt.want, "\n\t"))
+			}
+			if !s.Alone {
+				t.Error("it can run in a transaction")
+			}
+			if f.Statements[2].LockTimeout != time.Millisecond {
+				t.Errorf("then lock_timeout is %s", f.Statements[2].LockTimeout)
+			}
+		})
+	}
+}
+
+// TestRun_OutsideTransactions_Locked checks that the replay ends with an error if another session keeps a table locked.
+func TestRun_OutsideTransactions_Locked(t *testing.T) {
+	t.Parallel()
+	server, err := dev.Open(t.Context(), dbtest.ServerURL(t), &policies.Conventions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	session, err := server.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Exec(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	there, err := session.Observe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := pgx.ParseConfig(dbtest.ServerURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Database = session.Conn().Config().Database
+	other, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close(context.WithoutCancel(t.Context())) })
+	if _, err := other.Exec(t.Context(), "BEGIN; LOCK TABLE notes IN ACCESS SHARE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = session.ObserveOutside(t.Context(), "VACUUM notes", there)
+	if err == nil || !strings.Contains(err.Error(), "lock the tables of the development database: ERROR: canceling statement due to lock timeout") {
+		t.Errorf("error %v", err)
+	}
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		t.Error("the error is that of the statement")
+	}
+	if _, err := other.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.ObserveOutside(t.Context(), "VACUUM notes", there); err != nil {
+		t.Errorf("then: %v", err)
+	}
 }
 
 // TestRun_Roles checks that the result contains only changes of roles that the file names, because roles belong to the

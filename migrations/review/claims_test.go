@@ -329,8 +329,8 @@ func (c *claims) blocked(sql string) bool {
 	return false
 }
 
-// TestClaims_OutsideTransactions compares the locks that are known from the manual with those of a server: a
-// transaction that has written to the table makes the statement wait.
+// TestClaims_OutsideTransactions compares the reported locks of statements that cannot run in a transaction with those of
+// a server: a transaction that has written to the table makes the statement wait.
 func TestClaims_OutsideTransactions(t *testing.T) {
 	t.Parallel()
 	for _, sql := range []string{

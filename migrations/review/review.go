@@ -59,9 +59,6 @@ type Statement struct {
 	// Commits reports whether the statement is a block that commits: it
 	// releases its locks at its next commit.
 	Commits bool `json:"commits,omitempty"`
-	// FromManual reports whether the locks are those of the Postgres manual:
-	// a statement that cannot run in a transaction cannot be observed.
-	FromManual bool `json:"from_manual,omitempty"`
 	// LockTimeout and StatementTimeout are in nanoseconds; 0 means no timeout.
 	LockTimeout      time.Duration  `json:"lock_timeout_ns"`
 	StatementTimeout time.Duration  `json:"statement_timeout_ns"`
@@ -189,7 +186,7 @@ func newFile(f *replay.File, found []lint.Finding) (File, error) {
 	file.Findings = where(found, func(o lint.Finding) bool { return o.File == f.Name && o.Statement == 0 })
 	for i, s := range f.Statements {
 		statement := Statement{
-			Line: s.Line, SQL: s.SQL, Tables: []Table{}, Commits: s.Commits, FromManual: s.Alone && len(s.Effects) > 0,
+			Line: s.Line, SQL: s.SQL, Tables: []Table{}, Commits: s.Commits,
 			LockTimeout: s.LockTimeout, StatementTimeout: s.StatementTimeout,
 			Fires:    fires(f, s.Node),
 			MayFail:  mayFail(f, s),

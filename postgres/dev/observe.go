@@ -84,6 +84,10 @@ type observed struct {
 	Lock     string
 }
 
+// ofColumn is the column Of. Queries on a partitioned table do not open a partition that is being detached.
+const ofColumn = `coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid),
+			(SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition AND NOT h.inhdetachpending), 0)`
+
 const observeQuery = `
 	WITH held AS MATERIALIZED (
 		SELECT l.relation, max(pg_catalog.array_position($1::text[], l.mode)) AS mode FROM pg_catalog.pg_locks l
@@ -92,9 +96,7 @@ const observeQuery = `
 		GROUP BY l.relation
 	)
 	SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-		coalesce((SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid),
-			(SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition), 0),
-		c.relkind IN ('i', 'I'),
+		` + ofColumn + `, c.relkind IN ('i', 'I'),
 		CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_relation_filenode(c.oid), 0) ELSE 0 END,
 		CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_stat_get_xact_numscans(c.oid) ELSE 0 END,
 		coalesce(($1::text[])[held.mode], '')
@@ -121,6 +123,25 @@ func (s *Session) Observe(ctx context.Context) (Observation, error) {
 // Effects returns the effects between two observations of one transaction on the tables of the
 // first, sorted by name.
 func (o Observation) Effects(after Observation) []Effect {
+	locks := map[uint32]locked{}
+	for oid, was := range o {
+		mode := AccessExclusive // of a dropped relation
+		if now, ok := after[oid]; ok {
+			mode = ParseLockMode(now.Lock)
+		}
+		if mode > ParseLockMode(was.Lock) {
+			locks[oid] = locked{mode, mode}
+		}
+	}
+	return o.effects(after, locks)
+}
+
+// locked are the new locks on a relation: the strongest, and the strongest that queries on its table or partitioned
+// table wait for.
+type locked struct{ mode, through LockMode }
+
+// effects returns the effects of a statement with these locks.
+func (o Observation) effects(after Observation, locks map[uint32]locked) []Effect {
 	effects := map[uint32]*Effect{}
 	of := func(oid uint32) *Effect {
 		if effects[oid] == nil {
@@ -132,22 +153,18 @@ func (o Observation) Effects(after Observation) []Effect {
 		now, ok := after[oid]
 		if !ok { // dropped
 			now = was
-			now.Lock = lockModes[AccessExclusive]
 		}
-		mode := ParseLockMode(now.Lock)
-		if mode <= ParseLockMode(was.Lock) {
-			mode = 0
-		}
-		for parent := was.Of; mode > 0 && parent != 0; parent = o[parent].Of {
+		lock := locks[oid]
+		for parent := was.Of; lock.through > 0 && parent != 0; parent = o[parent].Of {
 			if _, ok := o[parent]; ok {
-				of(parent).Through = max(of(parent).Through, mode)
+				of(parent).Through = max(of(parent).Through, lock.through)
 			}
 		}
 		if was.Index {
 			continue
 		}
 		e := of(oid)
-		e.Lock, e.Rewritten, e.Scanned = mode, was.Filenode != now.Filenode, now.Scans > was.Scans
+		e.Lock, e.Rewritten, e.Scanned = lock.mode, was.Filenode != now.Filenode, now.Scans > was.Scans
 	}
 	var all []Effect
 	for _, e := range effects {
@@ -168,17 +185,6 @@ func (o Observation) Names() map[string]bool {
 		}
 	}
 	return names
-}
-
-// TableOf returns the table of an index, or "" if the index does not exist. Both are named as schema.name, quoted as in
-// SQL.
-func (o Observation) TableOf(index string) string {
-	for _, one := range o {
-		if one.Index && one.Name == index {
-			return o[one.Of].Name
-		}
-	}
-	return ""
 }
 
 // Only returns the part of an observation that another contains too.

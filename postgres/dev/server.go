@@ -143,7 +143,7 @@ func (s *Server) Create(ctx context.Context) (*Session, error) {
 		return nil, fmt.Errorf("connect to the development server: %w", err)
 	}
 	config.Database = name
-	session := &Session{database: name, conventions: s.conventions, pool: openPool(config, s.conventions.Owner)}
+	session := &Session{database: name, config: config, conventions: s.conventions, pool: openPool(config, s.conventions.Owner)}
 	s.open = append(s.open, session)
 	if err := session.connect(ctx); err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func Connect(ctx context.Context, url string, conventions *project.Conventions) 
 	// Reading definitions can need a lock that a migration holds. The wait is limited, because
 	// other sessions wait behind it.
 	config.RuntimeParams["lock_timeout"] = "3s"
-	session := &Session{database: config.Database, conventions: conventions, pool: openPool(config, conventions.Owner)}
+	session := &Session{database: config.Database, config: config, conventions: conventions, pool: openPool(config, conventions.Owner)}
 	if err := session.connect(ctx); err != nil {
 		return nil, errors.Join(err, session.Close())
 	}

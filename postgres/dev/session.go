@@ -23,6 +23,7 @@ import (
 type Session struct {
 	conventions *project.Conventions
 	database    string
+	config      *pgx.ConnConfig // of further connections like this one
 	pool        *sql.DB
 	atlas       *sql.Conn
 	conn        *pgx.Conn // the same connection
