@@ -166,8 +166,8 @@ func (o *outside) read(ctx context.Context, s *Session) (map[uint32]relation, er
 	return relations, nil
 }
 
-// start locks the tables. Tables of other owners are left out: statements that cannot run in a transaction need their
-// owner.
+// start locks the tables that the role of the session owns: a statement that cannot run in a transaction needs the owner
+// of its tables.
 func (o *outside) start(ctx context.Context, tables map[uint32]relation) error {
 	var all []hold
 	// Statements without a table name lock the oldest table first, and the newest lock of the observer is the easiest to

@@ -205,11 +205,11 @@ func fetch(ctx context.Context, cfg Config, major int) (binaries, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return binaries{}, fmt.Errorf("create the cache directory: %w", err)
 	}
-	unlock, err := waitForLock(ctx, filepath.Join(cache, lockName))
+	release, err := waitForLock(ctx, filepath.Join(cache, lockName))
 	if err != nil {
 		return binaries{}, err
 	}
-	defer unlock()
+	defer release()
 	dir := filepath.Join(cache, "postgresql-"+version)
 	if bin, err := inspect(ctx, filepath.Join(dir, "bin")); err == nil {
 		return bin, nil // another process was faster
@@ -326,7 +326,7 @@ func cacheDir(cfg Config) (string, error) {
 }
 
 // waitForLock waits until no other process holds the lock in the named file.
-func waitForLock(ctx context.Context, name string) (unlock func(), err error) {
+func waitForLock(ctx context.Context, name string) (release func(), err error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -340,7 +340,7 @@ func waitForLock(ctx context.Context, name string) (unlock func(), err error) {
 			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
 		if held {
-			return func() { _ = f.Close() }, nil
+			return func() { unlock(f) }, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -101,7 +101,7 @@ func (s *Server) lock(home string) error {
 		return fmt.Errorf("the data directory %s is in use by process %s: stop that process, or use another data directory",
 			home, cmp.Or(string(bytes.TrimSpace(holder)), "(unknown)"))
 	}
-	s.cleanup = append(s.cleanup, func() { _ = f.Close() })
+	s.cleanup = append(s.cleanup, func() { unlock(f) })
 	if err := f.Truncate(0); err != nil {
 		return fmt.Errorf("lock the data directory: %w", err)
 	}

@@ -381,6 +381,46 @@ func TestDataSurvivesKill(t *testing.T) {
 	}
 }
 
+// A data directory that is given back is free at once, although another test forks a process at this moment, which has
+// the same open files until it runs its own program.
+func TestLockIsReleasedAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	first := new(Server)
+	if err := first.lock(dir); err != nil {
+		t.Fatal(err)
+	}
+	var file syscall.Stat_t
+	if err := syscall.Stat(filepath.Join(dir, lockName), &file); err != nil {
+		t.Fatal(err)
+	}
+	locked := -1 // the descriptor of the lock file
+	for fd := range 1024 {
+		var open syscall.Stat_t
+		if err := syscall.Fstat(fd, &open); err == nil && open.Dev == file.Dev && open.Ino == file.Ino {
+			locked = fd
+		}
+	}
+	copied, err := syscall.Dup(locked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(copied) }()
+	if err := new(Server).lock(dir); err == nil {
+		t.Error("the directory was locked twice")
+	}
+	for _, release := range first.cleanup {
+		release()
+	}
+	second := new(Server)
+	if err := second.lock(dir); err != nil {
+		t.Error(err)
+	}
+	for _, release := range second.cleanup {
+		release()
+	}
+}
+
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)

@@ -34,6 +34,8 @@ func startChild(cmd *exec.Cmd, ended func(error)) error {
 
 func tryLock(*os.File) (bool, error) { return true, nil }
 
+func unlock(f *os.File) { _ = f.Close() }
+
 func serverOf(int, string) processKind { return processUnknown }
 
 func endProcess(context.Context, int, func() bool) error { return nil }

@@ -161,13 +161,20 @@ func startChild(cmd *exec.Cmd, ended func(error)) error {
 	return nil
 }
 
-// tryLock locks f and reports whether it succeeded. Closing f releases the lock.
+// tryLock locks f and reports whether it succeeded. The lock is released by unlock, or when this process exits.
 func tryLock(f *os.File) (bool, error) {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// unlock releases the lock of f and closes f. To close it is not enough: a process that has just been forked holds the
+// lock, too, until it runs its own program.
+func unlock(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	_ = f.Close()
 }
 
 // endProcess stops a server that is not a child: fast, then immediately, then by force.
