@@ -114,11 +114,7 @@ func (p *pass) indexName(i int, s *pg.IndexStmt) string {
 		if realm == nil {
 			return nil
 		}
-		of, ok := realm.Schema(schemaOf(s.GetRelation()))
-		if !ok {
-			return nil
-		}
-		table, ok := of.Table(s.GetRelation().GetRelname())
+		table, ok := (&dev.Inspection{Realm: realm}).Table(schemaOf(s.GetRelation()), s.GetRelation().GetRelname())
 		if !ok {
 			return nil
 		}

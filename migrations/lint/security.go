@@ -865,7 +865,7 @@ func policySubselect(p *pass) {
 		if what == "" {
 			return
 		}
-		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s has a sub-select that %s. If it reads a table, it sees only the rows that the policies of that table allow, and none that another transaction has not committed yet.", policyName(policy), what),
+		p.report(p.wherePolicy(policy), fmt.Sprintf("Policy %s has a sub-select that %s. From a table it gets only the committed rows that the policies of that table allow.", policyName(policy), what),
 			"Compare columns of the row with settings. Copy other values into the row or into a setting,\nor read them in a function and call that as (SELECT app.function()), which runs once for each statement.")
 	})
 }

@@ -337,6 +337,7 @@ func TestClaims_OutsideTransactions(t *testing.T) {
 		"CREATE INDEX CONCURRENTLY i ON notes (title)",
 		"CREATE UNIQUE INDEX CONCURRENTLY i ON notes (owner, size, id)",
 		"DROP INDEX CONCURRENTLY notes_kind",
+		"DROP INDEX CONCURRENTLY IF EXISTS notes_kind",
 		"REINDEX TABLE CONCURRENTLY notes",
 		"REINDEX INDEX CONCURRENTLY notes_kind",
 	} {
@@ -374,6 +375,11 @@ func TestClaims_OutsideTransactions(t *testing.T) {
 			}
 			if c.blocked("SELECT FROM notes LIMIT 0") || c.blocked("DELETE FROM notes WHERE tableoid = 0") {
 				t.Error("other sessions wait")
+			}
+			for _, mode := range []string{"SHARE UPDATE EXCLUSIVE", "SHARE"} {
+				if !c.blocked("LOCK TABLE notes IN " + mode + " MODE") {
+					t.Errorf("another session gets a %s lock at the same time", mode)
+				}
 			}
 			if _, err := writer.Exec(t.Context(), "COMMIT"); err != nil {
 				t.Fatal(err)
